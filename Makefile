@@ -1,0 +1,54 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PROTOS := $(wildcard protos/somersault/v1/*.proto)
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup system demo test check format protos bench soak clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: system $(STAMP) ## make .venv with everything, and install what the system lacks
+
+system:
+	@deploy/setup/system.sh
+
+# torch first and by exact version: a range would fetch gigabytes of CUDA libraries.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e '.[all,dev]'
+	touch $@
+
+demo: setup ## teach a hopper a backflip from 60 comparisons and keep the video
+	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000
+
+test: setup ## pass the default tests (under 15 minutes on 2 cores)
+	$(BIN)/pytest
+
+check: setup ## format, lint, types, protos and docs must be clean
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	deploy/setup/buf.sh lint protos
+	$(BIN)/pytest -q tests/architecture tests/docs
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+protos: $(STAMP) ## generate somersault/v1 from protos/
+	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --grpc_python_out=. \
+	  --mypy_out=quiet:. --mypy_grpc_out=quiet:. $(PROTOS)
+
+bench: setup ## measure what docs/results.md claims
+	$(BIN)/python -m benchmarks
+
+soak: setup ## long runs: seeds of the backflip, one after another
+	$(BIN)/python -m benchmarks.backflip_seeds
+
+clean: ## remove what was built, keep runs
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,48 @@
+"""The labeler service's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydantic
+from pydantic_settings import SettingsConfigDict
+
+from somersault.config import ServiceConfig
+
+__all__ = ["LabelerConfig"]
+
+
+class LabelerConfig(ServiceConfig):
+    """Owns people's answers: queries, leases, preferences, labelers, and the clips that people judge."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LABELER_")
+
+    database_url: str
+    """Where everything is kept: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE."""
+
+    storage_url: str
+    """Where segments and clips are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+
+    storage_access_key: str | None = None
+    """Key id for S3."""
+
+    storage_secret_key: pydantic.SecretStr | None = None
+    """Secret for S3."""
+
+    simulator_addresses: list[str] = []
+    """host:port of each simulator that may draw clips; without any, clips are not drawn."""
+
+    token_path: Path | None = None
+    """JSON file of role to token, readable by its owner alone; these tokens are made known at start."""
+
+    max_leases: int = pydantic.Field(default=10, ge=1, le=1000)
+    """Live leases that one labeler may hold."""
+
+    max_concurrent_renders: int = pydantic.Field(default=2, ge=1, le=64)
+    """Clips that are drawn at once."""
+
+    render_timeout_s: float = pydantic.Field(default=30.0, gt=0, le=600)
+    """Seconds that a simulator gets for one clip; one takes 0.75 s of CPU."""
+
+    max_render_failures: int = pydantic.Field(default=5, ge=1)
+    """Tries after which a clip that can't be drawn is given up."""

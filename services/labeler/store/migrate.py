@@ -1,0 +1,60 @@
+"""Brings a database to a version of the tables. The versions are in `migrations/versions`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import alembic.command
+import alembic.config
+import alembic.migration
+import alembic.script
+import sqlalchemy as sa
+
+from somersault.errors import ConfigError
+
+__all__ = ["to_base", "to_head"]
+
+_FOLDER = Path(__file__).with_name("migrations")
+
+
+def to_head(engine: sa.Engine) -> None:
+    """Makes a fresh database, or upgrades an older one; does nothing when it is up to date.
+
+    Raises:
+        ConfigError: a newer version of the program made it.
+    """
+    config = _config()
+    with engine.begin() as connection:
+        _hold(connection)
+        found = alembic.migration.MigrationContext.configure(connection).get_current_revision()
+        known = {
+            script.revision
+            for script in alembic.script.ScriptDirectory.from_config(config).walk_revisions()
+        }
+        if found is not None and found not in known:
+            raise ConfigError(
+                f"database {engine.url!r} is of version {found}, made by a newer program;"
+                " use that program, or another database"
+            )
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+
+
+def to_base(engine: sa.Engine) -> None:
+    """Removes every table, for tests."""
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "base")
+
+
+def _config() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config
+
+
+def _hold(connection: sa.Connection) -> None:
+    """Keeps another replica that starts now from migrating at the same time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7305718)"))

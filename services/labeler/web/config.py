@@ -1,0 +1,38 @@
+"""Settings of the labeling page's gateway."""
+
+from __future__ import annotations
+
+import pydantic
+from pydantic_settings import SettingsConfigDict
+
+from somersault.config import ServiceConfig
+
+__all__ = ["Config"]
+
+
+class Config(ServiceConfig):
+    """Where the page is served and which labeler answers it."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMERSAULT_WEB_")
+
+    port: int = pydantic.Field(default=8600, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    labeler_address: str = pydantic.Field(min_length=1)
+    """``host:port`` of the labeler."""
+
+    run_id: str = ""
+    """The run whose queries the page shows; empty for any run's."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, beside those of loopback, under which browsers may reach the page. Any other is refused: it may be a
+    stranger's page whose name was made to point here (DNS rebinding)."""
+
+    is_https: bool = False
+    """Says that browsers reach the page over TLS, so that the session cookie is never sent without it."""
+
+    max_body_bytes: int = pydantic.Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)
+    """Largest request body. An answer is under 1 KiB."""
+
+    max_call_s: float = pydantic.Field(default=40.0, ge=1, le=600)
+    """Longest deadline of a call in seconds, above the 30 that LeaseQueries may wait."""

@@ -1,0 +1,106 @@
+"""Connect's unary format: messages, deadlines and errors as HTTP. https://connectrpc.com/docs/protocol"""
+
+from __future__ import annotations
+
+import json
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+
+from somersault.errors import InvalidInputError, SomersaultError
+
+__all__ = [
+    "CONTENT_TYPES",
+    "JSON",
+    "VERSION_HEADER",
+    "code_of",
+    "decode",
+    "encode",
+    "encode_error",
+    "http_status_of",
+    "parse_timeout_s",
+]
+
+VERSION_HEADER = "connect-protocol-version"
+
+JSON = "application/json"
+CONTENT_TYPES = (JSON, "application/proto")
+
+# The table "Error codes" of the protocol's page.
+_STATUSES: dict[grpc.StatusCode, tuple[str, int]] = {
+    grpc.StatusCode.CANCELLED: ("canceled", 499),
+    grpc.StatusCode.UNKNOWN: ("unknown", 500),
+    grpc.StatusCode.INVALID_ARGUMENT: ("invalid_argument", 400),
+    grpc.StatusCode.DEADLINE_EXCEEDED: ("deadline_exceeded", 504),
+    grpc.StatusCode.NOT_FOUND: ("not_found", 404),
+    grpc.StatusCode.ALREADY_EXISTS: ("already_exists", 409),
+    grpc.StatusCode.PERMISSION_DENIED: ("permission_denied", 403),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ("resource_exhausted", 429),
+    grpc.StatusCode.FAILED_PRECONDITION: ("failed_precondition", 400),
+    grpc.StatusCode.ABORTED: ("aborted", 409),
+    grpc.StatusCode.OUT_OF_RANGE: ("out_of_range", 400),
+    grpc.StatusCode.UNIMPLEMENTED: ("unimplemented", 501),
+    grpc.StatusCode.INTERNAL: ("internal", 500),
+    grpc.StatusCode.UNAVAILABLE: ("unavailable", 503),
+    grpc.StatusCode.DATA_LOSS: ("data_loss", 500),
+    grpc.StatusCode.UNAUTHENTICATED: ("unauthenticated", 401),
+}
+
+
+def code_of(status: grpc.StatusCode) -> str:
+    """Gives Connect's name of a status."""
+    return "ok" if status is grpc.StatusCode.OK else _STATUSES[status][0]
+
+
+def http_status_of(status: grpc.StatusCode) -> int:
+    """Gives the HTTP status that an error is sent with."""
+    return _STATUSES[status][1]
+
+
+def encode_error(error: SomersaultError) -> bytes:
+    """Gives the JSON body of an error; errors are JSON whatever the request was."""
+    return json.dumps({"code": code_of(error.status), "message": str(error)}).encode()
+
+
+def decode(body: bytes, *, content_type: str, message_type: type[Message]) -> Message:
+    """Gives the message that a request's body holds.
+
+    Fields that this version doesn't know are ignored, in JSON as in the binary format, so that a newer client
+    can talk to an older gateway.
+
+    Raises:
+        InvalidInputError: the body is not such a message.
+    """
+    message = message_type()
+    try:
+        if content_type == JSON:
+            json_format.Parse(body or b"{}", message, ignore_unknown_fields=True)
+        else:
+            message.ParseFromString(body)
+    except (json_format.ParseError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        kind = message_type.DESCRIPTOR.name
+        raise InvalidInputError(
+            f"the body is not a {kind} in {content_type}: {str(error)[:200]}"
+        ) from error
+    return message
+
+
+def encode(message: Message, *, content_type: str) -> bytes:
+    """Gives the body of a response."""
+    if content_type == JSON:
+        return json_format.MessageToJson(message, indent=None).encode()
+    return message.SerializeToString()
+
+
+def parse_timeout_s(header: str | None, *, longest_s: float) -> float:
+    """Gives a call's deadline in seconds from ``connect-timeout-ms``: what it says, at most ``longest_s``.
+
+    Raises:
+        InvalidInputError: it is not a positive whole number of at most 10 digits.
+    """
+    if header is None:
+        return longest_s
+    if not (header.isascii() and header.isdigit() and len(header) <= 10 and int(header) > 0):
+        raise InvalidInputError("connect-timeout-ms", header, "1 to 9999999999 milliseconds")
+    return min(longest_s, int(header) / 1000)

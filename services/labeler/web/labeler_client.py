@@ -1,0 +1,148 @@
+"""The calls to the labeler: which methods the gateway passes on, and with what errors they come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from somersault import convert
+from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError
+from somersault.types import Preference, Role
+from somersault.v1 import labeler_pb2, preference_pb2
+
+__all__ = ["METHODS", "SERVICE_NAME", "Caller", "Clip", "LabelerClient", "RefusedCallError"]
+
+_SERVICE = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"]
+
+SERVICE_NAME = _SERVICE.full_name
+
+# What people and their front ends need. Proposing, streams and administration stay with gRPC clients.
+_ALLOWED = (
+    "GetClip",
+    "GetStats",
+    "LeaseQueries",
+    "ReleaseQuery",
+    "RenewLease",
+    "RevisePreference",
+    "SubmitPreference",
+    "WhoAmI",
+)
+
+# The characters that RFC 6750 allows in a bearer token; anything else would break the call's metadata.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+
+_CLIP_TIMEOUT_S = 20.0
+_WHO_AM_I_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One unary method as its descriptor gives it."""
+
+    name: str
+    path: str
+    request_type: type[Message]
+    response_type: type[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who holds a token."""
+
+    labeler_id: str
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip's bytes, H.264 in MP4."""
+
+    data: bytes
+    sha256: str
+
+
+class RefusedCallError(SomersaultError):
+    """Is a call that ended with another status than OK, and keeps that status."""
+
+    def __init__(self, status: grpc.StatusCode, detail: str) -> None:
+        """Takes the status and the sentence that came with it."""
+        super().__init__(detail)
+        self.status = status
+
+
+def _method(descriptor: MethodDescriptor) -> Method:
+    return Method(
+        name=descriptor.name,
+        path=f"/{SERVICE_NAME}/{descriptor.name}",
+        request_type=GetMessageClass(descriptor.input_type),
+        response_type=GetMessageClass(descriptor.output_type),
+    )
+
+
+METHODS: Mapping[str, Method] = {name: _method(_SERVICE.methods_by_name[name]) for name in _ALLOWED}
+"""The methods that may be called through the gateway, by name."""
+
+
+class LabelerClient:
+    """Calls the labeler in the name of whoever holds a token. Used from one event loop."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        """Takes a channel without a token of its own."""
+        self._calls = {
+            method.name: channel.unary_unary(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.response_type.FromString,
+            )
+            for method in METHODS.values()
+        }
+
+    async def call(self, name: str, request: Message, *, token: str, timeout_s: float) -> Any:
+        """Calls an allowed method and gives its response.
+
+        Raises:
+            UnauthenticatedError: the token can't be one.
+            RefusedCallError: what the labeler answered, or that it could not be reached.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise UnauthenticatedError("the token is malformed")
+        metadata = (("authorization", f"Bearer {token}"),)
+        try:
+            return await self._calls[name](request, timeout=timeout_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise _refused(error) from error
+
+    async def who_am_i(self, token: str) -> Caller:
+        """Gives the holder of a token."""
+        request = labeler_pb2.WhoAmIRequest()
+        reply = await self.call("WhoAmI", request, token=token, timeout_s=_WHO_AM_I_TIMEOUT_S)
+        return Caller(reply.labeler_id, reply.name, convert.role_from_message(reply.role))
+
+    async def get_clip(self, query_id: str, side: str, *, token: str) -> Clip:
+        """Gives the clip on one side (``left`` or ``right``) of a query that the token's holder may see."""
+        if side not in (Preference.LEFT, Preference.RIGHT):
+            raise NotFoundError(f"there is no side {side[:40]!r}; a clip is left.mp4 or right.mp4")
+        number = preference_pb2.Preference.Value(f"PREFERENCE_{side.upper()}")
+        request = labeler_pb2.GetClipRequest(query_id=query_id, side=number)
+        reply = await self.call("GetClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
+        return Clip(reply.clip, reply.clip_sha256)
+
+
+def _refused(error: grpc.aio.AioRpcError) -> RefusedCallError:
+    """Gives the error less what a browser must not learn: the addresses in gRPC's own sentences."""
+    status = error.code()
+    if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        sentence = "the labeler can't be reached right now; try again"
+        return RefusedCallError(grpc.StatusCode.UNAVAILABLE, sentence)
+    if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return RefusedCallError(status, "the labeler did not answer in time")
+    return RefusedCallError(status, error.details() or status.name)

@@ -1,0 +1,71 @@
+"""The learner's settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+from pydantic_settings import SettingsConfigDict
+
+from services.learner.ppo import PPOConfig
+from somersault.config import ServiceConfig
+
+__all__ = ["LearnerConfig"]
+
+
+class LearnerConfig(ServiceConfig):
+    """Owns the policy: takes rollouts from simulators, improves the policy on predicted rewards, keeps checkpoints."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LEARNER_")
+
+    task: str
+    """What is to be learned; `somersault tasks` lists them."""
+
+    run_id: str
+    """The run; first component of every key in object storage."""
+
+    storage_url: str
+    """Where checkpoints and policies go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+
+    storage_access_key: str | None = None
+    """Key id for S3."""
+
+    storage_secret_key: pydantic.SecretStr | None = None
+    """Secret for S3."""
+
+    reward_address: str = "127.0.0.1:7003"
+    """Where the reward service is, host:port."""
+
+    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1)
+    """Environment steps after which the learner finishes."""
+
+    seed: int = pydantic.Field(default=0, ge=0)
+    """Seeds networks, minibatches, and the simulators through their welcome."""
+
+    pacing: Literal["lockstep", "free"] = "free"
+    """lockstep: waits for every label due at its step, one simulator gathers, the others stand by; free: a lost
+    reward service never stalls learning."""
+
+    is_reference: bool = False
+    """Trains on the true reward as a reference: serves CollectReference alone and dials no reward service."""
+
+    rollout_steps: int = pydantic.Field(default=128, ge=1, le=4096)
+    """Steps of each environment in a rollout: T; own runs."""
+
+    max_policy_lag: int = pydantic.Field(default=8, ge=1)
+    """Rollouts gathered more policy versions ago than this are dropped and counted."""
+
+    max_simulators: int = pydantic.Field(default=1024, ge=1)
+    """Simulators that may be connected at once."""
+
+    max_environments: int = pydantic.Field(default=4096, ge=1)
+    """Environments a simulator may have."""
+
+    checkpoint_s: float = pydantic.Field(default=60.0, gt=0)
+    """Seconds between checkpoints: the most learning that a crash can cost."""
+
+    num_threads: int = pydantic.Field(default=1, ge=1)
+    """Threads of one gradient step; more than one pays only for networks larger than 2 x 64."""
+
+    ppo: PPOConfig = PPOConfig()
+    """How the policy is improved."""

@@ -1,0 +1,79 @@
+"""Reference runs: the same learner on the true reward, to know what is possible.
+
+The only code outside the simulator that touches true rewards. It is served by a learner that was started with
+``is_reference`` and by no other; such a learner serves no `Collect` and dials no reward service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+import numpy as np
+
+from services.learner.collector import Collected, SimulatorSession
+from services.learner.loop import Rewards
+from services.learner.reward_normaliser import normalise_rewards
+from services.learner.service import CollectConversation
+from somersault.convert import array_from_tensor
+from somersault.errors import FailedPreconditionError
+from somersault.types import FloatArray, Rollout
+from somersault.v1 import learner_pb2, learner_pb2_grpc
+
+__all__ = ["ReferenceRewards", "ReferenceServicer"]
+
+
+class ReferenceRewards:
+    """Keeps the true rewards of waiting rollouts and gives them back, normalised as predicted ones are."""
+
+    def __init__(self) -> None:
+        """Starts empty; never holds more than the rollouts under way."""
+        self._true_rewards: dict[tuple[str, int], FloatArray] = {}
+
+    def put(self, incarnation: str, sequence: int, true_rewards: FloatArray) -> None:
+        """Keeps one rollout's true rewards ``[T, N]`` float32."""
+        self._true_rewards[incarnation, sequence] = true_rewards
+
+    async def rewards_for(self, collected: Collected, *, env_steps: int) -> Rewards | None:
+        """Gives a rollout's true rewards, normalised."""
+        del env_steps  # nothing is ever due
+        true_rewards = self._true_rewards.pop((collected.incarnation, collected.rollout.sequence))
+        return Rewards(
+            rewards=normalise_rewards(true_rewards[np.newaxis]),
+            predicted_mean=float(true_rewards.mean()),
+            reward_version=0,
+        )
+
+
+class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
+    """Serves ReferenceLearnerService."""
+
+    def __init__(self, conversation: CollectConversation, rewards: ReferenceRewards | None) -> None:
+        """Takes where rewards are kept; none in an ordinary run, which refuses."""
+        self._conversation = conversation
+        self._rewards = rewards
+
+    async def CollectReference(  # type: ignore[override]
+        self,
+        request_iterator: AsyncIterator[learner_pb2.CollectReferenceRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[learner_pb2.CollectResponse]:
+        """Takes rollouts with their true rewards."""
+        if self._rewards is None:
+            raise FailedPreconditionError("this learner makes no reference run: it never sees the true reward")
+        rewards = self._rewards
+        latest: list[learner_pb2.CollectReferenceRequest] = []
+
+        async def unwrap() -> AsyncIterator[learner_pb2.CollectRequest]:
+            async for request in request_iterator:
+                latest[:] = [request]
+                yield request.request
+
+        def keep(session: SimulatorSession, rollout: Rollout) -> None:
+            tensor = latest[0].true_rewards
+            true_rewards = array_from_tensor("true_rewards", tensor, shape=rollout.log_probs.shape)
+            rewards.put(session.incarnation, rollout.sequence, true_rewards)
+
+        async for response in self._conversation.hold(unwrap(), on_rollout=keep):
+            yield response

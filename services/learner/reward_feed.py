@@ -1,0 +1,131 @@
+"""The learner's copy of the reward model, kept up to date over `RewardService.WatchRewardModel`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+
+from services.learner.collector import Collected
+from services.learner.loop import Rewards, executed_actions
+from services.learner.reward_normaliser import normalise_rewards
+from somersault.errors import CorruptDataError, SomersaultError
+from somersault.reward_model import RewardEnsemble
+from somersault.rpc import Backoff, open_channel, translated_errors
+from somersault.types import FloatArray
+from somersault.v1 import reward_pb2, reward_pb2_grpc
+
+__all__ = ["RewardFeed"]
+
+_log = structlog.get_logger()
+
+
+class RewardFeed:
+    """Tells the reward service where the learner is and scores rollouts with what it answers.
+
+    Used from one event loop; `run` keeps the stream open, `rewards_for` waits on it.
+    """
+
+    def __init__(self, address: str, *, is_lockstep: bool) -> None:
+        """Takes the reward service's address.
+
+        Args:
+            address: ``host:port``.
+            is_lockstep: Waits even for a reward service that is away; otherwise the copy at hand will do.
+        """
+        self._address = address
+        self._is_lockstep = is_lockstep
+        self._ensemble: RewardEnsemble | None = None
+        self._update = reward_pb2.RewardModelUpdate(settled_env_steps=-1)
+        self._is_connected = False
+        self._changed = asyncio.Condition()
+        self._request = reward_pb2.WatchRewardModelRequest()
+        self._request_changed = asyncio.Event()
+        self._positions: dict[str, int] = {}
+
+    async def rewards_for(self, collected: Collected, *, env_steps: int) -> Rewards | None:
+        """Gives a rollout's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
+        self._say(collected, env_steps)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_settled(env_steps))
+        if self._ensemble is None or not self._update.is_pretrained:
+            return None
+        ensemble, version = self._ensemble, self._update.reward_version
+        rewards, mean = await asyncio.to_thread(_score, ensemble, collected)
+        return Rewards(rewards=rewards, predicted_mean=mean, reward_version=version)
+
+    async def run(self) -> None:
+        """Keeps the stream open until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with open_channel(self._address) as channel:
+                    await self._follow(reward_pb2_grpc.RewardServiceStub(channel), backoff)
+            except CorruptDataError as error:
+                _log.error("reward_version_corrupt", detail=str(error))
+            except SomersaultError as error:
+                _log.info("reward_stream_lost", detail=str(error))
+            await self._note(is_connected=False)
+            await backoff.wait()
+
+    async def _follow(self, stub: reward_pb2_grpc.RewardServiceStub, backoff: Backoff) -> None:
+        with translated_errors():
+            async for update in stub.WatchRewardModel(self._requests()):
+                backoff.reset()
+                if update.weights:
+                    self._ensemble = RewardEnsemble.from_bytes(update.weights)
+                self._update = update
+                await self._note(is_connected=True)
+
+    async def _requests(self) -> AsyncIterator[reward_pb2.WatchRewardModelRequest]:
+        """Gives the newest place at once, then whenever it changes."""
+        while True:
+            self._request_changed.clear()
+            yield self._request
+            await self._request_changed.wait()
+
+    def _say(self, collected: Collected, env_steps: int) -> None:
+        self._positions[collected.incarnation] = collected.rollout.sequence
+        while len(self._positions) > _MAX_POSITIONS:
+            del self._positions[next(iter(self._positions))]
+        positions = [
+            reward_pb2.RolloutPosition(incarnation=incarnation, sequence=sequence)
+            for incarnation, sequence in self._positions.items()
+        ]
+        self._request = reward_pb2.WatchRewardModelRequest(env_steps=env_steps, positions=positions)
+        self._request_changed.set()
+
+    def _is_settled(self, env_steps: int) -> bool:
+        if self._update.settled_env_steps >= env_steps:
+            return True
+        is_usable = self._ensemble is not None and self._update.is_pretrained
+        return not self._is_lockstep and not self._is_connected and is_usable
+
+    async def _note(self, *, is_connected: bool) -> None:
+        async with self._changed:
+            self._is_connected = is_connected
+            self._changed.notify_all()
+
+
+_MAX_POSITIONS = 4096
+"""Incarnations remembered; those of simulators long gone are forgotten first."""
+
+
+def _score(ensemble: RewardEnsemble, collected: Collected) -> tuple[FloatArray, float]:
+    rollout = collected.rollout
+    predictions = ensemble.predict(rollout.observations, executed_actions(rollout.actions))
+    return normalise_rewards(predictions), float(predictions.mean())
+
+
+@contextlib.asynccontextmanager
+async def following(feed: RewardFeed) -> AsyncIterator[None]:
+    """Keeps a feed's stream open while the body runs."""
+    task = asyncio.create_task(feed.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

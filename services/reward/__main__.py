@@ -1,0 +1,125 @@
+"""Runs the reward service: ``python -m services.reward --help``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import grpc.aio
+import torch
+
+from services.reward.answers import load_compared_segments
+from services.reward.asking import Asker
+from services.reward.comparisons import Comparisons
+from services.reward.config import RewardConfig
+from services.reward.keeper import Keeper
+from services.reward.labeling import LabelerClient
+from services.reward.loop import RewardLoop
+from services.reward.offers import Offers
+from services.reward.segment_pool import SegmentPool
+from services.reward.service import RewardServicer
+from services.reward.student import Student
+from services.reward.trainer import Trainer
+from somersault import app
+from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.storage import ObjectStore, open_store
+from somersault.tasks import Task, get_task
+from somersault.types import check_name
+from somersault.v1 import reward_pb2, reward_pb2_grpc
+
+
+class RewardApplication:
+    """The reward service: its servicer and its loop."""
+
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+
+    def __init__(self, config: RewardConfig, *, task: Task, store: ObjectStore) -> None:
+        """Wires the parts together."""
+        self._config = config
+        self._task = task
+        spec = task.spec
+        sizes = {
+            "segment_length": spec.segment_steps,
+            "observation_dim": spec.observation_dim,
+            "action_dim": spec.action_dim,
+        }
+        pool = SegmentPool(capacity=config.pool_capacity, **sizes)
+        offers = Offers(pool, capacity=config.pool_capacity)
+        student = Student(
+            trainer=_trainer(config, task),
+            comparisons=Comparisons(capacity=config.comparisons_capacity, **sizes),
+            load=lambda answer: load_compared_segments(store, answer, spec=spec),
+        )
+        self._labeler = LabelerClient(
+            config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
+        )
+        asker = Asker(
+            pool=pool,
+            offers=offers,
+            proposer=self._labeler,
+            ensemble=lambda: student.published.ensemble,
+            seed=config.seed,
+            num_candidate_pairs=config.num_candidate_pairs,
+            wants_clips=config.wants_clips,
+        )
+        self._loop = RewardLoop(
+            config=config,
+            pool=pool,
+            offers=offers,
+            asker=asker,
+            student=student,
+            labeler=self._labeler,
+            keeper=Keeper(store, run_id=config.run_id),
+        )
+        self._servicer = RewardServicer(
+            config=config, spec=spec, offers=offers, pool=pool, loop=self._loop, student=student
+        )
+
+    def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
+        """Adds the servicer."""
+        reward_pb2_grpc.add_RewardServiceServicer_to_server(self._servicer, server)
+        return [service.full_name for service in reward_pb2.DESCRIPTOR.services_by_name.values()]
+
+    async def run(self) -> None:
+        """Makes the run known, rebuilds what was learned, and works."""
+        await self._labeler.create_run(task=self._task.name, question=self._task.question)
+        await self._loop.restore()
+        await self._loop.run()
+
+    async def drain(self) -> None:
+        """Closes the channel; everything worth keeping is stored already."""
+        await self._labeler.close()
+
+
+def _trainer(config: RewardConfig, task: Task) -> Trainer:
+    shape = RewardModelConfig(
+        observation_dim=task.observation_dim,
+        action_dim=task.action_dim,
+        num_members=config.num_members,
+        hidden_size=config.hidden_size,
+    )
+    return Trainer(RewardEnsemble(shape, seed=config.seed), config.trainer, seed=config.seed)
+
+
+async def build(config: RewardConfig) -> RewardApplication:
+    """Opens the store.
+
+    Raises:
+        SomersaultError: a setting or the store can't be used.
+    """
+    torch.set_num_threads(config.num_threads)
+    check_name("run_id", config.run_id)
+    task = get_task(config.task)
+    secret = config.storage_secret_key
+    store = open_store(
+        config.storage_url,
+        access_key=config.storage_access_key,
+        secret_key=secret.get_secret_value() if secret else None,
+    )
+    await asyncio.to_thread(store.check)
+    return RewardApplication(config, task=task, store=store)
+
+
+if __name__ == "__main__":
+    sys.exit(app.main("reward", RewardConfig, build))

@@ -1,0 +1,92 @@
+"""The reward service's settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+from pydantic_settings import SettingsConfigDict
+
+from services.reward.trainer import TrainerConfig
+from somersault.config import ServiceConfig
+
+__all__ = ["RewardConfig"]
+
+
+class RewardConfig(ServiceConfig):
+    """Owns the reward model: chooses what to ask, learns from the answers, publishes reward versions."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMERSAULT_REWARD_")
+
+    task: str
+    """What is to be learned; `somersault tasks` lists them."""
+
+    run_id: str
+    """The run; first component of every key in object storage."""
+
+    storage_url: str
+    """Where segments are read and checkpoints go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+
+    storage_access_key: str | None = None
+    """Key id for S3."""
+
+    storage_secret_key: pydantic.SecretStr | None = None
+    """Secret for S3."""
+
+    labeler_address: str = "127.0.0.1:7004"
+    """Where the labeler service is, host:port."""
+
+    token: pydantic.SecretStr = pydantic.SecretStr("")
+    """Bearer token of the role service at the labeler. Set it by the environment, not by a flag that others can list."""
+
+    seed: int = pydantic.Field(default=0, ge=0)
+    """Seeds the ensemble, its minibatches and the choice of queries."""
+
+    pacing: Literal["lockstep", "free"] = "free"
+    """lockstep: a step is settled when every label due at it is answered and learned; free: answers are learned as they come."""
+
+    label_budget: int = pydantic.Field(default=60, ge=1)
+    """Labels the whole run may use; own runs: 60 teach the backflip."""
+
+    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1)
+    """Environment steps of the whole run, over which the labels are spread."""
+
+    initial_fraction: float = pydantic.Field(default=0.2, gt=0, le=1)
+    """Share of the labels that are asked at once, of the random policy; own runs. Christiano et al. 2017: 0.25."""
+
+    labeling_fraction: float = pydantic.Field(default=2 / 3, gt=0, le=1)
+    """Share of the run's steps by which all labels are asked; own runs: 1 M of 1.5 M steps."""
+
+    max_label_lag: int | None = pydantic.Field(default=None, ge=1)
+    """In free pacing, the learner waits while answers are this many behind the schedule, so that a person who pauses does not
+    find the run used up; none: it never waits once it has a first reward version."""
+
+    num_ready_queries: int = pydantic.Field(default=8, ge=1, le=256)
+    """In free pacing, how many unanswered queries are kept ready, so that a person never waits for one."""
+
+    wants_clips: Literal["all", "sample", "none"] = "all"
+    """Which queries are drawn as clips: all, for people; a sample of a run that teachers label; none."""
+
+    num_candidate_pairs: int = pydantic.Field(default=50, ge=1)
+    """Pairs looked at for each query chosen; own runs. Christiano et al. 2017: 10."""
+
+    min_pool_segments: int = pydantic.Field(default=64, ge=2)
+    """Nothing is asked before the pool holds this many segments, so that the first pairs differ."""
+
+    pool_capacity: int = pydantic.Field(default=3000, ge=2)
+    """Newest segments kept to choose queries from; own runs."""
+
+    comparisons_capacity: int = pydantic.Field(default=3000, ge=1)
+    """Newest comparisons trained on; Christiano et al. 2017, appendix A.2."""
+
+    num_members: int = pydantic.Field(default=3, ge=1)
+    """Members of the ensemble; Christiano et al. 2017: 3."""
+
+    hidden_size: int = pydantic.Field(default=64, ge=1)
+    """Units of each of a member's two hidden layers; Christiano et al. 2017, appendix A.1."""
+
+    trainer: TrainerConfig = TrainerConfig()
+    """How the ensemble is trained."""
+
+    num_threads: int = pydantic.Field(default=1, ge=1)
+    """Threads of one gradient step."""

@@ -1,0 +1,156 @@
+"""The reward service as a client of the labeler: proposes queries, follows the preference log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from services.reward.answers import Answer
+from somersault.convert import (
+    preference_from_message,
+    stored_segment_from_message,
+    stored_segment_to_message,
+)
+from somersault.errors import SomersaultError, UnavailableError
+from somersault.rpc import Backoff, call, open_channel, translated_errors
+from somersault.types import StoredSegment
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+
+__all__ = ["LabelerClient", "OpenQuery", "Proposal"]
+
+_log = structlog.get_logger()
+
+_TIMEOUT_S = 10.0
+_RETRY_FOR_S = 3600.0
+"""A labeler that is away is waited for: what is asked of it is idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Two stored segments to be compared."""
+
+    proposal_id: str
+    first: StoredSegment
+    second: StoredSegment
+    wants_clips: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuery:
+    """A query the labeler holds."""
+
+    query_id: str
+    is_open: bool
+    """Neither answered, withdrawn nor failed."""
+
+
+class LabelerClient:
+    """One run's view of the labeler service."""
+
+    def __init__(self, address: str, *, token: str, run_id: str) -> None:
+        """Takes the address, the token of the role service, and the run."""
+        self._channel = open_channel(address, token=token)
+        self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
+        self._run_id = run_id
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._channel.close()
+
+    async def create_run(self, *, task: str, question: str) -> None:
+        """Makes the run known; waits for a labeler that is away.
+
+        Raises:
+            SomersaultError: the labeler refused.
+        """
+        request = labeler_pb2.CreateRunRequest(run_id=self._run_id, task=task, question=question)
+        await call(self._stub.CreateRun, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
+
+    async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
+        """Proposes queries and gives their ids, in order."""
+        request = labeler_pb2.ProposeQueriesRequest(
+            run_id=self._run_id,
+            proposals=[
+                labeler_pb2.Proposal(
+                    proposal_id=proposal.proposal_id,
+                    first=stored_segment_to_message(proposal.first),
+                    second=stored_segment_to_message(proposal.second),
+                    wants_clips=proposal.wants_clips,
+                )
+                for proposal in proposals
+            ],
+        )
+        response = await call(
+            self._stub.ProposeQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
+        )
+        return list(response.query_ids)
+
+    async def list_queries(self) -> list[OpenQuery]:
+        """Gives every query of the run that counts against its budget."""
+        queries: list[OpenQuery] = []
+        token = ""
+        while True:
+            request = labeler_pb2.ListQueriesRequest(
+                run_id=self._run_id, page_size=1000, page_token=token
+            )
+            page = await call(
+                self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
+            )
+            queries += [
+                OpenQuery(query_id=query.query_id, is_open=query.state in _OPEN)
+                for query in page.queries
+                if query.state in _COUNTED
+            ]
+            token = page.next_page_token
+            if not token:
+                return queries
+
+    async def newest_cursor(self) -> int:
+        """Gives the end of the preference log."""
+        request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
+        stats = await call(
+            self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
+        )
+        return int(stats.newest_cursor)
+
+    async def watch(self, cursor: int) -> AsyncIterator[list[Answer]]:
+        """Gives the preference log after ``cursor``, without end, over any number of lost connections."""
+        backoff = Backoff()
+        while True:
+            try:
+                with translated_errors():
+                    request = labeler_pb2.WatchPreferencesRequest(run_id=self._run_id, cursor=cursor)
+                    async for response in self._stub.WatchPreferences(request):
+                        backoff.reset()
+                        answers = [
+                            _answer_from_message(record)
+                            for record in response.records
+                            if record.cursor > cursor
+                        ]
+                        if answers:
+                            cursor = answers[-1].cursor
+                            yield answers
+            except UnavailableError as error:
+                _log.info("preference_log_lost", cursor=cursor, detail=str(error))
+            except SomersaultError as error:
+                _log.error("preference_log_refused", cursor=cursor, detail=str(error))
+            await backoff.wait()
+
+
+_OPEN = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_READY)
+_COUNTED = (*_OPEN, preference_pb2.QUERY_STATE_ANSWERED)
+
+
+def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
+    return Answer(
+        cursor=record.cursor,
+        query_id=record.query_id,
+        answer_id=record.answer_id,
+        version=record.version,
+        preference=preference_from_message(record.preference),
+        left=stored_segment_from_message(record.left),
+        right=stored_segment_from_message(record.right),
+        is_extra=record.is_extra,
+    )

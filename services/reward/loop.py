@@ -1,0 +1,243 @@
+"""The reward service's loop: admit segments, ask what is due, learn from answers, publish, say what is settled.
+
+Two pacings, one loop. In lockstep a step is settled when every label due at it is answered and learned, so the reward versions are
+a function of the learner's steps. In free pacing queries are kept ready ahead of need and answers are learned as they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from services.reward.answers import Answer
+from services.reward.asking import Asker
+from services.reward.config import RewardConfig
+from services.reward.keeper import Keeper
+from services.reward.label_schedule import LabelScheduleConfig, labels_due
+from services.reward.labeling import LabelerClient
+from services.reward.offers import Offers
+from services.reward.segment_pool import SegmentPool
+from services.reward.student import RewardVersion, Student
+from somersault.rpc import Latest
+
+__all__ = ["LearnerPlace", "RewardLoop", "Settled"]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerPlace:
+    """How far the learner is."""
+
+    env_steps: int = 0
+    positions: Mapping[str, int] = field(default_factory=dict)
+    """The newest rollout it took, by incarnation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The newest reward version, and the step up to which everything due is learned by it."""
+
+    version: RewardVersion
+    env_steps: int = -1
+    is_pretrained: bool = False
+
+
+class RewardLoop:
+    """Owns the order of things. Used from one event loop; training runs in a thread beside it."""
+
+    def __init__(
+        self,
+        *,
+        config: RewardConfig,
+        pool: SegmentPool,
+        offers: Offers,
+        asker: Asker,
+        student: Student,
+        labeler: LabelerClient,
+        keeper: Keeper,
+    ) -> None:
+        """Takes its parts; `restore` then `run` start it."""
+        self._config = config
+        self._pool = pool
+        self._offers = offers
+        self._asker = asker
+        self._student = student
+        self._labeler = labeler
+        self._keeper = keeper
+        self._schedule = LabelScheduleConfig(
+            num_labels=config.label_budget,
+            initial_fraction=config.initial_fraction,
+            last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
+        )
+        self._place = LearnerPlace()
+        self._open: dict[str, int] = {}
+        """Open queries by id, each with its number in the order of asking."""
+        self._answered: set[str] = set()
+        self._new_answers: list[Answer] = []
+        self._woken = asyncio.Event()
+        self.settled: Latest[Settled] = Latest(Settled(version=student.published))
+
+    @property
+    def num_due(self) -> int:
+        """Labels due at the learner's step."""
+        return labels_due(self._schedule, self._place.env_steps)
+
+    @property
+    def num_open(self) -> int:
+        """Queries proposed and not yet answered."""
+        return len(self._open)
+
+    @property
+    def num_answered(self) -> int:
+        """Queries answered."""
+        return len(self._answered)
+
+    def place(self, place: LearnerPlace) -> None:
+        """Hears how far the learner is."""
+        self._place = place
+        self._woken.set()
+
+    async def restore(self) -> None:
+        """Rebuilds everything from the newest checkpoint, the preference log and the stored segments.
+
+        Raises:
+            SomersaultError: the checkpoint can't be trusted, or the labeler refused.
+        """
+        kept = await asyncio.to_thread(self._keeper.restore)
+        if kept is not None:
+            await asyncio.to_thread(self._student.restore, kept)
+        queries = await self._labeler.list_queries()
+        self._asker.num_asked = len(queries)
+        self._open = {query.query_id: -1 for query in queries if query.is_open}
+        learned = self._student.published.cursor
+        await self._read_log(until=await self._labeler.newest_cursor(), learned=learned)
+        self._tell(version=self._student.published)
+        _log.info("restored", reward_version=self._student.published.version, num_asked=len(queries))
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        following = asyncio.create_task(self._follow_log())
+        try:
+            while True:
+                if self._config.pacing == "lockstep":
+                    await self._settle_in_lockstep()
+                else:
+                    await self._settle_freely()
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+
+    async def _settle_in_lockstep(self) -> None:
+        """Takes the learner's next place, asks what is due there, and settles it once that is learned."""
+        await self._wait()
+        place = self._place
+        if place.env_steps == 0:
+            return
+        await self._offers.wait_for(place.positions)
+        self._offers.admit(place.positions)
+        if len(self._pool) >= self._config.min_pool_segments:
+            await self._ask(labels_due(self._schedule, place.env_steps) - self._asker.num_asked)
+        while self._open:
+            await self._wait()
+        await self._learn(sorted(self._new_answers, key=self._asking_order))
+        self._tell(env_steps=place.env_steps)
+
+    async def _settle_freely(self) -> None:
+        """Keeps queries ready, learns what was answered, and lets the learner go on unless answers are far behind."""
+        await self._wait()
+        self._offers.admit(None)
+        if len(self._pool) >= self._config.min_pool_segments:
+            behind = self.num_due - self._asker.num_asked
+            await self._ask(max(behind, self._config.num_ready_queries - len(self._open)))
+        initial = labels_due(self._schedule, 0)
+        if self.settled.value.is_pretrained or self.num_answered >= initial:
+            await self._learn(list(self._new_answers))
+        if self._may_go_on():
+            self._tell(env_steps=self._place.env_steps)
+
+    def _may_go_on(self) -> bool:
+        if not self._asker.num_asked and len(self._pool) < self._config.min_pool_segments:
+            return True  # segments must come first
+        lag, most = self.num_due - self.num_answered, self._config.max_label_lag
+        return self.settled.value.is_pretrained and (most is None or lag <= most)
+
+    async def _ask(self, num_queries: int) -> None:
+        num_queries = min(num_queries, self._config.label_budget - self._asker.num_asked, 256)
+        if num_queries <= 0:
+            return
+        number = self._asker.num_asked
+        for query_id in await self._asker.ask(num_queries):
+            if query_id not in self._answered:
+                self._open[query_id] = number
+            number += 1
+
+    async def _learn(self, answers: list[Answer]) -> None:
+        """Trains one round on new answers, keeps a checkpoint, and publishes."""
+        if not answers:
+            return
+        self._new_answers = [each for each in self._new_answers if each not in answers]
+        version = await asyncio.to_thread(self._student.learn, answers)
+        await asyncio.to_thread(self._keeper.keep, self._student.checkpoint())
+        self._tell(version=version)
+        _log.info(
+            "reward_version_published",
+            reward_version=version.version,
+            num_comparisons=version.num_comparisons,
+            agreement=self._student.agreement,
+            training_loss=self._student.training_loss,
+        )
+
+    async def _follow_log(self) -> None:
+        """Takes new rows of the preference log as they are committed."""
+        newest = self._student.published.cursor
+        newest = max([newest, *(answer.cursor for answer in self._new_answers)])
+        async for answers in self._labeler.watch(newest):
+            for answer in answers:
+                self._take(answer)
+            self._woken.set()
+
+    async def _read_log(self, *, until: int, learned: int) -> None:
+        """Reads the log as it stands: rows up to ``learned`` are remembered, later ones wait to be learned."""
+        if until == 0:
+            return
+        async with contextlib.aclosing(self._labeler.watch(0)) as log:
+            async for answers in log:
+                for answer in answers:
+                    if answer.cursor > learned:
+                        self._take(answer)
+                        continue
+                    self._answered.add(answer.query_id)
+                    await asyncio.to_thread(self._student.remember, answer)
+                if answers[-1].cursor >= until:
+                    return
+
+    def _take(self, answer: Answer) -> None:
+        self._open.pop(answer.query_id, None)
+        self._answered.add(answer.query_id)
+        self._new_answers.append(answer)
+
+    def _asking_order(self, answer: Answer) -> tuple[str, int]:
+        return answer.ordered[0].segment_id + answer.ordered[1].segment_id, answer.version
+
+    async def _wait(self) -> None:
+        """Waits until the learner moved, an answer came, or segments were offered."""
+        waits = [asyncio.ensure_future(self._woken.wait())]
+        if self._config.pacing == "free":
+            waits.append(asyncio.ensure_future(self._offers.changed.wait()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        self._woken.clear()
+        self._offers.changed.clear()
+
+    def _tell(self, **changes: object) -> None:
+        now = replace(self.settled.value, **changes)  # type: ignore[arg-type]
+        self.settled.set(replace(now, is_pretrained=now.version.version > 0))

@@ -1,0 +1,48 @@
+"""How well predicted rewards explain preferences.
+
+Shapes: ``B`` comparisons, ``K`` ensemble members. Side 0 is left, side 1 is right.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ERROR_RATE = 0.1  # Christiano et al. 2017, section 2.2.3: one answer in ten is given at random
+
+
+def preference_probability(left_returns: Tensor, right_returns: Tensor) -> Tensor:
+    """Gives the probability that a faultless labeler prefers left.
+
+    Bradley–Terry on summed predictions, no discount: Christiano et al. 2017 (arXiv 1706.03741),
+    equation 1.
+
+    Args:
+        left_returns: ``[...]`` float32, predicted reward summed over the left segment.
+        right_returns: ``[...]`` float32, the same of the right segment.
+
+    Returns:
+        ``[...]`` float32, in [0, 1].
+    """
+    return torch.sigmoid(left_returns - right_returns)
+
+
+def preference_loss(left_returns: Tensor, right_returns: Tensor, mu: Tensor) -> Tensor:
+    """Gives the cross-entropy of each preference under the prediction of each member.
+
+    Christiano et al. 2017, section 2.2.3, with the error floor P' = 0.9 P + 0.05: a labeler who
+    errs one time in ten is never predicted with certainty, so no single answer can demand more
+    than a log-odds of log 19. Minus mu0 log P' minus mu1 log (1 - P'), with mu = (1, 0), (0, 1)
+    or (½, ½) for left, right or equal.
+
+    Args:
+        left_returns: ``[K, B]`` float32, predicted reward summed over the left segment.
+        right_returns: ``[K, B]`` float32, the same of the right segment.
+        mu: ``[B]`` float32, weight of the preference on left: 1, 0 or ½.
+
+    Returns:
+        ``[K, B]`` float32, nats.
+    """
+    certain = 1.0 - ERROR_RATE
+    probability = certain * preference_probability(left_returns, right_returns) + ERROR_RATE / 2
+    return -(mu * torch.log(probability) + (1.0 - mu) * torch.log(1.0 - probability))

@@ -1,0 +1,191 @@
+"""The reward service's rpcs: from messages to offers and the loop, and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+import numpy as np
+
+from services.reward.config import RewardConfig
+from services.reward.loop import LearnerPlace, RewardLoop, Settled
+from services.reward.offers import Demand, Offers, OfferSession
+from services.reward.segment_pool import SegmentPool
+from services.reward.student import Student
+from somersault.convert import (
+    array_from_tensor,
+    segment_from_message,
+    stored_segment_from_message,
+    task_spec_from_message,
+    tensor_from_array,
+)
+from somersault.errors import InvalidInputError
+from somersault.rpc import drained, duplex
+from somersault.types import TaskSpec, check_name
+from somersault.v1 import reward_pb2, reward_pb2_grpc
+
+__all__ = ["RewardServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_MAX_SEGMENTS = 256
+_MAX_ROWS = 1_000_000
+_MAX_POSITIONS = 4096
+
+
+class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
+    """Serves RewardService."""
+
+    def __init__(
+        self,
+        *,
+        config: RewardConfig,
+        spec: TaskSpec,
+        offers: Offers,
+        pool: SegmentPool,
+        loop: RewardLoop,
+        student: Student,
+    ) -> None:
+        """Takes the parts it translates for."""
+        self._config = config
+        self._spec = spec
+        self._offers = offers
+        self._pool = pool
+        self._loop = loop
+        self._student = student
+
+    async def OfferSegments(  # type: ignore[override]
+        self,
+        request_iterator: AsyncIterator[reward_pb2.OfferSegmentsRequest],
+        context: Context,
+    ) -> AsyncIterator[reward_pb2.OfferSegmentsResponse]:
+        """Takes offers and sends demands for as long as the simulator is there."""
+        session = self._offers.join(await self._read_hello(request_iterator))
+
+        async def take(request: reward_pb2.OfferSegmentsRequest) -> None:
+            self._take(session, request)
+
+        try:
+            async for demand in duplex(
+                request_iterator, handle=take, responses=drained(session.outbox)
+            ):
+                yield _demand_to_message(demand)
+        finally:
+            self._offers.leave(session)
+
+    async def WatchRewardModel(  # type: ignore[override]
+        self,
+        request_iterator: AsyncIterator[reward_pb2.WatchRewardModelRequest],
+        context: Context,
+    ) -> AsyncIterator[reward_pb2.RewardModelUpdate]:
+        """Hears where the learner is and sends versions and what is settled."""
+
+        async def take(request: reward_pb2.WatchRewardModelRequest) -> None:
+            self._loop.place(_place_from_message(request))
+
+        sent_version = -1
+        async for settled in duplex(
+            request_iterator, handle=take, responses=self._loop.settled.watch(), outlives_requests=True
+        ):
+            has_weights = settled.version.version != sent_version
+            yield _update_to_message(settled, has_weights=has_weights)
+            sent_version = settled.version.version
+
+    async def Score(  # type: ignore[override]
+        self, request: reward_pb2.ScoreRequest, context: Context
+    ) -> reward_pb2.ScoreResponse:
+        """Predicts rewards with the newest version."""
+        observations = array_from_tensor("observations", request.observations)
+        actions = array_from_tensor("actions", request.actions)
+        leading = observations.shape[:-1]
+        if observations.ndim < 2 or observations.shape[-1] != self._spec.observation_dim:
+            bound = f"(..., {self._spec.observation_dim}) with at least 2 axes"
+            raise InvalidInputError("observations.shape", observations.shape, bound)
+        if actions.shape != (*leading, self._spec.action_dim):
+            bound = str((*leading, self._spec.action_dim))
+            raise InvalidInputError("actions.shape", actions.shape, bound)
+        if np.prod(leading) > _MAX_ROWS:
+            raise InvalidInputError("observations", f"{np.prod(leading)} rows", f"at most {_MAX_ROWS}")
+        version = self._loop.settled.value.version
+        members = await asyncio.to_thread(version.ensemble.predict, observations, actions)
+        return reward_pb2.ScoreResponse(
+            members=tensor_from_array(members), reward_version=version.version
+        )
+
+    async def GetStatus(  # type: ignore[override]
+        self, request: reward_pb2.GetStatusRequest, context: Context
+    ) -> reward_pb2.RewardStatus:
+        """Gives what the service has and wishes."""
+        version = self._loop.settled.value.version
+        agreement = self._student.agreement
+        return reward_pb2.RewardStatus(
+            reward_version=version.version,
+            num_preferences=self._loop.num_answered,
+            num_comparisons=version.num_comparisons,
+            label_budget=self._config.label_budget,
+            num_labels_due=self._loop.num_due,
+            num_open_queries=self._loop.num_open,
+            num_pool_segments=len(self._pool),
+            preference_accuracy=float("nan") if agreement is None else agreement,
+            num_accuracy_preferences=self._student.num_agreement,
+            training_loss=self._student.training_loss,
+            preference_cursor=version.cursor,
+        )
+
+    async def _read_hello(self, requests: AsyncIterator[reward_pb2.OfferSegmentsRequest]) -> str:
+        async for request in requests:
+            if request.WhichOneof("kind") != "hello":
+                break
+            check_name("hello.simulator_id", request.hello.simulator_id)
+            spec = task_spec_from_message(request.hello.task)
+            if spec != self._spec:
+                raise InvalidInputError("hello.task", spec, f"the reward service's task {self._spec}")
+            return check_name("hello.incarnation", request.hello.incarnation)
+        raise InvalidInputError("the first message of OfferSegments must be a hello")
+
+    def _take(self, session: OfferSession, request: reward_pb2.OfferSegmentsRequest) -> None:
+        kind = request.WhichOneof("kind")
+        if kind == "offer":
+            segments = request.offer.segments
+            _check_count("offer.segments", len(segments))
+            converted = [segment_from_message(segment, spec=self._spec) for segment in segments]
+            self._offers.offer(session, request.offer.rollout_sequence, converted)
+        elif kind == "stored":
+            _check_count("stored.segments", len(request.stored.segments))
+            stored = [stored_segment_from_message(each) for each in request.stored.segments]
+            self._offers.stored(session, request.stored.demand_id, stored)
+        else:
+            raise InvalidInputError("after its hello a simulator may only offer segments or say they are stored")
+
+
+def _check_count(field: str, count: int) -> None:
+    if count > _MAX_SEGMENTS:
+        raise InvalidInputError(field, f"{count} segments", f"at most {_MAX_SEGMENTS}")
+
+
+def _demand_to_message(demand: Demand) -> reward_pb2.OfferSegmentsResponse:
+    return reward_pb2.OfferSegmentsResponse(
+        demand_id=demand.demand_id, segment_ids=demand.segment_ids
+    )
+
+
+def _place_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerPlace:
+    if request.env_steps < 0:
+        raise InvalidInputError("env_steps", request.env_steps, "at least 0")
+    if len(request.positions) > _MAX_POSITIONS:
+        raise InvalidInputError("positions", f"{len(request.positions)} entries", f"at most {_MAX_POSITIONS}")
+    positions = {position.incarnation: position.sequence for position in request.positions}
+    return LearnerPlace(env_steps=request.env_steps, positions=positions)
+
+
+def _update_to_message(settled: Settled, *, has_weights: bool) -> reward_pb2.RewardModelUpdate:
+    return reward_pb2.RewardModelUpdate(
+        reward_version=settled.version.version,
+        weights=settled.version.weights if has_weights else b"",
+        settled_env_steps=settled.env_steps,
+        num_comparisons=settled.version.num_comparisons,
+        preference_cursor=settled.version.cursor,
+        is_pretrained=settled.is_pretrained,
+    )

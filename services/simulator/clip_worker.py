@@ -1,0 +1,104 @@
+"""What runs in the process that draws clips: one OpenGL context, one clip after another.
+
+Only `services.simulator.clips` starts such a process. An OpenGL library that crashes or stalls
+takes this process with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from multiprocessing import connection
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulator.rendering import SegmentRenderer
+from somersault.tasks import Task, get_task
+from somersault.types import DoubleArray, FloatArray
+
+__all__ = ["Clip", "draw_clip", "encode_video", "open_renderer"]
+
+_QUALITY = "27"  # x264's constant rate factor: about 35 kB a clip, no artefacts that distract
+_TIME_BASE_HZ = 1000
+
+_renderer: SegmentRenderer | None = None
+_task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Holds the video of a segment."""
+
+    data: bytes
+    """MP4 with H.264, ready to be played before it is wholly loaded."""
+    num_frames: int
+
+
+def open_renderer(task_name: str, backend: str) -> int:
+    """Makes this process ready to draw clips of a task and gives its process id.
+
+    Raises:
+        UnavailableError: The OpenGL library gives no context.
+    """
+    global _renderer, _task  # noqa: PLW0603 - the context lives as long as this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
+    _end_with_parent()
+    _task = get_task(task_name)
+    _renderer = SegmentRenderer(_task, backend=backend)
+    atexit.register(_renderer.close)
+    return os.getpid()
+
+
+def draw_clip(states: DoubleArray, predicted_rewards: FloatArray | None) -> Clip:
+    """Draws and encodes one segment; see `SegmentRenderer.draw`."""
+    assert _renderer is not None
+    assert _task is not None
+    frames = list(_renderer.draw(states, predicted_rewards=predicted_rewards))
+    return Clip(encode_video(frames, fps=_task.clip_fps), len(frames))
+
+
+def encode_video(frames: Sequence[NDArray[np.uint8]], *, fps: float) -> bytes:
+    """Encodes frames as MP4 with H.264; the same frames give the same bytes.
+
+    Args:
+        frames: ``[size, size, 3]`` uint8 each; the size must be even.
+        fps: Frames per second.
+    """
+    # Putting the index first makes the writer read back its own output, which needs a real file.
+    with tempfile.TemporaryDirectory(prefix="somersault-clip-") as folder:
+        path = Path(folder) / "clip.mp4"
+        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+            rate = Fraction(fps).limit_denominator(_TIME_BASE_HZ)
+            stream = container.add_stream("libx264", rate=rate)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            # More threads, and x264's macroblock tree, would make the bytes differ from time to time.
+            stream.codec_context.thread_count = 1
+            stream.options = {"crf": _QUALITY, "preset": "veryfast", "x264-params": "mbtree=0"}
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+        return path.read_bytes()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the service's process ends, however that happens."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait_and_exit() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    # Needs no join: it ends the process, or the process ends it.
+    threading.Thread(target=wait_and_exit, name="parent-watch", daemon=True).start()

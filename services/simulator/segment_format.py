@@ -1,0 +1,160 @@
+"""Turns segments into the two objects that are stored of each, and back.
+
+Both are safetensors, format version 1, whose metadata values are JSON:
+
+- *segment*: float32 ``observations [T, O]``, float32 ``actions [T, A]``, float64 ``states [T + 1, S]``;
+  enough to learn from and to draw again.
+- *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
+  ``recent_segment_return_std`` in the metadata; for teachers alone.
+
+The same segment always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from services.simulator.segments import RecordedSegment
+from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.tasks import Task
+from somersault.types import DoubleArray, FloatArray
+
+__all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
+
+_SEGMENT_FORMAT = "somersault.segment/1"
+_SEALED_FORMAT = "somersault.sealed/1"
+_MAX_HEADER_BYTES = 1 << 20
+_DTYPES = {"observations": "F32", "actions": "F32", "states": "F64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawableSegment:
+    """Holds what a stored segment says of itself, as far as drawing needs it."""
+
+    segment_id: str
+    observations: FloatArray
+    """``[T, O]`` float32."""
+    actions: FloatArray
+    """``[T, A]`` float32."""
+    states: DoubleArray
+    """``[T + 1, S]`` float64."""
+
+
+def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
+    """Gives the object that is stored for learning and drawing."""
+    segment = recorded.segment
+    arrays: dict[str, NDArray[np.generic]] = {
+        "observations": segment.observations,
+        "actions": segment.actions,
+        "states": recorded.states,
+    }
+    metadata = {
+        "format": _SEGMENT_FORMAT,
+        "task": task.name,
+        "segment_id": segment.segment_id,
+        "rollout_sequence": segment.rollout_sequence,
+        "policy_version": segment.policy_version,
+        "step_s": task.step_s,
+    }
+    return _encode(arrays, metadata)
+
+
+def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
+    """Gives the sealed teacher part."""
+    metadata = {
+        "format": _SEALED_FORMAT,
+        "task": task.name,
+        "segment_id": recorded.segment.segment_id,
+        "recent_segment_return_mean": recorded.recent_return_mean,
+        "recent_segment_return_std": recorded.recent_return_std,
+    }
+    return _encode({"true_rewards": recorded.true_rewards}, metadata)
+
+
+def decode_segment(data: bytes, *, task: Task, state_dim: int) -> DrawableSegment:
+    """Reads a segment object; header, shapes and dtypes are checked before an array is made.
+
+    Raises:
+        CorruptDataError: The bytes are not a segment object, or its arrays do not fit together.
+        InvalidInputError: It is a segment of another task.
+    """
+    header = _read_header(data)
+    metadata = _read_metadata(header)
+    if metadata.get("format") != _SEGMENT_FORMAT:
+        raise CorruptDataError(f"format is {metadata.get('format')!r}, not {_SEGMENT_FORMAT!r}")
+    if metadata.get("task") != task.name:
+        raise InvalidInputError("task of the segment", metadata.get("task"), task.name)
+    _check_arrays(header, task=task, state_dim=state_dim)
+    try:
+        arrays = safetensors.numpy.load(data)
+    except safetensors.SafetensorError as err:
+        raise CorruptDataError(f"segment object: {err}") from err
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise CorruptDataError("segment object: a value is not finite")
+    return DrawableSegment(segment_id=str(metadata.get("segment_id")), **arrays)
+
+
+def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
+    """Gives safetensors whose header is in one fixed order; the library's is not."""
+    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    data = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
+    )
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[begin:]
+
+
+def _read_header(data: bytes) -> dict[str, object]:
+    """Reads the header of safetensors, at most 1 MiB of it."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
+        raise CorruptDataError(f"segment object: header of {length} bytes in {len(data)} bytes")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except ValueError as err:
+        raise CorruptDataError("segment object: header is not JSON") from err
+    if not isinstance(header, dict):
+        raise CorruptDataError("segment object: header is not a JSON object")
+    return header
+
+
+def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
+    """Reads the metadata's JSON values."""
+    texts = header.get("__metadata__")
+    if not isinstance(texts, dict):
+        raise CorruptDataError("segment object: no metadata")
+    try:
+        return {name: json.loads(text) for name, text in texts.items()}
+    except (TypeError, ValueError) as err:
+        raise CorruptDataError("segment object: metadata values are not JSON") from err
+
+
+def _check_arrays(header: Mapping[str, object], *, task: Task, state_dim: int) -> None:
+    """Checks that the header declares exactly a segment's arrays, of one length and right widths."""
+    declared = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    if declared.keys() != _DTYPES.keys():
+        raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(_DTYPES)}")
+    observations = declared["observations"]
+    shape = observations.get("shape") if isinstance(observations, dict) else None
+    steps = shape[0] if isinstance(shape, list) and shape else None
+    if not isinstance(steps, int) or not 1 <= steps <= task.episode_steps:
+        raise CorruptDataError(f"segment object: {steps} steps, not 1 to {task.episode_steps}")
+    shapes = {
+        "observations": [steps, task.observation_dim],
+        "actions": [steps, task.action_dim],
+        "states": [steps + 1, state_dim],
+    }
+    for name, entry in declared.items():
+        found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else None
+        if found != (_DTYPES[name], shapes[name]):
+            wanted = (_DTYPES[name], shapes[name])
+            raise CorruptDataError(f"segment object: {name} is {found}, not {wanted}")

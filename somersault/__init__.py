@@ -1,0 +1,1 @@
+"""What two or more services share: messages, types, errors, configuration, storage, rpc."""

@@ -1,0 +1,1 @@
+"""The command line: starts services as processes and imports none of them."""

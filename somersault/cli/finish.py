@@ -1,0 +1,182 @@
+"""What a run leaves behind: the final policy measured, its best episode as a video, and the summary.
+
+Shapes: K ensemble members, T steps in an episode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from somersault.cli.peers import Peers
+from somersault.cli.progress import RunProgress
+from somersault.cli.run_folder import RunConfig
+from somersault.convert import array_from_tensor, tensor_from_array
+from somersault.errors import CorruptDataError
+from somersault.rpc import call
+from somersault.storage import ObjectStore
+from somersault.tasks import get_task
+from somersault.types import FloatArray
+from somersault.v1 import learner_pb2, reward_pb2, simulator_pb2
+
+__all__ = ["Evaluation", "draw_best_episode", "evaluate_policy", "standardised_mean", "summarise"]
+
+NUM_EPISODES = 32
+IS_STOCHASTIC = False  # what was learned, without the noise that was needed to learn it
+RETRY_FOR_S = 60.0  # a service that is being restarted is back well before
+EVALUATE_TIMEOUT_S = 600.0
+CALL_TIMEOUT_S = 120.0
+
+_SEED_OF_EVALUATION = 0x5CA1E  # keeps it apart from everything else that the run's seed begets
+_LEAST_STD = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Fresh episodes under the final policy."""
+
+    policy_version: int
+    episodes: Sequence[simulator_pb2.EpisodeResult]
+    best_segment_uri: str
+    """Key of the best episode's states, observations and actions."""
+
+
+async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
+    """Runs fresh episodes under the newest policy and stores the best one.
+
+    Raises:
+        SomersaultError: the learner or the simulator refused, or stayed away too long.
+    """
+    policy: learner_pb2.Policy = await call(
+        peers.learner.GetPolicy,
+        learner_pb2.GetPolicyRequest(),
+        timeout_s=CALL_TIMEOUT_S,
+        retry_for_s=RETRY_FOR_S,
+    )
+    request = simulator_pb2.EvaluateRequest(
+        policy=policy.weights,
+        num_episodes=NUM_EPISODES,
+        seed=evaluation_seed(config.seed),
+        is_stochastic=IS_STOCHASTIC,
+        num_stored_episodes=1,
+        run_id=config.run_id,
+    )
+    response: simulator_pb2.EvaluateResponse = await call(
+        peers.simulator.Evaluate, request, timeout_s=EVALUATE_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+    )
+    if not response.episodes or not response.stored_episodes:
+        raise CorruptDataError("simulator evaluated the policy and gave no episode back")
+    return Evaluation(
+        policy_version=policy.policy_version,
+        episodes=tuple(response.episodes),
+        best_segment_uri=response.stored_episodes[0].segment_uri,
+    )
+
+
+async def draw_best_episode(
+    peers: Peers, store: ObjectStore, *, run_id: str, evaluation: Evaluation
+) -> bytes:
+    """Gives the video of the best episode, with the predicted reward beside the agent if there is a reward model.
+
+    Raises:
+        SomersaultError: a service or the store refused, or stayed away too long.
+    """
+    clip_uri = f"{run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
+    request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
+    if peers.reward is not None:
+        rewards = await _predict_rewards(peers, store, segment_uri=evaluation.best_segment_uri)
+        request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
+    response: simulator_pb2.RenderResponse = await call(
+        peers.simulator.Render, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+    )
+    return await asyncio.to_thread(store.get, response.clip_uri, expect_sha256=response.clip_sha256)
+
+
+async def _predict_rewards(peers: Peers, store: ObjectStore, *, segment_uri: str) -> FloatArray:
+    """Gives ``[T]`` float32 for a stored episode."""
+    assert peers.reward is not None
+    data = await asyncio.to_thread(store.get, segment_uri)
+    try:
+        arrays = safetensors.numpy.load(data)
+        observations, actions = arrays["observations"], arrays["actions"]
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise CorruptDataError(f"stored episode {segment_uri} can't be read: {error}") from error
+    request = reward_pb2.ScoreRequest(
+        observations=tensor_from_array(observations), actions=tensor_from_array(actions)
+    )
+    response: reward_pb2.ScoreResponse = await call(
+        peers.reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+    )
+    members = array_from_tensor("members", response.members, shape=(None, len(observations)))
+    return standardised_mean(members)
+
+
+def standardised_mean(members: FloatArray) -> FloatArray:
+    """Gives the mean over members, each brought to zero mean and unit deviation over the episode first.
+
+    Bradley-Terry leaves each member's offset and scale open, so the raw ones can't be added
+    (Christiano et al. 2017, section 2.2.1: each predictor is normalised, then averaged).
+
+    Args:
+        members: ``[K, T]`` float32.
+
+    Returns:
+        ``[T]`` float32.
+    """
+    mean_K1 = members.mean(axis=1, keepdims=True)  # noqa: N806
+    std_K1 = np.maximum(members.std(axis=1, keepdims=True), _LEAST_STD)  # noqa: N806
+    return np.asarray(((members - mean_K1) / std_K1).mean(axis=0), dtype=np.float32)
+
+
+def evaluation_seed(seed: int) -> int:
+    """Gives the seed of a run's evaluation: a function of the run's own, and unlike it."""
+    return int(np.random.SeedSequence([seed, _SEED_OF_EVALUATION]).generate_state(1)[0])
+
+
+def summarise(
+    config: RunConfig,
+    progress: RunProgress,
+    evaluation: Evaluation,
+    *,
+    wall_s: float,
+    num_restarts: int,
+) -> dict[str, Any]:
+    """Gives ``summary.json`` less the places: what was learned, from how much, how fast."""
+    episodes = evaluation.episodes
+    return {
+        "task": config.task,
+        "seed": config.seed,
+        "env_steps": progress.env_steps,
+        "labels": progress.num_labels,
+        "wall_s": round(wall_s, 2),
+        "env_steps_per_s": round(progress.env_steps / wall_s, 1) if wall_s > 0 else 0.0,
+        "true_return_mean": _mean([episode.true_return for episode in episodes]),
+        "reference_return_mean": get_task(config.task).reference_return_mean,
+        "flips_per_episode": _mean([episode.flips for episode in episodes]),
+        "landed_flips_per_episode": _mean([episode.landed_flips for episode in episodes]),
+        "preference_accuracy": progress.preference_accuracy,
+        "policy_versions": progress.policy_version,
+        "reward_versions": progress.reward_version,
+        "restarts": num_restarts,
+    }
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """Gives the summary as one sentence for a person."""
+    parts = [f"{summary['env_steps']:,} steps in {summary['wall_s']:.0f} s"]
+    if summary["labels"]:
+        parts.append(f"{summary['labels']} labels")
+    parts.append(f"true return {summary['true_return_mean']:,.0f}")
+    if summary["flips_per_episode"]:
+        landed = summary["landed_flips_per_episode"]
+        parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
+    return ", ".join(parts)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))

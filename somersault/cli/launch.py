@@ -1,0 +1,28 @@
+"""Becomes another program that ends when the process that started it does.
+
+Run as a script, ``python -SE launch.py PARENT_PID PROGRAM [ARGUMENT…]``, because code between fork and exec in a
+process that has gRPC's threads may deadlock (``subprocess`` says so of ``preexec_fn``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h; kept across exec
+
+
+def main(arguments: list[str]) -> None:
+    """Asks the kernel for SIGKILL at the parent's death and becomes the program."""
+    parent, program = int(arguments[0]), arguments[1:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        sys.exit(1)
+    os.execv(program[0], program)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,42 @@
+"""Connections to the services of one run."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from somersault.rpc import open_channel
+from somersault.v1 import labeler_pb2_grpc, learner_pb2_grpc, reward_pb2_grpc, simulator_pb2_grpc
+
+__all__ = ["Peers", "connect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peers:
+    """Stubs of the services that the run has; None for those that a reference run does without."""
+
+    learner: learner_pb2_grpc.LearnerServiceAsyncStub
+    simulator: simulator_pb2_grpc.SimulatorServiceAsyncStub
+    reward: reward_pb2_grpc.RewardServiceAsyncStub | None
+    labeler: labeler_pb2_grpc.LabelerServiceAsyncStub | None
+
+
+@asynccontextmanager
+async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[Peers]:
+    """Gives stubs for ``addresses`` by service; the labeler is shown the token, the others nothing."""
+    async with AsyncExitStack() as stack:
+        channels = {
+            name: await stack.enter_async_context(
+                open_channel(address, token=token if name == "labeler" else None)
+            )
+            for name, address in addresses.items()
+            if name in ("learner", "simulator", "reward", "labeler")
+        }
+        reward, labeler = channels.get("reward"), channels.get("labeler")
+        yield Peers(
+            learner=learner_pb2_grpc.LearnerServiceStub(channels["learner"]),
+            simulator=simulator_pb2_grpc.SimulatorServiceStub(channels["simulator"]),
+            reward=reward_pb2_grpc.RewardServiceStub(reward) if reward else None,
+            labeler=labeler_pb2_grpc.LabelerServiceStub(labeler) if labeler else None,
+        )

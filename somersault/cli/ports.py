@@ -1,0 +1,79 @@
+"""Finds ports on loopback that services can keep for a run's life."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from somersault.errors import UnavailableError
+
+__all__ = ["LOOPBACK", "choose_ports", "is_free"]
+
+LOOPBACK = "127.0.0.1"
+
+_FIRST_PORT = 10_000
+_TRIES_A_PORT = 200
+_RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def is_free(port: int) -> bool:
+    """Says whether a service could listen on that port of loopback now."""
+    try:
+        with _listening(port):
+            return True
+    except OSError:
+        return False
+
+
+def choose_ports(count: int) -> list[int]:
+    """Gives that many different free ports, none from the range that outgoing connections take theirs from.
+
+    A client that dials a service which is being restarted could else be given the service's own port as its
+    local one: TCP then connects it to itself, and the service can't come back.
+
+    Raises:
+        UnavailableError: there are not as many.
+    """
+    candidates = range(_FIRST_PORT, _first_ephemeral_port())
+    # Not the run's generator: which ports are free differs from machine to machine.
+    draw = random.SystemRandom()
+    ports: list[int] = []
+    with ExitStack() as held:
+        for _ in range(_TRIES_A_PORT * count):
+            if len(ports) == count:
+                break
+            port = draw.choice(candidates)
+            try:
+                held.enter_context(_listening(port))
+            except OSError:
+                continue
+            ports.append(port)
+    if len(ports) < count:
+        raise UnavailableError(
+            f"no {count} free ports between {candidates.start} and {candidates.stop} on {LOOPBACK};"
+            " end programs that listen there"
+        )
+    return ports
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # As servers do: a port whose last connections are in TIME_WAIT can be used.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _first_ephemeral_port() -> int:
+    try:
+        first = int(_RANGE_FILE.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        first = 32_768  # Linux's own default
+    return first if first > _FIRST_PORT + 1000 else 65_536

@@ -1,0 +1,130 @@
+"""Tries what clips need, in a process of its own: a broken OpenGL library crashes whoever loads it.
+
+    python -m somersault.cli.probes egl|osmesa|h264
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import sys
+from fractions import Fraction
+
+from somersault.config import environment
+from somersault.errors import ConfigError
+
+__all__ = ["check_drawing", "find_opengl", "try_probe"]
+
+BACKENDS = ("egl", "osmesa")
+INSTALL_OPENGL = (
+    "install one of them (Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri, or apt-get install libosmesa6;"
+    " deploy/setup/system.sh does it)"
+)
+INSTALL_VIDEO = "reinstall the package av (pip install --force-reinstall av)"
+
+_TIMEOUT_S = 60.0
+_SIZE_PX = 64
+_SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rgba='1 0 0 1'/></worldbody></mujoco>"
+
+
+async def check_drawing() -> None:
+    """Returns if clips can be drawn and encoded here.
+
+    Raises:
+        ConfigError: they can't; says what to install.
+    """
+    (_, problem), video_problem = await asyncio.gather(find_opengl(), try_probe("h264"))
+    if problem:
+        raise ConfigError(f"clips can't be drawn: {problem}; {INSTALL_OPENGL}")
+    if video_problem:
+        raise ConfigError(f"clips can't be encoded as H.264: {video_problem}; {INSTALL_VIDEO}")
+
+
+async def find_opengl() -> tuple[str | None, str]:
+    """Gives the OpenGL library that draws without a screen and "", or None and what is wrong.
+
+    ``MUJOCO_GL`` narrows the search to one, as it does for the simulator.
+    """
+    chosen = environment("MUJOCO_GL")
+    problems = []
+    for backend in (chosen,) if chosen else BACKENDS:
+        problem = await try_probe(backend)
+        if not problem:
+            return backend, ""
+        problems.append(f"{backend}: {problem}")
+    return None, f"no OpenGL library works without a screen ({'; '.join(problems)})"
+
+
+async def try_probe(name: str) -> str:
+    """Runs one probe and gives what is wrong, "" if nothing is."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __spec__.name, name),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, errors = await process.communicate()
+    except TimeoutError:
+        return f"no answer within {_TIMEOUT_S:.0f} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode == 0:
+        return ""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else f"crashed with exit code {process.returncode}"
+
+
+def _probe_opengl(backend: str) -> None:
+    """Draws a red ball and looks whether it is there."""
+    mujoco = importlib.import_module("mujoco")
+    numpy = importlib.import_module("numpy")
+    context = importlib.import_module(f"mujoco.{backend}").GLContext(_SIZE_PX, _SIZE_PX)
+    context.make_current()
+    model = mujoco.MjModel.from_xml_string(_SCENE)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    resources = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, resources)
+    scene = mujoco.MjvScene(model, maxgeom=10)
+    camera, every = mujoco.MjvCamera(), mujoco.mjtCatBit.mjCAT_ALL.value
+    camera.distance = 3.0
+    mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, camera, every, scene)
+    view = mujoco.MjrRect(0, 0, _SIZE_PX, _SIZE_PX)
+    mujoco.mjr_render(view, scene, resources)
+    pixels = numpy.zeros((_SIZE_PX, _SIZE_PX, 3), numpy.uint8)
+    mujoco.mjr_readPixels(pixels, None, view, resources)
+    if not pixels[..., 0].any():
+        raise RuntimeError("it draws nothing")
+
+
+def _probe_h264() -> None:
+    """Encodes two black frames."""
+    av = importlib.import_module("av")
+    with av.open(io.BytesIO(), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(30))
+        stream.width = stream.height = _SIZE_PX
+        stream.pix_fmt = "yuv420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame(_SIZE_PX, _SIZE_PX, "yuv420p")))
+        container.mux(stream.encode())
+
+
+def main(name: str) -> int:
+    """Runs a probe; 0 if it went well, else its problem is the last line on standard error."""
+    if name not in (*BACKENDS, "h264"):
+        sys.stderr.write(f"no such library: {name}; one of {', '.join(BACKENDS)}\n")
+        return 1
+    try:
+        _probe_h264() if name == "h264" else _probe_opengl(name)
+    except Exception as error:  # noqa: BLE001 - bindings fail in every way there is
+        sys.stderr.write(f"{type(error).__name__}: {error}\n".splitlines()[0] + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))

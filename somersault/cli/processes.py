@@ -1,0 +1,172 @@
+"""Which processes a run needs, and with which flags, addresses and secrets each is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from somersault.cli.ports import LOOPBACK
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.serve import MODULES
+from somersault.config import environment
+from somersault.types import Role
+
+__all__ = ["ServiceProcess", "names_of_services", "plan_processes"]
+
+_STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProcess:
+    """One process to be started and kept running."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    address: str
+    """``host:port`` at which it says whether it is healthy."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables beside those inherited."""
+    is_http: bool = False
+    """Says so by HTTP instead of gRPC."""
+
+
+def names_of_services(config: RunConfig) -> list[str]:
+    """Gives the names of the services that the run needs, in the order in which they are drained."""
+    if config.is_reference:
+        return ["learner", "simulator"]
+    names = ["learner", "simulator", "reward", "labeler"]
+    if config.teacher != "none":
+        names.insert(1, "teacher")
+    if config.has_web:
+        names.insert(1, "web")
+    return names
+
+
+def plan_processes(
+    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
+) -> list[ServiceProcess]:
+    """Gives the run's processes, each on its port of loopback."""
+    tokens = folder.read_tokens()
+    plan = _Plan(config, folder, addresses={name: f"{LOOPBACK}:{port}" for name, port in ports.items()})
+    secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
+    return [
+        ServiceProcess(
+            name=name,
+            module=MODULES[name],
+            arguments=("--host", LOOPBACK, "--port", str(ports[name]), *plan.arguments(name)),
+            address=plan.addresses[name],
+            secrets=_secrets(name, token=secrets.get(name)),
+            is_http=name == "web",
+        )
+        for name in names_of_services(config)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    config: RunConfig
+    folder: RunFolder
+    addresses: Mapping[str, str]
+
+    def arguments(self, name: str) -> list[str]:
+        """Gives a service's own flags."""
+        of_service = {
+            "simulator": self._simulator,
+            "learner": self._learner,
+            "reward": self._reward,
+            "labeler": self._labeler,
+            "teacher": self._teacher,
+            "web": self._web,
+        }
+        return _as_flags(of_service[name]())
+
+    def _simulator(self) -> dict[str, object]:
+        return {
+            **self._run(),
+            "learner-address": self.addresses["learner"],
+            "reward-address": self.addresses.get("reward"),
+            "simulator-id": "simulator-0",
+            "num-environments": self.config.num_environments,
+            "num-threads": self.config.num_threads,
+            "is-reference": self.config.is_reference,
+        }
+
+    def _learner(self) -> dict[str, object]:
+        return {
+            **self._run(),
+            **self._pace(),
+            "reward-address": self.addresses.get("reward"),
+            "is-reference": self.config.is_reference,
+        }
+
+    def _reward(self) -> dict[str, object]:
+        return {
+            **self._run(),
+            **self._pace(),
+            "labeler-address": self.addresses["labeler"],
+            "label-budget": self.config.label_budget,
+            "wants-clips": "all" if self.config.teacher == "none" else "sample",
+        }
+
+    def _labeler(self) -> dict[str, object]:
+        return {
+            "database-url": f"sqlite:///{self.folder.database}",
+            "storage-url": self.config.storage_url,
+            "simulator-addresses": self.addresses["simulator"],
+            "token-path": self.folder.tokens,
+        }
+
+    def _teacher(self) -> dict[str, object]:
+        return {
+            "labeler-address": self.addresses["labeler"],
+            "run-id": self.config.run_id,
+            "storage-url": self.config.storage_url,
+            "kind": self.config.teacher,
+            "seed": self.config.seed,
+        }
+
+    def _web(self) -> dict[str, object]:
+        return {"labeler-address": self.addresses["labeler"], "run-id": self.config.run_id}
+
+    def _run(self) -> dict[str, object]:
+        return {
+            "task": self.config.task,
+            "run-id": self.config.run_id,
+            "storage-url": self.config.storage_url,
+        }
+
+    def _pace(self) -> dict[str, object]:
+        return {
+            "total-env-steps": self.config.total_env_steps,
+            "seed": self.config.seed,
+            "pacing": self.config.pacing,
+        }
+
+
+def _as_flags(values: Mapping[str, object]) -> list[str]:
+    """Gives ``--name value`` for each value; True is a flag alone, False and None are left out."""
+    flags: list[str] = []
+    for name, value in values.items():
+        if value is None or value is False:
+            continue
+        flags.append(f"--{name}")
+        if value is not True:
+            flags.append(str(value))
+    return flags
+
+
+def _secrets(name: str, *, token: str | None) -> dict[str, str]:
+    """Gives a service's secrets under the names it knows them by; the store's come from our own environment."""
+    prefix = f"SOMERSAULT_{name.upper()}_"
+    secrets = {f"{prefix}TOKEN": token} if token else {}
+    for secret in _STORAGE_SECRETS if name != "web" else ():
+        value = environment(f"SOMERSAULT_{secret}")
+        if value:
+            secrets[f"{prefix}{secret}"] = value
+    return secrets
+
+
+def secrets_of_store() -> Sequence[str | None]:
+    """Gives the object store's access key and secret key, None where not set."""
+    return [environment(f"SOMERSAULT_{secret}") for secret in _STORAGE_SECRETS]

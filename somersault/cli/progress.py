@@ -1,0 +1,188 @@
+"""Follows how a run is going, from services any of which may be away."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from somersault.cli.peers import Peers
+from somersault.errors import PermissionDeniedError, SomersaultError, UnauthenticatedError
+from somersault.rpc import Backoff, call, translated_errors
+from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2
+
+__all__ = ["ProgressWatcher", "RunProgress"]
+
+_POLL_S = 1.0
+_POLL_TIMEOUT_S = 5.0
+
+_STATES = {
+    learner_pb2.LEARNER_STATE_UNSPECIFIED: "starting",
+    learner_pb2.LEARNER_STATE_WAITING_FOR_SIMULATORS: "waiting for simulators",
+    learner_pb2.LEARNER_STATE_WAITING_FOR_REWARD: "waiting for labels",
+    learner_pb2.LEARNER_STATE_LEARNING: "learning",
+    learner_pb2.LEARNER_STATE_PAUSED: "paused",
+    learner_pb2.LEARNER_STATE_FINISHED: "finished",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is. What no service has told yet is None or 0."""
+
+    state: str
+    is_finished: bool
+    env_steps: int
+    total_env_steps: int
+    env_steps_per_s: float
+    policy_version: int
+    reward_version: int
+    num_labels: int
+    label_budget: int
+    num_labels_due: int
+    """By the label schedule, at the learner's step."""
+    num_open_queries: int
+    """Queries that wait for an answer now."""
+    true_return_mean: float | None
+    flips_mean: float | None
+    landed_flips_mean: float | None
+    predicted_reward_mean: float | None
+    preference_accuracy: float | None
+    """How often the reward model foresaw the newest answers; 0 to 1."""
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    """The learner's figures of its last improvement."""
+
+    @property
+    def time_left_s(self) -> float | None:
+        """Seconds until the last step at the present speed; None while nothing moves."""
+        if self.env_steps_per_s <= 0:
+            return None
+        return max(0, self.total_env_steps - self.env_steps) / self.env_steps_per_s
+
+
+class ProgressWatcher:
+    """Keeps the newest word of each service. Used from one event loop."""
+
+    def __init__(self, peers: Peers, *, run_id: str, total_env_steps: int, label_budget: int) -> None:
+        """Takes whom to ask and what the run is to reach."""
+        self._peers = peers
+        self._run_id = run_id
+        self._total_env_steps = total_env_steps
+        self._label_budget = label_budget
+        self._learner = learner_pb2.Progress()
+        self._reward = reward_pb2.RewardStatus(preference_accuracy=math.nan)
+        self._labels = labeler_pb2.GetStatsResponse()
+        self._episodes = simulator_pb2.GetEpisodeStatisticsResponse()
+        self.finished = asyncio.Event()
+        """Set once the learner has made all its steps."""
+
+    async def run(self) -> None:
+        """Follows every service until cancelled; survives their absence.
+
+        Raises:
+            UnauthenticatedError: a service does not know our token.
+            PermissionDeniedError: our token lacks the role.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_learner())
+            for poll in self._polls():
+                group.create_task(_repeat(poll))
+
+    async def refresh(self) -> None:
+        """Asks each service that is polled once, at the end of a run."""
+        await asyncio.gather(*(_attempt(poll) for poll in self._polls()))
+
+    def snapshot(self) -> RunProgress:
+        """Gives what is known now."""
+        learner, reward, episodes = self._learner, self._reward, self._episodes
+        has_episodes, has_improved = episodes.num_episodes > 0, learner.env_steps > 0
+        return RunProgress(
+            state=_STATES.get(learner.state, "unknown"),
+            is_finished=learner.state == learner_pb2.LEARNER_STATE_FINISHED,
+            env_steps=learner.env_steps,
+            total_env_steps=learner.total_env_steps or self._total_env_steps,
+            env_steps_per_s=learner.env_steps_per_s,
+            policy_version=learner.policy_version,
+            reward_version=max(reward.reward_version, learner.reward_version),
+            num_labels=self._labels.num_answered,
+            label_budget=reward.label_budget or self._label_budget,
+            num_labels_due=reward.num_labels_due,
+            num_open_queries=self._labels.num_ready + self._labels.num_leased,
+            true_return_mean=episodes.true_return_mean if has_episodes else None,
+            # A task without a torso that could turn says exactly 0.
+            flips_mean=episodes.flips_mean if has_episodes and episodes.flips_mean else None,
+            landed_flips_mean=episodes.landed_flips_mean if has_episodes and episodes.flips_mean else None,
+            predicted_reward_mean=learner.predicted_reward_mean if has_improved else None,
+            preference_accuracy=_number(reward.preference_accuracy),
+            statistics=dict(learner.statistics),
+        )
+
+    async def _follow_learner(self) -> NoReturn:
+        backoff = Backoff()
+        while True:
+            try:
+                with translated_errors():
+                    stream = self._peers.learner.WatchProgress(learner_pb2.WatchProgressRequest())
+                    async for self._learner in stream:
+                        backoff.reset()
+                        if self._learner.state == learner_pb2.LEARNER_STATE_FINISHED:
+                            self.finished.set()
+            except (UnauthenticatedError, PermissionDeniedError):
+                raise
+            except SomersaultError:
+                pass  # it is being restarted
+            await backoff.wait()
+
+    def _polls(self) -> list[_Poll]:
+        peers = self._peers
+        polls = [
+            _Poll(
+                peers.simulator.GetEpisodeStatistics,
+                simulator_pb2.GetEpisodeStatisticsRequest(),
+                self._keep_episodes,
+            )
+        ]
+        if peers.reward is not None:
+            polls.append(_Poll(peers.reward.GetStatus, reward_pb2.GetStatusRequest(), self._keep_reward))
+        if peers.labeler is not None:
+            request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
+            polls.append(_Poll(peers.labeler.GetStats, request, self._keep_labels))
+        return polls
+
+    def _keep_episodes(self, response: simulator_pb2.GetEpisodeStatisticsResponse) -> None:
+        if response.num_episodes:  # a restarted simulator has none at first; the older word is better
+            self._episodes = response
+
+    def _keep_reward(self, response: reward_pb2.RewardStatus) -> None:
+        self._reward = response
+
+    def _keep_labels(self, response: labeler_pb2.GetStatsResponse) -> None:
+        self._labels = response
+
+
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    method: Callable[..., Any]
+    request: Any
+    keep: Callable[[Any], None]
+
+
+async def _repeat(poll: _Poll) -> NoReturn:
+    while True:
+        await _attempt(poll)
+        await asyncio.sleep(_POLL_S)
+
+
+async def _attempt(poll: _Poll) -> None:
+    try:
+        poll.keep(await call(poll.method, poll.request, timeout_s=_POLL_TIMEOUT_S))
+    except (UnauthenticatedError, PermissionDeniedError):
+        raise
+    except SomersaultError:
+        pass  # away, restarting, or not yet told of the run; the last word stands
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,209 @@
+"""The folder of a run: its settings, its secrets, its progress and its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from somersault.errors import ConfigError, CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.types import Role, check_name
+
+__all__ = ["RunConfig", "RunFolder", "next_folder"]
+
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """What a run was asked to be; stored when it begins and read again by ``--resume``."""
+
+    task: str
+    run_id: str
+    seed: int
+    label_budget: int
+    """0 only in a reference run."""
+    total_env_steps: int
+    teacher: str
+    """``oracle`` or ``none``."""
+    pacing: str
+    """``lockstep`` or ``free``."""
+    is_reference: bool
+    """Trains on the true reward, without labels."""
+    has_web: bool
+    web_port: int
+    storage_url: str
+    num_environments: int | None
+    """None leaves it to the simulator."""
+    num_threads: int | None
+    """None leaves it to the simulator."""
+
+    @property
+    def is_labelled_by_people(self) -> bool:
+        """Nobody else answers."""
+        return self.teacher == "none" and not self.is_reference
+
+
+class RunFolder:
+    """Knows where everything of one run is. One process at a time works with a run: it holds the folder's lock."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the folder; it need not exist.
+
+        Raises:
+            InvalidInputError: the folder's name can't name a run.
+        """
+        self.path = path.absolute()
+        self.run_id = check_name("name of the run folder", self.path.name)
+        self.database = self.path / "labels.sqlite"
+        self.logs = self.path / "logs"
+        self.curves = self.path / "tensorboard"
+        self.progress = self.path / "progress.jsonl"
+        self.summary = self.path / "summary.json"
+        self.tokens = self.path / "tokens.json"
+        self.video = self.path / "policy.mp4"
+        self._config = self.path / "config.json"
+        self._lock: int | None = None
+
+    @property
+    def storage_url(self) -> str:
+        """The object store that is the folder around this one, in which the run's keys lead into this one."""
+        return f"file://{quote(str(self.path.parent))}"
+
+    def begin(self, config: RunConfig) -> None:
+        """Makes the folder of a new run, locked.
+
+        Raises:
+            FailedPreconditionError: there is something in it already.
+        """
+        if self.path.exists() and any(self.path.iterdir()):
+            raise FailedPreconditionError(
+                f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"
+                " --run-dir"
+            )
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
+            ) from error
+        self._take_lock()
+        tokens = {role.value: secrets.token_urlsafe(32) for role in Role}
+        _write(self.tokens, json.dumps(tokens, indent=2), mode=0o600)
+        self.store_config(config)
+
+    def resume(self) -> RunConfig:
+        """Locks the folder of an earlier run and gives its settings.
+
+        Raises:
+            NotFoundError: there is no run in it.
+            CorruptDataError: its settings can't be read.
+        """
+        if not self._config.is_file():
+            raise NotFoundError(f"no run in {self.path}, config.json is missing; leave --resume out to begin one")
+        self._take_lock()
+        values = _read_object(self._config)
+        if values.pop("format", None) != _FORMAT:
+            raise CorruptDataError(f"{self._config} is of another version of somersault; begin a new run")
+        try:
+            return RunConfig(**values)
+        except TypeError as error:
+            raise CorruptDataError(f"{self._config} lacks settings or has unknown ones ({error})") from error
+
+    def store_config(self, config: RunConfig) -> None:
+        """Stores the settings that ``--resume`` shall find."""
+        self._write_object(self._config, {"format": _FORMAT, **dataclasses.asdict(config)})
+
+    def store_summary(self, summary: Mapping[str, Any]) -> None:
+        """Stores the results."""
+        self._write_object(self.summary, summary)
+
+    def read_tokens(self) -> dict[Role, str]:
+        """Gives the run's secrets by role.
+
+        Raises:
+            CorruptDataError: one is missing.
+        """
+        values = _read_object(self.tokens)
+        try:
+            return {role: str(values[role.value]) for role in Role}
+        except KeyError as error:
+            raise CorruptDataError(f"{self.tokens} has no token of the role {error}; begin a new run") from error
+
+    def read_last_progress(self) -> dict[str, Any]:
+        """Gives the newest whole row of the progress log, an empty one if there is none."""
+        if not self.progress.is_file():
+            return {}
+        for line in reversed(self.progress.read_text(encoding="utf-8").splitlines()):
+            try:
+                row = json.loads(line)
+            except ValueError:  # cut off when the process was killed
+                continue
+            if isinstance(row, dict):
+                return row
+        return {}
+
+    def release(self) -> None:
+        """Lets another process work with the run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """Gives the folder itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Releases the lock."""
+        self.release()
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise FailedPreconditionError(
+                f"run folder {self.path} is in use by another somersault train; wait for its end or stop it"
+            ) from error
+
+    def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
+        _write(path, json.dumps(values, indent=2) + "\n", mode=0o644)
+
+
+def next_folder(runs: Path, task: str) -> Path:
+    """Gives the first of ``TASK-1``, ``TASK-2``, … that is not there yet."""
+    number = 1
+    while (runs / f"{task}-{number}").exists():
+        number += 1
+    return runs / f"{task}-{number}"
+
+
+def _write(path: Path, text: str, *, mode: int) -> None:
+    """Replaces a file whole, so that a reader or a crash never meets half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CorruptDataError(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CorruptDataError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise CorruptDataError(f"{path} must hold one JSON object")
+    return values

@@ -1,0 +1,32 @@
+"""``somersault serve SERVICE``: one service alone, with the service's own flags."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from somersault.errors import InvalidInputError
+
+__all__ = ["MODULES", "serve"]
+
+MODULES = {
+    "simulator": "services.simulator",
+    "learner": "services.learner",
+    "reward": "services.reward",
+    "labeler": "services.labeler",
+    "teacher": "services.labeler.teacher",
+    "web": "services.labeler.web",
+}
+"""Which module is run for which service."""
+
+
+def serve(service: str, arguments: Sequence[str]) -> None:
+    """Becomes the service, so that signals and exit codes are its own.
+
+    Raises:
+        InvalidInputError: there is no such service.
+    """
+    if service not in MODULES:
+        raise InvalidInputError("service", service, f"one of {', '.join(MODULES)}")
+    os.execv(sys.executable, [sys.executable, "-m", MODULES[service], *arguments])

@@ -1,0 +1,137 @@
+"""How a service gets its settings: defaults, then a file, then the environment, then flags; unknown keys are errors.
+
+Each service's `config.py` holds one class derived from `ServiceConfig` with a docstring under each field; from these
+docstrings come `--help` and the error messages. The only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+
+from somersault.errors import ConfigError, InvalidInputError
+
+__all__ = ["ServiceConfig", "environment", "inherited_environment", "load_config"]
+
+Config = TypeVar("Config", bound="ServiceConfig")
+
+
+class ServiceConfig(BaseSettings):
+    """Settings that every service has."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        env_nested_delimiter="__",
+        validate_default=True,
+        cli_avoid_json=False,
+        cli_hide_none_type=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback unless told otherwise: nothing is encrypted yet."""
+
+    port: int = pydantic.Field(default=0, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    metrics_port: int | None = pydantic.Field(default=None, ge=0, le=65535)
+    """Port of the Prometheus endpoint /metrics; none unless given."""
+
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    has_reflection: bool = False
+    """Serves gRPC reflection, for development."""
+
+    drain_s: float = pydantic.Field(default=0.5, ge=0, le=300)
+    """Seconds that running calls get to end after SIGTERM; streams that are still open then are cut."""
+
+
+def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
+    """Gives a service's settings from a ``--config FILE``, the environment and flags.
+
+    The environment's names are ``SOMERSAULT_<SERVICE>_<FIELD>`` with ``__`` between the parts of nested fields.
+
+    Raises:
+        ConfigError: a key is unknown, or a value can't be used; says which, its value and its bound.
+    """
+    path, flags = _split_config_flag(arguments)
+    file_values = _read_file(path) if path else {}
+    try:
+        source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
+        return config_type(_cli_settings_source=source, **_less_overridden(config_type, file_values, source))
+    except pydantic.ValidationError as error:
+        raise ConfigError(_first_problem(error)) from error
+    except InvalidInputError as error:
+        raise ConfigError(str(error)) from error
+
+
+def environment(name: str, default: str | None = None) -> str | None:
+    """Gives an environment variable's value."""
+    return os.environ.get(name, default)
+
+
+def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
+    """Gives the environment of a process we start: ours, and ``additions`` over it."""
+    return {**os.environ, **additions}
+
+
+def _split_config_flag(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    flags = list(arguments)
+    if "--config" not in flags:
+        return None, flags
+    place = flags.index("--config")
+    if place + 1 >= len(flags):
+        raise ConfigError("--config needs the path of a TOML or JSON file")
+    path = Path(flags[place + 1])
+    del flags[place : place + 2]
+    return path, flags
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"config file {path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"config file {path} is not valid: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"config file {path} must hold one table of settings")
+    return values
+
+
+def _less_overridden(
+    config_type: type[ServiceConfig], file_values: Mapping[str, Any], source: CliSettingsSource[Any]
+) -> dict[str, Any]:
+    """Gives the file's values less those the environment or a flag sets, because arguments win over both in pydantic."""
+    prefix = config_type.model_config.get("env_prefix", "")
+    given = {key.lower() for key in os.environ}
+    flags = source()
+    return {
+        key: value
+        for key, value in file_values.items()
+        if key not in flags and f"{prefix}{key}".lower() not in given
+    }
+
+
+def _first_problem(error: pydantic.ValidationError) -> str:
+    """Gives one line for the first thing that is wrong: the field, its value, the bound."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in problem["loc"]) or "config"
+    if problem["type"] == "extra_forbidden":
+        return f"{field} is not a setting; --help lists them"
+    if problem["type"] == "missing":
+        return f"{field} is required"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{field} is {problem['input']!r}: {message}"

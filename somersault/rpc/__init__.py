@@ -1,0 +1,9 @@
+"""How services reach each other: channels, servers, deadlines, retries, errors."""
+
+from somersault.rpc.backoff import Backoff
+from somersault.rpc.channel import call, open_channel, translated_errors
+from somersault.rpc.duplex import drained, duplex
+from somersault.rpc.latest import Latest
+from somersault.rpc.server import bind, create_server
+
+__all__ = ["Backoff", "Latest", "bind", "call", "create_server", "drained", "duplex", "open_channel", "translated_errors"]

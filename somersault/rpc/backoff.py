@@ -1,0 +1,41 @@
+"""How long to wait before trying again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from somersault.rpc import limits
+
+__all__ = ["Backoff"]
+
+
+class Backoff:
+    """Doubles the wait up to a cap, with full jitter so that many clients don't come back at once.
+
+    Jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015.
+    """
+
+    def __init__(
+        self, *, first_s: float = limits.RECONNECT_FIRST_S, cap_s: float = limits.RECONNECT_CAP_S
+    ) -> None:
+        """Takes the first wait and the longest one, in seconds."""
+        self._first_s = first_s
+        self._cap_s = cap_s
+        self._failures = 0
+        # Not the run's generator: how long a client waits must not change what is learned.
+        self._random = random.Random()  # noqa: S311
+
+    def next_delay_s(self) -> float:
+        """Gives the next wait in seconds and counts one more failure."""
+        longest = min(self._cap_s, self._first_s * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 32)
+        return self._random.uniform(longest / 2, longest)
+
+    def reset(self) -> None:
+        """Forgets the failures; call it once a connection works."""
+        self._failures = 0
+
+    async def wait(self) -> None:
+        """Waits."""
+        await asyncio.sleep(self.next_delay_s())

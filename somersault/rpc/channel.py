@@ -1,0 +1,128 @@
+"""Channels and calls: one factory that sets deadline, retry, message size and error translation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from somersault.errors import UnavailableError, error_from_status
+from somersault.rpc import limits
+from somersault.rpc.backoff import Backoff
+
+__all__ = ["call", "open_channel", "translated_errors"]
+
+Response = TypeVar("Response")
+
+_OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", limits.KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.initial_reconnect_backoff_ms", int(limits.RECONNECT_FIRST_S * 1000)),
+    ("grpc.min_reconnect_backoff_ms", int(limits.RECONNECT_FIRST_S * 1000)),
+    ("grpc.max_reconnect_backoff_ms", int(limits.RECONNECT_CAP_S * 1000)),
+    # Loopback and cluster addresses are never behind a proxy.
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+def open_channel(address: str, *, token: str | None = None) -> grpc.aio.Channel:
+    """Gives a channel to ``host:port``. It connects on first use and again whenever it was cut.
+
+    Args:
+        address: ``host:port``.
+        token: Sent as ``authorization: Bearer`` with every call.
+    """
+    interceptors: list[grpc.aio.ClientInterceptor] = []
+    if token is not None:
+        interceptors = [_UnaryToken(token), _StreamToken(token), _DuplexToken(token)]
+    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+
+
+async def call(
+    method: Callable[..., Any],
+    request: Any,
+    *,
+    timeout_s: float,
+    retry_for_s: float = 0.0,
+) -> Any:
+    """Calls a unary method with a deadline and gives its response.
+
+    Args:
+        method: The stub's method, such as ``stub.GetStatus``.
+        request: Its request.
+        timeout_s: Deadline of each try, in seconds.
+        retry_for_s: How long to go on trying while the peer is unavailable. Only for idempotent methods.
+
+    Raises:
+        SomersaultError: what the peer answered, or UnavailableError when it did not.
+    """
+    backoff = Backoff()
+    give_up = time.monotonic() + retry_for_s
+    while True:
+        try:
+            with translated_errors():
+                return await method(request, timeout=timeout_s)
+        except UnavailableError:
+            if time.monotonic() >= give_up:
+                raise
+            await backoff.wait()
+
+
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raises the domain error that a failed call or stream stands for.
+
+    A call that the peer cancelled, as it does when it shuts down, becomes UnavailableError; our own
+    cancellation stays ``asyncio.CancelledError``.
+    """
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        detail = error.details() or error.code().name
+        if error.code() is grpc.StatusCode.CANCELLED:
+            raise UnavailableError(detail) from error
+        raise error_from_status(error.code(), detail) from error
+    except asyncio.InvalidStateError as error:  # grpc.aio says this of a write on a stream that has ended
+        raise UnavailableError("the stream has ended") from error
+
+
+class _Token:
+    """Adds the token to a call's metadata."""
+
+    def __init__(self, token: str) -> None:
+        self._value = f"Bearer {token}"
+
+    def _with_token(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()))
+        metadata.add("authorization", self._value)
+        return grpc.aio.ClientCallDetails(
+            method=details.method,
+            timeout=details.timeout,
+            metadata=metadata,
+            credentials=details.credentials,
+            wait_for_ready=details.wait_for_ready,
+        )
+
+
+class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self._with_token(client_call_details), request)
+
+
+class _StreamToken(_Token, grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self._with_token(client_call_details), request)
+
+
+class _DuplexToken(_Token, grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return await continuation(self._with_token(client_call_details), request_iterator)

@@ -1,0 +1,68 @@
+"""The server's half of a bidirectional stream: take what comes, send what there is to send."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+__all__ = ["drained", "duplex"]
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+async def duplex(
+    requests: AsyncIterator[Request],
+    *,
+    handle: Callable[[Request], Awaitable[None]],
+    responses: AsyncIterator[Response],
+    outlives_requests: bool = False,
+) -> AsyncIterator[Response]:
+    """Gives the responses as they come, while each request goes through ``handle``.
+
+    What ``handle`` raises is raised here and so ends the call.
+
+    Args:
+        requests: What the peer sends.
+        handle: Takes one request.
+        responses: What to send; asked for the next only when the last is taken.
+        outlives_requests: Goes on after the peer has closed its half, as for those who only watch.
+    """
+    reader = asyncio.ensure_future(_consume(requests, handle))
+    sender: asyncio.Future[Response] | None = None
+    try:
+        while True:
+            sender = sender or asyncio.ensure_future(anext(responses))
+            waiting = {sender} if outlives_requests and _has_ended_well(reader) else {reader, sender}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if sender.done():
+                response, sender = sender.result(), None
+                yield response
+            elif not (outlives_requests and _has_ended_well(reader)):
+                reader.result()
+                return
+    finally:
+        for task in (reader, sender):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
+                    await task
+
+
+async def drained(queue: asyncio.Queue[Response]) -> AsyncIterator[Response]:
+    """Gives a queue's content as it comes, without end."""
+    while True:
+        yield await queue.get()
+
+
+async def _consume(
+    requests: AsyncIterator[Request], handle: Callable[[Request], Awaitable[None]]
+) -> None:
+    async for request in requests:
+        await handle(request)
+
+
+def _has_ended_well(task: asyncio.Future[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -1,0 +1,92 @@
+"""The one place where domain errors become gRPC statuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from somersault.errors import SomersaultError
+
+__all__ = ["ErrorInterceptor"]
+
+_log = structlog.get_logger()
+
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]]
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Ends a call with the status of the domain error it raised.
+
+    An error of no known kind is logged in full and sent as INTERNAL without detail: its text may hold secrets.
+    """
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        """Wraps the handler so that what it raises is mapped."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        method = handler_call_details.method
+        if handler.response_streaming:
+            return _replaced(handler, _stream_mapped(_streaming_behavior(handler), method))
+        return _replaced(handler, _unary_mapped(handler.unary_unary or handler.stream_unary, method))
+
+
+def _streaming_behavior(handler: Any) -> Callable[..., Any]:
+    behavior: Callable[..., Any] = handler.unary_stream or handler.stream_stream
+    return behavior
+
+
+def _unary_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., Any]:
+    async def mapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behavior(request, context)
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            raise
+        except Exception as error:
+            await _abort(error, context, method)
+
+    return mapped
+
+
+def _stream_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., Any]:
+    async def mapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        try:
+            async for response in behavior(request, context):
+                yield response
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            raise
+        except Exception as error:
+            await _abort(error, context, method)
+
+    return mapped
+
+
+async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], method: str) -> None:
+    if isinstance(error, SomersaultError):
+        _log.info("call_refused", method=method, status=error.status.name, detail=str(error))
+        await context.abort(error.status, str(error))
+    _log.error("call_failed", method=method, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "internal error; the service's log has the cause")
+
+
+def _replaced(handler: Any, behavior: Callable[..., Any]) -> Any:
+    """Gives the same handler around another behavior."""
+    kind = (handler.request_streaming, handler.response_streaming)
+    make: dict[tuple[bool, bool], Any] = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }
+    return make[kind](
+        behavior,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )

@@ -1,0 +1,14 @@
+"""The bounds that both ends of every connection agree on."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The largest message sent or taken. A rollout of 128 steps in 64 MuJoCo environments is under 1 MB."""
+
+KEEPALIVE_MS = 30_000
+"""Load balancers drop TCP connections that are idle for 60 s."""
+
+HANDSHAKE_TIMEOUT_MS = 10_000
+"""A peer that has connected and then says nothing is let go after this."""
+
+RECONNECT_FIRST_S = 0.1
+RECONNECT_CAP_S = 2.0
+"""gRPC's own cap is two minutes, far too long for a service that is back in a second."""

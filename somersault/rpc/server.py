@@ -1,0 +1,72 @@
+"""Servers: bounded, with errors mapped, health and reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from somersault.errors import ConfigError
+from somersault.rpc import limits
+from somersault.rpc.interceptors import ErrorInterceptor
+
+__all__ = ["bind", "create_server", "serve_health", "set_serving"]
+
+_OPTIONS: list[tuple[str, Any]] = [
+    # Without this two servers share one port and each gets half of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
+    ("grpc.server_handshake_timeout_ms", limits.HANDSHAKE_TIMEOUT_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", limits.KEEPALIVE_MS // 2),
+    ("grpc.keepalive_time_ms", limits.KEEPALIVE_MS),
+    ("grpc.max_metadata_size", 16 * 1024),
+]
+
+
+def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> grpc.aio.Server:
+    """Gives a server that maps domain errors; ``interceptors`` run inside that mapping, in order."""
+    return grpc.aio.server(interceptors=[ErrorInterceptor(), *interceptors], options=_OPTIONS)
+
+
+def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
+    """Binds a server and gives the port, a free one if ``port`` is 0.
+
+    Raises:
+        ConfigError: the port is taken or the host is not this machine's.
+    """
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError:
+        bound = 0
+    if bound == 0:
+        raise ConfigError(
+            f"port {port} on {host} can't be used: another program listens there, or the host is not"
+            " this machine's; choose another port (0 takes a free one)"
+        )
+    return bound
+
+
+def serve_health(
+    server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool
+) -> health.aio.HealthServicer:
+    """Adds ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    if has_reflection:
+        listed = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(listed, server)
+    return servicer
+
+
+async def set_serving(
+    servicer: health.aio.HealthServicer, names: Sequence[str], *, is_serving: bool
+) -> None:
+    """Says of each named service, and of the whole server, whether it takes calls."""
+    response = health_pb2.HealthCheckResponse
+    status = response.SERVING if is_serving else response.NOT_SERVING
+    for name in ("", *names):
+        await servicer.set(name, status)

@@ -1,0 +1,6 @@
+"""Where segments, clips, policies and checkpoints are kept: a folder or any S3 API."""
+
+from somersault.storage.location import open_store
+from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
+
+__all__ = ["MAX_OBJECT_BYTES", "ObjectStore", "StoredObject", "open_store"]

@@ -1,0 +1,128 @@
+"""Opens the object store that a URL names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from somersault.errors import ConfigError, InvalidInputError
+from somersault.storage import keys
+from somersault.storage.folder import FolderStore
+from somersault.storage.memory import MemoryStore
+from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore
+from somersault.storage.s3 import S3Store
+from somersault.storage.s3_errors import Place
+
+_SHAPES = (
+    "file:///ABSOLUTE/PATH, memory:// or "
+    "s3://HOST[:PORT]/BUCKET[/PREFIX][?secure=false&region=NAME&create=true]"
+)
+_BOOLEANS = {"true": True, "false": False}
+
+
+def open_store(
+    url: str,
+    *,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+    max_object_bytes: int = MAX_OBJECT_BYTES,
+) -> ObjectStore:
+    """Opens an object store without talking to it yet; `ObjectStore.check` does.
+
+    Args:
+        url: ``file:///path``, ``s3://HOST:PORT/BUCKET[/PREFIX]``, or ``memory://`` for a new, empty
+            store each time. The query of an S3 URL may hold ``secure`` (``false`` for plain HTTP;
+            default ``true``), ``region`` (default ``us-east-1``) and ``create`` (``true`` makes a
+            missing bucket; default ``false``).
+        access_key: the key id, for S3 only.
+        secret_key: its secret, for S3 only.
+        max_object_bytes: the bound on an object's size.
+
+    Raises:
+        ConfigError: the URL names no store that we know, or an S3 store lacks its credentials.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed, and refused, only when asked for
+    except ValueError as err:
+        raise ConfigError(f"object store URL can't be read ({err}), must be {_SHAPES}") from err
+    if "@" in parts.netloc:  # not repeated in the message: it may hold the secret
+        raise ConfigError("object store URL holds credentials; give the two keys apart")
+    if parts.scheme == "file":
+        return FolderStore(_folder_path(parts, url=url), max_object_bytes=max_object_bytes)
+    if parts.scheme == "memory" and not (parts.netloc or parts.path or parts.query):
+        return MemoryStore(max_object_bytes=max_object_bytes)
+    if parts.scheme == "s3":
+        return _open_s3(
+            parts,
+            url=url,
+            access_key=access_key,
+            secret_key=secret_key,
+            max_object_bytes=max_object_bytes,
+        )
+    raise ConfigError("object store URL", url, _SHAPES)
+
+
+def _folder_path(parts: SplitResult, *, url: str) -> Path:
+    path = unquote(parts.path)
+    if (
+        parts.netloc not in ("", "localhost")
+        or not path.startswith("/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise ConfigError("object store URL", url, f"{_SHAPES}; write ? and # as %3F and %23")
+    if "\0" in path:
+        raise ConfigError("object store URL", url, "a path without NUL")
+    return Path(path)
+
+
+def _open_s3(
+    parts: SplitResult,
+    *,
+    url: str,
+    access_key: str | None,
+    secret_key: str | None,
+    max_object_bytes: int,
+) -> S3Store:
+    bucket, _, prefix = unquote(parts.path).strip("/").partition("/")
+    if not parts.hostname or not bucket or parts.fragment:
+        raise ConfigError("object store URL", url, _SHAPES)
+    if not access_key or not secret_key:
+        raise ConfigError(
+            f"object store s3://{parts.netloc} needs both an access key and a secret key"
+        )
+    options = _read_options(parts.query)
+    place = Place(
+        host=parts.netloc, bucket=bucket, is_secure=_read_flag(options, "secure", default=True)
+    )
+    try:
+        if prefix:
+            keys.check_key(prefix)
+        return S3Store(
+            place,
+            access_key=access_key,
+            secret_key=secret_key,
+            prefix=prefix,
+            region=options.get("region", "us-east-1"),
+            create_bucket=_read_flag(options, "create", default=False),
+            max_object_bytes=max_object_bytes,
+        )
+    except (InvalidInputError, ValueError) as err:
+        raise ConfigError(f"object store URL {url!r} can't be used: {err}") from err
+
+
+def _read_options(query: str) -> dict[str, str]:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for name in options.keys() - {"secure", "region", "create"}:
+        raise ConfigError("object store URL option", name, "secure, region or create")
+    return options
+
+
+def _read_flag(options: dict[str, str], name: str, *, default: bool) -> bool:
+    value = options.get(name)
+    if value is None:
+        return default
+    if value not in _BOOLEANS:
+        raise ConfigError(f"object store URL option {name}", value, "true or false")
+    return _BOOLEANS[value]

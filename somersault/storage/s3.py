@@ -1,0 +1,193 @@
+"""An object store behind any S3 API, through the ``minio`` SDK."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import TypeVar
+
+import minio
+import structlog
+import urllib3
+
+from somersault.errors import NotFoundError, SomersaultError, UnavailableError
+from somersault.storage import keys, object_store, s3_errors
+from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
+from somersault.storage.s3_errors import Place
+
+CONNECT_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 15.0  # between two packets; a store that syncs a large object may pause that long
+TRANSFER_TIMEOUT_S = 120.0  # for one object, however slowly it drips
+NUM_ATTEMPTS = 3
+RETRY_WINDOW_S = 10.0  # no new attempt later, so a stalled store costs one read timeout, not three
+BACKOFF_S = 0.2
+
+_DIGEST_METADATA = "sha256"
+_CHUNK_BYTES = 1024**2
+_POOL_SIZE = 16  # connections kept; more threads than that still work, each on a fresh one
+
+_log = structlog.get_logger(__name__)
+_Result = TypeVar("_Result")
+
+
+class S3Store:
+    """Keeps objects in a bucket, each with its SHA-256 as user metadata, verified at each reading.
+
+    Some servers forget user metadata (``rclone serve s3``, restarted, does): what they give is
+    held against the digest that the caller recorded alone.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        access_key: str,
+        secret_key: str,
+        prefix: str = "",
+        region: str = "us-east-1",
+        create_bucket: bool = False,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        max_object_bytes: int = MAX_OBJECT_BYTES,
+    ) -> None:
+        """Prepares a client; nothing is sent before the first call, so the store may start later.
+
+        Args:
+            place: the endpoint and the bucket.
+            access_key: the identity's key id.
+            secret_key: its secret.
+            prefix: stands before every key in the bucket, with a slash between; ``""`` for none.
+            region: the region to sign for; only clouds care.
+            create_bucket: whether the first `put` or `check` makes a missing bucket.
+            read_timeout_s: how long the server may be silent, in seconds.
+            max_object_bytes: the bound on an object's size.
+
+        Raises:
+            ValueError: the bucket's name, the region or the host is not one that S3 allows.
+        """
+        minio.helpers.check_bucket_name(place.bucket, strict=True)
+        self._place = place
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._max_object_bytes = max_object_bytes
+        self._needs_bucket = create_bucket
+        self._bucket_lock = threading.Lock()  # guards _needs_bucket
+        self._client = minio.Minio(
+            place.host,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=place.is_secure,
+            region=region,
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
+                retries=False,  # _attempt retries whole operations, reading the body included
+                maxsize=_POOL_SIZE,
+            ),
+        )
+
+    def put(self, key: str, data: bytes) -> StoredObject:
+        """Stores an object in one request, so nobody sees half of it; see `ObjectStore.put`."""
+        keys.check_key(key)
+        object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
+        stored = object_store.describe(key, data)
+        self._ensure_bucket()
+        self._attempt(lambda: self._upload(stored, data), key=key)
+        return stored
+
+    def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
+        """Gives an object's bytes; see `ObjectStore.get`."""
+        keys.check_key(key)
+        object_store.check_digest(expect_sha256)
+        data, recorded = self._attempt(lambda: self._download(key), key=key)
+        object_store.verify(key, data, recorded, expect_sha256)
+        return data
+
+    def exists(self, key: str) -> bool:
+        """Says whether an object has that key."""
+        keys.check_key(key)
+        try:
+            self._attempt(
+                lambda: self._client.stat_object(self._place.bucket, self._prefix + key), key=key
+            )
+        except NotFoundError:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Gives the keys that start with a prefix, sorted."""
+        keys.check_prefix(prefix)
+        return iter(self._attempt(lambda: self._list_sorted(prefix), key=prefix))
+
+    def delete(self, key: str) -> None:
+        """Removes an object, if there is one."""
+        keys.check_key(key)
+        self._attempt(
+            lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key
+        )
+
+    def check(self) -> None:
+        """Proves that the bucket can be used; see `ObjectStore.check`."""
+        object_store.probe(self)
+
+    def _upload(self, stored: StoredObject, data: bytes) -> None:
+        self._client.put_object(
+            self._place.bucket,
+            self._prefix + stored.key,
+            io.BytesIO(data),
+            stored.size_bytes,
+            metadata={_DIGEST_METADATA: stored.sha256},
+            part_size=max(stored.size_bytes, minio.helpers.MIN_PART_SIZE),
+        )
+
+    def _download(self, key: str) -> tuple[bytes, str | None]:
+        deadline = time.monotonic() + TRANSFER_TIMEOUT_S
+        data = bytearray()
+        with closing(self._client.get_object(self._place.bucket, self._prefix + key)) as response:
+            for chunk in response.stream(_CHUNK_BYTES):
+                data += chunk
+                object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        f"{self._place} took over {TRANSFER_TIMEOUT_S:g} s to send object {key!r}"
+                    )
+            response.release_conn()
+            return bytes(data), response.headers.get(f"x-amz-meta-{_DIGEST_METADATA}")
+
+    def _list_sorted(self, prefix: str) -> Sequence[str]:
+        found = self._client.list_objects(
+            self._place.bucket, prefix=self._prefix + prefix, recursive=True
+        )
+        return sorted(entry.object_name.removeprefix(self._prefix) for entry in found)
+
+    def _ensure_bucket(self) -> None:
+        with self._bucket_lock:
+            if self._needs_bucket:
+                self._attempt(self._make_bucket, key=None)
+                self._needs_bucket = False
+
+    def _make_bucket(self) -> None:
+        if self._client.bucket_exists(self._place.bucket):
+            return
+        try:
+            self._client.make_bucket(self._place.bucket)
+        except minio.S3Error as err:
+            if err.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+    def _attempt(self, operation: Callable[[], _Result], *, key: str | None) -> _Result:
+        """Runs an operation (each may be repeated) within the bounds on attempts and time."""
+        started = time.monotonic()
+        attempt = 1
+        while True:
+            try:
+                return operation()
+            except s3_errors.CAUGHT as err:
+                failure: SomersaultError = s3_errors.translate(err, place=self._place, key=key)
+                cause = err
+            is_over = attempt == NUM_ATTEMPTS or time.monotonic() - started > RETRY_WINDOW_S
+            if is_over or not isinstance(failure, UnavailableError):
+                raise failure from cause
+            _log.debug("object_store_retried", attempt=attempt, error=str(failure))
+            time.sleep(BACKOFF_S * 2 ** (attempt - 1))
+            attempt += 1

@@ -1,0 +1,118 @@
+"""Puts what an S3 server, or the way to it, says into the domain's errors, with what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import minio.error
+import urllib3.exceptions
+
+from somersault.errors import (
+    ConfigError,
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    SomersaultError,
+    UnavailableError,
+)
+
+CAUGHT = (minio.error.MinioException, urllib3.exceptions.HTTPError, OSError)
+
+_XML_CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
+_WRONG_REGION = {
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "PermanentRedirect",
+}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "EntityTooLarge"}
+_SERVER_FAULT = 500  # and above: the server's own trouble, not our request
+_BUSY = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Names the server and the bucket that a store is in."""
+
+    host: str
+    """Host and port, as in ``127.0.0.1:9000``."""
+
+    bucket: str
+    """The bucket's name."""
+
+    is_secure: bool = True
+    """Whether TLS is spoken."""
+
+    def __str__(self) -> str:
+        """Gives how messages name it."""
+        return f"object store {'https' if self.is_secure else 'http'}://{self.host}"
+
+
+def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultError:
+    """Gives the domain's error for one of `CAUGHT`."""
+    if isinstance(err, minio.error.MinioException):
+        status, code = _read_answer(err)
+        return _translate_answer(status, code, place=place, key=key)
+    if isinstance(err, urllib3.exceptions.SSLError):
+        return ConfigError(
+            f"{place} does not speak TLS as it should ({_reason(err)}); "
+            "if it speaks plain HTTP, add secure=false to the store's URL"
+        )
+    return UnavailableError(
+        f"{place} can't be reached ({_reason(err)}); start it or correct its URL"
+    )
+
+
+def _read_answer(err: minio.error.MinioException) -> tuple[int, str]:
+    """Gives the HTTP status (0 when unknown) and the S3 error code (empty when there is none)."""
+    if isinstance(err, minio.error.S3Error):
+        return err.response.status, err.code or ""
+    if isinstance(err, minio.error.InvalidResponseError):
+        # The SDK does not parse errors sent as text/xml (rclone's are) and has no accessors here.
+        found = _XML_CODE.search(err._body or "")  # noqa: SLF001
+        return err._code, found.group(1) if found else ""  # noqa: SLF001
+    if isinstance(err, minio.error.ServerError):
+        return err.status_code, ""
+    return 0, ""
+
+
+def _translate_answer(status: int, code: str, *, place: Place, key: str | None) -> SomersaultError:
+    said, bucket = code or f"HTTP {status}", f"bucket {place.bucket!r}"
+    if code == "NoSuchBucket":
+        return NotFoundError(
+            f"{place} has no {bucket}; create it or add create=true to the store's URL"
+        )
+    if code in _WRONG_REGION or status in (
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.TEMPORARY_REDIRECT,
+    ):
+        return ConfigError(
+            f"{place} wants another region ({said}); add region=… to the store's URL"
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(f"{place} has no object {key!r} in {bucket}")
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return PermissionDeniedError(
+            f"{place} refuses us ({said}); check the access key, the secret key, this machine's "
+            f"clock and what that identity may do in {bucket}"
+        )
+    if code in _FULL or status in (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.INSUFFICIENT_STORAGE,
+    ):
+        return ResourceExhaustedError(f"{place} takes no more into {bucket} ({said})")
+    if code in _BUSY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_FAULT:
+        return UnavailableError(f"{place} can't serve us now ({said}); look at its log")
+    return FailedPreconditionError(f"{place} refuses what we asked of {bucket} ({said})")
+
+
+def _reason(err: Exception) -> str:
+    """Gives the innermost cause in a few words, without addresses of Python objects."""
+    cause: BaseException = err
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause).rpartition(">: ")[2] or type(cause).__name__
