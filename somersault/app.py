@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc.aio
 import structlog
@@ -28,7 +28,7 @@ class Application(Protocol):
     """One service: what it serves, what it does beside serving, how it ends."""
 
     @property
-    def interceptors(self) -> Sequence[grpc.aio.ServerInterceptor]:
+    def interceptors(self) -> Sequence[grpc.aio.ServerInterceptor[Any, Any]]:
         """What each call passes before it is served, such as authentication."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import grpc.aio
 import torch
@@ -27,7 +28,7 @@ from somersault.v1 import learner_pb2, learner_pb2_grpc
 class LearnerApplication:
     """The learner: its servicers, its loop, its last checkpoint."""
 
-    interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = ()
 
     def __init__(self, config: LearnerConfig, keeper: Keeper) -> None:
         """Wires the parts together."""

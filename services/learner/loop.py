@@ -11,18 +11,41 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
+import prometheus_client
 import safetensors.numpy
 import structlog
 
 from services.learner.collector import Collected, Collector, PublishedPolicy
 from services.learner.keeper import Keeper
 from services.learner.ppo import PPO
+from somersault.errors import UnavailableError
 from somersault.rpc import Latest
 from somersault.types import FloatArray
 
 __all__ = ["LearnerState", "Progress", "Rewards", "RewardSource", "TrainingLoop"]
 
 _log = structlog.get_logger()
+
+_ENV_STEPS = prometheus_client.Gauge(
+    "somersault_learner_env_steps", "Environment steps learned from, over all restarts"
+)
+_POLICY_VERSION = prometheus_client.Gauge("somersault_learner_policy_version", "Newest policy version")
+_REWARD_VERSION = prometheus_client.Gauge(
+    "somersault_learner_reward_version", "Reward version that scored the last rollout"
+)
+_PREDICTED_REWARD = prometheus_client.Gauge(
+    "somersault_learner_predicted_reward_mean", "Mean predicted reward a step over the last rollout, not normalised"
+)
+_NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "Simulators connected")
+_NUM_DROPPED = prometheus_client.Gauge(
+    "somersault_learner_num_dropped_rollouts", "Rollouts dropped since the start, by reason", ["reason"]
+)
+_IMPROVEMENT_S = prometheus_client.Histogram(
+    "somersault_learner_improvement_seconds", "Time of one improvement of the policy"
+)
+_REWARD_WAIT_S = prometheus_client.Histogram(
+    "somersault_learner_reward_wait_seconds", "Time one rollout waited for what was due to be learned"
+)
 
 _NUM_TIMED = 10  # improvements over which speed is taken: long enough to be steady, short enough to be of now
 
@@ -132,26 +155,33 @@ class TrainingLoop:
             collected = await self._collector.take()
             env_steps = self._now.env_steps + collected.rollout.num_steps
             self._tell(env_steps=env_steps, state=LearnerState.WAITING_FOR_REWARD)
-            rewards = await self._reward_source.rewards_for(collected, env_steps=env_steps)
+            with _REWARD_WAIT_S.time():
+                rewards = await self._reward_source.rewards_for(collected, env_steps=env_steps)
             self._tell(state=LearnerState.LEARNING)
             await self._learn_from(collected, rewards)
             await self._keep_if_due()
-        await self.checkpoint()
+        while not await self.checkpoint():
+            await asyncio.sleep(1.0)
         self._tell(state=LearnerState.FINISHED)
         _log.info("finished", env_steps=self._now.env_steps, policy_version=self._now.policy_version)
 
-    async def checkpoint(self) -> None:
-        """Stores a checkpoint now."""
+    async def checkpoint(self) -> bool:
+        """Stores a checkpoint now and tells whether it could: a store that is away must not end learning."""
         async with self._busy:
             now = self._now
-            await _in_thread(
-                lambda: self._keeper.keep(
-                    self._ppo, env_steps=now.env_steps, policy_version=now.policy_version
-                )
-            )
             self._last_checkpoint_s = time.monotonic()
+            try:
+                await _in_thread(
+                    lambda: self._keeper.keep(
+                        self._ppo, env_steps=now.env_steps, policy_version=now.policy_version
+                    )
+                )
+            except UnavailableError as error:
+                _log.warning("checkpoint_not_stored", env_steps=now.env_steps, detail=str(error))
+                return False
             self._tell(checkpoint_env_steps=now.env_steps)
         _log.info("checkpoint_stored", env_steps=now.env_steps)
+        return True
 
     def pause(self) -> None:
         """Stops taking and assigning rollouts."""
@@ -182,7 +212,8 @@ class TrainingLoop:
             self._publish()
             return
         async with self._busy:
-            statistics = await _in_thread(lambda: self._ppo.improve(rollout, rewards.rewards))
+            with _IMPROVEMENT_S.time():
+                statistics = await _in_thread(lambda: self._ppo.improve(rollout, rewards.rewards))
         self._timed.append((time.monotonic(), self._now.env_steps))
         self._tell(
             policy_version=self._now.policy_version + 1,
@@ -213,6 +244,17 @@ class TrainingLoop:
             "num_simulators": self._collector.num_simulators,
         }
         self.progress.set(replace(self._now, **counted, **changes))  # type: ignore[arg-type]
+        _measure(self._now)
+
+
+def _measure(progress: Progress) -> None:
+    _ENV_STEPS.set(progress.env_steps)
+    _POLICY_VERSION.set(progress.policy_version)
+    _REWARD_VERSION.set(progress.reward_version)
+    _PREDICTED_REWARD.set(progress.predicted_reward_mean)
+    _NUM_SIMULATORS.set(progress.num_simulators)
+    _NUM_DROPPED.labels(reason="stale").set(progress.num_stale)
+    _NUM_DROPPED.labels(reason="repeated").set(progress.num_repeated)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -286,7 +286,8 @@ def clipped_objective(
 
 
 def _flat(array: NDArray[np.float32], *trailing: int) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).reshape(-1, *trailing)
+    # copied: what came over the wire is read-only, which torch can't express
+    return torch.from_numpy(np.array(array, dtype=np.float32)).reshape(-1, *trailing)
 
 
 def _tensor(array: NDArray[np.generic]) -> Tensor:

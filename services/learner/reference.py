@@ -54,7 +54,7 @@ class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
         self._conversation = conversation
         self._rewards = rewards
 
-    async def CollectReference(  # type: ignore[override]
+    async def CollectReference(
         self,
         request_iterator: AsyncIterator[learner_pb2.CollectReferenceRequest],
         context: grpc.aio.ServicerContext[Any, Any],

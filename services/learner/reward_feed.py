@@ -70,7 +70,7 @@ class RewardFeed:
             await self._note(is_connected=False)
             await backoff.wait()
 
-    async def _follow(self, stub: reward_pb2_grpc.RewardServiceStub, backoff: Backoff) -> None:
+    async def _follow(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
         with translated_errors():
             async for update in stub.WatchRewardModel(self._requests()):
                 backoff.reset()

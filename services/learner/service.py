@@ -13,7 +13,7 @@ from services.learner.collector import Collector, PublishedPolicy, SimulatorSess
 from services.learner.config import LearnerConfig
 from services.learner.loop import LearnerState, Progress, TrainingLoop
 from somersault.convert import rollout_from_message, task_spec_from_message
-from somersault.errors import FailedPreconditionError, InvalidInputError
+from somersault.errors import FailedPreconditionError, InvalidInputError, UnavailableError
 from somersault.rpc import drained, duplex
 from somersault.types import Rollout, TaskSpec, check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
@@ -137,7 +137,7 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
         self._collector = collector
         self._loop = loop
 
-    async def Collect(  # type: ignore[override]
+    async def Collect(
         self, request_iterator: AsyncIterator[learner_pb2.CollectRequest], context: Context
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
         """Takes rollouts; refuses in a reference run, which must not mix with predicted rewards."""
@@ -146,14 +146,14 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
         async for response in self._conversation.hold(request_iterator):
             yield response
 
-    async def WatchProgress(  # type: ignore[override]
+    async def WatchProgress(
         self, request: learner_pb2.WatchProgressRequest, context: Context
     ) -> AsyncIterator[learner_pb2.Progress]:
         """Sends progress now and whenever it changes."""
         async for progress in self._loop.progress.watch():
             yield self._progress_to_message(progress)
 
-    async def GetPolicy(  # type: ignore[override]
+    async def GetPolicy(
         self, request: learner_pb2.GetPolicyRequest, context: Context
     ) -> learner_pb2.Policy:
         """Gives the newest policy."""
@@ -162,7 +162,7 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
             raise FailedPreconditionError("no policy is published yet; the learner is starting")
         return _policy_to_message(policy)
 
-    async def Control(  # type: ignore[override]
+    async def Control(
         self, request: learner_pb2.ControlRequest, context: Context
     ) -> learner_pb2.ControlResponse:
         """Pauses, resumes, checkpoints or stops."""
@@ -171,7 +171,8 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
         elif request.action == learner_pb2.CONTROL_ACTION_RESUME:
             self._loop.resume()
         elif request.action == learner_pb2.CONTROL_ACTION_CHECKPOINT:
-            await self._loop.checkpoint()
+            if not await self._loop.checkpoint():
+                raise UnavailableError("the object store is away; no checkpoint was stored")
         elif request.action == learner_pb2.CONTROL_ACTION_STOP:
             self._loop.stop()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import grpc.aio
 import torch
@@ -32,7 +33,7 @@ from somersault.v1 import reward_pb2, reward_pb2_grpc
 class RewardApplication:
     """The reward service: its servicer and its loop."""
 
-    interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = ()
 
     def __init__(self, config: RewardConfig, *, task: Task, store: ObjectStore) -> None:
         """Wires the parts together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -57,7 +57,7 @@ class LabelerClient:
 
     async def close(self) -> None:
         """Closes the channel."""
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def create_run(self, *, task: str, question: str) -> None:
         """Makes the run known; waits for a labeler that is away.
@@ -115,7 +115,7 @@ class LabelerClient:
         )
         return int(stats.newest_cursor)
 
-    async def watch(self, cursor: int) -> AsyncIterator[list[Answer]]:
+    async def watch(self, cursor: int) -> AsyncGenerator[list[Answer], None]:
         """Gives the preference log after ``cursor``, without end, over any number of lost connections."""
         backoff = Backoff()
         while True:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+import prometheus_client
 import structlog
 
 from services.reward.answers import Answer
@@ -22,11 +25,27 @@ from services.reward.labeling import LabelerClient
 from services.reward.offers import Offers
 from services.reward.segment_pool import SegmentPool
 from services.reward.student import RewardVersion, Student
-from somersault.rpc import Latest
+from somersault.errors import UnavailableError
+from somersault.rpc import Backoff, Latest
 
 __all__ = ["LearnerPlace", "RewardLoop", "Settled"]
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_VERSION = prometheus_client.Gauge("somersault_reward_version", "Newest reward version")
+_NUM_COMPARISONS = prometheus_client.Gauge(
+    "somersault_reward_num_comparisons", "Comparisons the newest version learned from"
+)
+_AGREEMENT = prometheus_client.Gauge(
+    "somersault_reward_preference_accuracy",
+    "How often the ensemble foretold the newest 100 answers of left or right before training on them",
+)
+_LOSS = prometheus_client.Gauge("somersault_reward_training_loss", "Mean cross-entropy of the last round, nats")
+_NUM_ASKED = prometheus_client.Gauge("somersault_reward_num_asked", "Queries asked that count against the budget")
+_NUM_POOL = prometheus_client.Gauge("somersault_reward_num_pool_segments", "Segments in the pool")
+_ROUND_S = prometheus_client.Histogram("somersault_reward_round_seconds", "Time to learn one batch of answers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +93,7 @@ class RewardLoop:
             initial_fraction=config.initial_fraction,
             last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
         )
-        self._place = LearnerPlace()
+        self._place = self._settled_place = LearnerPlace()
         self._open: dict[str, int] = {}
         """Open queries by id, each with its number in the order of asking."""
         self._answered: set[str] = set()
@@ -135,8 +154,9 @@ class RewardLoop:
 
     async def _settle_in_lockstep(self) -> None:
         """Takes the learner's next place, asks what is due there, and settles it once that is learned."""
-        await self._wait()
-        place = self._place
+        while self._place is self._settled_place:
+            await self._wait()
+        place = self._settled_place = self._place
         if place.env_steps == 0:
             return
         await self._offers.wait_for(place.positions)
@@ -176,15 +196,22 @@ class RewardLoop:
             if query_id not in self._answered:
                 self._open[query_id] = number
             number += 1
+        _NUM_ASKED.set(self._asker.num_asked)
+        _NUM_POOL.set(len(self._pool))
 
     async def _learn(self, answers: list[Answer]) -> None:
         """Trains one round on new answers, keeps a checkpoint, and publishes."""
         if not answers:
             return
+        with _ROUND_S.time():
+            version = await self._patiently(lambda: self._student.learn(answers))
         self._new_answers = [each for each in self._new_answers if each not in answers]
-        version = await asyncio.to_thread(self._student.learn, answers)
-        await asyncio.to_thread(self._keeper.keep, self._student.checkpoint())
+        await self._patiently(lambda: self._keeper.keep(self._student.checkpoint()))
         self._tell(version=version)
+        _VERSION.set(version.version)
+        _NUM_COMPARISONS.set(version.num_comparisons)
+        _AGREEMENT.set(float("nan") if self._student.agreement is None else self._student.agreement)
+        _LOSS.set(self._student.training_loss)
         _log.info(
             "reward_version_published",
             reward_version=version.version,
@@ -192,6 +219,16 @@ class RewardLoop:
             agreement=self._student.agreement,
             training_loss=self._student.training_loss,
         )
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        """Runs what needs the object store in a thread, again and again while the store is away."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await asyncio.to_thread(work)
+            except UnavailableError as error:
+                _log.warning("store_away", detail=str(error))
+                await backoff.wait()
 
     async def _follow_log(self) -> None:
         """Takes new rows of the preference log as they are committed."""
@@ -213,7 +250,7 @@ class RewardLoop:
                         self._take(answer)
                         continue
                     self._answered.add(answer.query_id)
-                    await asyncio.to_thread(self._student.remember, answer)
+                    await self._patiently(functools.partial(self._student.remember, answer))
                 if answers[-1].cursor >= until:
                     return
 

@@ -56,7 +56,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         self._loop = loop
         self._student = student
 
-    async def OfferSegments(  # type: ignore[override]
+    async def OfferSegments(
         self,
         request_iterator: AsyncIterator[reward_pb2.OfferSegmentsRequest],
         context: Context,
@@ -75,7 +75,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         finally:
             self._offers.leave(session)
 
-    async def WatchRewardModel(  # type: ignore[override]
+    async def WatchRewardModel(
         self,
         request_iterator: AsyncIterator[reward_pb2.WatchRewardModelRequest],
         context: Context,
@@ -93,7 +93,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             yield _update_to_message(settled, has_weights=has_weights)
             sent_version = settled.version.version
 
-    async def Score(  # type: ignore[override]
+    async def Score(
         self, request: reward_pb2.ScoreRequest, context: Context
     ) -> reward_pb2.ScoreResponse:
         """Predicts rewards with the newest version."""
@@ -114,7 +114,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             members=tensor_from_array(members), reward_version=version.version
         )
 
-    async def GetStatus(  # type: ignore[override]
+    async def GetStatus(
         self, request: reward_pb2.GetStatusRequest, context: Context
     ) -> reward_pb2.RewardStatus:
         """Gives what the service has and wishes."""

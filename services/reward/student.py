@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import structlog
 
 from services.reward.answers import Answer, ComparedSegments, mu_of
 from services.reward.comparisons import Comparisons
 from services.reward.monitor import AgreementMonitor
 from services.reward.trainer import Trainer
 from somersault.checkpoint import Checkpoint
-from somersault.errors import CorruptDataError
+from somersault.errors import CorruptDataError, NotFoundError
 from somersault.reward_model import RewardEnsemble
 
 __all__ = ["RewardVersion", "Student"]
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,16 @@ class Student:
         return self._comparisons.num_added
 
     def learn(self, answers: Sequence[Answer]) -> RewardVersion:
-        """Tests the ensemble on new answers, then trains on all of them, and publishes."""
-        for answer in answers:
-            self._test(answer)
-        for answer in answers:
-            self.remember(answer)
+        """Tests the ensemble on new answers, then trains on all of them, and publishes.
+
+        Raises:
+            UnavailableError: segments can't be read right now; nothing was changed.
+        """
+        loaded = [(answer, self._load_or_lose(answer)) for answer in answers]
+        for answer, compared in loaded:
+            self._test(answer, compared)
+        for answer, compared in loaded:
+            self._remember(answer, compared)
         version = self.published.version
         if len(self._comparisons):
             self.training_loss = self._trainer.train_round(self._comparisons).loss
@@ -80,16 +87,12 @@ class Student:
         return self.published
 
     def remember(self, answer: Answer) -> None:
-        """Adds an answer to the comparisons, or changes the one it revises, without training."""
-        if answer.is_extra:
-            return
-        mu = mu_of(answer)
-        if answer.answer_id in self._sequences:
-            self._comparisons.revise(self._sequences[answer.answer_id], mu=mu)
-        elif mu is not None:
-            compared = self._load(answer)
-            self._sequences[answer.answer_id] = self._comparisons.num_added
-            self._comparisons.add(compared.observations, compared.actions, mu=mu)
+        """Adds an answer to the comparisons, or changes the one it revises, without training.
+
+        Raises:
+            UnavailableError: segments can't be read right now; nothing was changed.
+        """
+        self._remember(answer, self._load_or_lose(answer))
 
     def checkpoint(self) -> Checkpoint:
         """Gives everything that `restore` needs besides the preference log."""
@@ -113,13 +116,32 @@ class Student:
         self._trainer.load_state_dict(arrays)
         self.published = self._publish(version=version, cursor=cursor)
 
-    def _test(self, answer: Answer) -> None:
+    def _load_or_lose(self, answer: Answer) -> ComparedSegments | None:
+        """Reads an answer's segments; none if it is not to be trained on, or they are lost for good."""
+        if answer.is_extra:
+            return None
+        try:
+            return self._load(answer)
+        except (CorruptDataError, NotFoundError) as error:
+            _log.error("comparison_lost", query_id=answer.query_id, detail=str(error))
+            return None
+
+    def _remember(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
-        if mu is None or answer.is_extra or answer.version > 1:
+        if compared is None:
             return
-        compared = self._load(answer)
+        if answer.answer_id in self._sequences:
+            self._comparisons.revise(self._sequences[answer.answer_id], mu=mu)
+        elif mu is not None:
+            self._sequences[answer.answer_id] = self._comparisons.num_added
+            self._comparisons.add(compared.observations, compared.actions, mu=mu)
+
+    def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
+        mu = mu_of(answer)
+        if mu is None or compared is None or answer.version > 1:
+            return
         predictions = self._trainer.ensemble.predict(compared.observations, compared.actions)
-        returns = predictions.sum(axis=-1, dtype=np.float64).astype(np.float32)
+        returns = predictions.sum(axis=-1)
         self._monitor.record(returns[:, 0], returns[:, 1], mu=mu)
 
     def _publish(self, *, version: int, cursor: int) -> RewardVersion:

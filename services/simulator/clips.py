@@ -62,9 +62,7 @@ class ClipRenderer:
         async with self._turn:
             await self._ready_worker()
 
-    async def draw(
-        self, states: DoubleArray, *, predicted_rewards: FloatArray | None = None
-    ) -> Clip:
+    async def draw(self, states: DoubleArray, *, predicted_rewards: FloatArray | None = None) -> Clip:
         """Draws a segment; see `SegmentRenderer.draw`.
 
         Raises:
@@ -87,9 +85,7 @@ class ClipRenderer:
         async with self._turn:
             self._end_worker()
 
-    async def _try_to_draw(
-        self, states: DoubleArray, predicted_rewards: FloatArray | None
-    ) -> Clip:
+    async def _try_to_draw(self, states: DoubleArray, predicted_rewards: FloatArray | None) -> Clip:
         """Draws with the worker there is, or a new one."""
         worker = await self._ready_worker()
         self._num_clips += 1

@@ -237,11 +237,7 @@ def _split(trace: Trace, true_rewards: FloatArray, *, row: int) -> Iterator[_Sli
         yield _slice(trace, true_rewards, row, rest, trace.next_states[row])
 
 
-def _slice(
-    trace: Trace, true_rewards: FloatArray, row: int, here: slice, last_state: DoubleArray
-) -> _Slice:
+def _slice(trace: Trace, true_rewards: FloatArray, row: int, here: slice, last_state: DoubleArray) -> _Slice:
     """Gives consecutive steps of one environment; ``last_state`` is the one after them."""
     states = np.concatenate((trace.states[here, row], last_state[None]))
-    return _Slice(
-        trace.observations[here, row], trace.actions[here, row], true_rewards[here, row], states
-    )
+    return _Slice(trace.observations[here, row], trace.actions[here, row], true_rewards[here, row], states)

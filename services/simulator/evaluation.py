@@ -39,6 +39,7 @@ def evaluate(
     seed: int,
     is_stochastic: bool = False,
     num_kept_episodes: int = 1,
+    name: str = "episode",
     num_threads: int = 1,
 ) -> Evaluation:
     """Runs episodes side by side; the same arguments give the same result.
@@ -50,12 +51,11 @@ def evaluate(
         seed: Seeds starts and action noise.
         is_stochastic: Whether actions are drawn; else the mean is taken.
         num_kept_episodes: How many of the best episodes are kept whole.
+        name: Begins the names of the kept episodes.
         num_threads: Threads for the physics.
     """
     rng = np.random.default_rng(seed)
-    environment = MujocoBatch(
-        task, num_environments=num_episodes, num_threads=num_threads, rng=rng
-    )
+    environment = MujocoBatch(task, num_environments=num_episodes, num_threads=num_threads, rng=rng)
     try:
         _, trace = gather(
             environment,
@@ -69,18 +69,19 @@ def evaluate(
     finally:
         environment.close()
     true_rewards = true_reward_of(task)(trace.observations, trace.actions)
-    episodes = [_whole_episode(trace, true_rewards, row=row, seed=seed) for row in range(num_episodes)]
+    episodes = [
+        _whole_episode(trace, true_rewards, row=row, segment_id=f"{name}-{row:04d}")
+        for row in range(num_episodes)
+    ]
     scores = tuple(score_episode(episode.states, episode.true_rewards) for episode in episodes)
     by_return = sorted(range(num_episodes), key=lambda row: -scores[row].true_return)
     return Evaluation(scores, tuple(episodes[row] for row in by_return[:num_kept_episodes]))
 
 
-def _whole_episode(
-    trace: Trace, true_rewards: FloatArray, *, row: int, seed: int
-) -> RecordedSegment:
+def _whole_episode(trace: Trace, true_rewards: FloatArray, *, row: int, segment_id: str) -> RecordedSegment:
     """Gives one environment's episode; all end with the last step, so final states are by row."""
     segment = Segment(
-        segment_id=f"episode-{seed}-{row:04d}",
+        segment_id=segment_id,
         observations=trace.observations[:, row],
         actions=trace.actions[:, row],
         rollout_sequence=trace.sequence,

@@ -14,13 +14,16 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 from numpy.typing import NDArray
 
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 
-__all__ = ["OBSERVATION_BOUND", "Policy"]
+__all__ = ["MAX_POLICY_BYTES", "OBSERVATION_BOUND", "Policy"]
 
+MAX_POLICY_BYTES = 16 << 20  # as SimulatorService.Evaluate says
 OBSERVATION_BOUND = 10.0  # normalised observations are clipped here, as the learner does
 
 _FloatArray = NDArray[np.float32]
@@ -49,6 +52,21 @@ class Policy:
         self.action_dim = task.action_dim
         self._buffers: list[_FloatArray] = []
 
+    @classmethod
+    def from_bytes(cls, data: bytes, *, task: Task) -> Policy:
+        """Reads a policy from safetensors.
+
+        Raises:
+            InvalidInputError: It is too large, not safetensors, or not a policy for this task.
+        """
+        if len(data) > MAX_POLICY_BYTES:
+            raise InvalidInputError("policy", f"{len(data)} bytes", f"at most {MAX_POLICY_BYTES}")
+        try:
+            arrays = safetensors.numpy.load(data)
+        except safetensors.SafetensorError as err:
+            raise InvalidInputError(f"policy can't be read as safetensors: {err}") from err
+        return cls(arrays, task=task)
+
     def mean_actions(self, observations: _FloatArray) -> _FloatArray:
         """Gives the mean action of each observation.
 
@@ -62,13 +80,11 @@ class Policy:
         np.subtract(observations, self._observation_mean, out=normalised)
         normalised *= self._observation_scale
         np.clip(normalised, -OBSERVATION_BOUND, OBSERVATION_BOUND, out=normalised)
-        inputs = normalised
+        inputs, last = normalised, outputs[-1]
         for (weight, bias), output in zip(self._layers, outputs, strict=True):
             np.matmul(inputs, weight, out=output)
-            output += bias
-            if output is not outputs[-1]:
-                np.tanh(output, out=output)
-            inputs = output
+            np.add(output, bias, out=output)
+            inputs = output if output is last else np.tanh(output, out=output)
         return inputs
 
     def sample(self, observations: _FloatArray, noise: _FloatArray, *, out: _FloatArray) -> None:
@@ -83,7 +99,7 @@ class Policy:
             noise: ``[..., A]`` float32, standard normal, as given to `sample`.
 
         Returns:
-            ``[...]`` float32: Σ over A of −noise²/2 − log std − log(2π)/2.
+            ``[...]`` float32: the sum over A of -noise²/2 - log std - log(2π)/2.
         """
         constant = float(self._log_std.sum()) + 0.5 * self.action_dim * math.log(2.0 * math.pi)
         log_probs: _FloatArray = -0.5 * np.square(noise).sum(axis=-1) - np.float32(constant)
@@ -97,9 +113,7 @@ class Policy:
         return self._buffers
 
 
-def _expected_shapes(
-    arrays: Mapping[str, NDArray[np.generic]], task: Task
-) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(arrays: Mapping[str, NDArray[np.generic]], task: Task) -> dict[str, tuple[int, ...]]:
     """Gives each array's name and shape; the width of the hidden layers is read off the first."""
     bias = arrays.get("hidden_0.bias")
     hidden = 0 if bias is None else bias.size
@@ -117,9 +131,7 @@ def _expected_shapes(
     }
 
 
-def _check_arrays(
-    arrays: Mapping[str, NDArray[np.generic]], shapes: Mapping[str, tuple[int, ...]]
-) -> None:
+def _check_arrays(arrays: Mapping[str, NDArray[np.generic]], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Checks names, shapes, dtypes and values.
 
     Raises:

@@ -61,9 +61,7 @@ class SegmentRenderer:
         self._camera = _aim(task)
         self._view = mujoco.MjrRect(0, 0, size, size)
 
-    def draw(
-        self, states: DoubleArray, *, predicted_rewards: FloatArray | None = None
-    ) -> Iterator[Frame]:
+    def draw(self, states: DoubleArray, *, predicted_rewards: FloatArray | None = None) -> Iterator[Frame]:
         """Draws each ``clip_step``-th state, beginning with the first.
 
         Args:

@@ -54,9 +54,7 @@ def draw_spot(scene: mujoco.MjvScene, *, x_m: float) -> None:
     """Adds a dark spot on the floor below the body, which shrinks from it as it jumps."""
     geom = scene.geoms[scene.ngeom]
     position, size = np.array([x_m, 0.0, 0.002]), np.array([0.28, 0.14, 0.001])
-    mujoco.mjv_initGeom(
-        geom, mujoco.mjtGeom.mjGEOM_ELLIPSOID, size, position, np.eye(3).ravel(), _SPOT_RGBA
-    )
+    mujoco.mjv_initGeom(geom, mujoco.mjtGeom.mjGEOM_ELLIPSOID, size, position, np.eye(3).ravel(), _SPOT_RGBA)
     scene.ngeom += 1
 
 

@@ -30,11 +30,11 @@ def true_reward_of(task: Task) -> TrueReward:
 def _hopper_backflip(observations: _FloatArray, actions: _FloatArray) -> _FloatArray:
     """Rewards turning backwards, more so when high, with effort, and sliding backwards.
 
-    The function its authors wrote by hand to get a backflip from Gym's Hopper
-    (openai.com/index/learning-from-human-preferences, at the end):
-    −ω · (1 + 0.3 · height + 0.1 · Σ aᵢ q̇ᵢ − 0.05 · ẋ). Theirs says ``(a, ob)`` without saying whether
-    the observation is from before or after the action; ours is from before, so that it is a
-    function of what the reward model sees.
+    The function its authors wrote by hand to get a backflip from Gym's Hopper (at the end of
+    openai.com/index/learning-from-human-preferences): -w · (1 + 0.3 · height + 0.1 · (a · q) - 0.05 · v),
+    with w the torso's angular velocity, q those of the joints, v the speed forwards. Theirs says
+    ``(a, ob)`` without saying whether the observation is from before or after the action; ours is
+    from before, so that it is a function of what the reward model sees.
     """
     backroll = -observations[..., 7]
     height = observations[..., 0]

@@ -23,8 +23,8 @@ class CurveWriter:
             ConfigError: TensorBoard's package is missing.
         """
         try:
-            from tensorboard.compat.proto import event_pb2, summary_pb2  # noqa: PLC0415 - slow, needed here alone
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415
+            from tensorboard.compat.proto import event_pb2, summary_pb2
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError as error:
             raise ConfigError("curves need tensorboard; pip install 'somersault[cli]'") from error
         self._make_event = event_pb2.Event
@@ -37,7 +37,12 @@ class CurveWriter:
     def write(self, progress: RunProgress, *, wall_s: float, num_restarts: int) -> None:
         """Appends one point to each curve that has a value."""
         scalars = _scalars(progress)
-        row = {"wall_s": round(wall_s, 3), "restarts": num_restarts, "state": progress.state, **scalars}
+        row = {
+            "wall_s": round(wall_s, 3),
+            "restarts": num_restarts,
+            "state": progress.state,
+            **scalars,
+        }
         self._rows.write(json.dumps(row) + "\n")
         self._rows.flush()
         values = [self._make_summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]

@@ -22,7 +22,7 @@ from somersault.rpc import call
 from somersault.storage import ObjectStore
 from somersault.tasks import get_task
 from somersault.types import FloatArray
-from somersault.v1 import learner_pb2, reward_pb2, simulator_pb2
+from somersault.v1 import learner_pb2, reward_pb2, reward_pb2_grpc, simulator_pb2
 
 __all__ = ["Evaluation", "draw_best_episode", "evaluate_policy", "standardised_mean", "summarise"]
 
@@ -89,7 +89,7 @@ async def draw_best_episode(
     clip_uri = f"{run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
     request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
     if peers.reward is not None:
-        rewards = await _predict_rewards(peers, store, segment_uri=evaluation.best_segment_uri)
+        rewards = await _predict_rewards(peers.reward, store, segment_uri=evaluation.best_segment_uri)
         request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
     response: simulator_pb2.RenderResponse = await call(
         peers.simulator.Render, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
@@ -97,9 +97,10 @@ async def draw_best_episode(
     return await asyncio.to_thread(store.get, response.clip_uri, expect_sha256=response.clip_sha256)
 
 
-async def _predict_rewards(peers: Peers, store: ObjectStore, *, segment_uri: str) -> FloatArray:
+async def _predict_rewards(
+    reward: reward_pb2_grpc.RewardServiceAsyncStub, store: ObjectStore, *, segment_uri: str
+) -> FloatArray:
     """Gives ``[T]`` float32 for a stored episode."""
-    assert peers.reward is not None
     data = await asyncio.to_thread(store.get, segment_uri)
     try:
         arrays = safetensors.numpy.load(data)
@@ -110,7 +111,7 @@ async def _predict_rewards(peers: Peers, store: ObjectStore, *, segment_uri: str
         observations=tensor_from_array(observations), actions=tensor_from_array(actions)
     )
     response: reward_pb2.ScoreResponse = await call(
-        peers.reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+        reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
     )
     members = array_from_tensor("members", response.members, shape=(None, len(observations)))
     return standardised_mean(members)

@@ -19,7 +19,7 @@ _TIMEOUT_S = 5.0
 async def wait_until_healthy(address: str, *, is_http: bool = False) -> None:
     """Returns once the service at ``host:port`` says that it takes calls; asks for as long as that needs."""
     is_healthy = _answers_http if is_http else _answers_grpc
-    while not await is_healthy(address):
+    while not await is_healthy(address):  # noqa: ASYNC110 - what is awaited happens in another process
         await asyncio.sleep(_INTERVAL_S)
 
 

@@ -1,6 +1,6 @@
 """Tries what clips need, in a process of its own: a broken OpenGL library crashes whoever loads it.
 
-    python -m somersault.cli.probes egl|osmesa|h264
+python -m somersault.cli.probes egl|osmesa|h264
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ INSTALL_OPENGL = (
 )
 INSTALL_VIDEO = "reinstall the package av (pip install --force-reinstall av)"
 
+_MODULE = "somersault.cli.probes"
 _TIMEOUT_S = 60.0
 _SIZE_PX = 64
 _SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rgba='1 0 0 1'/></worldbody></mujoco>"
@@ -59,7 +60,7 @@ async def find_opengl() -> tuple[str | None, str]:
 async def try_probe(name: str) -> str:
     """Runs one probe and gives what is wrong, "" if nothing is."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", __spec__.name, name),
+        *(sys.executable, "-m", _MODULE, name),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -120,7 +121,7 @@ def main(name: str) -> int:
         return 1
     try:
         _probe_h264() if name == "h264" else _probe_opengl(name)
-    except Exception as error:  # noqa: BLE001 - bindings fail in every way there is
+    except Exception as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n".splitlines()[0] + "\n")
         return 1
     return 0

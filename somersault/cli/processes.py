@@ -43,9 +43,7 @@ def names_of_services(config: RunConfig) -> list[str]:
     return names
 
 
-def plan_processes(
-    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
-) -> list[ServiceProcess]:
+def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
     """Gives the run's processes, each on its port of loopback."""
     tokens = folder.read_tokens()
     plan = _Plan(config, folder, addresses={name: f"{LOOPBACK}:{port}" for name, port in ports.items()})

@@ -106,7 +106,9 @@ class RunFolder:
             CorruptDataError: its settings can't be read.
         """
         if not self._config.is_file():
-            raise NotFoundError(f"no run in {self.path}, config.json is missing; leave --resume out to begin one")
+            raise NotFoundError(
+                f"no run in {self.path}, config.json is missing; leave --resume out to begin one"
+            )
         self._take_lock()
         values = _read_object(self._config)
         if values.pop("format", None) != _FORMAT:
@@ -134,7 +136,9 @@ class RunFolder:
         try:
             return {role: str(values[role.value]) for role in Role}
         except KeyError as error:
-            raise CorruptDataError(f"{self.tokens} has no token of the role {error}; begin a new run") from error
+            raise CorruptDataError(
+                f"{self.tokens} has no token of the role {error}; begin a new run"
+            ) from error
 
     def read_last_progress(self) -> dict[str, Any]:
         """Gives the newest whole row of the progress log, an empty one if there is none."""
@@ -190,7 +194,7 @@ def _write(path: Path, text: str, *, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -32,7 +32,10 @@ _BACKOFF_CAP_S = 5.0
 _LOG_TAIL_BYTES = 16 * 1024
 
 # glibc gives blocks over 128 KiB back at once and faults them in again; every message of 1 MB costs it 3 times over.
-_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024**2), "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2)}
+_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 * 1024**2),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
+}
 
 
 class ServiceKeeper:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from somersault.cli.service_keeper import ServiceKeeper
 from somersault.cli.processes import ServiceProcess
+from somersault.cli.service_keeper import ServiceKeeper
 from somersault.errors import UnavailableError
 
 __all__ = ["Supervisor"]
@@ -18,14 +17,13 @@ DRAIN_TIMEOUT_S = 30.0  # a learner stores its checkpoint in it
 
 
 class Supervisor:
-    """Keeps the processes of one run alive. Used from one event loop, that of the main thread: a child ends with
-    the thread that started it.
+    """Keeps the processes of one run alive.
+
+    Used from one event loop, that of the main thread: a child ends with the thread that started it.
     """
 
     def __init__(self, processes: Sequence[ServiceProcess], *, logs: Path, num_restarts: int = 0) -> None:
-        """Takes the processes in the order in which they are to be drained, the folder for their logs, and how
-        many restarts the run had before.
-        """
+        """Takes the processes in the order in which they are drained, and how many restarts the run had before."""
         self._keepers = [ServiceKeeper(process, log=logs / f"{process.name}.log") for process in processes]
         self._tasks: list[asyncio.Task[None]] = []
         self._num_restarts_before = num_restarts
@@ -52,21 +50,19 @@ class Supervisor:
             UnavailableError: one can't be kept running or is not ready in time.
         """
         self._tasks = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
-        ready = asyncio.gather(*(keeper.ready.wait() for keeper in self._keepers))
-        failed = asyncio.ensure_future(self.watch())
+        ready = asyncio.create_task(self._wait_until_ready())
+        failed = asyncio.create_task(self.watch())
+        waiting = {ready, failed}
         try:
-            await asyncio.wait(
-                {ready, failed}, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(waiting, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
                 failed.result()
             if not ready.done():
                 raise UnavailableError(self._describe_unready())
         finally:
-            for waiting in (ready, failed):
-                waiting.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await waiting
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def watch(self) -> None:
         """Waits until a service can't be kept running and raises why."""
@@ -88,6 +84,10 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.restart_no_more()
             keeper.kill()
+
+    async def _wait_until_ready(self) -> None:
+        for keeper in self._keepers:
+            await keeper.ready.wait()
 
     def _describe_unready(self) -> str:
         keeper = next(keeper for keeper in self._keepers if not keeper.ready.is_set())

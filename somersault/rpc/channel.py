@@ -39,7 +39,7 @@ def open_channel(address: str, *, token: str | None = None) -> grpc.aio.Channel:
         address: ``host:port``.
         token: Sent as ``authorization: Bearer`` with every call.
     """
-    interceptors: list[grpc.aio.ClientInterceptor] = []
+    interceptors: list[Any] = []
     if token is not None:
         interceptors = [_UnaryToken(token), _StreamToken(token), _DuplexToken(token)]
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
@@ -111,17 +111,17 @@ class _Token:
         )
 
 
-class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):
+class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._with_token(client_call_details), request)
 
 
-class _StreamToken(_Token, grpc.aio.UnaryStreamClientInterceptor):
+class _StreamToken(_Token, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._with_token(client_call_details), request)
 
 
-class _DuplexToken(_Token, grpc.aio.StreamStreamClientInterceptor):
+class _DuplexToken(_Token, grpc.aio.StreamStreamClientInterceptor):  # type: ignore[type-arg]
     async def intercept_stream_stream(
         self, continuation: Any, client_call_details: Any, request_iterator: Any
     ) -> Any:

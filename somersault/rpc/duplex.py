@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["drained", "duplex"]
 
@@ -35,7 +35,9 @@ async def duplex(
     try:
         while True:
             sender = sender or asyncio.ensure_future(anext(responses))
-            waiting = {sender} if outlives_requests and _has_ended_well(reader) else {reader, sender}
+            waiting: set[asyncio.Future[Any]] = {sender}
+            if not (outlives_requests and _has_ended_well(reader)):
+                waiting.add(reader)
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if sender.done():
                 response, sender = sender.result(), None

@@ -16,10 +16,13 @@ __all__ = ["ErrorInterceptor"]
 
 _log = structlog.get_logger()
 
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]]
+Handler = Any
+"""grpc's own type of it has no public way to be made anew."""
+
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Ends a call with the status of the domain error it raised.
 
     An error of no known kind is logged in full and sent as INTERNAL without detail: its text may hold secrets.
@@ -27,7 +30,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler:
+    ) -> Handler:
         """Wraps the handler so that what it raises is mapped."""
         handler = await continuation(handler_call_details)
         if handler is None:

@@ -27,7 +27,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> grpc.aio.Server:
+def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = ()) -> grpc.aio.Server:
     """Gives a server that maps domain errors; ``interceptors`` run inside that mapping, in order."""
     return grpc.aio.server(interceptors=[ErrorInterceptor(), *interceptors], options=_OPTIONS)
 
@@ -52,9 +52,9 @@ def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
 
 def serve_health(
     server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool
-) -> health.aio.HealthServicer:
+) -> Any:
     """Adds ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
-    servicer = health.aio.HealthServicer()
+    servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if has_reflection:
         listed = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -63,7 +63,7 @@ def serve_health(
 
 
 async def set_serving(
-    servicer: health.aio.HealthServicer, names: Sequence[str], *, is_serving: bool
+    servicer: Any, names: Sequence[str], *, is_serving: bool
 ) -> None:
     """Says of each named service, and of the whole server, whether it takes calls."""
     response = health_pb2.HealthCheckResponse

@@ -115,10 +115,8 @@ class FolderStore:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "not a plain file", name)
-            object_store.check_size(
-                key, size_bytes=status.st_size, max_bytes=self._max_object_bytes
-            )
-            with open(descriptor, "rb", closefd=False) as file:
+            object_store.check_size(key, size_bytes=status.st_size, max_bytes=self._max_object_bytes)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return file.read()
         finally:
             os.close(descriptor)
@@ -180,7 +178,7 @@ def _write_durably(folder: int, name: str, data: bytes) -> None:
     temporary = f"{keys.TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, _CREATE_FLAGS, 0o666, dir_fd=folder)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

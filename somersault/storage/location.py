@@ -65,12 +65,7 @@ def open_store(
 
 def _folder_path(parts: SplitResult, *, url: str) -> Path:
     path = unquote(parts.path)
-    if (
-        parts.netloc not in ("", "localhost")
-        or not path.startswith("/")
-        or parts.query
-        or parts.fragment
-    ):
+    if parts.netloc not in ("", "localhost") or not path.startswith("/") or parts.query or parts.fragment:
         raise ConfigError("object store URL", url, f"{_SHAPES}; write ? and # as %3F and %23")
     if "\0" in path:
         raise ConfigError("object store URL", url, "a path without NUL")
@@ -89,13 +84,9 @@ def _open_s3(
     if not parts.hostname or not bucket or parts.fragment:
         raise ConfigError("object store URL", url, _SHAPES)
     if not access_key or not secret_key:
-        raise ConfigError(
-            f"object store s3://{parts.netloc} needs both an access key and a secret key"
-        )
+        raise ConfigError(f"object store s3://{parts.netloc} needs both an access key and a secret key")
     options = _read_options(parts.query)
-    place = Place(
-        host=parts.netloc, bucket=bucket, is_secure=_read_flag(options, "secure", default=True)
-    )
+    place = Place(host=parts.netloc, bucket=bucket, is_secure=_read_flag(options, "secure", default=True))
     try:
         if prefix:
             keys.check_key(prefix)

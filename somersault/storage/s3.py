@@ -107,9 +107,7 @@ class S3Store:
         """Says whether an object has that key."""
         keys.check_key(key)
         try:
-            self._attempt(
-                lambda: self._client.stat_object(self._place.bucket, self._prefix + key), key=key
-            )
+            self._attempt(lambda: self._client.stat_object(self._place.bucket, self._prefix + key), key=key)
         except NotFoundError:
             return False
         return True
@@ -122,9 +120,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Removes an object, if there is one."""
         keys.check_key(key)
-        self._attempt(
-            lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key
-        )
+        self._attempt(lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key)
 
     def check(self) -> None:
         """Proves that the bucket can be used; see `ObjectStore.check`."""
@@ -155,9 +151,7 @@ class S3Store:
             return bytes(data), response.headers.get(f"x-amz-meta-{_DIGEST_METADATA}")
 
     def _list_sorted(self, prefix: str) -> Sequence[str]:
-        found = self._client.list_objects(
-            self._place.bucket, prefix=self._prefix + prefix, recursive=True
-        )
+        found = self._client.list_objects(self._place.bucket, prefix=self._prefix + prefix, recursive=True)
         return sorted(entry.object_name.removeprefix(self._prefix) for entry in found)
 
     def _ensure_bucket(self) -> None:

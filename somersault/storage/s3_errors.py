@@ -60,9 +60,7 @@ def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultErr
             f"{place} does not speak TLS as it should ({_reason(err)}); "
             "if it speaks plain HTTP, add secure=false to the store's URL"
         )
-    return UnavailableError(
-        f"{place} can't be reached ({_reason(err)}); start it or correct its URL"
-    )
+    return UnavailableError(f"{place} can't be reached ({_reason(err)}); start it or correct its URL")
 
 
 def _read_answer(err: minio.error.MinioException) -> tuple[int, str]:
@@ -80,19 +78,17 @@ def _read_answer(err: minio.error.MinioException) -> tuple[int, str]:
 
 def _translate_answer(status: int, code: str, *, place: Place, key: str | None) -> SomersaultError:
     said, bucket = code or f"HTTP {status}", f"bucket {place.bucket!r}"
-    if code == "NoSuchBucket":
-        return NotFoundError(
-            f"{place} has no {bucket}; create it or add create=true to the store's URL"
-        )
     if code in _WRONG_REGION or status in (
         HTTPStatus.MOVED_PERMANENTLY,
         HTTPStatus.TEMPORARY_REDIRECT,
     ):
-        return ConfigError(
-            f"{place} wants another region ({said}); add region=… to the store's URL"
-        )
+        return ConfigError(f"{place} wants another region ({said}); add region=… to the store's URL")
     if status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(f"{place} has no object {key!r} in {bucket}")
+        if code == "NoSuchBucket":
+            missing = f"{bucket}; create it or add create=true to the store's URL"
+        else:
+            missing = f"object {key!r} in {bucket}"
+        return NotFoundError(f"{place} has no {missing}")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return PermissionDeniedError(
             f"{place} refuses us ({said}); check the access key, the secret key, this machine's "

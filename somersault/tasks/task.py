@@ -98,8 +98,3 @@ class Task:
     def clip_fps(self) -> float:
         """Frames per second at which a clip plays in real time."""
         return 1.0 / (self.step_s * self.clip_step)
-
-    @property
-    def episode_s(self) -> float:
-        """Simulated time of an episode."""
-        return self.episode_steps * self.step_s

@@ -5,9 +5,12 @@ Every ``*_ms`` time is milliseconds since 1970 by the database's clock. Every to
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 __all__ = [
+    "Row",
     "answers",
     "clips",
     "labelers",
@@ -18,6 +21,9 @@ __all__ = [
     "runs",
     "segments",
 ]
+
+Row = sa.Row[*tuple[Any, ...]]
+"""A row of any columns."""
 
 metadata = sa.MetaData(
     naming_convention={
@@ -32,9 +38,7 @@ metadata = sa.MetaData(
 _Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
-def _required(
-    name: str, kind: sa.types.TypeEngine[object], *rest: sa.ForeignKey
-) -> sa.Column[object]:
+def _required(name: str, kind: sa.types.TypeEngine[Any], *rest: sa.ForeignKey) -> sa.Column[Any]:
     return sa.Column(name, kind, *rest, nullable=False)
 
 

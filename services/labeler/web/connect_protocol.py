@@ -1,4 +1,7 @@
-"""Connect's unary format: messages, deadlines and errors as HTTP. https://connectrpc.com/docs/protocol"""
+"""Connect's unary format: messages, deadlines and errors as HTTP.
+
+The protocol: https://connectrpc.com/docs/protocol
+"""
 
 from __future__ import annotations
 

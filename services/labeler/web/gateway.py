@@ -212,7 +212,8 @@ async def _disconnected(request: Request) -> None:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, SomersaultError)
+    if not isinstance(error, SomersaultError):
+        raise error
     body = connect_protocol.encode_error(error)
     status = connect_protocol.http_status_of(error.status)
     return Response(body, status, media_type=connect_protocol.JSON)

@@ -19,25 +19,23 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Orchestrators ask by the address of a pod, which no setting can know; the answer tells nothing.
 _UNGUARDED_PATHS = frozenset({"/healthz"})
 
-_CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "media-src 'self' blob:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        # Makes innerHTML and its kin throw, so text can't become markup even by mistake.
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "media-src 'self' blob:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    # Makes innerHTML and its kin throw, so text can't become markup even by mistake.
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
 )
 
 _HEADERS = {
-    "content-security-policy": _CONTENT_SECURITY_POLICY,
+    "content-security-policy": "; ".join(_POLICY),
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",

@@ -1,5 +1,5 @@
 """Batches of environments stepped together."""
 
-from services.simulator.environment.mujoco import MujocoBatch, Truncation, load_model
+from services.simulator.environment.mujoco import MujocoBatch, Truncation, load_model, state_dim_of
 
-__all__ = ["MujocoBatch", "Truncation", "load_model"]
+__all__ = ["MujocoBatch", "Truncation", "load_model", "state_dim_of"]

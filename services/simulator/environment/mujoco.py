@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 
-__all__ = ["MujocoBatch", "Truncation", "load_model"]
+__all__ = ["MujocoBatch", "Truncation", "load_model", "state_dim_of"]
 
 _STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 _CONTROL_SPEC = mujoco.mjtState.mjSTATE_CTRL.value
@@ -45,6 +45,11 @@ def load_model(task: Task) -> mujoco.MjModel:
     assets = resources.files("gymnasium.envs.mujoco") / "assets"
     with resources.as_file(assets / task.model_file) as path:
         return mujoco.MjModel.from_xml_path(str(path))
+
+
+def state_dim_of(task: Task) -> int:
+    """Gives the length of a physics state of the task: S."""
+    return int(mujoco.mj_stateSize(load_model(task), _STATE_SPEC))
 
 
 class MujocoBatch:

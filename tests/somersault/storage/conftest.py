@@ -53,9 +53,7 @@ class StoreServer:
 
     def url(self, path: str, **options: str) -> str:
         """Gives the URL of a bucket (and prefix) of this store."""
-        query = "&".join(
-            f"{name}={value}" for name, value in {"secure": "false", **options}.items()
-        )
+        query = "&".join(f"{name}={value}" for name, value in {"secure": "false", **options}.items())
         return f"s3://127.0.0.1:{self.port}/{path}?{query}"
 
 

@@ -150,9 +150,7 @@ class TestObjectStoreContract:
             ("ab/", []),
         ],
     )
-    def test_list_takes_any_prefix(
-        self, store: ObjectStore, prefix: str, expected: list[str]
-    ) -> None:
+    def test_list_takes_any_prefix(self, store: ObjectStore, prefix: str, expected: list[str]) -> None:
         """A prefix is compared letter by letter; keys come in code point order ('-' < '/')."""
         for key in ["ab", "a/bb", "a/b/d", "a/b/c", "a-b/z"]:
             store.put(key, b"x")
@@ -210,14 +208,10 @@ class TestObjectStoreContract:
             writer.result()
             assert all(found in contents for reader in readers for found in reader.result())
 
-    def test_an_object_past_the_bound_is_refused(
-        self, make_store: Callable[..., ObjectStore]
-    ) -> None:
+    def test_an_object_past_the_bound_is_refused(self, make_store: Callable[..., ObjectStore]) -> None:
         """As many bytes as the bound are stored; one more is an error with both numbers."""
         store = make_store(max_object_bytes=4)
         assert store.put("a", b"1234").size_bytes == 4
-        with pytest.raises(
-            errors.ResourceExhaustedError, match="5 bytes, the store takes at most 4"
-        ):
+        with pytest.raises(errors.ResourceExhaustedError, match="5 bytes, the store takes at most 4"):
             store.put("a", b"12345")
         assert store.get("a") == b"1234"

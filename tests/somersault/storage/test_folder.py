@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -56,7 +57,7 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
     fsync, rename = os.fsync, os.rename
 
     def record_fsync(descriptor: int) -> None:
-        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         calls.append("fsync folder" if is_folder else "fsync file")
         fsync(descriptor)
 
@@ -76,9 +77,7 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
 def test_a_writer_killed_at_any_time_leaves_a_whole_object(tmp_path: Path) -> None:
     """After kill -9 the key has one of the contents, and what was unfinished is not listed."""
     for delay_s in (0.0, 0.003, 0.007, 0.02):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE
-        )
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"stored\n"
         time.sleep(delay_s)
@@ -152,9 +151,7 @@ def test_a_root_that_goes_away_and_comes_back(store: FolderStore, tmp_path: Path
     assert store.get("run/a") == b"x"
 
 
-def test_a_linked_folder_inside_the_root_is_not_followed(
-    store: FolderStore, tmp_path: Path
-) -> None:
+def test_a_linked_folder_inside_the_root_is_not_followed(store: FolderStore, tmp_path: Path) -> None:
     """A link to a folder outside gives nothing to read, list or delete, and nowhere to write."""
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -170,9 +167,7 @@ def test_a_linked_folder_inside_the_root_is_not_followed(
     assert [path.name for path in outside.iterdir()] == ["secret"]
 
 
-def test_a_linked_object_is_neither_read_nor_written_through(
-    store: FolderStore, tmp_path: Path
-) -> None:
+def test_a_linked_object_is_neither_read_nor_written_through(store: FolderStore, tmp_path: Path) -> None:
     """Reading a link is denied; putting replaces the link and leaves what it pointed to alone."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")

@@ -33,7 +33,7 @@ def test_an_s3_url_is_opened_without_a_connection() -> None:
     ("url", "words"),
     [
         ("", "file:///ABSOLUTE/PATH"),
-        ("/tmp/runs", "file:///ABSOLUTE/PATH"),
+        ("/data/runs", "file:///ABSOLUTE/PATH"),
         ("http://host/bucket", "s3://HOST"),
         ("file://host/path", "file:///ABSOLUTE/PATH"),
         ("file:relative", "file:///ABSOLUTE/PATH"),
@@ -60,12 +60,8 @@ def test_a_url_that_names_no_store_is_a_config_error(url: str, words: str) -> No
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("access_key", "secret_key"), [(None, None), ("a", None), (None, "b"), ("a", "")]
-)
-def test_s3_without_credentials_is_a_config_error(
-    access_key: str | None, secret_key: str | None
-) -> None:
+@pytest.mark.parametrize(("access_key", "secret_key"), [(None, None), ("a", None), (None, "b"), ("a", "")])
+def test_s3_without_credentials_is_a_config_error(access_key: str | None, secret_key: str | None) -> None:
     """Secrets have no defaults."""
     with pytest.raises(errors.ConfigError, match="both an access key and a secret key"):
         open_store("s3://host/bucket", access_key=access_key, secret_key=secret_key)

@@ -61,9 +61,7 @@ def test_an_unknown_access_key_is_denied(rclone: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rclone", "moto"])
-def test_a_missing_bucket_is_named_with_its_remedy(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_missing_bucket_is_named_with_its_remedy(kind: str, request: pytest.FixtureRequest) -> None:
     """Without create=true it is an error at the first use, whatever the error's content type."""
     store = _open(request.getfixturevalue(kind), bucket="missing", create="false")
     for call in (

@@ -1,0 +1,12 @@
+"""Runs the labeler: ``python -m services.labeler --help``."""
+
+from __future__ import annotations
+
+import sys
+
+from services.labeler.application import build
+from services.labeler.config import LabelerConfig
+from somersault import app
+
+if __name__ == "__main__":
+    sys.exit(app.main("labeler", LabelerConfig, build))

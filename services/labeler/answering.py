@@ -1,0 +1,153 @@
+"""Takes answers, and lets others follow them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import prometheus_client
+
+from services.labeler.changes import Changes
+from services.labeler.records import Labeler, PreferenceRecord
+from services.labeler.store import Database, answers, preference_log, runs
+from somersault.errors import InvalidInputError
+from somersault.types import Preference, check_name
+
+__all__ = ["Answering"]
+
+HEARTBEAT_S = 15.0
+MAX_ROWS = 500  # in one message of the log
+_MAX_RESPONSE_MS = 24 * 3_600_000
+_MIN_REVISION = 2
+
+_ANSWERS = prometheus_client.Counter(
+    "somersault_labeler_answers_total",
+    "Answers committed, by the labeler's role, the preference, and whether it came too late to count.",
+    ["role", "preference", "is_extra"],
+)
+_REVISIONS = prometheus_client.Counter(
+    "somersault_labeler_revisions_total", "Answers changed, by the labeler's role.", ["role"]
+)
+_ANSWER_SECONDS = prometheus_client.Histogram(
+    "somersault_labeler_answer_seconds",
+    "Seconds from a pair's appearance to the answer, as labelers say, by role.",
+    ["role"],
+    buckets=(0.01, 0.1, 0.5, 1, 2, 3, 5, 8, 15, 30, 60),
+)
+
+
+class Answering:
+    """Takes answers and their changes, and sends the log of them."""
+
+    def __init__(self, database: Database, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        """Takes the database and how long a follower of a still log waits for a sign of life."""
+        self._database = database
+        self._heartbeat_s = heartbeat_s
+        self._log_grew = Changes()
+
+    async def submit(
+        self,
+        labeler: Labeler,
+        *,
+        lease_token: str,
+        answer_id: str,
+        preference: Preference,
+        response_ms: int,
+    ) -> PreferenceRecord:
+        """Answers a leased query; on disk when this returns, counted once however often it is called.
+
+        Raises:
+            InvalidInputError: the answer's name is not a name, or the time is out of bounds.
+            FailedPreconditionError: there is no such lease, or it was used up.
+            AlreadyExistsError: the answer's name was used for something else.
+        """
+        check_name("answer_id", answer_id)
+        if not 0 <= response_ms <= _MAX_RESPONSE_MS:
+            raise InvalidInputError("response_ms", response_ms, f"0 to {_MAX_RESPONSE_MS}")
+        record = await self._database.write(
+            lambda connection: answers.submit(
+                connection,
+                labeler,
+                lease_token=lease_token,
+                answer_id=answer_id,
+                preference=preference,
+                response_ms=response_ms,
+            )
+        )
+        role = labeler.role.value
+        _ANSWERS.labels(role, preference.value, str(record.is_extra).lower()).inc()
+        if response_ms:
+            _ANSWER_SECONDS.labels(role).observe(response_ms / 1000)
+        self._log_grew.announce()
+        return record
+
+    async def revise(
+        self, labeler: Labeler, *, answer_id: str, version: int, preference: Preference
+    ) -> PreferenceRecord:
+        """Changes one of the labeler's newest answers.
+
+        Raises:
+            InvalidInputError: the version does not follow the newest.
+            NotFoundError: the labeler has no such answer.
+            FailedPreconditionError: the answer is too old.
+            AlreadyExistsError: that version says something else.
+        """
+        check_name("answer_id", answer_id)
+        if version < _MIN_REVISION:
+            raise InvalidInputError("version", version, f"at least {_MIN_REVISION}")
+        record = await self._database.write(
+            lambda connection: answers.revise(
+                connection, labeler, answer_id=answer_id, version=version, preference=preference
+            )
+        )
+        _REVISIONS.labels(labeler.role.value).inc()
+        self._log_grew.announce()
+        return record
+
+    async def watch(self, run_id: str, *, cursor: int) -> AsyncIterator[list[PreferenceRecord]]:
+        """Gives the log from a position on, for as long as it is asked; nothing now and then, as a heartbeat.
+
+        Raises:
+            InvalidInputError: the log has no such position.
+            NotFoundError: the run is unknown.
+        """
+        await self._check_cursor(run_id, cursor)
+        last_sent = time.monotonic()
+        while True:
+            change = self._log_grew.next
+            rows = await self._read(run_id, cursor)
+            left_s = last_sent + self._heartbeat_s - time.monotonic()
+            if rows or left_s <= 0:
+                yield rows
+                cursor = rows[-1].cursor if rows else cursor
+                last_sent = time.monotonic()
+                continue
+            await Changes.wait(change, timeout_s=left_s)
+
+    async def export(self, run_id: str) -> AsyncIterator[list[PreferenceRecord]]:
+        """Gives the whole log as it is when asked.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        end = await self._check_cursor(run_id, 0)
+        cursor = 0
+        while cursor < end:
+            rows = await self._read(run_id, cursor)
+            yield [row for row in rows if row.cursor <= end]
+            cursor = rows[-1].cursor
+
+    async def _check_cursor(self, run_id: str, cursor: int) -> int:
+        newest = await self._database.read(
+            lambda connection: runs.newest_cursor(connection, run_id)
+        )
+        if not 0 <= cursor <= newest:
+            raise InvalidInputError("cursor", cursor, f"0 to {newest}, the log's newest position")
+        return newest
+
+    async def _read(self, run_id: str, cursor: int) -> list[PreferenceRecord]:
+        return await self._database.read(
+            lambda connection: preference_log.read_after(
+                connection, run_id, cursor=cursor, count=MAX_ROWS
+            )
+        )

@@ -1,0 +1,110 @@
+"""Puts the labeler service together."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import grpc.aio
+import structlog
+
+from services.labeler.answering import Answering
+from services.labeler.authentication import Authentication
+from services.labeler.changes import Changes
+from services.labeler.clips import ClipDrawing
+from services.labeler.config import LabelerConfig
+from services.labeler.labelers import Labelers, read_tokens
+from services.labeler.leasing import Leasing
+from services.labeler.proposals import Proposals
+from services.labeler.service import LabelerServicer, Labeling
+from services.labeler.simulator_client import SimulatorClients
+from services.labeler.store import open_database
+from somersault.storage import ObjectStore, open_store
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+
+__all__ = ["LabelerApplication", "build"]
+
+_log = structlog.get_logger()
+
+
+class LabelerApplication:
+    """The labeler: its servicer, and the drawing of clips beside it."""
+
+    def __init__(
+        self, config: LabelerConfig, labeling: Labeling, *, queries_changed: Changes
+    ) -> None:
+        """Wires the parts together."""
+        self._labeling = labeling
+        self._simulators = SimulatorClients(
+            config.simulator_addresses, timeout_s=config.render_timeout_s
+        )
+        self._drawing = ClipDrawing(
+            labeling.database,
+            labeling.store,
+            self._simulators,
+            queries_changed=queries_changed,
+            max_concurrent=config.max_concurrent_renders,
+            max_failures=config.max_render_failures,
+            timeout_s=config.render_timeout_s,
+        )
+        self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [
+            Authentication(labeling.labelers)
+        ]
+
+    def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
+        """Adds the servicer."""
+        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(
+            LabelerServicer(self._labeling), server
+        )
+        return [labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].full_name]
+
+    async def run(self) -> None:
+        """Has clips drawn."""
+        if not len(self._simulators):
+            _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
+            await asyncio.Event().wait()
+        await self._drawing.run()
+
+    async def drain(self) -> None:
+        """Commits what waits and closes the database."""
+        await self._simulators.close()
+        await asyncio.to_thread(self._labeling.database.close)
+
+
+async def build(config: LabelerConfig) -> LabelerApplication:
+    """Opens the database and the store, and makes the first tokens known.
+
+    Raises:
+        SomersaultError: a setting, the database or the store can't be used.
+    """
+    tokens = read_tokens(config.token_path) if config.token_path else {}
+    store = await _open_store(config)
+    database = await asyncio.to_thread(open_database, config.database_url)
+    queries_changed = Changes()
+    labeling = Labeling(
+        database=database,
+        store=store,
+        proposals=Proposals(database, queries_changed=queries_changed),
+        leasing=Leasing(database, queries_changed=queries_changed, max_leases=config.max_leases),
+        answering=Answering(database),
+        labelers=Labelers(database),
+    )
+    await labeling.labelers.make_known(tokens)
+    token = await labeling.labelers.create_first_owner()
+    if token is not None:
+        sys.stdout.write(f"the owner's token, shown this once: {token}\n")
+        sys.stdout.flush()
+    return LabelerApplication(config, labeling, queries_changed=queries_changed)
+
+
+async def _open_store(config: LabelerConfig) -> ObjectStore:
+    secret = config.storage_secret_key
+    store = open_store(
+        config.storage_url,
+        access_key=config.storage_access_key,
+        secret_key=secret.get_secret_value() if secret else None,
+    )
+    await asyncio.to_thread(store.check)
+    return store

@@ -1,0 +1,135 @@
+"""Promises queries to labelers, each for a limited time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import prometheus_client
+
+from services.labeler.changes import Changes
+from services.labeler.records import Labeler, Lease
+from services.labeler.store import Database, leases, runs
+from somersault.errors import InvalidInputError, NotFoundError
+
+__all__ = ["Leasing"]
+
+MAX_COUNT = 10
+MAX_WAIT_S = 30.0
+MAX_LEASE_S = 600.0
+DEFAULT_LEASE_S = 120.0  # a page fetches three pairs ahead, and a person may look away for a minute
+
+_LEASED = prometheus_client.Counter(
+    "somersault_labeler_queries_leased_total", "Leases given, by the labeler's role.", ["role"]
+)
+_RELEASED = prometheus_client.Counter(
+    "somersault_labeler_queries_released_total", "Leases given back unanswered, by role.", ["role"]
+)
+
+
+class Leasing:
+    """Gives, prolongs and takes back leases."""
+
+    def __init__(self, database: Database, *, queries_changed: Changes, max_leases: int) -> None:
+        """Takes the database, what tells of new queries, and how many leases one labeler may hold."""
+        self._database = database
+        self._queries_changed = queries_changed
+        self._max_leases = max_leases
+
+    async def lease(
+        self, labeler: Labeler, *, run_id: str | None, count: int, wait_s: float, lease_s: float
+    ) -> list[Lease]:
+        """Gives up to ``count`` queries, oldest first; waits for the first one.
+
+        Args:
+            labeler: Who asks.
+            run_id: Only this run's; None for any run's.
+            count: 1 to 10.
+            wait_s: 0 to 30 seconds.
+            lease_s: 1 to 600 seconds; 0 means 120.
+
+        Raises:
+            InvalidInputError: a number is out of its bounds.
+            NotFoundError: the run is unknown, even after waiting.
+            ResourceExhaustedError: the labeler holds too many leases.
+        """
+        _check("count", count, 1, MAX_COUNT)
+        _check("wait_s", wait_s, 0, MAX_WAIT_S)
+        lease_s = _duration(lease_s)
+        give_up = time.monotonic() + wait_s
+        change = self._queries_changed.next
+        while True:
+            leased = await self._database.write(
+                lambda connection: leases.lease(
+                    connection,
+                    labeler,
+                    run_id=run_id,
+                    count=count,
+                    lease_s=lease_s,
+                    max_leases=self._max_leases,
+                )
+            )
+            if leased:
+                _LEASED.labels(labeler.role.value).inc(len(leased))
+                return leased
+            if not await self._wait_for_work(labeler, change, run_id=run_id, until=give_up):
+                break
+            change = self._queries_changed.next
+        await self._check_run(run_id)
+        return []
+
+    async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
+        """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
+
+        Raises:
+            FailedPreconditionError: it is not the labeler's, or it has ended.
+        """
+        lease_s = _duration(lease_s)
+        return await self._database.write(
+            lambda connection: leases.renew(connection, labeler, token=token, lease_s=lease_s)
+        )
+
+    async def release(self, labeler: Labeler, *, token: str) -> None:
+        """Gives a query to somebody else for good.
+
+        Raises:
+            FailedPreconditionError: the lease is not the labeler's, or was answered.
+        """
+        await self._database.write(
+            lambda connection: leases.release(connection, labeler, token=token)
+        )
+        _RELEASED.labels(labeler.role.value).inc()
+        self._queries_changed.announce()
+
+    async def _wait_for_work(
+        self, labeler: Labeler, change: asyncio.Event, *, run_id: str | None, until: float
+    ) -> bool:
+        """Waits until there may be a query to lease; False when the time is up."""
+        while (left_s := until - time.monotonic()) > 0:
+            await Changes.wait(change, timeout_s=left_s)
+            change = self._queries_changed.next
+            # A look takes no lock, so many may wait without standing in the writers' way.
+            if await self._database.read(
+                lambda connection: leases.has_work(connection, labeler, run_id=run_id)
+            ):
+                return True
+        return False
+
+    async def _check_run(self, run_id: str | None) -> None:
+        if run_id is None:
+            return
+        if not await self._database.read(lambda connection: runs.exists(connection, run_id)):
+            raise NotFoundError(
+                f"run {run_id!r} is unknown to the labeler; CreateRun makes it known"
+            )
+
+
+def _check(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InvalidInputError(field, value, f"{least:g} to {most:g}")
+
+
+def _duration(lease_s: float) -> float:
+    lease_s = lease_s or DEFAULT_LEASE_S
+    _check("lease_s", lease_s, 1, MAX_LEASE_S)
+    return lease_s

@@ -1,0 +1,76 @@
+"""The teacher's side of the labeler's public API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from somersault import rpc
+from somersault.convert import preference_to_message
+from somersault.types import Preference
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+
+__all__ = ["LabelerClient", "LeasedQuery"]
+
+_TIMEOUT_S = 10.0
+_WAIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedQuery:
+    """Holds what a teacher needs of a lease."""
+
+    lease_token: str
+    query_id: str
+    left_sealed_uri: str
+    right_sealed_uri: str
+
+
+class LabelerClient:
+    """Calls the labeler as one teacher."""
+
+    def __init__(self, address: str, *, token: str, run_id: str) -> None:
+        """Takes ``host:port``, a token of role teacher and the run."""
+        self._channel = rpc.open_channel(address, token=token)
+        self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
+        self._run_id = run_id
+
+    async def who_am_i(self) -> str:
+        """Gives the teacher's name in the log."""
+        response: labeler_pb2.WhoAmIResponse = await rpc.call(
+            self._stub.WhoAmI, labeler_pb2.WhoAmIRequest(), timeout_s=_TIMEOUT_S
+        )
+        return response.labeler_id
+
+    async def lease(self, *, count: int, lease_s: float) -> list[LeasedQuery]:
+        """Gives up to ``count`` queries, none after a while without any."""
+        request = labeler_pb2.LeaseQueriesRequest(
+            run_id=self._run_id, count=count, wait_s=_WAIT_S, lease_s=lease_s
+        )
+        response: labeler_pb2.LeaseQueriesResponse = await rpc.call(
+            self._stub.LeaseQueries, request, timeout_s=_WAIT_S + _TIMEOUT_S
+        )
+        return [
+            LeasedQuery(
+                lease_token=lease.lease_token,
+                query_id=lease.query.query_id,
+                left_sealed_uri=lease.query.left.sealed_uri,
+                right_sealed_uri=lease.query.right.sealed_uri,
+            )
+            for lease in response.leases
+        ]
+
+    async def submit(
+        self, query: LeasedQuery, *, answer_id: str, preference: Preference, response_ms: int
+    ) -> None:
+        """Answers a query; tries for a minute while the labeler is away."""
+        request = labeler_pb2.SubmitPreferenceRequest(
+            lease_token=query.lease_token,
+            answer_id=answer_id,
+            preference=preference_to_message(preference),
+            response_ms=response_ms,
+        )
+        await rpc.call(self._stub.SubmitPreference, request, timeout_s=_TIMEOUT_S, retry_for_s=60.0)
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._channel.close(None)

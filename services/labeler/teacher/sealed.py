@@ -1,0 +1,83 @@
+"""Reads a segment's sealed teacher part: safetensors with JSON values in its metadata, format version 1."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from somersault.errors import CorruptDataError
+from somersault.types import FloatArray
+
+__all__ = ["SealedPart", "decode"]
+
+_FORMAT = "somersault.sealed/1"
+_MAX_HEADER_BYTES = 1 << 20
+_MAX_STEPS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPart:
+    """Holds what a teacher may know of a segment."""
+
+    true_rewards: FloatArray
+    """``[T]`` float32."""
+    recent_segment_return_std: float
+    """Standard deviation of the newest segments' true returns when this one was cut."""
+
+
+def decode(data: bytes) -> SealedPart:
+    """Reads a sealed part; the header is checked before an array is made.
+
+    Raises:
+        CorruptDataError: the bytes are none, or a number is missing or not finite.
+    """
+    header = _read_header(data)
+    shape = _entry(header, "true_rewards").get("shape")
+    if not (isinstance(shape, list) and len(shape) == 1 and 0 < shape[0] <= _MAX_STEPS):
+        raise CorruptDataError(f"sealed part: true_rewards has shape {shape}, not [T]")
+    std = _read_std(_entry(header, "__metadata__"))
+    try:
+        true_rewards = safetensors.numpy.load(data)["true_rewards"]
+    except safetensors.SafetensorError as err:
+        raise CorruptDataError(f"sealed part: {err}") from err
+    if true_rewards.dtype != np.float32 or not np.isfinite(true_rewards).all():
+        raise CorruptDataError("sealed part: true_rewards is not finite float32")
+    return SealedPart(true_rewards, std)
+
+
+def _read_header(data: bytes) -> dict[str, object]:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
+        raise CorruptDataError(f"sealed part: header of {length} bytes in {len(data)} bytes")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except ValueError as err:
+        raise CorruptDataError("sealed part: header is not JSON") from err
+    if not isinstance(header, dict):
+        raise CorruptDataError("sealed part: header is not a JSON object")
+    return header
+
+
+def _entry(header: dict[str, object], name: str) -> dict[str, object]:
+    entry = header.get(name)
+    if not isinstance(entry, dict):
+        raise CorruptDataError(f"sealed part: no {name}")
+    return entry
+
+
+def _read_std(metadata: dict[str, object]) -> float:
+    try:
+        values = {name: json.loads(str(text)) for name, text in metadata.items()}
+        std = float(values["recent_segment_return_std"])
+    except (KeyError, TypeError, ValueError) as err:
+        raise CorruptDataError("sealed part: no recent_segment_return_std") from err
+    if values.get("format") != _FORMAT:
+        raise CorruptDataError(f"sealed part: format is {values.get('format')!r}, not {_FORMAT!r}")
+    if not (math.isfinite(std) and std >= 0):
+        raise CorruptDataError(f"sealed part: recent_segment_return_std is {std}")
+    return std

@@ -1,0 +1,22 @@
+// How fast somebody answers.
+
+const NUM_KEPT = 20;
+const BREAK_MS = 60_000;
+
+/** Gives answers a minute over the newest answers; a break longer than a minute doesn't count. */
+export class Pace {
+  #times = [];
+
+  note(now = Date.now()) {
+    const last = this.#times.at(-1);
+    if (last && now - last > BREAK_MS) this.#times = [];
+    this.#times.push(now);
+    if (this.#times.length > NUM_KEPT) this.#times.shift();
+  }
+
+  /** Answers a minute, or null before there are three. */
+  get perMinute() {
+    if (this.#times.length < 3) return null;
+    return ((this.#times.length - 1) * 60_000) / Math.max(1, this.#times.at(-1) - this.#times[0]);
+  }
+}

@@ -1,0 +1,220 @@
+"""Works for the learner: takes its policies and assignments, brings it rollouts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+import prometheus_client
+import structlog
+
+from services.simulator.episodes import EpisodeScore
+from services.simulator.gathering import Gathered, Gatherer, seed_sequence
+from services.simulator.segments import Offer
+from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
+from somersault.errors import InvalidInputError, SomersaultError
+from somersault.rpc import Backoff, open_channel, translated_errors
+from somersault.tasks import Task
+from somersault.types import check_name
+from somersault.v1 import learner_pb2, learner_pb2_grpc
+
+__all__ = ["RolloutCollector", "Statistics"]
+
+_log = structlog.get_logger()
+
+_MAX_ROLLOUT_STEPS = 4096
+_NUM_ENV_STEPS = prometheus_client.Counter(
+    "somersault_simulator_env_steps_total", "Environment steps gathered for a learner."
+)
+
+Stream = grpc.aio.StreamStreamCall[Any, Any]
+AddOffer = Callable[[Offer, str], None]
+"""Takes the segments of a rollout and the run they are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Says how gathering has gone in this process's life."""
+
+    recent_scores: tuple[EpisodeScore, ...] = ()
+    env_steps: int = 0
+
+
+class RolloutCollector:
+    """Keeps a stream to the learner open; belongs to one event loop, gathers on a thread of its own."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        address: str,
+        simulator_id: str,
+        incarnation: str,
+        num_environments: int,
+        num_threads: int = 1,
+        is_staggered: bool = False,
+        num_segments_per_episode: int = 2,
+        is_reference: bool = False,
+        add_offer: AddOffer,
+    ) -> None:
+        """Begins without a run.
+
+        Args:
+            task: What is simulated.
+            address: The learner's, ``host:port``.
+            simulator_id: Stable name of this simulator.
+            incarnation: Random name of this process's life.
+            num_environments: N.
+            num_threads: For the physics.
+            is_staggered: See `MujocoBatch`.
+            num_segments_per_episode: See `EpisodeRecorder`.
+            is_reference: Whether true rewards go beside each rollout.
+            add_offer: Told the segments of each rollout before the learner gets it.
+        """
+        self._task = task
+        self._address = address
+        self._simulator_id = simulator_id
+        self._incarnation = incarnation
+        self._num_environments = num_environments
+        self._num_threads = num_threads
+        self._is_staggered = is_staggered
+        self._num_segments_per_episode = num_segments_per_episode
+        self._is_reference = is_reference
+        self._add_offer = add_offer
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gather")
+        self._gatherer: Gatherer | None = None
+        self._run_id = ""
+        self._sequence = 0
+        self.statistics = Statistics()
+
+    async def run(self) -> None:
+        """Keeps the stream open until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with open_channel(self._address) as channel:
+                    await self._hold(self._open(channel), backoff)
+                _log.info("collect_stream_ended")
+            except InvalidInputError as err:
+                _log.error("collect_refused", detail=str(err))
+            except SomersaultError as err:
+                _log.info("collect_stream_lost", detail=str(err))
+            await backoff.wait()
+
+    def close(self) -> None:
+        """Lets the rollout in progress end and ends the threads; what it brings is not sent."""
+        self._thread.shutdown(wait=True)
+        if self._gatherer is not None:
+            self._gatherer.close()
+
+    def _open(self, channel: grpc.aio.Channel) -> Stream:
+        """Opens the stream that fits the kind of run."""
+        if self._is_reference:
+            return learner_pb2_grpc.ReferenceLearnerServiceStub(channel).CollectReference(None)
+        return learner_pb2_grpc.LearnerServiceStub(channel).Collect(None)
+
+    async def _hold(self, stream: Stream, backoff: Backoff) -> None:
+        """Says hello and answers assignments until the stream ends."""
+        writing: asyncio.Task[None] | None = None
+        num_steps = 0
+        try:
+            with translated_errors():
+                await stream.write(self._wrap(self._hello()))
+                async for response in stream:
+                    kind = response.WhichOneof("kind")
+                    if kind == "welcome":
+                        backoff.reset()
+                        num_steps = await self._join(response.welcome)
+                    elif kind == "policy" and self._gatherer is not None:
+                        policy = response.policy
+                        self._gatherer.add_policy(policy.policy_version, policy.weights)
+                    elif kind == "assignment" and num_steps:
+                        message = await self._gather(response.assignment.policy_version, num_steps)
+                        # While a rollout is being sent the next is gathered already, but only one.
+                        if writing is not None:
+                            await writing
+                        writing = asyncio.create_task(_write(stream, message))
+                    else:
+                        raise InvalidInputError("message of the learner", kind, "a welcome first")
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+            stream.cancel()
+
+    def _hello(self) -> learner_pb2.CollectRequest:
+        """Gives the first message."""
+        return learner_pb2.CollectRequest(
+            hello=learner_pb2.SimulatorHello(
+                simulator_id=self._simulator_id,
+                incarnation=self._incarnation,
+                task=task_spec_to_message(self._task.spec),
+                num_environments=self._num_environments,
+            )
+        )
+
+    async def _join(self, welcome: learner_pb2.CollectWelcome) -> int:
+        """Goes on with the run if it is the one before, else starts its environments; gives T."""
+        if not 1 <= welcome.rollout_steps <= _MAX_ROLLOUT_STEPS:
+            bound = f"1 to {_MAX_ROLLOUT_STEPS}"
+            raise InvalidInputError("welcome.rollout_steps", welcome.rollout_steps, bound)
+        run_id = check_name("welcome.run_id", welcome.run_id)
+        if self._gatherer is None or run_id != self._run_id:
+            if self._gatherer is not None:
+                self._gatherer.close()
+            self._gatherer = await self._on_thread(self._start, welcome)
+            self._run_id = run_id
+        _log.info("joined", run_id=run_id, env_steps=welcome.env_steps)
+        return welcome.rollout_steps
+
+    def _start(self, welcome: learner_pb2.CollectWelcome) -> Gatherer:
+        """Starts the environments of a run."""
+        return Gatherer(
+            self._task,
+            incarnation=self._incarnation,
+            seed=seed_sequence(
+                seed=welcome.seed, simulator_id=self._simulator_id, env_steps=welcome.env_steps
+            ),
+            num_environments=self._num_environments,
+            num_threads=self._num_threads,
+            is_staggered=self._is_staggered,
+            num_segments_per_episode=self._num_segments_per_episode,
+        )
+
+    async def _gather(self, policy_version: int, num_steps: int) -> Any:
+        """Gathers a rollout, offers its segments, and gives the message for the learner."""
+        assert self._gatherer is not None
+        sequence, self._sequence = self._sequence, self._sequence + 1
+        gathered: Gathered = await self._on_thread(
+            lambda gatherer: gatherer.gather(
+                sequence=sequence, policy_version=policy_version, num_steps=num_steps
+            ),
+            self._gatherer,
+        )
+        rollout = gathered.rollout
+        _NUM_ENV_STEPS.inc(rollout.num_steps)
+        env_steps = self.statistics.env_steps + rollout.num_steps
+        self.statistics = Statistics(gathered.recent_scores, env_steps)
+        self._add_offer(gathered.offer, self._run_id)
+        request = learner_pb2.CollectRequest(rollout=rollout_to_message(rollout))
+        return self._wrap(request, gathered)
+
+    def _wrap(self, request: learner_pb2.CollectRequest, gathered: Gathered | None = None) -> Any:
+        """Gives the message that fits the kind of run."""
+        if not self._is_reference:
+            return request
+        true_rewards = tensor_from_array(gathered.true_rewards) if gathered is not None else None
+        return learner_pb2.CollectReferenceRequest(request=request, true_rewards=true_rewards)
+
+    async def _on_thread(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        """Runs on the gathering thread, where all of a gatherer's work is done."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
+
+
+async def _write(stream: Stream, message: Any) -> None:
+    """Sends a message, in the stream's order."""
+    await stream.write(message)

@@ -1,0 +1,129 @@
+"""One simulator's work on one run: its environments, its episodes, the newest policies it was sent."""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.simulator.environment import MujocoBatch
+from services.simulator.episodes import EpisodeRecorder, EpisodeScore
+from services.simulator.policy import Policy
+from services.simulator.rollout import gather
+from services.simulator.segments import Offer
+from services.simulator.true_rewards import true_reward_of
+from somersault.errors import InvalidInputError
+from somersault.tasks import Task
+from somersault.types import FloatArray, Rollout
+
+__all__ = ["Gathered", "Gatherer", "seed_sequence"]
+
+_MAX_POLICIES = 8  # assignments name the newest policy or, at most, the one before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Holds all that came of one assignment."""
+
+    rollout: Rollout
+    """For the learner."""
+    true_rewards: FloatArray
+    """``[T, N]`` float32, for reference runs alone."""
+    offer: Offer
+    """For the reward service."""
+    recent_scores: tuple[EpisodeScore, ...]
+    """For people."""
+
+
+class Gatherer:
+    """Gathers rollouts, one after the other; not thread-safe.
+
+    Belongs to a run, not to a connection: a learner that comes back finds the environments where
+    they were.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        incarnation: str,
+        seed: np.random.SeedSequence,
+        num_environments: int,
+        num_threads: int,
+        is_staggered: bool,
+        num_segments_per_episode: int,
+    ) -> None:
+        """Starts the environments; see `MujocoBatch` and `EpisodeRecorder`."""
+        starts, self._noise_rng, cuts = map(np.random.default_rng, seed.spawn(3))
+        self._task = task
+        self._true_reward = true_reward_of(task)
+        self._environment = MujocoBatch(
+            task,
+            num_environments=num_environments,
+            num_threads=num_threads,
+            rng=starts,
+            is_staggered=is_staggered,
+        )
+        self._recorder = EpisodeRecorder(
+            task,
+            incarnation=incarnation,
+            elapsed_steps=self._environment.elapsed_steps,
+            state_dim=self._environment.state_dim,
+            rng=cuts,
+            num_segments_per_episode=num_segments_per_episode,
+        )
+        self._policies: OrderedDict[int, Policy] = OrderedDict()
+
+    def add_policy(self, policy_version: int, weights: bytes) -> None:
+        """Keeps a policy for assignments to come.
+
+        Raises:
+            InvalidInputError: It is not a policy for this task.
+        """
+        self._policies[policy_version] = Policy.from_bytes(weights, task=self._task)
+        while len(self._policies) > _MAX_POLICIES:
+            self._policies.popitem(last=False)
+
+    def gather(self, *, sequence: int, policy_version: int, num_steps: int) -> Gathered:
+        """Gathers one rollout.
+
+        Raises:
+            InvalidInputError: No such policy was added, or too many newer ones were.
+        """
+        policy = self._policies.get(policy_version)
+        if policy is None:
+            known = f"one of those sent: {list(self._policies)}"
+            raise InvalidInputError("assignment.policy_version", policy_version, known)
+        rollout, trace = gather(
+            self._environment,
+            policy,
+            sequence=sequence,
+            policy_version=policy_version,
+            num_steps=num_steps,
+            rng=self._noise_rng,
+        )
+        offer = self._recorder.record(trace)
+        return Gathered(
+            rollout=rollout,
+            true_rewards=self._true_reward(trace.observations, trace.actions),
+            offer=offer,
+            recent_scores=self._recorder.recent_scores,
+        )
+
+    def close(self) -> None:
+        """Ends the environments' threads."""
+        self._environment.close()
+
+
+def seed_sequence(*, seed: int, simulator_id: str, env_steps: int) -> np.random.SeedSequence:
+    """Gives what a simulator's generators come of.
+
+    Args:
+        seed: The run's.
+        simulator_id: Sets simulators of a run apart.
+        env_steps: The run's when the simulator joined; sets its lives apart, so that one that
+            comes back does not gather again what it has gathered.
+    """
+    return np.random.SeedSequence([seed, zlib.crc32(simulator_id.encode()), env_steps])

@@ -1,0 +1,141 @@
+"""The simulator's rpcs: from messages to drawing and measuring, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+import grpc.aio
+import numpy as np
+
+from services.simulator.collecting import RolloutCollector
+from services.simulator.drawing import ClipDrawer
+from services.simulator.episodes import EpisodeScore
+from services.simulator.evaluation import Evaluation, evaluate
+from services.simulator.offering import store_segment
+from services.simulator.policy import Policy
+from somersault.convert import array_from_tensor, stored_segment_to_message
+from somersault.errors import InvalidInputError
+from somersault.storage import ObjectStore
+from somersault.tasks import Task
+from somersault.types import StoredSegment, check_name
+from somersault.v1 import simulator_pb2, simulator_pb2_grpc
+
+__all__ = ["SimulatorServicer"]
+
+_MAX_EPISODES = 1024  # as Evaluate says
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
+    """Serves SimulatorService."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        incarnation: str,
+        store: ObjectStore,
+        drawer: ClipDrawer,
+        collector: RolloutCollector | None,
+        num_threads: int,
+    ) -> None:
+        """Takes the parts it translates for; without a collector there are no statistics."""
+        self._task = task
+        self._incarnation = incarnation
+        self._store = store
+        self._drawer = drawer
+        self._collector = collector
+        self._num_threads = num_threads
+        self._evaluating = asyncio.Lock()
+
+    async def Render(
+        self, request: simulator_pb2.RenderRequest, context: Context
+    ) -> simulator_pb2.RenderResponse:
+        """Draws a stored segment again and stores the clip."""
+        predicted_rewards = None
+        if request.HasField("predicted_rewards"):
+            predicted_rewards = array_from_tensor(
+                "predicted_rewards", request.predicted_rewards, shape=(None,)
+            )
+        stored, num_frames = await self._drawer.draw(
+            segment_uri=request.segment_uri,
+            clip_uri=request.clip_uri,
+            predicted_rewards=predicted_rewards,
+        )
+        return simulator_pb2.RenderResponse(
+            clip_uri=stored.key,
+            clip_sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+            num_frames=num_frames,
+        )
+
+    async def Evaluate(
+        self, request: simulator_pb2.EvaluateRequest, context: Context
+    ) -> simulator_pb2.EvaluateResponse:
+        """Measures a policy in fresh episodes, one call after the other."""
+        _check_count("num_episodes", request.num_episodes, least=1)
+        _check_count("num_stored_episodes", request.num_stored_episodes, least=0)
+        if request.seed < 0:
+            raise InvalidInputError("seed", request.seed, "at least 0")
+        if request.num_stored_episodes:
+            check_name("run_id", request.run_id)
+        async with self._evaluating:
+            evaluation = await asyncio.to_thread(self._evaluate, request)
+            stored = await asyncio.to_thread(self._store_best, evaluation, request.run_id)
+        return simulator_pb2.EvaluateResponse(
+            episodes=map(_score_to_message, evaluation.scores),
+            stored_episodes=map(stored_segment_to_message, stored),
+        )
+
+    async def GetEpisodeStatistics(
+        self, request: simulator_pb2.GetEpisodeStatisticsRequest, context: Context
+    ) -> simulator_pb2.GetEpisodeStatisticsResponse:
+        """Gives the means over the newest episodes."""
+        response = simulator_pb2.GetEpisodeStatisticsResponse(incarnation=self._incarnation)
+        if self._collector is None:
+            return response
+        statistics = self._collector.statistics
+        response.env_steps = statistics.env_steps
+        scores = statistics.recent_scores
+        if scores:
+            response.num_episodes = len(scores)
+            response.true_return_mean = float(np.mean([score.true_return for score in scores]))
+            response.flips_mean = float(np.mean([score.flips for score in scores]))
+            response.landed_flips_mean = float(np.mean([score.landed_flips for score in scores]))
+        return response
+
+    def _evaluate(self, request: simulator_pb2.EvaluateRequest) -> Evaluation:
+        """Runs the episodes; their names tell policy, seed and row, so none is written over."""
+        policy = Policy.from_bytes(request.policy, task=self._task)
+        digest = hashlib.sha256(request.policy).hexdigest()[:12]
+        return evaluate(
+            policy,
+            self._task,
+            num_episodes=request.num_episodes,
+            seed=request.seed,
+            is_stochastic=request.is_stochastic,
+            num_kept_episodes=request.num_stored_episodes,
+            name=f"episode-{digest}-{request.seed}",
+            num_threads=self._num_threads,
+        )
+
+    def _store_best(self, evaluation: Evaluation, run_id: str) -> list[StoredSegment]:
+        """Stores the kept episodes."""
+        return [
+            store_segment(episode, task=self._task, store=self._store, run_id=run_id)
+            for episode in evaluation.best_episodes
+        ]
+
+
+def _score_to_message(score: EpisodeScore) -> simulator_pb2.EpisodeResult:
+    return simulator_pb2.EpisodeResult(
+        true_return=score.true_return, flips=score.flips, landed_flips=score.landed_flips
+    )
+
+
+def _check_count(field: str, value: int, *, least: int) -> None:
+    if not least <= value <= _MAX_EPISODES:
+        raise InvalidInputError(field, value, f"{least} to {_MAX_EPISODES}")

@@ -1,0 +1,250 @@
+"""A labeler in memory behind a real gRPC server, the gateway before it, clips and a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import av
+import grpc.aio
+import httpx
+import numpy as np
+import pytest
+
+from services.labeler.web.config import Config
+from services.labeler.web.serving import serve
+from somersault.errors import (
+    AlreadyExistsError,
+    CorruptDataError,
+    LeaseExpiredError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from somersault.rpc import bind, create_server
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+
+TOKENS = {"labeler-token": preference_pb2.ROLE_LABELER, "service-token": preference_pb2.ROLE_SERVICE}
+QUESTION = "Which one does the better backflip? <b>Judge</b> the whole clip."
+CHROMIUM = "/usr/bin/chromium"
+
+
+def draw_clip(seed: int, *, seconds: float = 0.6, size: int = 96) -> bytes:
+    """Gives a little H.264 video of a square that moves."""
+    stream_bytes = io.BytesIO()
+    generator = np.random.default_rng(seed)
+    ground, square = generator.integers(0, 256, (2, 3), dtype=np.uint8)
+    with av.open(stream_bytes, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for index in range(round(seconds * 30)):
+            picture = np.broadcast_to(ground, (size, size, 3)).copy()
+            picture[index % size : index % size + 24, index : index + 24] = square
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return stream_bytes.getvalue()
+
+
+@dataclass
+class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
+    """Keeps the promises of the protos that the page relies on, in memory, without roles beyond leasing."""
+
+    clips: list[bytes]
+    num_open: int = 0
+    records: list[preference_pb2.PreferenceRecord] = field(default_factory=list)
+    num_proposed: int = 0
+    leases: dict[str, str] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
+    is_corrupt: bool = False
+    hangs_after_commit: bool = False
+    is_committed: asyncio.Event = field(default_factory=asyncio.Event)
+    num_submits: int = 0
+    lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def answers(self) -> list[tuple[str, int, int]]:
+        """Gives (query, version, preference) of each log row."""
+        return [(row.query_id, row.version, row.preference) for row in self.records]
+
+    async def WhoAmI(self, request, context):
+        role = _role(context)
+        return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
+
+    async def LeaseQueries(self, request, context):
+        if _role(context) != preference_pb2.ROLE_LABELER:
+            raise PermissionDeniedError("only labelers and teachers lease")
+        try:
+            await self._wait_for_open(request.wait_s)
+        except asyncio.CancelledError:
+            self.lease_cancelled.set()
+            raise
+        count = min(request.count, self.num_open)
+        self.num_open -= count
+        return labeler_pb2.LeaseQueriesResponse(leases=[self._lease(request) for _ in range(count)])
+
+    async def _wait_for_open(self, wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while self.num_open == 0:
+                    await asyncio.sleep(0.02)
+
+    def _lease(self, request) -> preference_pb2.Lease:
+        query_id = f"query-{self.num_proposed:03d}"
+        self.num_proposed += 1
+        self.leases[f"lease-{query_id}"] = query_id
+        query = preference_pb2.Query(query_id=query_id, run_id="flip-1", question=QUESTION)
+        return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
+
+    async def RenewLease(self, request, context):
+        if request.lease_token not in self.leases:
+            raise LeaseExpiredError("the lease ended")
+        return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
+
+    async def ReleaseQuery(self, request, context):
+        self.released.append(self.leases.pop(request.lease_token))
+        return labeler_pb2.ReleaseQueryResponse()
+
+    async def SubmitPreference(self, request, context):
+        _role(context)
+        self.num_submits += 1
+        for record in self.records:
+            if record.answer_id == request.answer_id:
+                return labeler_pb2.SubmitPreferenceResponse(record=record)
+        if request.lease_token not in self.leases:
+            raise LeaseExpiredError("there is no such lease")
+        record = self._commit(
+            query_id=self.leases.pop(request.lease_token),
+            answer_id=request.answer_id,
+            version=1,
+            preference=request.preference,
+            response_ms=request.response_ms,
+        )
+        if self.hangs_after_commit:
+            self.is_committed.set()
+            await asyncio.sleep(60)
+        return labeler_pb2.SubmitPreferenceResponse(record=record)
+
+    async def RevisePreference(self, request, context):
+        versions = [row for row in self.records if row.answer_id == request.answer_id]
+        if not versions:
+            raise NotFoundError("there is no such answer")
+        for row in versions:
+            if row.version == request.version:
+                return labeler_pb2.RevisePreferenceResponse(record=row)
+        if request.version != versions[-1].version + 1:
+            raise AlreadyExistsError("that is not the next version")
+        record = self._commit(
+            query_id=versions[0].query_id,
+            answer_id=request.answer_id,
+            version=request.version,
+            preference=request.preference,
+        )
+        return labeler_pb2.RevisePreferenceResponse(record=record)
+
+    def _commit(self, **fields) -> preference_pb2.PreferenceRecord:
+        record = preference_pb2.PreferenceRecord(cursor=len(self.records) + 1, run_id="flip-1", **fields)
+        self.records.append(record)
+        return record
+
+    async def GetClip(self, request, context):
+        _role(context)
+        if self.is_corrupt:
+            raise CorruptDataError("the clip's bytes are not what they were")
+        if not request.query_id.startswith("query-"):
+            raise NotFoundError(f"there is no query {request.query_id!r}")
+        number = int(request.query_id.removeprefix("query-"))
+        clip = self.clips[(2 * number + request.side - 1) % len(self.clips)]
+        return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
+
+    async def GetStats(self, request, context):
+        _role(context)
+        num_answered = sum(row.version == 1 for row in self.records)
+        return labeler_pb2.GetStatsResponse(
+            num_rendering=2, num_answered=num_answered, num_own=num_answered, question=QUESTION
+        )
+
+
+def _role(context) -> int:
+    metadata = dict(context.invocation_metadata())
+    token = metadata.get("authorization", "").removeprefix("Bearer ")
+    if token not in TOKENS:
+        raise UnauthenticatedError("the token is unknown")
+    return TOKENS[token]
+
+
+@dataclass
+class LabelerProcess:
+    """Stands for the labeler's process: what the double holds is its database and outlives it."""
+
+    double: LabelerDouble
+    port: int
+    server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Serves on the same port as ever."""
+        self.server = create_server()
+        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(self.double, self.server)
+        bind(self.server, host="127.0.0.1", port=self.port)
+        await self.server.start()
+
+    async def kill(self) -> None:
+        """Cuts every connection at once."""
+        await self.server.stop(0)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def clips() -> list[bytes]:
+    """Eight little videos."""
+    return [draw_clip(seed) for seed in range(8)]
+
+
+@pytest.fixture
+async def labeler(clips, free_port) -> AsyncIterator[LabelerProcess]:
+    """A labeler that serves."""
+    process = LabelerProcess(LabelerDouble(clips), free_port)
+    await process.start()
+    yield process
+    await process.kill()
+
+
+@pytest.fixture
+async def gateway_url(labeler) -> AsyncIterator[str]:
+    """The address of a gateway before the labeler."""
+    config = Config(port=0, labeler_address=f"127.0.0.1:{labeler.port}", run_id="flip-1")
+    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
+    yield f"http://127.0.0.1:{await bound}"
+    stopped.set()
+    await serving
+
+
+@pytest.fixture
+async def http(gateway_url) -> AsyncIterator[httpx.AsyncClient]:
+    """A third party's client of the gateway."""
+    headers = {"authorization": "Bearer labeler-token"}
+    async with httpx.AsyncClient(base_url=gateway_url, headers=headers, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def chromium() -> Iterator[str]:
+    """The path of a real Chromium."""
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
+    return CHROMIUM

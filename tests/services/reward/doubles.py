@@ -1,0 +1,104 @@
+"""A labeler of the test's own, and segments to ask it about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+import numpy as np
+import safetensors.numpy
+
+from services.reward.answers import Answer
+from services.reward.labeling import OpenQuery, Proposal
+from somersault.storage import ObjectStore
+from somersault.types import Preference, Segment, StoredSegment, TaskSpec
+
+SPEC = TaskSpec(
+    task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5
+)
+
+
+def make_segment(name: str, level: float, *, sequence: int = 0) -> Segment:
+    """Gives a segment whose observations all equal ``level``."""
+    return Segment(
+        segment_id=name,
+        observations=np.full((4, 2), level, np.float32),
+        actions=np.zeros((4, 1), np.float32),
+        rollout_sequence=sequence,
+        policy_version=0,
+    )
+
+
+def place_of(segment_id: str) -> StoredSegment:
+    """Gives where a segment would be stored."""
+    return StoredSegment(
+        segment_id=segment_id,
+        segment_uri=f"r/segments/{segment_id}.safetensors",
+        sealed_uri=f"r/sealed/{segment_id}.safetensors",
+        duration_s=2.0,
+    )
+
+
+def store_segment(store: ObjectStore, segment: Segment) -> StoredSegment:
+    """Puts a segment into a store as a simulator does, without its sealed part."""
+    arrays = {"observations": segment.observations, "actions": segment.actions}
+    place = place_of(segment.segment_id)
+    store.put(place.segment_uri, safetensors.numpy.save(arrays))
+    return place
+
+
+class LabelerDouble:
+    """Answers each proposal by a rule, at once or when told to."""
+
+    def __init__(self, decide: Callable[[Proposal], Preference], *, is_prompt: bool = True) -> None:
+        self._decide = decide
+        self._is_prompt = is_prompt
+        self.proposals: list[Proposal] = []
+        self.log: list[Answer] = []
+        self._grown = asyncio.Event()
+
+    async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
+        """Takes proposals; their ids are their names."""
+        self.proposals += proposals
+        if self._is_prompt:
+            self.answer(len(proposals))
+        return [proposal.proposal_id for proposal in proposals]
+
+    def answer(self, count: int) -> None:
+        """Answers the oldest unanswered proposals."""
+        for proposal in self.proposals[len(self.log) : len(self.log) + count]:
+            self.log.append(
+                Answer(
+                    cursor=len(self.log) + 1,
+                    query_id=proposal.proposal_id,
+                    answer_id=f"a{len(self.log)}",
+                    version=1,
+                    preference=self._decide(proposal),
+                    left=proposal.first,
+                    right=proposal.second,
+                    is_extra=False,
+                )
+            )
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+    async def list_queries(self) -> list[OpenQuery]:
+        """Lists what was proposed."""
+        answered = {answer.query_id for answer in self.log}
+        names = [proposal.proposal_id for proposal in self.proposals]
+        return [OpenQuery(query_id=name, is_open=name not in answered) for name in names]
+
+    async def newest_cursor(self) -> int:
+        """Gives the log's end."""
+        return len(self.log)
+
+    async def watch(self, cursor: int) -> AsyncGenerator[list[Answer], None]:
+        """Follows the log."""
+        while True:
+            grown = self._grown
+            if len(self.log) > cursor:
+                rows = self.log[cursor:]
+                cursor = len(self.log)
+                yield rows
+            else:
+                await grown.wait()

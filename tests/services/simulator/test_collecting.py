@@ -1,0 +1,210 @@
+"""The simulator works for a learner over a real stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import grpc.aio
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from services.simulator.collecting import RolloutCollector
+from services.simulator.segments import Offer
+from services.simulator.true_rewards import true_reward_of
+from somersault.convert import array_from_tensor, rollout_from_message
+from somersault.rpc import bind, create_server
+from somersault.tasks import Task
+from somersault.types import Rollout
+from somersault.v1 import learner_pb2, learner_pb2_grpc
+
+PolicyArrays = Callable[..., dict[str, np.ndarray]]
+Response = learner_pb2.CollectResponse
+
+NUM, STEPS = 4, 100
+
+
+class _Learner(learner_pb2_grpc.LearnerServiceServicer):
+    """Welcomes, sends policies 0 and 1, assigns the given versions, and keeps what comes."""
+
+    def __init__(self, weights: Sequence[bytes], versions: Sequence[int]) -> None:
+        self.weights, self.versions = weights, versions
+        self.hellos: list[learner_pb2.SimulatorHello] = []
+        self.rollouts: asyncio.Queue[Any] = asyncio.Queue()
+        self.run_id = "run-1"
+
+    async def Collect(self, request_iterator: Any, context: Any) -> AsyncIterator[Response]:
+        hello = await anext(request_iterator)
+        self.hellos.append(hello.hello)
+        async for response in self._responses():
+            yield response
+        async for request in request_iterator:
+            self.rollouts.put_nowait(request)
+
+    async def _responses(self) -> AsyncIterator[Response]:
+        yield Response(
+            welcome=learner_pb2.CollectWelcome(rollout_steps=STEPS, seed=3, run_id=self.run_id)
+        )
+        for version, weights in enumerate(self.weights):
+            yield Response(policy=learner_pb2.Policy(policy_version=version, weights=weights))
+        for version in self.versions:
+            yield Response(assignment=learner_pb2.Assignment(policy_version=version))
+
+
+class _ReferenceLearner(_Learner, learner_pb2_grpc.ReferenceLearnerServiceServicer):
+    async def CollectReference(self, request_iterator: Any, context: Any) -> AsyncIterator[Response]:
+        hello = await anext(request_iterator)
+        self.hellos.append(hello.request.hello)
+        async for response in self._responses():
+            yield response
+        async for request in request_iterator:
+            self.rollouts.put_nowait(request)
+
+
+@contextlib.asynccontextmanager
+async def _serving(learner: _Learner, *, port: int = 0) -> AsyncIterator[int]:
+    server: grpc.aio.Server = create_server()
+    learner_pb2_grpc.add_LearnerServiceServicer_to_server(learner, server)
+    if isinstance(learner, _ReferenceLearner):
+        learner_pb2_grpc.add_ReferenceLearnerServiceServicer_to_server(learner, server)
+    bound = bind(server, host="127.0.0.1", port=port)
+    await server.start()
+    try:
+        yield bound
+    finally:
+        await server.stop(None)
+
+
+@contextlib.asynccontextmanager
+async def _collecting(
+    task: Task, port: int, *, is_reference: bool = False, simulator_id: str = "sim-0"
+) -> AsyncIterator[tuple[RolloutCollector, list[tuple[Offer, str]]]]:
+    offers: list[tuple[Offer, str]] = []
+    collector = RolloutCollector(
+        task,
+        address=f"127.0.0.1:{port}",
+        simulator_id=simulator_id,
+        incarnation="life",
+        num_environments=NUM,
+        is_reference=is_reference,
+        add_offer=lambda offer, run_id: offers.append((offer, run_id)),
+    )
+    running = asyncio.create_task(collector.run())
+    try:
+        yield collector, offers
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.to_thread(collector.close)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _read(request: Any, task: Task) -> Rollout:
+    return rollout_from_message(
+        request.rollout, spec=task.spec, num_steps=STEPS, num_environments=NUM
+    )
+
+
+@pytest.fixture
+def weights(policy_arrays: PolicyArrays) -> list[bytes]:
+    """Two policies."""
+    return [safetensors.numpy.save(policy_arrays(seed=seed)) for seed in (1, 2)]
+
+
+async def test_one_rollout_an_assignment_in_order(task: Task, weights: list[bytes]) -> None:
+    """Under the assigned versions, numbered from 0, with offers beside them."""
+    learner = _Learner(weights, [0, 0, 1])
+    async with _serving(learner) as port, _collecting(task, port) as (collector, offers):
+        rollouts = [_read(await learner.rollouts.get(), task) for _ in range(3)]
+        assert learner.rollouts.empty()
+        assert [each.sequence for each in rollouts] == [0, 1, 2]
+        assert [each.policy_version for each in rollouts] == [0, 0, 1]
+        np.testing.assert_array_equal(rollouts[0].next_observations, rollouts[1].observations[0])
+        assert [(offer.rollout_sequence, run_id) for offer, run_id in offers] == [
+            (0, "run-1"),
+            (1, "run-1"),
+            (2, "run-1"),
+        ]
+        assert collector.statistics.env_steps == 3 * STEPS * NUM
+    (hello,) = learner.hellos
+    assert (hello.simulator_id, hello.incarnation, hello.num_environments) == ("sim-0", "life", NUM)
+    assert hello.task.task == "hopper-backflip"
+
+
+async def test_same_seed_and_simulator_give_the_same_rollouts(
+    task: Task, weights: list[bytes]
+) -> None:
+    """Another simulator of the same run gathers something else."""
+    seen = []
+    for simulator_id in ("sim-0", "sim-0", "sim-1"):
+        learner = _Learner(weights, [0])
+        async with _serving(learner) as port, _collecting(task, port, simulator_id=simulator_id):
+            seen.append(_read(await learner.rollouts.get(), task).observations)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+
+
+async def test_environments_go_on_when_the_learner_comes_back(
+    task: Task, weights: list[bytes]
+) -> None:
+    """The next rollout begins where the last one ended, and counts on."""
+    learner = _Learner(weights, [0])
+    port = _free_port()
+    async with _collecting(task, port) as (_, offers):
+        async with _serving(learner, port=port):
+            first = _read(await learner.rollouts.get(), task)
+        learner.versions = [1]
+        async with _serving(learner, port=port):
+            second = _read(await learner.rollouts.get(), task)
+    np.testing.assert_array_equal(first.next_observations, second.observations[0])
+    assert (first.sequence, second.sequence) == (0, 1)
+    assert len(offers) == 2
+
+
+async def test_another_run_starts_afresh(task: Task, weights: list[bytes]) -> None:
+    """Under another run's name the first rollout is the first rollout again."""
+    learner = _Learner(weights, [0])
+    port = _free_port()
+    async with _collecting(task, port) as (_, offers):
+        async with _serving(learner, port=port):
+            first = _read(await learner.rollouts.get(), task)
+        learner.run_id = "run-2"
+        async with _serving(learner, port=port):
+            second = _read(await learner.rollouts.get(), task)
+    np.testing.assert_array_equal(first.observations, second.observations)
+    assert [run_id for _, run_id in offers] == ["run-1", "run-2"]
+
+
+async def test_true_rewards_go_only_beside_reference_rollouts(
+    task: Task, weights: list[bytes]
+) -> None:
+    """A reference learner gets the hidden reward of each step as executed."""
+    learner = _ReferenceLearner(weights, [0])
+    async with _serving(learner) as port, _collecting(task, port, is_reference=True):
+        request = await learner.rollouts.get()
+    rollout = _read(request.request, task)
+    rewards = array_from_tensor("true_rewards", request.true_rewards, shape=(STEPS, NUM))
+    expected = true_reward_of(task)(rollout.observations, np.clip(rollout.actions, -1, 1))
+    np.testing.assert_array_equal(rewards, expected)
+
+
+async def test_policy_that_does_not_fit_ends_the_stream_and_is_tried_again(
+    task: Task, weights: list[bytes]
+) -> None:
+    """The simulator neither dies nor gathers; a learner that mends itself is served."""
+    learner = _Learner([b"garbage"], [0])
+    async with _serving(learner) as port, _collecting(task, port):
+        while len(learner.hellos) < 2:
+            await asyncio.sleep(0.01)
+        assert learner.rollouts.empty()
+        learner.weights = weights
+        assert _read(await learner.rollouts.get(), task).policy_version == 0

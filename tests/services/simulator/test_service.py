@@ -1,0 +1,211 @@
+"""The simulator's rpcs over the wire."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from services.simulator.clips import ClipRenderer
+from services.simulator.drawing import ClipDrawer
+from services.simulator.environment import load_model
+from services.simulator.evaluation import evaluate
+from services.simulator.offering import store_segment
+from services.simulator.policy import Policy
+from services.simulator.service import SimulatorServicer
+from somersault.convert import tensor_from_array
+from somersault.errors import (
+    CorruptDataError,
+    InvalidInputError,
+    NotFoundError,
+    ResourceExhaustedError,
+    UnavailableError,
+)
+from somersault.rpc import bind, call, create_server, open_channel
+from somersault.storage import ObjectStore, open_store
+from somersault.tasks import Task
+from somersault.types import StoredSegment
+from somersault.v1 import simulator_pb2, simulator_pb2_grpc
+
+PolicyArrays = Callable[..., dict[str, np.ndarray]]
+Stub = simulator_pb2_grpc.SimulatorServiceStub
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    """An empty object store."""
+    return open_store("memory://")
+
+
+async def _serve(task: Task, store: ObjectStore, **drawing: object) -> AsyncIterator[Stub]:
+    renderer = ClipRenderer(task)
+    settings = {"renderer": renderer, "max_waiting": 4} | drawing
+    servicer = SimulatorServicer(
+        task,
+        incarnation="life",
+        store=store,
+        drawer=ClipDrawer(task, store=store, **settings),  # type: ignore[arg-type]
+        collector=None,
+        num_threads=1,
+    )
+    server = create_server()
+    simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(servicer, server)
+    port = bind(server, host="127.0.0.1", port=0)
+    await server.start()
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        yield Stub(channel)
+    await server.stop(None)
+    await renderer.close()
+
+
+@pytest.fixture
+async def stub(task: Task, store: ObjectStore) -> AsyncIterator[Stub]:
+    """A client of a simulator."""
+    async for each in _serve(task, store):
+        yield each
+
+
+@pytest.fixture
+def stored(task: Task, store: ObjectStore, policy_arrays: PolicyArrays) -> StoredSegment:
+    """A stored episode."""
+    policy = Policy(policy_arrays(), task=task)
+    evaluation = evaluate(policy, task, num_episodes=1, seed=0, name="kept")
+    return store_segment(evaluation.best_episodes[0], task=task, store=store, run_id="run-1")
+
+
+async def test_render_stores_a_clip_and_says_its_digest(
+    stub: Stub, store: ObjectStore, stored: StoredSegment
+) -> None:
+    """100 frames of a 400-step episode; the same request gives the same bytes."""
+    request = simulator_pb2.RenderRequest(
+        segment_uri=stored.segment_uri, clip_uri="run-1/clips/a.mp4"
+    )
+    response = await call(stub.Render, request, timeout_s=60)
+    clip = store.get("run-1/clips/a.mp4")
+    assert response.clip_uri == "run-1/clips/a.mp4"
+    assert response.clip_sha256 == hashlib.sha256(clip).hexdigest()
+    assert response.size_bytes == len(clip)
+    assert response.num_frames == 100
+    again = await call(stub.Render, request, timeout_s=60)
+    assert again == response
+
+
+async def test_render_draws_predicted_rewards_beside_the_agent(
+    stub: Stub, stored: StoredSegment
+) -> None:
+    """The clip differs from the one without a bar; one reward a step is asked for."""
+    plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/a.mp4")
+    rewards = np.sin(np.arange(400)).astype(np.float32)
+    barred = simulator_pb2.RenderRequest(
+        segment_uri=stored.segment_uri,
+        clip_uri="run-1/b.mp4",
+        predicted_rewards=tensor_from_array(rewards),
+    )
+    digests = {
+        (await call(stub.Render, request, timeout_s=60)).clip_sha256 for request in (plain, barred)
+    }
+    assert len(digests) == 2
+    barred.predicted_rewards.CopyFrom(tensor_from_array(rewards[:-1]))
+    with pytest.raises(InvalidInputError, match="predicted_rewards is 399, must be 400"):
+        await call(stub.Render, barred, timeout_s=60)
+
+
+async def test_render_refuses_what_it_can_not_draw(
+    stub: Stub, store: ObjectStore, stored: StoredSegment
+) -> None:
+    """Missing, corrupt, and sealed objects, and a clip that is not named as one."""
+    store.put("run-1/segments/bad.safetensors", b"garbage")
+    expected = [
+        ("run-1/segments/none.safetensors", "run-1/c.mp4", NotFoundError),
+        ("run-1/segments/bad.safetensors", "run-1/c.mp4", CorruptDataError),
+        (stored.sealed_uri, "run-1/c.mp4", CorruptDataError),
+        (stored.segment_uri, "run-1/c.txt", InvalidInputError),
+        ("../etc/passwd", "run-1/c.mp4", InvalidInputError),
+    ]
+    for segment_uri, clip_uri, error in expected:
+        request = simulator_pb2.RenderRequest(segment_uri=segment_uri, clip_uri=clip_uri)
+        with pytest.raises(error):
+            await call(stub.Render, request, timeout_s=60)
+    assert not store.exists("run-1/c.mp4")
+
+
+@pytest.mark.parametrize(
+    ("drawing", "error"),
+    [({"renderer": None}, UnavailableError), ({"max_waiting": 0}, ResourceExhaustedError)],
+)
+async def test_render_says_when_it_can_not(
+    task: Task,
+    store: ObjectStore,
+    stored: StoredSegment,
+    drawing: dict[str, object],
+    error: type[Exception],
+) -> None:
+    """Without rendering, or with too many clips waiting."""
+    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/c.mp4")
+    async for stub in _serve(task, store, **drawing):
+        with pytest.raises(error):
+            await call(stub.Render, request, timeout_s=60)
+
+
+async def test_evaluate_measures_and_stores_the_best(
+    stub: Stub, task: Task, store: ObjectStore, policy_arrays: PolicyArrays
+) -> None:
+    """Three episodes scored; the best is stored whole and can be drawn."""
+    request = simulator_pb2.EvaluateRequest(
+        policy=safetensors.numpy.save(policy_arrays()),
+        num_episodes=3,
+        seed=5,
+        num_stored_episodes=1,
+        run_id="run-1",
+    )
+    response = await call(stub.Evaluate, request, timeout_s=60)
+    expected = evaluate(Policy(policy_arrays(), task=task), task, num_episodes=3, seed=5)
+    assert [each.true_return for each in response.episodes] == [
+        score.true_return for score in expected.scores
+    ]
+    (best,) = response.stored_episodes
+    assert best.duration_s == pytest.approx(3.2)
+    sealed = safetensors.numpy.load(store.get(best.sealed_uri))
+    highest = max(each.true_return for each in response.episodes)
+    assert sealed["true_rewards"].sum() == pytest.approx(highest, rel=1e-4)
+    assert store.exists(best.segment_uri)
+
+
+async def test_evaluate_refuses_what_is_out_of_bounds(
+    stub: Stub, policy_arrays: PolicyArrays
+) -> None:
+    """Numbers, names and policies."""
+    policy = safetensors.numpy.save(policy_arrays())
+    make = simulator_pb2.EvaluateRequest
+    expected = [
+        (make(policy=policy, num_episodes=0), "num_episodes"),
+        (make(policy=policy, num_episodes=1025), "num_episodes"),
+        (make(policy=policy, num_episodes=1, seed=-1), "seed"),
+        (make(policy=policy, num_episodes=1, num_stored_episodes=1), "run_id"),
+        (make(policy=b"garbage", num_episodes=1), "policy"),
+    ]
+    for request, field in expected:
+        with pytest.raises(InvalidInputError, match=field):
+            await call(stub.Evaluate, request, timeout_s=60)
+
+
+async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: Stub) -> None:
+    """No episodes, no steps, but a name."""
+    request = simulator_pb2.GetEpisodeStatisticsRequest()
+    response = await call(stub.GetEpisodeStatistics, request, timeout_s=10)
+    assert (response.num_episodes, response.env_steps, response.incarnation) == (0, 0, "life")
+
+
+def test_redrawn_states_give_the_recorded_observations(
+    task: Task, policy_arrays: PolicyArrays
+) -> None:
+    """A stored segment's physics states hold its observations bit for bit."""
+    episode = evaluate(Policy(policy_arrays(), task=task), task, num_episodes=1, seed=0)
+    best = episode.best_episodes[0]
+    model = load_model(task)
+    positions, velocities = best.states[:-1, 2 : 1 + model.nq], best.states[:-1, 1 + model.nq :]
+    expected = np.concatenate((positions, np.clip(velocities, -10, 10)), axis=1)
+    np.testing.assert_array_equal(best.segment.observations, expected.astype(np.float32))
