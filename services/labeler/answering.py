@@ -138,16 +138,12 @@ class Answering:
             cursor = rows[-1].cursor
 
     async def _check_cursor(self, run_id: str, cursor: int) -> int:
-        newest = await self._database.read(
-            lambda connection: runs.newest_cursor(connection, run_id)
-        )
+        newest = await self._database.read(lambda connection: runs.newest_cursor(connection, run_id))
         if not 0 <= cursor <= newest:
             raise InvalidInputError("cursor", cursor, f"0 to {newest}, the log's newest position")
         return newest
 
     async def _read(self, run_id: str, cursor: int) -> list[PreferenceRecord]:
         return await self._database.read(
-            lambda connection: preference_log.read_after(
-                connection, run_id, cursor=cursor, count=MAX_ROWS
-            )
+            lambda connection: preference_log.read_after(connection, run_id, cursor=cursor, count=MAX_ROWS)
         )

@@ -32,14 +32,10 @@ _log = structlog.get_logger()
 class LabelerApplication:
     """The labeler: its servicer, and the drawing of clips beside it."""
 
-    def __init__(
-        self, config: LabelerConfig, labeling: Labeling, *, queries_changed: Changes
-    ) -> None:
+    def __init__(self, config: LabelerConfig, labeling: Labeling, *, queries_changed: Changes) -> None:
         """Wires the parts together."""
         self._labeling = labeling
-        self._simulators = SimulatorClients(
-            config.simulator_addresses, timeout_s=config.render_timeout_s
-        )
+        self._simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
         self._drawing = ClipDrawing(
             labeling.database,
             labeling.store,
@@ -55,9 +51,7 @@ class LabelerApplication:
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
         """Adds the servicer."""
-        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(
-            LabelerServicer(self._labeling), server
-        )
+        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(self._labeling), server)
         return [labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].full_name]
 
     async def run(self) -> None:
@@ -81,7 +75,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     """
     tokens = read_tokens(config.token_path) if config.token_path else {}
     store = await _open_store(config)
-    database = await asyncio.to_thread(open_database, config.database_url)
+    database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
     queries_changed = Changes()
     labeling = Labeling(
         database=database,

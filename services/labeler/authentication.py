@@ -55,7 +55,7 @@ def caller() -> Labeler:
     return _CALLER.get()
 
 
-class Authentication(grpc.aio.ServerInterceptor[Any, Any]):
+class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
     """Lets a call pass if its token is known and the holder's role is in the table."""
 
     def __init__(self, labelers: Labelers) -> None:
@@ -65,22 +65,18 @@ class Authentication(grpc.aio.ServerInterceptor[Any, Any]):
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Puts the check before the handler."""
-        handler: grpc.RpcMethodHandler[Any, Any] | None = await continuation(handler_call_details)
+        handler: grpc.RpcMethodHandler[Any, Any] = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith(_PUBLIC):
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
         return self._guarded(handler, method, metadata.get("authorization"))
 
-    def _guarded(
-        self, handler: Any, method: str, authorization: Any
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def _guarded(self, handler: Any, method: str, authorization: Any) -> grpc.RpcMethodHandler[Any, Any]:
         async def unary(request: Any, context: Any) -> Any:
             _CALLER.set(await self._admit(method, authorization))
             return await handler.unary_unary(request, context)

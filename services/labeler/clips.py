@@ -94,9 +94,7 @@ class ClipDrawing:
                     started.add_done_callback(drawing.discard)
                 await self._wait(change, drawing, is_full=len(drawing) >= self._max_concurrent)
 
-    async def _wait(
-        self, change: asyncio.Event, drawing: set[asyncio.Task[None]], *, is_full: bool
-    ) -> None:
+    async def _wait(self, change: asyncio.Event, drawing: set[asyncio.Task[None]], *, is_full: bool) -> None:
         if is_full:
             await asyncio.wait(drawing, return_when=asyncio.FIRST_COMPLETED)
         else:
@@ -116,9 +114,7 @@ class ClipDrawing:
     async def _draw(self, task: ClipTask) -> None:
         try:
             with _CLIP_SECONDS.time():
-                sha256 = await self._renderer.render(
-                    segment_uri=task.segment_uri, clip_uri=task.clip_uri
-                )
+                sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
                 await asyncio.to_thread(_verify, self._store, task.clip_uri, sha256)
         except UnavailableError as err:
             await self._postpone(task, err)
@@ -127,9 +123,7 @@ class ClipDrawing:
         else:
             self._num_unavailable = 0
             _CLIPS.labels("stored").inc()
-            _READY.inc(
-                await self._persist(functools.partial(clip_queue.store, task=task, sha256=sha256))
-            )
+            _READY.inc(await self._persist(functools.partial(clip_queue.store, task=task, sha256=sha256)))
             self._queries_changed.announce()
 
     async def _postpone(self, task: ClipTask, err: SomersaultError) -> None:
@@ -193,9 +187,7 @@ async def read_clip(
         CorruptDataError: the stored bytes are not what they were.
     """
     clip = await database.read(
-        lambda connection: clip_access.find_visible(
-            connection, labeler, query_id=query_id, is_left=is_left
-        )
+        lambda connection: clip_access.find_visible(connection, labeler, query_id=query_id, is_left=is_left)
     )
     data = await asyncio.to_thread(store.get, clip.clip_uri, expect_sha256=clip.sha256)
     return data, clip.sha256

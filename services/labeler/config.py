@@ -17,8 +17,9 @@ class LabelerConfig(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LABELER_")
 
-    database_url: str
-    """Where everything is kept: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE."""
+    database_url: pydantic.SecretStr
+    """Where everything is kept: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. May hold a password,
+    so it is never logged."""
 
     storage_url: str
     """Where segments and clips are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
@@ -29,7 +30,7 @@ class LabelerConfig(ServiceConfig):
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
 
-    simulator_addresses: list[str] = []
+    simulator_addresses: tuple[str, ...] = ()
     """host:port of each simulator that may draw clips; without any, clips are not drawn."""
 
     token_path: Path | None = None

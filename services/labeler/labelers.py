@@ -91,7 +91,5 @@ def _role(path: Path, name: str) -> Role:
 
 def _token(path: Path, name: str, token: object) -> str:
     if not isinstance(token, str) or len(token) < MIN_TOKEN or not token.isprintable():
-        raise ConfigError(
-            f"token_path {path}: the token of {name!r} must be at least {MIN_TOKEN} characters"
-        )
+        raise ConfigError(f"token_path {path}: the token of {name!r} must be at least {MIN_TOKEN} characters")
     return token

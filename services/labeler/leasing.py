@@ -95,9 +95,7 @@ class Leasing:
         Raises:
             FailedPreconditionError: the lease is not the labeler's, or was answered.
         """
-        await self._database.write(
-            lambda connection: leases.release(connection, labeler, token=token)
-        )
+        await self._database.write(lambda connection: leases.release(connection, labeler, token=token))
         _RELEASED.labels(labeler.role.value).inc()
         self._queries_changed.announce()
 
@@ -119,9 +117,7 @@ class Leasing:
         if run_id is None:
             return
         if not await self._database.read(lambda connection: runs.exists(connection, run_id)):
-            raise NotFoundError(
-                f"run {run_id!r} is unknown to the labeler; CreateRun makes it known"
-            )
+            raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun makes it known")
 
 
 def _check(field: str, value: float, least: float, most: float) -> None:

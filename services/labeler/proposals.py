@@ -78,9 +78,7 @@ class Proposals:
         """
         if not 1 <= len(query_ids) <= MAX_WITHDRAWN:
             raise InvalidInputError("number of query_ids", len(query_ids), f"1 to {MAX_WITHDRAWN}")
-        return await self._database.write(
-            lambda connection: queries.withdraw(connection, run_id, query_ids)
-        )
+        return await self._database.write(lambda connection: queries.withdraw(connection, run_id, query_ids))
 
     async def list_newest(
         self, run_id: str, *, state: QueryState | None, page_size: int, page_token: str

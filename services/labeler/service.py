@@ -47,9 +47,7 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
         """Takes what does the work."""
         self._labeling = labeling
 
-    async def CreateRun(
-        self, request: pb.CreateRunRequest, context: _Context
-    ) -> pb.CreateRunResponse:
+    async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
         await self._labeling.proposals.create_run(
             run_id=request.run_id, task=request.task, question=request.question
@@ -87,16 +85,12 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
             leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases]
         )
 
-    async def RenewLease(
-        self, request: pb.RenewLeaseRequest, context: _Context
-    ) -> pb.RenewLeaseResponse:
+    async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
         """Prolongs a lease."""
         expire_ms, remaining_s = await self._labeling.leasing.renew(
             caller(), token=request.lease_token, lease_s=request.lease_s
         )
-        return pb.RenewLeaseResponse(
-            expire_time=convert.timestamp(expire_ms), remaining_s=remaining_s
-        )
+        return pb.RenewLeaseResponse(expire_time=convert.timestamp(expire_ms), remaining_s=remaining_s)
 
     async def ReleaseQuery(
         self, request: pb.ReleaseQueryRequest, context: _Context
@@ -152,9 +146,7 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
         async for records in log:
             yield pb.WatchPreferencesResponse(records=_messages(records))
 
-    async def ListQueries(
-        self, request: pb.ListQueriesRequest, context: _Context
-    ) -> pb.ListQueriesResponse:
+    async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
         """Lists queries."""
         page = await self._labeling.proposals.list_newest(
             request.run_id,

@@ -75,7 +75,7 @@ class SimulatorApplication:
 
     def _make_offerer(self) -> SegmentOfferer | None:
         config = self._config
-        if config.reward_address is None:
+        if config.reward_address is None or config.is_reference:
             return None
         return SegmentOfferer(
             self._task,

@@ -93,16 +93,16 @@ class RolloutCollector:
 
     async def run(self) -> None:
         """Keeps the stream open until cancelled."""
-        backoff = Backoff()
+        backoff, detail = Backoff(), ""
         while True:
+            before, detail = detail, "it ended the stream"
             try:
                 async with open_channel(self._address) as channel:
                     await self._hold(self._open(channel), backoff)
-                _log.info("collect_stream_ended")
-            except InvalidInputError as err:
-                _log.error("collect_refused", detail=str(err))
             except SomersaultError as err:
-                _log.info("collect_stream_lost", detail=str(err))
+                detail = str(err)
+            if detail != before:  # a peer that stays away is worth one line
+                _log.warning("collect_stream_lost", detail=detail)
             await backoff.wait()
 
     def close(self) -> None:

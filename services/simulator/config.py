@@ -34,10 +34,10 @@ class SimulatorConfig(ServiceConfig):
     """Where the learner is, host:port; none makes a simulator that only draws and evaluates."""
 
     reward_address: str | None = "127.0.0.1:7003"
-    """Where the reward service is, host:port; none offers no segments, as in reference runs."""
+    """Where the reward service is, host:port; none offers no segments."""
 
     is_reference: bool = False
-    """Sends the true rewards beside each rollout, for a learner that makes a reference run."""
+    """Sends the true rewards beside each rollout, for a learner that makes a reference run; offers no segments."""
 
     num_environments: int = pydantic.Field(default=64, ge=1, le=4096)
     """Environments stepped side by side: N."""

@@ -70,16 +70,16 @@ class SegmentOfferer:
 
     async def run(self) -> None:
         """Keeps the stream open until cancelled."""
-        backoff = Backoff()
+        backoff, detail = Backoff(), ""
         while True:
+            before, detail = detail, "it ended the stream"
             try:
                 async with open_channel(self._address) as channel:
                     await self._hold(reward_pb2_grpc.RewardServiceStub(channel), backoff)
-                _log.info("offer_stream_ended")
-            except InvalidInputError as err:
-                _log.error("offer_refused", detail=str(err))
             except SomersaultError as err:
-                _log.info("offer_stream_lost", detail=str(err))
+                detail = str(err)
+            if detail != before:  # a peer that stays away is worth one line
+                _log.warning("offer_stream_lost", detail=detail)
             await backoff.wait()
 
     async def _hold(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:

@@ -13,6 +13,9 @@ from somersault.types import Role
 
 __all__ = ["ServiceProcess", "names_of_services", "plan_processes"]
 
+_PERSONS_LABEL_LAG = 10
+"""Answers a person may be behind the schedule before the learner waits: about a minute of labeling."""
+
 _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
@@ -81,7 +84,8 @@ class _Plan:
 
     def _simulator(self) -> dict[str, object]:
         return {
-            **self._run(),
+            "task": self.config.task,
+            "storage-url": self.config.storage_url,
             "learner-address": self.addresses["learner"],
             "reward-address": self.addresses.get("reward"),
             "simulator-id": "simulator-0",
@@ -104,6 +108,7 @@ class _Plan:
             **self._pace(),
             "labeler-address": self.addresses["labeler"],
             "label-budget": self.config.label_budget,
+            "max-label-lag": _PERSONS_LABEL_LAG if self.config.teacher == "none" else None,
             "wants-clips": "all" if self.config.teacher == "none" else "sample",
         }
 

@@ -103,9 +103,7 @@ def revise(
             )
         return record
     if version != answer.newest_version + 1:
-        raise InvalidInputError(
-            "version", version, f"at most {answer.newest_version + 1}, the next"
-        )
+        raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
     _check_newest(connection, labeler, answer)
     connection.execute(
         sa.update(_ANSWERS)
@@ -124,9 +122,7 @@ def revise(
 
 
 def _find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
-    return connection.execute(
-        sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == answer_id)
-    ).one_or_none()
+    return connection.execute(sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == answer_id)).one_or_none()
 
 
 def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
@@ -168,9 +164,7 @@ def _count_answer(connection: sa.Connection, query: schema.Row) -> None:
     values: dict[str, object] = {"num_answers": query.num_answers + 1}
     if query.num_answers + 1 >= query.target_answers:
         values |= {"state": QueryState.ANSWERED.value, "is_open": False}
-    connection.execute(
-        sa.update(_QUERIES).where(_QUERIES.c.number == query.number).values(**values)
-    )
+    connection.execute(sa.update(_QUERIES).where(_QUERIES.c.number == query.number).values(**values))
 
 
 def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:

@@ -24,18 +24,14 @@ class StoredClip:
     sha256: str
 
 
-def find_visible(
-    connection: sa.Connection, labeler: Labeler, *, query_id: str, is_left: bool
-) -> StoredClip:
+def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, is_left: bool) -> StoredClip:
     """Gives a clip of a query that the labeler has leased now, or has answered.
 
     Raises:
         NotFoundError: there is no such query, or no clip of it yet.
         FailedPreconditionError: the labeler has neither leased nor answered it.
     """
-    query = connection.execute(
-        sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)
-    ).one_or_none()
+    query = connection.execute(sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)).one_or_none()
     if query is None:
         raise NotFoundError(f"there is no query {query_id!r}")
     if not leases.may_see(connection, labeler, query.number):

@@ -28,9 +28,7 @@ class ClipTask:
 def has_waiting(connection: sa.Connection) -> bool:
     """Says whether it is some clip's turn."""
     now_ms = clock.now_ms(connection)
-    waiting = sa.select(
-        sa.exists().where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms <= now_ms)
-    )
+    waiting = sa.select(sa.exists().where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms <= now_ms))
     return bool(connection.execute(waiting).scalar_one())
 
 
@@ -70,9 +68,7 @@ def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[Clip
 def release_claims(connection: sa.Connection) -> None:
     """Makes every clip's turn now: who was drawing it may have died. Drawing one twice does no harm."""
     connection.execute(
-        sa.update(_CLIPS)
-        .where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms > 0)
-        .values(next_try_ms=0)
+        sa.update(_CLIPS).where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms > 0).values(next_try_ms=0)
     )
 
 
@@ -104,9 +100,7 @@ def postpone(
 ) -> None:
     """Gives a clip another turn later."""
     next_try_ms = clock.now_ms(connection) + round(delay_s * 1000)
-    _change(
-        connection, task, num_failures=num_failures, next_try_ms=next_try_ms, reason=reason[:500]
-    )
+    _change(connection, task, num_failures=num_failures, next_try_ms=next_try_ms, reason=reason[:500])
 
 
 def fail(connection: sa.Connection, task: ClipTask, *, reason: str) -> None:

@@ -21,7 +21,8 @@ _NUM_READERS = 4
 _NUM_SERVER_CONNECTIONS = 8
 _NUM_ATTEMPTS = 4
 _BUSY_TIMEOUT_S = 10.0  # another process may hold the file: a backup, the command line
-_SHAPES = "sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+# The URL itself is not repeated in messages: it may hold a password.
+_WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
 _Result = TypeVar("_Result")
 _Work = Callable[[sa.Connection], _Result]
@@ -86,18 +87,18 @@ def open_database(url: str) -> Database:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as err:
-        raise ConfigError("database_url", url, _SHAPES) from err
+        raise ConfigError(_WRONG_URL) from err
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return _open_sqlite(parsed)
     if backend == "postgresql":
         return _open_postgresql(parsed)
-    raise ConfigError("database_url", url, _SHAPES)
+    raise ConfigError(_WRONG_URL)
 
 
 def _open_sqlite(url: sa.URL) -> Database:
     if not url.database or url.database == ":memory:":
-        raise ConfigError("database_url", str(url), "the URL of a file: sqlite:///PATH")
+        raise ConfigError("database_url must name a file: sqlite:///PATH")
     if not Path(url.database).absolute().parent.is_dir():
         raise ConfigError(
             f"database_url: the folder of {url.database} does not exist; make it or correct the path"
@@ -159,9 +160,7 @@ class _ServerWriter:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._threads = ThreadPoolExecutor(
-            _NUM_SERVER_CONNECTIONS, thread_name_prefix="labeler-writer"
-        )
+        self._threads = ThreadPoolExecutor(_NUM_SERVER_CONNECTIONS, thread_name_prefix="labeler-writer")
 
     async def write(self, work: _Work[_Result]) -> _Result:
         loop = asyncio.get_running_loop()

@@ -17,8 +17,7 @@ def is_passing(err: BaseException) -> bool:
     if isinstance(err, sqlalchemy.exc.IntegrityError):
         return True
     return (
-        isinstance(err, sqlalchemy.exc.DBAPIError)
-        and getattr(err.orig, "sqlstate", None) in _PASSING_STATES
+        isinstance(err, sqlalchemy.exc.DBAPIError) and getattr(err.orig, "sqlstate", None) in _PASSING_STATES
     )
 
 

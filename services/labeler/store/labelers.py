@@ -17,9 +17,7 @@ _TABLE = schema.labelers
 
 def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
     """Gives the holder of a token."""
-    row = connection.execute(
-        sa.select(_TABLE).where(_TABLE.c.token_sha256 == token_sha256)
-    ).one_or_none()
+    row = connection.execute(sa.select(_TABLE).where(_TABLE.c.token_sha256 == token_sha256)).one_or_none()
     if row is None:
         return None
     return Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role))

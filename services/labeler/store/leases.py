@@ -81,9 +81,7 @@ def has_work(connection: sa.Connection, labeler: Labeler, *, run_id: str | None)
     return connection.execute(chosen).first() is not None
 
 
-def renew(
-    connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float
-) -> tuple[int, float]:
+def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
     """Prolongs a lease that has not ended; gives when it ends and in how many seconds.
 
     Raises:
@@ -115,9 +113,7 @@ def mark_answered(connection: sa.Connection, number: int) -> None:
     _change(connection, number, state="answered")
 
 
-def hold(
-    connection: sa.Connection, labeler: Labeler, *, token: str
-) -> tuple[schema.Row, schema.Row]:
+def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> tuple[schema.Row, schema.Row]:
     """Gives a labeler's lease and its query, as they are until the transaction ends.
 
     Raises:
@@ -132,9 +128,7 @@ def hold(
 
 def lock_query(connection: sa.Connection, number: int) -> schema.Row:
     """Gives a query's row, as it is until the transaction ends."""
-    return connection.execute(
-        sa.select(_QUERIES).where(_QUERIES.c.number == number).with_for_update()
-    ).one()
+    return connection.execute(sa.select(_QUERIES).where(_QUERIES.c.number == number).with_for_update()).one()
 
 
 def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> bool:
@@ -171,9 +165,7 @@ def _lock_labeler(connection: sa.Connection, labeler: Labeler) -> None:
     if connection.dialect.name != "sqlite":  # which has one writer anyway
         table = schema.labelers
         connection.execute(
-            sa.select(table.c.labeler_id)
-            .where(table.c.labeler_id == labeler.labeler_id)
-            .with_for_update()
+            sa.select(table.c.labeler_id).where(table.c.labeler_id == labeler.labeler_id).with_for_update()
         )
 
 
@@ -215,9 +207,7 @@ def _select_open(labeler: Labeler, *, run_id: str | None, now_ms: int) -> sa.Sel
         ~is_done_with,
     )
     if labeler.role is not Role.TEACHER:  # which needs no video
-        chosen = chosen.where(
-            _QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True)
-        )
+        chosen = chosen.where(_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True))
     if run_id is not None:
         chosen = chosen.where(_QUERIES.c.run_id == run_id)
     return chosen.order_by(_QUERIES.c.number)

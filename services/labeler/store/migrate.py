@@ -28,8 +28,7 @@ def to_head(engine: sa.Engine) -> None:
         _hold(connection)
         found = alembic.migration.MigrationContext.configure(connection).get_current_revision()
         known = {
-            script.revision
-            for script in alembic.script.ScriptDirectory.from_config(config).walk_revisions()
+            script.revision for script in alembic.script.ScriptDirectory.from_config(config).walk_revisions()
         }
         if found is not None and found not in known:
             raise ConfigError(

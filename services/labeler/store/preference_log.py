@@ -46,9 +46,7 @@ def append(
     )
 
 
-def read_after(
-    connection: sa.Connection, run_id: str, *, cursor: int, count: int
-) -> list[PreferenceRecord]:
+def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:
     """Gives the rows that follow a position, at most ``count``."""
     rows = connection.execute(
         _SELECT_RECORDS.where(_LOG.c.run_id == run_id, _LOG.c.cursor > cursor)

@@ -100,14 +100,10 @@ def list_newest(
     rows = connection.execute(page.order_by(_QUERIES.c.number.desc()).limit(page_size + 1)).all()
     more = len(rows) > page_size
     rows = rows[:page_size]
-    return QueryPage(
-        queries=[_query(row) for row in rows], next_number=rows[-1].number if more else None
-    )
+    return QueryPage(queries=[_query(row) for row in rows], next_number=rows[-1].number if more else None)
 
 
-def _known(
-    connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]
-) -> dict[str, schema.Row]:
+def _known(connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]) -> dict[str, schema.Row]:
     rows = connection.execute(
         sa.select(
             _QUERIES.c.proposal_id,
@@ -148,9 +144,7 @@ def _insert(connection: sa.Connection, run_id: str, fresh: Sequence[Proposal]) -
     return {str(row["proposal_id"]): str(row["query_id"]) for row in rows}
 
 
-def _row(
-    run_id: str, proposal: Proposal, *, clip_states: dict[str, str], now_ms: int
-) -> dict[str, object]:
+def _row(run_id: str, proposal: Proposal, *, clip_states: dict[str, str], now_ms: int) -> dict[str, object]:
     left, right = _sides(proposal)
     found = {clip_states.get(left), clip_states.get(right)}
     state = QueryState.READY
@@ -172,16 +166,12 @@ def _row(
     }
 
 
-def _store_segments(
-    connection: sa.Connection, run_id: str, segments: Sequence[StoredSegment]
-) -> None:
+def _store_segments(connection: sa.Connection, run_id: str, segments: Sequence[StoredSegment]) -> None:
     named: dict[str, StoredSegment] = {}
     for segment in segments:
         _check_same_segment(segment, named.setdefault(segment.segment_id, segment))
     rows = connection.execute(
-        sa.select(_SEGMENTS).where(
-            _SEGMENTS.c.run_id == run_id, _SEGMENTS.c.segment_id.in_(list(named))
-        )
+        sa.select(_SEGMENTS).where(_SEGMENTS.c.run_id == run_id, _SEGMENTS.c.segment_id.in_(list(named)))
     )
     for row in rows:
         _check_same_segment(named.pop(row.segment_id), _segment(row))
@@ -226,9 +216,7 @@ def _select_queries() -> sa.Select[*tuple[Any, ...]]:
         segment, clip = _SEGMENTS.alias(f"{side}_segment"), schema.clips.alias(f"{side}_clip")
         shown = _QUERIES.c[f"{side}_segment_id"]
         selected = (
-            selected.join(
-                segment, (segment.c.run_id == _QUERIES.c.run_id) & (segment.c.segment_id == shown)
-            )
+            selected.join(segment, (segment.c.run_id == _QUERIES.c.run_id) & (segment.c.segment_id == shown))
             .outerjoin(clip, (clip.c.run_id == _QUERIES.c.run_id) & (clip.c.segment_id == shown))
             .add_columns(
                 segment.c.segment_uri.label(f"{side}_segment_uri"),

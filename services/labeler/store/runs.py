@@ -76,9 +76,7 @@ def stats(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStat
 
 
 def _row(connection: sa.Connection, run_id: str) -> schema.Row:
-    row = connection.execute(
-        sa.select(schema.runs).where(schema.runs.c.run_id == run_id)
-    ).one_or_none()
+    row = connection.execute(sa.select(schema.runs).where(schema.runs.c.run_id == run_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun makes it known")
     return row

@@ -110,12 +110,8 @@ queries = sa.Table(
     _required("proposed_ms", sa.BigInteger()),
     sa.UniqueConstraint("query_id"),
     sa.UniqueConstraint("run_id", "proposal_id"),
-    sa.ForeignKeyConstraint(
-        ["run_id", "left_segment_id"], ["segments.run_id", "segments.segment_id"]
-    ),
-    sa.ForeignKeyConstraint(
-        ["run_id", "right_segment_id"], ["segments.run_id", "segments.segment_id"]
-    ),
+    sa.ForeignKeyConstraint(["run_id", "left_segment_id"], ["segments.run_id", "segments.segment_id"]),
+    sa.ForeignKeyConstraint(["run_id", "right_segment_id"], ["segments.run_id", "segments.segment_id"]),
     sa.Index(None, "is_open", "run_id", "number"),
     sa.Index(None, "run_id", "state", "number"),
     sa.Index(None, "run_id", "left_segment_id"),

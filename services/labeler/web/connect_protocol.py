@@ -78,15 +78,20 @@ def decode(body: bytes, *, content_type: str, message_type: type[Message]) -> Me
     message = message_type()
     try:
         if content_type == JSON:
-            json_format.Parse(body or b"{}", message, ignore_unknown_fields=True)
+            json_format.ParseDict(_object_in(body), message, ignore_unknown_fields=True)
         else:
             message.ParseFromString(body)
-    except (json_format.ParseError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (json_format.ParseError, DecodeError, ValueError, RecursionError) as error:
         kind = message_type.DESCRIPTOR.name
-        raise InvalidInputError(
-            f"the body is not a {kind} in {content_type}: {str(error)[:200]}"
-        ) from error
+        raise InvalidInputError(f"the body is not a {kind} in {content_type}: {str(error)[:200]}") from error
     return message
+
+
+def _object_in(body: bytes) -> dict[str, object]:
+    value = json.loads(body or b"{}")
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - of input, not of our own types
+    return value
 
 
 def encode(message: Message, *, content_type: str) -> bytes:

@@ -115,9 +115,7 @@ class _Gateway:
         reply = await _while_connected(
             request, self._client.call(name, message, token=token, timeout_s=timeout_s)
         )
-        return Response(
-            connect_protocol.encode(reply, content_type=content_type), media_type=content_type
-        )
+        return Response(connect_protocol.encode(reply, content_type=content_type), media_type=content_type)
 
     async def log_in(self, request: Request) -> Response:
         check_own_page(request)

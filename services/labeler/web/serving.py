@@ -26,9 +26,7 @@ __all__ = ["main", "serve"]
 
 _log = structlog.get_logger()
 
-KEEP_ALIVE_S = (
-    75  # browsers reuse connections for a minute; closing sooner makes their next call fail
-)
+KEEP_ALIVE_S = 75  # browsers reuse connections for a minute; closing sooner makes their next call fail
 
 MAX_REQUESTS = 512  # at once; each labeler's page holds one long poll and a few short calls
 
@@ -129,9 +127,7 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            sentence = (
-                f"port {port} on {host} is in use; choose another with --port (0 takes a free one)"
-            )
+            sentence = f"port {port} on {host} is in use; choose another with --port (0 takes a free one)"
         else:
             sentence = f"port {port} on {host} can't be used: {error.strerror}"
         raise ConfigError(sentence) from error

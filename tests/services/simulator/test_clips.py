@@ -45,7 +45,7 @@ async def renderer(task: Task) -> AsyncIterator[ClipRenderer]:
 
 
 async def test_clip_is_a_web_video_in_real_time(renderer: ClipRenderer) -> None:
-    """47 frames of 320 × 320 at 31.25 a second, 1.5 s; its index is first, so that it plays at once."""
+    """47 frames of 320 x 320 at 31.25 a second, 1.5 s; its index is first, so that it plays at once."""
     clip = await renderer.draw(backflip_states())
     frames, rate = _read(clip.data)
     assert len(frames) == clip.num_frames == 47
@@ -116,7 +116,7 @@ async def test_machine_without_opengl_says_what_to_install(task: Task) -> None:
     """One line with Debian's packages."""
     renderer = ClipRenderer(task)
     renderer._backends = ("no_such_library",)
-    with pytest.raises(UnavailableError, match="apt-get install.*libosmesa6"):
+    with pytest.raises(UnavailableError, match=r"apt-get install.*libosmesa6"):
         await renderer.start()
 
 

@@ -46,9 +46,7 @@ class _Learner(learner_pb2_grpc.LearnerServiceServicer):
             self.rollouts.put_nowait(request)
 
     async def _responses(self) -> AsyncIterator[Response]:
-        yield Response(
-            welcome=learner_pb2.CollectWelcome(rollout_steps=STEPS, seed=3, run_id=self.run_id)
-        )
+        yield Response(welcome=learner_pb2.CollectWelcome(rollout_steps=STEPS, seed=3, run_id=self.run_id))
         for version, weights in enumerate(self.weights):
             yield Response(policy=learner_pb2.Policy(policy_version=version, weights=weights))
         for version in self.versions:
@@ -109,9 +107,7 @@ def _free_port() -> int:
 
 
 def _read(request: Any, task: Task) -> Rollout:
-    return rollout_from_message(
-        request.rollout, spec=task.spec, num_steps=STEPS, num_environments=NUM
-    )
+    return rollout_from_message(request.rollout, spec=task.spec, num_steps=STEPS, num_environments=NUM)
 
 
 @pytest.fixture
@@ -140,9 +136,7 @@ async def test_one_rollout_an_assignment_in_order(task: Task, weights: list[byte
     assert hello.task.task == "hopper-backflip"
 
 
-async def test_same_seed_and_simulator_give_the_same_rollouts(
-    task: Task, weights: list[bytes]
-) -> None:
+async def test_same_seed_and_simulator_give_the_same_rollouts(task: Task, weights: list[bytes]) -> None:
     """Another simulator of the same run gathers something else."""
     seen = []
     for simulator_id in ("sim-0", "sim-0", "sim-1"):
@@ -153,9 +147,7 @@ async def test_same_seed_and_simulator_give_the_same_rollouts(
     assert not np.array_equal(seen[0], seen[2])
 
 
-async def test_environments_go_on_when_the_learner_comes_back(
-    task: Task, weights: list[bytes]
-) -> None:
+async def test_environments_go_on_when_the_learner_comes_back(task: Task, weights: list[bytes]) -> None:
     """The next rollout begins where the last one ended, and counts on."""
     learner = _Learner(weights, [0])
     port = _free_port()
@@ -184,9 +176,7 @@ async def test_another_run_starts_afresh(task: Task, weights: list[bytes]) -> No
     assert [run_id for _, run_id in offers] == ["run-1", "run-2"]
 
 
-async def test_true_rewards_go_only_beside_reference_rollouts(
-    task: Task, weights: list[bytes]
-) -> None:
+async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weights: list[bytes]) -> None:
     """A reference learner gets the hidden reward of each step as executed."""
     learner = _ReferenceLearner(weights, [0])
     async with _serving(learner) as port, _collecting(task, port, is_reference=True):

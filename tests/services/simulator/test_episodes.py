@@ -35,17 +35,13 @@ def _run(
     )
     offers, traces = [], []
     for sequence in range(count):
-        _, trace = gather(
-            batch, policy, sequence=sequence, policy_version=7, num_steps=steps, rng=rng
-        )
+        _, trace = gather(batch, policy, sequence=sequence, policy_version=7, num_steps=steps, rng=rng)
         traces.append(trace)
         offers.append(recorder.record(trace))
     return offers, traces, recorder
 
 
-def test_two_segments_an_episode_offered_when_they_end(
-    task: Task, policy_arrays: PolicyArrays
-) -> None:
+def test_two_segments_an_episode_offered_when_they_end(task: Task, policy_arrays: PolicyArrays) -> None:
     """In rollouts of 100 steps the first ends by step 212, the second by 400: offers 1 or 2, then 3."""
     offers, _, _ = _run(task, policy_arrays(), steps=100, count=4)
     counts = [len(offer.segments) for offer in offers]
@@ -55,9 +51,7 @@ def test_two_segments_an_episode_offered_when_they_end(
     assert [offer.rollout_sequence for offer in offers] == [0, 1, 2, 3]
 
 
-def test_segments_are_the_steps_that_were_gathered(
-    task: Task, policy_arrays: PolicyArrays
-) -> None:
+def test_segments_are_the_steps_that_were_gathered(task: Task, policy_arrays: PolicyArrays) -> None:
     """Observations, actions, rewards and states are a slice of one environment's stream of steps."""
     offers, traces, _ = _run(task, policy_arrays(), steps=150, count=6, is_staggered=True)
     observations = np.concatenate([trace.observations for trace in traces])
@@ -78,15 +72,11 @@ def test_segments_are_the_steps_that_were_gathered(
         np.testing.assert_allclose(np.diff(kept.states[:, 0]), task.step_s, atol=1e-9)
 
 
-def test_names_are_unique_and_tell_life_rollout_and_policy(
-    task: Task, policy_arrays: PolicyArrays
-) -> None:
+def test_names_are_unique_and_tell_life_rollout_and_policy(task: Task, policy_arrays: PolicyArrays) -> None:
     """Counted over the recorder's life."""
     offers, _, _ = _run(task, policy_arrays(), steps=200, count=4)
     segments = [kept.segment for offer in offers for kept in offer.segments]
-    assert [each.segment_id for each in segments] == [
-        f"life-{index:08d}" for index in range(len(segments))
-    ]
+    assert [each.segment_id for each in segments] == [f"life-{index:08d}" for index in range(len(segments))]
     assert {each.policy_version for each in segments} == {7}
     for offer in offers:
         assert {kept.segment.rollout_sequence for kept in offer.segments} <= {offer.rollout_sequence}
@@ -115,9 +105,7 @@ def test_scores_are_those_of_whole_episodes(task: Task, policy_arrays: PolicyArr
     np.testing.assert_allclose(flips, angles / (2 * np.pi))
 
 
-def test_episodes_that_began_before_are_not_scored(
-    task: Task, policy_arrays: PolicyArrays
-) -> None:
+def test_episodes_that_began_before_are_not_scored(task: Task, policy_arrays: PolicyArrays) -> None:
     """Of three staggered episodes only the first row's began at its beginning."""
     _, _, recorder = _run(task, policy_arrays(), steps=400, count=1, is_staggered=True)
     assert len(recorder.recent_scores) == 1

@@ -18,9 +18,7 @@ PolicyArrays = Callable[..., dict[str, np.ndarray]]
 def test_best_episodes_come_first_and_whole(task: Task, policy_arrays: PolicyArrays) -> None:
     """Their 400 steps' true rewards add up to the highest scores."""
     policy = Policy(policy_arrays(), task=task)
-    evaluation = evaluate(
-        policy, task, num_episodes=5, seed=3, is_stochastic=True, num_kept_episodes=2
-    )
+    evaluation = evaluate(policy, task, num_episodes=5, seed=3, is_stochastic=True, num_kept_episodes=2)
     returns = sorted((score.true_return for score in evaluation.scores), reverse=True)
     assert len(returns) == 5
     for best, expected in zip(evaluation.best_episodes, returns[:2], strict=True):
@@ -37,8 +35,7 @@ def test_same_seed_gives_same_scores(task: Task, policy_arrays: PolicyArrays) ->
     policy = Policy(policy_arrays(), task=task)
     for is_stochastic in (False, True):
         first, second = (
-            evaluate(policy, task, num_episodes=3, seed=9, is_stochastic=is_stochastic)
-            for _ in range(2)
+            evaluate(policy, task, num_episodes=3, seed=9, is_stochastic=is_stochastic) for _ in range(2)
         )
         assert first.scores == second.scores
         other = evaluate(policy, task, num_episodes=3, seed=10, is_stochastic=is_stochastic)

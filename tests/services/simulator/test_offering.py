@@ -122,9 +122,7 @@ async def _names(reward: _Reward, count: int) -> list[list[str]]:
     return [[segment.segment_id for segment in offer.segments] for offer in offers]
 
 
-async def test_each_rollout_is_offered_empty_ones_too(
-    task: Task, port: int, store: ObjectStore
-) -> None:
+async def test_each_rollout_is_offered_empty_ones_too(task: Task, port: int, store: ObjectStore) -> None:
     """One offer a rollout, in order, without states or true rewards."""
     reward = _Reward()
     async with _serving(reward, port), _offering(task, port, store) as offerer:
@@ -146,9 +144,7 @@ async def test_demanded_segments_are_stored_and_forgotten_ones_named(
         offer = _offer(task, 0, "a", "b")
         offerer.add(offer, run_id="run-1")
         await _names(reward, 1)
-        reward.demands.put_nowait(
-            reward_pb2.OfferSegmentsResponse(demand_id=7, segment_ids=["b", "gone"])
-        )
+        reward.demands.put_nowait(reward_pb2.OfferSegmentsResponse(demand_id=7, segment_ids=["b", "gone"]))
         answer = await reward.answers.get()
     assert answer.demand_id == 7
     assert list(answer.missing_segment_ids) == ["gone"]
@@ -179,9 +175,7 @@ async def test_reward_service_that_comes_back_is_offered_all_that_is_kept(
             assert await _names(second, 1) == [["e"]]
 
 
-async def test_segments_of_another_run_are_forgotten(
-    task: Task, port: int, store: ObjectStore
-) -> None:
+async def test_segments_of_another_run_are_forgotten(task: Task, port: int, store: ObjectStore) -> None:
     """A new run's reward service must not learn from the old run."""
     reward = _Reward()
     async with _offering(task, port, store) as offerer:
@@ -204,18 +198,14 @@ class _AwayStore:
         return self._store.put(key, data)
 
 
-async def test_demand_is_answered_once_the_store_is_back(
-    task: Task, port: int, store: ObjectStore
-) -> None:
+async def test_demand_is_answered_once_the_store_is_back(task: Task, port: int, store: ObjectStore) -> None:
     """The simulator tries again; the reward service need not ask twice."""
     reward = _Reward()
     away: Any = _AwayStore(store, num_failures=2)
     async with _serving(reward, port), _offering(task, port, away) as offerer:
         offerer.add(_offer(task, 0, "a"), run_id="run-1")
         await _names(reward, 1)
-        reward.demands.put_nowait(
-            reward_pb2.OfferSegmentsResponse(demand_id=1, segment_ids=["a"])
-        )
+        reward.demands.put_nowait(reward_pb2.OfferSegmentsResponse(demand_id=1, segment_ids=["a"]))
         answer = await reward.answers.get()
     assert [stored.segment_id for stored in answer.segments] == ["a"]
     assert store.exists("run-1/sealed/a.safetensors")

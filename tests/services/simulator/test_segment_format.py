@@ -59,9 +59,7 @@ def test_segment_object_holds_no_true_reward(task: Task, recorded: RecordedSegme
 def test_sealed_part_holds_rewards_and_their_scale(task: Task, recorded: RecordedSegment) -> None:
     """Any safetensors reader gets the rewards; metadata values are JSON."""
     data = encode_sealed(recorded, task)
-    np.testing.assert_array_equal(
-        safetensors.numpy.load(data)["true_rewards"], recorded.true_rewards
-    )
+    np.testing.assert_array_equal(safetensors.numpy.load(data)["true_rewards"], recorded.true_rewards)
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     assert float(metadata["recent_segment_return_mean"]) == 1.5

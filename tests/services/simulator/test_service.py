@@ -80,9 +80,7 @@ async def test_render_stores_a_clip_and_says_its_digest(
     stub: Stub, store: ObjectStore, stored: StoredSegment
 ) -> None:
     """100 frames of a 400-step episode; the same request gives the same bytes."""
-    request = simulator_pb2.RenderRequest(
-        segment_uri=stored.segment_uri, clip_uri="run-1/clips/a.mp4"
-    )
+    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/clips/a.mp4")
     response = await call(stub.Render, request, timeout_s=60)
     clip = store.get("run-1/clips/a.mp4")
     assert response.clip_uri == "run-1/clips/a.mp4"
@@ -93,9 +91,7 @@ async def test_render_stores_a_clip_and_says_its_digest(
     assert again == response
 
 
-async def test_render_draws_predicted_rewards_beside_the_agent(
-    stub: Stub, stored: StoredSegment
-) -> None:
+async def test_render_draws_predicted_rewards_beside_the_agent(stub: Stub, stored: StoredSegment) -> None:
     """The clip differs from the one without a bar; one reward a step is asked for."""
     plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/a.mp4")
     rewards = np.sin(np.arange(400)).astype(np.float32)
@@ -104,9 +100,7 @@ async def test_render_draws_predicted_rewards_beside_the_agent(
         clip_uri="run-1/b.mp4",
         predicted_rewards=tensor_from_array(rewards),
     )
-    digests = {
-        (await call(stub.Render, request, timeout_s=60)).clip_sha256 for request in (plain, barred)
-    }
+    digests = {(await call(stub.Render, request, timeout_s=60)).clip_sha256 for request in (plain, barred)}
     assert len(digests) == 2
     barred.predicted_rewards.CopyFrom(tensor_from_array(rewards[:-1]))
     with pytest.raises(InvalidInputError, match="predicted_rewards is 399, must be 400"):
@@ -174,9 +168,7 @@ async def test_evaluate_measures_and_stores_the_best(
     assert store.exists(best.segment_uri)
 
 
-async def test_evaluate_refuses_what_is_out_of_bounds(
-    stub: Stub, policy_arrays: PolicyArrays
-) -> None:
+async def test_evaluate_refuses_what_is_out_of_bounds(stub: Stub, policy_arrays: PolicyArrays) -> None:
     """Numbers, names and policies."""
     policy = safetensors.numpy.save(policy_arrays())
     make = simulator_pb2.EvaluateRequest
@@ -199,9 +191,7 @@ async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: St
     assert (response.num_episodes, response.env_steps, response.incarnation) == (0, 0, "life")
 
 
-def test_redrawn_states_give_the_recorded_observations(
-    task: Task, policy_arrays: PolicyArrays
-) -> None:
+def test_redrawn_states_give_the_recorded_observations(task: Task, policy_arrays: PolicyArrays) -> None:
     """A stored segment's physics states hold its observations bit for bit."""
     episode = evaluate(Policy(policy_arrays(), task=task), task, num_episodes=1, seed=0)
     best = episode.best_episodes[0]

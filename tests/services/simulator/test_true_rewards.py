@@ -9,7 +9,7 @@ from somersault.tasks import Task, list_tasks
 
 
 def test_backflip_reward_is_the_published_formula(task: Task) -> None:
-    """backroll 2, height 1, effort 0.5·2 - 1·1 + 0.25·4 = 1, backslide 3: 2·(1 + 0.3 + 0.1 + 0.15)."""
+    """Backroll 2, height 1, effort 0.5·2 - 1·1 + 0.25·4 = 1, backslide 3: 2·(1 + 0.3 + 0.1 + 0.15)."""
     observation = np.array([1, 0, 0, 0, 0, -3, 0, -2, 2, 1, 4], np.float32)
     action = np.array([0.5, -1, 0.25], np.float32)
     reward = true_reward_of(task)(observation, action)

@@ -146,18 +146,12 @@ def _create_leases() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("leased_ms", sa.BigInteger(), nullable=False),
         sa.Column("expire_ms", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["labeler_id"], ["labelers.labeler_id"], name="fk_leases_labeler_id"
-        ),
-        sa.ForeignKeyConstraint(
-            ["query_number"], ["queries.number"], name="fk_leases_query_number"
-        ),
+        sa.ForeignKeyConstraint(["labeler_id"], ["labelers.labeler_id"], name="fk_leases_labeler_id"),
+        sa.ForeignKeyConstraint(["query_number"], ["queries.number"], name="fk_leases_query_number"),
         sa.PrimaryKeyConstraint("number", name="pk_leases"),
         sa.UniqueConstraint("token_sha256", name="uq_leases_token_sha256"),
     )
-    op.create_index(
-        "ix_leases_labeler_id_state_expire_ms", "leases", ["labeler_id", "state", "expire_ms"]
-    )
+    op.create_index("ix_leases_labeler_id_state_expire_ms", "leases", ["labeler_id", "state", "expire_ms"])
     op.create_index("ix_leases_query_number", "leases", ["query_number"])
 
 
@@ -175,15 +169,9 @@ def _create_answers() -> None:
         sa.Column("preference", sa.String(length=16), nullable=False),
         sa.Column("response_ms", sa.BigInteger(), nullable=False),
         sa.Column("answered_ms", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["labeler_id"], ["labelers.labeler_id"], name="fk_answers_labeler_id"
-        ),
-        sa.ForeignKeyConstraint(
-            ["lease_number"], ["leases.number"], name="fk_answers_lease_number"
-        ),
-        sa.ForeignKeyConstraint(
-            ["query_number"], ["queries.number"], name="fk_answers_query_number"
-        ),
+        sa.ForeignKeyConstraint(["labeler_id"], ["labelers.labeler_id"], name="fk_answers_labeler_id"),
+        sa.ForeignKeyConstraint(["lease_number"], ["leases.number"], name="fk_answers_lease_number"),
+        sa.ForeignKeyConstraint(["query_number"], ["queries.number"], name="fk_answers_query_number"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_answers_run_id"),
         sa.PrimaryKeyConstraint("number", name="pk_answers"),
         sa.UniqueConstraint("answer_id", name="uq_answers_answer_id"),
@@ -191,9 +179,7 @@ def _create_answers() -> None:
     )
     op.create_index("ix_answers_labeler_id_number", "answers", ["labeler_id", "number"])
     op.create_index("ix_answers_run_id_answered_ms", "answers", ["run_id", "answered_ms"])
-    op.create_index(
-        "ix_answers_run_id_is_extra_preference", "answers", ["run_id", "is_extra", "preference"]
-    )
+    op.create_index("ix_answers_run_id_is_extra_preference", "answers", ["run_id", "is_extra", "preference"])
 
 
 def _create_preference_log() -> None:
@@ -210,7 +196,5 @@ def _create_preference_log() -> None:
         ),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_preference_log_run_id"),
         sa.PrimaryKeyConstraint("run_id", "cursor", name="pk_preference_log"),
-        sa.UniqueConstraint(
-            "answer_number", "version", name="uq_preference_log_answer_number_version"
-        ),
+        sa.UniqueConstraint("answer_number", "version", name="uq_preference_log_answer_number_version"),
     )
