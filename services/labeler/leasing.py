@@ -9,7 +9,7 @@ import prometheus_client
 
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, Lease
-from services.labeler.store import Database, leases, runs
+from services.labeler.store import Database, leases, open_queries, runs
 from somersault.errors import InvalidInputError, NotFoundError
 
 __all__ = ["Leasing"]
@@ -108,7 +108,7 @@ class Leasing:
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.
             if await self._database.read(
-                lambda connection: leases.has_work(connection, labeler, run_id=run_id)
+                lambda connection: open_queries.has_any(connection, labeler, run_id=run_id)
             ):
                 return True
         return False

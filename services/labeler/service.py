@@ -23,7 +23,7 @@ from somersault.types import Preference
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2
 
-__all__ = ["LabelerServicer", "Labeling"]
+__all__ = ["LabelerServicer", "Labeling", "add_to_server"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -187,6 +187,12 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
         return pb.WhoAmIResponse(
             labeler_id=labeler.labeler_id, name=labeler.name, role=role_to_message(labeler.role)
         )
+
+
+def add_to_server(server: grpc.aio.Server, labeling: Labeling) -> list[str]:
+    """Adds the servicer to a server and gives its full name."""
+    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(labeling), server)
+    return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]
 
 
 def _messages(records: list[PreferenceRecord]) -> list[preference_pb2.PreferenceRecord]:

@@ -6,7 +6,7 @@ Shapes: ``B`` comparisons, ``K`` ensemble members. Side 0 is left, side 1 is rig
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ERROR_RATE = 0.1  # Christiano et al. 2017, section 2.2.3: one answer in ten is given at random
 
@@ -30,10 +30,12 @@ def preference_probability(left_returns: Tensor, right_returns: Tensor) -> Tenso
 def preference_loss(left_returns: Tensor, right_returns: Tensor, mu: Tensor) -> Tensor:
     """Gives the cross-entropy of each preference under the prediction of each member.
 
-    Christiano et al. 2017, section 2.2.3, with the error floor P' = 0.9 P + 0.05: a labeler who
-    errs one time in ten is never predicted with certainty, so no single answer can demand more
-    than a log-odds of log 19. Minus mu0 log P' minus mu1 log (1 - P'), with mu = (1, 0), (0, 1)
-    or (½, ½) for left, right or equal.
+    Christiano et al. 2017, section 2.2.3, with people erring one time in ten: P' = 0.9 P + 0.05
+    there, on the predicted probability. Here the same map is on the answer: mu' = 0.9 mu + 0.05,
+    which is what a labeler who errs so often says on average. Both make any one answer worth a
+    log-odds of log 19 at most. But theirs has no gradient left where a prediction is certain and
+    wrong (sums over long segments begin there), while this one always pulls, and pulls certainty
+    back to log 19, which holds the scale of the sums without weight decay.
 
     Args:
         left_returns: ``[K, B]`` float32, predicted reward summed over the left segment.
@@ -43,6 +45,8 @@ def preference_loss(left_returns: Tensor, right_returns: Tensor, mu: Tensor) -> 
     Returns:
         ``[K, B]`` float32, nats.
     """
-    certain = 1.0 - ERROR_RATE
-    probability = certain * preference_probability(left_returns, right_returns) + ERROR_RATE / 2
-    return -(mu * torch.log(probability) + (1.0 - mu) * torch.log(1.0 - probability))
+    target = (1.0 - ERROR_RATE) * mu + ERROR_RATE / 2
+    difference = left_returns - right_returns
+    return nn.functional.binary_cross_entropy_with_logits(
+        difference, target.expand_as(difference), reduction="none"
+    )

@@ -21,6 +21,8 @@ from somersault.types import DoubleArray, FloatArray
 
 __all__ = ["ClipRenderer"]
 
+_START_S = 120  # imports and an OpenGL context take one second; a machine may be busy
+
 _NO_OPENGL = (
     "clips can't be drawn: no OpenGL library works without a screen; install one of them "
     "(Debian: apt-get install libegl1 libgl1-mesa-dri, or apt-get install libosmesa6)"
@@ -110,7 +112,7 @@ class ClipRenderer:
             worker = ProcessPoolExecutor(max_workers=1, mp_context=context)
             future = asyncio.wrap_future(worker.submit(open_renderer, self._task.name, backend))
             try:
-                self._worker_pid = await asyncio.wait_for(future, self._timeout_s)
+                self._worker_pid = await asyncio.wait_for(future, _START_S)
             except (UnavailableError, BrokenProcessPool, TimeoutError) as err:
                 worker.shutdown(wait=False, cancel_futures=True)
                 problems.append(f"{backend}: {err}")

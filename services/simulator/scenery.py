@@ -91,10 +91,9 @@ def _plant_posts(spec: mujoco.MjSpec) -> None:
 
 def _add_head(torso: mujoco.MjsBody) -> None:
     """Puts a head on the torso, with a nose that points forwards."""
-    top = 0.26
-    sphere = mujoco.mjtGeom.mjGEOM_SPHERE
-    _add_shape(torso, sphere, size=(0.1, 0, 0), position=(0, 0, top), rgba=_HEAD_RGBA)
-    _add_shape(torso, sphere, size=(0.045, 0, 0), position=(0.105, 0, top), rgba=_NOSE_RGBA)
+    top, sphere = 0.2, mujoco.mjtGeom.mjGEOM_SPHERE
+    _add_shape(torso, sphere, size=(0.085, 0, 0), position=(0, 0, top), rgba=_HEAD_RGBA)
+    _add_shape(torso, sphere, size=(0.045, 0, 0), position=(0.095, 0, top), rgba=_NOSE_RGBA)
 
 
 def _add_shape(

@@ -76,12 +76,11 @@ class _LiveDisplay:
 
 
 class _LineDisplay:
-    """Prints a line every few seconds, and whenever the note changes."""
+    """Prints a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last_s = -_LINE_EVERY_S
-        self._last_note = ""
 
     def __enter__(self) -> Self:
         return self
@@ -96,9 +95,9 @@ class _LineDisplay:
 
     def show(self, progress: RunProgress, *, note: str, num_restarts: int) -> None:
         now = time.monotonic()
-        if now - self._last_s < _LINE_EVERY_S and note == self._last_note:
+        if now - self._last_s < _LINE_EVERY_S:
             return
-        self._last_s, self._last_note = now, note
+        self._last_s = now
         self.say(format_line(progress, note=note, num_restarts=num_restarts))
 
     def say(self, text: str) -> None:

@@ -26,5 +26,5 @@ HOPPER_BACKFLIP = Task(
     num_hidden_positions=1,
     velocity_bound=10.0,
     reset_noise=5e-3,
-    camera=Camera(body="torso", height_m=1.05, distance_m=3.6),
+    camera=Camera(body="torso", height_m=0.85, distance_m=2.9),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from services.labeler.records import Labeler, PreferenceRecord, QueryState
@@ -22,6 +20,17 @@ NUM_REVISABLE = 10  # of each labeler's newest answers
 
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
+
+_FIND = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == sa.bindparam("of_answer"))
+_INSERT = sa.insert(_ANSWERS).returning(_ANSWERS.c.number)
+_CHANGE = sa.update(_ANSWERS).where(_ANSWERS.c.number == sa.bindparam("of_number"))
+_CHANGE_QUERY = sa.update(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number"))
+_NEWEST = (
+    sa.select(_ANSWERS.c.number)
+    .where(_ANSWERS.c.labeler_id == sa.bindparam("of_labeler"))
+    .order_by(_ANSWERS.c.number.desc())
+    .limit(NUM_REVISABLE)
+)
 
 
 def submit(
@@ -46,22 +55,19 @@ def submit(
     _check_held(lease)
     now_ms = clock.now_ms(connection)
     is_extra = not _is_wanted(query, is_live=lease.expire_ms > now_ms)
-    number = connection.execute(
-        sa.insert(_ANSWERS)
-        .values(
-            answer_id=answer_id,
-            run_id=query.run_id,
-            query_number=query.number,
-            labeler_id=labeler.labeler_id,
-            lease_number=lease.number,
-            is_extra=is_extra,
-            newest_version=1,
-            preference=preference.value,
-            response_ms=response_ms,
-            answered_ms=now_ms,
-        )
-        .returning(_ANSWERS.c.number)
-    ).scalar_one()
+    row = {
+        "answer_id": answer_id,
+        "run_id": query.run_id,
+        "query_number": query.number,
+        "labeler_id": labeler.labeler_id,
+        "lease_number": lease.number,
+        "is_extra": is_extra,
+        "newest_version": 1,
+        "preference": preference.value,
+        "response_ms": response_ms,
+        "answered_ms": now_ms,
+    }
+    number = connection.execute(_INSERT, row).scalar_one()
     leases.mark_answered(connection, lease.number)
     if not is_extra:
         _count_answer(connection, query)
@@ -106,9 +112,8 @@ def revise(
         raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
     _check_newest(connection, labeler, answer)
     connection.execute(
-        sa.update(_ANSWERS)
-        .where(_ANSWERS.c.number == answer.number)
-        .values(newest_version=version, preference=preference.value)
+        _CHANGE,
+        {"of_number": answer.number, "newest_version": version, "preference": preference.value},
     )
     preference_log.append(
         connection,
@@ -122,7 +127,7 @@ def revise(
 
 
 def _find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
-    return connection.execute(sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == answer_id)).one_or_none()
+    return connection.execute(_FIND, {"of_answer": answer_id}).one_or_none()
 
 
 def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
@@ -161,19 +166,14 @@ def _is_wanted(query: schema.Row, *, is_live: bool) -> bool:
 
 
 def _count_answer(connection: sa.Connection, query: schema.Row) -> None:
-    values: dict[str, object] = {"num_answers": query.num_answers + 1}
+    values = {"of_number": query.number, "num_answers": query.num_answers + 1}
     if query.num_answers + 1 >= query.target_answers:
         values |= {"state": QueryState.ANSWERED.value, "is_open": False}
-    connection.execute(sa.update(_QUERIES).where(_QUERIES.c.number == query.number).values(**values))
+    connection.execute(_CHANGE_QUERY, values)
 
 
 def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:
-    newest = connection.execute(
-        sa.select(_ANSWERS.c.number)
-        .where(_ANSWERS.c.labeler_id == labeler.labeler_id)
-        .order_by(_ANSWERS.c.number.desc())
-        .limit(NUM_REVISABLE)
-    ).scalars()
+    newest = connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars()
     if answer.number not in set(newest):
         raise FailedPreconditionError(
             f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, which alone change"

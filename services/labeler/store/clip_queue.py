@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+
 import sqlalchemy as sa
 
 from services.labeler.records import QueryState

@@ -13,11 +13,12 @@ from somersault.types import Role
 __all__ = ["add", "find", "has_owner", "make_known"]
 
 _TABLE = schema.labelers
+_FIND = sa.select(_TABLE).where(_TABLE.c.token_sha256 == sa.bindparam("of_token"))
 
 
 def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
     """Gives the holder of a token."""
-    row = connection.execute(sa.select(_TABLE).where(_TABLE.c.token_sha256 == token_sha256)).one_or_none()
+    row = connection.execute(_FIND, {"of_token": token_sha256}).one_or_none()
     if row is None:
         return None
     return Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role))

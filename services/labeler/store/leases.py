@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import sqlalchemy as sa
 
 from services.labeler import tokens
-from services.labeler.records import Labeler, Lease, QueryState
-from services.labeler.store import clock, queries, schema
+from services.labeler.records import Labeler, Lease
+from services.labeler.store import clock, open_queries, queries, schema
 from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
-from somersault.types import Role
 
 __all__ = [
-    "has_work",
     "hold",
     "lease",
     "lock_query",
@@ -26,6 +21,18 @@ __all__ = [
 
 _LEASES = schema.leases
 _QUERIES = schema.queries
+
+_INSERT = sa.insert(_LEASES)
+_FIND = sa.select(_LEASES).where(
+    _LEASES.c.token_sha256 == sa.bindparam("of_token"), _LEASES.c.labeler_id == sa.bindparam("of_labeler")
+)
+_LOCK_QUERY = sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update()
+_CHANGE = sa.update(_LEASES).where(_LEASES.c.number == sa.bindparam("of_number"))
+_COUNT_HELD = sa.select(sa.func.count()).where(
+    _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
+    _LEASES.c.state == "held",
+    _LEASES.c.expire_ms > sa.bindparam("now_ms"),
+)
 
 
 def lease(
@@ -49,13 +56,13 @@ def lease(
         raise ResourceExhaustedError(
             f"{labeler.labeler_id!r} holds {max_leases} leases, the most it may; answer or release one"
         )
-    numbers = _choose(connection, labeler, run_id=run_id, now_ms=now_ms, count=min(count, room))
+    numbers = open_queries.choose(connection, labeler, run_id=run_id, now_ms=now_ms, count=min(count, room))
     if not numbers:
         return []
     expire_ms = now_ms + round(lease_s * 1000)
     lease_tokens = [tokens.new_token() for _ in numbers]
     connection.execute(
-        sa.insert(_LEASES),
+        _INSERT,
         [
             {
                 "token_sha256": tokens.sha256(token),
@@ -72,13 +79,6 @@ def lease(
         Lease(token=token, query=query, expire_ms=expire_ms, remaining_s=lease_s)
         for token, query in zip(lease_tokens, queries.read(connection, numbers), strict=True)
     ]
-
-
-def has_work(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
-    """Says whether there is a query that the labeler could lease."""
-    now_ms = clock.now_ms(connection)
-    chosen = _select_open(labeler, run_id=run_id, now_ms=now_ms).limit(1)
-    return connection.execute(chosen).first() is not None
 
 
 def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
@@ -128,7 +128,7 @@ def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> tuple[sc
 
 def lock_query(connection: sa.Connection, number: int) -> schema.Row:
     """Gives a query's row, as it is until the transaction ends."""
-    return connection.execute(sa.select(_QUERIES).where(_QUERIES.c.number == number).with_for_update()).one()
+    return connection.execute(_LOCK_QUERY, {"of_number": number}).one()
 
 
 def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> bool:
@@ -144,10 +144,7 @@ def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> b
 
 def _find(connection: sa.Connection, labeler: Labeler, *, token: str) -> schema.Row:
     row = connection.execute(
-        sa.select(_LEASES).where(
-            _LEASES.c.token_sha256 == tokens.sha256(token),
-            _LEASES.c.labeler_id == labeler.labeler_id,
-        )
+        _FIND, {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
     ).one_or_none()
     if row is None:
         raise FailedPreconditionError(
@@ -157,7 +154,7 @@ def _find(connection: sa.Connection, labeler: Labeler, *, token: str) -> schema.
 
 
 def _change(connection: sa.Connection, number: int, **values: object) -> None:
-    connection.execute(sa.update(_LEASES).where(_LEASES.c.number == number).values(**values))
+    connection.execute(_CHANGE, {"of_number": number, **values})
 
 
 def _lock_labeler(connection: sa.Connection, labeler: Labeler) -> None:
@@ -170,44 +167,5 @@ def _lock_labeler(connection: sa.Connection, labeler: Labeler) -> None:
 
 
 def _count_held(connection: sa.Connection, labeler: Labeler, *, now_ms: int) -> int:
-    held = sa.select(sa.func.count()).where(
-        _LEASES.c.labeler_id == labeler.labeler_id,
-        _LEASES.c.state == "held",
-        _LEASES.c.expire_ms > now_ms,
-    )
-    return int(connection.execute(held).scalar_one())
-
-
-def _choose(
-    connection: sa.Connection, labeler: Labeler, *, run_id: str | None, now_ms: int, count: int
-) -> Sequence[int]:
-    free = _select_open(labeler, run_id=run_id, now_ms=now_ms)
-    locked = free.limit(count).with_for_update(skip_locked=True, of=_QUERIES)
-    numbers = connection.execute(locked).scalars().all()
-    if numbers and connection.dialect.name != "sqlite":
-        # A lease that was committed between the choice and its lock is seen only by a new statement.
-        again = free.where(_QUERIES.c.number.in_(numbers))
-        numbers = connection.execute(again).scalars().all()
-    return numbers
-
-
-def _select_open(labeler: Labeler, *, run_id: str | None, now_ms: int) -> sa.Select[int]:
-    """Selects the queries that a labeler may lease, oldest first."""
-    of_query = _LEASES.c.query_number == _QUERIES.c.number
-    is_live = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
-    num_live = sa.select(sa.func.count()).where(of_query, is_live).scalar_subquery()
-    is_done_with = sa.exists().where(
-        of_query,
-        _LEASES.c.labeler_id == labeler.labeler_id,
-        sa.or_(_LEASES.c.state.in_(["answered", "released"]), is_live),
-    )
-    chosen = sa.select(_QUERIES.c.number).where(
-        _QUERIES.c.is_open.is_(True),
-        _QUERIES.c.num_answers + num_live < _QUERIES.c.target_answers,
-        ~is_done_with,
-    )
-    if labeler.role is not Role.TEACHER:  # which needs no video
-        chosen = chosen.where(_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True))
-    if run_id is not None:
-        chosen = chosen.where(_QUERIES.c.run_id == run_id)
-    return chosen.order_by(_QUERIES.c.number)
+    held = connection.execute(_COUNT_HELD, {"of_labeler": labeler.labeler_id, "now_ms": now_ms})
+    return int(held.scalar_one())

@@ -15,6 +15,15 @@ __all__ = ["append", "read_after", "record"]
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
+_RUNS = schema.runs
+
+_COUNT_UP = (
+    sa.update(_RUNS)
+    .where(_RUNS.c.run_id == sa.bindparam("of_run"))
+    .values(newest_cursor=_RUNS.c.newest_cursor + 1)
+    .returning(_RUNS.c.newest_cursor)
+)
+_INSERT = sa.insert(_LOG)
 
 
 def append(
@@ -27,42 +36,30 @@ def append(
     now_ms: int,
 ) -> None:
     """Adds a row. The run stays locked until the commit, so positions rise in the order of commits."""
-    runs = schema.runs
-    cursor = connection.execute(
-        sa.update(runs)
-        .where(runs.c.run_id == run_id)
-        .values(newest_cursor=runs.c.newest_cursor + 1)
-        .returning(runs.c.newest_cursor)
-    ).scalar_one()
+    cursor = connection.execute(_COUNT_UP, {"of_run": run_id}).scalar_one()
     connection.execute(
-        sa.insert(_LOG).values(
-            run_id=run_id,
-            cursor=cursor,
-            answer_number=answer_number,
-            version=version,
-            preference=preference.value,
-            commit_ms=now_ms,
-        )
+        _INSERT,
+        {
+            "run_id": run_id,
+            "cursor": cursor,
+            "answer_number": answer_number,
+            "version": version,
+            "preference": preference.value,
+            "commit_ms": now_ms,
+        },
     )
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:
     """Gives the rows that follow a position, at most ``count``."""
-    rows = connection.execute(
-        _SELECT_RECORDS.where(_LOG.c.run_id == run_id, _LOG.c.cursor > cursor)
-        .order_by(_LOG.c.cursor)
-        .limit(count)
-    )
+    rows = connection.execute(_READ_AFTER, {"of_run": run_id, "after": cursor, "count": count})
     return [_record(row) for row in rows]
 
 
 def record(connection: sa.Connection, answer_number: int, *, version: int) -> PreferenceRecord:
     """Gives the row of one version of an answer."""
-    return _record(
-        connection.execute(
-            _SELECT_RECORDS.where(_LOG.c.answer_number == answer_number, _LOG.c.version == version)
-        ).one()
-    )
+    row = connection.execute(_READ_VERSION, {"of_answer": answer_number, "of_version": version}).one()
+    return _record(row)
 
 
 def _select_records() -> sa.Select[*tuple[Any, ...]]:
@@ -96,7 +93,15 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
     return selected
 
 
-_SELECT_RECORDS = _select_records()
+_READ_AFTER = (
+    _select_records()
+    .where(_LOG.c.run_id == sa.bindparam("of_run"), _LOG.c.cursor > sa.bindparam("after"))
+    .order_by(_LOG.c.cursor)
+    .limit(sa.bindparam("count", type_=sa.Integer))
+)
+_READ_VERSION = _select_records().where(
+    _LOG.c.answer_number == sa.bindparam("of_answer"), _LOG.c.version == sa.bindparam("of_version")
+)
 
 
 def _record(row: schema.Row) -> PreferenceRecord:
@@ -118,10 +123,9 @@ def _record(row: schema.Row) -> PreferenceRecord:
 
 
 def _segment(row: schema.Row, side: str) -> StoredSegment:
-    values = row._mapping
     return StoredSegment(
-        segment_id=values[f"{side}_segment_id"],
-        segment_uri=values[f"{side}_segment_uri"],
-        sealed_uri=values[f"{side}_sealed_uri"],
-        duration_s=values[f"{side}_duration_s"],
+        segment_id=getattr(row, f"{side}_segment_id"),
+        segment_uri=getattr(row, f"{side}_segment_uri"),
+        sealed_uri=getattr(row, f"{side}_sealed_uri"),
+        duration_s=getattr(row, f"{side}_duration_s"),
     )

@@ -72,9 +72,7 @@ def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -
 
 def read(connection: sa.Connection, numbers: Sequence[int]) -> list[Query]:
     """Gives queries by number, oldest first."""
-    rows = connection.execute(
-        _select_queries().where(_QUERIES.c.number.in_(numbers)).order_by(_QUERIES.c.number)
-    )
+    rows = connection.execute(_READ, {"numbers": numbers})
     return [_query(row) for row in rows]
 
 
@@ -227,6 +225,13 @@ def _select_queries() -> sa.Select[*tuple[Any, ...]]:
     return selected
 
 
+_READ = (
+    _select_queries()
+    .where(_QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True)))
+    .order_by(_QUERIES.c.number)
+)
+
+
 def _query(row: schema.Row) -> Query:
     return Query(
         query_id=row.query_id,
@@ -240,10 +245,9 @@ def _query(row: schema.Row) -> Query:
 
 
 def _side(row: schema.Row, side: str) -> Side:
-    values = row._mapping
     return Side(
-        segment_id=values[f"{side}_segment_id"],
-        segment_uri=values[f"{side}_segment_uri"],
-        sealed_uri=values[f"{side}_sealed_uri"],
-        clip_sha256=values[f"{side}_sha256"] if row.has_clips else "",
+        segment_id=getattr(row, f"{side}_segment_id"),
+        segment_uri=getattr(row, f"{side}_segment_uri"),
+        sealed_uri=getattr(row, f"{side}_sealed_uri"),
+        clip_sha256=getattr(row, f"{side}_sha256") if row.has_clips else "",
     )

@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 import av
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from services.simulator.clips import ClipRenderer
 from services.simulator.rendering import draw_reward_bar
 from somersault.errors import ConfigError, UnavailableError
-from somersault.tasks import Task
+from somersault.tasks import Task, get_task
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def backflip_states(*, num_steps: int = 188) -> np.ndarray:
@@ -36,10 +39,10 @@ def _read(data: bytes) -> tuple[list[np.ndarray], float]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], rate
 
 
-@pytest.fixture
-async def renderer(task: Task) -> AsyncIterator[ClipRenderer]:
-    """A renderer with a worker."""
-    renderer = ClipRenderer(task)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def renderer() -> AsyncIterator[ClipRenderer]:
+    """A renderer with a worker, which the tests of this module share; each leaves it usable."""
+    renderer = ClipRenderer(get_task("hopper-backflip"))
     yield renderer
     await renderer.close()
 
@@ -83,10 +86,10 @@ async def test_killed_worker_is_replaced_and_the_clip_drawn(renderer: ClipRender
     assert after.data == before.data
 
 
-async def test_stalled_worker_is_replaced(renderer: ClipRenderer) -> None:
+async def test_stalled_worker_is_replaced(renderer: ClipRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that does not answer in time counts as dead."""
     await renderer.start()
-    renderer._timeout_s = 5
+    monkeypatch.setattr(renderer, "_timeout_s", 5)
     stalled = renderer._worker_pid
     os.kill(stalled, signal.SIGSTOP)
     clip = await renderer.draw(backflip_states())
@@ -120,7 +123,7 @@ async def test_machine_without_opengl_says_what_to_install(task: Task) -> None:
         await renderer.start()
 
 
-def test_unknown_library_is_refused(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_library_is_refused(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     """MUJOCO_GL is respected, or refused by name."""
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     with pytest.raises(ConfigError, match="MUJOCO_GL is 'glfw'"):
@@ -129,7 +132,7 @@ def test_unknown_library_is_refused(task: Task, monkeypatch: pytest.MonkeyPatch)
     assert ClipRenderer(task)._backends == ("osmesa",)
 
 
-def test_reward_bar_goes_up_green_and_down_red() -> None:
+async def test_reward_bar_goes_up_green_and_down_red() -> None:
     """A level of 1/2 fills half of the upper half; -1 the whole lower half."""
     up, down = (np.zeros((320, 320, 3), np.uint8) for _ in range(2))
     draw_reward_bar(up, 0.5)

@@ -32,6 +32,7 @@ export class Labeling {
   #shownAt = 0;
   #stats = null;
   #numOwn = 0;
+  #isLoggedOut = false;
 
   constructor({ session, outbox, stage }) {
     this.#session = session;
@@ -68,6 +69,7 @@ export class Labeling {
 
   /** Does what a key or a button asks; `time` is when it was pressed. */
   act(action, time) {
+    if (this.#isLoggedOut) return;
     this.#queue.see();
     if (action in PREFERENCES) this.#answer(action, time);
     else if (action === "undo") this.#undo();
@@ -155,6 +157,7 @@ export class Labeling {
     view.showRevising(answer?.preference ?? null);
     view.showPair(due !== null);
     view.enable({ canAnswer: due !== null, canUndo: this.#history.canGoBack, canSkip: due !== null && !answer });
+    if (this.#queue.error?.code === "unauthenticated") this.#askToLogIn();
     if (!due) view.showEmpty(whyEmpty({ isFetching: this.#queue.isFetching, error: this.#queue.error, stats: this.#stats }));
   }
 
@@ -191,7 +194,7 @@ export class Labeling {
 
   #onSaved(entry) {
     if (entry.method === "SubmitPreference") this.#numOwn += 1;
-    this.#showOwn();
+    this.#showCounts();
   }
 
   #onRefused({ entry, error }) {
@@ -203,14 +206,19 @@ export class Labeling {
   #showSaving() {
     const { numWaiting, numRefused, error } = this.#outbox;
     view.showSaving({ numWaiting, numRefused, isUnreachable: error !== null });
-    if (error?.code === "unauthenticated") {
-      view.showPart("login");
-      view.showLoginProblem("Your token is no longer known. Log in again: your answers are kept in this browser.");
-    }
+    if (error?.code === "unauthenticated") this.#askToLogIn();
   }
 
-  #showOwn() {
-    view.showOwn({ count: this.#numOwn, perMinute: this.#pace.perMinute });
+  #askToLogIn() {
+    this.#isLoggedOut = true;
+    view.showPart("login");
+    view.showLoginProblem("Your token is no longer known. Log in again: your answers are kept in this browser.");
+  }
+
+  #showCounts() {
+    // The run's count is some seconds old; it holds our own answers at least.
+    const numRun = Math.max(this.#numOwn, Number(this.#stats?.numAnswered ?? 0));
+    view.showCounts({ numOwn: this.#numOwn, numRun, perMinute: this.#pace.perMinute });
   }
 
   async #followStats() {
@@ -230,7 +238,8 @@ export class Labeling {
     this.#numOwn = Math.max(this.#numOwn, Number(this.#stats.numOwn ?? 0));
     view.showStats(this.#stats);
     if (!this.#shown && this.#stats.question) view.showQuestion(this.#stats.question);
-    this.#showOwn();
+    this.#showCounts();
+    this.#queue.forgive();
     this.#settle();
   }
 

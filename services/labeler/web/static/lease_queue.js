@@ -53,6 +53,11 @@ export class LeaseQueue extends EventTarget {
     return this.#error;
   }
 
+  /** Forgets an error that is over: the labeler was heard of again, and knows the run. */
+  forgive() {
+    if (this.#error?.isUnreachable || this.#error?.code === "not_found") this.#setError(null);
+  }
+
   async start() {
     await this.#takeUp();
     this.#leaseForever();
@@ -89,8 +94,9 @@ export class LeaseQueue extends EventTarget {
       try {
         const { remainingS } = await call("RenewLease", { leaseToken: pair.leaseToken, leaseS: LEASE_S });
         this.#hold({ ...pair, endsAt: Date.now() + remainingS * 1000 });
-      } catch {
-        // It ended, or was answered: there is nothing to take up.
+      } catch (error) {
+        // One that ended or was answered can't be taken up; of one that nothing is known of, we shall hear.
+        if (error.isTransient) this.#hold({ ...pair, endsAt: Date.now() });
       }
     }
   }

@@ -23,6 +23,9 @@ function whyRefused(error) {
     const reason = "This page tries again by itself. Answers that were not saved yet are kept in this browser.";
     return { title: "The labeler can’t be reached", reason };
   }
+  if (error.code === "not_found") {
+    return { title: "The run has not begun yet", reason: "Its first pairs appear here by themselves." };
+  }
   if (error.code === "resource_exhausted") {
     const reason = "You hold as many pairs as you may, perhaps in another window. They are free again within two minutes.";
     return { title: "Too many pairs at once", reason };

@@ -13,6 +13,7 @@ const find = (id) => document.getElementById(id);
 
 /** Shows one of the page's two parts. */
 export function showPart(name) {
+  if (!find(name).hidden) return;
   for (const part of ["login", "labeling"]) find(part).hidden = part !== name;
   find("counts").hidden = name !== "labeling";
   if (name === "login") find("token").focus();
@@ -48,14 +49,15 @@ export function showStats(stats) {
     ["num-rendering", "numRendering"],
     ["num-leased", "numLeased"],
     ["num-answered", "numAnswered"],
-    ["run-count", "numAnswered"],
   ]) {
     find(id).textContent = String(Number(stats[field] ?? 0));
   }
 }
 
-export function showOwn({ count, perMinute }) {
-  find("own-count").textContent = String(count);
+/** Shows the labeler's own count and rate, and the run's count beside them. */
+export function showCounts({ numOwn, numRun, perMinute }) {
+  find("own-count").textContent = String(numOwn);
+  find("run-count").textContent = String(numRun);
   find("own-rate").textContent = perMinute === null ? "–" : String(Math.round(perMinute));
 }
 

@@ -30,7 +30,6 @@ from somersault.errors import (
 from somersault.rpc import bind, create_server
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
-TOKENS = {"labeler-token": preference_pb2.ROLE_LABELER, "service-token": preference_pb2.ROLE_SERVICE}
 QUESTION = "Which one does the better backflip? <b>Judge</b> the whole clip."
 CHROMIUM = "/usr/bin/chromium"
 
@@ -59,6 +58,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     """Keeps the promises of the protos that the page relies on, in memory, without roles beyond leasing."""
 
     clips: list[bytes]
+    roles: dict[str, int] = field(default_factory=lambda: {"labeler-token": preference_pb2.ROLE_LABELER})
     num_open: int = 0
     records: list[preference_pb2.PreferenceRecord] = field(default_factory=list)
     num_proposed: int = 0
@@ -75,11 +75,13 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return [(row.query_id, row.version, row.preference) for row in self.records]
 
     async def WhoAmI(self, request, context):
-        role = _role(context)
+        """Names the token's holder."""
+        role = self._role(context)
         return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
 
     async def LeaseQueries(self, request, context):
-        if _role(context) != preference_pb2.ROLE_LABELER:
+        """Waits, then leases in order."""
+        if self._role(context) != preference_pb2.ROLE_LABELER:
             raise PermissionDeniedError("only labelers and teachers lease")
         try:
             await self._wait_for_open(request.wait_s)
@@ -89,6 +91,13 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         count = min(request.count, self.num_open)
         self.num_open -= count
         return labeler_pb2.LeaseQueriesResponse(leases=[self._lease(request) for _ in range(count)])
+
+    def _role(self, context) -> int:
+        metadata = dict(context.invocation_metadata())
+        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        if token not in self.roles:
+            raise UnauthenticatedError("the token is unknown")
+        return self.roles[token]
 
     async def _wait_for_open(self, wait_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -104,16 +113,19 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
 
     async def RenewLease(self, request, context):
+        """Prolongs a lease."""
         if request.lease_token not in self.leases:
             raise LeaseExpiredError("the lease ended")
         return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
 
     async def ReleaseQuery(self, request, context):
+        """Takes a lease back."""
         self.released.append(self.leases.pop(request.lease_token))
         return labeler_pb2.ReleaseQueryResponse()
 
     async def SubmitPreference(self, request, context):
-        _role(context)
+        """Commits an answer once; hangs after that if told to."""
+        self._role(context)
         self.num_submits += 1
         for record in self.records:
             if record.answer_id == request.answer_id:
@@ -133,6 +145,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.SubmitPreferenceResponse(record=record)
 
     async def RevisePreference(self, request, context):
+        """Commits a further version once."""
         versions = [row for row in self.records if row.answer_id == request.answer_id]
         if not versions:
             raise NotFoundError("there is no such answer")
@@ -155,7 +168,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return record
 
     async def GetClip(self, request, context):
-        _role(context)
+        """Gives one of the little videos."""
+        self._role(context)
         if self.is_corrupt:
             raise CorruptDataError("the clip's bytes are not what they were")
         if not request.query_id.startswith("query-"):
@@ -165,19 +179,12 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
 
     async def GetStats(self, request, context):
-        _role(context)
+        """Counts."""
+        self._role(context)
         num_answered = sum(row.version == 1 for row in self.records)
         return labeler_pb2.GetStatsResponse(
             num_rendering=2, num_answered=num_answered, num_own=num_answered, question=QUESTION
         )
-
-
-def _role(context) -> int:
-    metadata = dict(context.invocation_metadata())
-    token = metadata.get("authorization", "").removeprefix("Bearer ")
-    if token not in TOKENS:
-        raise UnauthenticatedError("the token is unknown")
-    return TOKENS[token]
 
 
 @dataclass

@@ -1,0 +1,47 @@
+"""Each of the four services is killed with SIGKILL in turn during a run; the run ends well and loses no answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.runs import train
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+_STEPS = 450_000
+_SERVICES = ("simulator", "learner", "reward", "labeler")
+
+
+def test_a_run_survives_the_kill_of_each_service_in_turn(tmp_path: Path) -> None:
+    """The run ends normally, with every answer that was ever committed still there, once."""
+    seen: list[tuple[Any, ...]] = []
+    with train(tmp_path / "killed", "--teacher", "oracle", "--labels", "60", "--steps", str(_STEPS)) as run:
+        for number, service in enumerate(_SERVICES):
+            run.wait_for_steps(60_000 + number * 80_000)
+            rows = run.log_rows()
+            assert rows[: len(seen)] == seen
+            seen = rows
+            run.kill(service)
+        summary = run.finish(timeout_s=240)
+        rows = run.log_rows()
+    assert rows[: len(seen)] == seen, "a committed answer changed or went away"
+    assert len(rows) == summary["labels"] == 60
+    assert summary["restarts"] >= len(_SERVICES)
+    assert summary["env_steps"] >= _STEPS
+    assert Path(summary["video"]).stat().st_size > 1000
+    _assert_no_answer_is_doubled(run.run_dir / "labels.sqlite")
+
+
+def _assert_no_answer_is_doubled(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        cursors = [row[0] for row in database.execute("SELECT cursor FROM preference_log ORDER BY cursor")]
+        doubled = database.execute(
+            "SELECT query_number, COUNT(*) FROM answers WHERE NOT is_extra GROUP BY query_number HAVING COUNT(*) > 1"
+        ).fetchall()
+    assert cursors == list(range(1, len(cursors) + 1)), "the log has gaps"
+    assert doubled == []
