@@ -27,7 +27,6 @@ BACKENDS = ("egl", "osmesa")
 
 _STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 _MAX_SHAPES = 200
-_X_AT = 1  # in the state of a body that moves along x: time, x, …
 
 Frame = NDArray[np.uint8]
 """``[size, size, 3]`` uint8."""
@@ -88,7 +87,8 @@ class SegmentRenderer:
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)
-        self._camera.lookat[0] = state[_X_AT]
+        x_m = float(self._data.body(self._task.camera.body).subtree_com[0])
+        self._camera.lookat[0] = x_m
         mujoco.mjv_updateScene(
             self._model,
             self._data,
@@ -98,7 +98,7 @@ class SegmentRenderer:
             mujoco.mjtCatBit.mjCAT_ALL.value,
             self._scene,
         )
-        draw_spot(self._scene, x_m=float(state[_X_AT]))
+        draw_spot(self._scene, x_m=x_m)
         mujoco.mjr_render(self._view, self._scene, self._resources)
         frame = np.empty((self._view.height, self._view.width, 3), np.uint8)
         mujoco.mjr_readPixels(frame, None, self._view, self._resources)

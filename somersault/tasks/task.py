@@ -19,7 +19,7 @@ class Camera:
     """Says from where clips are drawn; the camera follows the body sideways, never up and down."""
 
     body: str
-    """Name of the body the camera follows along the floor."""
+    """Name of the root body; the camera follows its centre of mass, limbs included."""
     height_m: float
     """Height of the point looked at; fixed, so that a jump is seen as a jump."""
     distance_m: float

@@ -47,6 +47,9 @@ export class Labeling {
     });
     this.#queue.addEventListener("change", () => this.#settle());
     this.#queue.addEventListener("lost", ({ detail }) => this.#onLost(detail));
+    addEventListener("beforeunload", (event) => {
+      if (outbox.isAtRisk) event.preventDefault();
+    });
     outbox.addEventListener("change", () => this.#showSaving());
     outbox.addEventListener("saved", ({ detail }) => this.#onSaved(detail));
     outbox.addEventListener("refused", ({ detail }) => this.#onRefused(detail));

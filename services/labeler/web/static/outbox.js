@@ -28,7 +28,8 @@ export class Outbox extends EventTarget {
   static async open(labelerId) {
     const outbox = new Outbox(await OutboxStore.open(), labelerId);
     const kept = await outbox.#store.all();
-    outbox.#entries.push(...kept.filter((entry) => entry.labelerId === labelerId));
+    const own = kept.filter((entry) => entry.labelerId === labelerId);
+    outbox.#entries.push(...own.map((entry) => ({ ...entry, isKept: true })));
     outbox.#sendForever();
     return outbox;
   }
@@ -48,8 +49,9 @@ export class Outbox extends EventTarget {
     return this.#error;
   }
 
-  get isDurable() {
-    return this.#store.isDurable;
+  /** True while closing the tab could lose an answer. */
+  get isAtRisk() {
+    return this.#entries.some((entry) => !entry.isKept);
   }
 
   /** Puts a new answer in: {answerId, leaseToken, preference, responseMs}. */
@@ -65,11 +67,19 @@ export class Outbox extends EventTarget {
   #add(method, message, version) {
     const key = `${message.answerId}:${version}`;
     const entry = { key, method, message, version, madeAt: Date.now(), labelerId: this.#labelerId };
-    // A full disk must not hold an answer back: it is sent from memory all the same.
-    entry.kept = this.#store.put({ ...entry }).catch(() => {});
+    entry.kept = this.#keep(entry);
     this.#entries.push(entry);
     this.#changed();
     this.#wake();
+  }
+
+  async #keep(entry) {
+    try {
+      await this.#store.put({ ...entry });
+      entry.isKept = this.#store.isDurable;
+    } catch {
+      // A full disk must not hold an answer back: it is sent from memory all the same.
+    }
   }
 
   async #sendForever() {

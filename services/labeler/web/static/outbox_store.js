@@ -30,7 +30,7 @@ export class OutboxStore {
     return entries.sort((one, other) => one.madeAt - other.madeAt || one.version - other.version);
   }
 
-  /** Keeps an entry; done when it is on disk. */
+  /** Keeps an entry; done when it outlives the tab. */
   put(entry) {
     return this.#run("readwrite", (store) => store.put(entry));
   }
@@ -42,8 +42,10 @@ export class OutboxStore {
   #run(mode, request) {
     if (!this.#database) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(STORE, mode, { durability: "strict" });
+      const transaction = this.#database.transaction(STORE, mode);
       const asked = request(transaction.objectStore(STORE));
+      // Committing by itself would wait for the page's next turn.
+      transaction.commit();
       transaction.oncomplete = () => resolve(asked.result);
       transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });

@@ -1,0 +1,83 @@
+"""Holds the documents' links to what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_every_link_and_image_leads_somewhere(path: Path) -> None:
+    """Relative links lead to files and headings of the project, others to https."""
+    broken = []
+    for link in read(path).links:
+        if re.match(r"[a-z]+:", link):
+            if not link.startswith("https://"):
+                broken.append(link)
+            continue
+        place, _, anchor = link.partition("#")
+        target = (path.parent / unquote(place)).resolve() if place else path
+        is_inside = target.is_relative_to(ROOT)
+        if not (is_inside and target.exists()):
+            broken.append(link)
+        elif anchor and (target.suffix != ".md" or anchor not in read(target).anchors):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    """A newcomer who follows links finds each page."""
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        path = waiting.pop()
+        if path in reached or path.suffix != ".md":
+            continue
+        reached.add(path)
+        links = (link.partition("#")[0] for link in read(path).links if not re.match(r"[a-z]+:", link))
+        waiting += [(path.parent / unquote(link)).resolve() for link in links if link]
+    assert {_name(path) for path in DOCUMENTS} - {_name(path) for path in reached} <= {"CHANGELOG.md"}
+
+
+def test_every_decision_record_is_listed() -> None:
+    """The index has each record once, in order."""
+    folder = ROOT / "docs/adr"
+    rows = table_rows(read(folder / "README.md"), heading="# Decision records")
+    listed = [re.search(r"\(([^)]+)\)", row[0])[1] for row in rows]  # type: ignore[index]
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
+def test_every_module_of_the_architecture_page_is_there() -> None:
+    """The table of behaviours names files that exist; later names of a row are beside its first."""
+    missing = []
+    for _, cell in table_rows(read(ROOT / "docs/architecture.md"), heading="## Where each behaviour lives"):
+        first, *others = code_spans(cell)
+        folder = (ROOT / first).parent
+        for place in (ROOT / first, *(folder / other for other in others)):
+            if not place.exists():
+                missing.append(place.relative_to(ROOT).as_posix())
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_paths_of_the_project_exist(path: Path) -> None:
+    """What stands between backticks and looks like a file of ours is one."""
+    ours = re.compile(r"(?:services|somersault|tests|protos|deploy|docs|benchmarks)/[\w./-]+")
+    named = (span for span in code_spans(read(path).prose) if ours.fullmatch(span) and "NNNN" not in span)
+    assert [span for span in named if not (ROOT / span).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_no_path_of_somebodys_machine(path: Path) -> None:
+    """Documents speak of no machine's own folders."""
+    found = re.findall(r"(?<![\w.:/])/(?:root|tmp|home|work|Users|mnt|opt)\b\S*", read(path).text)
+    assert found == []

@@ -1,0 +1,119 @@
+"""Holds docs/protocol.md and docs/glossary.md to the protos, the roles, the errors and the arrays."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import grpc
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
+
+from services.labeler.authentication import ROLES
+from services.labeler.web.connect_protocol import http_status_of
+from services.learner.ppo import PPO, PPOConfig
+from somersault import errors, types
+from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.types import Role
+from tests.docs.documents import ROOT, code_spans, read, table_rows
+
+_FILES: list[FileDescriptor] = [
+    importlib.import_module(f"somersault.v1.{path.stem}_pb2").DESCRIPTOR
+    for path in sorted((ROOT / "protos/somersault/v1").glob("*.proto"))
+]
+_MESSAGES: dict[str, Descriptor | EnumDescriptor] = {
+    **{name: message for file in _FILES for name, message in file.message_types_by_name.items()},
+    **{name: enum for file in _FILES for name, enum in file.enum_types_by_name.items()},
+}
+_PROTOCOL = read(ROOT / "docs/protocol.md")
+
+
+def test_every_service_has_a_section_and_every_rpc_a_place_in_it() -> None:
+    """Nothing is served that the page does not tell of."""
+    missing = []
+    for file in _FILES:
+        for name, service in file.services_by_name.items():
+            _, _, section = _PROTOCOL.text.partition(f"\n## {name}\n")
+            section = re.split(r"^## ", section, flags=re.MULTILINE)[0]
+            told = {*code_spans(section), *re.findall(r"\w+", "".join(re.findall(r"^### .+$", section, re.M)))}
+            missing += [f"{name}.{method.name}" for method in service.methods if method.name not in told]
+    assert missing == []
+
+
+def test_the_table_of_roles_is_the_labelers() -> None:
+    """Each rpc of LabelerService is for those roles that the page says."""
+    order = (Role.LABELER, Role.TEACHER, Role.SERVICE, Role.OWNER)
+    told = {
+        code_spans(rpc)[0]: frozenset(role for role, cell in zip(order, cells, strict=False) if cell == "yes")
+        for rpc, *cells in table_rows(_PROTOCOL, heading="## LabelerService")
+    }
+    assert told == ROLES
+
+
+def test_the_table_of_errors_is_the_tree() -> None:
+    """Each error is sent as the status, and through the gateway as the HTTP status, that the page says."""
+    told = {}
+    for names, status, http, _ in table_rows(_PROTOCOL, heading="### Errors"):
+        for name in code_spans(names):
+            told[name] = (code_spans(status)[0], int(http))
+    tree = [getattr(errors, name) for name in errors.__all__ if name[0].isupper()]
+    actual = {
+        error.__name__: (error.status.name, http_status_of(error.status))
+        for error in tree
+        if error is not errors.SomersaultError
+    }
+    assert told == actual
+    assert errors.SomersaultError.status is grpc.StatusCode.INTERNAL
+
+
+def test_the_arrays_on_the_wire_are_those_of_the_page() -> None:
+    """Policy and reward model have the arrays that third parties are told to expect."""
+    _, _, section = _PROTOCOL.text.partition("\n## Weights on the wire and on disk\n")
+    policy, reward = section.split("**Reward model**")
+    told = {"policy": _arrays(policy), "reward": _arrays(reward.partition("\n## ")[0])}
+    ppo = PPO(PPOConfig(), observation_dim=2, action_dim=1, seed=0)
+    ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1), seed=0)
+    assert told["policy"] == set(ppo.export_policy())
+    assert told["reward"] == {name for name, _ in ensemble.named_parameters()}
+
+
+def test_every_message_of_the_glossary_exists() -> None:
+    """The proto column names messages, enums, and fields of messages."""
+    unknown = []
+    for word, _, protos, _ in _glossary():
+        for name in code_spans(protos):
+            message, _, field = name.partition(".")
+            found = _MESSAGES.get(message)
+            fields = getattr(found, "fields_by_name", {})
+            if found is None or (field and field not in fields):
+                unknown.append(f"{word}: {name}")
+    assert unknown == []
+
+
+def test_every_name_of_the_glossary_exists_in_the_code() -> None:
+    """The code column names modules, classes and functions; bare capitalised ones are of somersault.types."""
+    unknown = []
+    for word, _, _, code in _glossary():
+        for name in code_spans(code):
+            if "." in name and not _resolves(name):
+                unknown.append(f"{word}: {name}")
+            if name[0].isupper() and not hasattr(types, name):
+                unknown.append(f"{word}: somersault.types.{name}")
+    assert unknown == []
+
+
+def _arrays(section: str) -> set[str]:
+    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    return {name for row in rows for name in code_spans(row)}
+
+
+def _glossary() -> list[list[str]]:
+    return table_rows(read(ROOT / "docs/glossary.md"), heading="# Glossary")
+
+
+def _resolves(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        module, _, attribute = name.rpartition(".")
+        return hasattr(importlib.import_module(module), attribute)
+    return True
