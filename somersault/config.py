@@ -10,17 +10,28 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from somersault.errors import ConfigError, InvalidInputError
 
 __all__ = ["ServiceConfig", "environment", "inherited_environment", "load_config"]
 
 Config = TypeVar("Config", bound="ServiceConfig")
+
+# pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
+_file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
 
 
 class ServiceConfig(BaseSettings):
@@ -36,6 +47,7 @@ class ServiceConfig(BaseSettings):
         cli_hide_none_type=True,
         cli_kebab_case=True,
         cli_implicit_flags=True,
+        cli_exit_on_error=False,
     )
 
     host: str = "127.0.0.1"
@@ -56,6 +68,18 @@ class ServiceConfig(BaseSettings):
     drain_s: float = pydantic.Field(default=0.5, ge=0, le=300)
     """Seconds that running calls get to end after SIGTERM; streams that are still open then are cut."""
 
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings documents it
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file_settings = InitSettingsSource(settings_cls, init_kwargs=_file_values.get())
+        return init_settings, env_settings, file_settings
+
 
 def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
     """Gives a service's settings from a ``--config FILE``, the environment and flags.
@@ -66,14 +90,18 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         ConfigError: a key is unknown, or a value can't be used; says which, its value and its bound.
     """
     path, flags = _split_config_flag(arguments)
-    file_values = _read_file(path) if path else {}
+    token = _file_values.set(_read_file(path) if path else {})
     try:
         source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
-        return config_type(_cli_settings_source=source, **_less_overridden(config_type, file_values, source))
+        return config_type(_cli_settings_source=source)
+    except SettingsError as error:
+        raise ConfigError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the settings") from error
     except pydantic.ValidationError as error:
         raise ConfigError(_first_problem(error)) from error
     except InvalidInputError as error:
         raise ConfigError(str(error)) from error
+    finally:
+        _file_values.reset(token)
 
 
 def environment(name: str, default: str | None = None) -> str | None:
@@ -109,20 +137,6 @@ def _read_file(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"config file {path} must hold one table of settings")
     return values
-
-
-def _less_overridden(
-    config_type: type[ServiceConfig], file_values: Mapping[str, Any], source: CliSettingsSource[Any]
-) -> dict[str, Any]:
-    """Gives the file's values less those the environment or a flag sets, because arguments win over both in pydantic."""
-    prefix = config_type.model_config.get("env_prefix", "")
-    given = {key.lower() for key in os.environ}
-    flags = source()
-    return {
-        key: value
-        for key, value in file_values.items()
-        if key not in flags and f"{prefix}{key}".lower() not in given
-    }
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:

@@ -30,7 +30,7 @@ __all__ = ["ClipDrawing", "Renderer", "read_clip"]
 
 MAX_CLIP_BYTES = 16 * 1024**2
 _MARGIN_S = 10.0  # to read a clip back after it was drawn
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 10.0
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 2.0  # a simulator is back in a second or two
 
 _CLIPS = prometheus_client.Counter(
     "somersault_labeler_clips_total",

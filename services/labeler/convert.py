@@ -81,8 +81,8 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         query_id=query.query_id,
         run_id=query.run_id,
         question=query.question,
-        left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left"),
-        right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right"),
+        left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left.mp4"),
+        right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
         state=_STATES[query.state],
         proposed_time=timestamp(query.proposed_ms),
     )

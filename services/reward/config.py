@@ -62,7 +62,8 @@ class RewardConfig(ServiceConfig):
     find the run used up; none: it never waits once it has a first reward version."""
 
     num_ready_queries: int = pydantic.Field(default=8, ge=1, le=256)
-    """In free pacing, how many unanswered queries are kept ready, so that a person never waits for one."""
+    """In free pacing, how many unanswered queries are kept ready, and how many may be asked ahead of the schedule, so that a
+    person seldom waits for one."""
 
     wants_clips: Literal["all", "sample", "none"] = "all"
     """Which queries are drawn as clips: all, for people; a sample of a run that teachers label; none."""

@@ -173,13 +173,21 @@ class RewardLoop:
         await self._wait()
         self._offers.admit(None)
         if len(self._pool) >= self._config.min_pool_segments:
-            behind = self.num_due - self._asker.num_asked
-            await self._ask(max(behind, self._config.num_ready_queries - len(self._open)))
+            await self._ask(self._num_to_ask_ahead())
         initial = labels_due(self._schedule, 0)
         if self.settled.value.is_pretrained or self.num_answered >= initial:
             await self._learn(list(self._new_answers))
         if self._may_go_on():
             self._tell(env_steps=self._place.env_steps)
+
+    def _num_to_ask_ahead(self) -> int:
+        """Gives how many queries to ask so that some are ready, though never far ahead of the schedule.
+
+        A quick labeler would otherwise spend the whole budget on the first, bad policy.
+        """
+        behind = self.num_due - self._asker.num_asked
+        wanting = self._config.num_ready_queries - len(self._open)
+        return max(behind, min(wanting, behind + self._config.num_ready_queries))
 
     def _may_go_on(self) -> bool:
         if not self._asker.num_asked and len(self._pool) < self._config.min_pool_segments:

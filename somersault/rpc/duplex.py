@@ -40,7 +40,10 @@ async def duplex(
                 waiting.add(reader)
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if sender.done():
-                response, sender = sender.result(), None
+                try:
+                    response, sender = sender.result(), None
+                except StopAsyncIteration:
+                    return
                 yield response
             elif not (outlives_requests and _has_ended_well(reader)):
                 reader.result()

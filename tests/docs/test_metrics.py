@@ -36,7 +36,9 @@ def test_no_metric_is_declared_twice() -> None:
 def test_names_say_service_and_unit() -> None:
     """somersault_<service>_<what>, with the unit its kind asks for."""
     for metric in _declared():
-        assert re.fullmatch(r"somersault_(simulator|learner|reward|labeler|teacher|web)_[a-z0-9_]+", metric.name)
+        assert re.fullmatch(
+            r"somersault_(simulator|learner|reward|labeler|teacher|web)_[a-z0-9_]+", metric.name
+        )
         assert metric.name.endswith(UNITS.get(metric.kind, ("",))), metric.name
 
 

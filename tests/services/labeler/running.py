@@ -48,6 +48,7 @@ class SimulatorDouble(simulator_pb2_grpc.SimulatorServiceServicer):
     """What was asked for, in order."""
 
     async def Render(self, request: Any, context: Any) -> simulator_pb2.RenderResponse:
+        """Draws, or fails."""
         self.clip_uris.append(request.clip_uri)
         if self.failures:
             await context.abort(self.failures.pop(0), "told to fail")

@@ -58,6 +58,7 @@ class Studio:
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "_FIRST_DELAY_S", 0.02)
+    monkeypatch.setattr(clips, "_LONGEST_DELAY_S", 0.1)
     monkeypatch.setattr(clips, "POLL_S", 0.05)
 
 
@@ -83,8 +84,8 @@ async def test_a_query_becomes_visible_when_both_clips_are_stored(studio: Studio
     (held,) = await lease(studio.labeler.as_role(Role.LABELER), wait_s=5)
     assert held.query.state == preference_pb2.QUERY_STATE_READY
     assert len(held.query.left.clip_sha256) == len(held.query.right.clip_sha256) == 64
-    assert held.query.left.clip_url == f"/clips/{held.query.query_id}/left"
-    assert held.query.right.clip_url == f"/clips/{held.query.query_id}/right"
+    assert held.query.left.clip_url == f"/clips/{held.query.query_id}/left.mp4"
+    assert held.query.right.clip_url == f"/clips/{held.query.query_id}/right.mp4"
     assert (held.query.left.sealed_uri, held.query.left.segment_uri) == ("", "")
 
 

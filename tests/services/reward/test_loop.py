@@ -228,12 +228,28 @@ async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind
         while bench.loop.num_open < 5:
             await asyncio.sleep(0.01)
         labeler.answer(4)
-        await asyncio.sleep(0.2)
-        assert bench.loop.settled.value.is_pretrained
+        while not bench.loop.settled.value.is_pretrained:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         assert bench.loop.settled.value.env_steps < 300  # 7 are due, 4 answered: 3 behind
         labeler.answer(1)
         await bench.settle(300, 0)
-        assert bench.loop.num_open >= 5
+        while bench.loop.num_open < 5:
+            await asyncio.sleep(0.01)
+
+
+async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectStore) -> None:
+    """A labeler that answers at once gets 4 due and 2 ahead, not the whole budget on the first policy."""
+    bench = _make(store, LabelerDouble(_higher_is_better), pacing="free", num_ready_queries=2)
+    async with _running(bench):
+        bench.offer(0)
+        await bench.settle(1, 0)
+        await asyncio.sleep(0.2)
+        assert len(bench.labeler.log) == 6
+        bench.offer(1)
+        await bench.settle(900, 1)
+        while len(bench.labeler.log) < 10:
+            await asyncio.sleep(0.01)
 
 
 async def test_the_honest_figure_tests_each_answer_before_learning_it(store: ObjectStore) -> None:

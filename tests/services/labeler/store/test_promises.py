@@ -1,0 +1,280 @@
+"""Any order of leasing, answering, repeating, changing, releasing, withdrawing and waiting keeps the promises.
+
+A state machine of `hypothesis` with a model beside it; time is the machine's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from services.labeler.records import Labeler, PreferenceRecord, Proposal
+from services.labeler.store import (
+    answers,
+    clock,
+    labelers,
+    leases,
+    migrate,
+    preference_log,
+    queries,
+    runs,
+    schema,
+)
+from somersault.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    InvalidInputError,
+    LeaseExpiredError,
+    ResourceExhaustedError,
+    SomersaultError,
+)
+from somersault.types import Preference, Role, StoredSegment
+
+LEASE_S = 10.0
+MAX_LEASES = 3
+TEACHERS = [Labeler(labeler_id=f"t{i}", name=f"t{i}", role=Role.TEACHER) for i in range(3)]
+PREFERENCES = st.sampled_from(list(Preference))
+
+
+@dataclass
+class HeldLease:
+    """What the model knows of a lease."""
+
+    labeler: Labeler
+    query_id: str
+    token: str
+    expire_ms: int
+    state: str = "held"
+
+
+class Labeling(RuleBasedStateMachine):
+    """Compares the store with a model of what must hold."""
+
+    leased = Bundle("leased")
+    answered = Bundle("answered")
+
+    def __init__(self) -> None:
+        """Makes a fresh database."""
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.engine = sa.create_engine(f"sqlite:///{self.folder}/labels.sqlite")
+        sa.event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+        migrate.to_head(self.engine)
+        self.now_ms = 1_000_000
+        self.real_clock, clock.now_ms = clock.now_ms, lambda _: self.now_ms
+        self.target: dict[str, int] = {}
+        self.withdrawn: set[str] = set()
+        self.leases: list[HeldLease] = []
+        self.replies: dict[tuple[str, int], PreferenceRecord] = {}
+        self.log: list[PreferenceRecord] = []
+        self.change(lambda c: runs.create(c, run_id="r", task="t", question="?"))
+        for teacher in TEACHERS:
+            self.change(lambda c, t=teacher: labelers.add(c, t, token_sha256=t.labeler_id))  # type: ignore[misc]
+
+    def teardown(self) -> None:
+        """Removes the database."""
+        clock.now_ms = self.real_clock
+        self.engine.dispose()
+        shutil.rmtree(self.folder)
+
+    def change(self, work: Callable[[sa.Connection], Any]) -> Any:
+        """Runs a unit of work in a transaction of its own."""
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def live(self, query_id: str) -> list[HeldLease]:
+        """Gives a query's leases that are held and have not ended."""
+        return [
+            one
+            for one in self.leases
+            if one.query_id == query_id and one.state == "held" and one.expire_ms > self.now_ms
+        ]
+
+    def num_counted(self, query_id: str) -> int:
+        """Gives how many answers of a query count."""
+        return sum(row.query_id == query_id and row.version == 1 and not row.is_extra for row in self.log)
+
+    @rule(num_wanted=st.integers(1, 2))
+    def propose(self, num_wanted: int) -> None:
+        """Adds a query that wants one or two answers."""
+        name = f"p{len(self.target)}"
+        first, second = (
+            StoredSegment(segment_id=f"{name}{side}", segment_uri="u", sealed_uri="s", duration_s=1.0)
+            for side in "ab"
+        )
+        proposal = Proposal(proposal_id=name, first=first, second=second, wants_clips=False)
+        (query_id,) = self.change(lambda c: queries.propose(c, "r", [proposal]))
+        of_query = schema.queries.c.query_id == query_id
+        self.change(
+            lambda c: c.execute(sa.update(schema.queries).where(of_query).values(target_answers=num_wanted))
+        )
+        self.target[query_id] = num_wanted
+
+    @rule(target=leased, teacher=st.sampled_from(TEACHERS), count=st.integers(1, 3))
+    def lease(self, teacher: Labeler, count: int) -> tuple[HeldLease, ...]:
+        """Leases; each query given was free for this labeler."""
+        held = sum(one.labeler is teacher for query in self.target for one in self.live(query))
+
+        def work(connection: sa.Connection) -> Any:
+            return leases.lease(
+                connection, teacher, run_id="r", count=count, lease_s=LEASE_S, max_leases=MAX_LEASES
+            )
+
+        if held >= MAX_LEASES:
+            with contextlib.suppress(ResourceExhaustedError):
+                self.change(work)
+                raise AssertionError("one lease too many was given")
+            return ()
+        free = [query_id for query_id in self.target if self.is_free(query_id, teacher)]
+        given = [
+            HeldLease(teacher, one.query.query_id, one.token, self.now_ms + round(LEASE_S * 1000))
+            for one in self.change(work)
+        ]
+        assert [one.query_id for one in given] == free[: min(count, MAX_LEASES - held)]
+        self.leases += given
+        return tuple(given)
+
+    def is_free(self, query_id: str, teacher: Labeler) -> bool:
+        """Says whether a labeler may have a query now."""
+        own = [one for one in self.leases if one.query_id == query_id and one.labeler is teacher]
+        return (
+            query_id not in self.withdrawn
+            and self.num_counted(query_id) + len(self.live(query_id)) < self.target[query_id]
+            and not any(one.state != "held" or one.expire_ms > self.now_ms for one in own)
+        )
+
+    @rule(target=answered, several=leased, preference=PREFERENCES)
+    def submit(self, several: tuple[HeldLease, ...], preference: Preference) -> str | None:
+        """Answers under a lease, live or not, and repeats that."""
+        if not several:
+            return None
+        lease, answer_id = several[0], f"a-{several[0].token[:20].replace('_', '.')}"
+        reply = self.outcome(lease, answer_id, preference)
+        if (answer_id, 1) in self.replies:
+            first = self.replies[answer_id, 1]
+            assert reply == first if first.preference is preference else reply is AlreadyExistsError
+        elif lease.state == "released":
+            assert reply is FailedPreconditionError
+        else:
+            wanted = self.num_counted(lease.query_id) < self.target[lease.query_id] and (
+                lease.query_id not in self.withdrawn or lease.expire_ms > self.now_ms
+            )
+            assert isinstance(reply, PreferenceRecord)
+            assert (reply.is_extra, reply.cursor) == (not wanted, len(self.log) + 1)
+            lease.state = "answered"
+            self.log.append(reply)
+            self.replies[answer_id, 1] = reply
+        assert self.outcome(lease, answer_id, preference) == reply
+        return answer_id
+
+    def outcome(self, lease: HeldLease, answer_id: str, preference: Preference) -> Any:
+        """Gives the reply to an answer, or the kind of error."""
+        try:
+            return self.change(
+                lambda c: answers.submit(
+                    c,
+                    lease.labeler,
+                    lease_token=lease.token,
+                    answer_id=answer_id,
+                    preference=preference,
+                    response_ms=5,
+                )
+            )
+        except SomersaultError as err:
+            return type(err)
+
+    @rule(answer_id=answered, back=st.integers(0, 1), preference=PREFERENCES)
+    def revise(self, answer_id: str | None, back: int, preference: Preference) -> None:
+        """Changes an answer, or repeats a change."""
+        if answer_id is None or (answer_id, 1) not in self.replies:
+            return
+        newest = max(version for name, version in self.replies if name == answer_id)
+        version = newest + 1 - back
+        teacher = next(t for t in TEACHERS if t.labeler_id == self.replies[answer_id, 1].labeler_id)
+        try:
+            reply = self.change(
+                lambda c: answers.revise(
+                    c, teacher, answer_id=answer_id, version=version, preference=preference
+                )
+            )
+        except (AlreadyExistsError, InvalidInputError):
+            assert self.replies[answer_id, version].preference is not preference
+            return
+        except FailedPreconditionError:
+            own = [row.answer_id for row in self.log if row.labeler_id == teacher.labeler_id]
+            assert answer_id not in list(dict.fromkeys(own))[-answers.NUM_REVISABLE :]
+            return
+        assert reply == self.replies.setdefault((answer_id, version), reply)
+        if version > newest:
+            self.log.append(reply)
+
+    @rule(several=leased)
+    def release(self, several: tuple[HeldLease, ...]) -> None:
+        """Gives a query back for good."""
+        for lease in several:
+            try:
+                self.change(lambda c, one=lease: leases.release(c, one.labeler, token=one.token))  # type: ignore[misc]
+                lease.state = "released"
+            except FailedPreconditionError:
+                assert lease.state == "answered"
+
+    @rule(several=leased)
+    def renew(self, several: tuple[HeldLease, ...]) -> None:
+        """Prolongs live leases, no others."""
+        for lease in several:
+            is_live = lease in self.live(lease.query_id)
+            try:
+                lease.expire_ms, _ = self.change(
+                    lambda c, one=lease: leases.renew(c, one.labeler, token=one.token, lease_s=LEASE_S)  # type: ignore[misc]
+                )
+                assert is_live
+            except LeaseExpiredError:
+                assert not is_live
+
+    @rule(number=st.integers(0, 9))
+    def withdraw(self, number: int) -> None:
+        """Takes a query back if it has no answer."""
+        if number < len(self.target):
+            query_id = list(self.target)[number]
+            withdrawn = self.change(lambda c: queries.withdraw(c, "r", [query_id]))
+            assert bool(withdrawn) == (self.num_counted(query_id) == 0)
+            self.withdrawn.update(withdrawn)
+
+    @rule(seconds=st.sampled_from([1, 4, 11]))
+    def wait(self, seconds: int) -> None:
+        """Lets time pass; eleven seconds end every lease."""
+        self.now_ms += seconds * 1000
+
+    @invariant()
+    def the_log_is_what_was_acknowledged(self) -> None:
+        """In order, without gaps, nothing lost, doubled or changed."""
+        with self.engine.connect() as connection:
+            rows = preference_log.read_after(connection, "r", cursor=0, count=1000)
+        assert rows == self.log
+        assert [row.cursor for row in rows] == list(range(1, len(rows) + 1))
+
+    @invariant()
+    def no_query_is_promised_or_counted_too_often(self) -> None:
+        """At most k live leases, at most k answers that count."""
+        for query_id, target in self.target.items():
+            assert len(self.live(query_id)) <= target
+            assert self.num_counted(query_id) <= target
+        counted = Counter(row.answer_id for row in self.log if row.version == 1)
+        assert not counted or max(counted.values()) == 1
+
+
+TestLabeling = Labeling.TestCase
+TestLabeling.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
