@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -59,8 +59,16 @@ class Asker:
         self._seed = seed
         self._num_candidate_pairs = num_candidate_pairs
         self._wants_clips = wants_clips
-        self.num_asked = 0
-        """Queries that count against the budget; the owner sets it after a restart."""
+        self._asked: set[frozenset[str]] = set()
+
+    @property
+    def num_asked(self) -> int:
+        """Queries that count against the budget."""
+        return len(self._asked)
+
+    def restore(self, asked: Iterable[frozenset[str]]) -> None:
+        """Hears which pairs of segments were asked about before a restart."""
+        self._asked.update(asked)
 
     async def ask(self, num_queries: int) -> list[str]:
         """Asks up to ``num_queries`` queries and gives their ids, those with most disagreement first."""
@@ -76,7 +84,7 @@ class Asker:
         if not proposals:
             return []
         query_ids = await self._proposer.propose(proposals)
-        self.num_asked += len(proposals)
+        self._asked.update(frozenset(pair) for pair in pairs if set(pair) <= stored.keys())
         _log.info("queries_proposed", num_queries=len(proposals), num_asked=self.num_asked)
         return query_ids
 
@@ -88,9 +96,11 @@ class Asker:
         candidates = draw_candidate_pairs(
             generator, num_segments=len(available), num_pairs=self._num_candidate_pairs * num_queries
         )
-        pairs = available[candidates]
-        chosen = select_queries(self._disagreement(pairs), pairs, num_queries=num_queries)
         segment_ids = self._pool.segment_ids
+        pairs = available[candidates]
+        is_new = [frozenset((segment_ids[a], segment_ids[b])) not in self._asked for a, b in pairs]
+        pairs = pairs[np.array(is_new, dtype=np.bool_)]
+        chosen = select_queries(self._disagreement(pairs), pairs, num_queries=num_queries)
         return [(segment_ids[left], segment_ids[right]) for left, right in chosen]
 
     def _disagreement(self, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from somersault.rpc import Backoff, call, open_channel, translated_errors
 from somersault.types import StoredSegment
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
-__all__ = ["LabelerClient", "OpenQuery", "Proposal"]
+__all__ = ["KnownQuery", "LabelerClient", "Proposal"]
 
 _log = structlog.get_logger()
 
@@ -38,12 +38,14 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenQuery:
+class KnownQuery:
     """A query the labeler holds."""
 
     query_id: str
     is_open: bool
     """Neither answered, withdrawn nor failed."""
+    segment_ids: frozenset[str]
+    """The two segments."""
 
 
 class LabelerClient:
@@ -87,9 +89,9 @@ class LabelerClient:
         )
         return list(response.query_ids)
 
-    async def list_queries(self) -> list[OpenQuery]:
+    async def list_queries(self) -> list[KnownQuery]:
         """Gives every query of the run that counts against its budget."""
-        queries: list[OpenQuery] = []
+        queries: list[KnownQuery] = []
         token = ""
         while True:
             request = labeler_pb2.ListQueriesRequest(
@@ -99,7 +101,11 @@ class LabelerClient:
                 self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
             )
             queries += [
-                OpenQuery(query_id=query.query_id, is_open=query.state in _OPEN)
+                KnownQuery(
+                    query_id=query.query_id,
+                    is_open=query.state in _OPEN,
+                    segment_ids=frozenset((query.left.segment_id, query.right.segment_id)),
+                )
                 for query in page.queries
                 if query.state in _COUNTED
             ]

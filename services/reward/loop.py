@@ -131,7 +131,7 @@ class RewardLoop:
         if kept is not None:
             await asyncio.to_thread(self._student.restore, kept)
         queries = await self._labeler.list_queries()
-        self._asker.num_asked = len(queries)
+        self._asker.restore(query.segment_ids for query in queries)
         self._open = {query.query_id: -1 for query in queries if query.is_open}
         learned = self._student.published.cursor
         await self._read_log(until=await self._labeler.newest_cursor(), learned=learned)

@@ -112,7 +112,7 @@ class RunningLabeler:
     async def create_run(self, run_id: str = RUN_ID, question: str = "Which is better?") -> None:
         """Makes a run known."""
         request = labeler_pb2.CreateRunRequest(run_id=run_id, task="hopper-backflip", question=question)
-        await self.as_role(Role.SERVICE).CreateRun(request)
+        await rpc.call(self.as_role(Role.SERVICE).CreateRun, request, timeout_s=5, retry_for_s=10)
 
     async def propose(self, *names: str, wants_clips: bool = False, run_id: str = RUN_ID) -> list[str]:
         """Proposes one query a name, each of two segments of its own, and gives their ids."""

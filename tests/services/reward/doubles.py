@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from services.reward.answers import Answer
-from services.reward.labeling import OpenQuery, Proposal
+from services.reward.labeling import KnownQuery, Proposal
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 
@@ -82,11 +82,17 @@ class LabelerDouble:
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 
-    async def list_queries(self) -> list[OpenQuery]:
+    async def list_queries(self) -> list[KnownQuery]:
         """Lists what was proposed."""
         answered = {answer.query_id for answer in self.log}
-        names = [proposal.proposal_id for proposal in self.proposals]
-        return [OpenQuery(query_id=name, is_open=name not in answered) for name in names]
+        return [
+            KnownQuery(
+                query_id=proposal.proposal_id,
+                is_open=proposal.proposal_id not in answered,
+                segment_ids=frozenset((proposal.first.segment_id, proposal.second.segment_id)),
+            )
+            for proposal in self.proposals
+        ]
 
     async def newest_cursor(self) -> int:
         """Gives the log's end."""

@@ -1,0 +1,1 @@
+"""Tests of the tables and what is done in one transaction."""

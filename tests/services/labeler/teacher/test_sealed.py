@@ -1,0 +1,43 @@
+"""Reading sealed teacher parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from services.labeler.teacher.sealed import decode
+from somersault.errors import CorruptDataError
+from tests.services.labeler.teacher.sealing import seal
+
+
+def test_rewards_and_scale_are_read() -> None:
+    """As they were written."""
+    part = decode(seal(1.5, -2, 0.25, recent_segment_return_std=3.5))
+    np.testing.assert_array_equal(part.true_rewards, np.array([1.5, -2, 0.25], np.float32))
+    assert part.recent_segment_return_std == 3.5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"short",
+        seal(1, 2)[:-1],
+        b"\xff" * 8 + seal(1)[8:],
+        (5).to_bytes(8, "little") + b"[1,2]",
+        seal(1, format="somersault.sealed/2"),
+        seal(1, recent_segment_return_std=None),
+        seal(1, recent_segment_return_std=-1),
+        seal(1, recent_segment_return_std=float("nan")),
+        seal(1, recent_segment_return_std="many"),
+        seal(float("inf")),
+        seal(1, dtype=np.float64),
+        seal(),
+        safetensors.numpy.save({"other": np.zeros(3, np.float32)}),
+    ],
+)
+def test_anything_else_is_corrupt(data: bytes) -> None:
+    """Whatever the bytes are, the error is of the domain."""
+    with pytest.raises(CorruptDataError, match="sealed part"):
+        decode(data)

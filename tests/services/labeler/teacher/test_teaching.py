@@ -1,0 +1,162 @@
+"""A teacher and a real labeler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.labeler.teacher.__main__ import build
+from services.labeler.teacher.config import TeacherConfig
+from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
+from somersault.storage import ObjectStore, open_store
+from somersault.types import Role, sealed_key
+from somersault.v1 import preference_pb2
+from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, until
+from tests.services.labeler.teacher.sealing import seal
+
+
+def _config(address: str, folder: Path, **settings: Any) -> TeacherConfig:
+    values = {
+        "labeler_address": address,
+        "run_id": RUN_ID,
+        "storage_url": f"file://{folder}/objects",
+        "token": TOKENS[Role.TEACHER],
+        **settings,
+    }
+    return TeacherConfig.model_validate(values)
+
+
+@contextlib.asynccontextmanager
+async def _teaching(config: TeacherConfig) -> AsyncIterator[asyncio.Task[None]]:
+    teacher = await build(config)
+    task = asyncio.create_task(teacher.run())
+    yield task
+    task.cancel()
+    await asyncio.wait({task})
+    await teacher.drain()
+
+
+def _store_pair(store: ObjectStore, name: str, first: float, second: float) -> None:
+    store.put(sealed_key(RUN_ID, f"{name}-first"), seal(first))
+    store.put(sealed_key(RUN_ID, f"{name}-second"), seal(second))
+
+
+async def _answers(labeler: RunningLabeler, count: int) -> dict[str, str]:
+    """Waits for answers and gives what was preferred in each pair: first, second, or the answer's name."""
+
+    async def are_there() -> list[Any]:
+        log = await labeler.log()
+        return log if len(log) >= count else []
+
+    told = {}
+    for row in await until(are_there):
+        shown = {preference_pb2.PREFERENCE_LEFT: row.left, preference_pb2.PREFERENCE_RIGHT: row.right}
+        name = row.left.segment_id.rpartition("-")[0]
+        if row.preference in shown:
+            told[name] = shown[row.preference].segment_id.rpartition("-")[2]
+        else:
+            told[name] = preference_pb2.Preference.Name(row.preference)
+    return told
+
+
+async def test_the_truly_better_segment_is_preferred(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """Whichever side it is shown on; within 0.3 standard deviations both are equal."""
+    pairs = {f"p{i}": (float(i % 3), 1.1) for i in range(12)}
+    for name, returns in pairs.items():
+        _store_pair(labeler.store, name, *returns)
+    await labeler.propose(*pairs)
+    async with _teaching(_config(labeler.address, tmp_path)):
+        told = await _answers(labeler, 12)
+    expected = {0.0: "second", 1.0: "PREFERENCE_EQUAL", 2.0: "first"}
+    assert told == {name: expected[first] for name, (first, _) in pairs.items()}
+
+
+async def test_answers_are_quick(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """Lockstep training waits for them: sixty in well under three seconds, even on a busy machine."""
+    names = [f"p{i}" for i in range(60)]
+    for name in names:
+        _store_pair(labeler.store, name, 0, 5)
+    async with _teaching(_config(labeler.address, tmp_path)):
+        await asyncio.sleep(0.2)
+        started = time.monotonic()
+        await labeler.propose(*names)
+        await _answers(labeler, 60)
+    assert time.monotonic() - started < 3
+
+
+async def test_an_unreadable_sealed_part_is_incomparable(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """One is missing, one is corrupt, and the third pair is answered as ever."""
+    _store_pair(labeler.store, "corrupt", 1, 2)
+    labeler.store.put(sealed_key(RUN_ID, "corrupt-first"), b"nothing of the kind")
+    _store_pair(labeler.store, "fine", 5, 0)
+    await labeler.propose("missing", "corrupt", "fine")
+    async with _teaching(_config(labeler.address, tmp_path)):
+        told = await _answers(labeler, 3)
+    incomparable = "PREFERENCE_INCOMPARABLE"
+    assert told == {"missing": incomparable, "corrupt": incomparable, "fine": "first"}
+
+
+async def test_a_store_that_is_away_is_waited_for(
+    labeler: RunningLabeler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No label is wasted: the query is answered rightly once the store is back."""
+    _store_pair(labeler.store, "a", 5, 0)
+    store_type = type(labeler.store)
+    real_get, num_calls = store_type.get, [0]
+
+    def away_at_first(self: ObjectStore, key: str, **options: Any) -> bytes:
+        num_calls[0] += 1
+        if num_calls[0] <= 1:
+            raise UnavailableError("the store is away")
+        return real_get(self, key, **options)
+
+    monkeypatch.setattr(store_type, "get", away_at_first)
+    await labeler.propose("a")
+    async with _teaching(_config(labeler.address, tmp_path, lease_s=1.0)):
+        assert await _answers(labeler, 1) == {"a": "first"}
+    assert num_calls[0] >= 3
+
+
+async def test_a_labelers_restart_is_survived(tmp_path: Path) -> None:
+    """The teacher comes before the labeler, sees it go, and goes on with the next one."""
+    async with running_labeler(tmp_path, port=0) as first:
+        port = int(first.address.rpartition(":")[2])
+    store = open_store(f"file://{tmp_path}/objects")
+    for name in ("a", "b"):
+        _store_pair(store, name, 5, 0)
+    async with _teaching(_config(f"127.0.0.1:{port}", tmp_path)) as task:
+        await asyncio.sleep(0.3)
+        for name, count in (("a", 1), ("b", 2)):
+            async with running_labeler(tmp_path, port=port) as labeler:
+                await labeler.create_run()
+                await labeler.propose(name)
+                assert len(await _answers(labeler, count)) == count
+        assert not task.done()
+
+
+async def test_a_second_life_answers_nothing_twice(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """What is answered stays answered once; the rest is gone on with."""
+    for name in ("a", "b"):
+        _store_pair(labeler.store, name, 5, 0)
+    for name, count in (("a", 1), ("b", 2)):
+        async with _teaching(_config(labeler.address, tmp_path)):
+            await labeler.propose(name)
+            await _answers(labeler, count)
+    assert len(await labeler.log()) == 2
+
+
+async def test_a_wrong_token_ends_the_teacher(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """Unknown, or known with another role."""
+    for token, error in (
+        ("unknown-token-0123456789", UnauthenticatedError),
+        (TOKENS[Role.SERVICE], PermissionDeniedError),
+    ):
+        async with _teaching(_config(labeler.address, tmp_path, token=token)) as task:
+            with pytest.raises(error):
+                await task

@@ -1,0 +1,180 @@
+"""Every service at once, with real servers and no learning, to be run as a process.
+
+    python -m tests.somersault.cli.fakes --port 7000 [any flags a service takes]
+
+The environment says how it behaves: FAKE_EXIT=CODE ends it at once with a line on standard error, FAKE_TRAINING_S is
+how long training takes, FAKE_DRAIN leaves that file behind on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import grpc.aio
+import numpy as np
+import safetensors.numpy
+from grpc_health.v1 import health
+
+from somersault.convert import array_from_tensor, tensor_from_array
+from somersault.errors import NotFoundError, UnauthenticatedError
+from somersault.rpc import bind, create_server
+from somersault.rpc.server import serve_health, set_serving
+from somersault.storage import open_store
+from somersault.v1 import (
+    labeler_pb2,
+    labeler_pb2_grpc,
+    learner_pb2,
+    learner_pb2_grpc,
+    reward_pb2,
+    reward_pb2_grpc,
+    simulator_pb2,
+    simulator_pb2_grpc,
+)
+
+NUM_STEPS = 5
+
+
+class Learner(learner_pb2_grpc.LearnerServiceServicer):
+    """Makes its steps by the clock."""
+
+    def __init__(self, *, total_env_steps: int, training_s: float) -> None:
+        self.total_env_steps = total_env_steps
+        self.training_s = training_s
+        self.began_s = time.monotonic()
+
+    async def WatchProgress(self, request, context):
+        """Tells the progress ten times a second."""
+        while True:
+            share = min(1.0, (time.monotonic() - self.began_s) / max(self.training_s, 1e-9))
+            yield learner_pb2.Progress(
+                state=learner_pb2.LEARNER_STATE_FINISHED
+                if share == 1
+                else learner_pb2.LEARNER_STATE_LEARNING,
+                env_steps=int(share * self.total_env_steps),
+                total_env_steps=self.total_env_steps,
+                env_steps_per_s=1000.0,
+                policy_version=3,
+                statistics={"policy_loss": 0.25},
+            )
+            await asyncio.sleep(0.1)
+
+    async def GetPolicy(self, request, context):
+        """Gives a policy that only names itself."""
+        return learner_pb2.Policy(policy_version=3, weights=b"policy")
+
+
+class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
+    """Has always seen the same four episodes."""
+
+    def __init__(self, storage_url: str) -> None:
+        self.store = open_store(storage_url)
+
+    async def GetEpisodeStatistics(self, request, context):
+        """Gives their means."""
+        return simulator_pb2.GetEpisodeStatisticsResponse(
+            num_episodes=4, true_return_mean=100.0, flips_mean=1.5, landed_flips_mean=0.5
+        )
+
+    async def Evaluate(self, request, context):
+        """Stores one episode whose observations count 0, 1, 2, …"""
+        if request.policy != b"policy":
+            raise NotFoundError("no such policy")
+        key = f"{request.run_id}/segments/best.safetensors"
+        arrays = {
+            "observations": np.arange(NUM_STEPS * 2, dtype=np.float32).reshape(NUM_STEPS, 2),
+            "actions": np.zeros((NUM_STEPS, 1), np.float32),
+        }
+        self.store.put(key, safetensors.numpy.save(arrays))
+        return simulator_pb2.EvaluateResponse(
+            episodes=[{"true_return": 10.0, "flips": 2.0}, {"true_return": 20.0, "landed_flips": 1.0}],
+            stored_episodes=[{"segment_id": "best", "segment_uri": key, "duration_s": 1.0}],
+        )
+
+    async def Render(self, request, context):
+        """Stores the predicted rewards as text in the place of a video."""
+        rewards = []
+        if request.HasField("predicted_rewards"):
+            rewards = array_from_tensor("rewards", request.predicted_rewards).tolist()
+        clip = str(rewards).encode()
+        self.store.put(request.clip_uri, clip)
+        digest = hashlib.sha256(clip).hexdigest()
+        return simulator_pb2.RenderResponse(clip_uri=request.clip_uri, clip_sha256=digest)
+
+
+class Reward(reward_pb2_grpc.RewardServiceServicer):
+    """Has two members of different scale that agree otherwise."""
+
+    async def GetStatus(self, request, context):
+        """Gives a fixed status."""
+        return reward_pb2.RewardStatus(
+            reward_version=2, label_budget=9, num_labels_due=8, preference_accuracy=0.75
+        )
+
+    async def Score(self, request, context):
+        """Predicts the first number of each observation, and ten times that plus one."""
+        first = array_from_tensor("observations", request.observations)[:, 0]
+        return reward_pb2.ScoreResponse(members=tensor_from_array(np.stack([first, 10 * first + 1])))
+
+
+class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
+    """Knows the token ``owner-token`` and every token of 32 random bytes."""
+
+    async def GetStats(self, request, context):
+        """Gives a fixed count."""
+        token = dict(context.invocation_metadata()).get("authorization", "")
+        if token != "Bearer owner-token" and len(token) != len("Bearer ") + 43:
+            raise UnauthenticatedError("unknown token")
+        return labeler_pb2.GetStatsResponse(num_answered=7, num_ready=1, num_leased=1)
+
+
+def add_fakes(
+    server: grpc.aio.Server, *, storage_url: str, total_env_steps: int = 1000, training_s: float = 0.0
+) -> health.aio.HealthServicer:
+    """Adds all of them to a server."""
+    learner = Learner(total_env_steps=total_env_steps, training_s=training_s)
+    learner_pb2_grpc.add_LearnerServiceServicer_to_server(learner, server)
+    simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(Simulator(storage_url), server)
+    reward_pb2_grpc.add_RewardServiceServicer_to_server(Reward(), server)
+    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(Labeler(), server)
+    return serve_health(server, [], has_reflection=False)
+
+
+async def main() -> int:
+    """Serves until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--storage-url", default="memory://")
+    parser.add_argument("--total-env-steps", type=int, default=1000)
+    flags, _ = parser.parse_known_args()
+    if os.environ.get("FAKE_EXIT"):
+        sys.stderr.write("somersault fake: port is 'x', must be a number\n")
+        return int(os.environ["FAKE_EXIT"])
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    server = create_server()
+    servicer = add_fakes(
+        server,
+        storage_url=flags.storage_url,
+        total_env_steps=flags.total_env_steps,
+        training_s=float(os.environ.get("FAKE_TRAINING_S", "0")),
+    )
+    bind(server, host="127.0.0.1", port=flags.port)
+    await server.start()
+    await set_serving(servicer, [], is_serving=True)
+    await stopped.wait()
+    if os.environ.get("FAKE_DRAIN"):
+        with Path(os.environ["FAKE_DRAIN"]).open("a", encoding="ascii") as file:
+            file.write(f"{sys.argv[sys.argv.index('--port') + 1]}\n")
+    await server.stop(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

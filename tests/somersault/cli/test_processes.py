@@ -1,0 +1,117 @@
+"""Which processes a run needs and how they are started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from somersault.cli.processes import ServiceProcess, names_of_services, plan_processes
+from somersault.cli.run_folder import RunFolder
+from somersault.types import Role
+
+from .conftest import make_config
+
+PORTS = {
+    "learner": 1001,
+    "web": 1002,
+    "teacher": 1003,
+    "simulator": 1004,
+    "reward": 1005,
+    "labeler": 1006,
+}
+
+
+def plan(folder: RunFolder, **changes: object) -> dict[str, ServiceProcess]:
+    """The processes of a run with these settings, by name."""
+    config = make_config(folder, **changes)
+    folder.begin(config)
+    ports = {name: PORTS[name] for name in names_of_services(config)}
+    return {process.name: process for process in plan_processes(config, folder, ports=ports)}
+
+
+def flags_of(process: ServiceProcess) -> dict[str, str]:
+    """The values of a process's flags, which all have one."""
+    return dict(zip(process.arguments[::2], process.arguments[1::2], strict=True))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """A folder without a run."""
+    return RunFolder(tmp_path / "run")
+
+
+def test_learner_is_drained_first(folder: RunFolder) -> None:
+    """It must store its checkpoint while the others still answer."""
+    assert next(iter(plan(folder))) == "learner"
+
+
+def test_run_with_a_teacher_has_its_process(folder: RunFolder) -> None:
+    """The teacher is one more client, with the run's seed."""
+    processes = plan(folder)
+    assert set(processes) == {"learner", "simulator", "reward", "labeler", "teacher"}
+    assert processes["teacher"].module == "services.labeler.teacher"
+    assert flags_of(processes["teacher"])["--kind"] == "oracle"
+    assert flags_of(processes["teacher"])["--seed"] == "3"
+
+
+def test_run_of_a_person_has_a_page_and_a_clip_of_everything(folder: RunFolder) -> None:
+    """A person needs the page and sees every query; a teacher needs a sample of clips alone."""
+    processes = plan(folder, teacher="none", has_web=True)
+    assert set(processes) == {"learner", "simulator", "reward", "labeler", "web"}
+    assert flags_of(processes["reward"])["--wants-clips"] == "all"
+    assert processes["web"].is_http
+
+
+def test_reference_run_has_neither_labels_nor_their_services(folder: RunFolder) -> None:
+    """It learns from the true reward alone."""
+    processes = plan(folder, is_reference=True, teacher="none", label_budget=0)
+    assert set(processes) == {"learner", "simulator"}
+    for process in processes.values():
+        assert "--is-reference" in process.arguments
+        assert "--reward-address" not in process.arguments
+
+
+def test_services_know_each_other_by_their_ports(folder: RunFolder) -> None:
+    """Each is told where its peers listen, and listens where they were told."""
+    processes = plan(folder)
+    assert flags_of(processes["simulator"])["--learner-address"] == "127.0.0.1:1001"
+    assert flags_of(processes["simulator"])["--reward-address"] == "127.0.0.1:1005"
+    assert flags_of(processes["learner"])["--reward-address"] == "127.0.0.1:1005"
+    assert flags_of(processes["reward"])["--labeler-address"] == "127.0.0.1:1006"
+    assert flags_of(processes["labeler"])["--simulator-addresses"] == "127.0.0.1:1004"
+    for name, process in processes.items():
+        assert flags_of(process)["--port"] == str(PORTS[name])
+        assert process.address == f"127.0.0.1:{PORTS[name]}"
+
+
+def test_settings_that_nobody_gave_are_left_to_the_service(folder: RunFolder) -> None:
+    """Its own default holds."""
+    assert "--num-environments" not in plan(folder)["simulator"].arguments
+
+
+def test_given_settings_reach_the_service(folder: RunFolder) -> None:
+    """Environments and threads are the simulator's."""
+    flags = flags_of(plan(folder, num_environments=16, num_threads=2)["simulator"])
+    assert (flags["--num-environments"], flags["--num-threads"]) == ("16", "2")
+
+
+def test_secrets_go_by_environment_and_only_to_their_service(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No secret is on a command line, where every user of the machine can read it."""
+    monkeypatch.setenv("SOMERSAULT_STORAGE_ACCESS_KEY", "key-of-store")
+    monkeypatch.setenv("SOMERSAULT_STORAGE_SECRET_KEY", "secret-of-store")
+    processes = plan(folder, has_web=True)
+    tokens = folder.read_tokens()
+    secrets = {*tokens.values(), "key-of-store", "secret-of-store"}
+    for process in processes.values():
+        assert not secrets & set(process.arguments)
+        assert not any(secret in repr(process) for secret in secrets)
+    assert processes["reward"].secrets["SOMERSAULT_REWARD_TOKEN"] == tokens[Role.SERVICE]
+    assert processes["teacher"].secrets["SOMERSAULT_TEACHER_TOKEN"] == tokens[Role.TEACHER]
+    assert processes["learner"].secrets == {
+        "SOMERSAULT_LEARNER_STORAGE_ACCESS_KEY": "key-of-store",
+        "SOMERSAULT_LEARNER_STORAGE_SECRET_KEY": "secret-of-store",
+    }
+    assert processes["web"].secrets == {}

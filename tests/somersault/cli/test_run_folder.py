@@ -1,0 +1,117 @@
+"""The folder of a run."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from somersault.cli.run_folder import RunFolder, next_folder
+from somersault.errors import (
+    CorruptDataError,
+    FailedPreconditionError,
+    InvalidInputError,
+    NotFoundError,
+)
+from somersault.types import Role
+
+from .conftest import make_config
+
+
+def begin(path: Path) -> RunFolder:
+    """A folder with a run in it, released."""
+    folder = RunFolder(path)
+    folder.begin(make_config(folder))
+    folder.release()
+    return folder
+
+
+def test_resumed_run_has_the_settings_it_began_with(tmp_path: Path) -> None:
+    """What was stored is what comes back."""
+    folder = begin(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").resume() == make_config(folder)
+
+
+def test_store_of_a_run_leads_into_its_folder(tmp_path: Path) -> None:
+    """Keys begin with the run's name, so the store is the folder around it."""
+    folder = RunFolder(tmp_path / "with space" / "run")
+    assert folder.run_id == "run"
+    assert folder.storage_url == f"file://{tmp_path}/with%20space"
+
+
+def test_folder_with_something_in_it_is_not_begun(tmp_path: Path) -> None:
+    """Nobody's files are mixed with a run's, and the way out is named."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(FailedPreconditionError, match="not empty; add --resume"):
+        folder.begin(make_config(folder))
+    assert [path.name for path in folder.path.iterdir()] == ["thesis.tex"]
+
+
+def test_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
+    """Two at once would write over each other."""
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(make_config(folder))
+    with pytest.raises(FailedPreconditionError, match="in use by another"):
+        RunFolder(tmp_path / "run").resume()
+    folder.release()
+    with RunFolder(tmp_path / "run") as second:
+        second.resume()
+
+
+def test_nothing_is_resumed_where_nothing_began(tmp_path: Path) -> None:
+    """The error says what is missing."""
+    with pytest.raises(NotFoundError, match=r"config\.json is missing"):
+        RunFolder(tmp_path / "run").resume()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1, "task": "x"}', '{"format": 2}'])
+def test_broken_settings_are_refused(tmp_path: Path, text: str) -> None:
+    """Nothing is guessed."""
+    folder = begin(tmp_path / "run")
+    (folder.path / "config.json").write_text(text)
+    with pytest.raises(CorruptDataError):
+        RunFolder(tmp_path / "run").resume()
+
+
+def test_tokens_are_secret_and_differ_by_role(tmp_path: Path) -> None:
+    """Only the owner of the files can read them; they last as long as the run."""
+    folder = begin(tmp_path / "run")
+    tokens = folder.read_tokens()
+    assert set(tokens) == set(Role)
+    assert len(set(tokens.values())) == len(Role)
+    assert stat.S_IMODE(folder.tokens.stat().st_mode) == 0o600
+    assert RunFolder(tmp_path / "run").read_tokens() == tokens
+
+
+def test_last_progress_skips_what_was_cut_off(tmp_path: Path) -> None:
+    """A process killed in mid-row costs that row alone."""
+    folder = begin(tmp_path / "run")
+    assert folder.read_last_progress() == {}
+    folder.progress.write_text('{"wall_s": 1.0}\n{"wall_s": 2.0}\n{"wall')
+    assert folder.read_last_progress() == {"wall_s": 2.0}
+
+
+def test_summary_is_replaced_whole(tmp_path: Path) -> None:
+    """The newest summary is there and no other file is left."""
+    folder = begin(tmp_path / "run")
+    for number in range(2):
+        folder.store_summary({"number": number})
+    assert json.loads(folder.summary.read_text()) == {"number": 1}
+    assert not list(folder.path.glob("*.new")) + list(folder.path.glob(".*.new"))
+
+
+def test_folder_that_can_not_name_a_run_is_refused(tmp_path: Path) -> None:
+    """The folder's name is part of every key."""
+    with pytest.raises(InvalidInputError, match="name of the run folder"):
+        RunFolder(tmp_path / "my run")
+
+
+def test_next_folder_is_the_first_free_one(tmp_path: Path) -> None:
+    """Runs of a task are counted."""
+    assert next_folder(tmp_path, "hop").name == "hop-1"
+    (tmp_path / "hop-1").mkdir()
+    assert next_folder(tmp_path, "hop").name == "hop-2"
