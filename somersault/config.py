@@ -74,8 +74,8 @@ class ServiceConfig(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a folder of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file_settings = InitSettingsSource(settings_cls, init_kwargs=_file_values.get())
         return init_settings, env_settings, file_settings
@@ -95,7 +95,9 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
         return config_type(_cli_settings_source=source)
     except SettingsError as error:
-        raise ConfigError(f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the settings") from error
+        raise ConfigError(
+            f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the settings"
+        ) from error
     except pydantic.ValidationError as error:
         raise ConfigError(_first_problem(error)) from error
     except InvalidInputError as error:

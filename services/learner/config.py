@@ -49,7 +49,7 @@ class LearnerConfig(ServiceConfig):
     is_reference: bool = False
     """Trains on the true reward as a reference: serves CollectReference alone and dials no reward service."""
 
-    rollout_steps: int = pydantic.Field(default=128, ge=1, le=4096)
+    rollout_steps: int = pydantic.Field(default=64, ge=1, le=4096)
     """Steps of each environment in a rollout: T; own runs."""
 
     max_policy_lag: int = pydantic.Field(default=8, ge=1)

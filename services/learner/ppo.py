@@ -36,8 +36,8 @@ class PPOConfig:
     trace_decay: float = 0.95
     """Lambda of GAE; Schulman et al. 2017, table 3."""
     learning_rate: float = 6e-4
-    """Adam's step size; 3e-4 in Schulman et al. 2017, table 3; own runs: twice that leaves the floor
-    after 130 k instead of 330 k steps."""
+    """Adam's step size; 3e-4 in Schulman et al. 2017, table 3; own runs: with twice that and rollouts of
+    64 steps the hopper leaves the floor after 0.15 M steps instead of 0.3 M."""
     num_epochs: int = 6
     """Passes over a rollout; 10 in the paper, fewer since a rollout is one policy old."""
     minibatch_size: int = 1024

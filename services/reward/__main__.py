@@ -59,9 +59,10 @@ class RewardApplication:
             pool=pool,
             offers=offers,
             proposer=self._labeler,
-            ensemble=lambda: student.published.ensemble,
+            newest=lambda: student.published,
             seed=config.seed,
             num_candidate_pairs=config.num_candidate_pairs,
+            tournament_size=config.tournament_size,
             wants_clips=config.wants_clips,
         )
         self._loop = RewardLoop(

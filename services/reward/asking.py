@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import structlog
 
 from services.reward.labeling import Proposal
 from services.reward.offers import Offers
-from services.reward.query_selection import (
-    draw_candidate_pairs,
-    preference_disagreement,
-    select_queries,
-)
+from services.reward.query_selection import choose_queries
 from services.reward.segment_pool import SegmentPool
-from somersault.reward_model import RewardEnsemble
+from services.reward.student import RewardVersion
 from somersault.types import StoredSegment
 
 __all__ = ["Asker", "Proposer"]
 
 _log = structlog.get_logger()
+
+_MIN_SEGMENTS = 2
+"""A query shows two."""
 
 _SAMPLE_EVERY = 10
 """With wants_clips "sample", one query in ten is drawn, enough for the page to show what a teacher sees."""
@@ -46,18 +45,23 @@ class Asker:
         pool: SegmentPool,
         offers: Offers,
         proposer: Proposer,
-        ensemble: Callable[[], RewardEnsemble],
+        newest: Callable[[], RewardVersion],
         seed: int,
         num_candidate_pairs: int,
+        tournament_size: int,
         wants_clips: Literal["all", "sample", "none"],
     ) -> None:
-        """Takes where segments are, who is asked, and the newest ensemble when it chooses."""
+        """Takes where segments are, who is asked, and what gives the newest reward version.
+
+        ``num_candidate_pairs`` and ``tournament_size`` are those of `query_selection.choose_queries`.
+        """
         self._pool = pool
         self._offers = offers
         self._proposer = proposer
-        self._ensemble = ensemble
+        self._newest = newest
         self._seed = seed
         self._num_candidate_pairs = num_candidate_pairs
+        self._tournament_size = tournament_size
         self._wants_clips = wants_clips
         self._asked: set[frozenset[str]] = set()
 
@@ -72,7 +76,7 @@ class Asker:
 
     async def ask(self, num_queries: int) -> list[str]:
         """Asks up to ``num_queries`` queries and gives their ids, those with most disagreement first."""
-        pairs = self._choose(num_queries)
+        pairs = await asyncio.to_thread(self._choose, num_queries)
         stored = await self._offers.store([segment_id for pair in pairs for segment_id in pair])
         proposals = [
             self._proposal(stored[left], stored[right], number=self.num_asked + index)
@@ -89,27 +93,23 @@ class Asker:
         return query_ids
 
     def _choose(self, num_queries: int) -> list[tuple[str, str]]:
+        """Gives pairs of segment ids, most disagreement first; none that was asked about before."""
         available = np.array(self._offers.available_positions(), dtype=np.int64)
-        if len(available) < 2:
+        if len(available) < _MIN_SEGMENTS:
             return []
-        generator = np.random.default_rng((self._seed, self.num_asked))
-        candidates = draw_candidate_pairs(
-            generator, num_segments=len(available), num_pairs=self._num_candidate_pairs * num_queries
+        newest = self._newest()
+        observations, actions = self._pool.take(available)
+        chosen = choose_queries(
+            np.random.default_rng((self._seed, self.num_asked)),
+            newest.ensemble.predict(observations, actions).sum(axis=-1),
+            num_queries=num_queries,
+            is_trained=newest.version > 0,
+            num_candidate_pairs=self._num_candidate_pairs,
+            tournament_size=self._tournament_size,
         )
         segment_ids = self._pool.segment_ids
-        pairs = available[candidates]
-        is_new = [frozenset((segment_ids[a], segment_ids[b])) not in self._asked for a, b in pairs]
-        pairs = pairs[np.array(is_new, dtype=np.bool_)]
-        chosen = select_queries(self._disagreement(pairs), pairs, num_queries=num_queries)
-        return [(segment_ids[left], segment_ids[right]) for left, right in chosen]
-
-    def _disagreement(self, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Gives ``[P]`` float64 for pairs ``[P, 2]`` of pool positions, scoring each segment once."""
-        distinct, inverse = np.unique(pairs, return_inverse=True)
-        observations, actions = self._pool.take(distinct)
-        returns = self._ensemble().predict(observations, actions).sum(axis=-1)
-        by_pair = returns[:, inverse.reshape(pairs.shape)]
-        return preference_disagreement(by_pair[..., 0], by_pair[..., 1])
+        pairs = [(segment_ids[left], segment_ids[right]) for left, right in available[chosen]]
+        return [pair for pair in pairs if frozenset(pair) not in self._asked]
 
     def _proposal(self, first: StoredSegment, second: StoredSegment, *, number: int) -> Proposal:
         name = hashlib.sha256(f"{first.segment_id} {second.segment_id}".encode()).hexdigest()[:32]

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonBatch:
     """Comparisons as arrays; axis 1 of the segments is the side: left 0, right 1."""

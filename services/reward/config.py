@@ -71,10 +71,13 @@ class RewardConfig(ServiceConfig):
     num_candidate_pairs: int = pydantic.Field(default=50, ge=1)
     """Pairs looked at for each query chosen; own runs. Christiano et al. 2017: 10."""
 
+    tournament_size: int = pydantic.Field(default=3, ge=1)
+    """Each side of a candidate pair is the most promising of this many segments by predicted return; own runs. 1: any."""
+
     min_pool_segments: int = pydantic.Field(default=64, ge=2)
     """Nothing is asked before the pool holds this many segments, so that the first pairs differ."""
 
-    pool_capacity: int = pydantic.Field(default=3000, ge=2)
+    pool_capacity: int = pydantic.Field(default=1000, ge=2)
     """Newest segments kept to choose queries from; own runs."""
 
     comparisons_capacity: int = pydantic.Field(default=3000, ge=1)

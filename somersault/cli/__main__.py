@@ -123,7 +123,7 @@ def train(
     ] = None,
     num_threads: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Threads that simulate. (Default: the simulator's.)"),
+        typer.Option(metavar="N", help="Threads that simulate. (Default: one a core.)"),
     ] = None,
 ) -> int:
     """Teaches an agent TASK and ends with a video of it.

@@ -48,6 +48,8 @@ async def find_opengl() -> tuple[str | None, str]:
     ``MUJOCO_GL`` narrows the search to one, as it does for the simulator.
     """
     chosen = environment("MUJOCO_GL")
+    if chosen and chosen not in BACKENDS:
+        return None, f"MUJOCO_GL is {chosen!r}, must be unset or one of {', '.join(BACKENDS)}"
     problems = []
     for backend in (chosen,) if chosen else BACKENDS:
         problem = await try_probe(backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -90,7 +91,7 @@ class _Plan:
             "reward-address": self.addresses.get("reward"),
             "simulator-id": "simulator-0",
             "num-environments": self.config.num_environments,
-            "num-threads": self.config.num_threads,
+            "num-threads": self.config.num_threads or len(os.sched_getaffinity(0)),
             "is-reference": self.config.is_reference,
         }
 

@@ -42,7 +42,7 @@ class RunConfig:
     num_environments: int | None
     """None leaves it to the simulator."""
     num_threads: int | None
-    """None leaves it to the simulator."""
+    """None takes one a core."""
 
     @property
     def is_labelled_by_people(self) -> bool:

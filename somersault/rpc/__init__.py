@@ -6,4 +6,14 @@ from somersault.rpc.duplex import drained, duplex
 from somersault.rpc.latest import Latest
 from somersault.rpc.server import bind, create_server
 
-__all__ = ["Backoff", "Latest", "bind", "call", "create_server", "drained", "duplex", "open_channel", "translated_errors"]
+__all__ = [
+    "Backoff",
+    "Latest",
+    "bind",
+    "call",
+    "create_server",
+    "drained",
+    "duplex",
+    "open_channel",
+    "translated_errors",
+]

@@ -62,9 +62,7 @@ async def drained(queue: asyncio.Queue[Response]) -> AsyncIterator[Response]:
         yield await queue.get()
 
 
-async def _consume(
-    requests: AsyncIterator[Request], handle: Callable[[Request], Awaitable[None]]
-) -> None:
+async def _consume(requests: AsyncIterator[Request], handle: Callable[[Request], Awaitable[None]]) -> None:
     async for request in requests:
         await handle(request)
 

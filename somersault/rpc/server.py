@@ -50,9 +50,7 @@ def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
     return bound
 
 
-def serve_health(
-    server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool
-) -> Any:
+def serve_health(server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool) -> Any:
     """Adds ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
@@ -62,9 +60,7 @@ def serve_health(
     return servicer
 
 
-async def set_serving(
-    servicer: Any, names: Sequence[str], *, is_serving: bool
-) -> None:
+async def set_serving(servicer: Any, names: Sequence[str], *, is_serving: bool) -> None:
     """Says of each named service, and of the whole server, whether it takes calls."""
     response = health_pb2.HealthCheckResponse
     status = response.SERVING if is_serving else response.NOT_SERVING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -12,9 +11,11 @@ import pytest
 import typer.main
 
 from somersault.cli import __main__ as command_line
+from somersault.cli import train
 from somersault.cli.serve import MODULES
-from somersault.config import ServiceConfig, load_config
-from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read
+from somersault.config import load_config
+from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows
+from tests.docs.settings import settings_of
 
 LANGUAGES = {"sh", "text"}
 """sh: commands, each checked here. text: pictures and conversations."""
@@ -64,6 +65,17 @@ def test_inline_command_is_known(line: str) -> None:
         assert name in _GROUP.commands
     else:
         _check(line)
+
+
+def test_the_table_of_defaults_is_what_train_does() -> None:
+    """docs/operations.md gives labels and steps with a teacher and without."""
+    defaults = {
+        code_spans(option)[0]: (with_teacher, without)
+        for option, with_teacher, without in table_rows(read(ROOT / "docs/operations.md"), heading="## A run")
+    }
+    assert defaults["--labels"] == (f"{train.LABELS_BY_TEACHER:,}", f"{train.LABELS_BY_PEOPLE:,}")
+    assert defaults["--steps"] == (f"{train.STEPS_BY_TEACHER:,}", f"{train.STEPS_BY_PEOPLE:,}")
+    assert str(train.DEFAULT_WEB_PORT) in defaults["--web-port"][0]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +130,4 @@ def _check_service(service: str, flags: list[str], *, is_help: bool) -> None:
     assert service in MODULES, f"somersault serve {service}: one of {sorted(MODULES)}"
     if is_help:
         return
-    module = importlib.import_module(f"{MODULES[service]}.config")
-    kinds = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, ServiceConfig) and value is not ServiceConfig
-    ]
-    assert len(kinds) == 1, f"{module.__name__} has {len(kinds)} settings classes"
-    load_config(kinds[0], flags)
+    load_config(settings_of(service), flags)

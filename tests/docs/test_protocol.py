@@ -6,6 +6,7 @@ import importlib
 import re
 
 import grpc
+import numpy as np
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 
 from services.labeler.authentication import ROLES
@@ -15,6 +16,7 @@ from somersault import errors, types
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.types import Role
 from tests.docs.documents import ROOT, code_spans, read, table_rows
+from tests.docs.settings import settings_of
 
 _FILES: list[FileDescriptor] = [
     importlib.import_module(f"somersault.v1.{path.stem}_pb2").DESCRIPTOR
@@ -75,6 +77,28 @@ def test_the_arrays_on_the_wire_are_those_of_the_page() -> None:
     ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1), seed=0)
     assert told["policy"] == set(ppo.export_policy())
     assert told["reward"] == {name for name, _ in ensemble.named_parameters()}
+
+
+def test_the_reward_models_formula_is_the_pages() -> None:
+    """A third party that follows the page predicts what the ensemble predicts."""
+    ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1), seed=0)
+    arrays = {name: array.detach().numpy() for name, array in ensemble.named_parameters()}
+    rows = np.linspace(-2, 2, 15, dtype=np.float32).reshape(5, 3)
+    hidden = rows[None]
+    for layer in range(3):
+        hidden = hidden @ arrays[f"weights.{layer}"] + arrays[f"biases.{layer}"]
+        hidden = hidden if layer == 2 else np.where(hidden > 0, hidden, 0.01 * hidden)
+    np.testing.assert_allclose(ensemble.predict(rows[:, :2], rows[:, 2:]), hidden[..., 0], rtol=1e-4)
+
+
+def test_bounds_that_are_settings_have_their_defaults() -> None:
+    """The table of bounds gives each setting that it names its default."""
+    wrong = []
+    for _, bound, where in table_rows(_PROTOCOL, heading="### Bounds"):
+        for service, names in re.findall(r"(\w+): ((?:`\w+`(?:, )?)+)", where):
+            fields = settings_of(service).model_fields
+            wrong += [name for name in code_spans(names) if f"{fields[name].default:,}" not in bound]
+    assert wrong == []
 
 
 def test_every_message_of_the_glossary_exists() -> None:

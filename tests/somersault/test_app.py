@@ -69,9 +69,7 @@ async def test_service_is_healthy_while_it_serves_and_drains_in_order() -> None:
     example, stopped = Example(), asyncio.Event()
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     config = ExampleConfig(drain_s=0.0)
-    serving = asyncio.create_task(
-        app.serve(example, config, stopped=stopped, on_bound=bound.set_result)
-    )
+    serving = asyncio.create_task(app.serve(example, config, stopped=stopped, on_bound=bound.set_result))
     async with open_channel(f"127.0.0.1:{await bound}") as channel:
         check = health_pb2_grpc.HealthStub(channel).Check
         for name in ("", NAME):

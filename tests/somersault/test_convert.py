@@ -10,9 +10,7 @@ from somersault.errors import InvalidInputError
 from somersault.types import Preference, Role, Rollout, Segment, StoredSegment, TaskSpec
 from somersault.v1 import trajectory_pb2
 
-SPEC = TaskSpec(
-    task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=3, step_s=0.5
-)
+SPEC = TaskSpec(task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=3, step_s=0.5)
 
 
 def make_rollout(*, num_steps: int = 3, num_environments: int = 2) -> Rollout:

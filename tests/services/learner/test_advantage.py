@@ -52,7 +52,7 @@ def test_advantages_equal_the_written_out_sum() -> None:
 
 
 def test_truncated_episode_bootstraps_from_where_it_ended() -> None:
-    """Two steps, the first ends an episode: by hand 1 + ½·4 − 2 = 1 and 3 + ½·6 − 5 = 1."""
+    """Two steps, the first ends an episode: by hand 1 + ½·4 - 2 = 1 and 3 + ½·6 - 5 = 1."""
     values = np.array([[2.0], [5.0]], np.float32)
     is_truncated = np.array([[True], [False]])
     next_values = successor_values(

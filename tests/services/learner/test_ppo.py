@@ -49,7 +49,7 @@ def _ppo(config: PPOConfig = _CONFIG, seed: int = 0) -> PPO:
 
 
 def test_objective_is_clipped_only_where_clipping_is_pessimistic() -> None:
-    """Ratios 1.5, 1.5, 0.5, 0.5 with advantages 1, −1, 1, −1: by hand 1.2, −1.5, 0.5, −0.8."""
+    """Ratios 1.5, 1.5, 0.5, 0.5 with advantages 1, -1, 1, -1: by hand 1.2, -1.5, 0.5, -0.8."""
     log_ratio = torch.log(torch.tensor([1.5, 1.5, 0.5, 0.5]))
     advantages = torch.tensor([1.0, -1.0, 1.0, -1.0])
 

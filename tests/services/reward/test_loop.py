@@ -90,9 +90,10 @@ def _make(store: ObjectStore, labeler: LabelerDouble, **overrides: Any) -> _Benc
         pool=pool,
         offers=offers,
         proposer=labeler,
-        ensemble=lambda: student.published.ensemble,
+        newest=lambda: student.published,
         seed=3,
         num_candidate_pairs=10,
+        tournament_size=2,
         wants_clips=config.wants_clips,
     )
     loop = RewardLoop(
@@ -223,7 +224,7 @@ async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind
     labeler = LabelerDouble(_higher_is_better, is_prompt=False)
     bench = _make(store, labeler, pacing="free", max_label_lag=2, num_ready_queries=5)
     async with _running(bench):
-        bench.offer(0)
+        bench.offer(0, count=60)
         bench.loop.place(LearnerPlace(env_steps=300, positions={"sim": 0}))
         while bench.loop.num_open < 5:
             await asyncio.sleep(0.01)

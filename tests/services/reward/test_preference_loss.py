@@ -35,7 +35,7 @@ def test_known_odds_give_the_number_worked_out_by_hand() -> None:
 
 
 def test_wrong_certainty_costs_no_more_than_an_error_is_likely() -> None:
-    """However sure the prediction, a contrary answer costs log 20, a like one −log 0.95."""
+    """However sure the prediction, a contrary answer costs log 20, a like one -log 0.95."""
     assert _loss(1e6, 0.0) == pytest.approx(math.log(20.0), rel=1e-4)
     assert _loss(1e6, 1.0) == pytest.approx(-math.log(0.95), rel=1e-4)
 

@@ -83,7 +83,7 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
         )
 
     async def Evaluate(self, request, context):
-        """Stores one episode whose observations count 0, 1, 2, …"""
+        """Stores one episode whose observations count up from 0."""
         if request.policy != b"policy":
             raise NotFoundError("no such policy")
         key = f"{request.run_id}/segments/best.safetensors"

@@ -103,9 +103,7 @@ async def test_token_is_sent_with_streams(labeler: tuple[Labeler, str]) -> None:
 @pytest.mark.parametrize(
     "error", [InvalidInputError("count", 11, "1 to 10"), ResourceExhaustedError("too many leases")]
 )
-async def test_domain_error_crosses_the_wire(
-    labeler: tuple[Labeler, str], error: SomersaultError
-) -> None:
+async def test_domain_error_crosses_the_wire(labeler: tuple[Labeler, str], error: SomersaultError) -> None:
     """The client raises what the server raised, with its text."""
     labeler[0].error = error
     with pytest.raises(type(error), match=str(error)):
@@ -135,7 +133,7 @@ async def test_error_in_a_stream_comes_after_what_was_sent(labeler: tuple[Labele
     rows = []
     async with open_channel(labeler[1]) as channel:
         stub = labeler_pb2_grpc.LabelerServiceStub(channel)
-        with pytest.raises(ResourceExhaustedError, match="enough"), translated_errors():
+        with pytest.raises(ResourceExhaustedError, match="enough"), translated_errors():  # noqa: PT012
             async for row in stub.WatchPreferences(labeler_pb2.WatchPreferencesRequest()):
                 rows.append(row)  # noqa: PERF401 - those before the error count
     assert len(rows) == 1

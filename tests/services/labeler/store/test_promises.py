@@ -17,7 +17,15 @@ from typing import Any
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from services.labeler.records import Labeler, PreferenceRecord, Proposal
 from services.labeler.store import (
@@ -43,6 +51,7 @@ from somersault.types import Preference, Role, StoredSegment
 
 LEASE_S = 10.0
 MAX_LEASES = 3
+MAX_QUERIES = 4
 TEACHERS = [Labeler(labeler_id=f"t{i}", name=f"t{i}", role=Role.TEACHER) for i in range(3)]
 PREFERENCES = st.sampled_from(list(Preference))
 
@@ -105,6 +114,12 @@ class Labeling(RuleBasedStateMachine):
         """Gives how many answers of a query count."""
         return sum(row.query_id == query_id and row.version == 1 and not row.is_extra for row in self.log)
 
+    @initialize(num_wanted=st.integers(1, 2))
+    def begin(self, num_wanted: int) -> None:
+        """Begins with a query."""
+        self.propose(num_wanted)
+
+    @precondition(lambda self: len(self.target) < MAX_QUERIES)
     @rule(num_wanted=st.integers(1, 2))
     def propose(self, num_wanted: int) -> None:
         """Adds a query that wants one or two answers."""
@@ -122,7 +137,7 @@ class Labeling(RuleBasedStateMachine):
         self.target[query_id] = num_wanted
 
     @rule(target=leased, teacher=st.sampled_from(TEACHERS), count=st.integers(1, 3))
-    def lease(self, teacher: Labeler, count: int) -> tuple[HeldLease, ...]:
+    def lease(self, teacher: Labeler, count: int) -> Any:
         """Leases; each query given was free for this labeler."""
         held = sum(one.labeler is teacher for query in self.target for one in self.live(query))
 
@@ -135,7 +150,7 @@ class Labeling(RuleBasedStateMachine):
             with contextlib.suppress(ResourceExhaustedError):
                 self.change(work)
                 raise AssertionError("one lease too many was given")
-            return ()
+            return multiple()
         free = [query_id for query_id in self.target if self.is_free(query_id, teacher)]
         given = [
             HeldLease(teacher, one.query.query_id, one.token, self.now_ms + round(LEASE_S * 1000))
@@ -143,7 +158,7 @@ class Labeling(RuleBasedStateMachine):
         ]
         assert [one.query_id for one in given] == free[: min(count, MAX_LEASES - held)]
         self.leases += given
-        return tuple(given)
+        return multiple(*given)
 
     def is_free(self, query_id: str, teacher: Labeler) -> bool:
         """Says whether a labeler may have a query now."""
@@ -154,18 +169,17 @@ class Labeling(RuleBasedStateMachine):
             and not any(one.state != "held" or one.expire_ms > self.now_ms for one in own)
         )
 
-    @rule(target=answered, several=leased, preference=PREFERENCES)
-    def submit(self, several: tuple[HeldLease, ...], preference: Preference) -> str | None:
-        """Answers under a lease, live or not, and repeats that."""
-        if not several:
-            return None
-        lease, answer_id = several[0], f"a-{several[0].token[:20].replace('_', '.')}"
+    @rule(target=answered, lease=leased, preference=PREFERENCES, life=st.integers(0, 3))
+    def submit(self, lease: HeldLease, preference: Preference, life: int) -> Any:
+        """Answers under a lease, live or not, now and then under another name, and repeats that."""
+        answer_id = f"a-{self.leases.index(lease)}-{life // 3}"
         reply = self.outcome(lease, answer_id, preference)
         if (answer_id, 1) in self.replies:
             first = self.replies[answer_id, 1]
             assert reply == first if first.preference is preference else reply is AlreadyExistsError
-        elif lease.state == "released":
+        elif lease.state != "held":
             assert reply is FailedPreconditionError
+            return multiple()
         else:
             wanted = self.num_counted(lease.query_id) < self.target[lease.query_id] and (
                 lease.query_id not in self.withdrawn or lease.expire_ms > self.now_ms
@@ -195,10 +209,8 @@ class Labeling(RuleBasedStateMachine):
             return type(err)
 
     @rule(answer_id=answered, back=st.integers(0, 1), preference=PREFERENCES)
-    def revise(self, answer_id: str | None, back: int, preference: Preference) -> None:
+    def revise(self, answer_id: str, back: int, preference: Preference) -> None:
         """Changes an answer, or repeats a change."""
-        if answer_id is None or (answer_id, 1) not in self.replies:
-            return
         newest = max(version for name, version in self.replies if name == answer_id)
         version = newest + 1 - back
         teacher = next(t for t in TEACHERS if t.labeler_id == self.replies[answer_id, 1].labeler_id)
@@ -219,30 +231,28 @@ class Labeling(RuleBasedStateMachine):
         if version > newest:
             self.log.append(reply)
 
-    @rule(several=leased)
-    def release(self, several: tuple[HeldLease, ...]) -> None:
+    @rule(lease=leased)
+    def release(self, lease: HeldLease) -> None:
         """Gives a query back for good."""
-        for lease in several:
-            try:
-                self.change(lambda c, one=lease: leases.release(c, one.labeler, token=one.token))  # type: ignore[misc]
-                lease.state = "released"
-            except FailedPreconditionError:
-                assert lease.state == "answered"
+        try:
+            self.change(lambda c: leases.release(c, lease.labeler, token=lease.token))
+            lease.state = "released"
+        except FailedPreconditionError:
+            assert lease.state == "answered"
 
-    @rule(several=leased)
-    def renew(self, several: tuple[HeldLease, ...]) -> None:
+    @rule(lease=leased)
+    def renew(self, lease: HeldLease) -> None:
         """Prolongs live leases, no others."""
-        for lease in several:
-            is_live = lease in self.live(lease.query_id)
-            try:
-                lease.expire_ms, _ = self.change(
-                    lambda c, one=lease: leases.renew(c, one.labeler, token=one.token, lease_s=LEASE_S)  # type: ignore[misc]
-                )
-                assert is_live
-            except LeaseExpiredError:
-                assert not is_live
+        is_live = lease in self.live(lease.query_id)
+        try:
+            lease.expire_ms, _ = self.change(
+                lambda c: leases.renew(c, lease.labeler, token=lease.token, lease_s=LEASE_S)
+            )
+            assert is_live
+        except LeaseExpiredError:
+            assert not is_live
 
-    @rule(number=st.integers(0, 9))
+    @rule(number=st.integers(0, MAX_QUERIES - 1))
     def withdraw(self, number: int) -> None:
         """Takes a query back if it has no answer."""
         if number < len(self.target):
@@ -276,5 +286,5 @@ class Labeling(RuleBasedStateMachine):
 
 TestLabeling = Labeling.TestCase
 TestLabeling.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

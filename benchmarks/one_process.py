@@ -1,0 +1,216 @@
+"""The same learner, predictor and physics in one process, without gRPC: the peer of the services.
+
+    python -m benchmarks.one_process [--seed N] [--steps N] [--labels N] [--threads N]
+
+Lockstep and lag one, as the services: rollout k is gathered under policy k - 1. The teacher's rule is that
+of the oracle with an "equal" margin, on true returns at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+import torch
+
+from services.learner.ppo import PPO, PPOConfig
+from services.learner.reward_normaliser import normalise_rewards
+from services.reward.comparisons import Comparisons
+from services.reward.label_schedule import LabelScheduleConfig, labels_due
+from services.reward.monitor import AgreementMonitor
+from services.reward.query_selection import choose_queries
+from services.reward.segment_pool import SegmentPool
+from services.reward.trainer import Trainer, TrainerConfig
+from services.simulator.environment import MujocoBatch
+from services.simulator.episodes import EpisodeRecorder, EpisodeScore
+from services.simulator.evaluation import evaluate
+from services.simulator.policy import Policy
+from services.simulator.rollout import gather
+from services.simulator.segments import RecordedSegment
+from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.tasks import get_task
+
+__all__ = ["OneProcessRun", "run"]
+
+_TASK = get_task("hopper-backflip")
+_NUM_ENVIRONMENTS = 64
+_ROLLOUT_STEPS = 64
+_POOL_CAPACITY = 1000
+_NUM_CANDIDATE_SEGMENTS = 400
+_COMPARISONS_CAPACITY = 3000
+_MIN_POOL_SEGMENTS = 64
+_EQUAL_MARGIN = 0.3
+_LABELING_FRACTION = 2 / 3
+_NUM_EVALUATION_EPISODES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneProcessRun:
+    """What a run came to."""
+
+    env_steps_per_s: float
+    """From the first rollout to the last improvement."""
+    wall_s: float
+    num_labels: int
+    num_equal: int
+    """Of the labels, those that preferred neither side."""
+    agreement: float | None
+    """Share of the newest labels with a winner that the ensemble foretold."""
+    scores: tuple[EpisodeScore, ...]
+    """Of the last policy, acting by its mean; none where no evaluation was asked for."""
+
+
+class _Rewards:
+    """Stands for reward service, labeler and teacher: from segments to a trained ensemble."""
+
+    def __init__(self, *, seed: int, total_env_steps: int, num_labels: int) -> None:
+        sizes = {"observation_dim": _TASK.observation_dim, "action_dim": _TASK.action_dim}
+        bounds = sizes | {"segment_length": _TASK.segment_steps}
+        self.ensemble = RewardEnsemble(RewardModelConfig(**sizes), seed=seed)
+        self._trainer = Trainer(self.ensemble, TrainerConfig(), seed=seed)
+        self._pool = SegmentPool(capacity=_POOL_CAPACITY, **bounds)
+        self._comparisons = Comparisons(capacity=_COMPARISONS_CAPACITY, **bounds)
+        self._schedule = LabelScheduleConfig(
+            num_labels=num_labels, last_label_step=round(total_env_steps * _LABELING_FRACTION)
+        )
+        self.monitor = AgreementMonitor()
+        self.num_equal = 0
+        self._seed = seed
+        self._recent: dict[str, RecordedSegment] = {}
+
+    @property
+    def num_labels(self) -> int:
+        return self._comparisons.num_added
+
+    def settle(self, segments: list[RecordedSegment], *, env_steps: int) -> None:
+        """Admits the segments of a rollout, then asks, answers and learns what is due."""
+        for recorded in segments:
+            segment = recorded.segment
+            self._pool.add(segment.segment_id, segment.observations, segment.actions)
+            self._recent[segment.segment_id] = recorded
+        for segment_id in list(self._recent)[: -len(self._pool) or None]:
+            del self._recent[segment_id]
+        num_queries = labels_due(self._schedule, env_steps) - self.num_labels
+        if len(self._pool) < _MIN_POOL_SEGMENTS or num_queries <= 0:
+            return
+        for pair in self._choose(num_queries):
+            self._answer(pair)
+        self._trainer.train_round(self._comparisons)
+
+    def _choose(self, num_queries: int) -> np.ndarray:
+        generator = np.random.default_rng((self._seed, self.num_labels))
+        num_candidates = min(_NUM_CANDIDATE_SEGMENTS, len(self._pool))
+        candidates = generator.choice(len(self._pool), size=num_candidates, replace=False)
+        observations, actions = self._pool.take(candidates)
+        returns = self.ensemble.predict(observations, actions).sum(axis=-1)
+        is_trained = self._trainer.num_rounds > 0
+        return candidates[
+            choose_queries(generator, returns, num_queries=num_queries, is_trained=is_trained)
+        ]
+
+    def _answer(self, pair: np.ndarray) -> None:
+        left, right = (self._recent[self._pool.segment_ids[position]] for position in pair)
+        difference = left.true_return - right.true_return
+        scale = (left.recent_return_std + right.recent_return_std) / 2
+        mu = 0.5 if abs(difference) < _EQUAL_MARGIN * scale else float(difference > 0)
+        observations, actions = self._pool.take(pair)
+        returns = self.ensemble.predict(observations, actions).sum(axis=-1)
+        self.monitor.record(returns[:, 0], returns[:, 1], mu=mu)
+        self._comparisons.add(observations, actions, mu=mu)
+        self.num_equal += mu == 0.5
+
+
+def run(
+    *,
+    seed: int,
+    total_env_steps: int,
+    num_labels: int,
+    num_threads: int = 1,
+    is_evaluated: bool = False,
+) -> OneProcessRun:
+    """Trains from preferences to the end and gives what came of it."""
+    torch.set_num_threads(1)  # as the services: the networks are too small for more
+    reset_rng, noise_rng, cut_rng = np.random.default_rng(seed).spawn(3)
+    environment = MujocoBatch(
+        _TASK,
+        num_environments=_NUM_ENVIRONMENTS,
+        num_threads=num_threads,
+        rng=reset_rng,
+        is_staggered=True,
+    )
+    recorder = EpisodeRecorder(
+        _TASK,
+        incarnation="one",
+        elapsed_steps=environment.elapsed_steps,
+        state_dim=environment.state_dim,
+        rng=cut_rng,
+    )
+    ppo = PPO(
+        PPOConfig(), observation_dim=_TASK.observation_dim, action_dim=_TASK.action_dim, seed=seed
+    )
+    rewards = _Rewards(seed=seed, total_env_steps=total_env_steps, num_labels=num_labels)
+    acting, newest = (Policy(ppo.export_policy(), task=_TASK) for _ in range(2))
+    env_steps, sequence, started = 0, 0, time.perf_counter()
+    while env_steps < total_env_steps:
+        rollout, trace = gather(
+            environment,
+            acting,
+            sequence=sequence,
+            policy_version=max(sequence - 1, 0),
+            num_steps=_ROLLOUT_STEPS,
+            rng=noise_rng,
+        )
+        env_steps += rollout.num_steps
+        rewards.settle(list(recorder.record(trace).segments), env_steps=env_steps)
+        if rewards.num_labels:
+            predictions = rewards.ensemble.predict(rollout.observations, trace.actions)
+            ppo.improve(rollout, normalise_rewards(predictions))
+        else:
+            ppo.observe(rollout.observations)
+        acting, newest = newest, Policy(ppo.export_policy(), task=_TASK)
+        sequence += 1
+    wall_s = time.perf_counter() - started
+    environment.close()
+    scores: tuple[EpisodeScore, ...] = ()
+    if is_evaluated:
+        scores = evaluate(newest, _TASK, num_episodes=_NUM_EVALUATION_EPISODES, seed=seed).scores
+    return OneProcessRun(
+        env_steps_per_s=env_steps / wall_s,
+        wall_s=wall_s,
+        num_labels=rewards.num_labels,
+        num_equal=rewards.num_equal,
+        agreement=rewards.monitor.agreement,
+        scores=scores,
+    )
+
+
+def main() -> None:
+    """Trains one seed and prints what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=1_500_000)
+    parser.add_argument("--labels", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    done = run(
+        seed=arguments.seed,
+        total_env_steps=arguments.steps,
+        num_labels=arguments.labels,
+        num_threads=arguments.threads,
+        is_evaluated=True,
+    )
+    agreement = "none" if done.agreement is None else f"{done.agreement:.2f}"
+    print(
+        f"seed {arguments.seed}: {fmean(score.flips for score in done.scores):.2f} flips"
+        f" ({fmean(score.landed_flips for score in done.scores):.2f} landed),"
+        f" true return {fmean(score.true_return for score in done.scores):,.0f};"
+        f" {done.num_labels} labels ({done.num_equal} equal), agreement {agreement};"
+        f" {done.wall_s:.0f} s, {done.env_steps_per_s:,.0f} steps/s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Finds the settings class of each service."""
+
+from __future__ import annotations
+
+import importlib
+
+from somersault.cli.serve import MODULES
+from somersault.config import ServiceConfig
+
+__all__ = ["settings_of"]
+
+
+def settings_of(service: str) -> type[ServiceConfig]:
+    """Gives the one class in a service's ``config.py``."""
+    module = importlib.import_module(f"{MODULES[service]}.config")
+    kinds = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, ServiceConfig) and value is not ServiceConfig
+    ]
+    assert len(kinds) == 1, f"{module.__name__} has {len(kinds)} settings classes"
+    return kinds[0]

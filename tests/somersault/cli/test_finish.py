@@ -1,0 +1,65 @@
+"""What a run leaves behind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from somersault.cli import finish
+from somersault.cli.run_folder import RunFolder
+from somersault.v1 import simulator_pb2
+
+from .conftest import make_config
+from .test_progress import make_progress
+
+
+def test_standardised_mean_forgets_each_members_offset_and_scale() -> None:
+    """1, 2, 3 and 100, 300, 500 say the same: -1, 0, 1 times the square root of 3/2."""
+    members = np.float32([[1, 2, 3], [100, 300, 500]])
+    np.testing.assert_allclose(
+        finish.standardised_mean(members), np.sqrt(1.5) * np.float32([-1, 0, 1]), rtol=1e-6
+    )
+
+
+def test_standardised_mean_of_constant_members_is_zero() -> None:
+    """A model that has learned nothing shows an empty bar, not NaN."""
+    bar = finish.standardised_mean(np.full((3, 4), 7, np.float32))
+    np.testing.assert_array_equal(bar, np.zeros(4, np.float32))
+
+
+def test_evaluation_seed_is_a_function_of_the_runs_seed() -> None:
+    """The same run is measured on the same episodes, and no two seeds on the same."""
+    seeds = [finish.evaluation_seed(seed) for seed in range(20)]
+    assert seeds == [finish.evaluation_seed(seed) for seed in range(20)]
+    assert len(set(seeds)) == 20
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
+    """Means over the episodes; speed over the training time."""
+    evaluation = finish.Evaluation(
+        policy_version=3,
+        episodes=(
+            simulator_pb2.EpisodeResult(true_return=10, flips=2, landed_flips=1),
+            simulator_pb2.EpisodeResult(true_return=20, flips=1, landed_flips=0),
+        ),
+        best_segment_uri="x",
+    )
+    config = make_config(RunFolder(tmp_path / "run"))
+    summary = finish.summarise(config, make_progress(), evaluation, wall_s=5.0, num_restarts=2)
+    reference = summary.pop("reference_return_mean")
+    assert reference is None or reference > 0
+    assert summary == {
+        "task": "hopper-backflip",
+        "seed": 3,
+        "env_steps": 250,
+        "labels": 3,
+        "wall_s": 5.0,
+        "env_steps_per_s": 50.0,
+        "true_return_mean": 15.0,
+        "flips_per_episode": 1.5,
+        "landed_flips_per_episode": 0.5,
+        "preference_accuracy": 0.8,
+        "policy_versions": 1,
+        "reward_versions": 1,
+        "restarts": 2,
+    }

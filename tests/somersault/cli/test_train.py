@@ -1,0 +1,223 @@
+"""Whole runs of the command with real processes that only pretend to learn."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from somersault.cli.__main__ import main
+from somersault.cli.run_folder import RunFolder
+
+from .conftest import ROOT
+
+TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "1000", "--no-web"]
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts the command with fakes in the place of all services."""
+    script = textwrap.dedent(
+        """
+        import sys
+        from somersault.cli import processes
+        from somersault.cli.__main__ import main
+        processes.MODULES = dict.fromkeys(processes.MODULES, "tests.somersault.cli.fakes")
+        sys.exit(main(sys.argv[1:]))
+        """
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Runs the command to its end and gives its exit code and both outputs."""
+    process = start(*arguments, **environment)
+    output, errors = process.communicate(timeout=90)
+    return process.returncode, output, errors
+
+
+def test_run_ends_with_summary_and_video(tmp_path: Path) -> None:
+    """The only line on standard output is the summary; everything promised is in the folder."""
+    code, output, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"), "--json")
+    assert code == 0, errors
+    (line,) = output.splitlines()
+    summary = json.loads(line)
+    folder = RunFolder(tmp_path / "run")
+    assert summary == json.loads(folder.summary.read_text())
+    assert summary["true_return_mean"] == 15.0
+    assert summary["labels"] == 7
+    assert summary["preference_accuracy"] == 0.75
+    assert summary["video"] == str(folder.video)
+    # Both members say 0, 1, 2, 3, 4 on a scale of their own: standardised, steps of 1 / sqrt(2).
+    bar = json.loads(folder.video.read_text())
+    assert bar == pytest.approx([(step - 2) / 2**0.5 for step in range(5)], abs=1e-6)
+    assert folder.progress.read_text()
+    assert list(folder.curves.iterdir())
+    assert {log.stem for log in folder.logs.iterdir()} == {
+        "learner",
+        "simulator",
+        "reward",
+        "labeler",
+        "teacher",
+    }
+
+
+def test_reference_run_has_no_bar_and_no_agreement(tmp_path: Path) -> None:
+    """Without reward model there is nothing to draw beside the agent."""
+    command = ["train", "hopper-backflip", "--true-reward", "--run-dir", str(tmp_path / "run"), "--json"]
+    code, output, errors = run(*command)
+    assert code == 0, errors
+    summary = json.loads(output)
+    assert (summary["labels"], summary["preference_accuracy"]) == (0, None)
+    assert RunFolder(tmp_path / "run").video.read_text() == "[]"
+
+
+def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
+    """SIGINT drains, exits with 130 and prints a command that finishes the run; its time is added up."""
+    process = start(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_TRAINING_S="600")
+    folder = RunFolder(tmp_path / "run")
+    give_up = time.monotonic() + 60
+    while not folder.progress.is_file() or not folder.progress.read_text():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"somersault train hopper-backflip --run-dir {tmp_path}/run --resume" in output
+    earlier_s = folder.read_last_progress()["wall_s"]
+    assert earlier_s > 0
+    resume = ["train", "hopper-backflip", "--run-dir", str(tmp_path / "run"), "--resume", "--json"]
+    code, output, errors = run(*resume)
+    assert code == 0, errors
+    assert json.loads(output)["wall_s"] >= round(earlier_s, 2)
+
+
+def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
+    """The service's own words, exit code 2, and no process left."""
+    code, _, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_EXIT="2")
+    assert code == 2
+    assert errors.splitlines()[-1] == "somersault: error: fake: port is 'x', must be a number"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train", "hopper-frontflip"], "task is 'hopper-frontflip', must be one of hopper-backflip"),
+        ([*TRAIN, "--labels", "0"], "--labels is 0, must be at least 1"),
+        ([*TRAIN, "--steps", "0"], "--steps is 0, must be at least 1"),
+        ([*TRAIN, "--steps", "many"], "'--steps'"),
+        ([*TRAIN, "--seed", "-1"], "--seed is -1, must be at least 0"),
+        ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),
+        (["train", "hopper-backflip", "--teacher", "me"], "--teacher is 'me', must be one of oracle, none"),
+        ([*TRAIN, "--true-reward"], "--true-reward asks for no labels"),
+        ([*TRAIN, "--resume"], "--resume needs --run-dir"),
+        ([*TRAIN, "--storage-url", "ftp://x"], "object store URL is 'ftp://x'"),
+        ([*TRAIN, "--storage-url", "s3://127.0.0.1:9/b"], "needs both an access key and a secret key"),
+        ([*TRAIN, "--colour"], "No such option: --colour"),
+        (["dance"], "No such command 'dance'"),
+        (["serve", "chef"], "service is 'chef', must be one of simulator, learner"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is wrong and what would do, before anything is written."""
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) != 0
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith("somersault: error: ")
+    assert told in line
+    assert captured.out == ""
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_store_that_is_away_is_found_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is begun that could not be kept."""
+    monkeypatch.setenv("SOMERSAULT_STORAGE_ACCESS_KEY", "key")
+    monkeypatch.setenv("SOMERSAULT_STORAGE_SECRET_KEY", "secret-secret")
+    url = "s3://127.0.0.1:9/bucket?secure=false"
+    assert main([*TRAIN, "--run-dir", str(tmp_path / "run"), "--storage-url", url]) == 1
+    assert "127.0.0.1:9 can't be reached" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_busy_page_port_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The port that was asked for by name must be free."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        run_dir = str(tmp_path / "run")
+        assert main(["train", "hopper-backflip", "--run-dir", run_dir, "--web-port", str(port)]) == 2
+    assert f"--web-port {port} is in use" in capsys.readouterr().err
+
+
+def test_error_with_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads the last line finds JSON even then."""
+    assert main([*TRAIN, "--labels", "0", "--json"]) == 2
+    assert "--labels is 0" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_run_is_not_begun_twice_nor_resumed_as_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An existing run is only resumed, and only as what it was."""
+    run_dir = ["--run-dir", str(tmp_path / "run")]
+    code, _, errors = run(*TRAIN, *run_dir)
+    assert code == 0, errors
+    assert main([*TRAIN, *run_dir]) == 1
+    assert "is not empty; add --resume" in capsys.readouterr().err
+    assert main(["train", "hopper-backflip", *run_dir, "--resume", "--seed", "9"]) == 2
+    assert "seed was 0 when this run began" in capsys.readouterr().err
+
+
+def test_lists_and_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tasks, the version and help come without ado."""
+    assert main(["tasks"]) == 0
+    assert "hopper-backflip" in capsys.readouterr().out
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("somersault ")
+    for command in ([], ["train", "--help"], ["serve"], ["serve", "--help"]):
+        assert main(command) == 0
+        assert "somersault" in capsys.readouterr().out
+
+
+def test_serve_passes_flags_and_exit_code_through() -> None:
+    """The service's own words and code are all there is."""
+    command = [sys.executable, "-m", "somersault.cli", "serve", "learner", "--no-such-flag"]
+    served = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert served.returncode == 2
+    assert "--no-such-flag" in served.stderr.splitlines()[-1]
+
+
+def test_command_line_loads_no_service_and_no_torch() -> None:
+    """It starts fast and works where only the command line is installed."""
+    script = (
+        "import sys, somersault.cli.__main__; print([name for name in sys.modules"
+        " if name.split('.')[0] in ('services', 'torch', 'mujoco', 'tensorboard')])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
+    )
+    assert loaded.stdout.strip() == "[]"
