@@ -124,6 +124,7 @@ class TrainingLoop:
         """Guards the policy: held while it is improved or stored."""
         self._timed: deque[tuple[float, int]] = deque(maxlen=_NUM_TIMED)
         self._last_checkpoint_s = time.monotonic()
+        self._policy = PublishedPolicy(version=-1, weights=b"")
         self.progress: Latest[Progress] = Latest(Progress())
 
     @property
@@ -209,7 +210,7 @@ class TrainingLoop:
         rollout = collected.rollout
         if rewards is None:
             self._ppo.observe(rollout.observations)
-            self._publish()
+            self._collector.publish(self._policy)  # one version is one policy: what was observed shows in the next
             return
         async with self._busy:
             with _IMPROVEMENT_S.time():
@@ -226,7 +227,8 @@ class TrainingLoop:
 
     def _publish(self) -> None:
         weights = safetensors.numpy.save(self._ppo.export_policy())
-        self._collector.publish(PublishedPolicy(version=self._now.policy_version, weights=weights))
+        self._policy = PublishedPolicy(version=self._now.policy_version, weights=weights)
+        self._collector.publish(self._policy)
 
     async def _keep_if_due(self) -> None:
         if time.monotonic() - self._last_checkpoint_s >= self._checkpoint_s:

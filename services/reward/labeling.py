@@ -89,6 +89,14 @@ class LabelerClient:
         )
         return list(response.query_ids)
 
+    async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
+        """Takes back queries and gives those that are; answered ones are not."""
+        request = labeler_pb2.WithdrawQueriesRequest(run_id=self._run_id, query_ids=query_ids)
+        response = await call(
+            self._stub.WithdrawQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
+        )
+        return list(response.withdrawn_query_ids)
+
     async def list_queries(self) -> list[KnownQuery]:
         """Gives every query of the run that counts against its budget."""
         queries: list[KnownQuery] = []

@@ -24,6 +24,7 @@ from services.reward.label_schedule import LabelScheduleConfig, labels_due
 from services.reward.labeling import LabelerClient
 from services.reward.offers import Offers
 from services.reward.segment_pool import SegmentPool
+from services.reward.stall import Stall
 from services.reward.student import RewardVersion, Student
 from somersault.errors import UnavailableError
 from somersault.rpc import Backoff, Latest
@@ -46,6 +47,9 @@ _LOSS = prometheus_client.Gauge("somersault_reward_training_loss", "Mean cross-e
 _NUM_ASKED = prometheus_client.Gauge("somersault_reward_num_asked", "Queries asked that count against the budget")
 _NUM_POOL = prometheus_client.Gauge("somersault_reward_num_pool_segments", "Segments in the pool")
 _ROUND_S = prometheus_client.Histogram("somersault_reward_round_seconds", "Time to learn one batch of answers")
+
+
+_LOOK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,17 +98,22 @@ class RewardLoop:
             last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
         )
         self._place = self._settled_place = LearnerPlace()
-        self._open: dict[str, int] = {}
-        """Open queries by id, each with its number in the order of asking."""
+        self._open: set[str] = set()
         self._answered: set[str] = set()
         self._new_answers: list[Answer] = []
         self._woken = asyncio.Event()
+        self._stall = Stall()
         self.settled: Latest[Settled] = Latest(Settled(version=student.published))
 
     @property
     def num_due(self) -> int:
         """Labels due at the learner's step."""
         return labels_due(self._schedule, self._place.env_steps)
+
+    @property
+    def num_asked(self) -> int:
+        """Queries that count against the budget: those taken back don't."""
+        return len(self._open) + len(self._answered)
 
     @property
     def num_open(self) -> int:
@@ -132,11 +141,11 @@ class RewardLoop:
             await asyncio.to_thread(self._student.restore, kept)
         queries = await self._labeler.list_queries()
         self._asker.restore(query.segment_ids for query in queries)
-        self._open = {query.query_id: -1 for query in queries if query.is_open}
+        self._open = {query.query_id for query in queries if query.is_open}
         learned = self._student.published.cursor
         await self._read_log(until=await self._labeler.newest_cursor(), learned=learned)
         self._tell(version=self._student.published)
-        _log.info("restored", reward_version=self._student.published.version, num_asked=len(queries))
+        _log.info("restored", reward_version=self._student.published.version, num_asked=self.num_asked)
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -162,9 +171,10 @@ class RewardLoop:
         await self._offers.wait_for(place.positions)
         self._offers.admit(place.positions)
         if len(self._pool) >= self._config.min_pool_segments:
-            await self._ask(labels_due(self._schedule, place.env_steps) - self._asker.num_asked)
+            await self._ask(labels_due(self._schedule, place.env_steps) - self.num_asked)
         while self._open:
             await self._wait()
+            await self._drop_failed()
         await self._learn(sorted(self._new_answers, key=self._asking_order))
         self._tell(env_steps=place.env_steps)
 
@@ -172,6 +182,7 @@ class RewardLoop:
         """Keeps queries ready, learns what was answered, and lets the learner go on unless answers are far behind."""
         await self._wait()
         self._offers.admit(None)
+        await self._take_back_stalled()
         if len(self._pool) >= self._config.min_pool_segments:
             await self._ask(self._num_to_ask_ahead())
         initial = labels_due(self._schedule, 0)
@@ -185,27 +196,45 @@ class RewardLoop:
 
         A quick labeler would otherwise spend the whole budget on the first, bad policy.
         """
-        behind = self.num_due - self._asker.num_asked
+        behind = self.num_due - self.num_asked
         wanting = self._config.num_ready_queries - len(self._open)
         return max(behind, min(wanting, behind + self._config.num_ready_queries))
 
     def _may_go_on(self) -> bool:
-        if not self._asker.num_asked and len(self._pool) < self._config.min_pool_segments:
+        if not self.num_asked and len(self._pool) < self._config.min_pool_segments:
             return True  # segments must come first
         lag, most = self.num_due - self.num_answered, self._config.max_label_lag
         return self.settled.value.is_pretrained and (most is None or lag <= most)
 
     async def _ask(self, num_queries: int) -> None:
-        num_queries = min(num_queries, self._config.label_budget - self._asker.num_asked, 256)
+        num_queries = min(num_queries, self._config.label_budget - self.num_asked, 256)
         if num_queries <= 0:
             return
-        number = self._asker.num_asked
-        for query_id in await self._asker.ask(num_queries):
-            if query_id not in self._answered:
-                self._open[query_id] = number
-            number += 1
-        _NUM_ASKED.set(self._asker.num_asked)
+        asked = await self._asker.ask(num_queries)
+        self._open.update(query_id for query_id in asked if query_id not in self._answered)
+        _NUM_ASKED.set(self.num_asked)
         _NUM_POOL.set(len(self._pool))
+
+    async def _drop_failed(self) -> None:
+        """Stops waiting for queries that nobody can answer, as when a clip can't be drawn."""
+        if self._open and self._stall.is_over():
+            await self._reconcile()
+
+    async def _take_back_stalled(self) -> None:
+        """Takes back queries that nobody has answered for a while, so that others can be asked in their place.
+
+        Somebody who skips a query never gets it again; when all open ones are skipped, or failed, the run would stand still.
+        """
+        if self._open and self._stall.is_over():
+            await self._labeler.withdraw(sorted(self._open))
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        """Counts as open only what the labeler still holds open."""
+        queries = await self._labeler.list_queries()
+        open_before = len(self._open)
+        self._open &= {query.query_id for query in queries if query.is_open}
+        _log.info("queries_taken_back", num_queries=open_before - len(self._open), num_open=len(self._open))
 
     async def _learn(self, answers: list[Answer]) -> None:
         """Trains one round on new answers, keeps a checkpoint, and publishes."""
@@ -263,20 +292,21 @@ class RewardLoop:
                     return
 
     def _take(self, answer: Answer) -> None:
-        self._open.pop(answer.query_id, None)
+        self._open.discard(answer.query_id)
         self._answered.add(answer.query_id)
+        self._stall.end()
         self._new_answers.append(answer)
 
     def _asking_order(self, answer: Answer) -> tuple[str, int]:
         return answer.ordered[0].segment_id + answer.ordered[1].segment_id, answer.version
 
     async def _wait(self) -> None:
-        """Waits until the learner moved, an answer came, or segments were offered."""
+        """Waits until the learner moved, an answer came, or segments were offered; not for ever, since stalls make no sound."""
         waits = [asyncio.ensure_future(self._woken.wait())]
         if self._config.pacing == "free":
             waits.append(asyncio.ensure_future(self._offers.changed.wait()))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=_LOOK_AGAIN_S)
         finally:
             for each in waits:
                 each.cancel()

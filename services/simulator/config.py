@@ -52,7 +52,7 @@ class SimulatorConfig(ServiceConfig):
     """Segments cut from each episode, where so many fit."""
 
     max_offered_segments: int = pydantic.Field(default=3000, ge=1)
-    """Newest segments kept for a demand, as many as the reward service's pool; 31 kB each for the hopper."""
+    """Newest segments kept for a demand, more than the pool of the reward service, so that what is in it can be stored; 31 kB each for the hopper."""
 
     has_rendering: bool = True
     """Whether clips can be asked for; if so, a machine where none can be drawn is refused at the start."""

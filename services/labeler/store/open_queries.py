@@ -26,12 +26,14 @@ def choose(
     """Gives up to ``count`` queries that the labeler may lease, oldest first, locked."""
     values = _values(labeler, run_id=run_id, now_ms=now_ms)
     key = (labeler.role is Role.TEACHER, run_id is not None)
-    numbers = connection.execute(_CHOOSE[key], values | {"count": count}).scalars().all()
-    if numbers and connection.dialect.name != "sqlite":
+    while numbers := connection.execute(_CHOOSE[key], values | {"count": count}).scalars().all():
+        if connection.dialect.name == "sqlite":
+            return numbers
         # A lease that was committed between the choice and its lock is seen only by a new statement.
         again = _OPEN[key].where(_QUERIES.c.number.in_(numbers))
-        numbers = connection.execute(again, values).scalars().all()
-    return numbers
+        if kept := connection.execute(again, values).scalars().all():
+            return kept
+    return []
 
 
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:

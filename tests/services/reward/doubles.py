@@ -94,6 +94,13 @@ class LabelerDouble:
             for proposal in self.proposals
         ]
 
+    async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
+        """Takes back all that have no answer."""
+        answered = {answer.query_id for answer in self.log}
+        taken_back = [query_id for query_id in query_ids if query_id not in answered]
+        self.proposals = [each for each in self.proposals if each.proposal_id not in taken_back]
+        return taken_back
+
     async def newest_cursor(self) -> int:
         """Gives the log's end."""
         return len(self.log)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from services.reward import loop as loop_module
+from services.reward import stall
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker
 from services.reward.comparisons import Comparisons
@@ -251,6 +253,26 @@ async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectSto
         await bench.settle(900, 1)
         while len(bench.labeler.log) < 10:
             await asyncio.sleep(0.01)
+
+
+async def test_queries_that_nobody_answers_are_replaced(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When every open query was skipped, others are asked in their place and the budget is not spent."""
+    monkeypatch.setattr(stall, "_FIRST_STALL_S", 0.05)
+    monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.05)
+    labeler = LabelerDouble(_higher_is_better, is_prompt=False)
+    bench = _make(store, labeler, pacing="free", num_ready_queries=3)
+    async with _running(bench):
+        bench.offer(0, count=60)
+        while len(labeler.proposals) < 3:
+            await asyncio.sleep(0.01)
+        first = {proposal.proposal_id for proposal in labeler.proposals}
+        while first & {proposal.proposal_id for proposal in labeler.proposals}:
+            await asyncio.sleep(0.01)
+        while len(labeler.proposals) < 3:
+            await asyncio.sleep(0.01)
+        assert bench.loop.num_asked <= 10
 
 
 async def test_the_honest_figure_tests_each_answer_before_learning_it(store: ObjectStore) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from somersault.cli.curves import CurveWriter
-
-from .test_progress import make_progress
+from tests.somersault.cli.test_progress import make_progress
 
 
 def write(folder: Path, *steps: int, **changes: object) -> None:

@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 
 from somersault.cli.display import format_duration, format_line, open_display
-
-from .test_progress import make_progress
+from tests.somersault.cli.test_progress import make_progress
 
 
 def test_line_has_everything_that_is_known() -> None:

@@ -7,9 +7,8 @@ import numpy as np
 from somersault.cli import finish
 from somersault.cli.run_folder import RunFolder
 from somersault.v1 import simulator_pb2
-
-from .conftest import make_config
-from .test_progress import make_progress
+from tests.somersault.cli.conftest import make_config
+from tests.somersault.cli.test_progress import make_progress
 
 
 def test_standardised_mean_forgets_each_members_offset_and_scale() -> None:

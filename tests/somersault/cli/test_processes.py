@@ -9,8 +9,7 @@ import pytest
 from somersault.cli.processes import ServiceProcess, names_of_services, plan_processes
 from somersault.cli.run_folder import RunFolder
 from somersault.types import Role
-
-from .conftest import make_config
+from tests.somersault.cli.conftest import make_config
 
 PORTS = {
     "learner": 1001,

@@ -15,8 +15,7 @@ from somersault.cli.progress import ProgressWatcher, RunProgress
 from somersault.errors import UnauthenticatedError
 from somersault.rpc import bind, create_server
 from somersault.rpc.server import set_serving
-
-from .fakes import add_fakes
+from tests.somersault.cli.fakes import add_fakes
 
 SERVICES = ("learner", "simulator", "reward", "labeler")
 

@@ -16,8 +16,7 @@ from somersault.errors import (
     NotFoundError,
 )
 from somersault.types import Role
-
-from .conftest import make_config
+from tests.somersault.cli.conftest import make_config
 
 
 def begin(path: Path) -> RunFolder:

@@ -19,8 +19,7 @@ from somersault.cli.ports import choose_ports
 from somersault.cli.processes import ServiceProcess
 from somersault.cli.supervisor import Supervisor
 from somersault.errors import ConfigError, UnavailableError
-
-from .conftest import FAKES, ROOT
+from tests.somersault.cli.conftest import FAKES, ROOT
 
 pytestmark = pytest.mark.usefixtures("fake_services")
 

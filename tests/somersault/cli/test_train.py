@@ -16,8 +16,7 @@ import pytest
 
 from somersault.cli.__main__ import main
 from somersault.cli.run_folder import RunFolder
-
-from .conftest import ROOT
+from tests.somersault.cli.conftest import ROOT
 
 TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "1000", "--no-web"]
 

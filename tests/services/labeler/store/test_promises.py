@@ -51,7 +51,7 @@ from somersault.types import Preference, Role, StoredSegment
 
 LEASE_S = 10.0
 MAX_LEASES = 3
-MAX_QUERIES = 4
+MAX_QUERIES = 16
 TEACHERS = [Labeler(labeler_id=f"t{i}", name=f"t{i}", role=Role.TEACHER) for i in range(3)]
 PREFERENCES = st.sampled_from(list(Preference))
 
@@ -114,10 +114,11 @@ class Labeling(RuleBasedStateMachine):
         """Gives how many answers of a query count."""
         return sum(row.query_id == query_id and row.version == 1 and not row.is_extra for row in self.log)
 
-    @initialize(num_wanted=st.integers(1, 2))
-    def begin(self, num_wanted: int) -> None:
-        """Begins with a query."""
-        self.propose(num_wanted)
+    @initialize(wanted=st.lists(st.integers(1, 2), min_size=4, max_size=8))
+    def begin(self, wanted: list[int]) -> None:
+        """Begins with some queries."""
+        for num_wanted in wanted:
+            self.propose(num_wanted)
 
     @precondition(lambda self: len(self.target) < MAX_QUERIES)
     @rule(num_wanted=st.integers(1, 2))
@@ -136,8 +137,21 @@ class Labeling(RuleBasedStateMachine):
         )
         self.target[query_id] = num_wanted
 
-    @rule(target=leased, teacher=st.sampled_from(TEACHERS), count=st.integers(1, 3))
-    def lease(self, teacher: Labeler, count: int) -> Any:
+    @rule(
+        target=leased,
+        order=st.permutations(TEACHERS),
+        count=st.integers(1, 3),
+        pause_s=st.sampled_from([0, 11]),
+    )
+    def rush(self, order: list[Labeler], count: int, pause_s: int) -> Any:
+        """Has every labeler lease, one after the other, the earlier leases ended or not."""
+        given: list[HeldLease] = []
+        for teacher in order:
+            given += self.lease(teacher, count)
+            self.wait(pause_s)
+        return multiple(*given)
+
+    def lease(self, teacher: Labeler, count: int) -> list[HeldLease]:
         """Leases; each query given was free for this labeler."""
         held = sum(one.labeler is teacher for query in self.target for one in self.live(query))
 
@@ -150,7 +164,7 @@ class Labeling(RuleBasedStateMachine):
             with contextlib.suppress(ResourceExhaustedError):
                 self.change(work)
                 raise AssertionError("one lease too many was given")
-            return multiple()
+            return []
         free = [query_id for query_id in self.target if self.is_free(query_id, teacher)]
         given = [
             HeldLease(teacher, one.query.query_id, one.token, self.now_ms + round(LEASE_S * 1000))
@@ -158,7 +172,7 @@ class Labeling(RuleBasedStateMachine):
         ]
         assert [one.query_id for one in given] == free[: min(count, MAX_LEASES - held)]
         self.leases += given
-        return multiple(*given)
+        return given
 
     def is_free(self, query_id: str, teacher: Labeler) -> bool:
         """Says whether a labeler may have a query now."""
@@ -252,7 +266,7 @@ class Labeling(RuleBasedStateMachine):
         except LeaseExpiredError:
             assert not is_live
 
-    @rule(number=st.integers(0, MAX_QUERIES - 1))
+    @rule(number=st.integers(0, 40))
     def withdraw(self, number: int) -> None:
         """Takes a query back if it has no answer."""
         if number < len(self.target):
@@ -286,5 +300,5 @@ class Labeling(RuleBasedStateMachine):
 
 TestLabeling = Labeling.TestCase
 TestLabeling.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )

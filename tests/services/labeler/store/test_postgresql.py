@@ -1,0 +1,103 @@
+"""The same promises on PostgreSQL, with two replicas of the service at once.
+
+Needs Debian's ``postgresql``: a private cluster is made in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from somersault.types import Role
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
+from tests.services.labeler.running import RunningLabeler, lease, running_labeler, submit
+
+_INITDB = shutil.which("initdb") or next(
+    (str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None
+)
+
+pytestmark = pytest.mark.skipif(_INITDB is None, reason="PostgreSQL is not installed")
+
+
+def _as_server(*command: str) -> list[str]:
+    """Gives a command as a user that the server agrees to run as: it refuses root."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else list(command)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Starts a server and gives the URL of its database."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # sockets need a short path
+    if os.getuid() == 0:
+        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data, bin_folder = str(folder / "data"), Path(str(_INITDB)).resolve().parent
+    initdb = (str(bin_folder / "initdb"), "-D", data, "-U", "somersault", "-A", "trust", "--no-sync")
+    subprocess.run(_as_server(*initdb), check=True, capture_output=True, cwd="/")
+    control = (str(bin_folder / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"))
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
+    subprocess.run(_as_server(*control, "-o", options, "start"), check=True, capture_output=True, cwd="/")
+    yield f"postgresql://somersault@127.0.0.1:{port}/postgres"
+    subprocess.run(_as_server(*control, "-m", "immediate", "stop"), check=True, capture_output=True, cwd="/")
+    shutil.rmtree(folder)
+
+
+async def _work(stub: Any, names: list[str]) -> None:
+    """Leases and answers, every answer twice at once, until nothing is left."""
+    while leased := await lease(stub, count=3, wait_s=0.3):
+        for held in leased:
+            name = f"a-{held.query.query_id}"
+            copies = await asyncio.gather(*(submit(stub, held.lease_token, name) for _ in range(2)))
+            assert copies[0] == copies[1]
+            names.append(name)
+
+
+async def test_two_replicas_count_each_answer_once(tmp_path: Path, url: str) -> None:
+    """Sixty queries, eight labelers on two replicas: each query leased and answered once, no gap in the log."""
+    settings = {"database_url": url}
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run()
+        await one.propose(*(f"p{i}" for i in range(60)))
+        tokens = [await _invite(one) for _ in range(8)]
+        names: list[str] = []
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                *(_work((one, two)[i % 2].as_token(token), names) for i, token in enumerate(tokens))
+            )
+        log = await two.log()
+    assert [row.cursor for row in log] == list(range(1, 61))
+    assert sorted(row.answer_id for row in log) == sorted(names)
+    assert len(set(names)) == 60
+    assert not any(row.is_extra for row in log)
+
+
+async def test_a_replica_sees_what_another_commits(tmp_path: Path, url: str) -> None:
+    """A labeler that waits at one gets what was proposed at the other, and may answer at either."""
+    settings = {"database_url": url}
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run()
+        token = await _invite(one)
+        waiting = asyncio.create_task(lease(two.as_token(token), wait_s=10))
+        await asyncio.sleep(0.2)
+        await one.propose("late")
+        (held,) = await waiting
+        record = await submit(one.as_token(token), held.lease_token, "late")
+        assert (await two.log())[-1] == record
+
+
+async def _invite(labeler: RunningLabeler) -> str:
+    request = pb.CreateLabelerRequest(name="another", role=preference_pb2.ROLE_TEACHER)
+    return str((await labeler.as_role(Role.OWNER).CreateLabeler(request)).token)
