@@ -26,12 +26,16 @@ from pydantic_settings import (
 
 from somersault.errors import ConfigError, InvalidInputError
 
-__all__ = ["ServiceConfig", "environment", "inherited_environment", "load_config"]
+__all__ = ["COMPONENT", "ServiceConfig", "environment", "inherited_environment", "load_config"]
 
 Config = TypeVar("Config", bound="ServiceConfig")
 
 # pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
 _file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
+
+
+COMPONENT = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
+"""How the settings of a service's components are declared: each a frozen pydantic dataclass, so that `--ppo.learning-rate` works."""
 
 
 class ServiceConfig(BaseSettings):

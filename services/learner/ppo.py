@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pydantic
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -17,40 +18,41 @@ from torch import Tensor, nn
 from services.learner.advantage import estimate_advantages, successor_values
 from services.learner.observation_normaliser import ObservationNormaliser
 from services.learner.policy import GaussianPolicy, ValueNetwork, export_policy
+from somersault.config import COMPONENT
 from somersault.errors import CorruptDataError
 from somersault.types import Rollout
 
 _ADAM_EPSILON = 1e-5  # Andrychowicz et al. 2021, table 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
 class PPOConfig:
     """How the policy is improved on one rollout."""
 
-    hidden_size: int = 64
+    hidden_size: int = pydantic.Field(default=64, ge=1)
     """Units of each of the two hidden layers; Schulman et al. 2017, section 6.1."""
     initial_log_std: float = 0.0
     """Log of the first standard deviation of actions, whose range is ±1; own runs."""
-    discount: float = 0.99
+    discount: float = pydantic.Field(default=0.99, ge=0, lt=1)
     """Gamma, a step; Schulman et al. 2017, table 3."""
-    trace_decay: float = 0.95
+    trace_decay: float = pydantic.Field(default=0.95, ge=0, le=1)
     """Lambda of GAE; Schulman et al. 2017, table 3."""
-    learning_rate: float = 6e-4
+    learning_rate: float = pydantic.Field(default=6e-4, gt=0)
     """Adam's step size; 3e-4 in Schulman et al. 2017, table 3; own runs: with twice that and rollouts of
     64 steps the hopper leaves the floor after 0.15 M steps instead of 0.3 M."""
-    num_epochs: int = 6
+    num_epochs: int = pydantic.Field(default=6, ge=1)
     """Passes over a rollout; 10 in the paper, fewer since a rollout is one policy old."""
-    minibatch_size: int = 1024
+    minibatch_size: int = pydantic.Field(default=1024, ge=1)
     """Transitions a gradient step; 64 in the paper, more since small ones starve the CPU."""
-    clip_ratio: float = 0.2
+    clip_ratio: float = pydantic.Field(default=0.2, gt=0)
     """Epsilon of the clipped objective; Schulman et al. 2017, table 3."""
-    entropy_coefficient: float = 0.003
+    entropy_coefficient: float = pydantic.Field(default=0.003, ge=0)
     """Weight of the entropy bonus, a nat; own runs."""
-    value_coefficient: float = 0.5
+    value_coefficient: float = pydantic.Field(default=0.5, ge=0)
     """Weight of the squared value error; own parameters make it a matter of Adam's scale only."""
-    max_gradient_norm: float = 0.5
+    max_gradient_norm: float = pydantic.Field(default=0.5, gt=0)
     """Bound on the gradient's norm over policy and value together; Andrychowicz et al. 2021."""
-    target_kl: float | None = None
+    target_kl: float | None = pydantic.Field(default=None, gt=0)
     """Stops the passes when the policy moved this far from its start, nats; none: never stops."""
 
 

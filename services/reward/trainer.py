@@ -10,27 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pydantic
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from services.reward.comparisons import ComparisonBatch, Comparisons
 from services.reward.preference_loss import preference_loss
+from somersault.config import COMPONENT
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
 class TrainerConfig:
     """How the ensemble is trained; a round costs the same however many labels are stored."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     """AdamW's step size; own runs."""
-    weight_decay: float = 1e-4
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     """AdamW's decoupled decay, a step and unit of learning rate; own runs."""
-    first_round_steps: int = 100
+    first_round_steps: int = pydantic.Field(default=100, ge=1)
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
-    round_steps: int = 15
+    round_steps: int = pydantic.Field(default=15, ge=1)
     """Gradient steps of each later round; own runs."""
     minibatch_size: int = 64
     """Comparisons a gradient step, drawn with replacement; own runs."""

@@ -91,7 +91,7 @@ class _Plan:
             "reward-address": self.addresses.get("reward"),
             "simulator-id": "simulator-0",
             "num-environments": self.config.num_environments,
-            "num-threads": self.config.num_threads or len(os.sched_getaffinity(0)),
+            "num-threads": self.config.num_threads or _num_usable_cores(),
             "is-reference": self.config.is_reference,
         }
 
@@ -146,6 +146,11 @@ class _Plan:
             "seed": self.config.seed,
             "pacing": self.config.pacing,
         }
+
+
+def _num_usable_cores() -> int:
+    """Gives the cores this process may use: containers often may use fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _as_flags(values: Mapping[str, object]) -> list[str]:
