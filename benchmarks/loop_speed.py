@@ -1,6 +1,6 @@
 """The whole loop as separate services beside the same learner, predictor and physics in one process without gRPC.
 
-    python -m benchmarks.loop_speed
+python -m benchmarks.loop_speed
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The simulator service, policy and stream included, beside Gymnasium's vector environments and bare physics.
 
-    python -m benchmarks.simulator_speed
+python -m benchmarks.simulator_speed
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
 import gymnasium
 import mujoco
 import numpy as np
@@ -71,7 +70,9 @@ def measure_service() -> float:
 
 async def _measure_service() -> float:
     ppo = PPO(PPOConfig(), observation_dim=_TASK.observation_dim, action_dim=_TASK.action_dim, seed=0)
-    stub = _LearnerStub(safetensors.numpy.save(ppo.export_policy()))
+    stub = _LearnerStub(  # type: ignore[abstract]  # a benchmark asks it for nothing else
+        safetensors.numpy.save(ppo.export_policy())
+    )
     server = create_server()
     learner_pb2_grpc.add_LearnerServiceServicer_to_server(stub, server)
     port = bind(server, host="127.0.0.1", port=0)
@@ -133,7 +134,7 @@ def measure_bare_physics() -> float:
         for _ in range(3):
             pool.rollout([model] * _NUM_ENVIRONMENTS, threads, states, control)
         elapsed_s = time.perf_counter() - started
-    return 3 * held.shape[0] * held.shape[1] / elapsed_s
+    return float(3 * held.shape[0] * held.shape[1] / elapsed_s)
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             async for response in handler.unary_stream(request, context):
                 yield response
 
-        assert not handler.request_streaming, "no method takes a stream"  # noqa: S101  # our own invariant
+        assert not handler.request_streaming, "no method takes a stream"  # our own invariant
         make: Any = grpc.unary_stream_rpc_method_handler
         if not handler.response_streaming:
             make = grpc.unary_unary_rpc_method_handler

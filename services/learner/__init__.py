@@ -1,0 +1,1 @@
+"""The learner: owns the policy and improves it on predicted rewards."""

@@ -22,7 +22,7 @@ from somersault.errors import UnavailableError
 from somersault.rpc import Latest
 from somersault.types import FloatArray
 
-__all__ = ["LearnerState", "Progress", "Rewards", "RewardSource", "TrainingLoop"]
+__all__ = ["LearnerState", "Progress", "RewardSource", "Rewards", "TrainingLoop"]
 
 _log = structlog.get_logger()
 
@@ -161,7 +161,7 @@ class TrainingLoop:
             self._tell(state=LearnerState.LEARNING)
             await self._learn_from(collected, rewards)
             await self._keep_if_due()
-        while not await self.checkpoint():
+        while not await self.checkpoint():  # noqa: ASYNC110 - no event tells that a store is back
             await asyncio.sleep(1.0)
         self._tell(state=LearnerState.FINISHED)
         _log.info("finished", env_steps=self._now.env_steps, policy_version=self._now.policy_version)
