@@ -23,7 +23,7 @@ from somersault.types import DoubleArray, FloatArray, Segment
 __all__ = ["EpisodeRecorder", "EpisodeScore", "score_episode"]
 
 _NUM_SCORES = 100  # episodes that count as recent
-_NUM_RETURNS = 3000  # segments whose returns give a teacher its scale, as many as the pool holds
+_NUM_RETURNS = 1000  # as many as the pool of the reward service: what queries are chosen from; own runs
 _HEIGHT_AT, _ANGLE_AT = 2, 3  # in the state of a planar body: time, x, height, angle, …
 
 
