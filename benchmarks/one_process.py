@@ -32,6 +32,7 @@ from services.simulator.rollout import gather
 from services.simulator.segments import RecordedSegment
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task
+from somersault.types import Rollout
 
 __all__ = ["OneProcessRun", "run"]
 
@@ -42,8 +43,8 @@ _POOL_CAPACITY = 1000
 _NUM_CANDIDATE_SEGMENTS = 400
 _COMPARISONS_CAPACITY = 3000
 _MIN_POOL_SEGMENTS = 64
-_EQUAL_MARGIN = 0.3
-_LABELING_FRACTION = 2 / 3
+_EQUAL_MARGIN = 0.1
+_LABELING_FRACTION = 8 / 15
 _NUM_EVALUATION_EPISODES = 64
 
 
@@ -123,6 +124,39 @@ class _Rewards:
         self.num_equal += mu == 0.5
 
 
+class _Simulator:
+    """Stands for the simulator: one batch of environments and what cuts segments from it."""
+
+    def __init__(self, *, seed: int, num_threads: int) -> None:
+        reset_rng, self._noise_rng, cut_rng = np.random.default_rng(seed).spawn(3)
+        self.environment = MujocoBatch(
+            _TASK,
+            num_environments=_NUM_ENVIRONMENTS,
+            num_threads=num_threads,
+            rng=reset_rng,
+            is_staggered=True,
+        )
+        self._recorder = EpisodeRecorder(
+            _TASK,
+            incarnation="one",
+            elapsed_steps=self.environment.elapsed_steps,
+            state_dim=self.environment.state_dim,
+            rng=cut_rng,
+        )
+
+    def gather(self, policy: Policy, *, sequence: int) -> tuple[Rollout, list[RecordedSegment]]:
+        """Gathers one rollout, and gives the segments that ended within it."""
+        rollout, trace = gather(
+            self.environment,
+            policy,
+            sequence=sequence,
+            policy_version=max(sequence - 1, 0),
+            num_steps=_ROLLOUT_STEPS,
+            rng=self._noise_rng,
+        )
+        return rollout, list(self._recorder.record(trace).segments)
+
+
 def run(
     *,
     seed: int,
@@ -133,58 +167,42 @@ def run(
 ) -> OneProcessRun:
     """Trains from preferences to the end and gives what came of it."""
     torch.set_num_threads(1)  # as the services: the networks are too small for more
-    reset_rng, noise_rng, cut_rng = np.random.default_rng(seed).spawn(3)
-    environment = MujocoBatch(
-        _TASK,
-        num_environments=_NUM_ENVIRONMENTS,
-        num_threads=num_threads,
-        rng=reset_rng,
-        is_staggered=True,
-    )
-    recorder = EpisodeRecorder(
-        _TASK,
-        incarnation="one",
-        elapsed_steps=environment.elapsed_steps,
-        state_dim=environment.state_dim,
-        rng=cut_rng,
-    )
-    ppo = PPO(
-        PPOConfig(), observation_dim=_TASK.observation_dim, action_dim=_TASK.action_dim, seed=seed
-    )
+    simulator = _Simulator(seed=seed, num_threads=num_threads)
     rewards = _Rewards(seed=seed, total_env_steps=total_env_steps, num_labels=num_labels)
+    sizes = {"observation_dim": _TASK.observation_dim, "action_dim": _TASK.action_dim}
+    ppo = PPO(PPOConfig(), **sizes, seed=seed)
     acting, newest = (Policy(ppo.export_policy(), task=_TASK) for _ in range(2))
     env_steps, sequence, started = 0, 0, time.perf_counter()
     while env_steps < total_env_steps:
-        rollout, trace = gather(
-            environment,
-            acting,
-            sequence=sequence,
-            policy_version=max(sequence - 1, 0),
-            num_steps=_ROLLOUT_STEPS,
-            rng=noise_rng,
-        )
+        rollout, segments = simulator.gather(acting, sequence=sequence)
         env_steps += rollout.num_steps
-        rewards.settle(list(recorder.record(trace).segments), env_steps=env_steps)
-        if rewards.num_labels:
-            predictions = rewards.ensemble.predict(rollout.observations, trace.actions)
-            ppo.improve(rollout, normalise_rewards(predictions))
-        else:
-            ppo.observe(rollout.observations)
-        acting, newest = newest, Policy(ppo.export_policy(), task=_TASK)
         sequence += 1
+        rewards.settle(segments, env_steps=env_steps)
+        _improve(ppo, rollout, rewards)
+        acting, newest = newest, Policy(ppo.export_policy(), task=_TASK)
     wall_s = time.perf_counter() - started
-    environment.close()
-    scores: tuple[EpisodeScore, ...] = ()
-    if is_evaluated:
-        scores = evaluate(newest, _TASK, num_episodes=_NUM_EVALUATION_EPISODES, seed=seed).scores
+    simulator.environment.close()
     return OneProcessRun(
         env_steps_per_s=env_steps / wall_s,
         wall_s=wall_s,
         num_labels=rewards.num_labels,
         num_equal=rewards.num_equal,
         agreement=rewards.monitor.agreement,
-        scores=scores,
+        scores=_score(newest, seed=seed) if is_evaluated else (),
     )
+
+
+def _improve(ppo: PPO, rollout: Rollout, rewards: _Rewards) -> None:
+    if not rewards.num_labels:
+        ppo.observe(rollout.observations)
+        return
+    executed = np.clip(rollout.actions, -1.0, 1.0)
+    predictions = rewards.ensemble.predict(rollout.observations, executed)
+    ppo.improve(rollout, normalise_rewards(predictions))
+
+
+def _score(policy: Policy, *, seed: int) -> tuple[EpisodeScore, ...]:
+    return evaluate(policy, _TASK, num_episodes=_NUM_EVALUATION_EPISODES, seed=seed).scores
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from services.reward.config import RewardConfig
 from services.reward.keeper import Keeper
 from services.reward.label_schedule import LabelScheduleConfig, labels_due
 from services.reward.labeling import LabelerClient
+from services.reward.ledger import Ledger
 from services.reward.offers import Offers
 from services.reward.segment_pool import SegmentPool
 from services.reward.stall import Stall
@@ -98,9 +99,7 @@ class RewardLoop:
             last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
         )
         self._place = self._settled_place = LearnerPlace()
-        self._open: set[str] = set()
-        self._answered: set[str] = set()
-        self._new_answers: list[Answer] = []
+        self.ledger = Ledger()
         self._woken = asyncio.Event()
         self._stall = Stall()
         self.settled: Latest[Settled] = Latest(Settled(version=student.published))
@@ -109,21 +108,6 @@ class RewardLoop:
     def num_due(self) -> int:
         """Labels due at the learner's step."""
         return labels_due(self._schedule, self._place.env_steps)
-
-    @property
-    def num_asked(self) -> int:
-        """Queries that count against the budget: those taken back don't."""
-        return len(self._open) + len(self._answered)
-
-    @property
-    def num_open(self) -> int:
-        """Queries proposed and not yet answered."""
-        return len(self._open)
-
-    @property
-    def num_answered(self) -> int:
-        """Queries answered."""
-        return len(self._answered)
 
     def place(self, place: LearnerPlace) -> None:
         """Hears how far the learner is."""
@@ -141,25 +125,19 @@ class RewardLoop:
             await asyncio.to_thread(self._student.restore, kept)
         queries = await self._labeler.list_queries()
         self._asker.restore(query.segment_ids for query in queries)
-        self._open = {query.query_id for query in queries if query.is_open}
+        self.ledger.ask(query.query_id for query in queries if query.is_open)
         learned = self._student.published.cursor
         await self._read_log(until=await self._labeler.newest_cursor(), learned=learned)
         self._tell(version=self._student.published)
-        _log.info("restored", reward_version=self._student.published.version, num_asked=self.num_asked)
+        _log.info("restored", reward_version=self._student.published.version, num_asked=self.ledger.num_asked)
 
     async def run(self) -> None:
         """Works until cancelled."""
-        following = asyncio.create_task(self._follow_log())
-        try:
+        settle = self._settle_in_lockstep if self._config.pacing == "lockstep" else self._settle_freely
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_log())
             while True:
-                if self._config.pacing == "lockstep":
-                    await self._settle_in_lockstep()
-                else:
-                    await self._settle_freely()
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+                await settle()
 
     async def _settle_in_lockstep(self) -> None:
         """Takes the learner's next place, asks what is due there, and settles it once that is learned."""
@@ -171,11 +149,11 @@ class RewardLoop:
         await self._offers.wait_for(place.positions)
         self._offers.admit(place.positions)
         if len(self._pool) >= self._config.min_pool_segments:
-            await self._ask(labels_due(self._schedule, place.env_steps) - self.num_asked)
-        while self._open:
+            await self._ask(labels_due(self._schedule, place.env_steps) - self.ledger.num_asked)
+        while self.ledger.num_open:
             await self._wait()
             await self._drop_failed()
-        await self._learn(sorted(self._new_answers, key=self._asking_order))
+        await self._learn(self.ledger.to_learn_in_fixed_order())
         self._tell(env_steps=place.env_steps)
 
     async def _settle_freely(self) -> None:
@@ -186,8 +164,8 @@ class RewardLoop:
         if len(self._pool) >= self._config.min_pool_segments:
             await self._ask(self._num_to_ask_ahead())
         initial = labels_due(self._schedule, 0)
-        if self.settled.value.is_pretrained or self.num_answered >= initial:
-            await self._learn(list(self._new_answers))
+        if self.settled.value.is_pretrained or self.ledger.num_answered >= initial:
+            await self._learn(self.ledger.to_learn())
         if self._may_go_on():
             self._tell(env_steps=self._place.env_steps)
 
@@ -196,28 +174,27 @@ class RewardLoop:
 
         A quick labeler would otherwise spend the whole budget on the first, bad policy.
         """
-        behind = self.num_due - self.num_asked
-        wanting = self._config.num_ready_queries - len(self._open)
+        behind = self.num_due - self.ledger.num_asked
+        wanting = self._config.num_ready_queries - self.ledger.num_open
         return max(behind, min(wanting, behind + self._config.num_ready_queries))
 
     def _may_go_on(self) -> bool:
-        if not self.num_asked and len(self._pool) < self._config.min_pool_segments:
+        if not self.ledger.num_asked and len(self._pool) < self._config.min_pool_segments:
             return True  # segments must come first
-        lag, most = self.num_due - self.num_answered, self._config.max_label_lag
+        lag, most = self.num_due - self.ledger.num_answered, self._config.max_label_lag
         return self.settled.value.is_pretrained and (most is None or lag <= most)
 
     async def _ask(self, num_queries: int) -> None:
-        num_queries = min(num_queries, self._config.label_budget - self.num_asked, 256)
+        num_queries = min(num_queries, self._config.label_budget - self.ledger.num_asked, 256)
         if num_queries <= 0:
             return
-        asked = await self._asker.ask(num_queries)
-        self._open.update(query_id for query_id in asked if query_id not in self._answered)
-        _NUM_ASKED.set(self.num_asked)
+        self.ledger.ask(await self._asker.ask(num_queries))
+        _NUM_ASKED.set(self.ledger.num_asked)
         _NUM_POOL.set(len(self._pool))
 
     async def _drop_failed(self) -> None:
         """Stops waiting for queries that nobody can answer, as when a clip can't be drawn."""
-        if self._open and self._stall.is_over():
+        if self.ledger.num_open and self._stall.is_over():
             await self._reconcile()
 
     async def _take_back_stalled(self) -> None:
@@ -225,16 +202,15 @@ class RewardLoop:
 
         Somebody who skips a query never gets it again; when all open ones are skipped, or failed, the run would stand still.
         """
-        if self._open and self._stall.is_over():
-            await self._labeler.withdraw(sorted(self._open))
+        if self.ledger.num_open and self._stall.is_over():
+            await self._labeler.withdraw(self.ledger.open)
             await self._reconcile()
 
     async def _reconcile(self) -> None:
         """Counts as open only what the labeler still holds open."""
         queries = await self._labeler.list_queries()
-        open_before = len(self._open)
-        self._open &= {query.query_id for query in queries if query.is_open}
-        _log.info("queries_taken_back", num_queries=open_before - len(self._open), num_open=len(self._open))
+        num_gone = self.ledger.keep_open(query.query_id for query in queries if query.is_open)
+        _log.info("queries_taken_back", num_queries=num_gone, num_open=self.ledger.num_open)
 
     async def _learn(self, answers: list[Answer]) -> None:
         """Trains one round on new answers, keeps a checkpoint, and publishes."""
@@ -242,7 +218,7 @@ class RewardLoop:
             return
         with _ROUND_S.time():
             version = await self._patiently(lambda: self._student.learn(answers))
-        self._new_answers = [each for each in self._new_answers if each not in answers]
+        self.ledger.learned(answers)
         await self._patiently(lambda: self._keeper.keep(self._student.checkpoint()))
         self._tell(version=version)
         _VERSION.set(version.version)
@@ -269,8 +245,7 @@ class RewardLoop:
 
     async def _follow_log(self) -> None:
         """Takes new rows of the preference log as they are committed."""
-        newest = self._student.published.cursor
-        newest = max([newest, *(answer.cursor for answer in self._new_answers)])
+        newest = max(self._student.published.cursor, self.ledger.newest_cursor)
         async for answers in self._labeler.watch(newest):
             for answer in answers:
                 self._take(answer)
@@ -286,19 +261,14 @@ class RewardLoop:
                     if answer.cursor > learned:
                         self._take(answer)
                         continue
-                    self._answered.add(answer.query_id)
+                    self.ledger.note_learned(answer)
                     await self._patiently(functools.partial(self._student.remember, answer))
                 if answers[-1].cursor >= until:
                     return
 
     def _take(self, answer: Answer) -> None:
-        self._open.discard(answer.query_id)
-        self._answered.add(answer.query_id)
+        self.ledger.take(answer)
         self._stall.end()
-        self._new_answers.append(answer)
-
-    def _asking_order(self, answer: Answer) -> tuple[str, int]:
-        return answer.ordered[0].segment_id + answer.ordered[1].segment_id, answer.version
 
     async def _wait(self) -> None:
         """Waits until the learner moved, an answer came, or segments were offered; not for ever, since stalls make no sound."""

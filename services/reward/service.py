@@ -122,11 +122,11 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         agreement = self._student.agreement
         return reward_pb2.RewardStatus(
             reward_version=version.version,
-            num_preferences=self._loop.num_answered,
+            num_preferences=self._loop.ledger.num_answered,
             num_comparisons=version.num_comparisons,
             label_budget=self._config.label_budget,
             num_labels_due=self._loop.num_due,
-            num_open_queries=self._loop.num_open,
+            num_open_queries=self._loop.ledger.num_open,
             num_pool_segments=len(self._pool),
             preference_accuracy=float("nan") if agreement is None else agreement,
             num_accuracy_preferences=self._student.num_agreement,

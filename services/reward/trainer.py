@@ -1,7 +1,7 @@
 """Teaches the ensemble the comparisons, a bounded round at a time.
 
-Shapes: ``B`` comparisons, ``K`` members, ``L`` steps of a segment, ``C`` steps that remain after
-cropping.
+Shapes: ``B`` comparisons, ``K`` members, ``L`` steps of a segment, ``C`` steps that are kept of
+them.
 """
 
 from __future__ import annotations
@@ -34,14 +34,11 @@ class TrainerConfig:
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
     round_steps: int = pydantic.Field(default=15, ge=1)
     """Gradient steps of each later round; own runs."""
-    minibatch_size: int = 64
+    minibatch_size: int = pydantic.Field(default=32, ge=1)
     """Comparisons a gradient step, drawn with replacement; own runs."""
-    crop_fraction: float = 0.8
-    """Least share of a segment's steps that a training row keeps (temporal cropping, SURF, arXiv
-    2203.10050, section 4.2); 1: whole segments."""
-    stride: int = 4
-    """Every how-manieth step of a crop is scored, its phase drawn anew each time; neighbours 8 ms
-    apart look alike, so a sum over a quarter of them costs a quarter and says the same."""
+    stride: int = pydantic.Field(default=8, ge=1)
+    """Every how-manieth step of a segment is scored, its phase drawn anew each time; neighbours 8 ms
+    apart look alike, so a sum over an eighth of them costs an eighth and says nearly the same."""
     is_bootstrapped: bool = True
     """Each member weighs each comparison by its own Poisson(1) draw, the online bootstrap (Oza and
     Russell 2001); Christiano et al. 2017 resample per member."""
@@ -142,7 +139,7 @@ class Trainer:
     ) -> tuple[float, float, float]:
         """Takes one gradient step; gives loss, comparisons ranked rightly, and with a winner."""
         config = self.config
-        observations, actions, scale = _thin(batch, generator, config)
+        observations, actions, scale = _thin(batch, generator, stride=config.stride)
         returns = self.ensemble(_tensor(observations), _tensor(actions)).sum(dim=-1) * scale
         left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
@@ -163,20 +160,19 @@ class Trainer:
 
 
 def _thin(
-    batch: ComparisonBatch, generator: np.random.Generator, config: TrainerConfig
+    batch: ComparisonBatch, generator: np.random.Generator, *, stride: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Crops both segments of each comparison at own places, then keeps every ``stride``-th step.
+    """Keeps every ``stride``-th step of both segments, each from a phase of its own.
 
     Returns:
         Observations ``[B, 2, C, O]``, actions ``[B, 2, C, A]``, and the factor that makes a sum
         over ``C`` steps one over the ``L`` of the whole segment.
     """
     num_rows, num_sides, length = batch.observations.shape[:3]
-    shortest = max(config.stride, int(length * config.crop_fraction))
-    num_kept = int(generator.integers(shortest, length + 1)) // config.stride
-    latest = length - (num_kept - 1) * config.stride
-    starts = generator.integers(latest, size=(num_rows, num_sides, 1))
-    steps = starts + config.stride * np.arange(num_kept)
+    num_kept = max(1, length // stride)
+    num_phases = length - (num_kept - 1) * stride
+    phases = generator.integers(num_phases, size=(num_rows, num_sides, 1))
+    steps = phases + stride * np.arange(num_kept)
     rows = np.arange(num_rows)[:, None, None]
     sides = np.arange(num_sides)[None, :, None]
     scale = length / num_kept

@@ -179,8 +179,9 @@ class Session:
         if restarting:
             return f"{progress.state}; restarting {', '.join(restarting)}"
         if self._config.is_labelled_by_people and progress.state == "waiting for labels":
-            place = self._page_url() or f"the labeler at {LOOPBACK}:{self._ports['labeler']}"
-            return f"waiting for your answers at {place}"
+            # Without the token, which was said once at the start: this line comes again and again, into logs too.
+            name = "web" if "web" in self._ports else "labeler"
+            return f"waiting for your answers at http://{LOOPBACK}:{self._ports[name]}/"
         return progress.state
 
     def _page_url(self) -> str | None:

@@ -45,9 +45,9 @@ class _Bench:
     store: ObjectStore
     session: OfferSession
 
-    def offer(self, sequence: int, count: int = 16) -> None:
+    def offer(self, sequence: int, count: int = 48) -> None:
         segments = [
-            make_segment(f"s{sequence:03d}{index:03d}-{index}", index / 8, sequence=sequence)
+            make_segment(f"s{sequence:03d}{index:03d}-{index}", index / 24, sequence=sequence)
             for index in range(count)
         ]
         for segment in segments:
@@ -228,7 +228,7 @@ async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind
     async with _running(bench):
         bench.offer(0, count=60)
         bench.loop.place(LearnerPlace(env_steps=300, positions={"sim": 0}))
-        while bench.loop.num_open < 5:
+        while bench.loop.ledger.num_open < 5:
             await asyncio.sleep(0.01)
         labeler.answer(4)
         while not bench.loop.settled.value.is_pretrained:
@@ -237,7 +237,7 @@ async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind
         assert bench.loop.settled.value.env_steps < 300  # 7 are due, 4 answered: 3 behind
         labeler.answer(1)
         await bench.settle(300, 0)
-        while bench.loop.num_open < 5:
+        while bench.loop.ledger.num_open < 5:
             await asyncio.sleep(0.01)
 
 
@@ -272,7 +272,7 @@ async def test_queries_that_nobody_answers_are_replaced(
             await asyncio.sleep(0.01)
         while len(labeler.proposals) < 3:
             await asyncio.sleep(0.01)
-        assert bench.loop.num_asked <= 10
+        assert bench.loop.ledger.num_asked <= 10
 
 
 async def test_the_honest_figure_tests_each_answer_before_learning_it(store: ObjectStore) -> None:
