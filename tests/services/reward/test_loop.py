@@ -115,7 +115,7 @@ async def _running(bench: _Bench) -> AsyncIterator[None]:
     await bench.loop.restore()
     tasks = [asyncio.create_task(bench.loop.run()), asyncio.create_task(bench.serve_demands())]
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             yield
     finally:
         for task in tasks:
