@@ -46,9 +46,9 @@ class PPOConfig:
     """Transitions a gradient step; 64 in the paper, more since small ones starve the CPU."""
     clip_ratio: float = pydantic.Field(default=0.2, gt=0)
     """Epsilon of the clipped objective; Schulman et al. 2017, table 3."""
-    entropy_coefficient: float = pydantic.Field(default=0.01, ge=0)
-    """Weight of the entropy bonus, a nat; Christiano et al. 2017, appendix A.1; own runs: with 0.003 some
-    seeds settle for one roll and lying still."""
+    entropy_coefficient: float = pydantic.Field(default=0.003, ge=0)
+    """Weight of the entropy bonus, a nat; own runs. Christiano et al. 2017, appendix A.1: 0.01, with which our policies come
+    to rely on their own noise."""
     value_coefficient: float = pydantic.Field(default=0.5, ge=0)
     """Weight of the squared value error; own parameters make it a matter of Adam's scale only."""
     max_gradient_norm: float = pydantic.Field(default=0.5, gt=0)
