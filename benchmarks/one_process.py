@@ -61,7 +61,7 @@ class OneProcessRun:
     agreement: float | None
     """Share of the newest labels with a winner that the ensemble foretold."""
     scores: tuple[EpisodeScore, ...]
-    """Of the last policy, acting by its mean; none where no evaluation was asked for."""
+    """Of the last policy, acting as it was trained; none where no evaluation was asked for."""
 
 
 class _Rewards:
