@@ -20,9 +20,15 @@ def main() -> None:
     parser.add_argument("--run-dir", type=Path, default=Path("runs/seeds"), help="holds one folder a seed")
     arguments = parser.parse_args()
     kind = "reference" if arguments.true_reward else "preferences"
-    source = ["--true-reward"] if arguments.true_reward else ["--teacher", "oracle", "--labels", str(arguments.labels)]
+    source = (
+        ["--true-reward"]
+        if arguments.true_reward
+        else ["--teacher", "oracle", "--labels", str(arguments.labels)]
+    )
     print(f"backflip from {kind}: {describe_machine()}\n")
-    print("| seed | flips an episode | landed | true return | preference accuracy | labels | wall s | steps/s |")
+    print(
+        "| seed | flips an episode | landed | true return | preference accuracy | labels | wall s | steps/s |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     flips: list[float] = []
     for seed in arguments.seeds:

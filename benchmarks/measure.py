@@ -47,4 +47,6 @@ def describe_machine() -> str:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return f"commit {commit or 'unknown'}, {os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+    return (
+        f"commit {commit or 'unknown'}, {os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+    )

@@ -40,11 +40,10 @@ _TASK = get_task("hopper-backflip")
 _NUM_ENVIRONMENTS = 64
 _ROLLOUT_STEPS = 64
 _POOL_CAPACITY = 1000
-_NUM_CANDIDATE_SEGMENTS = 400
 _COMPARISONS_CAPACITY = 3000
 _MIN_POOL_SEGMENTS = 64
-_EQUAL_MARGIN = 0.1
-_LABELING_FRACTION = 8 / 15
+_EQUAL_MARGIN = 0.3
+_LABELING_FRACTION = 2 / 3
 _NUM_EVALUATION_EPISODES = 64
 
 
@@ -103,14 +102,10 @@ class _Rewards:
 
     def _choose(self, num_queries: int) -> np.ndarray:
         generator = np.random.default_rng((self._seed, self.num_labels))
-        num_candidates = min(_NUM_CANDIDATE_SEGMENTS, len(self._pool))
-        candidates = generator.choice(len(self._pool), size=num_candidates, replace=False)
-        observations, actions = self._pool.take(candidates)
+        observations, actions = self._pool.take(np.arange(len(self._pool)))
         returns = self.ensemble.predict(observations, actions).sum(axis=-1)
         is_trained = self._trainer.num_rounds > 0
-        return candidates[
-            choose_queries(generator, returns, num_queries=num_queries, is_trained=is_trained)
-        ]
+        return choose_queries(generator, returns, num_queries=num_queries, is_trained=is_trained)
 
     def _answer(self, pair: np.ndarray) -> None:
         left, right = (self._recent[self._pool.segment_ids[position]] for position in pair)
@@ -202,7 +197,9 @@ def _improve(ppo: PPO, rollout: Rollout, rewards: _Rewards) -> None:
 
 
 def _score(policy: Policy, *, seed: int) -> tuple[EpisodeScore, ...]:
-    return evaluate(policy, _TASK, num_episodes=_NUM_EVALUATION_EPISODES, seed=seed).scores
+    return evaluate(
+        policy, _TASK, num_episodes=_NUM_EVALUATION_EPISODES, seed=seed, is_stochastic=True
+    ).scores
 
 
 def main() -> None:

@@ -22,9 +22,6 @@ from somersault.errors import CorruptDataError
 _FORMAT = "somersault.reward_model.1"  # key of the shape in the header; the number is a version
 _HEADER_MAX_BYTES = 1 << 20  # the header is text about a dozen arrays; more is an attack
 _NEGATIVE_SLOPE = 0.01  # Christiano et al. 2017, appendix A.1
-# Sums over a segment's 188 steps begin near 1. Where they begin near 100, a member that starts out
-# wrong is certain and wrong, the error floor leaves it no gradient, and it stays so for ever.
-_OUTPUT_SCALE = 0.02
 _CHUNK_ROWS = 16_384  # keeps activations of one pass within the processor's cache and memory flat
 
 
@@ -85,13 +82,10 @@ class RewardEnsemble(nn.Module):
             hidden = torch.baddbmm(bias, hidden, weight)
             if layer < last:
                 hidden = nn.functional.leaky_relu(hidden, _NEGATIVE_SLOPE)
-        hidden = _OUTPUT_SCALE * hidden
         return hidden.reshape(self.config.num_members, *inputs.shape[:-1])
 
     @torch.no_grad()
-    def predict(
-        self, observations: NDArray[np.float32], actions: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def predict(self, observations: NDArray[np.float32], actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predicts without gradients, in chunks of bounded memory.
 
         Args:

@@ -34,7 +34,8 @@ _REWARD_VERSION = prometheus_client.Gauge(
     "somersault_learner_reward_version", "Reward version that scored the last rollout"
 )
 _PREDICTED_REWARD = prometheus_client.Gauge(
-    "somersault_learner_predicted_reward_mean", "Mean predicted reward a step over the last rollout, not normalised"
+    "somersault_learner_predicted_reward_mean",
+    "Mean predicted reward a step over the last rollout, not normalised",
 )
 _NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "Simulators connected")
 _NUM_DROPPED = prometheus_client.Gauge(
@@ -210,7 +211,9 @@ class TrainingLoop:
         rollout = collected.rollout
         if rewards is None:
             self._ppo.observe(rollout.observations)
-            self._collector.publish(self._policy)  # one version is one policy: what was observed shows in the next
+            self._collector.publish(
+                self._policy
+            )  # one version is one policy: what was observed shows in the next
             return
         async with self._busy:
             with _IMPROVEMENT_S.time():

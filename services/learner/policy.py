@@ -121,9 +121,7 @@ def _wire_name(name: str) -> str:
     return name.replace("hidden.", "hidden_")
 
 
-def _hidden_layers(
-    observation_dim: int, hidden_size: int, generator: torch.Generator
-) -> nn.ModuleList:
+def _hidden_layers(observation_dim: int, hidden_size: int, generator: torch.Generator) -> nn.ModuleList:
     return nn.ModuleList(
         [
             _linear(fan_in, hidden_size, gain=_HIDDEN_GAIN, generator=generator)

@@ -47,8 +47,7 @@ class PPOConfig:
     clip_ratio: float = pydantic.Field(default=0.2, gt=0)
     """Epsilon of the clipped objective; Schulman et al. 2017, table 3."""
     entropy_coefficient: float = pydantic.Field(default=0.003, ge=0)
-    """Weight of the entropy bonus, a nat; own runs. Christiano et al. 2017, appendix A.1: 0.01, with which our policies come
-    to rely on their own noise."""
+    """Weight of the entropy bonus, a nat; own runs."""
     value_coefficient: float = pydantic.Field(default=0.5, ge=0)
     """Weight of the squared value error; own parameters make it a matter of Adam's scale only."""
     max_gradient_norm: float = pydantic.Field(default=0.5, gt=0)
@@ -84,9 +83,7 @@ class PPO:
     improvements alone, so a restored instance goes on exactly as the lost one would have.
     """
 
-    def __init__(
-        self, config: PPOConfig, *, observation_dim: int, action_dim: int, seed: int
-    ) -> None:
+    def __init__(self, config: PPOConfig, *, observation_dim: int, action_dim: int, seed: int) -> None:
         """Initialises both networks from ``seed``."""
         self.config = config
         self.num_improvements = 0
@@ -190,9 +187,7 @@ class PPO:
                 self._optimiser.state[parameter] = {
                     "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()),
                     "exp_avg": _tensor(arrays[f"optimiser.{name}.exp_avg"]).view_as(parameter),
-                    "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(
-                        parameter
-                    ),
+                    "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(parameter),
                 }
         self._seed = int(arrays["seed"][0])
         self.num_improvements = int(arrays["num_improvements"][0])
@@ -272,9 +267,7 @@ class PPO:
         return policy_loss.item(), value_loss.item(), moved.item(), clipped.item()
 
 
-def clipped_objective(
-    log_ratio: Tensor, advantages: Tensor, *, clip_ratio: float
-) -> tuple[Tensor, Tensor]:
+def clipped_objective(log_ratio: Tensor, advantages: Tensor, *, clip_ratio: float) -> tuple[Tensor, Tensor]:
     """Gives PPO's clipped objective, negated, and the probability ratios ``[B]``.
 
     Schulman et al. 2017 (arXiv 1707.06347), equation 7.

@@ -61,7 +61,9 @@ class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
         """Takes rollouts with their true rewards."""
         if self._rewards is None:
-            raise FailedPreconditionError("this learner makes no reference run: it never sees the true reward")
+            raise FailedPreconditionError(
+                "this learner makes no reference run: it never sees the true reward"
+            )
         rewards = self._rewards
         latest: list[learner_pb2.CollectReferenceRequest] = []
 

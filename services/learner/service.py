@@ -73,9 +73,7 @@ class CollectConversation:
 
         try:
             yield self._welcome()
-            async for item in duplex(
-                requests, handle=take, responses=drained(session.outbox)
-            ):
+            async for item in duplex(requests, handle=take, responses=drained(session.outbox)):
                 yield _item_to_message(item)
         finally:
             self._collector.leave(session)
@@ -141,7 +139,9 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
         """Takes rollouts; refuses in a reference run, which must not mix with predicted rewards."""
         if self._config.is_reference:
-            raise FailedPreconditionError("this learner makes a reference run: only CollectReference serves it")
+            raise FailedPreconditionError(
+                "this learner makes a reference run: only CollectReference serves it"
+            )
         async for response in self._conversation.hold(request_iterator):
             yield response
 
@@ -152,9 +152,7 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
         async for progress in self._loop.progress.watch():
             yield self._progress_to_message(progress)
 
-    async def GetPolicy(
-        self, request: learner_pb2.GetPolicyRequest, context: Context
-    ) -> learner_pb2.Policy:
+    async def GetPolicy(self, request: learner_pb2.GetPolicyRequest, context: Context) -> learner_pb2.Policy:
         """Gives the newest policy."""
         policy = self._collector.policy
         if policy is None:

@@ -32,9 +32,7 @@ class Comparisons:
     (Christiano et al. 2017, appendix A.2, keep the last 3,000).
     """
 
-    def __init__(
-        self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int
-    ) -> None:
+    def __init__(self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int) -> None:
         """Reserves room for ``capacity`` comparisons; pages are touched only as they fill."""
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, must be at least 1")
@@ -54,9 +52,7 @@ class Comparisons:
         """Comparisons ever added, those since forgotten included."""
         return self._num_added
 
-    def add(
-        self, observations: NDArray[np.float32], actions: NDArray[np.float32], *, mu: float
-    ) -> None:
+    def add(self, observations: NDArray[np.float32], actions: NDArray[np.float32], *, mu: float) -> None:
         """Adds one comparison.
 
         Args:
@@ -68,9 +64,7 @@ class Comparisons:
             ValueError: an array has another shape, or ``mu`` is outside [0, 1].
         """
         if observations.shape != self._observations.shape[1:]:
-            raise ValueError(
-                f"observations is {observations.shape}, must be {self._observations.shape[1:]}"
-            )
+            raise ValueError(f"observations is {observations.shape}, must be {self._observations.shape[1:]}")
         if actions.shape != self._actions.shape[1:]:
             raise ValueError(f"actions is {actions.shape}, must be {self._actions.shape[1:]}")
         if not 0.0 <= mu <= 1.0:

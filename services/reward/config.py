@@ -54,8 +54,8 @@ class RewardConfig(ServiceConfig):
     initial_fraction: float = pydantic.Field(default=0.2, gt=0, le=1)
     """Share of the labels that are asked at once, of the random policy; own runs. Christiano et al. 2017: 0.25."""
 
-    labeling_fraction: float = pydantic.Field(default=8 / 15, gt=0, le=1)
-    """Share of the run's steps by which all labels are asked; own runs: 0.8 M of 1.5 M steps."""
+    labeling_fraction: float = pydantic.Field(default=2 / 3, gt=0, le=1)
+    """Share of the run's steps by which all labels are asked; own runs: 1 M of 1.5 M steps."""
 
     max_label_lag: int | None = pydantic.Field(default=None, ge=1)
     """In free pacing, the learner waits while answers are this many behind the schedule, so that a person who pauses does not

@@ -102,12 +102,8 @@ class LabelerClient:
         queries: list[KnownQuery] = []
         token = ""
         while True:
-            request = labeler_pb2.ListQueriesRequest(
-                run_id=self._run_id, page_size=1000, page_token=token
-            )
-            page = await call(
-                self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
-            )
+            request = labeler_pb2.ListQueriesRequest(run_id=self._run_id, page_size=1000, page_token=token)
+            page = await call(self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
             queries += [
                 KnownQuery(
                     query_id=query.query_id,
@@ -124,9 +120,7 @@ class LabelerClient:
     async def newest_cursor(self) -> int:
         """Gives the end of the preference log."""
         request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
-        stats = await call(
-            self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
-        )
+        stats = await call(self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
         return int(stats.newest_cursor)
 
     async def watch(self, cursor: int) -> AsyncGenerator[list[Answer], None]:

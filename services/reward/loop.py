@@ -44,10 +44,16 @@ _AGREEMENT = prometheus_client.Gauge(
     "somersault_reward_preference_accuracy",
     "How often the ensemble foretold the newest 100 answers of left or right before training on them",
 )
-_LOSS = prometheus_client.Gauge("somersault_reward_training_loss", "Mean cross-entropy of the last round, nats")
-_NUM_ASKED = prometheus_client.Gauge("somersault_reward_num_asked", "Queries asked that count against the budget")
+_LOSS = prometheus_client.Gauge(
+    "somersault_reward_training_loss", "Mean cross-entropy of the last round, nats"
+)
+_NUM_ASKED = prometheus_client.Gauge(
+    "somersault_reward_num_asked", "Queries asked that count against the budget"
+)
 _NUM_POOL = prometheus_client.Gauge("somersault_reward_num_pool_segments", "Segments in the pool")
-_ROUND_S = prometheus_client.Histogram("somersault_reward_round_seconds", "Time to learn one batch of answers")
+_ROUND_S = prometheus_client.Histogram(
+    "somersault_reward_round_seconds", "Time to learn one batch of answers"
+)
 
 
 _LOOK_AGAIN_S = 5.0

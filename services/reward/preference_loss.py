@@ -33,8 +33,8 @@ def preference_loss(left_returns: Tensor, right_returns: Tensor, mu: Tensor) -> 
     Christiano et al. 2017, section 2.2.3, with the error floor P' = 0.9 P + 0.05: a labeler who
     errs one time in ten is never predicted with certainty, so that a wrong answer costs log 20 at
     most. The loss is -mu log P' - (1 - mu) log (1 - P'). Smoothed answers (mu' = 0.9 mu + 0.05
-    against P itself) bound the cost as well, but pull every certain prediction back: with 60 labels
-    of the backflip they ranked held-out segments worse (0.80 against 0.87).
+    against P itself) bound the cost as well, but pull every certain prediction back: over 60
+    labels of the backflip they ranked held-out segments no better and single steps worse.
 
     Args:
         left_returns: ``[K, B]`` float32, predicted reward summed over the left segment.

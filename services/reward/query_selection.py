@@ -22,11 +22,10 @@ def choose_queries(
 ) -> NDArray[np.int64]:
     """Chooses which segments to compare: promising ones, about which the ensemble disagrees.
 
-    Christiano et al. 2017 (arXiv 1706.03741), section 2.2.4, with two changes. Members disagree by
-    vote (`vote_disagreement`). And each side of a candidate pair is the best of a few drawn, by
-    predicted return: most segments of an early pool show the hopper on the floor; pairs of those
-    teach nothing, and the policy is headed for what is predicted to be best, so that is where the
-    reward model must be right.
+    Christiano et al. 2017 (arXiv 1706.03741), section 2.2.4, with one change: each side of a
+    candidate pair is the best of a few drawn, by predicted return. Most segments of an early pool
+    show the hopper on the floor; pairs of those teach nothing, and the policy is headed for what is
+    predicted to be best, so that is where the reward model must be right.
 
     Args:
         generator: draws the candidates.
@@ -48,7 +47,7 @@ def choose_queries(
         tournament_size=tournament_size if is_trained else 1,
     )
     by_pair = predicted_returns[:, pairs]
-    disagreement = vote_disagreement(by_pair[..., 0], by_pair[..., 1])
+    disagreement = preference_disagreement(by_pair[..., 0], by_pair[..., 1])
     return select_queries(disagreement, pairs, num_queries=num_queries)
 
 
@@ -90,14 +89,12 @@ def _promise(predicted_returns: NDArray[np.float32]) -> NDArray[np.float64]:
     return promise
 
 
-def vote_disagreement(
+def preference_disagreement(
     left_returns: NDArray[np.float32], right_returns: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Gives the variance over members of their votes for left.
+    """Gives the variance over members of the predicted preference.
 
-    Query by committee (Seung, Opper, Sompolinsky 1992). Christiano et al. 2017, section 2.2.4, take
-    the variance of predicted probabilities; that asks about the strangest segments first, while
-    votes leave all pairs that split the ensemble alike, to be taken as they were drawn.
+    Christiano et al. 2017 (arXiv 1706.03741), section 2.2.4.
 
     Args:
         left_returns: ``[K, P]`` float32, predicted reward summed over the left segment.
@@ -106,8 +103,9 @@ def vote_disagreement(
     Returns:
         ``[P]`` float64, in [0, ¼].
     """
-    votes = 0.5 * (1.0 + np.sign(left_returns.astype(np.float64) - right_returns))
-    variance: NDArray[np.float64] = votes.var(axis=0)
+    difference = (left_returns - right_returns).astype(np.float64)
+    probability = 0.5 * (1.0 + np.tanh(0.5 * difference))  # the logistic function, no overflow
+    variance: NDArray[np.float64] = probability.var(axis=0)
     return variance
 
 
@@ -115,8 +113,6 @@ def select_queries(
     disagreement: NDArray[np.float64], pairs: NDArray[np.int64], *, num_queries: int
 ) -> NDArray[np.int64]:
     """Chooses the pairs with most disagreement, none of which shares a segment with another.
-
-    Pairs that tie are taken in their order.
 
     Args:
         disagreement: ``[P]`` float64.

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 class SegmentPool:
     """A ring of segments: each new one takes the place of the oldest. One owner."""
 
-    def __init__(
-        self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int
-    ) -> None:
+    def __init__(self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int) -> None:
         """Reserves the memory of ``capacity`` segments at once, so that it stays flat."""
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, must be at least 2: a query shows two")
@@ -34,9 +32,7 @@ class SegmentPool:
         """The ids by position; a position changes its segment when the ring comes round."""
         return tuple(self._ids)
 
-    def add(
-        self, segment_id: str, observations: NDArray[np.float32], actions: NDArray[np.float32]
-    ) -> None:
+    def add(self, segment_id: str, observations: NDArray[np.float32], actions: NDArray[np.float32]) -> None:
         """Admits one segment.
 
         Args:

@@ -68,9 +68,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             self._take(session, request)
 
         try:
-            async for demand in duplex(
-                request_iterator, handle=take, responses=drained(session.outbox)
-            ):
+            async for demand in duplex(request_iterator, handle=take, responses=drained(session.outbox)):
                 yield _demand_to_message(demand)
         finally:
             self._offers.leave(session)
@@ -93,9 +91,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             yield _update_to_message(settled, has_weights=has_weights)
             sent_version = settled.version.version
 
-    async def Score(
-        self, request: reward_pb2.ScoreRequest, context: Context
-    ) -> reward_pb2.ScoreResponse:
+    async def Score(self, request: reward_pb2.ScoreRequest, context: Context) -> reward_pb2.ScoreResponse:
         """Predicts rewards with the newest version."""
         observations = array_from_tensor("observations", request.observations)
         actions = array_from_tensor("actions", request.actions)
@@ -110,9 +106,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             raise InvalidInputError("observations", f"{np.prod(leading)} rows", f"at most {_MAX_ROWS}")
         version = self._loop.settled.value.version
         members = await asyncio.to_thread(version.ensemble.predict, observations, actions)
-        return reward_pb2.ScoreResponse(
-            members=tensor_from_array(members), reward_version=version.version
-        )
+        return reward_pb2.ScoreResponse(members=tensor_from_array(members), reward_version=version.version)
 
     async def GetStatus(
         self, request: reward_pb2.GetStatusRequest, context: Context
@@ -157,7 +151,9 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             stored = [stored_segment_from_message(each) for each in request.stored.segments]
             self._offers.stored(session, request.stored.demand_id, stored)
         else:
-            raise InvalidInputError("after its hello a simulator may only offer segments or say they are stored")
+            raise InvalidInputError(
+                "after its hello a simulator may only offer segments or say they are stored"
+            )
 
 
 def _check_count(field: str, count: int) -> None:
@@ -166,9 +162,7 @@ def _check_count(field: str, count: int) -> None:
 
 
 def _demand_to_message(demand: Demand) -> reward_pb2.OfferSegmentsResponse:
-    return reward_pb2.OfferSegmentsResponse(
-        demand_id=demand.demand_id, segment_ids=demand.segment_ids
-    )
+    return reward_pb2.OfferSegmentsResponse(demand_id=demand.demand_id, segment_ids=demand.segment_ids)
 
 
 def _place_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerPlace:

@@ -1,7 +1,7 @@
 """Teaches the ensemble the comparisons, a bounded round at a time.
 
-Shapes: ``B`` comparisons, ``K`` members, ``L`` steps of a segment, ``C`` steps that are kept of
-them.
+Shapes: ``B`` comparisons, ``K`` members, ``L`` steps of a segment, ``C`` steps that remain after
+cropping.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ class TrainerConfig:
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
     round_steps: int = pydantic.Field(default=15, ge=1)
     """Gradient steps of each later round; own runs."""
-    minibatch_size: int = pydantic.Field(default=32, ge=1)
+    minibatch_size: int = pydantic.Field(default=64, ge=1)
     """Comparisons a gradient step, drawn with replacement; own runs."""
-    stride: int = pydantic.Field(default=8, ge=1)
-    """Every how-manieth step of a segment is scored, its phase drawn anew each time; neighbours 8 ms
-    apart look alike, so a sum over an eighth of them costs an eighth and says nearly the same."""
+    crop_fraction: float = pydantic.Field(default=0.8, gt=0, le=1)
+    """Least share of a segment's steps that a training row keeps (temporal cropping, SURF, arXiv
+    2203.10050, section 4.2); 1: whole segments."""
+    stride: int = pydantic.Field(default=4, ge=1)
+    """Every how-manieth step of a crop is scored, its phase drawn anew each time; neighbours 8 ms
+    apart look alike, so a sum over a quarter of them costs a quarter and says the same."""
     is_bootstrapped: bool = True
     """Each member weighs each comparison by its own Poisson(1) draw, the online bootstrap (Oza and
     Russell 2001); Christiano et al. 2017 resample per member."""
@@ -127,19 +130,15 @@ class Trainer:
                 self._optimiser.state[parameter] = {
                     "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()),
                     "exp_avg": _tensor(arrays[f"optimiser.{name}.exp_avg"]).view_as(parameter),
-                    "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(
-                        parameter
-                    ),
+                    "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(parameter),
                 }
         self._seed = int(arrays["seed"][0])
         self.num_rounds = int(arrays["num_rounds"][0])
 
-    def _step(
-        self, batch: ComparisonBatch, generator: np.random.Generator
-    ) -> tuple[float, float, float]:
+    def _step(self, batch: ComparisonBatch, generator: np.random.Generator) -> tuple[float, float, float]:
         """Takes one gradient step; gives loss, comparisons ranked rightly, and with a winner."""
         config = self.config
-        observations, actions, scale = _thin(batch, generator, stride=config.stride)
+        observations, actions, scale = _thin(batch, generator, config)
         returns = self.ensemble(_tensor(observations), _tensor(actions)).sum(dim=-1) * scale
         left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
@@ -160,28 +159,27 @@ class Trainer:
 
 
 def _thin(
-    batch: ComparisonBatch, generator: np.random.Generator, *, stride: int
+    batch: ComparisonBatch, generator: np.random.Generator, config: TrainerConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Keeps every ``stride``-th step of both segments, each from a phase of its own.
+    """Crops both segments of each comparison at own places, then keeps every ``stride``-th step.
 
     Returns:
         Observations ``[B, 2, C, O]``, actions ``[B, 2, C, A]``, and the factor that makes a sum
         over ``C`` steps one over the ``L`` of the whole segment.
     """
     num_rows, num_sides, length = batch.observations.shape[:3]
-    num_kept = max(1, length // stride)
-    num_phases = length - (num_kept - 1) * stride
-    phases = generator.integers(num_phases, size=(num_rows, num_sides, 1))
-    steps = phases + stride * np.arange(num_kept)
+    shortest = max(config.stride, int(length * config.crop_fraction))
+    num_kept = int(generator.integers(shortest, length + 1)) // config.stride
+    latest = length - (num_kept - 1) * config.stride
+    starts = generator.integers(latest, size=(num_rows, num_sides, 1))
+    steps = starts + config.stride * np.arange(num_kept)
     rows = np.arange(num_rows)[:, None, None]
     sides = np.arange(num_sides)[None, :, None]
     scale = length / num_kept
     return batch.observations[rows, sides, steps], batch.actions[rows, sides, steps], scale
 
 
-def _bootstrap_weights(
-    seed: int, sequences: NDArray[np.int64], num_members: int
-) -> NDArray[np.float32]:
+def _bootstrap_weights(seed: int, sequences: NDArray[np.int64], num_members: int) -> NDArray[np.float32]:
     """Gives the weight ``[K, B]`` of each comparison for each member: its own draw, for ever."""
     distinct, inverse = np.unique(sequences, return_inverse=True)
     draws = [np.random.default_rng((seed, 1, int(s))).poisson(1.0, num_members) for s in distinct]

@@ -112,12 +112,35 @@ async def _serving(
     ports = {name: _free_port() for name in ("simulator", "reward", "labeler")}
     tokens = json.loads((run_dir / "tokens.json").read_text())
     storage = ("--storage-url", run_dir.parent.as_uri())
-    labeler = ("--database-url", f"sqlite:///{run_dir / 'labels.sqlite'}", "--token-path", str(run_dir / "tokens.json"))
+    labeler = (
+        "--database-url",
+        f"sqlite:///{run_dir / 'labels.sqlite'}",
+        "--token-path",
+        str(run_dir / "tokens.json"),
+    )
     reward = ("--task", _TASK.name, "--run-id", run_dir.name, "--seed", str(seed))
     processes = [
-        _serve("simulator", ports, *storage, "--task", _TASK.name, "--learner-address", "null", "--reward-address", "null"),
+        _serve(
+            "simulator",
+            ports,
+            *storage,
+            "--task",
+            _TASK.name,
+            "--learner-address",
+            "null",
+            "--reward-address",
+            "null",
+        ),
         _serve("labeler", ports, *storage, *labeler),
-        _serve("reward", ports, *storage, *reward, "--labeler-address", f"127.0.0.1:{ports['labeler']}", token=tokens["service"]),
+        _serve(
+            "reward",
+            ports,
+            *storage,
+            *reward,
+            "--labeler-address",
+            f"127.0.0.1:{ports['labeler']}",
+            token=tokens["service"],
+        ),
     ]
     try:
         async with (

@@ -26,7 +26,9 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert steps >= 60_000
     with train(run_dir, "--resume") as run:
         summary = run.finish(timeout_s=200)
-        resumed = [line for line in (run_dir / "logs" / "learner.log").read_text().splitlines() if "restored" in line]
+        resumed = [
+            line for line in (run_dir / "logs" / "learner.log").read_text().splitlines() if "restored" in line
+        ]
         assert f'"env_steps": {steps}' in resumed[-1]
         assert run.log_rows()[: len(rows)] == rows
     assert summary["labels"] == 20

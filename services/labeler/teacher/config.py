@@ -38,7 +38,7 @@ class TeacherConfig(ServiceConfig):
     kind: Literal["oracle"] = "oracle"
     """How it answers; oracle: always by the true reward."""
 
-    equal_margin: float = pydantic.Field(default=0.1, ge=0, le=100)
+    equal_margin: float = pydantic.Field(default=0.3, ge=0, le=100)
     """Says equal when two true returns differ by less than this many standard deviations of recent ones; own runs:
     without it 900 labels failed where 60 sufficed."""
 

@@ -21,11 +21,7 @@ def _brute_force(
     for column in range(num_environments):
         for start in range(num_steps):
             for step in range(start, num_steps):
-                error = (
-                    rewards[step, column]
-                    + discount * next_values[step, column]
-                    - values[step, column]
-                )
+                error = rewards[step, column] + discount * next_values[step, column] - values[step, column]
                 advantages[start, column] += (discount * trace_decay) ** (step - start) * error
                 if is_truncated[step, column]:
                     break

@@ -13,9 +13,7 @@ from somersault.types import Rollout
 
 
 def _collector(*, is_exclusive: bool = False, max_policy_lag: int = 8, max_simulators: int = 4) -> Collector:
-    return Collector(
-        max_simulators=max_simulators, max_policy_lag=max_policy_lag, is_exclusive=is_exclusive
-    )
+    return Collector(max_simulators=max_simulators, max_policy_lag=max_policy_lag, is_exclusive=is_exclusive)
 
 
 def _join(collector: Collector, incarnation: str = "a") -> SimulatorSession:

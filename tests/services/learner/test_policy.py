@@ -13,9 +13,7 @@ from somersault.errors import CorruptDataError
 
 
 def _policy(seed: int = 0) -> GaussianPolicy:
-    return GaussianPolicy(
-        observation_dim=5, action_dim=2, hidden_size=8, initial_log_std=-0.5, seed=seed
-    )
+    return GaussianPolicy(observation_dim=5, action_dim=2, hidden_size=8, initial_log_std=-0.5, seed=seed)
 
 
 def _export(policy: GaussianPolicy) -> dict[str, np.ndarray]:

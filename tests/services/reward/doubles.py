@@ -13,9 +13,7 @@ from services.reward.labeling import KnownQuery, Proposal
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 
-SPEC = TaskSpec(
-    task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5
-)
+SPEC = TaskSpec(task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5)
 
 
 def make_segment(name: str, level: float, *, sequence: int = 0) -> Segment:

@@ -8,8 +8,8 @@ import pytest
 from services.reward.query_selection import (
     choose_queries,
     draw_candidate_pairs,
+    preference_disagreement,
     select_queries,
-    vote_disagreement,
 )
 
 
@@ -24,8 +24,7 @@ def test_pairs_never_show_a_segment_beside_itself() -> None:
 def test_same_generator_state_gives_the_same_pairs() -> None:
     """Pairs are a function of the generator and the promise alone."""
     first, second = (
-        draw_candidate_pairs(np.random.default_rng(4), np.arange(50.0), num_pairs=20)
-        for _ in range(2)
+        draw_candidate_pairs(np.random.default_rng(4), np.arange(50.0), num_pairs=20) for _ in range(2)
     )
 
     np.testing.assert_array_equal(first, second)
@@ -50,9 +49,9 @@ def test_best_of_three_favours_the_promising() -> None:
     assert (pairs[:, 0] == 3).mean() == pytest.approx(expected, abs=0.02)
 
 
-def test_chosen_query_is_the_one_that_splits_the_ensemble() -> None:
-    """Two members that order only segments 0 and 1 differently make that pair the query."""
-    returns = np.array([[2.0, 1.0, 0.0, -9.0], [1.0, 2.0, 0.0, -9.0]], np.float32)
+def test_chosen_queries_are_those_with_most_disagreement() -> None:
+    """Two members that contradict each other only on segments 0 and 1 make that pair the query."""
+    returns = np.array([[5.0, -5.0, 0.0, 0.1], [-5.0, 5.0, 0.0, 0.1]], np.float32)
 
     chosen = choose_queries(
         np.random.default_rng(0), returns, num_queries=1, is_trained=False, num_candidate_pairs=200
@@ -79,13 +78,14 @@ def test_untrained_ensemble_does_not_decide_what_is_promising() -> None:
     assert (shown == 0).mean() == pytest.approx(0.25, abs=0.05)
 
 
-def test_disagreement_is_the_variance_of_votes() -> None:
-    """Three members: two against one vary by 2/9 however loud they are; all alike by nothing."""
-    left = np.array([[1e4, 0.1, 2.0], [-1e4, 0.1, 2.0], [1e-3, -0.1, 2.0]], np.float32)
+def test_disagreement_is_the_variance_of_predicted_preferences() -> None:
+    """Certain opposites vary by ¼; P = ¾ and ¼ by 1/16; like predictions by nothing."""
+    log_three = np.log(3.0)
+    left = np.array([[1e4, log_three, 2.0], [-1e4, -log_three, 2.0]], np.float32)
 
-    disagreement = vote_disagreement(left, np.zeros((3, 3), np.float32))
+    disagreement = preference_disagreement(left, np.zeros((2, 3), np.float32))
 
-    np.testing.assert_allclose(disagreement, [2 / 9, 2 / 9, 0.0], atol=1e-12)
+    np.testing.assert_allclose(disagreement, [0.25, 0.0625, 0.0], atol=1e-7)
 
 
 def test_most_disagreement_comes_first_and_no_segment_twice() -> None:

@@ -91,7 +91,7 @@ def test_members_learn_different_lessons_from_the_same_labels() -> None:
 
     observations, actions = _draw(5, seed=3)
     predicted = trainer.ensemble.predict(observations, actions)
-    assert np.abs(predicted[0] - predicted[1]).max() > 1e-4
+    assert np.abs(predicted[0] - predicted[1]).max() > 1e-3
 
 
 def test_without_bootstrap_equal_members_stay_equal() -> None:
@@ -104,7 +104,7 @@ def test_without_bootstrap_equal_members_stay_equal() -> None:
 
     observations, actions = _draw(5, seed=3)
     predicted = trainer.ensemble.predict(observations, actions)
-    np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-6)
+    np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-5)
 
 
 def test_damaged_checkpoint_is_refused() -> None:
