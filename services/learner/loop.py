@@ -211,9 +211,8 @@ class TrainingLoop:
         rollout = collected.rollout
         if rewards is None:
             self._ppo.observe(rollout.observations)
-            self._collector.publish(
-                self._policy
-            )  # one version is one policy: what was observed shows in the next
+            # One version is one policy: what was observed now shows in the next.
+            self._collector.publish(self._policy)
             return
         async with self._busy:
             with _IMPROVEMENT_S.time():

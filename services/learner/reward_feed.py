@@ -87,6 +87,8 @@ class RewardFeed:
             await self._request_changed.wait()
 
     def _say(self, collected: Collected, env_steps: int) -> None:
+        if self._is_lockstep:
+            self._positions.clear()  # one simulator gathers; those before it are gone and must not be waited for
         self._positions[collected.incarnation] = collected.rollout.sequence
         while len(self._positions) > _MAX_POSITIONS:
             del self._positions[next(iter(self._positions))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +23,11 @@ _log = structlog.get_logger()
 STORE_TIMEOUT_S = 30.0
 """A simulator that has not stored a segment by then is treated as if it had lost it."""
 
-OFFER_TIMEOUT_S = 10.0
+OFFER_TIMEOUT_S = 30.0
 """In lockstep, how long a rollout's offer is waited for while its simulator is connected."""
+
+ABSENCE_TIMEOUT_S = 5.0
+"""In lockstep, how long a simulator that is not connected is waited for: it may be about to connect, or dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +120,23 @@ class Offers:
                     self._admit_one(segment, session.incarnation)
 
     async def wait_for(self, positions: Mapping[str, int]) -> None:
-        """Waits until every connected simulator has offered the rollouts up to its position."""
-        try:
-            async with asyncio.timeout(OFFER_TIMEOUT_S):
-                while not self._has_offered(positions):
-                    self.changed.clear()
+        """Waits until the simulators at these positions have offered the rollouts up to them.
+
+        One that is not connected is waited for too: at the start its rollouts may reach the learner before its first offer
+        comes here, and what is asked must not depend on who was faster.
+        """
+        started_s = time.monotonic()
+        while missing := [name for name in positions if not self._has_offered(name, positions[name])]:
+            is_absent = not any(name in self._sessions for name in missing)
+            timeout_s = ABSENCE_TIMEOUT_S if is_absent else OFFER_TIMEOUT_S
+            left_s = started_s + timeout_s - time.monotonic()
+            if left_s <= 0:
+                _log.warning("offer_missing", incarnations=missing, timeout_s=timeout_s)
+                return
+            self.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
                     await self.changed.wait()
-        except TimeoutError:
-            _log.warning("offer_missing", positions=dict(positions), timeout_s=OFFER_TIMEOUT_S)
 
     def available_positions(self) -> list[int]:
         """Gives the pool positions whose segment a connected simulator can still store."""
@@ -166,8 +180,6 @@ class Offers:
         if len(self._owners) > self._capacity:
             self._owners.popitem(last=False)
 
-    def _has_offered(self, positions: Mapping[str, int]) -> bool:
-        return all(
-            session.newest_sequence >= positions.get(incarnation, -1)
-            for incarnation, session in self._sessions.items()
-        )
+    def _has_offered(self, incarnation: str, sequence: int) -> bool:
+        session = self._sessions.get(incarnation)
+        return session is not None and session.newest_sequence >= sequence

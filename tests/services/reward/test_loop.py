@@ -171,6 +171,22 @@ async def test_lockstep_admits_no_segment_that_the_learner_has_not_taken(store: 
         assert all(name.startswith("s000") for name in proposed)
 
 
+async def test_lockstep_waits_for_a_simulator_that_connects_late(store: ObjectStore) -> None:
+    """What is asked at a step does not depend on whether rollout or offer was faster."""
+    bench = _make(store, LabelerDouble(_higher_is_better))
+    bench.offers.leave(bench.session)
+    async with _running(bench):
+        settling = asyncio.create_task(bench.settle(1, 0))
+        await asyncio.sleep(0.2)
+        assert not settling.done()
+        late = bench.offers.join("sim")
+        bench.session.outbox, late.outbox = late.outbox, bench.session.outbox
+        bench.session = late
+        bench.offer(0)
+        await settling
+        assert len(bench.labeler.log) == 4
+
+
 async def test_the_same_seed_asks_and_learns_the_same(store: ObjectStore) -> None:
     """Two lockstep runs with the same offers publish bit-equal reward models."""
     weights = []
