@@ -55,8 +55,8 @@ export class Labeling {
     outbox.addEventListener("refused", ({ detail }) => this.#onRefused(detail));
   }
 
-  /** Begins to label in the name of a session. */
-  static async start(session) {
+  /** Makes ready to label in the name of a session; `start` shows the first pair. */
+  static async open(session) {
     const frames = { left: document.getElementById("frame-left"), right: document.getElementById("frame-right") };
     const stage = new Stage({ frames, progress: document.getElementById("progress") });
     const labeling = new Labeling({ session, outbox: await Outbox.open(session.labelerId), stage });
@@ -64,10 +64,14 @@ export class Labeling {
     view.showSpeed(stage.speed);
     view.showPart("labeling");
     if (labeling.#outbox.numWaiting) labeling.#showSaving();
-    labeling.#settle();
-    labeling.#followStats();
-    await labeling.#queue.start();
     return labeling;
+  }
+
+  /** Begins to lease and to show pairs. */
+  async start() {
+    this.#settle();
+    this.#followStats();
+    await this.#queue.start();
   }
 
   /** Does what a key or a button asks; `time` is when it was pressed. */

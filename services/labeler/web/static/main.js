@@ -31,9 +31,11 @@ async function findSession(token) {
 async function start(token) {
   const session = await findSession(token);
   if (!session) return view.showPart("login");
-  const labeling = await Labeling.start(session);
+  const labeling = await Labeling.open(session);
+  // Before the first pair is shown, so that no key pressed for it is lost.
   listen((action, time) => labeling.act(action, time));
   addEventListener("pointermove", () => labeling.see(), { passive: true });
+  await labeling.start();
 }
 
 document.getElementById("login-form").addEventListener("submit", async (event) => {
