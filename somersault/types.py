@@ -1,6 +1,14 @@
 """Value objects that more than one service speaks of.
 
-Legend: T steps, N environments, O observation length, A action length, M truncated transitions in a rollout.
+Legend: T steps, N environments, M truncated transitions in a rollout, A action length.
+
+An *observation* is the F newest *frames* of one environment, F being the task's ``num_frames``. A frame is either
+float32 ``[O]`` (then F is 1 and frame and observation are the same) or a grey picture, uint8 ``[H, W]``. Rollouts
+and segments hold each frame once: T observations are T + F - 1 consecutive frames, and observation t is frames
+t … t + F - 1. Where an episode begins within them, frames of the one before stay in view for F - 1 steps, for the
+simulator's policy, the learner and the reward model alike.
+
+An *action* is either float32 ``[A]``, each component executed within -1 and 1, or one int32 of ``num_actions``.
 """
 
 from __future__ import annotations
@@ -8,6 +16,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +24,11 @@ import numpy.typing as npt
 from somersault.errors import InvalidInputError
 
 __all__ = [
+    "ActionArray",
     "BoolArray",
     "DoubleArray",
     "FloatArray",
+    "FrameArray",
     "Preference",
     "Role",
     "Rollout",
@@ -33,6 +44,8 @@ __all__ = [
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+FrameArray = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+ActionArray = npt.NDArray[np.float32] | npt.NDArray[np.int32]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -50,7 +63,7 @@ def check_name(field: str, value: str) -> str:
 
 
 def segment_key(run_id: str, segment_id: str) -> str:
-    """Gives the key of a segment's observations, actions and physics states."""
+    """Gives the key of a segment's observations, actions and what shows them again."""
     return f"{run_id}/segments/{segment_id}.safetensors"
 
 
@@ -87,16 +100,53 @@ class TaskSpec:
     """What is to be learned, as far as the agent may know it."""
 
     task: str
-    observation_dim: int
-    """O."""
-    action_dim: int
-    """A."""
+    frame_shape: tuple[int, ...]
+    """``(O,)`` of float32, or ``(H, W)`` of uint8."""
+    num_frames: int = 1
+    """F, frames that make an observation; 1 unless frames are pictures."""
+    action_dim: int = 0
+    """A, of an action that is a vector; 0 if it is a choice."""
+    num_actions: int = 0
+    """How many actions there are to choose from; 0 if an action is a vector."""
     episode_steps: int
-    """Steps in an episode, always the same."""
+    """Steps in an episode, always the same; of a continuing task, steps after which an episode counts as over."""
     segment_steps: int
     """Steps in a segment."""
     step_s: float
     """Simulated seconds a step."""
+    is_continuing: bool = False
+    """Whether play goes on for ever as far as the agent is told: no transition is ever truncated."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether frames are pictures."""
+        return len(self.frame_shape) == 2
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether an action is a choice."""
+        return self.num_actions > 0
+
+    @property
+    def frame_dtype(self) -> np.dtype[Any]:
+        """uint8 or float32."""
+        return np.dtype(np.uint8 if self.is_image else np.float32)
+
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """``()`` or ``(A,)``."""
+        return () if self.is_discrete else (self.action_dim,)
+
+    @property
+    def action_dtype(self) -> np.dtype[Any]:
+        """int32 or float32."""
+        return np.dtype(np.int32 if self.is_discrete else np.float32)
+
+    @property
+    def observation_dim(self) -> int:
+        """O, of a task whose frames are vectors."""
+        assert not self.is_image, self.frame_shape
+        return self.frame_shape[0]
 
     @property
     def segment_s(self) -> float:
@@ -111,18 +161,18 @@ class Rollout:
     sequence: int
     """Counts this simulator incarnation's rollouts from 0."""
     policy_version: int
-    observations: FloatArray
-    """``[T, N, O]`` float32, before each action."""
-    actions: FloatArray
-    """``[T, N, A]`` float32, as the policy drew them."""
+    observations: FrameArray
+    """``[T + F - 1, N, *frame]``, the newest before each action last."""
+    actions: ActionArray
+    """``[T, N, A]`` float32, as the policy drew them, or ``[T, N]`` int32."""
     log_probs: FloatArray
-    """``[T, N]`` float32, natural logarithm of the density."""
+    """``[T, N]`` float32, natural logarithm of the density or probability."""
     is_truncated: BoolArray
     """``[T, N]`` bool, the episode reached its fixed length with this transition."""
-    final_observations: FloatArray
-    """``[M, O]`` float32, after each truncated transition, in row-major order of ``is_truncated``."""
-    next_observations: FloatArray
-    """``[N, O]`` float32, where the next rollout begins."""
+    final_observations: FrameArray
+    """``[M, *frame]``, the frame after each truncated transition, in row-major order of ``is_truncated``."""
+    next_observations: FrameArray
+    """``[N, *frame]``, the frame with which the next rollout begins."""
 
     @property
     def num_steps(self) -> int:
@@ -135,10 +185,10 @@ class Segment:
     """A fixed-length slice of one episode, as far as the agent and the reward model may see it."""
 
     segment_id: str
-    observations: FloatArray
-    """``[T, O]`` float32, before each action."""
-    actions: FloatArray
-    """``[T, A]`` float32, as the environment executed them."""
+    observations: FrameArray
+    """``[T + F - 1, *frame]``, the newest before each action last."""
+    actions: ActionArray
+    """``[T, A]`` float32, as the environment executed them, or ``[T]`` int32."""
     rollout_sequence: int
     """The rollout within which it ended."""
     policy_version: int
@@ -151,7 +201,7 @@ class StoredSegment:
 
     segment_id: str
     segment_uri: str
-    """Key of observations, actions and physics states."""
+    """Key of observations, actions and what shows them again."""
     sealed_uri: str
     """Key of the sealed teacher part."""
     duration_s: float

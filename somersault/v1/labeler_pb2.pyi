@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from somersault.v1 import preference_pb2 as _preference_pb2
 from somersault.v1 import trajectory_pb2 as _trajectory_pb2
 import builtins as _builtins
@@ -20,6 +21,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ExportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPORT_FORMAT_UNSPECIFIED: _ExportFormat.ValueType  # 0
+    """As messages."""
+    EXPORT_FORMAT_JSONL: _ExportFormat.ValueType  # 1
+    """A file of one JSON object a line."""
+    EXPORT_FORMAT_PARQUET: _ExportFormat.ValueType  # 2
+    """A Parquet file."""
+
+class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
+    """How an export is written."""
+
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
+"""As messages."""
+EXPORT_FORMAT_JSONL: ExportFormat.ValueType  # 1
+"""A file of one JSON object a line."""
+EXPORT_FORMAT_PARQUET: ExportFormat.ValueType  # 2
+"""A Parquet file."""
+Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final
 class CreateRunRequest(_message.Message):
@@ -78,10 +103,13 @@ class Proposal(_message.Message):
     FIRST_FIELD_NUMBER: _builtins.int
     SECOND_FIELD_NUMBER: _builtins.int
     WANTS_CLIPS_FIELD_NUMBER: _builtins.int
+    TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     """The proposer's name for it, unique in the run; 1 to 64 characters of [A-Za-z0-9._-]."""
     wants_clips: _builtins.bool
     """Draws clips of it even if no person needs to answer it."""
+    target_answers: _builtins.int
+    """How many labelers shall answer it, 1 to 10; 0 means as many as the run says."""
     @_builtins.property
     def first(self) -> _trajectory_pb2.StoredSegment:
         """One segment. It may be shown left or right."""
@@ -97,10 +125,11 @@ class Proposal(_message.Message):
         first: _trajectory_pb2.StoredSegment | None = ...,
         second: _trajectory_pb2.StoredSegment | None = ...,
         wants_clips: _builtins.bool = ...,
+        target_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "second", b"second"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "proposal_id", b"proposal_id", "second", b"second", "wants_clips", b"wants_clips"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "proposal_id", b"proposal_id", "second", b"second", "target_answers", b"target_answers", "wants_clips", b"wants_clips"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -533,19 +562,23 @@ class WatchPreferencesRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    IS_COMPLETE_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     cursor: _builtins.int
     """The last row the caller has; 0 for all of them."""
+    is_complete: _builtins.bool
+    """Sends gold answers and weight changes too. Without it they are left out, and their positions with them."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         cursor: _builtins.int = ...,
+        is_complete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "is_complete", b"is_complete", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -558,18 +591,28 @@ class WatchPreferencesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECORDS_FIELD_NUMBER: _builtins.int
+    WEIGHT_CHANGES_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.int
+    """The position up to which the caller has everything it asked for once it has this message."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.PreferenceRecord]:
         """In log order; empty in a heartbeat, sent when nothing happened for 15 seconds."""
+
+    @_builtins.property
+    def weight_changes(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.WeightChange]:
+        """In log order, each with a position between or beside those of `records`. Apply both by position."""
 
     def __init__(
         self,
         *,
         records: _abc.Iterable[_preference_pb2.PreferenceRecord] | None = ...,
+        weight_changes: _abc.Iterable[_preference_pb2.WeightChange] | None = ...,
+        cursor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "records", b"records", "weight_changes", b"weight_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -644,16 +687,24 @@ class ExportPreferencesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    IS_COMPLETE_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
+    format: Global___ExportFormat.ValueType
+    """Messages, or a file. Files are always complete."""
+    is_complete: _builtins.bool
+    """Sends gold answers and weight changes too, as messages."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
+        format: Global___ExportFormat.ValueType = ...,
+        is_complete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "is_complete", b"is_complete", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -661,23 +712,33 @@ Global___ExportPreferencesRequest: _TypeAlias = ExportPreferencesRequest  # noqa
 
 @_typing.final
 class ExportPreferencesResponse(_message.Message):
-    """A part of the log."""
+    """A part of the log, or of the file."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECORDS_FIELD_NUMBER: _builtins.int
+    WEIGHT_CHANGES_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    part: _builtins.bytes
+    """The file's next bytes; empty when messages were asked for."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.PreferenceRecord]:
-        """In log order."""
+        """In log order; empty when a file was asked for."""
+
+    @_builtins.property
+    def weight_changes(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.WeightChange]:
+        """In log order; empty when a file was asked for."""
 
     def __init__(
         self,
         *,
         records: _abc.Iterable[_preference_pb2.PreferenceRecord] | None = ...,
+        weight_changes: _abc.Iterable[_preference_pb2.WeightChange] | None = ...,
+        part: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part", b"part", "records", b"records", "weight_changes", b"weight_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -723,6 +784,11 @@ class GetStatsResponse(_message.Message):
     NUM_OWN_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     NEWEST_CURSOR_FIELD_NUMBER: _builtins.int
+    NEWEST_LOG_CURSOR_FIELD_NUMBER: _builtins.int
+    OLDEST_READY_AGE_S_FIELD_NUMBER: _builtins.int
+    NUM_LAST_HOUR_BY_LABELERS_FIELD_NUMBER: _builtins.int
+    NUM_LAST_HOUR_BY_TEACHERS_FIELD_NUMBER: _builtins.int
+    GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     num_rendering: _builtins.int
     """Queries that wait for their clips."""
     num_ready: _builtins.int
@@ -746,7 +812,17 @@ class GetStatsResponse(_message.Message):
     question: _builtins.str
     """What labelers of this run are asked."""
     newest_cursor: _builtins.int
-    """The log's newest cursor."""
+    """The newest cursor of an answer that is not gold."""
+    newest_log_cursor: _builtins.int
+    """The newest cursor of all, gold and weight changes included."""
+    oldest_ready_age_s: _builtins.float
+    """Seconds since the oldest query that may be leased was proposed; 0 if there is none."""
+    num_last_hour_by_labelers: _builtins.int
+    """People's answers in the last hour, to the minute."""
+    num_last_hour_by_teachers: _builtins.int
+    """Teachers' answers in the last hour, to the minute."""
+    guidelines_version: _builtins.int
+    """The newest version of the guidelines; 0 if there are none."""
     def __init__(
         self,
         *,
@@ -762,10 +838,15 @@ class GetStatsResponse(_message.Message):
         num_own: _builtins.int = ...,
         question: _builtins.str = ...,
         newest_cursor: _builtins.int = ...,
+        newest_log_cursor: _builtins.int = ...,
+        oldest_ready_age_s: _builtins.float = ...,
+        num_last_hour_by_labelers: _builtins.int = ...,
+        num_last_hour_by_teachers: _builtins.int = ...,
+        guidelines_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["newest_cursor", b"newest_cursor", "num_answered", b"num_answered", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "newest_cursor", b"newest_cursor", "newest_log_cursor", b"newest_log_cursor", "num_answered", b"num_answered", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_last_hour_by_labelers", b"num_last_hour_by_labelers", "num_last_hour_by_teachers", b"num_last_hour_by_teachers", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "oldest_ready_age_s", b"oldest_ready_age_s", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -869,3 +950,930 @@ class WhoAmIResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WhoAmIResponse: _TypeAlias = WhoAmIResponse  # noqa: Y015
+
+@_typing.final
+class UpdateRunRequest(_message.Message):
+    """Changes how a run asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
+    ASKS_AGAIN_ON_DISAGREEMENT_FIELD_NUMBER: _builtins.int
+    GOLD_INTERVAL_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    target_answers: _builtins.int
+    """How many labelers shall answer each query that is proposed from now on, 1 to 10. A new run has 1."""
+    asks_again_on_disagreement: _builtins.bool
+    """Wants one more answer, once a query, when its answers are not all the same. A new run does not."""
+    gold_interval: _builtins.int
+    """One in so many pairs that a person gets is gold, drawn at random, 1 to 1,000; 0 for none. A new run has 20."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        target_answers: _builtins.int | None = ...,
+        asks_again_on_disagreement: _builtins.bool | None = ...,
+        gold_interval: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "target_answers", b"target_answers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "run_id", b"run_id", "target_answers", b"target_answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["asks_again_on_disagreement"]  # noqa: Y015
+    _WhichOneofArgType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement"]  # noqa: Y015
+    _WhichOneofReturnType__gold_interval: _TypeAlias = _typing.Literal["gold_interval"]  # noqa: Y015
+    _WhichOneofArgType__gold_interval: _TypeAlias = _typing.Literal["_gold_interval", b"_gold_interval"]  # noqa: Y015
+    _WhichOneofReturnType__target_answers: _TypeAlias = _typing.Literal["target_answers"]  # noqa: Y015
+    _WhichOneofArgType__target_answers: _TypeAlias = _typing.Literal["_target_answers", b"_target_answers"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__asks_again_on_disagreement) -> _WhichOneofReturnType__asks_again_on_disagreement | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gold_interval) -> _WhichOneofReturnType__gold_interval | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_answers) -> _WhichOneofReturnType__target_answers | None: ...
+
+Global___UpdateRunRequest: _TypeAlias = UpdateRunRequest  # noqa: Y015
+
+@_typing.final
+class UpdateRunResponse(_message.Message):
+    """The run as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> Global___Run:
+        """Its settings."""
+
+    def __init__(
+        self,
+        *,
+        run: Global___Run | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateRunResponse: _TypeAlias = UpdateRunResponse  # noqa: Y015
+
+@_typing.final
+class Run(_message.Message):
+    """A run and how it asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
+    ASKS_AGAIN_ON_DISAGREEMENT_FIELD_NUMBER: _builtins.int
+    GOLD_INTERVAL_FIELD_NUMBER: _builtins.int
+    GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
+    NEWEST_LOG_CURSOR_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Its name."""
+    task: _builtins.str
+    """The task."""
+    question: _builtins.str
+    """What labelers are asked."""
+    target_answers: _builtins.int
+    """How many labelers answer each query, unless its proposal says otherwise."""
+    asks_again_on_disagreement: _builtins.bool
+    """Whether disagreement asks for one more."""
+    gold_interval: _builtins.int
+    """One in so many pairs is gold; 0 for none."""
+    guidelines_version: _builtins.int
+    """The newest version of its guidelines; 0 if there are none."""
+    newest_log_cursor: _builtins.int
+    """The end of its log."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made known."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        task: _builtins.str = ...,
+        question: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        target_answers: _builtins.int = ...,
+        asks_again_on_disagreement: _builtins.bool = ...,
+        gold_interval: _builtins.int = ...,
+        guidelines_version: _builtins.int = ...,
+        newest_log_cursor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "newest_log_cursor", b"newest_log_cursor", "question", b"question", "run_id", b"run_id", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class ListRunsRequest(_message.Message):
+    """Asks for runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the last response; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunsRequest: _TypeAlias = ListRunsRequest  # noqa: Y015
+
+@_typing.final
+class ListRunsResponse(_message.Message):
+    """A page of runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Run]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        runs: _abc.Iterable[Global___Run] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "runs", b"runs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunsResponse: _TypeAlias = ListRunsResponse  # noqa: Y015
+
+@_typing.final
+class GetAgreementRequest(_message.Message):
+    """Asks how far labelers agree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAgreementRequest: _TypeAlias = GetAgreementRequest  # noqa: Y015
+
+@_typing.final
+class GetAgreementResponse(_message.Message):
+    """How far labelers agree. Gold, extras and answers of incomparable are left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_QUERIES_FIELD_NUMBER: _builtins.int
+    NUM_PAIRS_FIELD_NUMBER: _builtins.int
+    PAIRWISE_AGREEMENT_FIELD_NUMBER: _builtins.int
+    KRIPPENDORFF_ALPHA_FIELD_NUMBER: _builtins.int
+    num_queries: _builtins.int
+    """Queries with two or more answers of left, right or equal."""
+    num_pairs: _builtins.int
+    """Pairs of answers to the same query."""
+    pairwise_agreement: _builtins.float
+    """The share of those pairs that are the same; absent without pairs."""
+    krippendorff_alpha: _builtins.float
+    """Krippendorff's alpha for nominal values: 1 is perfect, 0 is chance; absent without two different values to compare."""
+    def __init__(
+        self,
+        *,
+        num_queries: _builtins.int = ...,
+        num_pairs: _builtins.int = ...,
+        pairwise_agreement: _builtins.float | None = ...,
+        krippendorff_alpha: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_krippendorff_alpha", b"_krippendorff_alpha", "_pairwise_agreement", b"_pairwise_agreement", "krippendorff_alpha", b"krippendorff_alpha", "pairwise_agreement", b"pairwise_agreement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_krippendorff_alpha", b"_krippendorff_alpha", "_pairwise_agreement", b"_pairwise_agreement", "krippendorff_alpha", b"krippendorff_alpha", "num_pairs", b"num_pairs", "num_queries", b"num_queries", "pairwise_agreement", b"pairwise_agreement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__krippendorff_alpha: _TypeAlias = _typing.Literal["krippendorff_alpha"]  # noqa: Y015
+    _WhichOneofArgType__krippendorff_alpha: _TypeAlias = _typing.Literal["_krippendorff_alpha", b"_krippendorff_alpha"]  # noqa: Y015
+    _WhichOneofReturnType__pairwise_agreement: _TypeAlias = _typing.Literal["pairwise_agreement"]  # noqa: Y015
+    _WhichOneofArgType__pairwise_agreement: _TypeAlias = _typing.Literal["_pairwise_agreement", b"_pairwise_agreement"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__krippendorff_alpha) -> _WhichOneofReturnType__krippendorff_alpha | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pairwise_agreement) -> _WhichOneofReturnType__pairwise_agreement | None: ...
+
+Global___GetAgreementResponse: _TypeAlias = GetAgreementResponse  # noqa: Y015
+
+@_typing.final
+class GetLabelerQualityRequest(_message.Message):
+    """Asks how well labelers answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    labeler_id: _builtins.str
+    """One labeler; empty for all who answered in the run."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        labeler_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLabelerQualityRequest: _TypeAlias = GetLabelerQualityRequest  # noqa: Y015
+
+@_typing.final
+class GetLabelerQualityResponse(_message.Message):
+    """How well labelers answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def labelers(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabelerQuality]:
+        """By labeler_id."""
+
+    def __init__(
+        self,
+        *,
+        labelers: _abc.Iterable[Global___LabelerQuality] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelers", b"labelers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLabelerQualityResponse: _TypeAlias = GetLabelerQualityResponse  # noqa: Y015
+
+@_typing.final
+class Share(_message.Message):
+    """A share of a number of trials."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_FIELD_NUMBER: _builtins.int
+    NUM_TRUE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    num: _builtins.int
+    """Trials."""
+    num_true: _builtins.int
+    """Those that succeeded."""
+    share: _builtins.float
+    """Their share; absent without trials."""
+    low: _builtins.float
+    """The lower end of the 95% Wilson score interval; 0 without trials."""
+    high: _builtins.float
+    """Its upper end; 1 without trials."""
+    def __init__(
+        self,
+        *,
+        num: _builtins.int = ...,
+        num_true: _builtins.int = ...,
+        share: _builtins.float | None = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "share", b"share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "high", b"high", "low", b"low", "num", b"num", "num_true", b"num_true", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
+    _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
+
+Global___Share: _TypeAlias = Share  # noqa: Y015
+
+@_typing.final
+class LabelerQuality(_message.Message):
+    """How well a labeler answers in a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    NUM_ANSWERS_FIELD_NUMBER: _builtins.int
+    GOLD_ACCURACY_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    FAST_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    ENTROPY_BITS_FIELD_NUMBER: _builtins.int
+    IS_INACCURATE_FIELD_NUMBER: _builtins.int
+    IS_INCONSISTENT_FIELD_NUMBER: _builtins.int
+    IS_HASTY_FIELD_NUMBER: _builtins.int
+    IS_BIASED_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Who."""
+    name: _builtins.str
+    """Its name to show."""
+    role: _preference_pb2.Role.ValueType
+    """Its role."""
+    weight: _builtins.float
+    """Its weight in the run."""
+    num_answers: _builtins.int
+    """Its answers in the run, gold and extras included."""
+    entropy_bits: _builtins.float
+    """Entropy in bits of its answers over left, right, equal, incomparable: 0 to 2."""
+    is_inaccurate: _builtins.bool
+    """True if the upper end of `gold_accuracy` is below 0.85, at five gold answers or more."""
+    is_inconsistent: _builtins.bool
+    """True if the upper end of `consistency` is below 0.85, at five or more."""
+    is_hasty: _builtins.bool
+    """True if the lower end of `fast` is above 0.2."""
+    is_biased: _builtins.bool
+    """True if the interval of `left` is wholly outside 0.4 to 0.6."""
+    @_builtins.property
+    def gold_accuracy(self) -> Global___Share:
+        """Gold answers that were as the unanimous answers of others."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Share:
+        """Gold answers that were as the labeler's own earlier one, the sides swapped back."""
+
+    @_builtins.property
+    def fast(self) -> Global___Share:
+        """Answers that came sooner than half a clip, of those with a response time."""
+
+    @_builtins.property
+    def left(self) -> Global___Share:
+        """Answers of left, of those of left or right; half is expected, for the server draws the sides."""
+
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        role: _preference_pb2.Role.ValueType = ...,
+        weight: _builtins.float = ...,
+        num_answers: _builtins.int = ...,
+        gold_accuracy: Global___Share | None = ...,
+        consistency: Global___Share | None = ...,
+        fast: Global___Share | None = ...,
+        left: Global___Share | None = ...,
+        entropy_bits: _builtins.float = ...,
+        is_inaccurate: _builtins.bool = ...,
+        is_inconsistent: _builtins.bool = ...,
+        is_hasty: _builtins.bool = ...,
+        is_biased: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "fast", b"fast", "gold_accuracy", b"gold_accuracy", "left", b"left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "entropy_bits", b"entropy_bits", "fast", b"fast", "gold_accuracy", b"gold_accuracy", "is_biased", b"is_biased", "is_hasty", b"is_hasty", "is_inaccurate", b"is_inaccurate", "is_inconsistent", b"is_inconsistent", "labeler_id", b"labeler_id", "left", b"left", "name", b"name", "num_answers", b"num_answers", "role", b"role", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LabelerQuality: _TypeAlias = LabelerQuality  # noqa: Y015
+
+@_typing.final
+class SetLabelerWeightRequest(_message.Message):
+    """Changes a labeler's weight in a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    labeler_id: _builtins.str
+    """Whose."""
+    weight: _builtins.float
+    """0 to 10; 0 excludes, 1 is the usual."""
+    reason: _builtins.str
+    """Why; at most 500 characters."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        labeler_id: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id", "reason", b"reason", "run_id", b"run_id", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLabelerWeightRequest: _TypeAlias = SetLabelerWeightRequest  # noqa: Y015
+
+@_typing.final
+class SetLabelerWeightResponse(_message.Message):
+    """The labeler's newest change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def change(self) -> _preference_pb2.WeightChange:
+        """Absent if the weight never was another than 1."""
+
+    def __init__(
+        self,
+        *,
+        change: _preference_pb2.WeightChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLabelerWeightResponse: _TypeAlias = SetLabelerWeightResponse  # noqa: Y015
+
+@_typing.final
+class ListLabelersRequest(_message.Message):
+    """Asks who may call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the last response; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLabelersRequest: _TypeAlias = ListLabelersRequest  # noqa: Y015
+
+@_typing.final
+class ListLabelersResponse(_message.Message):
+    """A page of labelers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def labelers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Labeler]:
+        """By labeler_id."""
+
+    def __init__(
+        self,
+        *,
+        labelers: _abc.Iterable[Global___Labeler] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelers", b"labelers", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLabelersResponse: _TypeAlias = ListLabelersResponse  # noqa: Y015
+
+@_typing.final
+class Labeler(_message.Message):
+    """Who may call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Its name in the log."""
+    name: _builtins.str
+    """Its name to show."""
+    role: _preference_pb2.Role.ValueType
+    """Its role."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was invited."""
+
+    @_builtins.property
+    def revoke_time(self) -> _timestamp_pb2.Timestamp:
+        """When its token was revoked; absent while it may call."""
+
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        role: _preference_pb2.Role.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        revoke_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "revoke_time", b"revoke_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "labeler_id", b"labeler_id", "name", b"name", "revoke_time", b"revoke_time", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Labeler: _TypeAlias = Labeler  # noqa: Y015
+
+@_typing.final
+class RotateTokenRequest(_message.Message):
+    """Asks for a new token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Whose."""
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateTokenRequest: _TypeAlias = RotateTokenRequest  # noqa: Y015
+
+@_typing.final
+class RotateTokenResponse(_message.Message):
+    """The new token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """Only a hash of it is stored: it can't be shown again."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateTokenResponse: _TypeAlias = RotateTokenResponse  # noqa: Y015
+
+@_typing.final
+class RevokeTokenRequest(_message.Message):
+    """Ends a token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Whose."""
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTokenRequest: _TypeAlias = RevokeTokenRequest  # noqa: Y015
+
+@_typing.final
+class RevokeTokenResponse(_message.Message):
+    """Nothing to say. Another replica may let the token pass for five seconds more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTokenResponse: _TypeAlias = RevokeTokenResponse  # noqa: Y015
+
+@_typing.final
+class SetGuidelinesRequest(_message.Message):
+    """Changes the guidelines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    text: _builtins.str
+    """Markdown, 1 to 20,000 characters, without raw HTML: "<" before a letter, "/", "!" or "?" is INVALID_ARGUMENT."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGuidelinesRequest: _TypeAlias = SetGuidelinesRequest  # noqa: Y015
+
+@_typing.final
+class SetGuidelinesResponse(_message.Message):
+    """The newest version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Its number: 1, 2, …"""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGuidelinesResponse: _TypeAlias = SetGuidelinesResponse  # noqa: Y015
+
+@_typing.final
+class GetGuidelinesRequest(_message.Message):
+    """Asks for guidelines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    version: _builtins.int
+    """Which version; 0 for the newest."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGuidelinesRequest: _TypeAlias = GetGuidelinesRequest  # noqa: Y015
+
+@_typing.final
+class GetGuidelinesResponse(_message.Message):
+    """A version of the guidelines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Markdown. Whoever shows it must show what looks like HTML as text, and follow no link but http and https."""
+    version: _builtins.int
+    """Its number."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        version: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "text", b"text", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGuidelinesResponse: _TypeAlias = GetGuidelinesResponse  # noqa: Y015
+
+@_typing.final
+class ListAuditLogRequest(_message.Message):
+    """Asks what was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the last response; empty for the first page."""
+    run_id: _builtins.str
+    """Only this run's changes; empty for all."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditLogRequest: _TypeAlias = ListAuditLogRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditLogResponse(_message.Message):
+    """A page of the audit log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___AuditEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditLogResponse: _TypeAlias = ListAuditLogResponse  # noqa: Y015
+
+@_typing.final
+class AuditEntry(_message.Message):
+    """One change by an owner or a service. Rows are added, never changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    COMMIT_TIME_FIELD_NUMBER: _builtins.int
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number, rising; another replica's rolled-back change may leave a gap."""
+    labeler_id: _builtins.str
+    """Who did it."""
+    role: _preference_pb2.Role.ValueType
+    """In which role."""
+    action: _builtins.str
+    """The rpc, e.g. "SetLabelerWeight"."""
+    run_id: _builtins.str
+    """The run; empty if it concerns none."""
+    object: _builtins.str
+    """What was changed: a labeler_id, a run_id, or a number of queries or rows."""
+    detail: _builtins.str
+    """What it became, as JSON; never a token."""
+    @_builtins.property
+    def commit_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was committed."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        commit_time: _timestamp_pb2.Timestamp | None = ...,
+        labeler_id: _builtins.str = ...,
+        role: _preference_pb2.Role.ValueType = ...,
+        action: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        object: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "commit_time", b"commit_time", "detail", b"detail", "labeler_id", b"labeler_id", "number", b"number", "object", b"object", "role", b"role", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
+
+@_typing.final
+class ImportPreferencesRequest(_message.Message):
+    """Rows to take in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    WEIGHT_CHANGES_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run, made known before."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.PreferenceRecord]:
+        """At most 1,000 together with `weight_changes`, in log order."""
+
+    @_builtins.property
+    def weight_changes(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.WeightChange]:
+        """Weight changes among them; they go in by position."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        records: _abc.Iterable[_preference_pb2.PreferenceRecord] | None = ...,
+        weight_changes: _abc.Iterable[_preference_pb2.WeightChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records", "run_id", b"run_id", "weight_changes", b"weight_changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPreferencesRequest: _TypeAlias = ImportPreferencesRequest  # noqa: Y015
+
+@_typing.final
+class ImportPreferencesResponse(_message.Message):
+    """What came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_IMPORTED_FIELD_NUMBER: _builtins.int
+    NUM_KNOWN_FIELD_NUMBER: _builtins.int
+    num_imported: _builtins.int
+    """Rows that are new here."""
+    num_known: _builtins.int
+    """Rows that were here already."""
+    def __init__(
+        self,
+        *,
+        num_imported: _builtins.int = ...,
+        num_known: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_imported", b"num_imported", "num_known", b"num_known"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPreferencesResponse: _TypeAlias = ImportPreferencesResponse  # noqa: Y015

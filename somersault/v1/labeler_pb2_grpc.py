@@ -111,6 +111,66 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.WhoAmIRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.WhoAmIResponse.FromString,
                 _registered_method=True)
+        self.UpdateRun = channel.unary_unary(
+                '/somersault.v1.LabelerService/UpdateRun',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.UpdateRunRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.UpdateRunResponse.FromString,
+                _registered_method=True)
+        self.ListRuns = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListRuns',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListRunsRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListRunsResponse.FromString,
+                _registered_method=True)
+        self.GetAgreement = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetAgreement',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetAgreementRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetAgreementResponse.FromString,
+                _registered_method=True)
+        self.GetLabelerQuality = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetLabelerQuality',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityResponse.FromString,
+                _registered_method=True)
+        self.SetLabelerWeight = channel.unary_unary(
+                '/somersault.v1.LabelerService/SetLabelerWeight',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightResponse.FromString,
+                _registered_method=True)
+        self.ListLabelers = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListLabelers',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.FromString,
+                _registered_method=True)
+        self.RotateToken = channel.unary_unary(
+                '/somersault.v1.LabelerService/RotateToken',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/somersault.v1.LabelerService/RevokeToken',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.SetGuidelines = channel.unary_unary(
+                '/somersault.v1.LabelerService/SetGuidelines',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.SetGuidelinesRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.SetGuidelinesResponse.FromString,
+                _registered_method=True)
+        self.GetGuidelines = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetGuidelines',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetGuidelinesRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetGuidelinesResponse.FromString,
+                _registered_method=True)
+        self.ListAuditLog = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListAuditLog',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListAuditLogRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListAuditLogResponse.FromString,
+                _registered_method=True)
+        self.ImportPreferences = channel.unary_unary(
+                '/somersault.v1.LabelerService/ImportPreferences',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.FromString,
+                _registered_method=True)
 
 
 class LabelerServiceServicer:
@@ -200,14 +260,14 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportPreferences(self, request, context):
-        """Sends the whole preference log of a run and ends. Idempotent. Role: owner.
+        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStats(self, request, context):
-        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's.
+        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +282,92 @@ class LabelerServiceServicer:
 
     def WhoAmI(self, request, context):
         """Says who the caller is. Idempotent. Every role.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRun(self, request, context):
+        """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRuns(self, request, context):
+        """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAgreement(self, request, context):
+        """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLabelerQuality(self, request, context):
+        """Says how well each labeler of a run answers. Idempotent. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLabelerWeight(self, request, context):
+        """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
+        Role: owner. NOT_FOUND if run or labeler is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLabelers(self, request, context):
+        """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateToken(self, request, context):
+        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGuidelines(self, request, context):
+        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGuidelines(self, request, context):
+        """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditLog(self, request, context):
+        """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportPreferences(self, request, context):
+        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+        NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -304,6 +450,66 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     servicer.WhoAmI,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.WhoAmIRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.WhoAmIResponse.SerializeToString,
+            ),
+            'UpdateRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRun,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.UpdateRunRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.UpdateRunResponse.SerializeToString,
+            ),
+            'ListRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuns,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListRunsRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'GetAgreement': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAgreement,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetAgreementRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetAgreementResponse.SerializeToString,
+            ),
+            'GetLabelerQuality': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLabelerQuality,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityResponse.SerializeToString,
+            ),
+            'SetLabelerWeight': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLabelerWeight,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightResponse.SerializeToString,
+            ),
+            'ListLabelers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLabelers,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.SerializeToString,
+            ),
+            'RotateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateToken,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'SetGuidelines': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGuidelines,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.SetGuidelinesRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.SetGuidelinesResponse.SerializeToString,
+            ),
+            'GetGuidelines': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGuidelines,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetGuidelinesRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetGuidelinesResponse.SerializeToString,
+            ),
+            'ListAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditLog,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListAuditLogRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListAuditLogResponse.SerializeToString,
+            ),
+            'ImportPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportPreferences,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -713,6 +919,330 @@ class LabelerService:
             '/somersault.v1.LabelerService/WhoAmI',
             somersault_dot_v1_dot_labeler__pb2.WhoAmIRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.WhoAmIResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/UpdateRun',
+            somersault_dot_v1_dot_labeler__pb2.UpdateRunRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.UpdateRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListRuns',
+            somersault_dot_v1_dot_labeler__pb2.ListRunsRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAgreement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetAgreement',
+            somersault_dot_v1_dot_labeler__pb2.GetAgreementRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetAgreementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLabelerQuality(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetLabelerQuality',
+            somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetLabelerQualityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLabelerWeight(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/SetLabelerWeight',
+            somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.SetLabelerWeightResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLabelers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListLabelers',
+            somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/RotateToken',
+            somersault_dot_v1_dot_labeler__pb2.RotateTokenRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.RotateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/RevokeToken',
+            somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGuidelines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/SetGuidelines',
+            somersault_dot_v1_dot_labeler__pb2.SetGuidelinesRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.SetGuidelinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGuidelines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetGuidelines',
+            somersault_dot_v1_dot_labeler__pb2.GetGuidelinesRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetGuidelinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListAuditLog',
+            somersault_dot_v1_dot_labeler__pb2.ListAuditLogRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListAuditLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ImportPreferences',
+            somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,13 +66,41 @@ class LabelerServiceStub:
     ListQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]
     """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner."""
     ExportPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]
-    """Sends the whole preference log of a run and ends. Idempotent. Role: owner."""
+    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
     GetStats: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]
-    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's."""
+    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
     CreateLabeler: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]
     """Invites a labeler and gives its token, which is shown this once. Role: owner."""
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]
     """Says who the caller is. Idempotent. Every role."""
+    UpdateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]
+    """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+    ListRuns: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]
+    """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    GetAgreement: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]
+    """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+    GetLabelerQuality: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]
+    """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+    SetLabelerWeight: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetLabelerWeightRequest, _labeler_pb2.SetLabelerWeightResponse]
+    """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
+    Role: owner. NOT_FOUND if run or labeler is unknown.
+    """
+    ListLabelers: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]
+    """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+    RotateToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]
+    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]
+    """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+    SetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]
+    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+    GetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]
+    """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+    ListAuditLog: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]
+    """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+    ImportPreferences: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]
+    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+    NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
+    """
 
 @_typing.type_check_only
 class LabelerServiceAsyncStub(LabelerServiceStub):
@@ -112,13 +140,41 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     ListQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]  # type: ignore[assignment]
     """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner."""
     ExportPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]  # type: ignore[assignment]
-    """Sends the whole preference log of a run and ends. Idempotent. Role: owner."""
+    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
     GetStats: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]  # type: ignore[assignment]
-    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's."""
+    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
     CreateLabeler: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]  # type: ignore[assignment]
     """Invites a labeler and gives its token, which is shown this once. Role: owner."""
     WhoAmI: _aio.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]  # type: ignore[assignment]
     """Says who the caller is. Idempotent. Every role."""
+    UpdateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]  # type: ignore[assignment]
+    """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+    ListRuns: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]  # type: ignore[assignment]
+    """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    GetAgreement: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]  # type: ignore[assignment]
+    """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+    GetLabelerQuality: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]  # type: ignore[assignment]
+    """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+    SetLabelerWeight: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetLabelerWeightRequest, _labeler_pb2.SetLabelerWeightResponse]  # type: ignore[assignment]
+    """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
+    Role: owner. NOT_FOUND if run or labeler is unknown.
+    """
+    ListLabelers: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]  # type: ignore[assignment]
+    """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+    RotateToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]  # type: ignore[assignment]
+    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+    SetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]  # type: ignore[assignment]
+    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+    GetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]  # type: ignore[assignment]
+    """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+    ListAuditLog: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]  # type: ignore[assignment]
+    """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+    ImportPreferences: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]  # type: ignore[assignment]
+    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+    NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
+    """
 
 class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
@@ -227,7 +283,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ExportPreferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_labeler_pb2.ExportPreferencesResponse], _abc.AsyncIterator[_labeler_pb2.ExportPreferencesResponse]]:
-        """Sends the whole preference log of a run and ends. Idempotent. Role: owner."""
+        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
 
     @_abc_1.abstractmethod
     def GetStats(
@@ -235,7 +291,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetStatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetStatsResponse, _abc.Awaitable[_labeler_pb2.GetStatsResponse]]:
-        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's."""
+        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
 
     @_abc_1.abstractmethod
     def CreateLabeler(
@@ -252,5 +308,105 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.WhoAmIResponse, _abc.Awaitable[_labeler_pb2.WhoAmIResponse]]:
         """Says who the caller is. Idempotent. Every role."""
+
+    @_abc_1.abstractmethod
+    def UpdateRun(
+        self,
+        request: _labeler_pb2.UpdateRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.UpdateRunResponse, _abc.Awaitable[_labeler_pb2.UpdateRunResponse]]:
+        """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+
+    @_abc_1.abstractmethod
+    def ListRuns(
+        self,
+        request: _labeler_pb2.ListRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListRunsResponse, _abc.Awaitable[_labeler_pb2.ListRunsResponse]]:
+        """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+
+    @_abc_1.abstractmethod
+    def GetAgreement(
+        self,
+        request: _labeler_pb2.GetAgreementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetAgreementResponse, _abc.Awaitable[_labeler_pb2.GetAgreementResponse]]:
+        """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+
+    @_abc_1.abstractmethod
+    def GetLabelerQuality(
+        self,
+        request: _labeler_pb2.GetLabelerQualityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetLabelerQualityResponse, _abc.Awaitable[_labeler_pb2.GetLabelerQualityResponse]]:
+        """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def SetLabelerWeight(
+        self,
+        request: _labeler_pb2.SetLabelerWeightRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.SetLabelerWeightResponse, _abc.Awaitable[_labeler_pb2.SetLabelerWeightResponse]]:
+        """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
+        Role: owner. NOT_FOUND if run or labeler is unknown.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLabelers(
+        self,
+        request: _labeler_pb2.ListLabelersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListLabelersResponse, _abc.Awaitable[_labeler_pb2.ListLabelersResponse]]:
+        """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def RotateToken(
+        self,
+        request: _labeler_pb2.RotateTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.RotateTokenResponse, _abc.Awaitable[_labeler_pb2.RotateTokenResponse]]:
+        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def RevokeToken(
+        self,
+        request: _labeler_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.RevokeTokenResponse, _abc.Awaitable[_labeler_pb2.RevokeTokenResponse]]:
+        """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+
+    @_abc_1.abstractmethod
+    def SetGuidelines(
+        self,
+        request: _labeler_pb2.SetGuidelinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.SetGuidelinesResponse, _abc.Awaitable[_labeler_pb2.SetGuidelinesResponse]]:
+        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def GetGuidelines(
+        self,
+        request: _labeler_pb2.GetGuidelinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetGuidelinesResponse, _abc.Awaitable[_labeler_pb2.GetGuidelinesResponse]]:
+        """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+
+    @_abc_1.abstractmethod
+    def ListAuditLog(
+        self,
+        request: _labeler_pb2.ListAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListAuditLogResponse, _abc.Awaitable[_labeler_pb2.ListAuditLogResponse]]:
+        """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def ImportPreferences(
+        self,
+        request: _labeler_pb2.ImportPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ImportPreferencesResponse, _abc.Awaitable[_labeler_pb2.ImportPreferencesResponse]]:
+        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+        NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
+        """
 
 def add_LabelerServiceServicer_to_server(servicer: LabelerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,25 +26,27 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from somersault.v1 import trajectory_pb2 as somersault_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esomersault/v1/preference.proto\x12\rsomersault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esomersault/v1/trajectory.proto\"j\n\x04Side\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lip_url\x18\x02 \x01(\t\x12\x13\n\x0b\x63lip_sha256\x18\x03 \x01(\t\x12\x12\n\nsealed_uri\x18\x04 \x01(\t\x12\x13\n\x0bsegment_uri\x18\x05 \x01(\t\"\xdf\x01\n\x05Query\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12!\n\x04left\x18\x04 \x01(\x0b\x32\x13.somersault.v1.Side\x12\"\n\x05right\x18\x05 \x01(\x0b\x32\x13.somersault.v1.Side\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.somersault.v1.QueryState\x12\x31\n\rproposed_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x87\x01\n\x05Lease\x12\x13\n\x0blease_token\x18\x01 \x01(\t\x12#\n\x05query\x18\x02 \x01(\x0b\x32\x14.somersault.v1.Query\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bremaining_s\x18\x04 \x01(\x01\"\x87\x03\n\x10PreferenceRecord\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08query_id\x18\x03 \x01(\t\x12\x11\n\tanswer_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12-\n\npreference\x18\x06 \x01(\x0e\x32\x19.somersault.v1.Preference\x12*\n\x04left\x18\x07 \x01(\x0b\x32\x1c.somersault.v1.StoredSegment\x12+\n\x05right\x18\x08 \x01(\x0b\x32\x1c.somersault.v1.StoredSegment\x12\x12\n\nlabeler_id\x18\t \x01(\t\x12)\n\x0clabeler_role\x18\n \x01(\x0e\x32\x13.somersault.v1.Role\x12\x10\n\x08is_extra\x18\x0b \x01(\x08\x12/\n\x0b\x63ommit_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bresponse_ms\x18\r \x01(\x03*\x86\x01\n\nPreference\x12\x1a\n\x16PREFERENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPREFERENCE_LEFT\x10\x01\x12\x14\n\x10PREFERENCE_RIGHT\x10\x02\x12\x14\n\x10PREFERENCE_EQUAL\x10\x03\x12\x1b\n\x17PREFERENCE_INCOMPARABLE\x10\x04*b\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_LABELER\x10\x01\x12\x10\n\x0cROLE_TEACHER\x10\x02\x12\x10\n\x0cROLE_SERVICE\x10\x03\x12\x0e\n\nROLE_OWNER\x10\x04*\xa8\x01\n\nQueryState\x12\x1b\n\x17QUERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15QUERY_STATE_RENDERING\x10\x01\x12\x15\n\x11QUERY_STATE_READY\x10\x02\x12\x18\n\x14QUERY_STATE_ANSWERED\x10\x03\x12\x19\n\x15QUERY_STATE_WITHDRAWN\x10\x04\x12\x16\n\x12QUERY_STATE_FAILED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esomersault/v1/preference.proto\x12\rsomersault.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esomersault/v1/trajectory.proto\"j\n\x04Side\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lip_url\x18\x02 \x01(\t\x12\x13\n\x0b\x63lip_sha256\x18\x03 \x01(\t\x12\x12\n\nsealed_uri\x18\x04 \x01(\t\x12\x13\n\x0bsegment_uri\x18\x05 \x01(\t\"\xa8\x02\n\x05Query\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12!\n\x04left\x18\x04 \x01(\x0b\x32\x13.somersault.v1.Side\x12\"\n\x05right\x18\x05 \x01(\x0b\x32\x13.somersault.v1.Side\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.somersault.v1.QueryState\x12\x31\n\rproposed_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12guidelines_version\x18\x08 \x01(\x05\x12\x16\n\x0etarget_answers\x18\t \x01(\x05\x12\x13\n\x0bnum_answers\x18\n \x01(\x05\"\x87\x01\n\x05Lease\x12\x13\n\x0blease_token\x18\x01 \x01(\t\x12#\n\x05query\x18\x02 \x01(\x0b\x32\x14.somersault.v1.Query\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bremaining_s\x18\x04 \x01(\x01\"\xca\x04\n\x10PreferenceRecord\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08query_id\x18\x03 \x01(\t\x12\x11\n\tanswer_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12-\n\npreference\x18\x06 \x01(\x0e\x32\x19.somersault.v1.Preference\x12*\n\x04left\x18\x07 \x01(\x0b\x32\x1c.somersault.v1.StoredSegment\x12+\n\x05right\x18\x08 \x01(\x0b\x32\x1c.somersault.v1.StoredSegment\x12\x12\n\nlabeler_id\x18\t \x01(\t\x12)\n\x0clabeler_role\x18\n \x01(\x0e\x32\x13.somersault.v1.Role\x12\x10\n\x08is_extra\x18\x0b \x01(\x08\x12/\n\x0b\x63ommit_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bresponse_ms\x18\r \x01(\x03\x12\x13\n\x06weight\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07is_gold\x18\x0f \x01(\x08\x12\x15\n\ranswer_number\x18\x10 \x01(\x05\x12\x16\n\x0etarget_answers\x18\x11 \x01(\x05\x12\x1a\n\x12guidelines_version\x18\x12 \x01(\x05\x12\x11\n\tgold_kind\x18\x13 \x01(\t\x12\x32\n\x0fgold_preference\x18\x14 \x01(\x0e\x32\x19.somersault.v1.PreferenceB\t\n\x07_weight\"\xba\x01\n\x0cWeightChange\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x12\n\nlabeler_id\x18\x03 \x01(\t\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\x12\n\nchanged_by\x18\x05 \x01(\t\x12/\n\x0b\x63ommit_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x11\n\tchange_id\x18\x08 \x01(\t*\x86\x01\n\nPreference\x12\x1a\n\x16PREFERENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPREFERENCE_LEFT\x10\x01\x12\x14\n\x10PREFERENCE_RIGHT\x10\x02\x12\x14\n\x10PREFERENCE_EQUAL\x10\x03\x12\x1b\n\x17PREFERENCE_INCOMPARABLE\x10\x04*b\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_LABELER\x10\x01\x12\x10\n\x0cROLE_TEACHER\x10\x02\x12\x10\n\x0cROLE_SERVICE\x10\x03\x12\x0e\n\nROLE_OWNER\x10\x04*\xa8\x01\n\nQueryState\x12\x1b\n\x17QUERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15QUERY_STATE_RENDERING\x10\x01\x12\x15\n\x11QUERY_STATE_READY\x10\x02\x12\x18\n\x14QUERY_STATE_ANSWERED\x10\x03\x12\x19\n\x15QUERY_STATE_WITHDRAWN\x10\x04\x12\x16\n\x12QUERY_STATE_FAILED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'somersault.v1.preference_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREFERENCE']._serialized_start=981
-  _globals['_PREFERENCE']._serialized_end=1115
-  _globals['_ROLE']._serialized_start=1117
-  _globals['_ROLE']._serialized_end=1215
-  _globals['_QUERYSTATE']._serialized_start=1218
-  _globals['_QUERYSTATE']._serialized_end=1386
+  _globals['_PREFERENCE']._serialized_start=1438
+  _globals['_PREFERENCE']._serialized_end=1572
+  _globals['_ROLE']._serialized_start=1574
+  _globals['_ROLE']._serialized_end=1672
+  _globals['_QUERYSTATE']._serialized_start=1675
+  _globals['_QUERYSTATE']._serialized_end=1843
   _globals['_SIDE']._serialized_start=114
   _globals['_SIDE']._serialized_end=220
   _globals['_QUERY']._serialized_start=223
-  _globals['_QUERY']._serialized_end=446
-  _globals['_LEASE']._serialized_start=449
-  _globals['_LEASE']._serialized_end=584
-  _globals['_PREFERENCERECORD']._serialized_start=587
-  _globals['_PREFERENCERECORD']._serialized_end=978
+  _globals['_QUERY']._serialized_end=519
+  _globals['_LEASE']._serialized_start=522
+  _globals['_LEASE']._serialized_end=657
+  _globals['_PREFERENCERECORD']._serialized_start=660
+  _globals['_PREFERENCERECORD']._serialized_end=1246
+  _globals['_WEIGHTCHANGE']._serialized_start=1249
+  _globals['_WEIGHTCHANGE']._serialized_end=1435
 # @@protoc_insertion_point(module_scope)

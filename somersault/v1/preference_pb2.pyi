@@ -170,6 +170,9 @@ class Query(_message.Message):
     RIGHT_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PROPOSED_TIME_FIELD_NUMBER: _builtins.int
+    GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
+    TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
+    NUM_ANSWERS_FIELD_NUMBER: _builtins.int
     query_id: _builtins.str
     """Unique over all runs."""
     run_id: _builtins.str
@@ -178,6 +181,12 @@ class Query(_message.Message):
     """What to judge by, in the run owner's words."""
     state: Global___QueryState.ValueType
     """Where it is in its life."""
+    guidelines_version: _builtins.int
+    """The version of the run's guidelines that hold for it; 0 if there are none. It is stored with the answer."""
+    target_answers: _builtins.int
+    """How many answers it wants; filled in for services and owners alone."""
+    num_answers: _builtins.int
+    """How many it has that count; filled in for services and owners alone, so that nobody learns of others' answers."""
     @_builtins.property
     def left(self) -> Global___Side:
         """The left clip."""
@@ -200,10 +209,13 @@ class Query(_message.Message):
         right: Global___Side | None = ...,
         state: Global___QueryState.ValueType = ...,
         proposed_time: _timestamp_pb2.Timestamp | None = ...,
+        guidelines_version: _builtins.int = ...,
+        target_answers: _builtins.int = ...,
+        num_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "proposed_time", b"proposed_time", "right", b"right"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "proposed_time", b"proposed_time", "query_id", b"query_id", "question", b"question", "right", b"right", "run_id", b"run_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "left", b"left", "num_answers", b"num_answers", "proposed_time", b"proposed_time", "query_id", b"query_id", "question", b"question", "right", b"right", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -266,6 +278,13 @@ class PreferenceRecord(_message.Message):
     IS_EXTRA_FIELD_NUMBER: _builtins.int
     COMMIT_TIME_FIELD_NUMBER: _builtins.int
     RESPONSE_MS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    IS_GOLD_FIELD_NUMBER: _builtins.int
+    ANSWER_NUMBER_FIELD_NUMBER: _builtins.int
+    TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
+    GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
+    GOLD_KIND_FIELD_NUMBER: _builtins.int
+    GOLD_PREFERENCE_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Position in the log: 1, 2, 3, … in commit order, without gaps."""
     run_id: _builtins.str
@@ -286,6 +305,20 @@ class PreferenceRecord(_message.Message):
     """True if the query had all its answers already: kept, never trained on."""
     response_ms: _builtins.int
     """Milliseconds the labeler says it took; 0 if not said."""
+    weight: _builtins.float
+    """The labeler's weight in this run when the row was committed; absent means 1. A later `WeightChange` of that labeler replaces it for every row."""
+    is_gold: _builtins.bool
+    """True if the query was a test of the labeler whose answer is known: kept, never trained on. `is_extra` is true as well. Labelers are not told."""
+    answer_number: _builtins.int
+    """Which counted answer of the query this is: 1, 2, …; 0 for extras and gold. Labelers are not told."""
+    target_answers: _builtins.int
+    """How many the query wanted once this one was counted: it wants no more when `answer_number` has reached it. Labelers are not told."""
+    guidelines_version: _builtins.int
+    """The version of the guidelines when the query was leased; 0 if there were none."""
+    gold_kind: _builtins.str
+    """Where gold's known answer came from: "unanimous" (others) or "repeat" (the labeler itself); empty if it is not gold."""
+    gold_preference: Global___Preference.ValueType
+    """Gold's known answer, in terms of the sides the labeler saw; unspecified if it is not gold."""
     @_builtins.property
     def left(self) -> _trajectory_pb2.StoredSegment:
         """What was on the left."""
@@ -314,11 +347,72 @@ class PreferenceRecord(_message.Message):
         is_extra: _builtins.bool = ...,
         commit_time: _timestamp_pb2.Timestamp | None = ...,
         response_ms: _builtins.int = ...,
+        weight: _builtins.float | None = ...,
+        is_gold: _builtins.bool = ...,
+        answer_number: _builtins.int = ...,
+        target_answers: _builtins.int = ...,
+        guidelines_version: _builtins.int = ...,
+        gold_kind: _builtins.str = ...,
+        gold_preference: Global___Preference.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "left", b"left", "right", b"right"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "commit_time", b"commit_time", "left", b"left", "right", b"right", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "commit_time", b"commit_time", "cursor", b"cursor", "is_extra", b"is_extra", "labeler_id", b"labeler_id", "labeler_role", b"labeler_role", "left", b"left", "preference", b"preference", "query_id", b"query_id", "response_ms", b"response_ms", "right", b"right", "run_id", b"run_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "answer_id", b"answer_id", "answer_number", b"answer_number", "commit_time", b"commit_time", "cursor", b"cursor", "gold_kind", b"gold_kind", "gold_preference", b"gold_preference", "guidelines_version", b"guidelines_version", "is_extra", b"is_extra", "is_gold", b"is_gold", "labeler_id", b"labeler_id", "labeler_role", b"labeler_role", "left", b"left", "preference", b"preference", "query_id", b"query_id", "response_ms", b"response_ms", "right", b"right", "run_id", b"run_id", "target_answers", b"target_answers", "version", b"version", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+
+Global___PreferenceRecord: _TypeAlias = PreferenceRecord  # noqa: Y015
+
+@_typing.final
+class WeightChange(_message.Message):
+    """Says that a labeler's answers in a run count for more or less from now on, all of them: earlier rows too. It has a position in the log of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    COMMIT_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.int
+    """Position in the log, of the same sequence as the preferences'."""
+    run_id: _builtins.str
+    """The run."""
+    labeler_id: _builtins.str
+    """Whose answers."""
+    weight: _builtins.float
+    """The new weight: 0 leaves its answers out of training, 1 is the usual."""
+    changed_by: _builtins.str
+    """Who changed it."""
+    reason: _builtins.str
+    """Why, in the owner's words."""
+    change_id: _builtins.str
+    """Names this change, the same after export and import."""
+    @_builtins.property
+    def commit_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was committed."""
+
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.int = ...,
+        run_id: _builtins.str = ...,
+        labeler_id: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        changed_by: _builtins.str = ...,
+        commit_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        change_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "changed_by", b"changed_by", "commit_time", b"commit_time", "cursor", b"cursor", "labeler_id", b"labeler_id", "reason", b"reason", "run_id", b"run_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PreferenceRecord: _TypeAlias = PreferenceRecord  # noqa: Y015
+Global___WeightChange: _TypeAlias = WeightChange  # noqa: Y015

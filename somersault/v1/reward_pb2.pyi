@@ -285,11 +285,11 @@ class ScoreRequest(_message.Message):
     ACTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def observations(self) -> _trajectory_pb2.Tensor:
-        """float32 [..., O]."""
+        """float32 [..., O], or uint8 [..., F, H, W] where frames are pictures."""
 
     @_builtins.property
     def actions(self) -> _trajectory_pb2.Tensor:
-        """float32 [..., A], with the same leading axes; at most 1,000,000 rows."""
+        """float32 [..., A] or int32 [...], with the same leading axes; at most 1,000,000 rows."""
 
     def __init__(
         self,

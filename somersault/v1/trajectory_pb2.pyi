@@ -113,27 +113,27 @@ class Rollout(_message.Message):
     """The policy version that chose every action in it."""
     @_builtins.property
     def observations(self) -> Global___Tensor:
-        """float32 [T, N, O]: the observation before each action."""
+        """[T + F - 1, N, *frame]: the frames before each action, each once; observation t is frames t to t + F - 1 (see TaskSpec)."""
 
     @_builtins.property
     def actions(self) -> Global___Tensor:
-        """float32 [T, N, A]: the action as the policy drew it, before the environment clipped it."""
+        """float32 [T, N, A]: the action as the policy drew it, before the environment clipped it; or int32 [T, N]: the action chosen."""
 
     @_builtins.property
     def log_probs(self) -> Global___Tensor:
-        """float32 [T, N]: natural logarithm of the action's density under that policy."""
+        """float32 [T, N]: natural logarithm of the action's density or probability under that policy."""
 
     @_builtins.property
     def is_truncated(self) -> Global___Tensor:
-        """bool [T, N]: the episode reached its fixed length with this transition. Episodes never end early."""
+        """bool [T, N]: the episode reached its fixed length with this transition. Episodes never end early; those of a continuing task never end."""
 
     @_builtins.property
     def final_observations(self) -> Global___Tensor:
-        """float32 [M, O]: the observation after each truncated transition, in row-major order of `is_truncated`; M may be 0."""
+        """[M, *frame]: the frame after each truncated transition, in row-major order of `is_truncated`; M may be 0."""
 
     @_builtins.property
     def next_observations(self) -> Global___Tensor:
-        """float32 [N, O]: the observation after the last step, where the next rollout begins."""
+        """[N, *frame]: the frame after the last step, with which the next rollout begins."""
 
     def __init__(
         self,
@@ -174,11 +174,11 @@ class Segment(_message.Message):
     """The policy version that chose the segment's last action."""
     @_builtins.property
     def observations(self) -> Global___Tensor:
-        """float32 [T, O]: the observation before each action."""
+        """[T + F - 1, *frame]: the frames before each action, each once; observation t is frames t to t + F - 1."""
 
     @_builtins.property
     def actions(self) -> Global___Tensor:
-        """float32 [T, A]: the action as the environment executed it."""
+        """float32 [T, A]: the action as the environment executed it; or int32 [T]: the action chosen."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class StoredSegment(_message.Message):
     segment_id: _builtins.str
     """The segment's name."""
     segment_uri: _builtins.str
-    """Key of the object with observations, actions and physics states: enough to learn from and to draw it again."""
+    """Key of the object with observations, actions and what draws them again."""
     sealed_uri: _builtins.str
     """Key of the sealed teacher part with the true rewards. Only a teacher's identity may read it."""
     duration_s: _builtins.float
@@ -233,41 +233,59 @@ Global___StoredSegment: _TypeAlias = StoredSegment  # noqa: Y015
 
 @_typing.final
 class TaskSpec(_message.Message):
-    """What is to be learned, as far as the agent may know it."""
+    """What is to be learned, as far as the agent may know it.
+
+    An observation is the F newest frames of an environment. A frame is a vector, float32 [O], and then F is 1; or a grey picture, uint8 [H, W].
+    An action is a vector, float32 [A], each component executed within -1 and 1; or one int32 of `num_actions`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_FIELD_NUMBER: _builtins.int
-    OBSERVATION_DIM_FIELD_NUMBER: _builtins.int
+    FRAME_SHAPE_FIELD_NUMBER: _builtins.int
+    NUM_FRAMES_FIELD_NUMBER: _builtins.int
     ACTION_DIM_FIELD_NUMBER: _builtins.int
+    NUM_ACTIONS_FIELD_NUMBER: _builtins.int
     EPISODE_STEPS_FIELD_NUMBER: _builtins.int
     SEGMENT_STEPS_FIELD_NUMBER: _builtins.int
     STEP_S_FIELD_NUMBER: _builtins.int
+    IS_CONTINUING_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """The task's name, such as "hopper-backflip"."""
-    observation_dim: _builtins.int
-    """Length of an observation vector."""
+    num_frames: _builtins.int
+    """F: frames that make an observation, 1 to 16; 1 unless frames are pictures."""
     action_dim: _builtins.int
-    """Length of an action vector."""
+    """A: length of an action that is a vector; 0 if it is a choice."""
+    num_actions: _builtins.int
+    """How many actions there are to choose from; 0 if an action is a vector."""
     episode_steps: _builtins.int
-    """Steps in an episode, always the same."""
+    """Steps in an episode, always the same; of a continuing task, steps after which an episode counts as over."""
     segment_steps: _builtins.int
     """Steps in a segment."""
     step_s: _builtins.float
     """Simulated seconds a step."""
+    is_continuing: _builtins.bool
+    """Play goes on for ever as far as the agent is told: no transition is ever truncated."""
+    @_builtins.property
+    def frame_shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Axes of a frame: one for a vector, two for a picture."""
+
     def __init__(
         self,
         *,
         task: _builtins.str = ...,
-        observation_dim: _builtins.int = ...,
+        frame_shape: _abc.Iterable[_builtins.int] | None = ...,
+        num_frames: _builtins.int = ...,
         action_dim: _builtins.int = ...,
+        num_actions: _builtins.int = ...,
         episode_steps: _builtins.int = ...,
         segment_steps: _builtins.int = ...,
         step_s: _builtins.float = ...,
+        is_continuing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "episode_steps", b"episode_steps", "observation_dim", b"observation_dim", "segment_steps", b"segment_steps", "step_s", b"step_s", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""Messages to value objects and back."""
