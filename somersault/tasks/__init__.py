@@ -1,6 +1,21 @@
 """What there is to learn: one declarative entry per task, without its hidden reward."""
 
+from somersault.tasks.environments import (
+    AtariEnvironment,
+    Camera,
+    GymnasiumEnvironment,
+    MujocoEnvironment,
+)
 from somersault.tasks.registry import get_task, list_tasks
-from somersault.tasks.task import Camera, Task
+from somersault.tasks.task import Task, TrainingDefaults
 
-__all__ = ["Camera", "Task", "get_task", "list_tasks"]
+__all__ = [
+    "AtariEnvironment",
+    "Camera",
+    "GymnasiumEnvironment",
+    "MujocoEnvironment",
+    "Task",
+    "TrainingDefaults",
+    "get_task",
+    "list_tasks",
+]

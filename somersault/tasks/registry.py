@@ -1,28 +1,92 @@
-"""Finds a task by its name."""
+"""Finds a task: one of ours by its name, one's own by its file or entry point, any other by its Gymnasium id."""
 
 from __future__ import annotations
 
+import difflib
+import re
+from importlib import metadata
+
 from somersault.errors import InvalidInputError
-from somersault.tasks.hopper import HOPPER_BACKFLIP
+from somersault.tasks.ant import ANT
+from somersault.tasks.atari import ATARI_TASKS
+from somersault.tasks.cheetah import CHEETAH, CHEETAH_ONE_LEG
+from somersault.tasks.custom import load_task
+from somersault.tasks.hopper import HOPPER, HOPPER_BACKFLIP
+from somersault.tasks.pendulums import DOUBLE_PENDULUM, PENDULUM
+from somersault.tasks.reacher import REACHER
+from somersault.tasks.swimmer import SWIMMER
 from somersault.tasks.task import Task
+from somersault.tasks.walker import WALKER, WALKER_BALLET
 
 __all__ = ["get_task", "list_tasks"]
 
-_TASKS: dict[str, Task] = {task.name: task for task in (HOPPER_BACKFLIP,)}
+_ENTRY_POINTS = "somersault.tasks"
+"""Group under which an installed package names its tasks: ``name = "package.module:TASK"``."""
+
+_GYMNASIUM_ID = re.compile(r"([\w.]+:)?([\w.-]+/)?[\w.-]+-v\d+")
+
+_MUJOCO_TASKS = (
+    ANT,
+    CHEETAH,
+    CHEETAH_ONE_LEG,
+    DOUBLE_PENDULUM,
+    HOPPER,
+    HOPPER_BACKFLIP,
+    PENDULUM,
+    REACHER,
+    SWIMMER,
+    WALKER,
+    WALKER_BALLET,
+)
+_TASKS: dict[str, Task] = {task.name: task for task in (*_MUJOCO_TASKS, *ATARI_TASKS)}
 
 
 def get_task(name: str) -> Task:
     """Gives the task of that name.
 
+    Args:
+        name: one of `list_tasks`; the path of a Python file that holds a ``TASK``; or a Gymnasium id, such as
+            "CartPole-v1".
+
     Raises:
-        InvalidInputError: No task has that name; the message names those there are.
+        InvalidInputError: there is no such task, or the file holds none; the message says what there is.
     """
-    try:
+    if name in _TASKS:
         return _TASKS[name]
-    except KeyError:
-        raise InvalidInputError("task", name, f"one of {', '.join(sorted(_TASKS))}") from None
+    if name.endswith(".py"):
+        return load_task(name)
+    for point in metadata.entry_points(group=_ENTRY_POINTS):
+        if point.name == name:
+            return _checked(point)
+    if _GYMNASIUM_ID.fullmatch(name):
+        from somersault.tasks.gymnasium import gymnasium_task
+
+        return gymnasium_task(name)
+    raise InvalidInputError("task", name, _known(name))
 
 
 def list_tasks() -> tuple[Task, ...]:
-    """Gives all tasks, by name."""
-    return tuple(_TASKS[name] for name in sorted(_TASKS))
+    """Gives our tasks and those of installed packages, by name."""
+    installed = [_checked(point) for point in metadata.entry_points(group=_ENTRY_POINTS)]
+    tasks = {task.name: task for task in installed} | _TASKS
+    return tuple(tasks[name] for name in sorted(tasks))
+
+
+def _checked(point: metadata.EntryPoint) -> Task:
+    """Loads an entry point.
+
+    Raises:
+        InvalidInputError: it is not a task, or not of the name it was registered under.
+    """
+    task = point.load()
+    if not isinstance(task, Task) or task.name != point.name:
+        raise InvalidInputError(f"entry point {point.value}", task, f"a Task named {point.name}")
+    return task
+
+
+def _known(name: str) -> str:
+    """Says what could have been meant."""
+    close = difflib.get_close_matches(name, _TASKS, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    others = "the path of a Python file with a TASK, or a Gymnasium id such as CartPole-v1"
+    return f"one of {', '.join(sorted(_TASKS))}; {others}{hint}"

@@ -6,30 +6,40 @@ process can read it by importing a shared package.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from somersault.tasks.environments import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment
 from somersault.types import TaskSpec
 
-__all__ = ["Camera", "Task"]
+__all__ = ["Task", "TrainingDefaults"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
-    """Says from where clips are drawn; the camera follows the body sideways, never up and down."""
+class TrainingDefaults:
+    """What `somersault train` chooses for a task where nothing is said; None leaves a service's own default."""
 
-    body: str
-    """Name of the root body; the camera follows its centre of mass, limbs included."""
-    height_m: float
-    """Height of the point looked at; fixed, so that a jump is seen as a jump."""
-    distance_m: float
-    """Distance from the point looked at."""
-    azimuth_deg: float = 90.0
-    """Direction of view; 90 looks along +y, so that forward (+x) is to the right."""
-    elevation_deg: float = -8.0
-    """Angle of view; negative looks down, which makes the marks on the floor visible."""
-    field_of_view_deg: float = 45.0
-    """Vertical angle of view."""
+    labels_by_teacher: int = 700
+    """Answers of a teacher; Christiano et al. 2017, section 3.1.1."""
+    labels_by_people: int = 200
+    """Answers of people."""
+    steps_by_teacher: int = 3_000_000
+    """Environment steps where a teacher answers."""
+    steps_by_people: int = 5_000_000
+    """Environment steps where people answer: about 15 a minute beside the training, so it takes longer."""
+    steps_of_reference: int = 3_000_000
+    """Environment steps on the true reward."""
+    evaluation_episodes: int = 32
+    """Fresh episodes by which the final policy is measured."""
+    num_environments: int = 64
+    """Environments a simulator steps side by side."""
+    rollout_steps: int = 64
+    """Steps of each environment in a rollout."""
+    ppo: Mapping[str, float] = field(default_factory=dict)
+    """Settings of the learner's ``ppo`` that differ from its defaults, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,38 +54,58 @@ class Task:
     """What a labeler is asked about two clips."""
     description: str
     """What is to be judged, in sentences: shown to labelers above the clips."""
-    environment_id: str
-    """Gymnasium id of the environment whose dynamics and observation this task has."""
-    model_file: str
-    """MuJoCo model, a file among the assets of the ``gymnasium`` package."""
-    frame_skip: int
-    """Physics steps for each environment step, with the control held."""
+    teacher: str | None
+    """What the hidden reward pays for, in a sentence; the reward itself is the simulator's secret. None: there is
+    no hidden reward, people alone can judge."""
+    teacher_source: str | None = None
+    """Of a task of one's own: where simulators find what the teacher pays, ``FILE.py:FUNCTION`` beside the task's
+    file or ``package.module:FUNCTION``; no other service loads it. None: the simulator knows it by the task's name,
+    or the environment pays."""
+    hidden: str = "the reward, and that an episode ends"
+    """What the agent is not told, in a phrase."""
+    environment: MujocoEnvironment | AtariEnvironment | GymnasiumEnvironment
+    """Where it is played."""
+    frame_shape: tuple[int, ...]
+    """``(O,)`` of a vector or ``(H, W)`` of a picture; see `somersault.types`."""
+    num_frames: int = 1
+    """Frames that make an observation."""
+    action_dim: int = 0
+    """Length of an action that is a vector; 0 if it is a choice."""
+    num_actions: int = 0
+    """How many actions there are to choose from; 0 if an action is a vector."""
     step_s: float
     """Simulated time of an environment step."""
     episode_steps: int
-    """Length of each episode; none ends early, since an end would tell the agent what is good."""
+    """Length of each episode; none ends early, since an end would tell the agent what is good. Of a
+    continuing task: steps after which an evaluation ends and a game counts as over."""
+    is_continuing: bool = False
+    """Whether play goes on without an end as far as the agent is told."""
     segment_s: float = 1.5
     """Simulated time of a segment (Christiano et al. 2017, appendix A.1: 1.5 s)."""
-    observation_dim: int
-    """Length of an observation."""
-    action_dim: int
-    """Length of an action; each component is executed within -1 and 1."""
-    num_hidden_positions: int
-    """How many leading coordinates of the position are left out of the observation."""
-    velocity_bound: float
-    """Velocities in the observation are clipped to this absolute value."""
-    reset_noise: float
-    """Half-width of the uniform noise on positions and velocities at the start of an episode."""
-    camera: Camera
-    """From where clips are drawn."""
     clip_size_px: int = 320
-    """Width and height of a clip."""
+    """Width and height of a clip; of a game's, its height."""
     clip_step: int = 4
     """Each how many environment steps a frame is drawn."""
+    defaults: TrainingDefaults = TrainingDefaults()
+    """What a run of it begins with."""
     reference_return_mean: float | None = None
     """Mean true return of our own policy trained on the true reward; None where not measured."""
     random_return_mean: float | None = None
     """Mean true return of the untrained policy; None where not measured."""
+
+    def based_at(self, folder: Path) -> Task:
+        """Gives the task with the places it names relative to its own file made absolute.
+
+        Args:
+            folder: where that file is.
+        """
+        source = self.teacher_source
+        if source is not None and source.rpartition(":")[0].endswith(".py"):
+            source = str(folder / source)
+        environment = self.environment
+        if isinstance(environment, MujocoEnvironment) and (folder / environment.model_file).is_file():
+            environment = dataclasses.replace(environment, model_file=str(folder / environment.model_file))
+        return dataclasses.replace(self, teacher_source=source, environment=environment)
 
     @property
     def segment_steps(self) -> int:
@@ -87,11 +117,14 @@ class Task:
         """What goes over the wire: the task as far as the agent may know it."""
         return TaskSpec(
             task=self.name,
-            observation_dim=self.observation_dim,
+            frame_shape=self.frame_shape,
+            num_frames=self.num_frames,
             action_dim=self.action_dim,
+            num_actions=self.num_actions,
             episode_steps=self.episode_steps,
             segment_steps=self.segment_steps,
             step_s=self.step_s,
+            is_continuing=self.is_continuing,
         )
 
     @property

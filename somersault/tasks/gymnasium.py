@@ -1,0 +1,165 @@
+"""Makes a task of any Gymnasium environment, by its id: `somersault train CartPole-v1`.
+
+Everything is read from the environment itself: what it shows, what can be done in it, how fast it runs. Gymnasium is
+imported only when such a task is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from somersault.errors import InvalidInputError, UnavailableError
+from somersault.tasks.environments import GymnasiumEnvironment
+from somersault.tasks.task import Task, TrainingDefaults
+
+__all__ = ["gymnasium_task", "is_picture", "open_gymnasium"]
+
+_MAX_NUMBERS = (
+    4096  # a longer vector is a picture or a table in disguise: too much for a policy without convolutions
+)
+_MIN_PICTURE_PX = 16
+_PICTURE_SHAPE = (
+    84,
+    84,
+)  # Mnih et al. 2015, methods: pictures as game-playing policies have taken them since
+_PICTURE_FRAMES = 4
+_FPS = 30.0  # where an environment does not say
+_MIN_FPS = 10.0  # games played in turns say 1 or 4, too slow to judge a clip of 1.5 s by
+_MAX_CLIP_FPS = 30.0
+_EPISODE_STEPS = 1000  # where an environment has no limit
+
+
+def gymnasium_task(environment_id: str) -> Task:
+    """Gives the task of an environment in Gymnasium's registry, "module:Id-v0" for one that a module registers.
+
+    Raises:
+        InvalidInputError: There is no such environment, it can't draw itself, or its spaces are not among those
+            that can be learned in.
+        UnavailableError: A package that it needs is missing.
+    """
+    environment = GymnasiumEnvironment(environment_id=environment_id)
+    opened = open_gymnasium(environment)
+    try:
+        return _describe(environment, opened)
+    finally:
+        opened.close()
+
+
+def open_gymnasium(environment: GymnasiumEnvironment) -> Any:
+    """Opens a `gymnasium.Env` that draws itself as ``rgb_array``.
+
+    Raises:
+        InvalidInputError: See `gymnasium_task`.
+        UnavailableError: See `gymnasium_task`.
+    """
+    environment_id = environment.environment_id
+    try:
+        import gymnasium
+    except ImportError as err:
+        raise _missing(environment_id, err) from err
+    try:
+        opened = gymnasium.make(
+            environment_id, render_mode="rgb_array", disable_env_checker=True, **environment.options
+        )
+    except gymnasium.error.DependencyNotInstalled as err:
+        raise _missing(environment_id, err) from err
+    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as err:
+        bound = f"a Gymnasium environment that can be made: {err}"
+        raise InvalidInputError("task", environment_id, bound) from err
+    if "rgb_array" not in opened.metadata.get("render_modes", ()):
+        opened.close()
+        raise InvalidInputError("task", environment_id, "an environment that draws itself as rgb_array")
+    return opened
+
+
+def is_picture(space: Any) -> bool:
+    """Says whether observations of a space are pictures: uint8, grey or in colour."""
+    import gymnasium
+
+    if not isinstance(space, gymnasium.spaces.Box) or space.dtype != "uint8":
+        return False
+    height_width, depth = space.shape[:2], space.shape[2:]
+    return len(height_width) == 2 and min(height_width) >= _MIN_PICTURE_PX and depth in {(), (1,), (3,)}
+
+
+def _missing(environment_id: str, err: Exception) -> UnavailableError:
+    """Says what to install."""
+    return UnavailableError(f"{environment_id} can't be played: {err}; pip install 'somersault[gymnasium]'")
+
+
+def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
+    """Gives the task of an opened environment."""
+    title = _title(environment.environment_id)
+    frame_shape, num_frames = _frame(opened.observation_space)
+    action_dim, num_actions = _action(opened.action_space)
+    fps = max(float(opened.metadata.get("render_fps") or _FPS), _MIN_FPS)
+    return Task(
+        name=environment.environment_id,
+        title=title,
+        question="Which clip shows more of what you want?",
+        description=(
+            f"You decide what is to be learned in {title}: settle on it before the first answer and stay with it. "
+            "Choose the clip that shows more of it, or that comes closer to it. If both do equally well or equally "
+            "badly, say so."
+        ),
+        teacher="what the environment itself pays",
+        environment=environment,
+        frame_shape=frame_shape,
+        num_frames=num_frames,
+        action_dim=action_dim,
+        num_actions=num_actions,
+        step_s=1 / fps,
+        episode_steps=(opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS,
+        is_continuing=True,
+        clip_step=math.ceil(fps / _MAX_CLIP_FPS),
+        defaults=TrainingDefaults(num_environments=16, rollout_steps=128),
+    )
+
+
+def _title(environment_id: str) -> str:
+    """Gives the words of an id: "module:Lunar/LunarLander-v3" is called Lunar Lander."""
+    name = re.split(r"[:/]", environment_id)[-1]
+    words = re.sub(r"-v\d+$", "", name).replace("-", " ").replace("_", " ")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
+
+
+def _frame(space: Any) -> tuple[tuple[int, ...], int]:
+    """Gives the shape of a frame and how many make an observation.
+
+    Raises:
+        InvalidInputError: The space is none that can be learned in.
+    """
+    from gymnasium import spaces
+
+    if is_picture(space):
+        return _PICTURE_SHAPE, _PICTURE_FRAMES
+    if not space.is_np_flattenable:
+        raise InvalidInputError(
+            "observation space", space, "one of numbers of a fixed length, or of pictures"
+        )
+    length = int(spaces.flatdim(space))
+    if not 1 <= length <= _MAX_NUMBERS:
+        bound = f"one of 1 to {_MAX_NUMBERS} numbers, or of pictures (uint8, height x width or height x width x 3)"
+        raise InvalidInputError("observation space", space, bound)
+    return (length,), 1
+
+
+def _action(space: Any) -> tuple[int, int]:
+    """Gives the length of an action that is a vector and the number of actions to choose from; one of them is 0.
+
+    Raises:
+        InvalidInputError: The space is none that can be learned in.
+    """
+    import numpy as np
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return 0, int(space.n)
+    is_real = isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)
+    if not is_real or not np.isfinite([space.low, space.high]).all():
+        raise InvalidInputError(
+            "action space", space, "Discrete, or a Box of real numbers within finite bounds"
+        )
+    return int(np.prod(space.shape)), 0
