@@ -1,4 +1,4 @@
-"""What runs in the process that draws clips: one OpenGL context, one clip after another.
+"""What runs in the process that draws clips: one drawer, one clip after another.
 
 Only `services.simulator.clips` starts such a process. An OpenGL library that crashes or stalls
 takes this process with it and nothing else.
@@ -12,26 +12,27 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import connection
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.rendering import SegmentRenderer
-from somersault.tasks import Task, get_task
-from somersault.types import DoubleArray, FloatArray
+from services.simulator.drawers import Drawer, Frame, open_drawer
+from somersault.tasks import Task
+from somersault.types import FloatArray
 
-__all__ = ["Clip", "draw_clip", "encode_video", "open_renderer"]
+__all__ = ["Clip", "draw_clip", "encode_video", "open_worker"]
 
 _QUALITY = "27"  # x264's constant rate factor: about 35 kB a clip, no artefacts that distract
 _TIME_BASE_HZ = 1000
 
-_renderer: SegmentRenderer | None = None
+_drawer: Drawer | None = None
 _task: Task | None = None
 
 
@@ -44,34 +45,37 @@ class Clip:
     num_frames: int
 
 
-def open_renderer(task_name: str, backend: str) -> int:
+def open_worker(task: Task, backend: str) -> int:
     """Makes this process ready to draw clips of a task and gives its process id.
 
     Raises:
         UnavailableError: The OpenGL library gives no context.
     """
-    global _renderer, _task  # noqa: PLW0603 - the context lives as long as this process
+    global _drawer, _task  # noqa: PLW0603 - the drawer lives as long as this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
     _end_with_parent()
-    _task = get_task(task_name)
-    _renderer = SegmentRenderer(_task, backend=backend)
-    atexit.register(_renderer.close)
+    _task = task
+    _drawer = open_drawer(task, backend=backend)
+    atexit.register(_drawer.close)
     return os.getpid()
 
 
-def draw_clip(states: DoubleArray, predicted_rewards: FloatArray | None) -> Clip:
-    """Draws and encodes one segment; see `SegmentRenderer.draw`."""
-    assert _renderer is not None
+def draw_clip(
+    footage: Mapping[str, NDArray[Any]], num_steps: int, predicted_rewards: FloatArray | None
+) -> Clip:
+    """Draws and encodes one segment; see `services.simulator.drawers.Drawer`."""
+    assert _drawer is not None
     assert _task is not None
-    frames = list(_renderer.draw(states, predicted_rewards=predicted_rewards))
+    frames = list(_drawer.draw(footage, num_steps=num_steps, predicted_rewards=predicted_rewards))
     return Clip(encode_video(frames, fps=_task.clip_fps), len(frames))
 
 
-def encode_video(frames: Sequence[NDArray[np.uint8]], *, fps: float) -> bytes:
+def encode_video(frames: Sequence[Frame], *, fps: float) -> bytes:
     """Encodes frames as MP4 with H.264; the same frames give the same bytes.
 
     Args:
-        frames: ``[size, size, 3]`` uint8 each; the size must be even.
+        frames: ``[height, width, 3]`` uint8 each, at least one. The last row or column of an odd size is repeated,
+            since colours are encoded for two by two pixels.
         fps: Frames per second.
     """
     # Putting the index first makes the writer read back its own output, which needs a real file.
@@ -80,15 +84,23 @@ def encode_video(frames: Sequence[NDArray[np.uint8]], *, fps: float) -> bytes:
         with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
             rate = Fraction(fps).limit_denominator(_TIME_BASE_HZ)
             stream = container.add_stream("libx264", rate=rate)
-            stream.height, stream.width = frames[0].shape[:2]
+            stream.height, stream.width = _make_even(frames[0]).shape[:2]
             stream.pix_fmt = "yuv420p"
             # More threads, and x264's macroblock tree, would make the bytes differ from time to time.
             stream.codec_context.thread_count = 1
             stream.options = {"crf": _QUALITY, "preset": "veryfast", "x264-params": "mbtree=0"}
             for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(_make_even(frame), format="rgb24")))
             container.mux(stream.encode())
         return path.read_bytes()
+
+
+def _make_even(frame: Frame) -> Frame:
+    """Gives a frame of even height and width."""
+    height, width = frame.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return frame
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""Draws clips in a process of its own, so that OpenGL can neither stall nor kill the rollouts."""
+"""Draws clips in a process of its own, so that drawing can neither stall nor kill the rollouts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import contextlib
 import multiprocessing
 import os
 import signal
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 import structlog
+from numpy.typing import NDArray
 
-from services.simulator.clip_worker import Clip, draw_clip, open_renderer
-from services.simulator.rendering import BACKENDS
+from services.simulator.clip_worker import Clip, draw_clip, open_worker
+from services.simulator.drawers import OPENGL_BACKENDS, backends_of
 from somersault.config import environment
 from somersault.errors import ConfigError, UnavailableError
 from somersault.tasks import Task
-from somersault.types import DoubleArray, FloatArray
+from somersault.types import FloatArray
 
 __all__ = ["ClipRenderer"]
 
@@ -49,35 +52,48 @@ class ClipRenderer:
         self._task = task
         self._max_clips_per_worker = max_clips_per_worker
         self._timeout_s = timeout_s
-        self._backends = _allowed_backends()
+        self._needs_opengl = backends_of(task) == OPENGL_BACKENDS
+        self._backends = _allowed_backends(task)
         self._turn = asyncio.Lock()
         self._worker: ProcessPoolExecutor | None = None
         self._worker_pid = 0
         self._num_clips = 0
 
+    @property
+    def worker_pid(self) -> int:
+        """Process id of the newest worker; 0 before the first."""
+        return self._worker_pid
+
     async def start(self) -> None:
         """Starts the worker, and so finds out whether clips can be drawn here.
 
         Raises:
-            UnavailableError: No OpenGL library works; the message says what to install.
+            UnavailableError: The task needs OpenGL and no library works; the message says what to install.
         """
         async with self._turn:
             await self._ready_worker()
 
-    async def draw(self, states: DoubleArray, *, predicted_rewards: FloatArray | None = None) -> Clip:
-        """Draws a segment; see `SegmentRenderer.draw`.
+    async def draw(
+        self,
+        footage: Mapping[str, NDArray[Any]],
+        *,
+        num_steps: int,
+        predicted_rewards: FloatArray | None = None,
+    ) -> Clip:
+        """Draws a segment; see `services.simulator.drawers.Drawer`.
 
         Raises:
+            CorruptDataError: The footage does not fit together.
             UnavailableError: No OpenGL library works, or the worker failed twice.
         """
         async with self._turn:
             try:
-                return await self._try_to_draw(states, predicted_rewards)
+                return await self._try_to_draw(footage, num_steps, predicted_rewards)
             except (BrokenProcessPool, TimeoutError):
                 _log.warning("clip_worker_lost", worker_pid=self._worker_pid)
                 self._end_worker()
             try:
-                return await self._try_to_draw(states, predicted_rewards)
+                return await self._try_to_draw(footage, num_steps, predicted_rewards)
             except (BrokenProcessPool, TimeoutError) as err:
                 self._end_worker()
                 raise UnavailableError("drawing the clip failed twice") from err
@@ -87,15 +103,17 @@ class ClipRenderer:
         async with self._turn:
             self._end_worker()
 
-    async def _try_to_draw(self, states: DoubleArray, predicted_rewards: FloatArray | None) -> Clip:
+    async def _try_to_draw(
+        self, footage: Mapping[str, NDArray[Any]], num_steps: int, predicted_rewards: FloatArray | None
+    ) -> Clip:
         """Draws with the worker there is, or a new one."""
         worker = await self._ready_worker()
         self._num_clips += 1
-        future = asyncio.wrap_future(worker.submit(draw_clip, states, predicted_rewards))
+        future = asyncio.wrap_future(worker.submit(draw_clip, footage, num_steps, predicted_rewards))
         return await asyncio.wait_for(future, self._timeout_s)
 
     async def _ready_worker(self) -> ProcessPoolExecutor:
-        """Gives a worker with an open OpenGL context."""
+        """Gives a worker with an open drawer."""
         if self._num_clips >= self._max_clips_per_worker:
             self._end_worker()
         if self._worker is None:
@@ -104,23 +122,29 @@ class ClipRenderer:
         return self._worker
 
     async def _start_worker(self) -> None:
-        """Starts a worker with the first OpenGL library that works, and stays with that library."""
+        """Starts a worker with the first backend that works, and stays with it."""
         problems = []
         for backend in self._backends:
             # Forking a process that holds gRPC's threads deadlocks, so the worker is spawned.
             context = multiprocessing.get_context("spawn")
             worker = ProcessPoolExecutor(max_workers=1, mp_context=context)
-            future = asyncio.wrap_future(worker.submit(open_renderer, self._task.name, backend))
+            future = asyncio.wrap_future(worker.submit(open_worker, self._task, backend))
             try:
                 self._worker_pid = await asyncio.wait_for(future, _START_S)
             except (UnavailableError, BrokenProcessPool, TimeoutError) as err:
                 worker.shutdown(wait=False, cancel_futures=True)
                 problems.append(f"{backend}: {err}")
                 continue
+            except (
+                BaseException
+            ):  # such as a missing package: nothing to try again with, nor a process to leave
+                worker.shutdown(wait=False, cancel_futures=True)
+                raise
             self._worker, self._num_clips, self._backends = worker, 0, (backend,)
             _log.info("clip_worker_started", backend=backend, worker_pid=self._worker_pid)
             return
-        raise UnavailableError("; ".join([_NO_OPENGL, *problems]))
+        problem = _NO_OPENGL if self._needs_opengl else "clips can't be drawn: the worker does not start"
+        raise UnavailableError("; ".join([problem, *problems]))
 
     def _end_worker(self) -> None:
         """Kills the worker; it holds nothing worth a farewell, and a stalled one would not hear it."""
@@ -132,15 +156,15 @@ class ClipRenderer:
         self._worker = None
 
 
-def _allowed_backends() -> tuple[str, ...]:
-    """Gives the OpenGL libraries to try; ``MUJOCO_GL`` narrows them to one.
+def _allowed_backends(task: Task) -> tuple[str, ...]:
+    """Gives what to try to draw the task with; ``MUJOCO_GL`` narrows the OpenGL libraries to one.
 
     Raises:
         ConfigError: ``MUJOCO_GL`` names another.
     """
-    chosen = environment("MUJOCO_GL")
-    if not chosen:
-        return BACKENDS
-    if chosen not in BACKENDS:
-        raise ConfigError("MUJOCO_GL", chosen, f"unset or one of {', '.join(BACKENDS)}")
+    chosen, backends = environment("MUJOCO_GL"), backends_of(task)
+    if not chosen or backends != OPENGL_BACKENDS:
+        return backends
+    if chosen not in backends:
+        raise ConfigError("MUJOCO_GL", chosen, f"unset or one of {', '.join(backends)}")
     return (chosen,)

@@ -12,12 +12,12 @@ import grpc.aio
 import prometheus_client
 import structlog
 
-from services.simulator.episodes import EpisodeScore
 from services.simulator.gathering import Gathered, Gatherer, seed_sequence
+from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
 from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
-from somersault.errors import InvalidInputError, SomersaultError
-from somersault.rpc import Backoff, open_channel, translated_errors
+from somersault.errors import InvalidInputError
+from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.tasks import Task
 from somersault.types import check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
@@ -70,7 +70,7 @@ class RolloutCollector:
             incarnation: Random name of this process's life.
             num_environments: N.
             num_threads: For the physics.
-            is_staggered: See `MujocoBatch`.
+            is_staggered: See `open_environment`.
             num_segments_per_episode: See `EpisodeRecorder`.
             is_reference: Whether true rewards go beside each rollout.
             add_offer: Told the segments of each rollout before the learner gets it.
@@ -93,17 +93,11 @@ class RolloutCollector:
 
     async def run(self) -> None:
         """Keeps the stream open until cancelled."""
-        backoff, detail = Backoff(), ""
-        while True:
-            before, detail = detail, "it ended the stream"
-            try:
-                async with open_channel(self._address) as channel:
-                    await self._hold(self._open(channel), backoff)
-            except SomersaultError as err:
-                detail = str(err)
-            if detail != before:  # a peer that stays away is worth one line
-                _log.warning("collect_stream_lost", detail=detail)
-            await backoff.wait()
+        await dial_forever(
+            self._address,
+            lambda channel, backoff: self._hold(self._open(channel), backoff),
+            on_lost=lambda detail: _log.warning("collect_stream_lost", detail=detail),
+        )
 
     def close(self) -> None:
         """Lets the rollout in progress end and ends the threads; what it brings is not sent."""
@@ -133,11 +127,11 @@ class RolloutCollector:
                         policy = response.policy
                         self._gatherer.add_policy(policy.policy_version, policy.weights)
                     elif kind == "assignment" and num_steps:
-                        message = await self._gather(response.assignment.policy_version, num_steps)
+                        gathered = await self._gather(response.assignment.policy_version, num_steps)
                         # While a rollout is being sent the next is gathered already, but only one.
                         if writing is not None:
                             await writing
-                        writing = asyncio.create_task(_write(stream, message))
+                        writing = asyncio.create_task(self._send(stream, gathered))
                     else:
                         raise InvalidInputError("message of the learner", kind, "a welcome first")
         finally:
@@ -185,8 +179,8 @@ class RolloutCollector:
             num_segments_per_episode=self._num_segments_per_episode,
         )
 
-    async def _gather(self, policy_version: int, num_steps: int) -> Any:
-        """Gathers a rollout, offers its segments, and gives the message for the learner."""
+    async def _gather(self, policy_version: int, num_steps: int) -> Gathered:
+        """Gathers a rollout and offers its segments."""
         assert self._gatherer is not None
         sequence, self._sequence = self._sequence, self._sequence + 1
         gathered: Gathered = await self._on_thread(
@@ -200,8 +194,16 @@ class RolloutCollector:
         env_steps = self.statistics.env_steps + rollout.num_steps
         self.statistics = Statistics(gathered.recent_scores, env_steps)
         self._add_offer(gathered.offer, self._run_id)
-        request = learner_pb2.CollectRequest(rollout=rollout_to_message(rollout))
-        return self._wrap(request, gathered)
+        return gathered
+
+    async def _send(self, stream: Stream, gathered: Gathered) -> None:
+        """Sends a rollout, in the stream's order."""
+        # Beside the event loop, which has the next assignment to pass on: pictures are megabytes to copy.
+        await stream.write(await asyncio.to_thread(self._rollout_message, gathered))
+
+    def _rollout_message(self, gathered: Gathered) -> Any:
+        """Gives the message of a rollout."""
+        return self._wrap(learner_pb2.CollectRequest(rollout=rollout_to_message(gathered.rollout)), gathered)
 
     def _wrap(self, request: learner_pb2.CollectRequest, gathered: Gathered | None = None) -> Any:
         """Gives the message that fits the kind of run."""
@@ -213,8 +215,3 @@ class RolloutCollector:
     async def _on_thread(self, function: Callable[[Any], Any], argument: Any) -> Any:
         """Runs on the gathering thread, where all of a gatherer's work is done."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
-
-
-async def _write(stream: Stream, message: Any) -> None:
-    """Sends a message, in the stream's order."""
-    await stream.write(message)

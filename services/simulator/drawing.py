@@ -7,7 +7,6 @@ import asyncio
 import prometheus_client
 
 from services.simulator.clips import ClipRenderer
-from services.simulator.environment import state_dim_of
 from services.simulator.segment_format import DrawableSegment, decode_segment
 from somersault.errors import InvalidInputError, ResourceExhaustedError, UnavailableError
 from somersault.storage import ObjectStore, StoredObject
@@ -36,7 +35,6 @@ class ClipDrawer:
             max_waiting: Clips that may wait; more are refused.
         """
         self._task = task
-        self._state_dim = state_dim_of(task)
         self._store = store
         self._renderer = renderer
         self._max_waiting = max_waiting
@@ -69,7 +67,9 @@ class ClipDrawer:
             segment = await asyncio.to_thread(self._load, segment_uri)
             _check_rewards(segment, predicted_rewards)
             with _CLIP_S.time():
-                clip = await self._renderer.draw(segment.states, predicted_rewards=predicted_rewards)
+                clip = await self._renderer.draw(
+                    segment.footage, num_steps=segment.num_steps, predicted_rewards=predicted_rewards
+                )
             stored = await asyncio.to_thread(self._store.put, clip_uri, clip.data)
         finally:
             self._num_waiting -= 1
@@ -78,11 +78,11 @@ class ClipDrawer:
     def _load(self, segment_uri: str) -> DrawableSegment:
         """Reads and checks a segment object."""
         data = self._store.get(segment_uri)
-        return decode_segment(data, task=self._task, state_dim=self._state_dim)
+        return decode_segment(data, task=self._task)
 
 
 def _check_rewards(segment: DrawableSegment, predicted_rewards: FloatArray | None) -> None:
     """Checks that there is one reward a step."""
-    if predicted_rewards is not None and len(predicted_rewards) != len(segment.actions):
-        bound = f"{len(segment.actions)}, one a step of the segment"
+    if predicted_rewards is not None and len(predicted_rewards) != segment.num_steps:
+        bound = f"{segment.num_steps}, one a step of the segment"
         raise InvalidInputError("number of predicted_rewards", len(predicted_rewards), bound)

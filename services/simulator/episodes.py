@@ -1,7 +1,6 @@
-"""Follows the episodes of a batch: cuts segments from them and scores them by the true reward.
+"""Cuts segments from the steps of a batch and scores its episodes by the true reward.
 
-Shapes: T steps of a rollout or a segment, N environments, E steps of an episode, O observation,
-A action, S physics state.
+Shapes: T steps of a rollout or a segment, N environments.
 """
 
 from __future__ import annotations
@@ -13,45 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.flips import count_flips, count_landed_flips
+from services.simulator.recording import FilmedRow, FullSegment
 from services.simulator.rollout import Trace
+from services.simulator.scores import EpisodeScore, ScoreKeeper
 from services.simulator.segments import Offer, RecordedSegment, draw_offsets
-from services.simulator.true_rewards import true_reward_of
 from somersault.tasks import Task
-from somersault.types import DoubleArray, FloatArray, Segment
+from somersault.types import Segment
 
-__all__ = ["EpisodeRecorder", "EpisodeScore", "score_episode"]
+__all__ = ["EpisodeRecorder"]
 
 _NUM_SCORES = 100  # episodes that count as recent
 _NUM_RETURNS = 1000  # as many as the pool of the reward service: what queries are chosen from; own runs
-_HEIGHT_AT, _ANGLE_AT = 2, 3  # in the state of a planar body: time, x, height, angle, …
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeScore:
-    """Says how one episode went, by the hidden reward."""
-
-    true_return: float
-    flips: float
-    landed_flips: int
-
-
-def score_episode(states: DoubleArray, true_rewards: FloatArray) -> EpisodeScore:
-    """Scores an episode from its ``[E + 1, S]`` states and ``[E]`` true rewards."""
-    angles, heights = states[:, _ANGLE_AT], states[:, _HEIGHT_AT]
-    true_return = float(true_rewards.sum(dtype=np.float64))
-    return EpisodeScore(true_return, count_flips(angles), count_landed_flips(angles, heights))
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """Holds consecutive steps of one environment: the rows of a segment or of a trace."""
-
-    observations: FloatArray
-    actions: FloatArray
-    true_rewards: FloatArray
-    states: DoubleArray
-    """One row more than the others: also the state after the last step."""
+_SPARSENESS = 4  # of play without an end one step in four is cut, so that pool and stream hold minutes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,70 +39,12 @@ class _Scale:
         return cls(float(np.mean(returns)), float(np.std(returns))) if returns else cls(0.0, 0.0)
 
 
-class _Episode:
-    """Holds one environment's episode so far, in arrays that its next episode writes again."""
-
-    def __init__(self, task: Task, *, state_dim: int, elapsed: int) -> None:
-        steps = task.episode_steps
-        self._segment_steps = task.segment_steps
-        self._rows = _Slice(
-            np.empty((steps, task.observation_dim), np.float32),
-            np.empty((steps, task.action_dim), np.float32),
-            np.empty(steps, np.float32),
-            np.empty((steps + 1, state_dim)),
-        )
-        self._elapsed = elapsed
-        self._is_whole = elapsed == 0
-        self._offsets: list[int] = []
-
-    @property
-    def score(self) -> EpisodeScore | None:
-        """The finished episode's score; None if its beginning was not seen."""
-        if not self._is_whole:
-            return None
-        return score_episode(self._rows.states, self._rows.true_rewards)
-
-    @property
-    def num_steps_left(self) -> int:
-        """Steps until the episode ends."""
-        return len(self._rows.true_rewards) - self._elapsed
-
-    def begin(self) -> None:
-        """Begins the next episode."""
-        self._elapsed, self._is_whole = 0, True
-
-    def plan(self, offsets: list[int]) -> None:
-        """Plans segments that begin so many steps from here."""
-        self._offsets = [self._elapsed + offset for offset in offsets]
-
-    def append(self, steps: _Slice) -> None:
-        """Takes the next steps."""
-        end = self._elapsed + len(steps.true_rewards)
-        here = slice(self._elapsed, end)
-        self._rows.observations[here] = steps.observations
-        self._rows.actions[here] = steps.actions
-        self._rows.true_rewards[here] = steps.true_rewards
-        self._rows.states[self._elapsed : end + 1] = steps.states
-        self._elapsed = end
-
-    def cut(self) -> Iterator[_Slice]:
-        """Gives copies of the planned segments that are complete, each once."""
-        while self._offsets and self._offsets[0] + self._segment_steps <= self._elapsed:
-            begin = self._offsets.pop(0)
-            here = slice(begin, begin + self._segment_steps)
-            yield _Slice(
-                self._rows.observations[here].copy(),
-                self._rows.actions[here].copy(),
-                self._rows.true_rewards[here].copy(),
-                self._rows.states[begin : begin + self._segment_steps + 1].copy(),
-            )
-
-
 class EpisodeRecorder:
     """Takes the traces of consecutive rollouts of one batch; not thread-safe.
 
     A segment is cut as soon as its last step is in, so that it is offered with the rollout within
-    which it ended.
+    which it ended. Of episodes of a fixed length each segment lies within one; of play without an
+    end, segments are cut from stretches of a fixed length, whatever ends within them.
     """
 
     def __init__(
@@ -139,7 +53,7 @@ class EpisodeRecorder:
         *,
         incarnation: str,
         elapsed_steps: NDArray[np.int64],
-        state_dim: int,
+        filmed_rows: range,
         rng: np.random.Generator,
         num_segments_per_episode: int = 2,
     ) -> None:
@@ -149,23 +63,25 @@ class EpisodeRecorder:
             task: What is simulated.
             incarnation: Begins the name of each segment.
             elapsed_steps: ``[N]`` where each environment's episode stands.
-            state_dim: S.
+            filmed_rows: The environments from which segments are cut.
             rng: Draws where segments begin.
             num_segments_per_episode: How many segments are cut where they fit.
         """
         self._task = task
-        self._true_reward = true_reward_of(task)
         self._incarnation = incarnation
         self._rng = rng
-        self._num_segments_per_episode = num_segments_per_episode
+        self._num_segments = num_segments_per_episode
+        self._stretch_steps = task.episode_steps
+        if task.is_continuing:
+            self._stretch_steps = _SPARSENESS * num_segments_per_episode * task.segment_steps
         self._num_cut = 0
         self._recent_returns: deque[float] = deque(maxlen=_NUM_RETURNS)
         self._scores: deque[EpisodeScore] = deque(maxlen=_NUM_SCORES)
-        self._episodes = [
-            _Episode(task, state_dim=state_dim, elapsed=int(elapsed)) for elapsed in elapsed_steps
-        ]
-        for episode in self._episodes:
-            self._plan(episode)
+        self._score_keeper = ScoreKeeper(task, elapsed_steps=elapsed_steps)
+        self._rows = [FilmedRow(row=row, segment_steps=task.segment_steps) for row in filmed_rows]
+        self._steps_left = [self._stretch_steps - int(elapsed_steps[row]) for row in filmed_rows]
+        for row, steps_left in zip(self._rows, self._steps_left, strict=True):
+            self._plan(row, steps_left)
 
     @property
     def recent_scores(self) -> tuple[EpisodeScore, ...]:
@@ -174,70 +90,51 @@ class EpisodeRecorder:
 
     def record(self, trace: Trace) -> Offer:
         """Goes on with each episode and gives the segments that ended, by environment then time."""
-        true_rewards = self._true_reward(trace.observations, trace.actions)
-        ended: list[_Slice] = []
-        for row, episode in enumerate(self._episodes):
-            for steps in _split(trace, true_rewards, row=row):
-                episode.append(steps)
-                ended += episode.cut()
-                if episode.num_steps_left == 0:
-                    self._finish(episode)
-        self._recent_returns += [float(steps.true_rewards.sum()) for steps in ended]
+        self._scores += [score for _, score in self._score_keeper.add(trace.passage)]
+        ended: list[FullSegment] = []
+        for index, row in enumerate(self._rows):
+            for begin, end in self._split(index, len(trace.actions)):
+                ended += row.record(trace, begin=begin, end=end)
+                if self._steps_left[index] == 0:
+                    self._steps_left[index] = self._stretch_steps
+                    self._plan(row, self._stretch_steps)
+        self._recent_returns += [float(full.true_rewards.sum()) for full in ended]
         scale = _Scale.of(self._recent_returns)
-        return Offer(trace.sequence, [self._name(steps, trace, scale) for steps in ended])
+        return Offer(trace.sequence, [self._name(full, trace, scale) for full in ended])
 
-    def _finish(self, episode: _Episode) -> None:
-        """Scores an episode and begins its next."""
-        score = episode.score
-        if score is not None:
-            self._scores.append(score)
-        episode.begin()
-        self._plan(episode)
+    def _split(self, index: int, num_steps: int) -> Iterator[tuple[int, int]]:
+        """Gives the steps of a rollout in pieces that end where an episode or stretch does."""
+        begin = 0
+        while begin < num_steps:
+            end = min(num_steps, begin + self._steps_left[index])
+            self._steps_left[index] -= end - begin
+            yield begin, end
+            begin = end
 
-    def _plan(self, episode: _Episode) -> None:
+    def _plan(self, row: FilmedRow, num_steps: int) -> None:
         """Draws where the segments of what is left of an episode begin."""
         offsets = draw_offsets(
             self._rng,
-            episode_steps=episode.num_steps_left,
+            episode_steps=num_steps,
             segment_steps=self._task.segment_steps,
-            num_segments=self._num_segments_per_episode,
+            num_segments=self._num_segments,
         )
-        episode.plan(offsets)
+        row.plan(offsets)
 
-    def _name(self, steps: _Slice, trace: Trace, scale: _Scale) -> RecordedSegment:
+    def _name(self, full: FullSegment, trace: Trace, scale: _Scale) -> RecordedSegment:
         """Gives a segment its name and the scale of returns of its time."""
         segment = Segment(
             segment_id=f"{self._incarnation}-{self._num_cut:08d}",
-            observations=steps.observations,
-            actions=steps.actions,
+            observations=full.frames,
+            actions=full.actions,
             rollout_sequence=trace.sequence,
             policy_version=trace.policy_version,
         )
         self._num_cut += 1
         return RecordedSegment(
             segment=segment,
-            states=steps.states,
-            true_rewards=steps.true_rewards,
+            footage=full.footage,
+            true_rewards=full.true_rewards,
             recent_return_mean=scale.mean,
             recent_return_std=scale.std,
         )
-
-
-def _split(trace: Trace, true_rewards: FloatArray, *, row: int) -> Iterator[_Slice]:
-    """Gives one environment's steps, split where its episodes ended."""
-    begin, num_steps = 0, len(true_rewards)
-    for last in np.flatnonzero(trace.is_truncated[:, row]):
-        end = int(last) + 1
-        # Ended episodes are listed in row-major order: those of earlier steps first.
-        index = int(trace.is_truncated[:last].sum() + trace.is_truncated[last, :row].sum())
-        yield _slice(trace, true_rewards, row, slice(begin, end), trace.final_states[index])
-        begin = end
-    if begin < num_steps:
-        rest = slice(begin, num_steps)
-        yield _slice(trace, true_rewards, row, rest, trace.next_states[row])
-
-
-def _slice(trace: Trace, true_rewards: FloatArray, row: int, here: slice, last_state: DoubleArray) -> _Slice:
-    """Gives consecutive steps of one environment; ``last_state`` is the one after them."""
-    states = np.concatenate((trace.states[here, row], last_state[None]))
-    return _Slice(trace.observations[here, row], trace.actions[here, row], true_rewards[here, row], states)

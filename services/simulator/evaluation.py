@@ -1,24 +1,28 @@
 """Measures a policy by the true reward, in fresh episodes of its own.
 
-Shapes: N episodes, E steps of an episode.
+Shapes: N episodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.simulator.environment import MujocoBatch
-from services.simulator.episodes import EpisodeScore, score_episode
+from services.simulator.environment import EnvironmentBatch, open_environment
 from services.simulator.policy import Policy
+from services.simulator.recording import FilmedRow, FullSegment
 from services.simulator.rollout import Trace, gather
+from services.simulator.scores import EpisodeScore, ScoreKeeper
 from services.simulator.segments import RecordedSegment
-from services.simulator.true_rewards import true_reward_of
 from somersault.tasks import Task
-from somersault.types import FloatArray, Segment
+from somersault.types import FrameArray, Segment
 
 __all__ = ["Evaluation", "evaluate"]
+
+_MAX_PASSAGE_STEPS = 512  # bounds what is held of games that take ten thousands of steps
+_MAX_KEPT_S = 30.0  # of play without an end: a game of pictures would fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Evaluation:
     scores: tuple[EpisodeScore, ...]
     """One an episode."""
     best_episodes: tuple[RecordedSegment, ...]
-    """Whole episodes as segments, best true return first."""
+    """Whole episodes as segments, or the first half minute of a continuing task; best true return first."""
 
 
 def evaluate(
@@ -49,50 +53,101 @@ def evaluate(
         task: What is simulated.
         num_episodes: N.
         seed: Seeds starts and action noise.
-        is_stochastic: Whether actions are drawn; else the mean is taken.
-        num_kept_episodes: How many of the best episodes are kept whole.
+        is_stochastic: Whether actions are drawn; else the likeliest is taken.
+        num_kept_episodes: How many of the best episodes are kept whole; only filmed environments' can be.
         name: Begins the names of the kept episodes.
-        num_threads: Threads for the physics.
+        num_threads: Lanes stepped side by side.
     """
     rng = np.random.default_rng(seed)
-    environment = MujocoBatch(task, num_environments=num_episodes, num_threads=num_threads, rng=rng)
+    environment = open_environment(task, num_environments=num_episodes, num_threads=num_threads, rng=rng)
+    watch = _Watch(environment, name=name, is_kept=num_kept_episodes > 0)
+    history: FrameArray | None = None
     try:
-        _, trace = gather(
-            environment,
-            policy,
-            sequence=0,
-            policy_version=0,
-            num_steps=task.episode_steps,
-            rng=rng,
-            is_stochastic=is_stochastic,
-        )
+        for num_steps in _passages(task.episode_steps):
+            _, trace = gather(
+                environment,
+                policy,
+                sequence=0,
+                policy_version=0,
+                num_steps=num_steps,
+                rng=rng,
+                is_stochastic=is_stochastic,
+                history=history,
+                num_threads=num_threads,
+            )
+            history = trace.history
+            watch.add(trace)
+            if watch.is_done:
+                break
     finally:
         environment.close()
-    true_rewards = true_reward_of(task)(trace.observations, trace.actions)
-    episodes = [
-        _whole_episode(trace, true_rewards, row=row, segment_id=f"{name}-{row:04d}")
-        for row in range(num_episodes)
-    ]
-    scores = tuple(score_episode(episode.states, episode.true_rewards) for episode in episodes)
-    by_return = sorted(range(num_episodes), key=lambda row: -scores[row].true_return)
-    return Evaluation(scores, tuple(episodes[row] for row in by_return[:num_kept_episodes]))
+    return Evaluation(watch.scores, watch.best_episodes(num_kept_episodes))
 
 
-def _whole_episode(trace: Trace, true_rewards: FloatArray, *, row: int, segment_id: str) -> RecordedSegment:
-    """Gives one environment's episode; all end with the last step, so final states are by row."""
-    segment = Segment(
-        segment_id=segment_id,
-        observations=trace.observations[:, row],
-        actions=trace.actions[:, row],
-        rollout_sequence=trace.sequence,
-        policy_version=trace.policy_version,
-    )
-    states = np.concatenate((trace.states[:, row], trace.final_states[row : row + 1]))
-    returns = true_rewards.sum(axis=0, dtype=np.float64)
-    return RecordedSegment(
-        segment=segment,
-        states=states,
-        true_rewards=true_rewards[:, row].copy(),
-        recent_return_mean=float(returns.mean()),
-        recent_return_std=float(returns.std()),
-    )
+def _passages(num_steps: int) -> Sequence[int]:
+    """Splits an episode into passages of bounded length."""
+    whole, rest = divmod(num_steps, _MAX_PASSAGE_STEPS)
+    return [_MAX_PASSAGE_STEPS] * whole + [rest] * (rest > 0)
+
+
+class _Watch:
+    """Takes the first episode of each environment."""
+
+    def __init__(self, environment: EnvironmentBatch, *, name: str, is_kept: bool) -> None:
+        task, num = environment.task, environment.num_environments
+        self._name = name
+        self._num = num
+        self._keeper = ScoreKeeper(task, elapsed_steps=np.zeros(num, np.int64))
+        self._scores: dict[int, EpisodeScore] = {}
+        kept_steps = task.episode_steps
+        if task.is_continuing:
+            kept_steps = min(kept_steps, int(_MAX_KEPT_S / task.step_s))
+        rows = environment.filmed_rows if is_kept else ()
+        self._filmed = [FilmedRow(row=row, segment_steps=kept_steps) for row in rows]
+        self._kept: dict[int, FullSegment] = {}
+        for filmed in self._filmed:
+            filmed.plan([0])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether each environment's first episode has ended and what is kept is full."""
+        return len(self._scores) == self._num and len(self._kept) == len(self._filmed)
+
+    @property
+    def scores(self) -> tuple[EpisodeScore, ...]:
+        """By environment; where nothing has ended, as far as it has come."""
+        return tuple(self._scores.get(row) or self._keeper.score(row) for row in range(self._num))
+
+    def add(self, trace: Trace) -> None:
+        """Goes on by a passage."""
+        for row, score in self._keeper.add(trace.passage):
+            self._scores.setdefault(row, score)
+        for filmed in self._filmed:
+            for full in filmed.record(trace, begin=0, end=len(trace.actions)):
+                self._kept[filmed.row] = full
+
+    def best_episodes(self, num_episodes: int) -> tuple[RecordedSegment, ...]:
+        """Gives the best of what is kept as segments, best true return first."""
+        scores = self.scores
+        returns = [score.true_return for score in scores]
+        mean, std = float(np.mean(returns)), float(np.std(returns))
+        best = sorted(self._kept, key=lambda row: -returns[row])[:num_episodes]
+        return tuple(self._segment(row, mean=mean, std=std) for row in best)
+
+    def _segment(self, row: int, *, mean: float, std: float) -> RecordedSegment:
+        """Gives what is kept of an environment as a segment."""
+        full = self._kept[row]
+        segment = Segment(
+            segment_id=f"{self._name}-{row:04d}",
+            observations=full.frames,
+            actions=full.actions,
+            rollout_sequence=0,
+            policy_version=0,
+        )
+        return RecordedSegment(
+            segment=segment,
+            footage=full.footage,
+            true_rewards=full.true_rewards,
+            recent_return_mean=mean,
+            recent_return_std=std,
+        )

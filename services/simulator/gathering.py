@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.simulator.environment import MujocoBatch
-from services.simulator.episodes import EpisodeRecorder, EpisodeScore
+from services.simulator.environment import open_environment, steps_already_taken
+from services.simulator.episodes import EpisodeRecorder
 from services.simulator.policy import Policy
 from services.simulator.rollout import gather
+from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
-from services.simulator.true_rewards import true_reward_of
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
-from somersault.types import FloatArray, Rollout
+from somersault.types import FloatArray, FrameArray, Rollout
 
 __all__ = ["Gathered", "Gatherer", "seed_sequence"]
 
@@ -55,11 +55,12 @@ class Gatherer:
         is_staggered: bool,
         num_segments_per_episode: int,
     ) -> None:
-        """Starts the environments; see `MujocoBatch` and `EpisodeRecorder`."""
+        """Starts the environments; see `open_environment` and `EpisodeRecorder`."""
         starts, self._noise_rng, cuts = map(np.random.default_rng, seed.spawn(3))
         self._task = task
-        self._true_reward = true_reward_of(task)
-        self._environment = MujocoBatch(
+        self._num_threads = num_threads
+        self._history: FrameArray | None = None
+        self._environment = open_environment(
             task,
             num_environments=num_environments,
             num_threads=num_threads,
@@ -69,8 +70,8 @@ class Gatherer:
         self._recorder = EpisodeRecorder(
             task,
             incarnation=incarnation,
-            elapsed_steps=self._environment.elapsed_steps,
-            state_dim=self._environment.state_dim,
+            elapsed_steps=steps_already_taken(task, num_environments, is_staggered=is_staggered),
+            filmed_rows=self._environment.filmed_rows,
             rng=cuts,
             num_segments_per_episode=num_segments_per_episode,
         )
@@ -82,7 +83,7 @@ class Gatherer:
         Raises:
             InvalidInputError: It is not a policy for this task.
         """
-        self._policies[policy_version] = Policy.from_bytes(weights, task=self._task)
+        self._policies[policy_version] = Policy.from_bytes(weights, spec=self._task.spec)
         while len(self._policies) > _MAX_POLICIES:
             self._policies.popitem(last=False)
 
@@ -103,11 +104,14 @@ class Gatherer:
             policy_version=policy_version,
             num_steps=num_steps,
             rng=self._noise_rng,
+            history=self._history,
+            num_threads=self._num_threads,
         )
+        self._history = trace.history
         offer = self._recorder.record(trace)
         return Gathered(
             rollout=rollout,
-            true_rewards=self._true_reward(trace.observations, trace.actions),
+            true_rewards=trace.passage.true_rewards,
             offer=offer,
             recent_scores=self._recorder.recent_scores,
         )

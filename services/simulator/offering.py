@@ -14,7 +14,7 @@ from services.simulator.segment_format import encode_sealed, encode_segment
 from services.simulator.segments import Offer, OfferRing, RecordedSegment
 from somersault.convert import segment_to_message, stored_segment_to_message, task_spec_to_message
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.rpc import Backoff, open_channel, translated_errors
+from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 from somersault.types import StoredSegment, sealed_key, segment_key
@@ -70,17 +70,11 @@ class SegmentOfferer:
 
     async def run(self) -> None:
         """Keeps the stream open until cancelled."""
-        backoff, detail = Backoff(), ""
-        while True:
-            before, detail = detail, "it ended the stream"
-            try:
-                async with open_channel(self._address) as channel:
-                    await self._hold(reward_pb2_grpc.RewardServiceStub(channel), backoff)
-            except SomersaultError as err:
-                detail = str(err)
-            if detail != before:  # a peer that stays away is worth one line
-                _log.warning("offer_stream_lost", detail=detail)
-            await backoff.wait()
+        await dial_forever(
+            self._address,
+            lambda channel, backoff: self._hold(reward_pb2_grpc.RewardServiceStub(channel), backoff),
+            on_lost=lambda detail: _log.warning("offer_stream_lost", detail=detail),
+        )
 
     async def _hold(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
         """Offers and answers on one stream until it ends."""

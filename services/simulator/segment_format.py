@@ -2,8 +2,9 @@
 
 Both are safetensors, format version 1, whose metadata values are JSON:
 
-- *segment*: float32 ``observations [T, O]``, float32 ``actions [T, A]``, float64 ``states [T + 1, S]``;
-  enough to learn from and to draw again.
+- *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
+  what shows them again, which each kind of environment names (MuJoCo: float64 ``states [T + 1, S]``); enough to learn
+  from and to draw again.
 - *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
   ``recent_segment_return_std`` in the metadata; for teachers alone.
 
@@ -15,23 +16,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from services.simulator.environment import footage_layout
 from services.simulator.segments import RecordedSegment
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import Task
-from somersault.types import DoubleArray, FloatArray
+from somersault.types import ActionArray, FrameArray
 
 __all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
 
 _SEGMENT_FORMAT = "somersault.segment/1"
 _SEALED_FORMAT = "somersault.sealed/1"
 _MAX_HEADER_BYTES = 1 << 20
-_DTYPES = {"observations": "F32", "actions": "F32", "states": "F64"}
+_DTYPE_NAMES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
+
+_Layout = Mapping[str, tuple[str, tuple[int | None, ...]]]
+"""Of each array: its safetensors dtype and its shape, None for any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +45,17 @@ class DrawableSegment:
     """Holds what a stored segment says of itself, as far as drawing needs it."""
 
     segment_id: str
-    observations: FloatArray
-    """``[T, O]`` float32."""
-    actions: FloatArray
-    """``[T, A]`` float32."""
-    states: DoubleArray
-    """``[T + 1, S]`` float64."""
+    observations: FrameArray
+    """``[T + F - 1, *frame]``, the newest before each action last."""
+    actions: ActionArray
+    """``[T, A]`` float32 or ``[T]`` int32."""
+    footage: Mapping[str, NDArray[Any]]
+    """What shows it again, by name."""
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.actions)
 
 
 def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
@@ -53,7 +64,7 @@ def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
     arrays: dict[str, NDArray[np.generic]] = {
         "observations": segment.observations,
         "actions": segment.actions,
-        "states": recorded.states,
+        **recorded.footage,
     }
     metadata = {
         "format": _SEGMENT_FORMAT,
@@ -78,7 +89,7 @@ def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
     return _encode({"true_rewards": recorded.true_rewards}, metadata)
 
 
-def decode_segment(data: bytes, *, task: Task, state_dim: int) -> DrawableSegment:
+def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
     """Reads a segment object; header, shapes and dtypes are checked before an array is made.
 
     Raises:
@@ -91,14 +102,19 @@ def decode_segment(data: bytes, *, task: Task, state_dim: int) -> DrawableSegmen
         raise CorruptDataError(f"format is {metadata.get('format')!r}, not {_SEGMENT_FORMAT!r}")
     if metadata.get("task") != task.name:
         raise InvalidInputError("task of the segment", metadata.get("task"), task.name)
-    _check_arrays(header, task=task, state_dim=state_dim)
+    _check_arrays(header, task)
     try:
         arrays = safetensors.numpy.load(data)
     except safetensors.SafetensorError as err:
         raise CorruptDataError(f"segment object: {err}") from err
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise CorruptDataError("segment object: a value is not finite")
-    return DrawableSegment(segment_id=str(metadata.get("segment_id")), **arrays)
+    return DrawableSegment(
+        segment_id=str(metadata.get("segment_id")),
+        observations=arrays.pop("observations"),
+        actions=arrays.pop("actions"),
+        footage=arrays,
+    )
 
 
 def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
@@ -138,23 +154,39 @@ def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
         raise CorruptDataError("segment object: metadata values are not JSON") from err
 
 
-def _check_arrays(header: Mapping[str, object], *, task: Task, state_dim: int) -> None:
+def _check_arrays(header: Mapping[str, object], task: Task) -> None:
     """Checks that the header declares exactly a segment's arrays, of one length and right widths."""
     declared = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    if declared.keys() != _DTYPES.keys():
-        raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(_DTYPES)}")
-    observations = declared["observations"]
-    shape = observations.get("shape") if isinstance(observations, dict) else None
+    actions = declared.get("actions")
+    shape = actions.get("shape") if isinstance(actions, dict) else None
     steps = shape[0] if isinstance(shape, list) and shape else None
     if not isinstance(steps, int) or not 1 <= steps <= task.episode_steps:
         raise CorruptDataError(f"segment object: {steps} steps, not 1 to {task.episode_steps}")
-    shapes = {
-        "observations": [steps, task.observation_dim],
-        "actions": [steps, task.action_dim],
-        "states": [steps + 1, state_dim],
-    }
+    layout = _layout(task, steps)
+    if declared.keys() != layout.keys():
+        raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(layout)}")
     for name, entry in declared.items():
-        found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else None
-        if found != (_DTYPES[name], shapes[name]):
-            wanted = (_DTYPES[name], shapes[name])
-            raise CorruptDataError(f"segment object: {name} is {found}, not {wanted}")
+        found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
+        dtype, wanted = layout[name]
+        if found[0] != dtype or not _is_of_shape(found[1], wanted):
+            raise CorruptDataError(f"segment object: {name} is {found}, not {(dtype, list(wanted))}")
+
+
+def _layout(task: Task, steps: int) -> _Layout:
+    """Gives what the arrays of a segment of so many steps must be."""
+    spec = task.spec
+    return {
+        "observations": (
+            _DTYPE_NAMES[spec.frame_dtype.name],
+            (steps + spec.num_frames - 1, *spec.frame_shape),
+        ),
+        "actions": (_DTYPE_NAMES[spec.action_dtype.name], (steps, *spec.action_shape)),
+        **footage_layout(task, num_steps=steps),
+    }
+
+
+def _is_of_shape(found: object, wanted: tuple[int | None, ...]) -> bool:
+    """Says whether a declared shape is the wanted one."""
+    if not isinstance(found, list) or len(found) != len(wanted):
+        return False
+    return all(length in (None, actual) for length, actual in zip(wanted, found, strict=True))

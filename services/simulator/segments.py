@@ -1,20 +1,24 @@
-"""Segments as the simulator holds them: with physics states and true rewards, until asked for.
+"""Segments as the simulator holds them: with footage and true rewards, until asked for.
 
-Shapes: T steps of a segment, S physics state.
+Shapes: T steps of a segment.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from somersault.errors import InvalidInputError
-from somersault.types import DoubleArray, FloatArray, Segment
+from somersault.types import FloatArray, Segment
 
 __all__ = ["Offer", "OfferRing", "RecordedSegment", "draw_offsets"]
+
+_MAX_BYTES = 512 << 20  # segments of pictures take 0.2 MB each: more than two thousand of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +27,20 @@ class RecordedSegment:
 
     segment: Segment
     """What the agent and the reward model may see."""
-    states: DoubleArray
-    """``[T + 1, S]`` float64, before each action and after the last."""
+    footage: Mapping[str, NDArray[Any]]
+    """What shows it again, by name; see `services.simulator.environment.footage_layout`."""
     true_rewards: FloatArray
     """``[T]`` float32."""
     recent_return_mean: float
     """Mean true return of the newest segments when this one was cut."""
     recent_return_std: float
     """Their standard deviation: the scale on which a teacher calls two segments equal."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What its arrays take."""
+        arrays = (self.segment.observations, self.segment.actions, self.true_rewards, *self.footage.values())
+        return sum(array.nbytes for array in arrays)
 
     @property
     def true_return(self) -> float:
@@ -47,16 +57,18 @@ class Offer:
 
 
 class OfferRing:
-    """Keeps the newest offers, bounded by the number of their segments; not thread-safe.
+    """Keeps the newest offers, bounded by number and size of their segments; not thread-safe.
 
     A reward service that comes back, or comes late, is offered again what is still here.
     """
 
-    def __init__(self, max_segments: int) -> None:
-        """Begins empty; beyond ``max_segments`` the oldest offers are forgotten."""
+    def __init__(self, max_segments: int, *, max_bytes: int = _MAX_BYTES) -> None:
+        """Begins empty; beyond ``max_segments`` or ``max_bytes`` the oldest offers are forgotten."""
         if max_segments < 1:
             raise InvalidInputError("max_segments", max_segments, "at least 1")
         self._max_segments = max_segments
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
         self._offers: OrderedDict[int, Offer] = OrderedDict()
         self._segments: dict[str, RecordedSegment] = {}
 
@@ -64,13 +76,17 @@ class OfferRing:
         """Keeps an offer, newer than all before."""
         self._offers[offer.rollout_sequence] = offer
         self._segments.update({kept.segment.segment_id: kept for kept in offer.segments})
-        # Offers without segments are bounded too: each counts as one.
-        while len(self._offers) > 1 and (
-            len(self._segments) > self._max_segments or len(self._offers) > self._max_segments
-        ):
+        self._num_bytes += sum(kept.num_bytes for kept in offer.segments)
+        while len(self._offers) > 1 and self._is_too_full():
             _, oldest = self._offers.popitem(last=False)
             for kept in oldest.segments:
                 del self._segments[kept.segment.segment_id]
+                self._num_bytes -= kept.num_bytes
+
+    def _is_too_full(self) -> bool:
+        """Says whether the oldest must go; offers without segments are bounded too: each counts as one."""
+        num_kept = max(len(self._segments), len(self._offers))
+        return num_kept > self._max_segments or self._num_bytes > self._max_bytes
 
     def after(self, rollout_sequence: int) -> Offer | None:
         """Gives the oldest offer of a later rollout than this; None when there is none yet."""

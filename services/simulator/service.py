@@ -11,10 +11,10 @@ import numpy as np
 
 from services.simulator.collecting import RolloutCollector
 from services.simulator.drawing import ClipDrawer
-from services.simulator.episodes import EpisodeScore
 from services.simulator.evaluation import Evaluation, evaluate
 from services.simulator.offering import store_segment
 from services.simulator.policy import Policy
+from services.simulator.scores import EpisodeScore
 from somersault.convert import array_from_tensor, stored_segment_to_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
@@ -109,7 +109,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
 
     def _evaluate(self, request: simulator_pb2.EvaluateRequest) -> Evaluation:
         """Runs the episodes; their names tell policy, seed and row, so none is written over."""
-        policy = Policy.from_bytes(request.policy, task=self._task)
+        policy = Policy.from_bytes(request.policy, spec=self._task.spec)
         digest = hashlib.sha256(request.policy).hexdigest()[:12]
         return evaluate(
             policy,

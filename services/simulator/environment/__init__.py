@@ -1,5 +1,20 @@
-"""Batches of environments stepped together."""
+"""Batches of environments stepped together, of every kind a task can name."""
 
-from services.simulator.environment.mujoco import MujocoBatch, Truncation, load_model, state_dim_of
+from services.simulator.environment.batch import (
+    EnvironmentBatch,
+    Footage,
+    Lane,
+    Passage,
+    steps_already_taken,
+)
+from services.simulator.environment.opening import footage_layout, open_environment
 
-__all__ = ["MujocoBatch", "Truncation", "load_model", "state_dim_of"]
+__all__ = [
+    "EnvironmentBatch",
+    "Footage",
+    "Lane",
+    "Passage",
+    "footage_layout",
+    "open_environment",
+    "steps_already_taken",
+]

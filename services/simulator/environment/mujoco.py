@@ -1,203 +1,186 @@
-"""Steps a batch of MuJoCo environments with `mujoco.rollout`.
+"""A batch of MuJoCo environments with episodes of a fixed length.
 
 Each step is the one that Gymnasium's v5 environment takes from the same state with a zero warm
 start, bit for bit: batched rollouts return no warm start, and a step that depends on the stored
 state alone can be drawn again exactly.
 
-Shapes: N environments, O observation, A action, S physics state (``mjSTATE_FULLPHYSICS``: time,
-positions, velocities and what else the model has).
+Shapes: T steps of a passage, N environments, M ended episodes, O observation, A action, S physics state.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
+import math
+from collections import defaultdict
+from itertools import pairwise
 
-import mujoco
 import numpy as np
-from mujoco import rollout
-from numpy.typing import NDArray
 
+from services.simulator.environment.batch import Passage, steps_already_taken
+from services.simulator.environment.mujoco_footage import MujocoFootage
+from services.simulator.environment.mujoco_model import load_model
+from services.simulator.environment.mujoco_start import draw_starts
+from services.simulator.environment.mujoco_stepping import Stepper, make_stepper
+from services.simulator.true_rewards import Steps, true_reward_of
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
+from somersault.types import ActionArray, BoolArray, DoubleArray, FloatArray, FrameArray
 
-__all__ = ["MujocoBatch", "Truncation", "load_model", "state_dim_of"]
+__all__ = ["MujocoBatch", "MujocoLane"]
 
-_STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
-_CONTROL_SPEC = mujoco.mjtState.mjSTATE_CTRL.value
-_CHUNKS_PER_THREAD = 4  # enough to even out slow environments; more costs more hand-overs
-
-
-@dataclass(frozen=True, slots=True)
-class Truncation:
-    """Holds what the episodes that ended in a step had come to, before they began again."""
-
-    rows: NDArray[np.intp]
-    """``[M]`` which environments, rising."""
-    observations: NDArray[np.float64]
-    """``[M, O]`` their last observations."""
-    states: NDArray[np.float64]
-    """``[M, S]`` their last states."""
-
-
-def load_model(task: Task) -> mujoco.MjModel:
-    """Loads the task's MuJoCo model from the assets of the ``gymnasium`` package."""
-    assets = resources.files("gymnasium.envs.mujoco") / "assets"
-    with resources.as_file(assets / task.model_file) as path:
-        return mujoco.MjModel.from_xml_path(str(path))
-
-
-def state_dim_of(task: Task) -> int:
-    """Gives the length of a physics state of the task: S."""
-    return int(mujoco.mj_stateSize(load_model(task), _STATE_SPEC))
+_LANE_ROWS = 32  # enough for a step of a lane to take far longer than the Python around it
 
 
 class MujocoBatch:
-    """Steps N environments of one task together; not thread-safe.
+    """N environments of one task; an `EnvironmentBatch`.
 
-    Episodes have a fixed length. An environment whose episode ends begins the next in the same
-    step: `observations` and `states` are then those of the new start, and `step` gives the last
-    ones of the old episode.
+    An environment whose episode ends begins the next in the same step. Lanes have at most 32
+    environments each whatever the number of threads, since a matrix product may round a row
+    differently in a batch of another size: so what is gathered does not depend on the threads.
     """
+
+    def __init__(
+        self, task: Task, *, num_environments: int, rng: np.random.Generator, is_staggered: bool = False
+    ) -> None:
+        """Starts all episodes; see `open_environment`.
+
+        Raises:
+            InvalidInputError: The model can't be had or is not what the task declares.
+        """
+        if task.is_continuing:
+            raise InvalidInputError("is_continuing", task.is_continuing, "False: MuJoCo episodes have an end")
+        self.task = task
+        self.num_environments = num_environments
+        self.filmed_rows = range(num_environments)
+        self._model = load_model(task)
+        self._true_reward = true_reward_of(task)
+        self._rng = rng
+        self._elapsed = steps_already_taken(task, num_environments, is_staggered=is_staggered)
+        bounds = np.linspace(0, num_environments, math.ceil(num_environments / _LANE_ROWS) + 1).astype(int)
+        self.lanes = [
+            MujocoLane(
+                slice(int(begin), int(end)), make_stepper(task, self._model, num_rows=int(end - begin))
+            )
+            for begin, end in pairwise(bounds)
+        ]
+        self._states, self._observations = self._start(num_environments)
+        self._tape: _Tape | None = None
+
+    def begin(self, num_steps: int) -> None:
+        """Draws the starts of all episodes that will begin, so that lanes share no generator."""
+        assert self._tape is None, "the passage before was not finished"
+        steps = np.arange(1, num_steps + 1)[:, None]
+        is_ended = (self._elapsed + steps) % self.task.episode_steps == 0
+        starts = self._start(int(is_ended.sum()))
+        self._tape = _Tape(self.task, is_ended, starts, first=(self._states, self._observations))
+        for lane in self.lanes:
+            lane.begin(self._tape)
+
+    def finish(self) -> Passage:
+        """Gives what the passage came to; every lane must have made all its steps."""
+        tape = self._tape
+        assert tape is not None, "no passage was begun"
+        self._tape = None
+        num_steps = len(tape.actions)
+        self._states, self._observations = tape.states[-1].copy(), tape.observations[-1].copy()
+        self._elapsed = (self._elapsed + num_steps) % self.task.episode_steps
+        steps = Steps(tape.observations[:-1], tape.actions, tape.states[:-1], tape.next_states())
+        return Passage(
+            is_truncated=tape.is_ended,
+            is_over=tape.is_ended,
+            final_observations=tape.final_observations,
+            next_observations=self._observations.copy(),
+            true_rewards=np.asarray(self._true_reward(steps), np.float32),
+            footage=MujocoFootage(states=tape.states, final_states=tape.final_states, endings=tape.endings),
+        )
+
+    def close(self) -> None:
+        """Ends nothing: lanes are stepped on the threads of whoever steps them."""
+
+    def _start(self, num_starts: int) -> tuple[DoubleArray, FloatArray]:
+        """Draws states ``[num_starts, S]`` and gives their observations ``[num_starts, O]`` too."""
+        states = draw_starts(self.task, self._model, self._rng, num_starts=num_starts)
+        observations = np.empty((num_starts, *self.task.frame_shape), np.float32)
+        self.lanes[0].stepper.observe(states, observations)
+        return states, observations
+
+
+class _Tape:
+    """Holds all steps of one passage; lanes write their own rows of it."""
 
     def __init__(
         self,
         task: Task,
+        is_ended: BoolArray,
+        starts: tuple[DoubleArray, FloatArray],
         *,
-        num_environments: int = 64,
-        num_threads: int = 1,
-        rng: np.random.Generator,
-        is_staggered: bool = False,
+        first: tuple[DoubleArray, FloatArray],
     ) -> None:
-        """Starts all episodes.
+        """Takes which steps ``[T, N]`` end an episode, and how the next ones and the passage start."""
+        num_steps, num = is_ended.shape
+        states, observations = first
+        self.is_ended = is_ended
+        self.states = np.empty((num_steps + 1, *states.shape))
+        self.observations = np.empty((num_steps + 1, *observations.shape), np.float32)
+        self.states[0], self.observations[0] = first
+        self.actions = np.empty((num_steps, num, task.action_dim), np.float32)
+        # Rows of starts and of what was final are in row-major order of the steps that end.
+        self.start_states, self.start_observations = starts
+        self.final_states = np.empty_like(self.start_states)
+        self.final_observations = np.empty_like(self.start_observations)
+        ends = zip(*(axis.tolist() for axis in is_ended.nonzero()), strict=True)
+        self.endings = {place: index for index, place in enumerate(ends)}
 
-        Args:
-            task: What to simulate.
-            num_environments: N.
-            num_threads: Threads for the physics; results do not depend on it.
-            rng: Draws the noise at the start of each episode.
-            is_staggered: Whether first episodes are shortened so that later ones end evenly spread
-                over time, instead of all in the same step.
-        """
-        if num_environments < 1:
-            raise InvalidInputError("num_environments", num_environments, "at least 1")
-        if num_threads < 1:
-            raise InvalidInputError("num_threads", num_threads, "at least 1")
-        self.task = task
-        self.num_environments = num_environments
-        self.model = load_model(task)
-        self._check_model()
-        self.state_dim = mujoco.mj_stateSize(self.model, _STATE_SPEC)
-        self._rng = rng
-        self._elapsed = np.zeros(num_environments, np.int64)
-        if is_staggered:
-            self._elapsed += np.arange(num_environments) * task.episode_steps // num_environments
-        self._allocate(num_threads)
-        self._reset(np.arange(num_environments))
-        self._steps_to_truncation = self._next_truncation()
+    def next_states(self) -> DoubleArray:
+        """Gives the states ``[T, N, S]`` after each step: of an ended episode, its last."""
+        states = self.states[1:].copy()
+        states[self.is_ended] = self.final_states
+        return states
 
-    @property
-    def observations(self) -> NDArray[np.float64]:
-        """``[N, O]`` the newest observations: a view, valid until the next step."""
-        return self._observations
 
-    @property
-    def states(self) -> NDArray[np.float64]:
-        """``[N, S]`` the newest physics states: a view, valid until the next step."""
-        return self._states
+class MujocoLane:
+    """Some rows of the batch; a `Lane`."""
 
-    @property
-    def elapsed_steps(self) -> NDArray[np.int64]:
-        """``[N]`` steps since each episode began: a view, valid until the next step."""
-        return self._elapsed
+    def __init__(self, rows: slice, stepper: Stepper) -> None:
+        """Takes its rows and what steps them."""
+        self.rows = rows
+        self.stepper = stepper
+        self._tape: _Tape
+        self._endings: dict[int, list[tuple[int, int]]] = {}
+        self._step = 0
 
-    def step(self, actions: NDArray[np.floating]) -> Truncation | None:
-        """Holds each action for ``frame_skip`` physics steps.
+    def begin(self, tape: _Tape) -> None:
+        """Turns to a new passage."""
+        self._tape, self._step = tape, 0
+        endings = defaultdict(list)
+        for (step, row), index in tape.endings.items():
+            if self.rows.start <= row < self.rows.stop:
+                endings[step].append((row, index))
+        self._endings = dict(endings)
 
-        Args:
-            actions: ``[N, A]``, within -1 and 1.
+    def observe(self, out: FrameArray) -> None:
+        """Writes the newest observations; see `Lane`."""
+        np.copyto(out, self._tape.observations[self._step, self.rows])
 
-        Returns:
-            The episodes that ended in this step; None when none did.
-        """
-        self._control[:] = actions[:, None, :]
-        self._pool.rollout_.rollout(
-            self._models,
-            self._threads,
-            self.task.frame_skip,
-            _CONTROL_SPEC,
-            self._states,
-            None,
-            self._control,
-            self._trajectories,
-            self._sensors,
-            self._chunk_size,
+    def step(self, actions: ActionArray) -> None:
+        """Makes one step of each row; see `Lane`."""
+        tape, rows, step = self._tape, self.rows, self._step
+        held = tape.actions[step, rows]
+        held[:] = actions
+        self.stepper.step(
+            tape.states[step, rows],
+            held,
+            tape.states[step + 1, rows],
+            tape.observations[step + 1, rows],
         )
-        np.copyto(self._states, self._newest_states)
-        self._observe()
-        self._elapsed += 1
-        self._steps_to_truncation -= 1
-        return None if self._steps_to_truncation else self._truncate()
+        if step in self._endings:
+            self._begin_anew(self._endings[step])
+        self._step = step + 1
 
-    def close(self) -> None:
-        """Ends the threads; the batch can't be stepped any more."""
-        self._pool.close()
-
-    def _check_model(self) -> None:
-        """Checks that the declared sizes are those of the model."""
-        task, model = self.task, self.model
-        assert model.nu == task.action_dim, (model.nu, task.action_dim)
-        observation_dim = model.nq - task.num_hidden_positions + model.nv
-        assert observation_dim == task.observation_dim, (observation_dim, task.observation_dim)
-        assert np.isclose(model.opt.timestep * task.frame_skip, task.step_s), model.opt.timestep
-
-    def _allocate(self, num_threads: int) -> None:
-        """Makes everything that a step writes, so that a step itself allocates nothing."""
-        task, model, num = self.task, self.model, self.num_environments
-        # A pool of zero threads runs on the caller's thread, which is quicker than a pool of one.
-        self._pool = rollout.Rollout(nthread=num_threads if num_threads > 1 else 0)
-        self._threads = [mujoco.MjData(model) for _ in range(num_threads)]
-        self._models = [model] * num
-        self._chunk_size = max(1, num // (num_threads * _CHUNKS_PER_THREAD))
-        self._control = np.zeros((num, task.frame_skip, task.action_dim))
-        self._trajectories = np.zeros((num, task.frame_skip, self.state_dim))
-        self._sensors = np.zeros((num, task.frame_skip, model.nsensordata))
-        self._states = np.zeros((num, self.state_dim))
-        self._observations = np.zeros((num, task.observation_dim))
-        self._newest_states = self._trajectories[:, -1]
-        velocity_at = 1 + model.nq
-        self._positions = self._newest_states[:, 1 + task.num_hidden_positions : velocity_at]
-        self._velocities = self._newest_states[:, velocity_at : velocity_at + model.nv]
-        self._observed_positions = self._observations[:, : -model.nv]
-        self._observed_velocities = self._observations[:, -model.nv :]
-
-    def _observe(self) -> None:
-        """Writes the observations of the newest states."""
-        bound = self.task.velocity_bound
-        np.copyto(self._observed_positions, self._positions)
-        np.clip(self._velocities, -bound, bound, out=self._observed_velocities)
-
-    def _truncate(self) -> Truncation:
-        """Ends the episodes that are full and begins their next."""
-        rows = np.flatnonzero(self._elapsed == self.task.episode_steps)
-        ended = Truncation(rows, self._observations[rows], self._states[rows])
-        self._elapsed[rows] = 0
-        self._reset(rows)
-        self._steps_to_truncation = self._next_truncation()
-        return ended
-
-    def _next_truncation(self) -> int:
-        """Gives the number of steps until the next episode ends."""
-        return self.task.episode_steps - int(self._elapsed.max())
-
-    def _reset(self, rows: NDArray[np.intp]) -> None:
-        """Starts episodes as Gymnasium does: rest plus uniform noise on positions and velocities."""
-        model, noise = self.model, self.task.reset_noise
-        start = np.concatenate(([0.0], model.qpos0, np.zeros(self.state_dim - 1 - model.nq)))
-        num_noisy = model.nq + model.nv
-        self._newest_states[rows] = start
-        self._newest_states[rows, 1 : 1 + num_noisy] += self._rng.uniform(
-            -noise, noise, size=(len(rows), num_noisy)
-        )
-        self._states[rows] = self._newest_states[rows]
-        self._observe()
+    def _begin_anew(self, endings: list[tuple[int, int]]) -> None:
+        """Keeps the last of ended episodes and puts their next starts in place."""
+        tape, after = self._tape, self._step + 1
+        for row, index in endings:
+            tape.final_states[index] = tape.states[after, row]
+            tape.final_observations[index] = tape.observations[after, row]
+            tape.states[after, row] = tape.start_states[index]
+            tape.observations[after, row] = tape.start_observations[index]

@@ -15,7 +15,6 @@ import safetensors.numpy
 
 from services.simulator.collecting import RolloutCollector
 from services.simulator.segments import Offer
-from services.simulator.true_rewards import true_reward_of
 from somersault.convert import array_from_tensor, rollout_from_message
 from somersault.rpc import bind, create_server
 from somersault.tasks import Task
@@ -162,6 +161,25 @@ async def test_environments_go_on_when_the_learner_comes_back(task: Task, weight
     assert len(offers) == 2
 
 
+async def test_nothing_is_gathered_for_a_learner_that_is_gone(task: Task, weights: list[bytes]) -> None:
+    """Of ten assignments sent at once, those that were left when it went away are dropped with the stream."""
+    learner = _Learner(weights, [0] * 10)
+    port = _free_port()
+    async with _collecting(task, port) as (_, offers):
+        async with _serving(learner, port=port):
+            await learner.rollouts.get()
+        await asyncio.sleep(0.5)  # for the rollout that was being gathered
+        num_gathered = len(offers)
+        await asyncio.sleep(0.5)
+        assert len(offers) == num_gathered < 10
+        learner.versions = [1]
+        async with _serving(learner, port=port):
+            async with asyncio.timeout(20):
+                while (rollout := _read(await learner.rollouts.get(), task)).policy_version != 1:
+                    pass
+    assert rollout.sequence == num_gathered, "what comes next goes on where the last one ended"
+
+
 async def test_another_run_starts_afresh(task: Task, weights: list[bytes]) -> None:
     """Under another run's name the first rollout is the first rollout again."""
     learner = _Learner(weights, [0])
@@ -183,8 +201,10 @@ async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weight
         request = await learner.rollouts.get()
     rollout = _read(request.request, task)
     rewards = array_from_tensor("true_rewards", request.true_rewards, shape=(STEPS, NUM))
-    expected = true_reward_of(task)(rollout.observations, np.clip(rollout.actions, -1, 1))
-    np.testing.assert_array_equal(rewards, expected)
+    observations, actions = rollout.observations, np.clip(rollout.actions, -1, 1)
+    effort = (actions * observations[..., 8:11]).sum(axis=-1)
+    bonus = 0.3 * observations[..., 0] + 0.1 * effort - 0.05 * observations[..., 5]
+    np.testing.assert_allclose(rewards, -observations[..., 7] * (1 + bonus), rtol=1e-4, atol=1e-5)
 
 
 async def test_policy_that_does_not_fit_ends_the_stream_and_is_tried_again(

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from services.simulator.environment import MujocoBatch
+from services.simulator.environment import open_environment, steps_already_taken
 from services.simulator.episodes import EpisodeRecorder
 from services.simulator.policy import Policy
 from services.simulator.rollout import Trace, gather
 from services.simulator.segments import Offer
-from services.simulator.true_rewards import true_reward_of
+from services.simulator.true_rewards import Steps, true_reward_of
 from somersault.tasks import Task
 
 PolicyArrays = Callable[..., dict[str, np.ndarray]]
@@ -24,13 +24,13 @@ def _run(
     task: Task, arrays: dict[str, np.ndarray], *, steps: int, count: int, is_staggered: bool = False
 ) -> tuple[list[Offer], list[Trace], EpisodeRecorder]:
     rng = np.random.default_rng(0)
-    batch = MujocoBatch(task, num_environments=NUM, rng=rng, is_staggered=is_staggered)
-    policy = Policy(arrays, task=task)
+    batch = open_environment(task, num_environments=NUM, rng=rng, is_staggered=is_staggered)
+    policy = Policy(arrays, spec=task.spec)
     recorder = EpisodeRecorder(
         task,
         incarnation="life",
-        elapsed_steps=batch.elapsed_steps,
-        state_dim=batch.state_dim,
+        elapsed_steps=steps_already_taken(task, NUM, is_staggered=is_staggered),
+        filmed_rows=batch.filmed_rows,
         rng=np.random.default_rng(1),
     )
     offers, traces = [], []
@@ -39,6 +39,13 @@ def _run(
         traces.append(trace)
         offers.append(recorder.record(trace))
     return offers, traces, recorder
+
+
+def _states(trace: Trace) -> np.ndarray:
+    """The states ``[T, N, S]`` before each step."""
+    steps = len(trace.actions)
+    parts = [trace.passage.footage.part(row, 0, steps)["states"][:-1] for row in range(NUM)]
+    return np.stack(parts, axis=1)
 
 
 def test_two_segments_an_episode_offered_when_they_end(task: Task, policy_arrays: PolicyArrays) -> None:
@@ -54,9 +61,9 @@ def test_two_segments_an_episode_offered_when_they_end(task: Task, policy_arrays
 def test_segments_are_the_steps_that_were_gathered(task: Task, policy_arrays: PolicyArrays) -> None:
     """Observations, actions, rewards and states are a slice of one environment's stream of steps."""
     offers, traces, _ = _run(task, policy_arrays(), steps=150, count=6, is_staggered=True)
-    observations = np.concatenate([trace.observations for trace in traces])
+    observations = np.concatenate([trace.frames for trace in traces])
     actions = np.concatenate([trace.actions for trace in traces])
-    states = np.concatenate([trace.states for trace in traces])
+    states = np.concatenate([_states(trace) for trace in traces])
     segments = [kept for offer in offers for kept in offer.segments]
     assert len(segments) > 2 * NUM
     for kept in segments:
@@ -65,11 +72,13 @@ def test_segments_are_the_steps_that_were_gathered(task: Task, policy_arrays: Po
         here = slice(begin, begin + task.segment_steps)
         np.testing.assert_array_equal(kept.segment.observations, observations[here, row])
         np.testing.assert_array_equal(kept.segment.actions, actions[here, row])
-        np.testing.assert_array_equal(kept.states[:-1], states[here, row])
-        expected = true_reward_of(task)(observations[here, row], actions[here, row])
+        kept_states = kept.footage["states"]
+        np.testing.assert_array_equal(kept_states[:-1], states[here, row])
+        steps = Steps(observations[here, row], actions[here, row], kept_states[:-1], kept_states[1:])
+        expected = true_reward_of(task)(steps)
         np.testing.assert_allclose(kept.true_rewards, expected, rtol=1e-5, atol=1e-6)
         # Within one episode, time goes on by one step each time, the last state included.
-        np.testing.assert_allclose(np.diff(kept.states[:, 0]), task.step_s, atol=1e-9)
+        np.testing.assert_allclose(np.diff(kept_states[:, 0]), task.step_s, atol=1e-9)
 
 
 def test_names_are_unique_and_tell_life_rollout_and_policy(task: Task, policy_arrays: PolicyArrays) -> None:
@@ -96,11 +105,12 @@ def test_scale_is_that_of_the_returns_so_far(task: Task, policy_arrays: PolicyAr
 def test_scores_are_those_of_whole_episodes(task: Task, policy_arrays: PolicyArrays) -> None:
     """Two episodes an environment in 800 steps; the return is the sum of 400 true rewards."""
     _, traces, recorder = _run(task, policy_arrays(), steps=400, count=2)
-    rewards = [true_reward_of(task)(each.observations, each.actions) for each in traces]
-    expected = np.concatenate([each.sum(axis=0) for each in rewards])
+    expected = np.concatenate([each.passage.true_rewards.sum(axis=0) for each in traces])
     actual = [score.true_return for score in recorder.recent_scores]
     np.testing.assert_allclose(actual, expected, rtol=1e-4)
-    angles = traces[0].states[0, :, 3] - traces[0].final_states[:, 3]
+    starts = _states(traces[0])[0, :, 3]
+    ends = [traces[0].passage.footage.part(row, 399, 400)["states"][-1, 3] for row in range(NUM)]
+    angles = starts - ends
     flips = [score.flips for score in recorder.recent_scores[:NUM]]
     np.testing.assert_allclose(flips, angles / (2 * np.pi))
 

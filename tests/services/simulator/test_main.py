@@ -62,7 +62,7 @@ def test_no_process_is_left_behind(tmp_path: Path, number: signal.Signals) -> No
 @pytest.mark.parametrize(
     ("flags", "environment", "message"),
     [
-        (["--task", "hoper"], {}, "one of hopper-backflip"),
+        (["--task", "hoper"], {}, "did you mean hopper?"),
         (["--num-environments", "0"], {}, "num_environments"),
         (["--no-such-flag", "1"], {}, "no-such-flag"),
         (["--storage-url", "ftp://x"], {}, "object store URL"),

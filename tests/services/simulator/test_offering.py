@@ -108,7 +108,7 @@ def _offer(task: Task, sequence: int, *names: str) -> Offer:
         )
         return RecordedSegment(
             segment=segment,
-            states=rng.normal(size=(steps + 1, 13)),
+            footage={"states": rng.normal(size=(steps + 1, 13))},
             true_rewards=rng.normal(size=steps).astype(np.float32),
             recent_return_mean=0.0,
             recent_return_std=1.0,
@@ -153,7 +153,7 @@ async def test_demanded_segments_are_stored_and_forgotten_ones_named(
     assert stored.duration_s == pytest.approx(188 * 0.008)
     assert list(store.list("")) == ["run-1/sealed/b.safetensors", "run-1/segments/b.safetensors"]
     arrays = safetensors.numpy.load(store.get(stored.segment_uri))
-    np.testing.assert_array_equal(arrays["states"], offer.segments[1].states)
+    np.testing.assert_array_equal(arrays["states"], offer.segments[1].footage["states"])
     sealed = safetensors.numpy.load(store.get(stored.sealed_uri))
     np.testing.assert_array_equal(sealed["true_rewards"], offer.segments[1].true_rewards)
 

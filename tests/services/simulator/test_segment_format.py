@@ -32,7 +32,7 @@ def recorded(task: Task) -> RecordedSegment:
     )
     return RecordedSegment(
         segment=segment,
-        states=rng.normal(size=(steps + 1, STATE_DIM)),
+        footage={"states": rng.normal(size=(steps + 1, STATE_DIM))},
         true_rewards=rng.normal(size=steps).astype(np.float32),
         recent_return_mean=1.5,
         recent_return_std=0.25,
@@ -41,11 +41,12 @@ def recorded(task: Task) -> RecordedSegment:
 
 def test_segment_comes_back_bit_for_bit(task: Task, recorded: RecordedSegment) -> None:
     """Name, observations, actions and states."""
-    back = decode_segment(encode_segment(recorded, task), task=task, state_dim=STATE_DIM)
+    back = decode_segment(encode_segment(recorded, task), task=task)
     assert back.segment_id == "life-00000001"
     np.testing.assert_array_equal(back.observations, recorded.segment.observations)
     np.testing.assert_array_equal(back.actions, recorded.segment.actions)
-    np.testing.assert_array_equal(back.states, recorded.states)
+    np.testing.assert_array_equal(back.footage["states"], recorded.footage["states"])
+    assert back.num_steps == task.segment_steps
 
 
 def test_segment_object_holds_no_true_reward(task: Task, recorded: RecordedSegment) -> None:
@@ -77,38 +78,38 @@ def test_every_cut_of_the_bytes_is_found(task: Task, recorded: RecordedSegment) 
     data = encode_segment(recorded, task)
     for length in (0, 7, 8, 100, 600, len(data) // 2, len(data) - 1):
         with pytest.raises(CorruptDataError):
-            decode_segment(data[:length], task=task, state_dim=STATE_DIM)
+            decode_segment(data[:length], task=task)
 
 
 def test_huge_header_is_refused_unread(task: Task) -> None:
     """A header that claims more than a mebibyte is not read."""
     data = (1 << 40).to_bytes(8, "little") + b"{}"
     with pytest.raises(CorruptDataError, match="header"):
-        decode_segment(data, task=task, state_dim=STATE_DIM)
+        decode_segment(data, task=task)
 
 
 def test_sealed_part_is_no_segment(task: Task, recorded: RecordedSegment) -> None:
     """The format's name tells them apart."""
     with pytest.raises(CorruptDataError, match="format"):
-        decode_segment(encode_sealed(recorded, task), task=task, state_dim=STATE_DIM)
+        decode_segment(encode_sealed(recorded, task), task=task)
 
 
 def test_arrays_that_do_not_fit_are_named(task: Task, recorded: RecordedSegment) -> None:
     """One state too few."""
-    short = dataclasses.replace(recorded, states=recorded.states[:-1])
+    short = dataclasses.replace(recorded, footage={"states": recorded.footage["states"][:-1]})
     with pytest.raises(CorruptDataError, match="states"):
-        decode_segment(encode_segment(short, task), task=task, state_dim=STATE_DIM)
+        decode_segment(encode_segment(short, task), task=task)
 
 
 def test_values_that_are_not_finite_are_refused(task: Task, recorded: RecordedSegment) -> None:
     """They could not be drawn."""
-    recorded.states[5, 5] = np.nan
+    recorded.footage["states"][5, 5] = np.nan
     with pytest.raises(CorruptDataError, match="finite"):
-        decode_segment(encode_segment(recorded, task), task=task, state_dim=STATE_DIM)
+        decode_segment(encode_segment(recorded, task), task=task)
 
 
 def test_segment_of_another_task_is_refused(task: Task, recorded: RecordedSegment) -> None:
     """That is the caller's mistake, not corruption."""
     other = dataclasses.replace(task, name="other-task")
     with pytest.raises(InvalidInputError, match="task of the segment"):
-        decode_segment(encode_segment(recorded, other), task=task, state_dim=STATE_DIM)
+        decode_segment(encode_segment(recorded, other), task=task)

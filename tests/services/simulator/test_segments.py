@@ -21,7 +21,7 @@ def _offer(sequence: int, *names: str) -> Offer:
         )
         return RecordedSegment(
             segment=segment,
-            states=np.zeros((3, 13)),
+            footage={"states": np.zeros((3, 13))},
             true_rewards=np.array([0.5, 1.5], np.float32),
             recent_return_mean=0.0,
             recent_return_std=1.0,
@@ -68,6 +68,15 @@ def test_empty_offers_are_bounded_too() -> None:
     oldest = ring.after(-1)
     assert oldest is not None
     assert oldest.rollout_sequence == 97
+
+
+def test_oldest_offers_are_forgotten_beyond_the_bytes() -> None:
+    """A segment of 2 steps takes 88 + 24 + 8 + 312 = 432 bytes: in 1,000 there is room for two."""
+    ring = OfferRing(10, max_bytes=1000)
+    for sequence, name in enumerate("abc"):
+        ring.add(_offer(sequence, name))
+    assert _offer(0, "a").segments[0].num_bytes == 432
+    assert [ring.get(name) is not None for name in "abc"] == [False, True, True]
 
 
 def test_ring_without_room_is_refused() -> None:

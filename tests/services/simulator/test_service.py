@@ -11,7 +11,7 @@ import safetensors.numpy
 
 from services.simulator.clips import ClipRenderer
 from services.simulator.drawing import ClipDrawer
-from services.simulator.environment import load_model
+from services.simulator.environment.mujoco_model import load_model
 from services.simulator.evaluation import evaluate
 from services.simulator.offering import store_segment
 from services.simulator.policy import Policy
@@ -71,7 +71,7 @@ async def stub(task: Task, store: ObjectStore) -> AsyncIterator[Stub]:
 @pytest.fixture
 def stored(task: Task, store: ObjectStore, policy_arrays: PolicyArrays) -> StoredSegment:
     """A stored episode."""
-    policy = Policy(policy_arrays(), task=task)
+    policy = Policy(policy_arrays(), spec=task.spec)
     evaluation = evaluate(policy, task, num_episodes=1, seed=0, name="kept")
     return store_segment(evaluation.best_episodes[0], task=task, store=store, run_id="run-1")
 
@@ -79,14 +79,14 @@ def stored(task: Task, store: ObjectStore, policy_arrays: PolicyArrays) -> Store
 async def test_render_stores_a_clip_and_says_its_digest(
     stub: Stub, store: ObjectStore, stored: StoredSegment
 ) -> None:
-    """100 frames of a 400-step episode; the same request gives the same bytes."""
+    """80 frames of a 400-step episode; the same request gives the same bytes."""
     request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/clips/a.mp4")
     response = await call(stub.Render, request, timeout_s=60)
     clip = store.get("run-1/clips/a.mp4")
     assert response.clip_uri == "run-1/clips/a.mp4"
     assert response.clip_sha256 == hashlib.sha256(clip).hexdigest()
     assert response.size_bytes == len(clip)
-    assert response.num_frames == 100
+    assert response.num_frames == 80
     again = await call(stub.Render, request, timeout_s=60)
     assert again == response
 
@@ -156,7 +156,7 @@ async def test_evaluate_measures_and_stores_the_best(
         run_id="run-1",
     )
     response = await call(stub.Evaluate, request, timeout_s=60)
-    expected = evaluate(Policy(policy_arrays(), task=task), task, num_episodes=3, seed=5)
+    expected = evaluate(Policy(policy_arrays(), spec=task.spec), task, num_episodes=3, seed=5)
     assert [each.true_return for each in response.episodes] == [
         score.true_return for score in expected.scores
     ]
@@ -193,9 +193,9 @@ async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: St
 
 def test_redrawn_states_give_the_recorded_observations(task: Task, policy_arrays: PolicyArrays) -> None:
     """A stored segment's physics states hold its observations bit for bit."""
-    episode = evaluate(Policy(policy_arrays(), task=task), task, num_episodes=1, seed=0)
+    episode = evaluate(Policy(policy_arrays(), spec=task.spec), task, num_episodes=1, seed=0)
     best = episode.best_episodes[0]
-    model = load_model(task)
-    positions, velocities = best.states[:-1, 2 : 1 + model.nq], best.states[:-1, 1 + model.nq :]
+    model, states = load_model(task), best.footage["states"]
+    positions, velocities = states[:-1, 2 : 1 + model.nq], states[:-1, 1 + model.nq :]
     expected = np.concatenate((positions, np.clip(velocities, -10, 10)), axis=1)
     np.testing.assert_array_equal(best.segment.observations, expected.astype(np.float32))

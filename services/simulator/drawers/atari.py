@@ -1,0 +1,78 @@
+"""Draws a segment of a game again, by playing its log: in colour, with the score that the agent is not shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulator.drawers.drawer import Frame
+from services.simulator.drawers.reward_bar import RewardBar
+from services.simulator.environment.atari_replay import replay
+from somersault.tasks import Task
+from somersault.types import FloatArray
+
+__all__ = ["AtariDrawer", "stretch_to_screen"]
+
+_HEIGHT_PX, _WIDTH_PX = 210, 160
+
+
+class AtariDrawer:
+    """Draws segments of one game."""
+
+    def __init__(self, task: Task) -> None:
+        """Takes the task whose segments are drawn."""
+        self._task = task
+        self._factor = max(1, round(task.clip_size_px / _HEIGHT_PX))
+
+    def draw(
+        self,
+        footage: Mapping[str, NDArray[Any]],
+        *,
+        num_steps: int,
+        predicted_rewards: FloatArray | None = None,
+    ) -> Iterator[Frame]:
+        """Plays the log again; see `services.simulator.drawers.Drawer`."""
+        bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
+        for step, screen in enumerate(replay(footage, self._task, num_steps=num_steps)):
+            if step % self._task.clip_step == 0:
+                frame = stretch_to_screen(screen, factor=self._factor)
+                yield frame if bar is None else bar.draw_beside(frame, step=step)
+
+    def close(self) -> None:
+        """Gives nothing back: an emulator lives no longer than its clip."""
+
+
+def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:
+    """Enlarges a picture to the shape that it had on a television, 4 wide by 3 high.
+
+    The console's pixels are wider than tall: 160 fill 4/3 of the height of 210, so each takes 7/4 of its height.
+
+    Args:
+        screen: ``[210, 160, 3]`` uint8.
+        factor: Rows drawn for each row. With 2, a pixel is three and a half columns wide: every other border
+            between pixels falls into a column, in which both meet half and half.
+
+    Returns:
+        ``[210 * factor, 280 * factor, 3]`` uint8.
+    """
+    assert screen.shape == (_HEIGHT_PX, _WIDTH_PX, 3), screen.shape
+    left, right, share = _columns(factor)
+    wide = screen[:, left]
+    is_mixed = left != right
+    neighbours = screen[:, left[is_mixed]].astype(np.uint16), screen[:, right[is_mixed]].astype(np.uint16)
+    weights = share[is_mixed, None]
+    wide[:, is_mixed] = (weights * neighbours[0] + (4 - weights) * neighbours[1]) // 4
+    return wide.repeat(factor, axis=0)
+
+
+@functools.cache
+def _columns(factor: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint16]]:
+    """Gives, for each column drawn, the pixels at its left and right edge and how many quarters the left one fills."""
+    begins = 4 * np.arange(_WIDTH_PX * 7 * factor // 4)  # in quarters of a column; a pixel is 7 * factor wide
+    left, right = begins // (7 * factor), (begins + 3) // (7 * factor)
+    share = np.where(left == right, 4, right * 7 * factor - begins)
+    return left, right, share.astype(np.uint16)

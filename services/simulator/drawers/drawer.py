@@ -1,0 +1,81 @@
+"""Chooses the drawer of a task.
+
+Only drawing from physics states needs OpenGL. Games are replayed by their emulator, and other environments left
+pictures behind: those are drawn on machines without any OpenGL library.
+
+Shapes: T steps of a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.tasks import AtariEnvironment, GymnasiumEnvironment, Task
+from somersault.types import FloatArray
+
+__all__ = ["OPENGL_BACKENDS", "Drawer", "Frame", "backends_of", "open_drawer"]
+
+OPENGL_BACKENDS = ("egl", "osmesa")
+"""OpenGL libraries that work without a screen, the preferred one first."""
+
+_NO_BACKENDS = ("none",)
+
+Frame = NDArray[np.uint8]
+"""``[height, width, 3]`` uint8."""
+
+
+class Drawer(Protocol):
+    """Draws segments of one task; used from one thread only."""
+
+    def draw(
+        self,
+        footage: Mapping[str, NDArray[Any]],
+        *,
+        num_steps: int,
+        predicted_rewards: FloatArray | None = None,
+    ) -> Iterator[Frame]:
+        """Gives the frames of a segment, all of one size.
+
+        Args:
+            footage: What shows its steps again; see `services.simulator.environment.batch.Footage`.
+            num_steps: T.
+            predicted_rewards: ``[T]`` float32, drawn as a bar; None for no bar.
+
+        Raises:
+            CorruptDataError: The arrays do not fit together.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives back what drawing needs."""
+        ...
+
+
+def backends_of(task: Task) -> tuple[str, ...]:
+    """Gives what the task's drawer may draw with, the preferred one first; "none" where nothing is needed."""
+    is_flat = isinstance(task.environment, AtariEnvironment | GymnasiumEnvironment)
+    return _NO_BACKENDS if is_flat else OPENGL_BACKENDS
+
+
+def open_drawer(task: Task, *, backend: str) -> Drawer:
+    """Opens the task's drawer with one of `backends_of`.
+
+    Raises:
+        UnavailableError: The OpenGL library is missing or gives no context.
+    """
+    # An image of a simulator need not hold the libraries of the kinds that it does not play.
+    if isinstance(task.environment, AtariEnvironment):
+        from services.simulator.drawers.atari import AtariDrawer
+
+        return AtariDrawer(task)
+    if isinstance(task.environment, GymnasiumEnvironment):
+        from services.simulator.drawers.pictures import PictureDrawer
+
+        return PictureDrawer(task)
+    from services.simulator.drawers.mujoco import MujocoDrawer
+
+    return MujocoDrawer(task, backend=backend)

@@ -1,0 +1,48 @@
+"""Draws a segment again from the pictures that its environment drew of itself while it was played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from services.simulator.drawers.drawer import Frame
+from services.simulator.drawers.reward_bar import RewardBar
+from services.simulator.environment.gymnasium_footage import decode_pictures
+from somersault.errors import CorruptDataError
+from somersault.tasks import Task
+from somersault.types import FloatArray
+
+__all__ = ["PictureDrawer"]
+
+
+class PictureDrawer:
+    """Shows stored pictures; a small one is enlarged by a whole factor, so that no pixel is invented."""
+
+    def __init__(self, task: Task) -> None:
+        """Takes the task whose segments are drawn."""
+        self._size_px = task.clip_size_px
+
+    def draw(
+        self,
+        footage: Mapping[str, NDArray[Any]],
+        *,
+        num_steps: int,
+        predicted_rewards: FloatArray | None = None,
+    ) -> Iterator[Frame]:
+        """Shows the pictures of the segment's steps; see `services.simulator.drawers.Drawer`."""
+        bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
+        num_shown = 0
+        for step, picture in decode_pictures(footage):
+            if not 0 <= step < num_steps:
+                continue
+            factor = max(1, self._size_px // max(picture.shape[:2]))
+            frame = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+            num_shown += 1
+            yield frame if bar is None else bar.draw_beside(frame, step=step)
+        if not num_shown:
+            raise CorruptDataError(f"pictures: none is of the {num_steps} steps")
+
+    def close(self) -> None:
+        """Gives nothing back."""

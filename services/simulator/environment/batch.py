@@ -1,0 +1,114 @@
+"""What every kind of environment offers: a batch of them, stepped in lanes, and what a passage of it leaves.
+
+Shapes: T steps of a passage, N environments, M truncated transitions, A action length, ``*frame`` the axes of a
+frame (`somersault.types`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.tasks import Task
+from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
+
+__all__ = ["EnvironmentBatch", "Footage", "Lane", "Passage", "steps_already_taken"]
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Footage(Protocol):
+    """What shows the steps of one passage again: physics states, a log of actions, or pictures."""
+
+    def part(self, row: int, begin: int, end: int) -> Arrays:
+        """Gives what shows steps ``begin`` to ``end`` of environment ``row`` again; copies, by name."""
+        ...
+
+    def join(self, parts: Sequence[Arrays]) -> Arrays:
+        """Makes one of the parts of consecutive passages of one environment: what is stored of a segment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """What T steps of every environment came to, beyond the frames that `Lane.observe` gave."""
+
+    is_truncated: BoolArray
+    """``[T, N]``, the episode reached its fixed length with this step; all False in a continuing task."""
+    is_over: BoolArray
+    """``[T, N]``, an episode or a game was over with this step; the agent is not told."""
+    final_observations: FrameArray
+    """``[M, *frame]``, the frame after each truncated step, in row-major order."""
+    next_observations: FrameArray
+    """``[N, *frame]``, the newest frame: copied."""
+    true_rewards: FloatArray
+    """``[T, N]`` float32. Never leaves the simulator but in sealed parts and metrics."""
+    footage: Footage
+    """What shows the steps again."""
+
+
+class Lane(Protocol):
+    """Some environments of a batch that one thread steps together, independent of all other lanes."""
+
+    @property
+    def rows(self) -> slice:
+        """Which environments of the batch."""
+        ...
+
+    def observe(self, out: FrameArray) -> None:
+        """Writes the newest frames ``[n, *frame]`` into ``out``, converted to its dtype."""
+        ...
+
+    def step(self, actions: ActionArray) -> None:
+        """Makes one step of each: ``[n, A]`` float32 within -1 and 1, or ``[n]`` int32."""
+        ...
+
+
+class EnvironmentBatch(Protocol):
+    """N environments of one task. What they do follows from the seed, whatever the number of lanes."""
+
+    @property
+    def task(self) -> Task:
+        """What is simulated."""
+        ...
+
+    @property
+    def num_environments(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Together all rows, each once."""
+        ...
+
+    @property
+    def filmed_rows(self) -> range:
+        """The environments whose steps can be shown again; segments are cut from these alone."""
+        ...
+
+    def begin(self, num_steps: int) -> None:
+        """Makes ready for a passage; then every lane is stepped ``num_steps`` times."""
+        ...
+
+    def finish(self) -> Passage:
+        """Gives what the passage came to."""
+        ...
+
+    def close(self) -> None:
+        """Ends threads and processes."""
+        ...
+
+
+def steps_already_taken(task: Task, num_environments: int, *, is_staggered: bool) -> NDArray[np.int64]:
+    """Gives where in its episode each environment begins, ``[N]``: evenly spread if staggered, else 0.
+
+    Play without an end has no length to be spread over.
+    """
+    if not is_staggered or task.is_continuing:
+        return np.zeros(num_environments, np.int64)
+    return np.arange(num_environments, dtype=np.int64) * task.episode_steps // num_environments

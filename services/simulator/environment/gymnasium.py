@@ -1,0 +1,203 @@
+"""Steps any Gymnasium environments, one after the other: slower than the kinds that are stepped in batch.
+
+An episode that terminates or is truncated begins again in the same step with the environment's next seed; the agent
+is not told. The first few environments are filmed: they draw themselves before every ``clip_step``-th step.
+
+Shapes: T steps of a passage, N environments, n environments of a lane, ``*frame`` the axes of a frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulator.environment.batch import Passage
+from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
+from services.simulator.environment.gymnasium_spaces import action_maker, frame_maker, shrink
+from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
+from somersault.tasks import GymnasiumEnvironment, Task
+from somersault.tasks.gymnasium import open_gymnasium
+from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
+
+__all__ = ["GymnasiumBatch"]
+
+_NUM_FILMED = 4  # drawing takes many times as long as a step; four give enough segments to choose from
+_MAX_SEED = 2**31
+
+
+class GymnasiumBatch:
+    """Holds N environments of one task; see `services.simulator.environment.batch.EnvironmentBatch`."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        num_environments: int,
+        num_threads: int = 1,
+        rng: np.random.Generator,
+        is_staggered: bool = False,
+    ) -> None:
+        """Starts all environments.
+
+        Args:
+            task: Whose environment is a `GymnasiumEnvironment`.
+            num_environments: N.
+            num_threads: How many lanes there are.
+            rng: Draws each environment's seeds.
+            is_staggered: Changes nothing: play without an end has no length to be spread over.
+
+        Raises:
+            InvalidInputError: The environment can't be made, or is not as the task declares it.
+            UnavailableError: A package that it needs is missing.
+        """
+        del is_staggered
+        assert isinstance(task.environment, GymnasiumEnvironment)
+        self.task = task
+        self.num_environments = num_environments
+        self.filmed_rows = range(min(_NUM_FILMED, num_environments))
+        # OpenGL binds what an environment draws with to one thread, and rollouts do not keep theirs.
+        self._camera = ThreadPoolExecutor(1, thread_name_prefix="camera")
+        seeds = rng.integers(_MAX_SEED, size=num_environments).tolist()
+        self._environments = [
+            _Environment(task, seed=seed, camera=self._camera if row in self.filmed_rows else None)
+            for row, seed in enumerate(seeds)
+        ]
+        bounds = [num_environments * lane // num_threads for lane in range(num_threads + 1)]
+        self.lanes = [
+            _Lane(self._environments[begin:end], rows=slice(begin, end))
+            for begin, end in itertools.pairwise(bounds)
+            if end > begin
+        ]
+
+    def begin(self, num_steps: int) -> None:
+        """Makes ready for a passage."""
+        for lane in self.lanes:
+            lane.begin(num_steps)
+
+    def finish(self) -> Passage:
+        """Gives what the passage came to."""
+        is_over = np.concatenate([lane.is_over for lane in self.lanes], axis=1)
+        frames = np.stack([environment.frame for environment in self._environments])
+        return Passage(
+            is_truncated=np.zeros_like(is_over),
+            is_over=is_over,
+            final_observations=np.empty((0, *self.task.frame_shape), frames.dtype),
+            next_observations=frames,
+            true_rewards=np.concatenate([lane.true_rewards for lane in self.lanes], axis=1),
+            footage=GymnasiumFootage([self._environments[row].end_reel() for row in self.filmed_rows]),
+        )
+
+    def close(self) -> None:
+        """Closes the environments, on the thread that drew them."""
+        for environment in self._environments:
+            self._camera.submit(environment.close).result()
+        self._camera.shutdown()
+
+
+class _Environment:
+    """Plays one environment without an end."""
+
+    def __init__(self, task: Task, *, seed: int, camera: ThreadPoolExecutor | None) -> None:
+        assert isinstance(task.environment, GymnasiumEnvironment)
+        self._task = task
+        self._opened = open_gymnasium(task.environment)
+        self._to_frame = frame_maker(self._opened.observation_space, task)
+        self._to_action = action_maker(self._opened.action_space, task)
+        self._seeds = np.random.default_rng(seed)
+        self._camera = camera
+        self._reel = PictureReel()
+        self._num_steps = 0
+        self.frame: NDArray[Any] = self._reset()
+
+    def step(self, action: Any) -> tuple[float, bool]:
+        """Makes a step; gives its true reward and whether the episode was over with it."""
+        observation, reward, is_terminated, is_truncated, _ = self._opened.step(self._to_action(action))
+        self._num_steps += 1
+        is_over = bool(is_terminated or is_truncated)
+        self.frame = self._reset() if is_over else self._checked(observation)
+        return float(reward), is_over
+
+    def film(self, step: int) -> None:
+        """Takes the picture of the moment before a step of the passage, if it is time for one."""
+        if self._camera is not None and self._num_steps % self._task.clip_step == 0:
+            self._camera.submit(self._take_picture, step).result()
+
+    def end_reel(self) -> PictureReel:
+        """Gives the pictures of the passage and begins anew."""
+        reel, self._reel = self._reel, PictureReel()
+        reel.end()
+        return reel
+
+    def close(self) -> None:
+        """Ends the environment."""
+        self._opened.close()
+
+    def _reset(self) -> NDArray[Any]:
+        """Begins an episode with the next seed and gives its first frame."""
+        observation, _ = self._opened.reset(seed=int(self._seeds.integers(_MAX_SEED)))
+        return self._checked(observation)
+
+    def _checked(self, observation: Any) -> NDArray[Any]:
+        """Gives the frame of an observation.
+
+        Raises:
+            CorruptDataError: A number in it is not finite.
+        """
+        frame = self._to_frame(observation)
+        if not np.isfinite(frame).all():
+            raise CorruptDataError(f"{self._task.name} shows a number that is not finite")
+        return frame
+
+    def _take_picture(self, step: int) -> None:
+        """Draws the present moment; called on the camera's thread.
+
+        Raises:
+            InvalidInputError: The environment gives no picture.
+            UnavailableError: It fails to draw.
+        """
+        try:
+            picture = self._opened.render()
+        except Exception as err:  # whatever the libraries that an environment draws with raise
+            hint = "those of MuJoCo need MUJOCO_GL=egl or osmesa where there is no screen"
+            raise UnavailableError(f"{self._task.name} can't draw itself: {err} ({hint})") from err
+        shape = getattr(picture, "shape", None)
+        if shape is None or len(shape) != 3 or shape[2] != 3 or picture.dtype != np.uint8:
+            bound = "a uint8 array of height x width x 3"
+            raise InvalidInputError(f"picture that {self._task.name} draws", type(picture), bound)
+        self._reel.add(shrink(picture, max_px=self._task.clip_size_px), step=step)
+
+
+class _Lane:
+    """Steps some of the environments; see `services.simulator.environment.batch.Lane`."""
+
+    def __init__(self, environments: Sequence[_Environment], *, rows: slice) -> None:
+        self.rows = rows
+        self._environments = environments
+        self._step = 0
+        self.begin(0)
+
+    def begin(self, num_steps: int) -> None:
+        """Makes ready for so many steps."""
+        shape = (num_steps, len(self._environments))
+        self._step = 0
+        self.true_rewards: FloatArray = np.zeros(shape, np.float32)
+        self.is_over: BoolArray = np.zeros(shape, np.bool_)
+
+    def observe(self, out: FrameArray) -> None:
+        """Writes the newest frames."""
+        for environment, frame in zip(self._environments, out, strict=True):
+            frame[...] = environment.frame
+
+    def step(self, actions: ActionArray) -> None:
+        """Makes a step of each, the filmed ones after their picture was taken."""
+        for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
+            environment.film(self._step)
+            reward, is_over = environment.step(action)
+            self.true_rewards[self._step, index] = reward
+            self.is_over[self._step, index] = is_over
+        self._step += 1

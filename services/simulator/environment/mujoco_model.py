@@ -1,0 +1,77 @@
+"""Loads a task's MuJoCo model and says how its physics state is laid out.
+
+A state is ``mjSTATE_FULLPHYSICS``: time, positions, velocities, and what else the model has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from somersault.errors import InvalidInputError
+from somersault.tasks import MujocoEnvironment, Task
+
+__all__ = ["STATE_SPEC", "load_model", "load_spec", "mujoco_environment_of", "state_dim_of"]
+
+STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+
+
+def mujoco_environment_of(task: Task) -> MujocoEnvironment:
+    """Gives the task's environment, which must be one of MuJoCo's."""
+    assert isinstance(task.environment, MujocoEnvironment), task.environment
+    return task.environment
+
+
+def load_model(task: Task) -> mujoco.MjModel:
+    """Compiles the task's model: a file of its own, or one among the assets of the ``gymnasium`` package.
+
+    Raises:
+        InvalidInputError: There is no such file, or the task declares other sizes than the model has.
+    """
+    environment = mujoco_environment_of(task)
+    with _model_path(environment.model_file) as path:
+        model = mujoco.MjModel.from_xml_path(str(path))
+    step_s = model.opt.timestep * environment.frame_skip
+    if not np.isclose(step_s, task.step_s):
+        raise InvalidInputError("step_s", task.step_s, f"{step_s}, as the model and frame_skip say")
+    if model.nu != task.action_dim:
+        raise InvalidInputError("action_dim", task.action_dim, f"{model.nu}, the model's actuators")
+    return model
+
+
+def load_spec(task: Task) -> mujoco.MjSpec:
+    """Reads the task's model for changing its looks; see `load_model`."""
+    with _model_path(mujoco_environment_of(task).model_file) as path:
+        return mujoco.MjSpec.from_file(str(path))
+
+
+def state_dim_of(task: Task) -> int:
+    """Gives the length of a physics state of the task: S."""
+    return _state_dim(mujoco_environment_of(task).model_file)
+
+
+@functools.cache  # asked for each clip
+def _state_dim(model_file: str) -> int:
+    with _model_path(model_file) as path:
+        return int(mujoco.mj_stateSize(mujoco.MjModel.from_xml_path(str(path)), STATE_SPEC))
+
+
+@contextlib.contextmanager
+def _model_path(model_file: str) -> Iterator[Path]:
+    """Gives the path of a model file.
+
+    Raises:
+        InvalidInputError: There is no such file.
+    """
+    # An absolute path stands for itself when it is joined to another.
+    assets = resources.files("gymnasium.envs.mujoco") / "assets"
+    with resources.as_file(assets / model_file) as path:
+        if not path.is_file():
+            raise InvalidInputError("model_file", str(path), "a file that is there")
+        yield path

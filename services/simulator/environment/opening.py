@@ -1,0 +1,81 @@
+"""Opens the kind of environment that a task names; each kind's libraries are loaded only when it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from services.simulator.environment.batch import EnvironmentBatch
+from somersault.errors import InvalidInputError
+from somersault.tasks import AtariEnvironment, MujocoEnvironment, Task
+
+__all__ = ["footage_layout", "open_environment"]
+
+
+def open_environment(
+    task: Task,
+    *,
+    num_environments: int,
+    num_threads: int = 1,
+    rng: np.random.Generator,
+    is_staggered: bool = False,
+) -> EnvironmentBatch:
+    """Starts N environments of a task.
+
+    Args:
+        task: What is simulated.
+        num_environments: N.
+        num_threads: How many threads will step them; what they do does not depend on it.
+        rng: Draws how episodes start.
+        is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly
+            spread over time, instead of all in the same step.
+
+    Raises:
+        InvalidInputError: A number is below 1, or the task's environment can't be had.
+    """
+    if num_environments < 1:
+        raise InvalidInputError("num_environments", num_environments, "at least 1")
+    if num_threads < 1:
+        raise InvalidInputError("num_threads", num_threads, "at least 1")
+    if isinstance(task.environment, MujocoEnvironment):
+        from services.simulator.environment.mujoco import MujocoBatch
+
+        return MujocoBatch(task, num_environments=num_environments, rng=rng, is_staggered=is_staggered)
+    if isinstance(task.environment, AtariEnvironment):
+        from services.simulator.environment.atari import AtariBatch
+
+        return AtariBatch(
+            task,
+            num_environments=num_environments,
+            num_threads=num_threads,
+            rng=rng,
+            is_staggered=is_staggered,
+        )
+    from services.simulator.environment.gymnasium import GymnasiumBatch
+
+    return GymnasiumBatch(
+        task,
+        num_environments=num_environments,
+        num_threads=num_threads,
+        rng=rng,
+        is_staggered=is_staggered,
+    )
+
+
+def footage_layout(task: Task, *, num_steps: int) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
+    """Gives name, safetensors dtype and shape of what a stored segment of so many steps is drawn from.
+
+    An axis of None has any length.
+    """
+    if isinstance(task.environment, MujocoEnvironment):
+        from services.simulator.environment import mujoco_footage
+
+        return mujoco_footage.footage_layout(task, num_steps=num_steps)
+    if isinstance(task.environment, AtariEnvironment):
+        from services.simulator.environment import atari_footage
+
+        return atari_footage.footage_layout(task)
+    from services.simulator.environment import gymnasium_footage
+
+    return gymnasium_footage.footage_layout(task)

@@ -1,0 +1,70 @@
+"""Features of observations that are pictures: three convolutions and a dense layer, on torch.
+
+The only file of the simulator that imports torch: `Policy` imports it when it opens a policy for pictures. Mnih et al.
+2015 (doi 10.1038/nature14236), Methods.
+
+Shapes: n observations at once, F frames, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from services.simulator.policy.arrays import CONVOLUTIONS
+from somersault.errors import ConfigError
+from somersault.types import FloatArray, FrameArray
+
+try:
+    import torch
+    from torch.nn import functional
+
+    from somersault.precision import Precision, choose_dtype
+except ImportError as error:
+    raise ConfigError(
+        "a policy for pictures needs torch: pip install 'somersault[simulator-pictures]'"
+    ) from error
+
+__all__ = ["NatureTorso"]
+
+_STRIDES = [stride for _, _, stride in CONVOLUTIONS]
+_MAX_LEVEL = 255.0  # a pixel is 0 to 255, what the network sees 0 to 1
+
+
+class NatureTorso:
+    """Runs the network without gradients; may be shared by threads, since it keeps nothing between calls."""
+
+    def __init__(
+        self,
+        arrays: Mapping[str, FloatArray],
+        *,
+        precision: Precision,
+        num_threads: int,
+    ) -> None:
+        """Takes ``conv_0`` to ``conv_2`` and ``dense``; ``num_threads`` holds for torch in the whole process."""
+        if torch.get_num_threads() != num_threads:
+            torch.set_num_threads(num_threads)
+        self._dtype = choose_dtype(precision)
+        self._layers = [
+            (_tensor(arrays[f"{name}.weight"], self._dtype), _tensor(arrays[f"{name}.bias"], self._dtype))
+            for name in ("conv_0", "conv_1", "conv_2", "dense")
+        ]
+        first, bias = self._layers[0]
+        self._layers[0] = (first / _MAX_LEVEL, bias)  # scales the weights once instead of each picture
+
+    def features(self, observations: FrameArray) -> FloatArray:
+        """Gives ``[n, 512]`` float32 for ``[n, F, H, W]`` uint8 of any strides."""
+        with torch.inference_mode():
+            # bfloat16 holds every whole number up to 256, so levels stay exact.
+            planes = torch.from_numpy(observations).to(self._dtype, memory_format=torch.channels_last)
+            for (weight, bias), stride in zip(self._layers[:3], _STRIDES, strict=True):
+                planes = functional.conv2d(planes, weight, bias, stride).relu_()
+            rows = planes.permute(0, 2, 3, 1).flatten(1)  # row, column, channel: as they lie in memory
+            features: FloatArray = functional.linear(rows, *self._layers[3]).relu_().float().numpy()
+            return features
+
+
+def _tensor(array: FloatArray, dtype: torch.dtype) -> torch.Tensor:
+    tensor = torch.from_numpy(np.array(array)).to(dtype)
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
