@@ -36,18 +36,14 @@ class LearnerApplication:
         self._collector = Collector(
             max_simulators=config.max_simulators,
             max_policy_lag=config.max_policy_lag,
+            max_batch_rollouts=config.max_batch_rollouts,
             is_exclusive=config.pacing == "lockstep",
         )
         self._reference = ReferenceRewards() if config.is_reference else None
         self._feed = RewardFeed(config.reward_address, is_lockstep=config.pacing == "lockstep")
         source: RewardSource = self._reference or self._feed
         self.loop = TrainingLoop(
-            ppo=PPO(
-                config.ppo,
-                observation_dim=spec.observation_dim,
-                action_dim=spec.action_dim,
-                seed=config.seed,
-            ),
+            ppo=PPO(config.ppo, spec=spec, seed=config.seed),
             collector=self._collector,
             reward_source=source,
             keeper=keeper,

@@ -1,82 +1,75 @@
-"""Which simulator gathers what: assignments out, rollouts in, bounded on both sides.
+"""Which simulator gathers what: assignments out, batches of rollouts in, bounded and fair on both sides.
 
-Lag one: while the learner improves on rollout k, rollout k + 1 is gathered under policy k. So with S simulators at most S + 1
-rollouts are assigned or waiting at any time, and a slow learner slows its simulators instead of filling memory.
+An improvement takes one rollout of each simulator that has one ready, once at least half of those at work have. Each
+simulator has at most two rollouts assigned or waiting. So in versions a rollout is about as old as assigned or waiting
+rollouts are many beside those of a batch, less one: 1 where all are taken, 3 where half of them are, however many
+simulators there are; and a slow learner slows its simulators instead of filling memory. With one simulator that is lag
+one: while the learner improves on rollout k, rollout k + 1 is gathered under policy k.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
+import prometheus_client
 import structlog
 
+from services.learner.batch import Collected
+from services.learner.simulator_session import Assign, PublishedPolicy, SimulatorSession
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.types import Rollout
 
-__all__ = ["Collected", "Collector", "PublishedPolicy", "SimulatorSession"]
+__all__ = ["Assign", "Collected", "Collector", "PublishedPolicy", "SimulatorSession"]
 
 _log = structlog.get_logger()
 
+_NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "Simulators connected")
+
 _MAX_REMEMBERED_INCARNATIONS = 4096
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedPolicy:
-    """A policy version and its safetensors."""
-
-    version: int
-    weights: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assign:
-    """Asks for one rollout under a policy version that was sent before."""
-
-    policy_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """A rollout and where it came from."""
-
-    incarnation: str
-    rollout: Rollout
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class SimulatorSession:
-    """One connected simulator: what was sent to it and what it still owes."""
-
-    simulator_id: str
-    incarnation: str
-    num_environments: int
-    outbox: asyncio.Queue[PublishedPolicy | Assign] = field(default_factory=asyncio.Queue)
-    """What goes down the stream; never longer than twice the outstanding assignments."""
-    outstanding: deque[int] = field(default_factory=deque)
-    """Policy versions of the assignments it has not answered, oldest first."""
-    sent_version: int = -1
-    """The newest policy version it was sent."""
+_MAX_PENDING_BATCHES = 4
+"""Batches' worth of rollouts assigned or waiting, past which more simulators would only make them older."""
 
 
 class Collector:
     """Owns the connected simulators and the rollouts that wait for the learner. Used from one event loop."""
 
-    def __init__(self, *, max_simulators: int, max_policy_lag: int, is_exclusive: bool) -> None:
+    def __init__(
+        self,
+        *,
+        max_simulators: int,
+        max_policy_lag: int,
+        is_exclusive: bool,
+        max_batch_rollouts: int = 64,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Starts without simulators.
 
         Args:
             max_simulators: More are refused.
             max_policy_lag: Rollouts older than this many versions are dropped and counted.
-            is_exclusive: Only the simulator that came first gathers, the others stand by: what lockstep needs.
+            is_exclusive: Only the simulator that came first gathers, the others stand by, and a batch is one rollout:
+                what lockstep needs.
+            max_batch_rollouts: The most rollouts in a batch.
+            clock: Gives monotonic seconds.
         """
         self._max_simulators = max_simulators
         self._max_policy_lag = max_policy_lag
         self._is_exclusive = is_exclusive
-        self._sessions: list[SimulatorSession] = []
-        self._ready: deque[Collected] = deque()
-        self._arrived = asyncio.Event()
+        self._max_batch = 1 if is_exclusive else max_batch_rollouts
+        self._clock = clock
+        self._sessions: dict[SimulatorSession, None] = {}
+        """In the order in which they joined."""
+        self._ready: dict[str, deque[tuple[int, Rollout]]] = {}
+        """Waiting rollouts by incarnation, each with the number of its arrival; no incarnation without any."""
+        self._changed = asyncio.Event()
+        self._arrivals = itertools.count()
+        self._assignments = itertools.count()
         self._last_sequences: OrderedDict[str, int] = OrderedDict()
         self._policy: PublishedPolicy | None = None
         self._is_paused = False
@@ -87,6 +80,12 @@ class Collector:
     def num_simulators(self) -> int:
         """Simulators connected now."""
         return len(self._sessions)
+
+    @property
+    def num_pending(self) -> int:
+        """Rollouts assigned or waiting."""
+        assigned = sum(len(session.outstanding) for session in self._sessions)
+        return assigned + sum(map(len, self._ready.values()))
 
     @property
     def policy(self) -> PublishedPolicy | None:
@@ -104,15 +103,23 @@ class Collector:
         session = SimulatorSession(
             simulator_id=simulator_id, incarnation=incarnation, num_environments=num_environments
         )
-        self._sessions.append(session)
+        self._sessions[session] = None
+        _NUM_SIMULATORS.set(len(self._sessions))
         _log.info("simulator_joined", simulator_id=simulator_id, incarnation=incarnation)
         self._assign()
         return session
 
     def leave(self, session: SimulatorSession) -> None:
-        """Forgets a simulator; what it owed is assigned to others."""
-        self._sessions.remove(session)
-        _log.info("simulator_left", simulator_id=session.simulator_id, incarnation=session.incarnation)
+        """Forgets a simulator; what it owed is assigned to others, and nobody waits for it."""
+        del self._sessions[session]
+        _NUM_SIMULATORS.set(len(self._sessions))
+        _log.info(
+            "simulator_left",
+            simulator_id=session.simulator_id,
+            incarnation=session.incarnation,
+            num_rollouts=session.num_rollouts,
+        )
+        self._changed.set()
         self._assign()
 
     def deliver(self, session: SimulatorSession, rollout: Rollout) -> None:
@@ -127,27 +134,31 @@ class Collector:
         if rollout.policy_version != session.outstanding[0]:
             bound = f"the assigned version {session.outstanding[0]}"
             raise InvalidInputError("rollout.policy_version", rollout.policy_version, bound)
-        session.outstanding.popleft()
+        session.answer(now_s=self._clock())
         if self._is_repeated(session.incarnation, rollout.sequence):
             self.num_repeated += 1
             _log.info("rollout_repeated", incarnation=session.incarnation, sequence=rollout.sequence)
             self._assign()
             return
-        self._ready.append(Collected(incarnation=session.incarnation, rollout=rollout))
-        self._arrived.set()
+        session.adapt_depth(self.lag(rollout), most=max(1, self._max_policy_lag // 2))
+        self._ready.setdefault(session.incarnation, deque()).append((next(self._arrivals), rollout))
+        self._changed.set()
 
-    async def take(self) -> Collected:
-        """Gives the oldest waiting rollout that is not too old, and waits until there is one."""
+    async def take(self) -> tuple[Collected, ...]:
+        """Gives what the next improvement learns from, and waits until there is enough.
+
+        One rollout each of as many simulators as have one, the oldest first: at least half of those at work, so that a
+        fast simulator neither makes the others' rollouts old nor waits for the slowest.
+        """
         while True:
-            while self._ready:
-                collected = self._ready.popleft()
-                if self._lag(collected.rollout) <= self._max_policy_lag:
-                    return collected
-                self.num_stale += 1
-                _log.info("rollout_stale", lag=self._lag(collected.rollout))
-                self._assign()
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._drop_stale()
+            self._changed.clear()
+            wait_s = self._wait_s()
+            if wait_s == 0.0:
+                return self._take_ready()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
 
     def publish(self, policy: PublishedPolicy) -> None:
         """Makes a policy the newest and assigns what may be gathered under it."""
@@ -163,24 +174,67 @@ class Collector:
         self._is_paused = False
         self._assign()
 
+    def lag(self, rollout: Rollout) -> int:
+        """Gives how many versions ago a rollout's policy was the newest."""
+        return 0 if self._policy is None else self._policy.version - rollout.policy_version
+
+    def _wait_s(self) -> float | None:
+        """Gives 0 if there is enough to take, else how long to wait for a change; None if time alone changes nothing."""
+        if not self._ready:
+            return None
+        now_s = self._clock()
+        absent = (session for session in self._sessions if session.incarnation not in self._ready)
+        late_s = [
+            late_s for session in absent if (late_s := session.late_s(now_s)) is not None and late_s > 0
+        ]
+        num_at_work = len(self._ready) + len(late_s)
+        num_needed = min(self._max_batch, (num_at_work + 1) // 2)
+        return 0.0 if len(self._ready) >= num_needed else min(late_s)
+
+    def _take_ready(self) -> tuple[Collected, ...]:
+        """Takes the oldest rollouts, by version and then by arrival, one of each simulator."""
+        oldest = sorted(
+            self._ready,
+            key=lambda name: (self._ready[name][0][1].policy_version, self._ready[name][0][0]),
+        )
+        return tuple(
+            Collected(incarnation=name, rollout=self._pop_ready(name)) for name in oldest[: self._max_batch]
+        )
+
+    def _drop_stale(self) -> None:
+        """Drops waiting rollouts that are too old, and assigns others."""
+        num_before = self.num_stale
+        for name in list(self._ready):
+            while name in self._ready and self.lag(self._ready[name][0][1]) > self._max_policy_lag:
+                rollout = self._pop_ready(name)
+                self.num_stale += 1
+                _log.info("rollout_stale", incarnation=name, lag=self.lag(rollout))
+        if self.num_stale > num_before:
+            self._assign()
+
+    def _pop_ready(self, incarnation: str) -> Rollout:
+        waiting = self._ready[incarnation]
+        _, rollout = waiting.popleft()
+        if not waiting:
+            del self._ready[incarnation]
+        return rollout
+
     def _assign(self) -> None:
-        """Assigns rollouts until as many are under way or waiting as lag one allows."""
+        """Assigns rollouts until every simulator has enough, or so many are pending that more would be too old."""
         if self._policy is None or self._is_paused:
             return
-        gathering = self._sessions[:1] if self._is_exclusive else self._sessions
-        while gathering and self._num_pending() <= len(gathering):
-            session = min(gathering, key=lambda each: len(each.outstanding))
-            if session.sent_version != self._policy.version:
-                session.outbox.put_nowait(self._policy)
-                session.sent_version = self._policy.version
-            session.outbox.put_nowait(Assign(policy_version=self._policy.version))
-            session.outstanding.append(self._policy.version)
+        gathering = list(self._sessions)[:1] if self._is_exclusive else list(self._sessions)
+        gathering.sort(key=lambda session: session.last_assigned)
+        # What simulators that left have delivered counts too, so that no coming and going fills memory.
+        room = min(2 * len(gathering), _MAX_PENDING_BATCHES * self._max_batch) - self.num_pending
+        for depth in (1, 2):
+            for session in gathering:
+                if room > 0 and self._num_pending_of(session) < min(depth, session.depth):
+                    session.assign(self._policy, number=next(self._assignments), now_s=self._clock())
+                    room -= 1
 
-    def _num_pending(self) -> int:
-        return len(self._ready) + sum(len(session.outstanding) for session in self._sessions)
-
-    def _lag(self, rollout: Rollout) -> int:
-        return 0 if self._policy is None else self._policy.version - rollout.policy_version
+    def _num_pending_of(self, session: SimulatorSession) -> int:
+        return len(session.outstanding) + len(self._ready.get(session.incarnation, ()))
 
     def _is_repeated(self, incarnation: str, sequence: int) -> bool:
         """Tells whether a rollout came before, and remembers it."""

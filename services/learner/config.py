@@ -55,6 +55,9 @@ class LearnerConfig(ServiceConfig):
     max_policy_lag: int = pydantic.Field(default=8, ge=1)
     """Rollouts gathered more policy versions ago than this are dropped and counted."""
 
+    max_batch_rollouts: int = pydantic.Field(default=64, ge=1)
+    """Rollouts, of as many simulators, that one improvement learns from at most; in lockstep it is always one."""
+
     max_simulators: int = pydantic.Field(default=1024, ge=1)
     """Simulators that may be connected at once."""
 

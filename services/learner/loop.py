@@ -1,4 +1,4 @@
-"""The learner's loop: take a rollout, wait for what is due, score it, improve the policy, publish, keep a checkpoint."""
+"""The learner's loop: take a batch of rollouts, wait for what is due, score it, improve the policy, publish, keep a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol, TypeVar
 
-import numpy as np
 import prometheus_client
 import safetensors.numpy
 import structlog
 
-from services.learner.collector import Collected, Collector, PublishedPolicy
+from services.learner.batch import Batch, make_batch
+from services.learner.collector import Collector, PublishedPolicy
 from services.learner.keeper import Keeper
 from services.learner.ppo import PPO
 from somersault.errors import UnavailableError
 from somersault.rpc import Latest
-from somersault.types import FloatArray
+from somersault.types import FloatArray, Rollout
 
 __all__ = ["LearnerState", "Progress", "RewardSource", "Rewards", "TrainingLoop"]
 
@@ -31,13 +31,12 @@ _ENV_STEPS = prometheus_client.Gauge(
 )
 _POLICY_VERSION = prometheus_client.Gauge("somersault_learner_policy_version", "Newest policy version")
 _REWARD_VERSION = prometheus_client.Gauge(
-    "somersault_learner_reward_version", "Reward version that scored the last rollout"
+    "somersault_learner_reward_version", "Reward version that scored the last batch"
 )
 _PREDICTED_REWARD = prometheus_client.Gauge(
     "somersault_learner_predicted_reward_mean",
-    "Mean predicted reward a step over the last rollout, not normalised",
+    "Mean predicted reward a step over the last batch, not normalised",
 )
-_NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "Simulators connected")
 _NUM_DROPPED = prometheus_client.Gauge(
     "somersault_learner_num_dropped_rollouts", "Rollouts dropped since the start, by reason", ["reason"]
 )
@@ -45,7 +44,17 @@ _IMPROVEMENT_S = prometheus_client.Histogram(
     "somersault_learner_improvement_seconds", "Time of one improvement of the policy"
 )
 _REWARD_WAIT_S = prometheus_client.Histogram(
-    "somersault_learner_reward_wait_seconds", "Time one rollout waited for what was due to be learned"
+    "somersault_learner_reward_wait_seconds", "Time one batch waited for what was due to be learned"
+)
+_BATCH_ROLLOUTS = prometheus_client.Histogram(
+    "somersault_learner_batch_rollouts",
+    "Rollouts that one improvement learned from",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+_POLICY_LAG = prometheus_client.Histogram(
+    "somersault_learner_policy_lag_versions",
+    "Policy versions published since a rollout's own when it was learned from, one entry a rollout",
+    buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16),
 )
 
 _NUM_TIMED = 10  # improvements over which speed is taken: long enough to be steady, short enough to be of now
@@ -82,7 +91,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewards:
-    """A rollout's rewards, all from one reward version."""
+    """A batch's rewards, all from one reward version."""
 
     rewards: FloatArray
     """``[T, N]`` float32, normalised."""
@@ -94,8 +103,8 @@ class Rewards:
 class RewardSource(Protocol):
     """Where rewards come from: a copy of the reward model, or the true reward in a reference run."""
 
-    async def rewards_for(self, collected: Collected, *, env_steps: int) -> Rewards | None:
-        """Gives a rollout's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
+    async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
+        """Gives a batch's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
         ...
 
 
@@ -154,13 +163,13 @@ class TrainingLoop:
         self._publish()
         while self._now.env_steps < self._total_env_steps:
             await self._running.wait()
-            collected = await self._collector.take()
-            env_steps = self._now.env_steps + collected.rollout.num_steps
+            batch = await self._take()
+            env_steps = self._now.env_steps + batch.rollout.num_steps
             self._tell(env_steps=env_steps, state=LearnerState.WAITING_FOR_REWARD)
             with _REWARD_WAIT_S.time():
-                rewards = await self._reward_source.rewards_for(collected, env_steps=env_steps)
+                rewards = await self._reward_source.rewards_for(batch, env_steps=env_steps)
             self._tell(state=LearnerState.LEARNING)
-            await self._learn_from(collected, rewards)
+            await self._learn_from(batch.rollout, rewards)
             await self._keep_if_due()
         while not await self.checkpoint():  # noqa: ASYNC110 - no event tells that a store is back
             await asyncio.sleep(1.0)
@@ -198,7 +207,7 @@ class TrainingLoop:
         self._tell(state=LearnerState.LEARNING)
 
     def stop(self) -> None:
-        """Finishes after the rollout in work."""
+        """Finishes after the batch in work."""
         self._total_env_steps = self._now.env_steps
         self.resume()
 
@@ -206,9 +215,19 @@ class TrainingLoop:
     def _now(self) -> Progress:
         return self.progress.value
 
-    async def _learn_from(self, collected: Collected, rewards: Rewards | None) -> None:
-        """Improves the policy on a scored rollout; without rewards yet, only gets to know its observations."""
-        rollout = collected.rollout
+    async def _take(self) -> Batch:
+        """Takes what the next improvement learns from."""
+        collected = await self._collector.take()
+        _BATCH_ROLLOUTS.observe(len(collected))
+        for each in collected:
+            _POLICY_LAG.observe(self._collector.lag(each.rollout))
+        if len(collected) == 1:
+            return make_batch(collected)
+        # Pictures of many simulators are a gigabyte to copy.
+        return await _in_thread(lambda: make_batch(collected))
+
+    async def _learn_from(self, rollout: Rollout, rewards: Rewards | None) -> None:
+        """Improves the policy on a scored batch; without rewards yet, only gets to know its observations."""
         if rewards is None:
             self._ppo.observe(rollout.observations)
             # One version is one policy: what was observed now shows in the next.
@@ -256,7 +275,6 @@ def _measure(progress: Progress) -> None:
     _POLICY_VERSION.set(progress.policy_version)
     _REWARD_VERSION.set(progress.reward_version)
     _PREDICTED_REWARD.set(progress.predicted_reward_mean)
-    _NUM_SIMULATORS.set(progress.num_simulators)
     _NUM_DROPPED.labels(reason="stale").set(progress.num_stale)
     _NUM_DROPPED.labels(reason="repeated").set(progress.num_repeated)
 
@@ -272,8 +290,3 @@ async def _in_thread(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
-
-
-def executed_actions(actions: FloatArray) -> FloatArray:
-    """Gives actions ``[..., A]`` float32 as the environment executed them: within -1 and 1."""
-    return np.clip(actions, -1.0, 1.0)

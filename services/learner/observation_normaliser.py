@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.types import FrameArray
+
 OBSERVATION_BOUND = 10.0  # normalised observations are clipped to ±10, on both ends of the wire
 _MIN_STD = 1e-2  # an observation that never varied must not be blown up when it first does
 
@@ -33,7 +35,7 @@ class ObservationNormaliser:
         std = np.sqrt(self._sum_squares / self._count)
         return np.maximum(std, _MIN_STD).astype(np.float32)
 
-    def update(self, observations: NDArray[np.float32]) -> None:
+    def update(self, observations: FrameArray) -> None:
         """Adds observations ``[..., O]`` to the moments.
 
         Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
@@ -47,7 +49,7 @@ class ObservationNormaliser:
         self._mean += shift * (len(rows) / count)
         self._count = count
 
-    def normalise(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+    def normalise(self, observations: FrameArray) -> NDArray[np.float32]:
         """Gives observations ``[..., O]`` with mean 0 and std 1, clipped to ±10, float32."""
         standardised = (observations - self.mean) / self.std
         clipped = np.clip(standardised, -OBSERVATION_BOUND, OBSERVATION_BOUND)

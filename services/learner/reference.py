@@ -6,13 +6,15 @@ The only code outside the simulator that touches true rewards. It is served by a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
 import numpy as np
 
-from services.learner.collector import Collected, SimulatorSession
+from services.learner.batch import Batch
+from services.learner.collector import SimulatorSession
 from services.learner.loop import Rewards
 from services.learner.reward_normaliser import normalise_rewards
 from services.learner.service import CollectConversation
@@ -24,21 +26,27 @@ from somersault.v1 import learner_pb2, learner_pb2_grpc
 __all__ = ["ReferenceRewards", "ReferenceServicer"]
 
 
+_MAX_KEPT = 4096  # far more rollouts than may wait; what was dropped as too old is forgotten in its turn
+
+
 class ReferenceRewards:
     """Keeps the true rewards of waiting rollouts and gives them back, normalised as predicted ones are."""
 
     def __init__(self) -> None:
-        """Starts empty; never holds more than the rollouts under way."""
-        self._true_rewards: dict[tuple[str, int], FloatArray] = {}
+        """Starts empty."""
+        self._true_rewards: OrderedDict[tuple[str, int], FloatArray] = OrderedDict()
 
     def put(self, incarnation: str, sequence: int, true_rewards: FloatArray) -> None:
         """Keeps one rollout's true rewards ``[T, N]`` float32."""
         self._true_rewards[incarnation, sequence] = true_rewards
+        if len(self._true_rewards) > _MAX_KEPT:
+            self._true_rewards.popitem(last=False)
 
-    async def rewards_for(self, collected: Collected, *, env_steps: int) -> Rewards | None:
-        """Gives a rollout's true rewards, normalised."""
+    async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
+        """Gives a batch's true rewards, normalised."""
         del env_steps  # nothing is ever due
-        true_rewards = self._true_rewards.pop((collected.incarnation, collected.rollout.sequence))
+        parts = [self._true_rewards.pop((part.incarnation, part.sequence)) for part in batch.parts]
+        true_rewards = np.concatenate(parts, axis=1)
         return Rewards(
             rewards=normalise_rewards(true_rewards[np.newaxis]),
             predicted_mean=float(true_rewards.mean()),

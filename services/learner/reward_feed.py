@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import grpc.aio
+import numpy as np
 import structlog
 
-from services.learner.collector import Collected
-from services.learner.loop import Rewards, executed_actions
+from services.learner.batch import Batch
+from services.learner.loop import Rewards
 from services.learner.reward_normaliser import normalise_rewards
-from somersault.errors import CorruptDataError, SomersaultError
+from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
-from somersault.rpc import Backoff, open_channel, translated_errors
-from somersault.types import FloatArray
+from somersault.rpc import Backoff, dial_forever, translated_errors
+from somersault.types import ActionArray, FloatArray
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 __all__ = ["RewardFeed"]
@@ -45,30 +47,32 @@ class RewardFeed:
         self._request_changed = asyncio.Event()
         self._positions: dict[str, int] = {}
 
-    async def rewards_for(self, collected: Collected, *, env_steps: int) -> Rewards | None:
-        """Gives a rollout's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
-        self._say(collected, env_steps)
+    async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
+        """Gives a batch's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
+        self._say(batch, env_steps)
         async with self._changed:
             await self._changed.wait_for(lambda: self._is_settled(env_steps))
         if self._ensemble is None or not self._update.is_pretrained:
             return None
         ensemble, version = self._ensemble, self._update.reward_version
-        rewards, mean = await asyncio.to_thread(_score, ensemble, collected)
+        rewards, mean = await asyncio.to_thread(_score, ensemble, batch)
         return Rewards(rewards=rewards, predicted_mean=mean, reward_version=version)
 
     async def run(self) -> None:
         """Keeps the stream open until cancelled."""
-        backoff = Backoff()
-        while True:
-            try:
-                async with open_channel(self._address) as channel:
-                    await self._follow(reward_pb2_grpc.RewardServiceStub(channel), backoff)
-            except CorruptDataError as error:
-                _log.error("reward_version_corrupt", detail=str(error))
-            except SomersaultError as error:
-                _log.info("reward_stream_lost", detail=str(error))
+        await dial_forever(
+            self._address, self._hold, on_lost=lambda detail: _log.info("reward_stream_lost", detail=detail)
+        )
+
+    async def _hold(self, channel: grpc.aio.Channel, backoff: Backoff) -> None:
+        """Follows one stream until it ends."""
+        try:
+            await self._follow(reward_pb2_grpc.RewardServiceStub(channel), backoff)
+        except CorruptDataError as error:
+            _log.error("reward_version_corrupt", detail=str(error))
+            raise
+        finally:
             await self._note(is_connected=False)
-            await backoff.wait()
 
     async def _follow(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
         with translated_errors():
@@ -86,10 +90,12 @@ class RewardFeed:
             yield self._request
             await self._request_changed.wait()
 
-    def _say(self, collected: Collected, env_steps: int) -> None:
+    def _say(self, batch: Batch, env_steps: int) -> None:
         if self._is_lockstep:
             self._positions.clear()  # one simulator gathers; those before it are gone and must not be waited for
-        self._positions[collected.incarnation] = collected.rollout.sequence
+        for part in batch.parts:
+            self._positions.pop(part.incarnation, None)  # so that those long gone stay first
+            self._positions[part.incarnation] = part.sequence
         while len(self._positions) > _MAX_POSITIONS:
             del self._positions[next(iter(self._positions))]
         positions = [
@@ -115,10 +121,18 @@ _MAX_POSITIONS = 4096
 """Incarnations remembered; those of simulators long gone are forgotten first."""
 
 
-def _score(ensemble: RewardEnsemble, collected: Collected) -> tuple[FloatArray, float]:
-    rollout = collected.rollout
-    predictions = ensemble.predict(rollout.observations, executed_actions(rollout.actions))
+def _score(ensemble: RewardEnsemble, batch: Batch) -> tuple[FloatArray, float]:
+    rollout = batch.rollout
+    predictions = ensemble.predict_steps(rollout.observations, _executed(rollout.actions))
     return normalise_rewards(predictions), float(predictions.mean())
+
+
+def _executed(actions: ActionArray) -> ActionArray:
+    """Gives actions as the environment executed them: vectors within -1 and 1, choices as they were made."""
+    if actions.dtype == np.int32:
+        return actions
+    executed: FloatArray = np.clip(actions, np.float32(-1), np.float32(1))
+    return executed
 
 
 @contextlib.asynccontextmanager

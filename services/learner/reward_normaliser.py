@@ -13,7 +13,9 @@ def normalise_rewards(predictions: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Christiano et al. 2017 (arXiv 1706.03741), section 2.2.1 (each predictor normalised, then
     averaged) and 2.2.3 (the scale of the sum is free). We use the moments of the rollout itself,
-    not running ones: a new reward version then needs no time to settle.
+    not running ones: a new reward version then needs no time to settle. Appendix A.2 scales the rewards of
+    Atari games to a standard deviation of 0.05, so that the settings of learning from scores would do; ours
+    keep theirs near 1 everywhere, since our PPO normalises advantages and its settings are for that scale.
 
     Args:
         predictions: ``[K, T, N]`` float32, one reward a member and transition.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from services.learner.collector import Collector, PublishedPolicy, SimulatorSession
+from services.learner.collector import Assign, Collector, PublishedPolicy, SimulatorSession
 from services.learner.config import LearnerConfig
 from services.learner.loop import LearnerState, Progress, TrainingLoop
 from somersault.convert import rollout_from_message, task_spec_from_message
 from somersault.errors import FailedPreconditionError, InvalidInputError, UnavailableError
-from somersault.rpc import drained, duplex
+from somersault.rpc import drained, duplex, limits
 from somersault.types import Rollout, TaskSpec, check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
 
@@ -46,6 +47,7 @@ class CollectConversation:
         self._spec = spec
         self._collector = collector
         self._env_steps = env_steps
+        self._newest: tuple[PublishedPolicy, learner_pb2.CollectResponse] | None = None
 
     async def hold(
         self,
@@ -74,7 +76,7 @@ class CollectConversation:
         try:
             yield self._welcome()
             async for item in duplex(requests, handle=take, responses=drained(session.outbox)):
-                yield _item_to_message(item)
+                yield self._item_to_message(item)
         finally:
             self._collector.leave(session)
 
@@ -90,11 +92,24 @@ class CollectConversation:
             if not 1 <= hello.num_environments <= self._config.max_environments:
                 bound = f"1 to {self._config.max_environments}"
                 raise InvalidInputError("hello.num_environments", hello.num_environments, bound)
+            self._check_size(hello.num_environments)
             spec = task_spec_from_message(hello.task)
             if spec != self._spec:
                 raise InvalidInputError("hello.task", spec, f"the learner's task {self._spec}")
             return hello
         raise InvalidInputError("the first message of Collect must be a hello")
+
+    def _check_size(self, num_environments: int) -> None:
+        """Refuses at once what would never get through, rather than each rollout in turn."""
+        size = rollout_bytes(
+            self._spec, num_steps=self._config.rollout_steps, num_environments=num_environments
+        )
+        if size > limits.MAX_MESSAGE_BYTES:
+            most = num_environments * limits.MAX_MESSAGE_BYTES // size
+            bound = (
+                f"at most {most}, so that a rollout of {self._config.rollout_steps} steps fits into a message"
+            )
+            raise InvalidInputError("hello.num_environments", num_environments, bound)
 
     def _read_rollout(self, request: learner_pb2.CollectRequest, session: SimulatorSession) -> Rollout:
         if request.WhichOneof("kind") != "rollout":
@@ -115,6 +130,16 @@ class CollectConversation:
                 env_steps=self._env_steps(),
             )
         )
+
+    def _item_to_message(self, item: PublishedPolicy | Assign) -> learner_pb2.CollectResponse:
+        if isinstance(item, Assign):
+            return learner_pb2.CollectResponse(
+                assignment=learner_pb2.Assignment(policy_version=item.policy_version)
+            )
+        # Every simulator is sent the same message, so it is made once: a policy for pictures is megabytes.
+        if self._newest is None or self._newest[0] is not item:
+            self._newest = item, learner_pb2.CollectResponse(policy=_policy_to_message(item))
+        return self._newest[1]
 
 
 class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
@@ -198,8 +223,12 @@ def _policy_to_message(policy: PublishedPolicy) -> learner_pb2.Policy:
     return learner_pb2.Policy(policy_version=policy.version, weights=policy.weights)
 
 
-def _item_to_message(item: object) -> learner_pb2.CollectResponse:
-    if isinstance(item, PublishedPolicy):
-        return learner_pb2.CollectResponse(policy=_policy_to_message(item))
-    version = item.policy_version  # type: ignore[attr-defined]
-    return learner_pb2.CollectResponse(assignment=learner_pb2.Assignment(policy_version=version))
+def rollout_bytes(spec: TaskSpec, *, num_steps: int, num_environments: int) -> int:
+    """Gives the most bytes of a rollout's arrays ``[T, N]``: as if each episode ended once within them, and then some."""
+    frame = math.prod(spec.frame_shape) * spec.frame_dtype.itemsize
+    action = math.prod(spec.action_shape) * spec.action_dtype.itemsize
+    num_frames = num_steps + spec.num_frames - 1  # observations
+    num_frames += 1  # next_observations
+    num_frames += 0 if spec.is_continuing else -(-num_steps // spec.episode_steps)  # final_observations
+    log_prob, is_truncated, names = 4, 1, 1024
+    return num_environments * (num_frames * frame + num_steps * (action + log_prob + is_truncated)) + names

@@ -1,4 +1,4 @@
-"""Assignments and rollouts: lag one, bounds, repeats, who gathers in lockstep."""
+"""Assignments and rollouts: lag one, batches, bounds, repeats, who gathers in lockstep."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ import asyncio
 import numpy as np
 import pytest
 
-from services.learner.collector import Collector, PublishedPolicy, SimulatorSession
+from services.learner.collector import Assign, Collected, Collector, PublishedPolicy, SimulatorSession
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.types import Rollout
 
 
-def _collector(*, is_exclusive: bool = False, max_policy_lag: int = 8, max_simulators: int = 4) -> Collector:
-    return Collector(max_simulators=max_simulators, max_policy_lag=max_policy_lag, is_exclusive=is_exclusive)
+def _collector(
+    *,
+    is_exclusive: bool = False,
+    max_policy_lag: int = 8,
+    max_simulators: int = 8,
+    max_batch_rollouts: int = 64,
+) -> Collector:
+    return Collector(
+        max_simulators=max_simulators,
+        max_policy_lag=max_policy_lag,
+        max_batch_rollouts=max_batch_rollouts,
+        is_exclusive=is_exclusive,
+    )
 
 
 def _join(collector: Collector, incarnation: str = "a") -> SimulatorSession:
@@ -37,8 +48,8 @@ def _sent(session: SimulatorSession) -> list[tuple[str, int]]:
     items = []
     while not session.outbox.empty():
         item = session.outbox.get_nowait()
-        is_policy = isinstance(item, PublishedPolicy)
-        items.append(("policy", item.version) if is_policy else ("assign", item.policy_version))
+        is_assignment = isinstance(item, Assign)
+        items.append(("assign", item.policy_version) if is_assignment else ("policy", item.version))
     return items
 
 
@@ -46,32 +57,168 @@ def _publish(collector: Collector, version: int) -> None:
     collector.publish(PublishedPolicy(version=version, weights=b"w"))
 
 
+def _names(taken: tuple[Collected, ...]) -> list[tuple[str, int]]:
+    return [(each.incarnation, each.rollout.sequence) for each in taken]
+
+
+async def _is_waiting(take: asyncio.Task[tuple[Collected, ...]]) -> bool:
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return not take.done()
+
+
 async def test_rollout_k_is_gathered_under_policy_k_minus_one() -> None:
-    """One simulator works under lag one: rollouts 0 and 1 under policy 0, then k under k - 1."""
+    """One simulator works under lag one: rollouts 0 and 1 under policy 0, then k under k - 1, one an improvement."""
     collector = _collector()
     session = _join(collector)
     _publish(collector, 0)
     assert _sent(session) == [("policy", 0), ("assign", 0), ("assign", 0)]
     collector.deliver(session, _rollout(0, 0))
     assert _sent(session) == []
-    assert (await collector.take()).rollout.sequence == 0
+    assert _names(await collector.take()) == [("a", 0)]
     _publish(collector, 1)
     assert _sent(session) == [("policy", 1), ("assign", 1)]
     collector.deliver(session, _rollout(1, 0))
-    await collector.take()
+    assert _names(await collector.take()) == [("a", 1)]
     _publish(collector, 2)
     assert _sent(session) == [("policy", 2), ("assign", 2)]
     collector.deliver(session, _rollout(2, 1))
-    assert (await collector.take()).rollout.policy_version == 1
+    (taken,) = await collector.take()
+    assert (taken.rollout.policy_version, collector.lag(taken.rollout)) == (1, 1)
 
 
-async def test_a_learner_that_takes_nothing_is_owed_a_bounded_number_of_rollouts() -> None:
-    """Nothing beyond S + 1 rollouts is ever assigned to S simulators."""
+async def test_a_learner_that_takes_nothing_is_owed_two_rollouts_of_each_simulator() -> None:
+    """Nothing beyond that is assigned, whatever is delivered."""
     collector = _collector()
     sessions = [_join(collector, name) for name in "abc"]
     _publish(collector, 0)
-    assert sum(len(session.outstanding) for session in sessions) == 4
-    assert all(session.outstanding for session in sessions)
+    assert [len(session.outstanding) for session in sessions] == [2, 2, 2]
+    for session in sessions:
+        collector.deliver(session, _rollout(0, 0))
+    _publish(collector, 0)
+    assert [len(session.outstanding) for session in sessions] == [1, 1, 1]
+
+
+async def test_no_more_is_pending_than_four_batches() -> None:
+    """Past that, rollouts would only grow older: 8 simulators and batches of 1 have 4 pending, of those that came first."""
+    collector = _collector(max_batch_rollouts=1)
+    sessions = [_join(collector, name) for name in "abcdefgh"]
+    _publish(collector, 0)
+    assert [len(session.outstanding) for session in sessions] == [1, 1, 1, 1, 0, 0, 0, 0]
+    collector.deliver(sessions[0], _rollout(0, 0))
+    await collector.take()
+    _publish(collector, 1)
+    assert [len(session.outstanding) for session in sessions] == [0, 1, 1, 1, 1, 0, 0, 0]
+
+
+async def test_a_batch_is_one_rollout_of_each_simulator_that_has_one() -> None:
+    """The second rollout of a fast simulator waits for the next batch, even while there is room in this one."""
+    collector = _collector()
+    a, b, c = (_join(collector, name) for name in "abc")
+    _publish(collector, 0)
+    collector.deliver(b, _rollout(0, 0))
+    collector.deliver(b, _rollout(1, 0))
+    collector.deliver(a, _rollout(0, 0))
+    assert _names(await collector.take()) == [("b", 0), ("a", 0)]
+    collector.deliver(c, _rollout(0, 0))
+    assert _names(await collector.take()) == [("b", 1), ("c", 0)]
+
+
+async def test_the_oldest_rollouts_come_first_into_a_full_batch() -> None:
+    """By policy version, then by arrival."""
+    collector = _collector(max_batch_rollouts=2)
+    a, b, c = (_join(collector, name) for name in "abc")
+    _publish(collector, 0)
+    collector.deliver(a, _rollout(0, 0))
+    collector.deliver(a, _rollout(1, 0))
+    await collector.take()
+    await collector.take()
+    _publish(collector, 1)
+    collector.deliver(a, _rollout(2, 1))
+    collector.deliver(c, _rollout(0, 0))
+    collector.deliver(b, _rollout(0, 0))
+    assert _names(await collector.take()) == [("c", 0), ("b", 0)]
+
+
+async def test_a_batch_waits_for_half_of_the_simulators_at_work() -> None:
+    """Of four that have delivered before, two must have a rollout ready; the slower two are not waited for."""
+    collector = _collector()
+    sessions = [_join(collector, name) for name in "abcd"]
+    _publish(collector, 0)
+    for session in sessions:
+        collector.deliver(session, _rollout(0, 0))
+    assert len(await collector.take()) == 4
+    _publish(collector, 1)
+    taking = asyncio.create_task(collector.take())
+    collector.deliver(sessions[2], _rollout(1, 0))
+    assert await _is_waiting(taking)
+    collector.deliver(sessions[0], _rollout(1, 0))
+    assert _names(await taking) == [("c", 1), ("a", 1)]
+
+
+async def test_nobody_waits_for_a_simulator_that_has_not_delivered_yet() -> None:
+    """It may be loading its environments, or die before its first rollout."""
+    collector = _collector()
+    first, *_ = (_join(collector, name) for name in "abcd")
+    _publish(collector, 0)
+    collector.deliver(first, _rollout(0, 0))
+    assert _names(await collector.take()) == [("a", 0)]
+
+
+async def test_a_simulator_that_leaves_is_waited_for_no_longer() -> None:
+    """With three of four gone the one that stays is enough."""
+    collector = _collector()
+    sessions = [_join(collector, name) for name in "abcd"]
+    _publish(collector, 0)
+    for session in sessions:
+        collector.deliver(session, _rollout(0, 0))
+    await collector.take()
+    _publish(collector, 1)
+    taking = asyncio.create_task(collector.take())
+    collector.deliver(sessions[3], _rollout(1, 0))
+    assert await _is_waiting(taking)
+    collector.leave(sessions[0])
+    assert await _is_waiting(taking), "one of three is less than half"
+    collector.leave(sessions[1])
+    assert _names(await taking) == [("d", 1)]
+
+
+async def test_simulators_that_are_late_are_waited_for_no_longer() -> None:
+    """Connected and silent: after 10 s, or four times as long as its last rollout took, a simulator does not count."""
+    now_s = [0.0]
+    collector = Collector(max_simulators=4, max_policy_lag=8, is_exclusive=False, clock=lambda: now_s[0])
+    sessions = [_join(collector, name) for name in "abc"]
+    _publish(collector, 0)
+    for session in sessions:
+        collector.deliver(session, _rollout(0, 0))
+    await collector.take()
+    _publish(collector, 1)
+    collector.deliver(sessions[0], _rollout(1, 0))
+    now_s[0] = 9.99
+    taking = asyncio.create_task(collector.take())
+    assert await _is_waiting(taking)
+    now_s[0] = 10.0
+    assert _names(await taking) == [("a", 1)]
+
+
+async def test_a_simulator_too_slow_for_two_has_one_rollout_pending() -> None:
+    """Past half of the lag that is allowed it is assigned one at a time, until its rollouts are fresh again."""
+    collector = _collector(max_policy_lag=8)
+    session = _join(collector)
+    _publish(collector, 0)
+    _publish(collector, 5)
+    collector.deliver(session, _rollout(0, 0))
+    await collector.take()
+    _publish(collector, 5)
+    assert list(session.outstanding) == [0]
+    collector.deliver(session, _rollout(1, 0))
+    await collector.take()
+    _publish(collector, 6)
+    assert list(session.outstanding) == [6]
+    collector.deliver(session, _rollout(2, 6))
+    await collector.take()
+    _publish(collector, 7)
+    assert list(session.outstanding) == [7, 7]
 
 
 async def test_a_repeated_rollout_is_dropped_and_counted() -> None:
@@ -84,7 +231,19 @@ async def test_a_repeated_rollout_is_dropped_and_counted() -> None:
     again = _join(collector)
     collector.deliver(again, _rollout(0, 0))
     assert collector.num_repeated == 1
-    assert (await collector.take()).rollout.sequence == 0
+    assert _names(await collector.take()) == [("a", 0)]
+
+
+async def test_what_departed_simulators_delivered_bounds_what_is_assigned() -> None:
+    """However many come, deliver and go while the learner takes nothing, two rollouts a simulator are kept."""
+    collector = _collector()
+    for number in range(20):
+        session = _join(collector, f"life-{number}")
+        _publish(collector, 0)
+        if session.outstanding:
+            collector.deliver(session, _rollout(0, 0))
+        collector.leave(session)
+    assert collector.num_pending == 2
 
 
 async def test_a_stale_rollout_is_dropped_and_counted() -> None:
@@ -99,7 +258,7 @@ async def test_a_stale_rollout_is_dropped_and_counted() -> None:
     await asyncio.sleep(0)
     assert collector.num_stale == 2
     collector.deliver(session, _rollout(2, 2))
-    assert (await waiting).rollout.sequence == 2
+    assert _names(await waiting) == [("a", 2)]
 
 
 async def test_in_lockstep_a_second_simulator_stands_by_until_the_first_leaves() -> None:
@@ -111,6 +270,18 @@ async def test_in_lockstep_a_second_simulator_stands_by_until_the_first_leaves()
     assert _sent(second) == []
     collector.leave(first)
     assert _sent(second) == [("policy", 0), ("assign", 0), ("assign", 0)]
+
+
+async def test_in_lockstep_a_batch_is_one_rollout() -> None:
+    """Also while that of a simulator which has left waits beside that of the next."""
+    collector = _collector(is_exclusive=True)
+    first, second = _join(collector, "a"), _join(collector, "b")
+    _publish(collector, 0)
+    collector.deliver(first, _rollout(0, 0))
+    collector.leave(first)
+    collector.deliver(second, _rollout(0, 0))
+    assert _names(await collector.take()) == [("a", 0)]
+    assert _names(await collector.take()) == [("b", 0)]
 
 
 async def test_a_rollout_nobody_asked_for_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: the objective by hand, the algorithm on a task with a known end."""
+"""Proximal policy optimisation: learning on tasks with a known end, restoring, and numbers that stay."""
 
 from __future__ import annotations
 
@@ -8,11 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from services.learner.ppo import PPO, PPOConfig, clipped_objective
+from services.learner.ppo import PPO, PPOConfig
 from somersault.errors import CorruptDataError
-from somersault.types import Rollout
+from somersault.types import Rollout, TaskSpec
 
 _CONFIG = PPOConfig(hidden_size=16, minibatch_size=64, num_epochs=4, learning_rate=3e-3)
+_TIMING = {"task": "any", "episode_steps": 8, "segment_steps": 4, "step_s": 0.01}
+_VECTORS, _PICTURES = {"frame_shape": (3,)}, {"frame_shape": (36, 36), "num_frames": 3}
+_SPECS = {
+    "vectors to motion": TaskSpec(**_TIMING, **_VECTORS, action_dim=2),
+    "vectors to choice": TaskSpec(**_TIMING, **_VECTORS, num_actions=3),
+    "pictures to motion": TaskSpec(**_TIMING, **_PICTURES, action_dim=2),
+    "pictures to choice": TaskSpec(**_TIMING, **_PICTURES, num_actions=3),
+}
+_MOTION = _SPECS["vectors to motion"]
+
+
+@pytest.fixture(params=_SPECS.values(), ids=_SPECS)
+def spec(request: pytest.FixtureRequest) -> TaskSpec:
+    """Each kind of task in turn."""
+    return request.param
 
 
 def _rollout(ppo: PPO, *, sequence: int, num_steps: int = 32, num_environments: int = 8) -> Rollout:
@@ -22,8 +37,10 @@ def _rollout(ppo: PPO, *, sequence: int, num_steps: int = 32, num_environments: 
     noise = rng.normal(size=(num_steps, num_environments, 2)).astype(np.float32)
     with torch.no_grad():
         normalised = torch.from_numpy(ppo.observation_normaliser.normalise(observations))
-        actions = ppo.policy(normalised) + ppo.policy.log_std.exp() * torch.from_numpy(noise)
-        log_probs = ppo.policy.log_prob(normalised, actions)
+        policy = ppo.networks.policy
+        features = policy.torso(normalised)
+        actions = policy.mean(features) + policy.log_std.exp() * torch.from_numpy(noise)
+        log_probs, _ = policy.log_prob_and_entropy(features, actions)
     is_truncated = np.zeros((num_steps, num_environments), np.bool_)
     is_truncated[7::8] = True
     return Rollout(
@@ -38,6 +55,32 @@ def _rollout(ppo: PPO, *, sequence: int, num_steps: int = 32, num_environments: 
     )
 
 
+def _random_rollout(spec: TaskSpec, *, rng: np.random.Generator, num_steps: int = 16) -> Rollout:
+    """Draws a rollout of any kind that no policy has made; read-only, as what came over the wire."""
+
+    def frames(*shape: int) -> np.ndarray:
+        drawn = rng.integers(256, size=(*shape, *spec.frame_shape)).astype(spec.frame_dtype)
+        drawn.flags.writeable = False
+        return drawn
+
+    steps, is_truncated = (num_steps, 4), np.zeros((num_steps, 4), np.bool_)
+    is_truncated[7::8] = True
+    choices = rng.integers(3, size=steps, dtype=np.int32)
+    actions = choices if spec.is_discrete else rng.normal(size=(*steps, 2)).astype(np.float32)
+    log_probs = np.full(steps, -1.1, np.float32)
+    actions.flags.writeable = log_probs.flags.writeable = False
+    return Rollout(
+        sequence=0,
+        policy_version=0,
+        observations=frames(num_steps + spec.num_frames - 1, 4),
+        actions=actions,
+        log_probs=log_probs,
+        is_truncated=is_truncated,
+        final_observations=frames(int(is_truncated.sum())),
+        next_observations=frames(4),
+    )
+
+
 def _rewards(rollout: Rollout) -> np.ndarray:
     """Rewards actions near (0.5, first observation)."""
     wanted = np.stack([np.full(rollout.log_probs.shape, 0.5), rollout.observations[..., 0]], -1)
@@ -45,18 +88,7 @@ def _rewards(rollout: Rollout) -> np.ndarray:
 
 
 def _ppo(config: PPOConfig = _CONFIG, seed: int = 0) -> PPO:
-    return PPO(config, observation_dim=3, action_dim=2, seed=seed)
-
-
-def test_objective_is_clipped_only_where_clipping_is_pessimistic() -> None:
-    """Ratios 1.5, 1.5, 0.5, 0.5 with advantages 1, -1, 1, -1: by hand 1.2, -1.5, 0.5, -0.8."""
-    log_ratio = torch.log(torch.tensor([1.5, 1.5, 0.5, 0.5]))
-    advantages = torch.tensor([1.0, -1.0, 1.0, -1.0])
-
-    loss, ratio = clipped_objective(log_ratio, advantages, clip_ratio=0.2)
-
-    assert loss.item() == pytest.approx(-(1.2 - 1.5 + 0.5 - 0.8) / 4)
-    torch.testing.assert_close(ratio, torch.tensor([1.5, 1.5, 0.5, 0.5]))
+    return PPO(config, spec=_MOTION, seed=seed)
 
 
 def test_policy_comes_to_do_what_is_rewarded() -> None:
@@ -73,19 +105,23 @@ def test_policy_comes_to_do_what_is_rewarded() -> None:
     assert after > -0.6
 
 
-def test_restored_learner_goes_on_exactly() -> None:
-    """A checkpoint between two improvements changes no bit of the second."""
-    whole, restored = _ppo(seed=5), _ppo(seed=6)
-    first = _rollout(whole, sequence=0)
-    whole.improve(first, _rewards(first))
+def test_restored_learner_goes_on_exactly(spec: TaskSpec) -> None:
+    """A checkpoint between two improvements changes no bit of the second, whatever the kind of task."""
+    config, rng = dataclasses.replace(_CONFIG, num_epochs=2), np.random.default_rng(0)
+    whole, restored = PPO(config, spec=spec, seed=5), PPO(config, spec=spec, seed=6)
+    first, second = _random_rollout(spec, rng=rng), _random_rollout(spec, rng=rng)
+    rewards = rng.normal(size=(2, 16, 4)).astype(np.float32)
+    whole.improve(first, rewards[0])
 
     restored.load_state_dict(whole.state_dict())
-    second = _rollout(whole, sequence=1)
-    statistics = [ppo.improve(second, _rewards(second)) for ppo in (whole, restored)]
+    statistics = [ppo.improve(second, rewards[1]) for ppo in (whole, restored)]
 
     assert statistics[0] == statistics[1]
     for name, array in whole.state_dict().items():
         np.testing.assert_array_equal(array, restored.state_dict()[name])
+    exported = [ppo.export_policy() for ppo in (whole, restored)]
+    for name, array in exported[0].items():
+        np.testing.assert_array_equal(array, exported[1][name])
 
 
 def test_checkpoint_holds_plain_arrays_that_are_copies() -> None:
@@ -125,6 +161,35 @@ def test_kl_bound_stops_the_passes() -> None:
     assert statistics.num_gradient_steps == 4
 
 
+def test_numbers_of_a_seed_stay() -> None:
+    """Two improvements of a policy over vectors, as version 0.1.0 made them when it knew no other kind."""
+    ppo, rng = _ppo(), np.random.default_rng(0)
+    for _ in range(2):
+        is_truncated = np.zeros((32, 8), np.bool_)
+        is_truncated[7::8] = True
+        observations, actions, log_probs, final, following, rewards = (
+            rng.normal(size=shape).astype(np.float32)
+            for shape in ((32, 8, 3), (32, 8, 2), (32, 8), (32, 3), (8, 3), (32, 8))
+        )
+        rollout = Rollout(
+            sequence=0,
+            policy_version=0,
+            observations=observations,
+            actions=actions,
+            log_probs=log_probs * np.float32(0.1) - np.float32(3),
+            is_truncated=is_truncated,
+            final_observations=final,
+            next_observations=following,
+        )
+        statistics = ppo.improve(rollout, rewards)
+    assert statistics.policy_loss == pytest.approx(0.269725, rel=1e-3)
+    assert statistics.value_loss == pytest.approx(3.530796, rel=1e-3)
+    assert statistics.approximate_kl == pytest.approx(0.347993, rel=1e-3)
+    sums = {name: np.abs(array).sum() for name, array in ppo.export_policy().items()}
+    assert sums["hidden_1.weight"] == pytest.approx(75.430903, rel=1e-4)
+    assert sums["log_std"] == pytest.approx(0.190484, rel=1e-3)
+
+
 def test_observing_moves_the_normaliser_and_nothing_else() -> None:
     """Before there is a reward, only the moments of observations change."""
     ppo = _ppo()
@@ -135,3 +200,28 @@ def test_observing_moves_the_normaliser_and_nothing_else() -> None:
     changed = {name for name, a in ppo.state_dict().items() if not np.array_equal(a, before[name])}
     moments = ("count", "mean", "sum_squares")
     assert changed == {f"observation_normaliser.{moment}" for moment in moments}
+
+
+def test_pictures_are_not_normalised() -> None:
+    """Levels are bounded already: observing changes nothing, and the policy on the wire has no moments."""
+    spec = _SPECS["pictures to choice"]
+    ppo = PPO(_CONFIG, spec=spec, seed=0)
+    before = ppo.state_dict()
+    ppo.observe(_random_rollout(spec, rng=np.random.default_rng(0)).observations)
+    after = ppo.state_dict()
+    assert all(np.array_equal(after[name], array) for name, array in before.items())
+    assert "observation_mean" not in ppo.export_policy()
+
+
+def test_minibatches_of_pictures_bound_the_values_computed_at_once() -> None:
+    """Advantages do not depend on how many pictures are looked at together, up to rounding."""
+    spec, rng = _SPECS["pictures to choice"], np.random.default_rng(0)
+    rollout = _random_rollout(spec, rng=rng)
+    rewards = rng.normal(size=(16, 4)).astype(np.float32)
+    variances = [
+        PPO(dataclasses.replace(_CONFIG, minibatch_size=size), spec=spec, seed=0)
+        .improve(rollout, rewards)
+        .explained_variance
+        for size in (7, 64)
+    ]
+    assert variances[0] == pytest.approx(variances[1], abs=1e-4)

@@ -1,0 +1,83 @@
+"""Rollouts of several simulators as one, so that scoring and PPO need not know how many there were.
+
+Shapes: T steps, N environments, M truncated transitions, ``*frame`` the axes of a frame (`somersault.types`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.types import Rollout
+
+__all__ = ["Batch", "Collected", "Part", "join_rollouts", "make_batch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """A rollout and where it came from."""
+
+    incarnation: str
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which rollout some columns of a batch are."""
+
+    incarnation: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one improvement learns from: at most one rollout of each simulator."""
+
+    parts: tuple[Part, ...]
+    """Whose columns these are, from the left."""
+    rollout: Rollout
+    """All of them side by side; of a single part it is that rollout itself."""
+
+
+def make_batch(collected: Sequence[Collected]) -> Batch:
+    """Makes a batch of rollouts, at least one, all of T steps. Copies them if there are several."""
+    return Batch(
+        parts=tuple(Part(incarnation=each.incarnation, sequence=each.rollout.sequence) for each in collected),
+        rollout=join_rollouts([each.rollout for each in collected]),
+    )
+
+
+def join_rollouts(rollouts: Sequence[Rollout]) -> Rollout:
+    """Puts rollouts of T steps side by side, in the order given.
+
+    The policy version is the oldest among them: PPO needs none, since each transition carries the log-probability
+    that its own policy gave. The sequence is the first one's.
+    """
+    if len(rollouts) == 1:
+        return rollouts[0]
+    return Rollout(
+        sequence=rollouts[0].sequence,
+        policy_version=min(each.policy_version for each in rollouts),
+        observations=np.concatenate([each.observations for each in rollouts], axis=1),
+        actions=np.concatenate([each.actions for each in rollouts], axis=1),
+        log_probs=np.concatenate([each.log_probs for each in rollouts], axis=1),
+        is_truncated=np.concatenate([each.is_truncated for each in rollouts], axis=1),
+        final_observations=np.concatenate([each.final_observations for each in rollouts])[
+            _row_major_order(rollouts)
+        ],
+        next_observations=np.concatenate([each.next_observations for each in rollouts]),
+    )
+
+
+def _row_major_order(rollouts: Sequence[Rollout]) -> NDArray[np.intp]:
+    """Gives where each truncated transition ``[M]`` of the joined mask stands among the rollouts' own, end to end."""
+    steps, columns, first = [], [], 0
+    for rollout in rollouts:
+        step, column = np.nonzero(rollout.is_truncated)
+        steps.append(step)
+        columns.append(column + first)
+        first += rollout.is_truncated.shape[1]
+    return np.lexsort((np.concatenate(columns), np.concatenate(steps)))

@@ -1,0 +1,91 @@
+"""From observations to features: two tanh layers for vectors, three convolutions for pictures.
+
+Shapes: ``B`` rows, ``O`` observation length, ``F`` frames of ``H`` x ``W`` pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from services.learner.networks.initialisation import HIDDEN_GAIN, convolution, linear
+from somersault.errors import InvalidInputError
+
+__all__ = ["NatureTorso", "TanhTorso", "Torso"]
+
+_CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""Channels, kernel and stride of each layer: Mnih et al. 2015 (doi 10.1038/nature14236), Methods."""
+_NUM_FEATURES = 512  # the same
+_MAX_LEVEL = 255.0  # a pixel is 0 to 255, what the network sees 0 to 1
+
+
+class TanhTorso(nn.Module):
+    """Two tanh layers over observations that come normalised (`ObservationNormaliser`)."""
+
+    def __init__(self, *, observation_dim: int, hidden_size: int, generator: torch.Generator) -> None:
+        """Initialises from ``generator``."""
+        super().__init__()
+        self.num_features = hidden_size
+        self.hidden_0 = linear(observation_dim, hidden_size, gain=HIDDEN_GAIN, generator=generator)
+        self.hidden_1 = linear(hidden_size, hidden_size, gain=HIDDEN_GAIN, generator=generator)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Gives ``[B, hidden_size]`` for ``[B, O]``, float32."""
+        return torch.tanh(self.hidden_1(torch.tanh(self.hidden_0(observations))))
+
+
+class NatureTorso(nn.Module):
+    """Three convolutions and a dense layer over pictures as they are: levels are scaled, nothing is gathered."""
+
+    def __init__(
+        self,
+        *,
+        num_frames: int,
+        frame_shape: tuple[int, ...],
+        dtype: torch.dtype,
+        generator: torch.Generator,
+    ) -> None:
+        """Initialises from ``generator``.
+
+        Args:
+            num_frames: F.
+            frame_shape: H and W, at least 36.
+            dtype: What it computes in; the weights are float32 in any case.
+            generator: Draws the weights.
+
+        Raises:
+            InvalidInputError: The pictures are too small.
+        """
+        super().__init__()
+        self.num_features = _NUM_FEATURES
+        self._dtype = dtype
+        height, width = frame_shape
+        for _, kernel, stride in _CONVOLUTIONS:
+            height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        if min(height, width) < 1:
+            raise InvalidInputError("task.frame_shape", frame_shape, "36 x 36 or larger for a picture")
+        channels_in = (num_frames, *(channels for channels, _, _ in _CONVOLUTIONS))
+        self.conv_0, self.conv_1, self.conv_2 = (
+            convolution(fan_in, channels, kernel=kernel, stride=stride, generator=generator)
+            for fan_in, (channels, kernel, stride) in zip(channels_in, _CONVOLUTIONS, strict=False)
+        )
+        num_places = height * width * channels_in[-1]
+        self.dense = linear(num_places, _NUM_FEATURES, gain=HIDDEN_GAIN, generator=generator)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Gives ``[B, 512]`` float32 for ``[B, F, H, W]`` uint8."""
+        is_autocast = self._dtype != torch.float32
+        with torch.autocast(observations.device.type, dtype=self._dtype, enabled=is_autocast):
+            # bfloat16 holds every whole number up to 256, so levels stay exact.
+            planes = observations.to(self._dtype, memory_format=torch.channels_last)
+            # Scales the weights, which are fewer than the pixels.
+            first = self.conv_0.weight / _MAX_LEVEL
+            planes = functional.conv2d(planes, first, self.conv_0.bias, self.conv_0.stride).relu_()
+            planes = self.conv_2(self.conv_1(planes).relu_()).relu_()
+            rows = planes.permute(0, 2, 3, 1).flatten(1)  # row, column, channel: as they lie in memory
+            return functional.relu(self.dense(rows)).float()
+
+
+Torso = TanhTorso | NatureTorso

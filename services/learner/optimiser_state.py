@@ -1,0 +1,54 @@
+"""Networks and Adam's moments as arrays by name, for checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["dump_networks", "load_networks"]
+
+
+def dump_networks(networks: nn.Module, optimiser: torch.optim.Adam) -> dict[str, NDArray[np.generic]]:
+    """Gives copies of all weights and moments, on the CPU whatever the device."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, parameter in networks.named_parameters():
+        arrays[f"networks.{name}"] = _array(parameter.detach())
+        for moment, tensor in optimiser.state.get(parameter, {}).items():
+            arrays[f"optimiser.{name}.{moment}"] = _array(tensor.reshape(-1))
+    return arrays
+
+
+def load_networks(
+    arrays: Mapping[str, NDArray[np.generic]], networks: nn.Module, optimiser: torch.optim.Adam
+) -> None:
+    """Takes over what `dump_networks` gave.
+
+    Raises:
+        KeyError: An array is missing.
+        RuntimeError: An array has another shape.
+    """
+    for name, parameter in networks.named_parameters():
+        parameter.data.copy_(_tensor(arrays[f"networks.{name}"]))
+        if f"optimiser.{name}.step" in arrays:
+            optimiser.state[parameter] = {
+                "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()).to(parameter.device),
+                "exp_avg": _like(parameter, arrays[f"optimiser.{name}.exp_avg"]),
+                "exp_avg_sq": _like(parameter, arrays[f"optimiser.{name}.exp_avg_sq"]),
+            }
+
+
+def _like(parameter: Tensor, array: NDArray[np.generic]) -> Tensor:
+    """Gives a moment in its parameter's memory layout, which the fused step walks through side by side with it."""
+    return torch.empty_like(parameter.detach()).copy_(_tensor(array).view_as(parameter))
+
+
+def _array(tensor: Tensor) -> NDArray[np.generic]:
+    return np.array(tensor.cpu().numpy(), order="C")
+
+
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=np.float32))

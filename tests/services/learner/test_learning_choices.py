@@ -1,0 +1,84 @@
+"""PPO learns which choice pays, from vectors and from pictures, with the log-probabilities that simulators would send."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from services.learner.ppo import PPO, PPOConfig
+from somersault.types import Rollout, TaskSpec
+
+_TIMING = {"task": "any", "episode_steps": 1000, "segment_steps": 4, "step_s": 0.01, "is_continuing": True}
+
+
+def _probabilities(ppo: PPO, observations: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        policy = ppo.networks.policy
+        return torch.softmax(policy.logits(policy.torso(observations)), dim=-1)
+
+
+def _act(ppo: PPO, observations: torch.Tensor, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Gives a choice drawn for each row, int32, and its log-probability."""
+    probabilities = _probabilities(ppo, observations).double().numpy()
+    chosen = (probabilities.cumsum(axis=1) > rng.random((len(probabilities), 1))).argmax(axis=1)
+    log_probs = np.log(probabilities[np.arange(len(chosen)), chosen])
+    return chosen.astype(np.int32), log_probs.astype(np.float32)
+
+
+def _rollout(frames: np.ndarray, actions: np.ndarray, log_probs: np.ndarray, *, steps: int) -> Rollout:
+    shape = (steps, frames.shape[1])
+    return Rollout(
+        sequence=0,
+        policy_version=0,
+        observations=frames[:-1],
+        actions=actions.reshape(shape),
+        log_probs=log_probs.reshape(shape),
+        is_truncated=np.zeros(shape, np.bool_),
+        final_observations=frames[:0, 0],
+        next_observations=frames[-1],
+    )
+
+
+def test_the_arm_that_pays_comes_to_be_chosen() -> None:
+    """A bandit of four arms of which the third pays: from a quarter of all choices to nine in ten."""
+    spec = TaskSpec(**_TIMING, frame_shape=(2,), num_actions=4)
+    config = PPOConfig(hidden_size=16, minibatch_size=64, num_epochs=4, learning_rate=3e-3, discount=0.0)
+    ppo, rng = PPO(config, spec=spec, seed=0), np.random.default_rng(0)
+    frames, rows = np.ones((17, 16, 2), np.float32), torch.zeros(256, 2)
+    before = _probabilities(ppo, rows)[0, 2].item()
+    for _ in range(15):
+        actions, log_probs = _act(ppo, rows, rng=rng)
+        rollout = _rollout(frames, actions, log_probs, steps=16)
+        ppo.improve(rollout, (rollout.actions == 2).astype(np.float32))
+    assert abs(before - 0.25) < 0.05
+    assert _probabilities(ppo, rows)[0, 2].item() > 0.9
+
+
+def test_the_brighter_half_comes_to_be_chosen() -> None:
+    """Pictures of 84 x 84 of which one half of the newest frame is brighter: from half right to nine in ten on fresh ones."""
+    spec = TaskSpec(**_TIMING, frame_shape=(84, 84), num_frames=2, num_actions=2)
+    config = PPOConfig(minibatch_size=32, num_epochs=2, learning_rate=1e-3, discount=0.0)
+    ppo, rng = PPO(config, spec=spec, seed=0), np.random.default_rng(0)
+    share_right = []
+    for _ in range(6):
+        frames, is_right_brighter = _draw_halves(rng, num_steps=8, num_environments=16)
+        stacks = np.stack([frames[0:8], frames[1:9]], axis=2).reshape(-1, 2, 84, 84)
+        actions, log_probs = _act(ppo, torch.from_numpy(stacks), rng=rng)
+        rollout = _rollout(frames, actions, log_probs, steps=8)
+        rewards = (rollout.actions == is_right_brighter[1:9]).astype(np.float32)
+        share_right.append(rewards.mean())
+        ppo.improve(rollout, rewards)
+    assert share_right[0] < 0.65
+    assert share_right[-1] > 0.9
+
+
+def _draw_halves(
+    rng: np.random.Generator, *, num_steps: int, num_environments: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives frames ``[T + 2, N, 84, 84]`` uint8 of noise, and where the right half is brighter ``[T + 2, N]``."""
+    shape = (num_steps + 2, num_environments)
+    frames = rng.integers(100, size=(*shape, 84, 84), dtype=np.uint8)
+    is_right_brighter = rng.random(shape) < 0.5
+    frames[~is_right_brighter, :, :42] += 100
+    frames[is_right_brighter, :, 42:] += 100
+    return frames, is_right_brighter
