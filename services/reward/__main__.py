@@ -12,12 +12,15 @@ import torch
 
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker
+from services.reward.bounds import fitting_capacity, scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
 from services.reward.keeper import Keeper
 from services.reward.labeling import LabelerClient
+from services.reward.lessons import Lessons
 from services.reward.loop import RewardLoop
 from services.reward.offers import Offers
+from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
 from services.reward.service import RewardServicer
 from services.reward.student import Student
@@ -26,7 +29,7 @@ from somersault import app
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import Task, get_task
-from somersault.types import check_name
+from somersault.types import TaskSpec, check_name
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 
@@ -40,17 +43,19 @@ class RewardApplication:
         self._config = config
         self._task = task
         spec = task.spec
-        sizes = {
-            "segment_length": spec.segment_steps,
-            "observation_dim": spec.observation_dim,
-            "action_dim": spec.action_dim,
-        }
-        pool = SegmentPool(capacity=config.pool_capacity, **sizes)
-        offers = Offers(pool, capacity=config.pool_capacity)
+        layout = SegmentLayout(spec)
+        capacity = fitting_capacity(
+            config.pool_capacity,
+            field="max_pool_bytes",
+            max_bytes=config.max_pool_bytes,
+            each_bytes=layout.segment_bytes,
+        )
+        pool = SegmentPool(layout, capacity=capacity)
+        offers = Offers(pool, capacity=capacity)
         student = Student(
-            trainer=_trainer(config, task),
-            comparisons=Comparisons(capacity=config.comparisons_capacity, **sizes),
-            load=lambda answer: load_compared_segments(store, answer, spec=spec),
+            trainer=_trainer(config, spec, layout),
+            comparisons=_comparisons(config, layout),
+            load=lambda answer: load_compared_segments(store, answer, layout=layout),
         )
         self._labeler = LabelerClient(
             config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
@@ -64,15 +69,15 @@ class RewardApplication:
             num_candidate_pairs=config.num_candidate_pairs,
             tournament_size=config.tournament_size,
             wants_clips=config.wants_clips,
+            scored=scored_part(config, layout),
         )
         self._loop = RewardLoop(
             config=config,
             pool=pool,
             offers=offers,
             asker=asker,
-            student=student,
+            lessons=Lessons(student, Keeper(store, run_id=config.run_id)),
             labeler=self._labeler,
-            keeper=Keeper(store, run_id=config.run_id),
         )
         self._servicer = RewardServicer(
             config=config, spec=spec, offers=offers, pool=pool, loop=self._loop, student=student
@@ -94,14 +99,20 @@ class RewardApplication:
         await self._labeler.close()
 
 
-def _trainer(config: RewardConfig, task: Task) -> Trainer:
-    shape = RewardModelConfig(
-        observation_dim=task.observation_dim,
-        action_dim=task.action_dim,
-        num_members=config.num_members,
-        hidden_size=config.hidden_size,
+def _trainer(config: RewardConfig, spec: TaskSpec, layout: SegmentLayout) -> Trainer:
+    shape = RewardModelConfig.for_task(spec, num_members=config.num_members, hidden_size=config.hidden_size)
+    ensemble = RewardEnsemble(shape, seed=config.seed)
+    return Trainer(ensemble, trainer_config_for(config, layout), seed=config.seed)
+
+
+def _comparisons(config: RewardConfig, layout: SegmentLayout) -> Comparisons:
+    capacity = fitting_capacity(
+        config.comparisons_capacity,
+        field="max_comparisons_bytes",
+        max_bytes=config.max_comparisons_bytes,
+        each_bytes=2 * layout.segment_bytes,
     )
-    return Trainer(RewardEnsemble(shape, seed=config.seed), config.trainer, seed=config.seed)
+    return Comparisons(layout, capacity=capacity)
 
 
 async def build(config: RewardConfig) -> RewardApplication:

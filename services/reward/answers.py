@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from services.reward.segment_layout import SegmentLayout
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore
-from somersault.types import FloatArray, Preference, StoredSegment, TaskSpec
+from somersault.types import ActionArray, FrameArray, Preference, StoredSegment
 
 __all__ = ["Answer", "ComparedSegments", "load_compared_segments", "mu_of"]
 
@@ -57,39 +60,37 @@ def mu_of(answer: Answer) -> float | None:
 class ComparedSegments:
     """The two segments of a query, in ``Answer.ordered`` order."""
 
-    observations: FloatArray
-    """``[2, T, O]`` float32."""
-    actions: FloatArray
-    """``[2, T, A]`` float32."""
+    observations: FrameArray
+    """``[2, L + F - 1, *frame]``, L steps, F frames an observation."""
+    actions: ActionArray
+    """``[2, L, *action]``."""
 
 
-def load_compared_segments(store: ObjectStore, answer: Answer, *, spec: TaskSpec) -> ComparedSegments:
+def load_compared_segments(store: ObjectStore, answer: Answer, *, layout: SegmentLayout) -> ComparedSegments:
     """Reads both segments of an answer from object storage.
 
     Raises:
         NotFoundError: one is not there.
         CorruptDataError: one is not a segment of this task.
     """
-    loaded = [_load(store, stored.segment_uri, spec) for stored in answer.ordered]
+    loaded = [_load(store, stored.segment_uri, layout) for stored in answer.ordered]
     return ComparedSegments(
         observations=np.stack([observations for observations, _ in loaded]),
         actions=np.stack([actions for _, actions in loaded]),
     )
 
 
-def _load(store: ObjectStore, key: str, spec: TaskSpec) -> tuple[FloatArray, FloatArray]:
+def _load(store: ObjectStore, key: str, layout: SegmentLayout) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Reads what is learned from; the object holds what shows the segment again beside it."""
     try:
         arrays = safetensors.numpy.load(store.get(key))
         observations, actions = arrays["observations"], arrays["actions"]
     except (SafetensorError, KeyError) as error:
         raise CorruptDataError(f"segment {key} can't be read: {error}") from error
-    for name, array, width in (
-        ("observations", observations, spec.observation_dim),
-        ("actions", actions, spec.action_dim),
-    ):
-        expected = (spec.segment_steps, width)
-        if array.shape != expected or array.dtype != np.float32:
-            raise CorruptDataError(
-                f"segment {key}: {name} is {array.dtype} {array.shape}, must be float32 {expected}"
-            )
+    try:
+        layout.check(observations, actions)
+    except ValueError as error:
+        raise CorruptDataError(f"segment {key}: {error}") from error
+    if not (np.isfinite(observations).all() and np.isfinite(actions).all()):
+        raise CorruptDataError(f"segment {key}: a value is not finite")
     return observations, actions

@@ -9,13 +9,15 @@ from typing import Literal, Protocol
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
+from services.reward.bounds import ScoredPart
 from services.reward.labeling import Proposal
 from services.reward.offers import Offers
 from services.reward.query_selection import choose_queries
 from services.reward.segment_pool import SegmentPool
 from services.reward.student import RewardVersion
-from somersault.types import StoredSegment
+from somersault.types import FloatArray, StoredSegment
 
 __all__ = ["Asker", "Proposer"]
 
@@ -50,10 +52,12 @@ class Asker:
         num_candidate_pairs: int,
         tournament_size: int,
         wants_clips: Literal["all", "sample", "none"],
+        scored: ScoredPart,
     ) -> None:
         """Takes where segments are, who is asked, and what gives the newest reward version.
 
-        ``num_candidate_pairs`` and ``tournament_size`` are those of `query_selection.choose_queries`.
+        ``num_candidate_pairs`` and ``tournament_size`` are those of `query_selection.choose_queries`; the
+        segments that are ``scored`` are drawn anew each time.
         """
         self._pool = pool
         self._offers = offers
@@ -63,6 +67,7 @@ class Asker:
         self._num_candidate_pairs = num_candidate_pairs
         self._tournament_size = tournament_size
         self._wants_clips = wants_clips
+        self._scored = scored
         self._asked: set[frozenset[str]] = set()
 
     @property
@@ -97,11 +102,11 @@ class Asker:
         available = np.array(self._offers.available_positions(), dtype=np.int64)
         if len(available) < _MIN_SEGMENTS:
             return []
+        available = self._some_of(available)
         newest = self._newest()
-        observations, actions = self._pool.take(available)
         chosen = choose_queries(
             np.random.default_rng((self._seed, self.num_asked)),
-            newest.ensemble.predict(observations, actions).sum(axis=-1),
+            self._predicted_returns(newest, available),
             num_queries=num_queries,
             is_trained=newest.version > 0,
             num_candidate_pairs=self._num_candidate_pairs,
@@ -110,6 +115,21 @@ class Asker:
         segment_ids = self._pool.segment_ids
         pairs = [(segment_ids[left], segment_ids[right]) for left, right in available[chosen]]
         return [pair for pair in pairs if frozenset(pair) not in self._asked]
+
+    def _some_of(self, available: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Gives positions, at most as many as are to be scored, uniformly drawn, in the order of the pool."""
+        if self._scored.max_segments is None or len(available) <= self._scored.max_segments:
+            return available
+        generator = np.random.default_rng((self._seed, self.num_asked, 1))
+        return np.sort(generator.choice(available, size=self._scored.max_segments, replace=False))
+
+    def _predicted_returns(self, newest: RewardVersion, positions: NDArray[np.int64]) -> FloatArray:
+        """Gives ``[K, S]`` float32: the predicted reward summed over each segment, as if all steps were scored."""
+        observations, actions = self._pool.take(positions)
+        rewards = newest.ensemble.predict_steps(observations, actions, axis=1, steps=self._scored.steps)
+        num_steps = actions.shape[1]
+        returns: FloatArray = rewards.sum(axis=-1) * np.float32(num_steps / rewards.shape[-1])
+        return returns
 
     def _proposal(self, first: StoredSegment, second: StoredSegment, *, number: int) -> Proposal:
         name = hashlib.sha256(f"{first.segment_id} {second.segment_id}".encode()).hexdigest()[:32]

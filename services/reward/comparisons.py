@@ -1,6 +1,7 @@
 """The answered queries the ensemble learns from, bounded.
 
-Shapes: ``B`` comparisons, ``L`` steps of a segment, ``O`` observation length, ``A`` action length.
+Shapes: ``B`` comparisons, ``L`` steps of a segment, ``C`` steps of it, ``F`` frames an observation; ``*frame``,
+``*observation`` and ``*action`` as in `somersault.types`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.reward.segment_layout import SegmentLayout
+from somersault.types import ActionArray, FrameArray
+
+__all__ = ["ComparisonBatch", "Comparisons"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonBatch:
-    """Comparisons as arrays; axis 1 of the segments is the side: left 0, right 1."""
+    """Some of the comparisons held; good until one is added."""
 
-    observations: NDArray[np.float32]
-    """``[B, 2, L, O]``, as seen before each action."""
-    actions: NDArray[np.float32]
-    """``[B, 2, L, A]``, as executed."""
+    rows: NDArray[np.int64]
+    """``[B]``, where they are held."""
     mu: NDArray[np.float32]
     """``[B]``, weight of the preference on left: 1, 0 or ½."""
     sequences: NDArray[np.int64]
@@ -32,12 +36,12 @@ class Comparisons:
     (Christiano et al. 2017, appendix A.2, keep the last 3,000).
     """
 
-    def __init__(self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int) -> None:
+    def __init__(self, layout: SegmentLayout, *, capacity: int) -> None:
         """Reserves room for ``capacity`` comparisons; pages are touched only as they fill."""
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, must be at least 1")
-        self._observations = np.zeros((capacity, 2, segment_length, observation_dim), np.float32)
-        self._actions = np.zeros((capacity, 2, segment_length, action_dim), np.float32)
+        self.layout = layout
+        self._observations, self._actions = layout.reserve(capacity, 2)
         self._mu = np.zeros(capacity, np.float32)
         self._sequences = np.zeros(capacity, np.int64)
         self._is_excluded = np.zeros(capacity, np.bool_)
@@ -52,21 +56,18 @@ class Comparisons:
         """Comparisons ever added, those since forgotten included."""
         return self._num_added
 
-    def add(self, observations: NDArray[np.float32], actions: NDArray[np.float32], *, mu: float) -> None:
+    def add(self, observations: FrameArray, actions: ActionArray, *, mu: float) -> None:
         """Adds one comparison.
 
         Args:
-            observations: ``[2, L, O]`` float32; copied.
-            actions: ``[2, L, A]`` float32, as executed; copied.
+            observations: ``[2, L + F - 1, *frame]``, left and right; copied.
+            actions: ``[2, L, *action]``, as executed; copied.
             mu: weight of the preference on left: 1 left, 0 right, ½ equal.
 
         Raises:
-            ValueError: an array has another shape, or ``mu`` is outside [0, 1].
+            ValueError: an array has another shape or type, or ``mu`` is outside [0, 1].
         """
-        if observations.shape != self._observations.shape[1:]:
-            raise ValueError(f"observations is {observations.shape}, must be {self._observations.shape[1:]}")
-        if actions.shape != self._actions.shape[1:]:
-            raise ValueError(f"actions is {actions.shape}, must be {self._actions.shape[1:]}")
+        self.layout.check(observations, actions, leading=(2,))
         if not 0.0 <= mu <= 1.0:
             raise ValueError(f"mu is {mu}, must be in [0, 1]")
         slot = self._num_added % len(self._mu)
@@ -103,13 +104,25 @@ class Comparisons:
         return self._rows(held[generator.integers(len(held), size=size)])
 
     def all(self) -> ComparisonBatch:
-        """Gives every comparison held, copied, oldest first."""
+        """Gives every comparison held, oldest first."""
         return self._rows(np.argsort(self._sequences[: len(self)]))
 
+    def take(self, rows: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
+        """Gives copies of some steps of some comparisons and of nothing else.
+
+        Args:
+            rows: ``[B]`` int64, where the comparisons are held.
+            steps: ``[B, 2, C]`` int64, which steps of each side.
+
+        Returns:
+            Observations ``[B, 2, C, *observation]`` and actions ``[B, 2, C, *action]``.
+        """
+        places, sides = rows[:, None, None], np.arange(2)[None, :, None]
+        actions = self._actions[places, sides, steps]
+        if not self.layout.is_image:
+            return self._observations[places, sides, steps], actions
+        frames = steps[..., None] + np.arange(self.layout.num_frames)
+        return self._observations[places[..., None], sides[..., None], frames], actions
+
     def _rows(self, rows: NDArray[np.int64]) -> ComparisonBatch:
-        return ComparisonBatch(
-            observations=self._observations[rows],
-            actions=self._actions[rows],
-            mu=self._mu[rows],
-            sequences=self._sequences[rows],
-        )
+        return ComparisonBatch(rows=rows, mu=self._mu[rows], sequences=self._sequences[rows])

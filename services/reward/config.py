@@ -7,7 +7,7 @@ from typing import Literal
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from services.reward.trainer import TrainerConfig
+from services.reward.trainer_config import PictureTrainerConfig, TrainerConfig
 from somersault.config import ServiceConfig
 
 __all__ = ["RewardConfig"]
@@ -80,17 +80,33 @@ class RewardConfig(ServiceConfig):
     pool_capacity: int = pydantic.Field(default=1000, ge=2)
     """Newest segments kept to choose queries from; own runs."""
 
+    max_pool_bytes: int = pydantic.Field(default=256 << 20, ge=1)
+    """Memory of the pool in bytes, which may leave room for fewer segments; 1,000 of an Atari game need 199 MB. Offers
+    that wait to be admitted may take as much again."""
+
+    max_scored_pictures: int = pydantic.Field(default=512, ge=2)
+    """Where frames are pictures, observations scored to choose queries: of a random part of the pool, every
+    `picture_trainer.stride`-th step of each segment. Vectors are all scored."""
+
     comparisons_capacity: int = pydantic.Field(default=3000, ge=1)
     """Newest comparisons trained on; Christiano et al. 2017, appendix A.2."""
+
+    max_comparisons_bytes: int = pydantic.Field(default=1 << 30, ge=1)
+    """Memory of the comparisons in bytes, taken as they come, which may leave room for fewer; 3,000 of an Atari game
+    need 1.2 GB, and 2,700 fit."""
 
     num_members: int = pydantic.Field(default=3, ge=1)
     """Members of the ensemble; Christiano et al. 2017: 3."""
 
     hidden_size: int = pydantic.Field(default=64, ge=1)
-    """Units of each of a member's two hidden layers; Christiano et al. 2017, appendix A.1."""
+    """Units of each of a member's two hidden layers, or of its dense one where frames are pictures; Christiano et al.
+    2017, appendices A.1 and A.2."""
 
     trainer: TrainerConfig = TrainerConfig()
-    """How the ensemble is trained."""
+    """How the ensemble is trained where frames are vectors."""
+
+    picture_trainer: PictureTrainerConfig = PictureTrainerConfig()
+    """How it is trained where frames are pictures; what is not described is as in `trainer`."""
 
     num_threads: int = pydantic.Field(default=1, ge=1)
     """Threads of one gradient step."""

@@ -49,6 +49,11 @@ class OfferSession:
     newest_sequence: int = -1
     demands: dict[int, asyncio.Future[list[StoredSegment]]] = field(default_factory=dict)
 
+    @property
+    def num_waiting(self) -> int:
+        """Segments that wait for their turn."""
+        return sum(len(segments) for _, segments in self.waiting)
+
 
 class Offers:
     """Owns the connected simulators and the pool. Used from one event loop."""
@@ -58,7 +63,7 @@ class Offers:
 
         Args:
             pool: Where admitted segments go.
-            capacity: Segments that may wait per simulator, and ids remembered; the pool's capacity.
+            capacity: Segments that may wait, of all simulators together, and ids remembered; the pool's capacity.
         """
         self._pool = pool
         self._capacity = capacity
@@ -86,12 +91,15 @@ class Offers:
         self.changed.set()
 
     def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
-        """Takes one rollout's segments; those already in the pool are left out."""
+        """Takes one rollout's segments; those already in the pool are left out.
+
+        Where more wait than the pool could hold, the oldest of the simulator that has most are forgotten.
+        """
         new = [segment for segment in segments if segment.segment_id not in self._owners]
         session.waiting.append((sequence, new))
         session.newest_sequence = max(session.newest_sequence, sequence)
-        while sum(len(each) for _, each in session.waiting) > self._capacity:
-            session.waiting.popleft()
+        while sum(each.num_waiting for each in self._sessions.values()) > self._capacity:
+            max(self._sessions.values(), key=lambda each: each.num_waiting).waiting.popleft()
         self.changed.set()
 
     def stored(self, session: OfferSession, demand_id: int, stored: Sequence[StoredSegment]) -> None:

@@ -1,6 +1,6 @@
 """The newest segments, bounded: where queries are drawn from.
 
-Shapes: ``L`` steps of a segment, ``O`` observation length, ``A`` action length.
+Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.types`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.reward.segment_layout import SegmentLayout
+from somersault.types import ActionArray, FrameArray
+
+__all__ = ["SegmentPool"]
+
 
 class SegmentPool:
     """A ring of segments: each new one takes the place of the oldest. One owner."""
 
-    def __init__(self, *, capacity: int, segment_length: int, observation_dim: int, action_dim: int) -> None:
-        """Reserves the memory of ``capacity`` segments at once, so that it stays flat."""
+    def __init__(self, layout: SegmentLayout, *, capacity: int) -> None:
+        """Reserves room for ``capacity`` segments; it never needs more."""
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, must be at least 2: a query shows two")
-        self._observations = np.zeros((capacity, segment_length, observation_dim), np.float32)
-        self._actions = np.zeros((capacity, segment_length, action_dim), np.float32)
+        self._layout = layout
+        self._capacity = capacity
+        self._observations, self._actions = layout.reserve(capacity)
         self._ids: list[str] = []
         self._next = 0
 
@@ -32,35 +38,28 @@ class SegmentPool:
         """The ids by position; a position changes its segment when the ring comes round."""
         return tuple(self._ids)
 
-    def add(self, segment_id: str, observations: NDArray[np.float32], actions: NDArray[np.float32]) -> None:
+    def add(self, segment_id: str, observations: FrameArray, actions: ActionArray) -> None:
         """Admits one segment.
 
         Args:
             segment_id: its name.
-            observations: ``[L, O]`` float32, as seen before each action; copied.
-            actions: ``[L, A]`` float32, as executed; copied.
+            observations: ``[L + F - 1, *frame]``, the newest before each action last; copied.
+            actions: ``[L, *action]``, as executed; copied.
 
         Raises:
-            ValueError: an array has another shape.
+            ValueError: an array has another shape or type.
         """
-        for name, array, slots in (
-            ("observations", observations, self._observations),
-            ("actions", actions, self._actions),
-        ):
-            if array.shape != slots.shape[1:]:
-                raise ValueError(f"{name} is {array.shape}, must be {slots.shape[1:]}")
+        self._layout.check(observations, actions)
         self._observations[self._next] = observations
         self._actions[self._next] = actions
-        if len(self._ids) < len(self._observations):
+        if len(self._ids) < self._capacity:
             self._ids.append(segment_id)
         else:
             self._ids[self._next] = segment_id
-        self._next = (self._next + 1) % len(self._observations)
+        self._next = (self._next + 1) % self._capacity
 
-    def take(
-        self, positions: Sequence[int] | NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gives copies of observations ``[n, L, O]`` and actions ``[n, L, A]`` at positions."""
+    def take(self, positions: Sequence[int] | NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
+        """Gives copies of observations ``[n, L + F - 1, *frame]`` and actions ``[n, L, *action]`` at positions."""
         chosen = np.asarray(positions, dtype=np.int64)
         if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self._ids):
             raise IndexError(f"positions {chosen.min()} to {chosen.max()} of {len(self._ids)}")

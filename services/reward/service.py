@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
-import numpy as np
+from numpy.typing import NDArray
 
 from services.reward.config import RewardConfig
-from services.reward.loop import LearnerPlace, RewardLoop, Settled
+from services.reward.loop import RewardLoop
 from services.reward.offers import Demand, Offers, OfferSession
 from services.reward.segment_pool import SegmentPool
+from services.reward.settled import LearnerPlace, Settled
 from services.reward.student import Student
 from somersault.convert import (
     array_from_tensor,
@@ -93,17 +95,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
 
     async def Score(self, request: reward_pb2.ScoreRequest, context: Context) -> reward_pb2.ScoreResponse:
         """Predicts rewards with the newest version."""
-        observations = array_from_tensor("observations", request.observations)
-        actions = array_from_tensor("actions", request.actions)
-        leading = observations.shape[:-1]
-        if observations.ndim < 2 or observations.shape[-1] != self._spec.observation_dim:
-            bound = f"(..., {self._spec.observation_dim}) with at least 2 axes"
-            raise InvalidInputError("observations.shape", observations.shape, bound)
-        if actions.shape != (*leading, self._spec.action_dim):
-            bound = str((*leading, self._spec.action_dim))
-            raise InvalidInputError("actions.shape", actions.shape, bound)
-        if np.prod(leading) > _MAX_ROWS:
-            raise InvalidInputError("observations", f"{np.prod(leading)} rows", f"at most {_MAX_ROWS}")
+        observations, actions = _transitions_from_message(request, self._spec)
         version = self._loop.settled.value.version
         members = await asyncio.to_thread(version.ensemble.predict, observations, actions)
         return reward_pb2.ScoreResponse(members=tensor_from_array(members), reward_version=version.version)
@@ -154,6 +146,28 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             raise InvalidInputError(
                 "after its hello a simulator may only offer segments or say they are stored"
             )
+
+
+def _transitions_from_message(
+    request: reward_pb2.ScoreRequest, spec: TaskSpec
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Gives observations ``[..., *observation]`` and actions ``[..., *action]``, at least one axis before them."""
+    shape = (spec.num_frames, *spec.frame_shape) if spec.is_image else spec.frame_shape
+    observations = array_from_tensor("observations", request.observations, dtype=spec.frame_dtype)
+    leading = observations.shape[: -len(shape)]
+    if not leading or observations.shape[len(leading) :] != shape:
+        bound = f"(…, {', '.join(map(str, shape))}) with at least {len(shape) + 1} axes"
+        raise InvalidInputError("observations.shape", observations.shape, bound)
+    if math.prod(leading) > _MAX_ROWS:
+        raise InvalidInputError("observations", f"{math.prod(leading)} rows", f"at most {_MAX_ROWS}")
+    actions = array_from_tensor(
+        "actions", request.actions, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape)
+    )
+    if spec.is_discrete and actions.size and not 0 <= actions.min() <= actions.max() < spec.num_actions:
+        raise InvalidInputError(
+            "actions", f"{actions.min()} to {actions.max()}", f"0 to {spec.num_actions - 1}"
+        )
+    return observations, actions
 
 
 def _check_count(field: str, count: int) -> None:

@@ -140,7 +140,7 @@ class Student:
         mu = mu_of(answer)
         if mu is None or compared is None or answer.version > 1:
             return
-        predictions = self._trainer.ensemble.predict(compared.observations, compared.actions)
+        predictions = self._trainer.ensemble.predict_steps(compared.observations, compared.actions, axis=1)
         returns = predictions.sum(axis=-1)
         self._monitor.record(returns[:, 0], returns[:, 1], mu=mu)
 

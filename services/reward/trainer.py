@@ -1,7 +1,6 @@
 """Teaches the ensemble the comparisons, a bounded round at a time.
 
-Shapes: ``B`` comparisons, ``K`` members, ``L`` steps of a segment, ``C`` steps that remain after
-cropping.
+Shapes: ``B`` comparisons, ``K`` members, ``C`` steps of a segment.
 """
 
 from __future__ import annotations
@@ -10,41 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pydantic
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.reward.comparisons import ComparisonBatch, Comparisons
+from services.reward.comparisons import Comparisons
+from services.reward.cropping import draw_crops
 from services.reward.preference_loss import preference_loss
-from somersault.config import COMPONENT
+from services.reward.trainer_config import TrainerConfig
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
+from somersault.reward_model.picture_network import PictureNetwork
 
+__all__ = ["RoundStatistics", "Trainer"]
 
-@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
-class TrainerConfig:
-    """How the ensemble is trained; a round costs the same however many labels are stored."""
-
-    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
-    """AdamW's step size; own runs."""
-    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
-    """AdamW's decoupled decay, a step and unit of learning rate; own runs."""
-    first_round_steps: int = pydantic.Field(default=100, ge=1)
-    """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
-    round_steps: int = pydantic.Field(default=15, ge=1)
-    """Gradient steps of each later round; own runs."""
-    minibatch_size: int = pydantic.Field(default=64, ge=1)
-    """Comparisons a gradient step, drawn with replacement; own runs."""
-    crop_fraction: float = pydantic.Field(default=0.8, gt=0, le=1)
-    """Least share of a segment's steps that a training row keeps (temporal cropping, SURF, arXiv
-    2203.10050, section 4.2); 1: whole segments."""
-    stride: int = pydantic.Field(default=4, ge=1)
-    """Every how-manieth step of a crop is scored, its phase drawn anew each time; neighbours 8 ms
-    apart look alike, so a sum over a quarter of them costs a quarter and says the same."""
-    is_bootstrapped: bool = True
-    """Each member weighs each comparison by its own Poisson(1) draw, the online bootstrap (Oza and
-    Russell 2001); Christiano et al. 2017 resample per member."""
+_NUM_CALIBRATED = (
+    256  # observations whose moments scoring normalises by: 1% of error where filters see but one place
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +54,7 @@ class Trainer:
         self.num_rounds = 0
         self._seed = seed
         self._optimiser = torch.optim.AdamW(
-            ensemble.parameters(),
+            ensemble.network.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
@@ -86,12 +67,11 @@ class Trainer:
             ValueError: no comparison is held.
         """
         generator = np.random.default_rng((self._seed, 0, self.num_rounds))
+        noise = np.random.default_rng((self._seed, 2, self.num_rounds))
         config = self.config
         num_steps = config.round_steps if self.num_rounds else config.first_round_steps
-        steps = [
-            self._step(comparisons.draw(generator, size=config.minibatch_size), generator)
-            for _ in range(num_steps)
-        ]
+        steps = [self._step(comparisons, generator, noise) for _ in range(num_steps)]
+        self._calibrate(comparisons, generator)
         self.num_rounds += 1
         loss, num_right, num_decided = np.sum(steps, axis=0)
         return RoundStatistics(
@@ -106,8 +86,9 @@ class Trainer:
             "seed": np.array([self._seed], dtype=np.int64),
             "num_rounds": np.array([self.num_rounds], dtype=np.int64),
         }
-        for name, parameter in self.ensemble.named_parameters():
-            arrays[f"ensemble.{name}"] = parameter.detach().numpy().copy()
+        for name, tensor in self.ensemble.network.state_dict().items():
+            arrays[f"ensemble.{name}"] = tensor.numpy().copy()
+        for name, parameter in self.ensemble.network.named_parameters():
             for moment, tensor in self._optimiser.state.get(parameter, {}).items():
                 arrays[f"optimiser.{name}.{moment}"] = tensor.reshape(-1).numpy().copy()
         return arrays
@@ -124,8 +105,9 @@ class Trainer:
             raise CorruptDataError(f"reward checkpoint: {err}") from err
 
     def _load(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        for name, parameter in self.ensemble.named_parameters():
-            parameter.data.copy_(_tensor(arrays[f"ensemble.{name}"]))
+        for name, tensor in self.ensemble.network.state_dict().items():
+            tensor.copy_(_tensor(arrays[f"ensemble.{name}"]))
+        for name, parameter in self.ensemble.network.named_parameters():
             if f"optimiser.{name}.step" in arrays:
                 self._optimiser.state[parameter] = {
                     "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()),
@@ -135,11 +117,15 @@ class Trainer:
         self._seed = int(arrays["seed"][0])
         self.num_rounds = int(arrays["num_rounds"][0])
 
-    def _step(self, batch: ComparisonBatch, generator: np.random.Generator) -> tuple[float, float, float]:
+    def _step(
+        self, comparisons: Comparisons, generator: np.random.Generator, noise: np.random.Generator
+    ) -> tuple[float, float, float]:
         """Takes one gradient step; gives loss, comparisons ranked rightly, and with a winner."""
         config = self.config
-        observations, actions, scale = _thin(batch, generator, config)
-        returns = self.ensemble(_tensor(observations), _tensor(actions)).sum(dim=-1) * scale
+        batch = comparisons.draw(generator, size=config.minibatch_size)
+        crops = draw_crops(generator, config, num_rows=len(batch.rows), length=comparisons.layout.num_steps)
+        observations, actions = comparisons.take(batch.rows, crops.steps)
+        returns = self.ensemble(observations, actions, noise=noise).sum(dim=-1) * crops.scale
         left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
         losses = preference_loss(left_returns, right_returns, mu)
@@ -157,26 +143,16 @@ class Trainer:
             right = float((is_right & decided).sum())
         return float(losses.detach().mean()), right, float(decided.sum())
 
-
-def _thin(
-    batch: ComparisonBatch, generator: np.random.Generator, config: TrainerConfig
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Crops both segments of each comparison at own places, then keeps every ``stride``-th step.
-
-    Returns:
-        Observations ``[B, 2, C, O]``, actions ``[B, 2, C, A]``, and the factor that makes a sum
-        over ``C`` steps one over the ``L`` of the whole segment.
-    """
-    num_rows, num_sides, length = batch.observations.shape[:3]
-    shortest = max(config.stride, int(length * config.crop_fraction))
-    num_kept = int(generator.integers(shortest, length + 1)) // config.stride
-    latest = length - (num_kept - 1) * config.stride
-    starts = generator.integers(latest, size=(num_rows, num_sides, 1))
-    steps = starts + config.stride * np.arange(num_kept)
-    rows = np.arange(num_rows)[:, None, None]
-    sides = np.arange(num_sides)[None, :, None]
-    scale = length / num_kept
-    return batch.observations[rows, sides, steps], batch.actions[rows, sides, steps], scale
+    def _calibrate(self, comparisons: Comparisons, generator: np.random.Generator) -> None:
+        """Has a network that normalises take its statistics from what it learns from, as it is now."""
+        network = self.ensemble.network
+        if not isinstance(network, PictureNetwork):
+            return
+        num_rows = _NUM_CALIBRATED // 2
+        batch = comparisons.draw(generator, size=num_rows)
+        steps = generator.integers(comparisons.layout.num_steps, size=(num_rows, 2, 1))
+        observations, _ = comparisons.take(batch.rows, steps)
+        network.calibrate(torch.from_numpy(observations))
 
 
 def _bootstrap_weights(seed: int, sequences: NDArray[np.int64], num_members: int) -> NDArray[np.float32]:

@@ -13,15 +13,23 @@ from services.reward.labeling import KnownQuery, Proposal
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 
-SPEC = TaskSpec(task="t", observation_dim=2, action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5)
+SPEC = TaskSpec(task="t", frame_shape=(2,), action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5)
 
 
-def make_segment(name: str, level: float, *, sequence: int = 0) -> Segment:
-    """Gives a segment whose observations all equal ``level``."""
+GAME = TaskSpec(
+    task="t", frame_shape=(43, 43), num_frames=2, num_actions=3, episode_steps=8, segment_steps=4, step_s=0.5
+)
+
+
+def make_segment(name: str, level: float, *, sequence: int = 0, spec: TaskSpec = SPEC) -> Segment:
+    """Gives a segment whose observations all equal ``level``, a picture's a grey of 50 times that, on noise."""
+    frames = np.full((spec.segment_steps + spec.num_frames - 1, *spec.frame_shape), level, np.float32)
+    if spec.is_image:
+        frames = 50 * frames + np.random.default_rng(sequence).integers(0, 9, frames.shape)
     return Segment(
         segment_id=name,
-        observations=np.full((4, 2), level, np.float32),
-        actions=np.zeros((4, 1), np.float32),
+        observations=frames.astype(spec.frame_dtype),
+        actions=np.zeros((spec.segment_steps, *spec.action_shape), spec.action_dtype),
         rollout_sequence=sequence,
         policy_version=0,
     )

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from services.reward.comparisons import Comparisons
+from services.reward.segment_layout import SegmentLayout
+from somersault.types import TaskSpec
+
+_VECTORS = TaskSpec(task="t", frame_shape=(3,), action_dim=1, episode_steps=8, segment_steps=2, step_s=0.5)
+_PICTURES = TaskSpec(
+    task="t", frame_shape=(1, 2), num_frames=3, num_actions=5, episode_steps=8, segment_steps=4, step_s=0.5
+)
+_STEPS = np.zeros((1, 2, 1), np.int64)
 
 
 def _store(*, capacity: int, num_added: int) -> Comparisons:
-    store = Comparisons(capacity=capacity, segment_length=2, observation_dim=3, action_dim=1)
+    store = Comparisons(SegmentLayout(_VECTORS), capacity=capacity)
     for number in range(num_added):
         observations = np.full((2, 2, 3), number, np.float32)
         store.add(observations, np.full((2, 2, 1), number, np.float32), mu=(number % 3) / 2)
@@ -18,11 +26,14 @@ def _store(*, capacity: int, num_added: int) -> Comparisons:
 
 def test_only_the_newest_are_held() -> None:
     """Of five comparisons in room for three, the third to fifth remain, with their answers."""
-    batch = _store(capacity=3, num_added=5).all()
+    store = _store(capacity=3, num_added=5)
+
+    batch = store.all()
+    observations, _ = store.take(batch.rows, np.repeat(_STEPS, 3, axis=0))
 
     np.testing.assert_array_equal(batch.sequences, [2, 3, 4])
     np.testing.assert_array_equal(batch.mu, [1.0, 0.0, 0.5])
-    np.testing.assert_array_equal(batch.observations[:, 1, 0, 2], [2, 3, 4])
+    np.testing.assert_array_equal(observations[:, 1, 0, 2], [2, 3, 4])
 
 
 def test_draws_keep_segments_and_answers_together() -> None:
@@ -30,8 +41,10 @@ def test_draws_keep_segments_and_answers_together() -> None:
     store = _store(capacity=10, num_added=6)
 
     batch = store.draw(np.random.default_rng(0), size=100)
+    observations, actions = store.take(batch.rows, np.repeat(_STEPS, 100, axis=0))
 
-    np.testing.assert_array_equal(batch.observations[:, 0, 0, 0], batch.sequences)
+    np.testing.assert_array_equal(observations[:, 0, 0, 0], batch.sequences)
+    np.testing.assert_array_equal(actions[:, 1, 0, 0], batch.sequences)
     np.testing.assert_allclose(batch.mu, (batch.sequences % 3) / 2)
     assert set(batch.sequences.tolist()) == set(range(6))
 
@@ -55,3 +68,27 @@ def test_answer_outside_the_scale_is_refused() -> None:
         _store(capacity=3, num_added=0).add(
             np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 1), np.float32), mu=1.5
         )
+
+
+def test_step_of_a_picture_task_is_the_frames_that_were_in_view() -> None:
+    """Step s is frames s to s + 2 and action s, on each side its own; frames are numbered 0 to 5, right ones from 100."""
+    store = Comparisons(SegmentLayout(_PICTURES), capacity=2)
+    frames = np.arange(6, dtype=np.uint8)[:, None, None] + np.zeros((1, 2), np.uint8)
+    actions = np.arange(4, dtype=np.int32)
+    store.add(np.stack([frames, frames + 100]), np.stack([actions, actions + 1]), mu=1.0)
+
+    steps = np.array([[[0, 3], [1, 2]]])
+    observations, taken = store.take(np.array([0]), steps)
+
+    assert observations.shape == (1, 2, 2, 3, 1, 2)
+    assert observations.dtype == np.uint8
+    np.testing.assert_array_equal(observations[0, 0, :, :, 0, 0], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(observations[0, 1, :, :, 0, 1], [[101, 102, 103], [102, 103, 104]])
+    np.testing.assert_array_equal(taken[0], [[0, 3], [2, 3]])
+
+
+def test_action_that_there_is_not_is_refused() -> None:
+    """Of five actions the last is 4."""
+    store = Comparisons(SegmentLayout(_PICTURES), capacity=2)
+    with pytest.raises(ValueError, match="actions is 0 to 5, must be 0 to 4"):
+        store.add(np.zeros((2, 6, 1, 2), np.uint8), np.array([[0, 1, 2, 5]] * 2, np.int32), mu=1.0)

@@ -14,21 +14,23 @@ from services.reward import loop as loop_module
 from services.reward import stall
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker
+from services.reward.bounds import scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
 from services.reward.keeper import Keeper
 from services.reward.labeling import Proposal
-from services.reward.loop import LearnerPlace, RewardLoop
+from services.reward.lessons import Lessons
+from services.reward.loop import RewardLoop
 from services.reward.offers import Offers, OfferSession
+from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
+from services.reward.settled import LearnerPlace
 from services.reward.student import Student
 from services.reward.trainer import Trainer
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Preference
-from tests.services.reward.doubles import SPEC, LabelerDouble, make_segment, place_of, store_segment
-
-_SIZES = {"segment_length": 4, "observation_dim": 2, "action_dim": 1}
+from somersault.types import Preference, TaskSpec
+from tests.services.reward.doubles import GAME, SPEC, LabelerDouble, make_segment, place_of, store_segment
 
 
 def _higher_is_better(proposal: Proposal) -> Preference:
@@ -44,10 +46,11 @@ class _Bench:
     labeler: LabelerDouble
     store: ObjectStore
     session: OfferSession
+    spec: TaskSpec
 
     def offer(self, sequence: int, count: int = 48) -> None:
         segments = [
-            make_segment(f"s{sequence:03d}{index:03d}-{index}", index / 24, sequence=sequence)
+            make_segment(f"s{sequence:03d}{index:03d}-{index}", index / 24, sequence=sequence, spec=self.spec)
             for index in range(count)
         ]
         for segment in segments:
@@ -66,7 +69,7 @@ class _Bench:
                 return
 
 
-def _make(store: ObjectStore, labeler: LabelerDouble, **overrides: Any) -> _Bench:
+def _make(store: ObjectStore, labeler: LabelerDouble, *, spec: TaskSpec = SPEC, **overrides: Any) -> _Bench:
     values: dict[str, Any] = {
         "task": "t",
         "run_id": "r",
@@ -80,13 +83,14 @@ def _make(store: ObjectStore, labeler: LabelerDouble, **overrides: Any) -> _Benc
         "wants_clips": "none",
     }
     config = RewardConfig(**{**values, **overrides})
-    pool = SegmentPool(capacity=100, **_SIZES)
+    layout = SegmentLayout(spec)
+    pool = SegmentPool(layout, capacity=100)
     offers = Offers(pool, capacity=100)
-    ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1, hidden_size=8), seed=3)
+    ensemble = RewardEnsemble(RewardModelConfig.for_task(spec, hidden_size=8), seed=3)
     student = Student(
-        trainer=Trainer(ensemble, config.trainer, seed=3),
-        comparisons=Comparisons(capacity=50, **_SIZES),
-        load=lambda answer: load_compared_segments(store, answer, spec=SPEC),
+        trainer=Trainer(ensemble, trainer_config_for(config, layout), seed=3),
+        comparisons=Comparisons(layout, capacity=50),
+        load=lambda answer: load_compared_segments(store, answer, layout=layout),
     )
     asker = Asker(
         pool=pool,
@@ -97,17 +101,17 @@ def _make(store: ObjectStore, labeler: LabelerDouble, **overrides: Any) -> _Benc
         num_candidate_pairs=10,
         tournament_size=2,
         wants_clips=config.wants_clips,
+        scored=scored_part(config, layout),
     )
     loop = RewardLoop(
         config=config,
         pool=pool,
         offers=offers,
         asker=asker,
-        student=student,
+        lessons=Lessons(student, Keeper(store, run_id="r")),
         labeler=labeler,  # type: ignore[arg-type]
-        keeper=Keeper(store, run_id="r"),
     )
-    return _Bench(loop, offers, student, labeler, store, offers.join("sim"))
+    return _Bench(loop, offers, student, labeler, store, offers.join("sim"), spec)
 
 
 @contextlib.asynccontextmanager
@@ -187,15 +191,22 @@ async def test_lockstep_waits_for_a_simulator_that_connects_late(store: ObjectSt
         assert len(bench.labeler.log) == 4
 
 
-async def test_the_same_seed_asks_and_learns_the_same(store: ObjectStore) -> None:
-    """Two lockstep runs with the same offers publish bit-equal reward models."""
+_FEW_STEPS = {"first_round_steps": 2, "round_steps": 1, "minibatch_size": 4, "stride": 2}
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings"), [(SPEC, {}), (GAME, {"picture_trainer": _FEW_STEPS, "max_scored_pictures": 20})]
+)
+async def test_the_same_seed_asks_and_learns_the_same(spec: TaskSpec, settings: dict[str, Any]) -> None:
+    """Two lockstep runs with the same offers publish bit-equal reward models, of pictures too."""
     weights = []
     for _ in range(2):
-        bench = _make(open_store("memory://"), LabelerDouble(_higher_is_better))
+        bench = _make(open_store("memory://"), LabelerDouble(_higher_is_better), spec=spec, **settings)
         async with _running(bench):
             for sequence, env_steps in enumerate((100, 300, 600)):
                 bench.offer(sequence)
                 await bench.settle(env_steps, sequence)
+            assert bench.loop.settled.value.version.num_comparisons == 10
             weights.append(bench.loop.settled.value.version.weights)
     assert weights[0] == weights[1]
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
+from somersault.types import TaskSpec
+
+_VECTORS = TaskSpec(task="t", frame_shape=(3,), action_dim=1, episode_steps=8, segment_steps=2, step_s=0.5)
+_GAME = TaskSpec(
+    task="t", frame_shape=(84, 84), num_frames=4, num_actions=6, episode_steps=8, segment_steps=25, step_s=0.1
+)
 
 
 def _pool(capacity: int = 3) -> SegmentPool:
-    return SegmentPool(capacity=capacity, segment_length=2, observation_dim=3, action_dim=1)
+    return SegmentPool(SegmentLayout(_VECTORS), capacity=capacity)
 
 
 def _add(pool: SegmentPool, number: int) -> None:
@@ -43,7 +50,7 @@ def test_taken_segments_are_copies() -> None:
 
 def test_segment_of_another_length_is_refused() -> None:
     """The message names the array and both shapes."""
-    with pytest.raises(ValueError, match=r"actions is \(4, 1\), must be \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"actions is float32 \(4, 1\), must be float32 \(2, 1\)"):
         _pool().add("long", np.zeros((2, 3), np.float32), np.zeros((4, 1), np.float32))
 
 
@@ -54,3 +61,24 @@ def test_empty_position_is_refused() -> None:
 
     with pytest.raises(IndexError):
         pool.take([1])
+
+
+def test_pictures_are_held_once_a_frame_and_a_byte_a_pixel() -> None:
+    """A segment of 25 steps that show 4 frames each is 28 frames of 84 x 84 bytes and 25 actions of 4."""
+    layout = SegmentLayout(_GAME)
+    pool = SegmentPool(layout, capacity=2)
+    frames = np.random.default_rng(0).integers(0, 256, (28, 84, 84), np.uint8)
+
+    pool.add("game", frames, np.arange(25, dtype=np.int32) % 6)
+    observations, actions = pool.take([0])
+
+    assert layout.segment_bytes == 28 * 84 * 84 + 25 * 4
+    assert (observations.dtype, actions.dtype) == (np.uint8, np.int32)
+    np.testing.assert_array_equal(observations[0], frames)
+
+
+def test_floats_in_place_of_pictures_are_refused() -> None:
+    """Nothing is converted silently."""
+    pool = SegmentPool(SegmentLayout(_GAME), capacity=2)
+    with pytest.raises(ValueError, match="observations is float32"):
+        pool.add("game", np.zeros((28, 84, 84), np.float32), np.zeros(25, np.int32))

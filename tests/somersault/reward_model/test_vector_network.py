@@ -11,7 +11,7 @@ import torch
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 
-_CONFIG = RewardModelConfig(observation_dim=4, action_dim=2, num_members=3, hidden_size=8)
+_CONFIG = RewardModelConfig(frame_shape=(4,), action_dim=2, num_members=3, hidden_size=8)
 
 
 def _transitions(*leading: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,8 +28,8 @@ def test_each_member_is_its_own_network() -> None:
     predictions = ensemble.predict(observations, actions)
 
     assert predictions.shape == (3, 5, 7)
-    weights = [weight.detach().numpy() for weight in ensemble.weights]
-    biases = [bias.detach().numpy() for bias in ensemble.biases]
+    weights = [weight.detach().numpy() for weight in ensemble.network.weights]
+    biases = [bias.detach().numpy() for bias in ensemble.network.biases]
     for member in range(3):
         hidden = np.concatenate([observations, actions], axis=-1)
         for layer in range(2):
@@ -56,7 +56,7 @@ def test_same_seed_gives_the_same_members_and_no_two_alike() -> None:
     first, second = (RewardEnsemble(_CONFIG, seed=5) for _ in range(2))
 
     assert first.to_bytes() == second.to_bytes()
-    assert not torch.equal(first.weights[0][0], first.weights[0][1])
+    assert not torch.equal(first.network.weights[0][0], first.network.weights[0][1])
     assert first.to_bytes() != RewardEnsemble(_CONFIG, seed=6).to_bytes()
 
 
@@ -93,12 +93,16 @@ def _damaged() -> dict[str, bytes]:
         "long": data + b"0000",
         "huge header": (1 << 40).to_bytes(8, "little") + data[8:],
         "no text": (4).to_bytes(8, "little") + b"\xff\xff\xff\xff",
-        "other format": data.replace(b"reward_model.1", b"reward_model.9"),
+        "other format": data.replace(b"reward_model.2", b"reward_model.9"),
         "no members": _with_header(data, num_members=0),
         "word for a number": _with_header(data, hidden_size="eight"),
         "huge shape": _with_header(data, hidden_size=10**12),
-        "swapped sizes": _with_header(data, observation_dim=2, action_dim=4) + b"x",
+        "other sizes": _with_header(data, frame_shape=[3], action_dim=4),
         "infinite": bytes(infinite),
+        "deep": _with_header(data, num_hidden_layers=10**9),
+        "no action": _with_header(data, action_dim=0),
+        "cube": _with_header(data, frame_shape=[4, 4, 4]),
+        "tiny picture": _with_header(data, frame_shape=[4, 4]),
     }
 
 
@@ -111,5 +115,17 @@ def test_damaged_bytes_are_refused(damage: str) -> None:
 
 def test_wrong_observation_length_is_refused_by_name() -> None:
     """Observations of another task do not fit."""
-    with pytest.raises(ValueError, match="observations has 3 columns, must have 4"):
-        RewardEnsemble(_CONFIG, seed=0)(torch.zeros(1, 3), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match=r"observations is \(1, 3\), must be \(…, 4\)"):
+        RewardEnsemble(_CONFIG, seed=0).predict(np.zeros((1, 3), np.float32), np.zeros((1, 2), np.float32))
+
+
+def test_choice_enters_as_one_input_of_its_own() -> None:
+    """Action 2 of 3 scores as the vector (0, 0, 1) does with the same weights."""
+    chosen = RewardEnsemble(RewardModelConfig(frame_shape=(4,), num_actions=3, hidden_size=8), seed=0)
+    vector = RewardEnsemble(RewardModelConfig(frame_shape=(4,), action_dim=3, hidden_size=8), seed=0)
+    observations, _ = _transitions(5)
+
+    predictions = chosen.predict(observations, np.full(5, 2, np.int32))
+
+    expected = vector.predict(observations, np.tile(np.float32([0, 0, 1]), (5, 1)))
+    np.testing.assert_array_equal(predictions, expected)

@@ -1,0 +1,76 @@
+"""What the settings come to for a task: how much is kept, scored and trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.reward.config import RewardConfig
+from services.reward.segment_layout import SegmentLayout
+from services.reward.trainer_config import TrainerConfig
+from somersault.errors import ConfigError
+
+__all__ = ["ScoredPart", "fitting_capacity", "scored_part", "trainer_config_for"]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPart:
+    """How much of the pool is scored to choose queries."""
+
+    steps: slice = field(default_factory=lambda: slice(None))
+    """Which steps of each segment."""
+    max_segments: int | None = None
+    """Of how many segments at most; None: all."""
+
+
+def fitting_capacity(capacity: int, *, field: str, max_bytes: int, each_bytes: int) -> int:
+    """Gives ``capacity``, or as many as fit into ``max_bytes`` if those are fewer.
+
+    Args:
+        capacity: how many are wished for.
+        field: the setting that ``max_bytes`` is.
+        max_bytes: bound on their memory.
+        each_bytes: memory of one.
+
+    Raises:
+        ConfigError: not even two fit.
+    """
+    fitting = min(capacity, max_bytes // each_bytes)
+    if fitting < min(capacity, 2):
+        raise ConfigError(
+            f"{field} is {max_bytes}, must be at least {2 * each_bytes}: two of {each_bytes} bytes"
+        )
+    if fitting < capacity:
+        _log.info("capacity_reduced", field=field, wanted=capacity, capacity=fitting)
+    return fitting
+
+
+def scored_part(config: RewardConfig, layout: SegmentLayout) -> ScoredPart:
+    """Gives all of it where frames are vectors; of pictures as much as one query may cost."""
+    if not layout.is_image:
+        return ScoredPart()
+    stride = min(config.picture_trainer.stride, layout.num_steps)
+    steps = slice((layout.num_steps - 1) % stride // 2, None, stride)  # in the middle of what they stand for
+    num_steps = len(range(layout.num_steps)[steps])
+    return ScoredPart(steps=steps, max_segments=max(2, config.max_scored_pictures // num_steps))
+
+
+def trainer_config_for(config: RewardConfig, layout: SegmentLayout) -> TrainerConfig:
+    """Gives the settings of training that are for this task's frames.
+
+    Raises:
+        ConfigError: the others were set, which would have no effect.
+    """
+    if layout.is_image:
+        _refuse_change("trainer", config.trainer, "picture_trainer")
+        return config.picture_trainer
+    _refuse_change("picture_trainer", config.picture_trainer, "trainer")
+    return config.trainer
+
+
+def _refuse_change(field: str, value: TrainerConfig, other: str) -> None:
+    if value != type(value)():
+        raise ConfigError(f"{field} has no effect on task frames of this kind; set {other} instead")

@@ -1,0 +1,29 @@
+"""Work that needs the object store waits for a store that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from somersault.errors import UnavailableError
+from somersault.rpc import Backoff
+
+__all__ = ["patiently"]
+
+_log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+async def patiently(work: Callable[[], T]) -> T:
+    """Runs what needs the object store in a thread, again and again while the store is away."""
+    backoff = Backoff()
+    while True:
+        try:
+            return await asyncio.to_thread(work)
+        except UnavailableError as error:
+            _log.warning("store_away", detail=str(error))
+            await backoff.wait()

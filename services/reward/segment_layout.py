@@ -1,0 +1,66 @@
+"""How a task's segments lie in memory.
+
+Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.types`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.types import TaskSpec
+
+__all__ = ["SegmentLayout"]
+
+
+class SegmentLayout:
+    """Shapes and types of one segment's arrays; each frame is held once."""
+
+    def __init__(self, spec: TaskSpec) -> None:
+        """Takes the task whose segments these are."""
+        self.num_steps = spec.segment_steps
+        """L."""
+        self.num_frames = spec.num_frames
+        """F."""
+        self.is_image = spec.is_image
+        """Whether frames are pictures."""
+        self.num_actions = spec.num_actions
+        """How many actions there are to choose from; 0 if an action is a vector."""
+        self._arrays = {
+            "observations": ((self.num_steps + spec.num_frames - 1, *spec.frame_shape), spec.frame_dtype),
+            "actions": ((self.num_steps, *spec.action_shape), spec.action_dtype),
+        }
+
+    @property
+    def segment_bytes(self) -> int:
+        """Memory of one segment."""
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self._arrays.values())
+
+    def reserve(self, *leading: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Gives room for ``leading`` segments, observations and actions, all zero; pages are touched only as they fill."""
+        observations, actions = (
+            np.zeros((*leading, *shape), dtype) for shape, dtype in self._arrays.values()
+        )
+        return observations, actions
+
+    def check(
+        self, observations: NDArray[Any], actions: NDArray[Any], *, leading: tuple[int, ...] = ()
+    ) -> None:
+        """Checks the arrays of ``leading`` segments.
+
+        Raises:
+            ValueError: one has another shape or type, or an action is none of those there are.
+        """
+        for name, array in (("observations", observations), ("actions", actions)):
+            shape, dtype = self._arrays[name]
+            if array.shape != (*leading, *shape) or array.dtype != dtype:
+                raise ValueError(
+                    f"{name} is {array.dtype} {array.shape}, must be {dtype} {(*leading, *shape)}"
+                )
+        if self.num_actions and not 0 <= actions.min() <= actions.max() < self.num_actions:
+            raise ValueError(
+                f"actions is {actions.min()} to {actions.max()}, must be 0 to {self.num_actions - 1}"
+            )

@@ -1,0 +1,49 @@
+"""How the ensemble is trained: settings with their sources."""
+
+from __future__ import annotations
+
+import pydantic
+
+from somersault.config import COMPONENT
+
+__all__ = ["PictureTrainerConfig", "TrainerConfig"]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
+class TrainerConfig:
+    """How the ensemble is trained; a round costs the same however many labels are stored."""
+
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    """AdamW's step size; own runs."""
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
+    """AdamW's decoupled decay, a step and unit of learning rate; own runs."""
+    first_round_steps: int = pydantic.Field(default=100, ge=1)
+    """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
+    round_steps: int = pydantic.Field(default=15, ge=1)
+    """Gradient steps of each later round; own runs."""
+    minibatch_size: int = pydantic.Field(default=64, ge=1)
+    """Comparisons a gradient step, drawn with replacement; own runs."""
+    crop_fraction: float = pydantic.Field(default=0.8, gt=0, le=1)
+    """Least share of a segment's steps that a training row keeps (temporal cropping, SURF, arXiv
+    2203.10050, section 4.2); 1: whole segments."""
+    stride: int = pydantic.Field(default=4, ge=1)
+    """Every how-manieth step of a crop is scored, its phase drawn anew each time; neighbours 8 ms
+    apart look alike, so a sum over a quarter of them costs a quarter and says the same."""
+    is_bootstrapped: bool = True
+    """Each member weighs each comparison by its own Poisson(1) draw, the online bootstrap (Oza and
+    Russell 2001); Christiano et al. 2017 resample per member."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
+class PictureTrainerConfig(TrainerConfig):
+    """How it is trained where frames are pictures; a step costs 20 times as much there, so it sees less."""
+
+    first_round_steps: int = pydantic.Field(default=60, ge=1)
+    """Gradient steps of the first round, when the ensemble knows nothing yet; own runs. Christiano et al. 2017,
+    appendix A.2, train 200 epochs on 500 labels."""
+    round_steps: int = pydantic.Field(default=4, ge=1)
+    """Gradient steps of each later round; own runs."""
+    minibatch_size: int = pydantic.Field(default=16, ge=1)
+    """Comparisons a gradient step, drawn with replacement; own runs."""
+    stride: int = pydantic.Field(default=6, ge=1)
+    """Every how-manieth step of a crop is scored, its phase drawn anew each time; own runs: of 25 steps 3 or 4."""

@@ -1,0 +1,86 @@
+"""What an ensemble takes in and how large it is; stored with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from somersault.types import TaskSpec
+
+__all__ = ["RewardModelConfig"]
+
+_MAX_SIZE = 1 << 20  # of any one size: a shape past it is damage, and is refused before anything is allocated
+_MAX_HIDDEN_LAYERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardModelConfig:
+    """The shape of an ensemble. Of ``action_dim`` and ``num_actions`` one is positive, as in `TaskSpec`."""
+
+    frame_shape: tuple[int, ...]
+    """``(O,)`` of a vector or ``(H, W)`` of a picture."""
+    num_frames: int = 1
+    """F, frames that make an observation."""
+    action_dim: int = 0
+    """A, of an action that is a vector."""
+    num_actions: int = 0
+    """How many actions there are to choose from."""
+    num_members: int = 3
+    """Members ``K``; Christiano et al. 2017 train 3."""
+    hidden_size: int = 64
+    """Units of each hidden layer that is dense; Christiano et al. 2017, appendices A.1 and A.2."""
+    num_hidden_layers: int = 2
+    """Hidden layers where frames are vectors; Christiano et al. 2017, appendix A.1. Those for pictures are fixed."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame_shape", tuple(self.frame_shape))  # JSON knows lists alone
+        if len(self.frame_shape) not in (1, 2):
+            raise ValueError(f"frame_shape is {self.frame_shape}, must have one axis or two")
+        for length in self.frame_shape:
+            _check("frame_shape", length, 1, _MAX_SIZE)
+        _check("num_frames", self.num_frames, 1, 16 if self.is_image else 1)
+        _check("action_dim", self.action_dim, 0, _MAX_SIZE)
+        _check("num_actions", self.num_actions, 0, _MAX_SIZE)
+        if (self.action_dim > 0) == (self.num_actions > 0):
+            raise ValueError(
+                f"action_dim and num_actions are {self.action_dim} and {self.num_actions}, one must be positive"
+            )
+        _check("num_members", self.num_members, 1, _MAX_SIZE)
+        _check("hidden_size", self.hidden_size, 1, _MAX_SIZE)
+        _check("num_hidden_layers", self.num_hidden_layers, 1, _MAX_HIDDEN_LAYERS)
+
+    @classmethod
+    def for_task(cls, spec: TaskSpec, *, num_members: int = 3, hidden_size: int = 64) -> RewardModelConfig:
+        """Gives the shape of an ensemble that scores a task's transitions."""
+        return cls(
+            frame_shape=spec.frame_shape,
+            num_frames=spec.num_frames,
+            action_dim=spec.action_dim,
+            num_actions=spec.num_actions,
+            num_members=num_members,
+            hidden_size=hidden_size,
+        )
+
+    @property
+    def is_image(self) -> bool:
+        """Whether frames are pictures."""
+        return len(self.frame_shape) == 2
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether an action is a choice."""
+        return self.num_actions > 0
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """``(O,)`` or ``(F, H, W)``."""
+        return (self.num_frames, *self.frame_shape) if self.is_image else self.frame_shape
+
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """``()`` or ``(A,)``."""
+        return () if self.is_discrete else (self.action_dim,)
+
+
+def _check(name: str, value: int, least: int, most: int) -> None:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, must be {least} to {most}")
