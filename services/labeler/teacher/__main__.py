@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
 
-from services.labeler.teacher import oracle
 from services.labeler.teacher.config import TeacherConfig
+from services.labeler.teacher.judge import open_judge
 from services.labeler.teacher.labeler_client import LabelerClient
+from services.labeler.teacher.own_function import FunctionFailedError
 from services.labeler.teacher.teaching import Teaching
 from somersault import app
 from somersault.storage import open_store
 from somersault.types import check_name
+
+FUNCTION_FAILED = 3
+"""The exit code that asks for no restart (``somersault.cli.service_keeper``): the same pair would fail again."""
 
 
 class TeacherApplication:
@@ -49,6 +52,7 @@ async def build(config: TeacherConfig) -> TeacherApplication:
         SomersaultError: a setting or the store can't be used.
     """
     check_name("run_id", config.run_id)
+    judge = open_judge(config.kind, seed=config.seed)
     secret = config.storage_secret_key
     store = open_store(
         config.storage_url,
@@ -60,15 +64,18 @@ async def build(config: TeacherConfig) -> TeacherApplication:
     client = LabelerClient(
         config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
     )
-    teaching = Teaching(
-        client,
-        store,
-        functools.partial(oracle.decide, equal_margin=config.equal_margin),
-        num_leases=config.num_leases,
-        lease_s=config.lease_s,
-    )
+    teaching = Teaching(client, store, judge, num_leases=config.num_leases, lease_s=config.lease_s)
     return TeacherApplication(client, teaching)
 
 
+def main() -> int:
+    """Runs the teacher and gives its exit code; a failure of somebody's own function is one line, as bad settings are."""
+    try:
+        return app.main("teacher", TeacherConfig, build)
+    except FunctionFailedError as error:
+        sys.stderr.write(f"somersault teacher: {' '.join(str(error).split())}\n")
+        return FUNCTION_FAILED
+
+
 if __name__ == "__main__":
-    sys.exit(app.main("teacher", TeacherConfig, build))
+    sys.exit(main())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
@@ -35,15 +33,12 @@ class TeacherConfig(ServiceConfig):
     token: pydantic.SecretStr
     """Token of role teacher; give it by the environment, where other users can't read it."""
 
-    kind: Literal["oracle"] = "oracle"
-    """How it answers; oracle: always by the true reward."""
-
-    equal_margin: float = pydantic.Field(default=0.3, ge=0, le=100)
-    """Says equal when two true returns differ by less than this many standard deviations of recent ones; own runs:
-    without it 900 labels failed where 60 sufficed."""
+    kind: str = "oracle"
+    """How it answers: oracle, stochastic, mistake, skip, equal or myopic (B-Pref, arXiv 2111.03026); a mixture such as
+    0.7*oracle+0.3*mistake; or one's own FILE.py:FUNCTION. docs/teachers.md tells each one's numbers and how to set them."""
 
     seed: int = pydantic.Field(default=0, ge=0)
-    """Seeds teachers that err; the oracle draws nothing."""
+    """Seeds what is drawn: kinds of a mixture, mistakes, one's own function's generator. The oracle draws nothing."""
 
     num_leases: int = pydantic.Field(default=8, ge=1, le=10)
     """Queries leased at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,16 @@ _MAX_HEADER_BYTES = 1 << 20
 _MAX_STEPS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedPart:
     """Holds what a teacher may know of a segment."""
 
+    segment_id: str
+    """Its name: that of its simulator's life, a hyphen, and how many were cut before it."""
     true_rewards: FloatArray
     """``[T]`` float32."""
+    recent_segment_return_mean: float
+    """Mean of the newest segments' true returns when this one was cut."""
     recent_segment_return_std: float
     """Standard deviation of the newest segments' true returns when this one was cut."""
 
@@ -40,14 +44,22 @@ def decode(data: bytes) -> SealedPart:
     shape = _entry(header, "true_rewards").get("shape")
     if not (isinstance(shape, list) and len(shape) == 1 and 0 < shape[0] <= _MAX_STEPS):
         raise CorruptDataError(f"sealed part: true_rewards has shape {shape}, not [T]")
-    std = _read_std(_entry(header, "__metadata__"))
+    metadata = _read_metadata(_entry(header, "__metadata__"))
     try:
         true_rewards = safetensors.numpy.load(data)["true_rewards"]
     except safetensors.SafetensorError as err:
         raise CorruptDataError(f"sealed part: {err}") from err
     if true_rewards.dtype != np.float32 or not np.isfinite(true_rewards).all():
         raise CorruptDataError("sealed part: true_rewards is not finite float32")
-    return SealedPart(true_rewards, std)
+    std = _number(metadata, "recent_segment_return_std")
+    if std < 0:
+        raise CorruptDataError(f"sealed part: recent_segment_return_std is {std}")
+    return SealedPart(
+        segment_id=_text(metadata, "segment_id"),
+        true_rewards=true_rewards,
+        recent_segment_return_mean=_number(metadata, "recent_segment_return_mean"),
+        recent_segment_return_std=std,
+    )
 
 
 def _read_header(data: bytes) -> dict[str, object]:
@@ -70,14 +82,25 @@ def _entry(header: dict[str, object], name: str) -> dict[str, object]:
     return entry
 
 
-def _read_std(metadata: dict[str, object]) -> float:
+def _read_metadata(metadata: dict[str, object]) -> dict[str, object]:
     try:
-        values = {name: json.loads(str(text)) for name, text in metadata.items()}
-        std = float(values["recent_segment_return_std"])
-    except (KeyError, TypeError, ValueError) as err:
-        raise CorruptDataError("sealed part: no recent_segment_return_std") from err
+        values: dict[str, object] = {name: json.loads(str(text)) for name, text in metadata.items()}
+    except ValueError as err:
+        raise CorruptDataError("sealed part: metadata is not JSON") from err
     if values.get("format") != _FORMAT:
         raise CorruptDataError(f"sealed part: format is {values.get('format')!r}, not {_FORMAT!r}")
-    if not (math.isfinite(std) and std >= 0):
-        raise CorruptDataError(f"sealed part: recent_segment_return_std is {std}")
-    return std
+    return values
+
+
+def _number(metadata: dict[str, object], name: str) -> float:
+    value = metadata.get(name)
+    if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise CorruptDataError(f"sealed part: {name} is {value!r:.100}, not a finite number")
+    return float(value)
+
+
+def _text(metadata: dict[str, object], name: str) -> str:
+    value = metadata.get(name)
+    if not isinstance(value, str):
+        raise CorruptDataError(f"sealed part: {name} is {value!r:.100}, not text")
+    return value

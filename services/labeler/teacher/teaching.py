@@ -80,6 +80,7 @@ class Teaching:
         Raises:
             UnauthenticatedError: the labeler does not know the token.
             PermissionDeniedError: the token's role is not teacher.
+            FunctionFailedError: it answers by somebody's own function, which failed.
         """
         backoff = Backoff()
         teacher_id: str | None = None
@@ -124,8 +125,7 @@ class Teaching:
         """
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
-                left, right = await asyncio.to_thread(self._read, query)
-                return self._decide(left, right)
+                return await asyncio.to_thread(self._decide_stored, query)
             except UnavailableError:
                 raise
             except SomersaultError as err:
@@ -140,9 +140,9 @@ class Teaching:
         _UNREADABLE.inc()
         return Preference.INCOMPARABLE
 
-    def _read(self, query: LeasedQuery) -> tuple[SealedPart, SealedPart]:
+    def _decide_stored(self, query: LeasedQuery) -> Preference:
         left = sealed.decode(self._store.get(query.left_sealed_uri))
-        return left, sealed.decode(self._store.get(query.right_sealed_uri))
+        return self._decide(left, sealed.decode(self._store.get(query.right_sealed_uri)))
 
 
 def _answer_id(teacher_id: str, query_id: str) -> str:

@@ -11,11 +11,13 @@ from somersault.errors import CorruptDataError
 from tests.services.labeler.teacher.sealing import seal
 
 
-def test_rewards_and_scale_are_read() -> None:
-    """As they were written."""
-    part = decode(seal(1.5, -2, 0.25, recent_segment_return_std=3.5))
+def test_what_is_sealed_is_read() -> None:
+    """As it was written."""
+    data = seal(1.5, -2, 0.25, segment_id="a-1", recent_segment_return_mean=-4, recent_segment_return_std=3.5)
+    part = decode(data)
     np.testing.assert_array_equal(part.true_rewards, np.array([1.5, -2, 0.25], np.float32))
-    assert part.recent_segment_return_std == 3.5
+    assert part.segment_id == "a-1"
+    assert (part.recent_segment_return_mean, part.recent_segment_return_std) == (-4, 3.5)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,12 @@ def test_rewards_and_scale_are_read() -> None:
         seal(1, recent_segment_return_std=-1),
         seal(1, recent_segment_return_std=float("nan")),
         seal(1, recent_segment_return_std="many"),
+        seal(1, recent_segment_return_mean=None),
+        seal(1, recent_segment_return_mean=float("inf")),
+        seal(1, recent_segment_return_mean=10**400),
+        seal(1, recent_segment_return_mean=[1]),
+        seal(1, segment_id=None),
+        seal(1, segment_id=7),
         seal(float("inf")),
         seal(1, dtype=np.float64),
         seal(),

@@ -13,6 +13,7 @@ import pytest
 
 from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
+from services.labeler.teacher.own_function import FunctionFailedError
 from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role, sealed_key
@@ -43,8 +44,8 @@ async def _teaching(config: TeacherConfig) -> AsyncIterator[asyncio.Task[None]]:
 
 
 def _store_pair(store: ObjectStore, name: str, first: float, second: float) -> None:
-    store.put(sealed_key(RUN_ID, f"{name}-first"), seal(first))
-    store.put(sealed_key(RUN_ID, f"{name}-second"), seal(second))
+    for place, true_return in (("first", first), ("second", second)):
+        store.put(sealed_key(RUN_ID, f"{name}-{place}"), seal(true_return, segment_id=f"life-{name}{place}"))
 
 
 async def _answers(labeler: RunningLabeler, count: int) -> dict[str, str]:
@@ -75,6 +76,43 @@ async def test_the_truly_better_segment_is_preferred(labeler: RunningLabeler, tm
         told = await _answers(labeler, 12)
     expected = {0.0: "second", 1.0: "PREFERENCE_EQUAL", 2.0: "first"}
     assert told == {name: expected[first] for name, (first, _) in pairs.items()}
+
+
+async def test_a_mixture_answers_as_it_is_asked_to(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """Through settings and the wire: some who always err among others, and a usual return of 2 to skip by."""
+    names = [f"p{i}" for i in range(30)]
+    for name in names:
+        _store_pair(labeler.store, name, 5, 0.5)
+    _store_pair(labeler.store, "poor", 0.1, 0.15)
+    await labeler.propose(*names, "poor")
+    kind = "0.5*mistake(mistake=1,skip=0.1)+0.5*skip"
+    async with _teaching(_config(labeler.address, tmp_path, kind=kind)):
+        told = await _answers(labeler, 31)
+    assert told.pop("poor") == "PREFERENCE_INCOMPARABLE"
+    assert set(told.values()) == {"first", "second"}
+
+
+async def test_a_function_of_ones_own_answers(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """This one prefers what pays less."""
+    path = tmp_path / "own.py"
+    path.write_text("def f(left, right, rng): return 'left' if left.sum() < right.sum() else 'right'")
+    _store_pair(labeler.store, "a", 5, 0)
+    _store_pair(labeler.store, "b", 1, 7)
+    await labeler.propose("a", "b")
+    async with _teaching(_config(labeler.address, tmp_path, kind=f"{path}:f")):
+        assert await _answers(labeler, 2) == {"a": "second", "b": "first"}
+
+
+async def test_a_failing_function_ends_the_teacher(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """Nothing is answered in its stead, so that no label is spent on it."""
+    path = tmp_path / "own.py"
+    path.write_text("def f(left, right, rng): raise RuntimeError('out of order')")
+    _store_pair(labeler.store, "a", 5, 0)
+    await labeler.propose("a")
+    async with _teaching(_config(labeler.address, tmp_path, kind=f"{path}:f")) as task:
+        with pytest.raises(FunctionFailedError, match="raised RuntimeError: out of order"):
+            await task
+    assert await labeler.log() == []
 
 
 async def test_answers_are_quick(labeler: RunningLabeler, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""A teacher that somebody wrote: a Python function of two segments' true rewards.
+
+    def answer(left_true_rewards, right_true_rewards, rng) -> str
+
+takes two ``[T]`` float32 arrays and a `numpy.random.Generator`, and gives "left", "right", "equal" or "incomparable".
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+
+import numpy as np
+import structlog
+
+from services.labeler.teacher.sealed import SealedPart
+from somersault.errors import InvalidInputError
+from somersault.tasks.custom import load_function
+from somersault.types import Preference
+
+__all__ = ["FunctionFailedError", "OwnFunction"]
+
+_log = structlog.get_logger()
+
+
+class FunctionFailedError(Exception):
+    """Says what went wrong in somebody's function. Trying again would not help, so it ends the teacher."""
+
+
+class OwnFunction:
+    """Calls the function, one call at a time."""
+
+    def __init__(self, reference: str) -> None:
+        """Loads ``FILE.py:NAME`` or ``package.module:NAME``.
+
+        Raises:
+            InvalidInputError: there is no such function, or it does not take three arguments.
+        """
+        self._reference = reference
+        self._function = load_function(reference)
+        self._lock = threading.Lock()  # guards the function: whoever writes one need not think of threads
+        try:
+            inspect.signature(self._function).bind(None, None, None)
+        except (TypeError, ValueError) as error:
+            bound = "a function of (left_true_rewards, right_true_rewards, rng)"
+            raise InvalidInputError("teacher", reference, bound) from error
+
+    def __call__(self, left: SealedPart, right: SealedPart, rng: np.random.Generator) -> Preference:
+        """Gives the function's answer.
+
+        Raises:
+            FunctionFailedError: it raised, or gave something else than an answer.
+        """
+        try:
+            with self._lock:
+                answer = self._function(left.true_rewards, right.true_rewards, rng)
+        except Exception as error:  # whatever somebody's function raises
+            _log.exception("teacher_function_failed", function=self._reference)
+            raise FunctionFailedError(
+                f"teacher function {self._reference} raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(answer, str) or answer not in tuple(Preference):
+            raise FunctionFailedError(
+                f"teacher function {self._reference} gave {answer!r:.100}, must be one of {', '.join(Preference)}"
+            )
+        return Preference(answer)
