@@ -6,10 +6,11 @@ import time
 from collections.abc import AsyncIterator
 
 import prometheus_client
+import sqlalchemy as sa
 
 from services.labeler.changes import Changes
-from services.labeler.records import Labeler, PreferenceRecord
-from services.labeler.store import Database, answers, preference_log, runs
+from services.labeler.records import Labeler, LogPage, PreferenceRecord
+from services.labeler.store import Database, answers, audit, preference_log, runs
 from somersault.errors import InvalidInputError
 from somersault.types import Preference, check_name
 
@@ -25,6 +26,11 @@ _ANSWERS = prometheus_client.Counter(
     "Answers committed, by the labeler's role, the preference, and whether it came too late to count.",
     ["role", "preference", "is_extra"],
 )
+_GOLD = prometheus_client.Counter(
+    "somersault_labeler_gold_answers_total",
+    "Gold answers committed, by where the known answer came from and whether it was given.",
+    ["kind", "is_right"],
+)
 _REVISIONS = prometheus_client.Counter(
     "somersault_labeler_revisions_total", "Answers changed, by the labeler's role.", ["role"]
 )
@@ -39,11 +45,13 @@ _ANSWER_SECONDS = prometheus_client.Histogram(
 class Answering:
     """Takes answers and their changes, and sends the log of them."""
 
-    def __init__(self, database: Database, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        """Takes the database and how long a follower of a still log waits for a sign of life."""
+    def __init__(
+        self, database: Database, *, log_grew: Changes | None = None, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        """Takes the database, what tells of new rows, and how long a follower of a still log waits for a sign of life."""
         self._database = database
         self._heartbeat_s = heartbeat_s
-        self._log_grew = Changes()
+        self._log_grew = log_grew or Changes()
 
     async def submit(
         self,
@@ -76,6 +84,8 @@ class Answering:
         )
         role = labeler.role.value
         _ANSWERS.labels(role, preference.value, str(record.is_extra).lower()).inc()
+        if record.is_gold:
+            _GOLD.labels(record.gold_kind, str(record.is_right).lower()).inc()
         if response_ms:
             _ANSWER_SECONDS.labels(role).observe(response_ms / 1000)
         self._log_grew.announce()
@@ -104,7 +114,7 @@ class Answering:
         self._log_grew.announce()
         return record
 
-    async def watch(self, run_id: str, *, cursor: int) -> AsyncIterator[list[PreferenceRecord]]:
+    async def watch(self, run_id: str, *, cursor: int, is_complete: bool = False) -> AsyncIterator[LogPage]:
         """Gives the log from a position on, for as long as it is asked; nothing now and then, as a heartbeat.
 
         Raises:
@@ -115,16 +125,16 @@ class Answering:
         last_sent = time.monotonic()
         while True:
             change = self._log_grew.next
-            rows = await self._read(run_id, cursor)
+            page = await self._read(run_id, cursor, is_complete=is_complete)
+            cursor = page.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
-            if rows or left_s <= 0:
-                yield rows
-                cursor = rows[-1].cursor if rows else cursor
+            if page.records or page.weight_changes or left_s <= 0:
+                yield page
                 last_sent = time.monotonic()
                 continue
             await Changes.wait(change, timeout_s=left_s)
 
-    async def export(self, run_id: str) -> AsyncIterator[list[PreferenceRecord]]:
+    async def export(self, run_id: str, *, is_complete: bool = False) -> AsyncIterator[LogPage]:
         """Gives the whole log as it is when asked.
 
         Raises:
@@ -133,9 +143,26 @@ class Answering:
         end = await self._check_cursor(run_id, 0)
         cursor = 0
         while cursor < end:
-            rows = await self._read(run_id, cursor)
-            yield [row for row in rows if row.cursor <= end]
-            cursor = rows[-1].cursor
+            page = await self._read(run_id, cursor, is_complete=is_complete)
+            cursor = page.cursor
+            yield LogPage(
+                records=[row for row in page.records if row.cursor <= end],
+                weight_changes=[row for row in page.weight_changes if row.cursor <= end],
+                cursor=min(cursor, end),
+            )
+
+    async def note_export(self, by: Labeler, run_id: str, form: str) -> None:
+        """Puts an export into the audit log before it begins.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            newest = runs.newest_cursor(connection, run_id)
+            audit.add(connection, by, "ExportPreferences", run_id=run_id, what=f"{newest} rows", form=form)
+
+        await self._database.write(note)
 
     async def _check_cursor(self, run_id: str, cursor: int) -> int:
         newest = await self._database.read(lambda connection: runs.newest_cursor(connection, run_id))
@@ -143,7 +170,9 @@ class Answering:
             raise InvalidInputError("cursor", cursor, f"0 to {newest}, the log's newest position")
         return newest
 
-    async def _read(self, run_id: str, cursor: int) -> list[PreferenceRecord]:
+    async def _read(self, run_id: str, cursor: int, *, is_complete: bool) -> LogPage:
         return await self._database.read(
-            lambda connection: preference_log.read_after(connection, run_id, cursor=cursor, count=MAX_ROWS)
+            lambda connection: preference_log.read_page(
+                connection, run_id, cursor=cursor, count=MAX_ROWS, is_complete=is_complete
+            )
         )

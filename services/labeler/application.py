@@ -15,9 +15,12 @@ from services.labeler.authentication import Authentication
 from services.labeler.changes import Changes
 from services.labeler.clips import ClipDrawing
 from services.labeler.config import LabelerConfig
+from services.labeler.importing import Importing
 from services.labeler.labelers import Labelers, read_tokens
 from services.labeler.leasing import Leasing
+from services.labeler.oversight import Oversight
 from services.labeler.proposals import Proposals
+from services.labeler.run_settings import RunSettings
 from services.labeler.service import Labeling, add_to_server
 from services.labeler.simulator_client import SimulatorClients
 from services.labeler.store import open_database
@@ -74,13 +77,16 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     tokens = read_tokens(config.token_path) if config.token_path else {}
     store = await _open_store(config)
     database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
-    queries_changed = Changes()
+    queries_changed, log_grew = Changes(), Changes()
     labeling = Labeling(
         database=database,
         store=store,
         proposals=Proposals(database, queries_changed=queries_changed),
         leasing=Leasing(database, queries_changed=queries_changed, max_leases=config.max_leases),
-        answering=Answering(database),
+        answering=Answering(database, log_grew=log_grew),
+        oversight=Oversight(database, log_grew=log_grew),
+        importing=Importing(database, log_grew=log_grew),
+        run_settings=RunSettings(database),
         labelers=Labelers(database),
     )
     await labeling.labelers.make_known(tokens)

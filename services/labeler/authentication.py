@@ -39,12 +39,24 @@ ROLES: dict[str, frozenset[Role]] = {
     "GetStats": _EVERYBODY,
     "CreateLabeler": _OWNING,
     "WhoAmI": _EVERYBODY,
+    "UpdateRun": _PROPOSING,
+    "ListRuns": _PROPOSING,
+    "GetAgreement": _PROPOSING,
+    "GetLabelerQuality": _OWNING,
+    "SetLabelerWeight": _OWNING,
+    "ListLabelers": _OWNING,
+    "RotateToken": _OWNING,
+    "RevokeToken": _OWNING,
+    "SetGuidelines": _OWNING,
+    "GetGuidelines": _EVERYBODY,
+    "ListAuditLog": _OWNING,
+    "ImportPreferences": _OWNING,
 }
 """Which roles may call each method of LabelerService."""
 
 _SERVICE = "/somersault.v1.LabelerService/"
 _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
-_REMEMBERED_S = 5.0  # how long a token taken away from somebody may still work
+_REMEMBERED_S = 5.0  # how long a token that ended at another replica may still work
 _MAX_REMEMBERED = 10_000
 
 _CALLER: contextvars.ContextVar[Labeler] = contextvars.ContextVar("caller")
@@ -62,6 +74,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         """Takes who knows the tokens."""
         self._labelers = labelers
         self._remembered: dict[str, tuple[Labeler, float]] = {}
+        self._generation = labelers.generation
 
     async def intercept_service(
         self,
@@ -116,6 +129,9 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 " folder's tokens.json holds one, or an owner's CreateLabeler gives one"
             )
         digest = tokens.sha256(token)
+        if self._generation != self._labelers.generation:  # a token ended at this replica: at once here
+            self._remembered.clear()
+            self._generation = self._labelers.generation
         labeler, until = self._remembered.get(digest, (None, 0.0))
         if labeler is None or until < time.monotonic():
             labeler = await self._labelers.find(digest)

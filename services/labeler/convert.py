@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf import timestamp_pb2
 
 from services.labeler.records import (
     Lease,
+    LogPage,
     PreferenceRecord,
     Proposal,
     Query,
     QueryState,
     RunStats,
     Side,
+    WeightChange,
 )
 from somersault import convert
 from somersault.errors import InvalidInputError
@@ -20,14 +24,20 @@ from somersault.v1 import labeler_pb2, preference_pb2
 
 __all__ = [
     "lease_to_message",
+    "milliseconds",
+    "page_to_messages",
     "proposal_from_message",
     "query_to_message",
+    "record_from_message",
     "record_to_message",
     "state_from_message",
     "stats_to_message",
     "timestamp",
+    "weight_change_from_message",
+    "weight_change_to_message",
 ]
 
+_NO_PREFERENCE = preference_pb2.PREFERENCE_UNSPECIFIED
 _STATES = {
     QueryState.RENDERING: preference_pb2.QUERY_STATE_RENDERING,
     QueryState.READY: preference_pb2.QUERY_STATE_READY,
@@ -40,6 +50,11 @@ _STATES = {
 def timestamp(time_ms: int) -> timestamp_pb2.Timestamp:
     """Gives the message of a time in milliseconds since 1970."""
     return timestamp_pb2.Timestamp(seconds=time_ms // 1000, nanos=time_ms % 1000 * 1_000_000)
+
+
+def milliseconds(time: timestamp_pb2.Timestamp) -> int:
+    """Gives the milliseconds since 1970 of a message."""
+    return time.seconds * 1000 + time.nanos // 1_000_000
 
 
 def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
@@ -57,6 +72,7 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
         first=first,
         second=second,
         wants_clips=message.wants_clips,
+        target_answers=message.target_answers or None,
     )
 
 
@@ -85,6 +101,9 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
         state=_STATES[query.state],
         proposed_time=timestamp(query.proposed_ms),
+        guidelines_version=query.guidelines_version,
+        target_answers=query.target_answers,
+        num_answers=query.num_answers,
     )
 
 
@@ -100,6 +119,7 @@ def lease_to_message(lease: Lease, *, viewer: Role) -> preference_pb2.Lease:
 
 def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceRecord:
     """Gives the message of a row of the preference log."""
+    gold = record.gold_preference
     return preference_pb2.PreferenceRecord(
         cursor=record.cursor,
         run_id=record.run_id,
@@ -114,7 +134,81 @@ def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceReco
         is_extra=record.is_extra,
         commit_time=timestamp(record.commit_ms),
         response_ms=record.response_ms,
+        weight=None if record.weight == 1 else record.weight,
+        is_gold=record.is_gold,
+        answer_number=record.answer_number,
+        target_answers=record.target_answers,
+        guidelines_version=record.guidelines_version,
+        gold_kind=record.gold_kind,
+        gold_preference=convert.preference_to_message(gold) if gold else _NO_PREFERENCE,
     )
+
+
+def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceRecord:
+    """Gives the row of a message.
+
+    Raises:
+        InvalidInputError: a segment, an answer or a role is missing.
+    """
+    preference, gold = convert.preference_from_message, message.gold_preference
+    return PreferenceRecord(
+        cursor=message.cursor,
+        run_id=message.run_id,
+        query_id=message.query_id,
+        answer_id=message.answer_id,
+        version=message.version,
+        preference=preference(message.preference),
+        left=convert.stored_segment_from_message(message.left),
+        right=convert.stored_segment_from_message(message.right),
+        labeler_id=message.labeler_id,
+        labeler_role=convert.role_from_message(message.labeler_role),
+        is_extra=message.is_extra,
+        commit_ms=milliseconds(message.commit_time),
+        response_ms=message.response_ms,
+        weight=message.weight if message.HasField("weight") else 1.0,
+        is_gold=message.is_gold,
+        gold_kind=message.gold_kind if message.is_gold else "",
+        gold_preference=preference(gold) if message.is_gold else None,
+        answer_number=message.answer_number,
+        target_answers=message.target_answers,
+        guidelines_version=message.guidelines_version,
+    )
+
+
+def weight_change_to_message(change: WeightChange) -> preference_pb2.WeightChange:
+    """Gives the message of a change of a labeler's weight."""
+    return preference_pb2.WeightChange(
+        cursor=change.cursor,
+        run_id=change.run_id,
+        labeler_id=change.labeler_id,
+        weight=change.weight,
+        changed_by=change.changed_by,
+        commit_time=timestamp(change.commit_ms),
+        reason=change.reason,
+        change_id=change.change_id,
+    )
+
+
+def weight_change_from_message(message: preference_pb2.WeightChange) -> WeightChange:
+    """Gives the row of a message."""
+    return WeightChange(
+        cursor=message.cursor,
+        run_id=message.run_id,
+        change_id=message.change_id,
+        labeler_id=message.labeler_id,
+        weight=message.weight,
+        changed_by=message.changed_by,
+        reason=message.reason,
+        commit_ms=milliseconds(message.commit_time),
+    )
+
+
+def page_to_messages(page: LogPage) -> dict[str, Any]:
+    """Gives a page of the log as the two fields that each message of it has."""
+    return {
+        "records": [record_to_message(record) for record in page.records],
+        "weight_changes": [weight_change_to_message(change) for change in page.weight_changes],
+    }
 
 
 def stats_to_message(stats: RunStats) -> labeler_pb2.GetStatsResponse:
@@ -132,6 +226,11 @@ def stats_to_message(stats: RunStats) -> labeler_pb2.GetStatsResponse:
         num_own=stats.num_own,
         question=stats.question,
         newest_cursor=stats.newest_cursor,
+        newest_log_cursor=stats.newest_log_cursor,
+        oldest_ready_age_s=stats.oldest_ready_age_s,
+        num_last_hour_by_labelers=stats.num_last_hour_by_labelers,
+        num_last_hour_by_teachers=stats.num_last_hour_by_teachers,
+        guidelines_version=stats.guidelines_version,
     )
 
 

@@ -8,9 +8,11 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.labeler import tokens
-from services.labeler.records import Labeler
-from services.labeler.store import Database, labelers
+import sqlalchemy as sa
+
+from services.labeler import pages, tokens
+from services.labeler.records import KnownLabeler, Labeler
+from services.labeler.store import Database, audit, labelers
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.types import Role
 
@@ -19,6 +21,9 @@ __all__ = ["Labelers", "read_tokens"]
 MAX_NAME = 100
 MIN_TOKEN = 16  # characters; ours have 32 random bytes
 
+_START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER)
+"""Stands in the audit log for whoever started the service."""
+
 
 class Labelers:
     """Knows who may call."""
@@ -26,12 +31,14 @@ class Labelers:
     def __init__(self, database: Database) -> None:
         """Takes the database."""
         self._database = database
+        self.generation = 0
+        """Rises when a token ended: who remembers tokens forgets them."""
 
     async def find(self, token_sha256: str) -> Labeler | None:
         """Gives the holder of a token; None if nobody is."""
         return await self._database.read(lambda connection: labelers.find(connection, token_sha256))
 
-    async def create(self, *, name: str, role: Role) -> tuple[Labeler, str]:
+    async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
         """Invites a labeler; gives it and its token, which can't be had again.
 
         Raises:
@@ -41,10 +48,57 @@ class Labelers:
             raise InvalidInputError("name", name, f"1 to {MAX_NAME} printable characters")
         token = tokens.new_token()
         labeler = Labeler(labeler_id=f"{role.value}-{secrets.token_hex(6)}", name=name, role=role)
-        await self._database.write(
-            lambda connection: labelers.add(connection, labeler, token_sha256=tokens.sha256(token))
-        )
+
+        def create(connection: sa.Connection) -> None:
+            labelers.add(connection, labeler, token_sha256=tokens.sha256(token))
+            audit.add(connection, by, "CreateLabeler", what=labeler.labeler_id, name=name, role=role.value)
+
+        await self._database.write(create)
         return labeler, token
+
+    async def list_known(self, *, page_size: int, page_token: str) -> tuple[list[KnownLabeler], str]:
+        """Gives a page of labelers, by labeler_id, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds.
+        """
+        page_size = pages.size(page_size)
+        found = await self._database.read(
+            lambda connection: labelers.list_known(connection, after=page_token, count=page_size + 1)
+        )
+        page = found[:page_size]
+        return page, page[-1].labeler.labeler_id if len(found) > page_size else ""
+
+    async def rotate(self, by: Labeler, labeler_id: str) -> str:
+        """Gives a labeler another token; the old one ends.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        token = tokens.new_token()
+
+        def rotate(connection: sa.Connection) -> None:
+            labelers.rotate(connection, labeler_id, token_sha256=tokens.sha256(token))
+            audit.add(connection, by, "RotateToken", what=labeler_id)
+
+        await self._database.write(rotate)
+        self.generation += 1
+        return token
+
+    async def revoke(self, by: Labeler, labeler_id: str) -> None:
+        """Ends a labeler's token and its live leases.
+
+        Raises:
+            NotFoundError: there is none of that name.
+            FailedPreconditionError: it is the last owner.
+        """
+
+        def revoke(connection: sa.Connection) -> None:
+            if labelers.revoke(connection, labeler_id):
+                audit.add(connection, by, "RevokeToken", what=labeler_id)
+
+        await self._database.write(revoke)
+        self.generation += 1
 
     async def make_known(self, token_by_role: Mapping[Role, str]) -> None:
         """Makes one labeler a role known, named as its role; a new token replaces the old one."""
@@ -58,7 +112,7 @@ class Labelers:
         """Invites an owner if there is none, and gives its token."""
         if await self._database.read(labelers.has_owner):
             return None
-        _, token = await self.create(name="owner", role=Role.OWNER)
+        _, token = await self.create(_START, name="owner", role=Role.OWNER)
         return token
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import prometheus_client
+import sqlalchemy as sa
 
+from services.labeler import pages
 from services.labeler.changes import Changes
-from services.labeler.records import Proposal, QueryPage, QueryState, RunStats
-from services.labeler.store import Database, queries, runs
+from services.labeler.records import Labeler, Proposal, QueryPage, QueryState, RunStats
+from services.labeler.run_settings import check_target
+from services.labeler.store import Database, audit, queries, runs
 from somersault.errors import InvalidInputError
 from somersault.types import check_name
 
@@ -16,14 +19,22 @@ __all__ = ["Proposals"]
 
 MAX_PROPOSALS = 256
 MAX_WITHDRAWN = 1000
-MAX_PAGE = 1000
-DEFAULT_PAGE = 100
 MAX_QUESTION = 2000
 
 _PROPOSED = prometheus_client.Counter(
     "somersault_labeler_queries_proposed_total",
     "Queries proposed, repeats included, by whether clips of them are drawn.",
     ["wants_clips"],
+)
+_OLDEST = prometheus_client.Gauge(
+    "somersault_labeler_oldest_ready_age_seconds",
+    "Age of the oldest query that may be leased, when the run's stats were last asked for, by run.",
+    ["run_id"],
+)
+_RATE = prometheus_client.Gauge(
+    "somersault_labeler_answers_per_hour",
+    "Answers of the last hour, when the run's stats were last asked for, by run and the labelers' role.",
+    ["run_id", "role"],
 )
 
 
@@ -35,7 +46,7 @@ class Proposals:
         self._database = database
         self._queries_changed = queries_changed
 
-    async def create_run(self, *, run_id: str, task: str, question: str) -> None:
+    async def create_run(self, by: Labeler, *, run_id: str, task: str, question: str) -> None:
         """Makes a run known, or changes its task and question.
 
         Raises:
@@ -45,11 +56,16 @@ class Proposals:
         check_name("task", task)
         if len(question) > MAX_QUESTION:
             raise InvalidInputError("question", question, f"at most {MAX_QUESTION} characters")
-        await self._database.write(
-            lambda connection: runs.create(connection, run_id=run_id, task=task, question=question)
-        )
 
-    async def propose(self, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
+        def create(connection: sa.Connection) -> None:
+            if runs.create(connection, run_id=run_id, task=task, question=question):
+                audit.add(
+                    connection, by, "CreateRun", run_id=run_id, what=run_id, task=task, question=question
+                )
+
+        await self._database.write(create)
+
+    async def propose(self, by: Labeler, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
         """Puts pairs before labelers and gives the query of each.
 
         Raises:
@@ -59,17 +75,26 @@ class Proposals:
         """
         if not 1 <= len(proposals) <= MAX_PROPOSALS:
             raise InvalidInputError("number of proposals", len(proposals), f"1 to {MAX_PROPOSALS}")
+        for proposal in proposals:
+            if proposal.target_answers is not None:
+                check_target(proposal.target_answers)
         if len({proposal.proposal_id for proposal in proposals}) < len(proposals):
             raise InvalidInputError("two proposals have the same proposal_id; each needs its own")
-        query_ids = await self._database.write(
-            lambda connection: queries.propose(connection, run_id, proposals)
-        )
+
+        def propose(connection: sa.Connection) -> list[str]:
+            query_ids, num_new = queries.propose(connection, run_id, proposals)
+            if num_new:
+                what = f"{num_new} queries"
+                audit.add(connection, by, "ProposeQueries", run_id=run_id, what=what, first=query_ids[0])
+            return query_ids
+
+        query_ids = await self._database.write(propose)
         for proposal in proposals:
             _PROPOSED.labels(str(proposal.wants_clips).lower()).inc()
         self._queries_changed.announce()
         return query_ids
 
-    async def withdraw(self, run_id: str, query_ids: Sequence[str]) -> list[str]:
+    async def withdraw(self, by: Labeler, run_id: str, query_ids: Sequence[str]) -> list[str]:
         """Takes back queries without an answer and gives those that are withdrawn now.
 
         Raises:
@@ -78,7 +103,15 @@ class Proposals:
         """
         if not 1 <= len(query_ids) <= MAX_WITHDRAWN:
             raise InvalidInputError("number of query_ids", len(query_ids), f"1 to {MAX_WITHDRAWN}")
-        return await self._database.write(lambda connection: queries.withdraw(connection, run_id, query_ids))
+
+        def withdraw(connection: sa.Connection) -> list[str]:
+            withdrawn, num_new = queries.withdraw(connection, run_id, query_ids)
+            if num_new:
+                what = f"{num_new} queries"
+                audit.add(connection, by, "WithdrawQueries", run_id=run_id, what=what, first=withdrawn[0])
+            return withdrawn
+
+        return await self._database.write(withdraw)
 
     async def list_newest(
         self, run_id: str, *, state: QueryState | None, page_size: int, page_token: str
@@ -89,10 +122,7 @@ class Proposals:
             InvalidInputError: the size is out of bounds, or the token none of ours.
             NotFoundError: the run is unknown.
         """
-        page_size = page_size or DEFAULT_PAGE
-        if not 1 <= page_size <= MAX_PAGE:
-            raise InvalidInputError("page_size", page_size, f"1 to {MAX_PAGE}")
-        before = _page_start(page_token)
+        page_size, before = pages.size(page_size), pages.start(page_token)
         return await self._database.read(
             lambda connection: queries.list_newest(
                 connection, run_id, state=state, before_number=before, page_size=page_size
@@ -105,14 +135,10 @@ class Proposals:
         Raises:
             NotFoundError: the run is unknown.
         """
-        return await self._database.read(
+        counted = await self._database.read(
             lambda connection: runs.stats(connection, run_id, labeler_id=labeler_id)
         )
-
-
-def _page_start(page_token: str) -> int | None:
-    if not page_token:
-        return None
-    if not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
-        raise InvalidInputError("page_token", page_token, "one from the last response")
-    return int(page_token)
+        _OLDEST.labels(run_id).set(counted.oldest_ready_age_s)
+        _RATE.labels(run_id, "labeler").set(counted.num_last_hour_by_labelers)
+        _RATE.labels(run_id, "teacher").set(counted.num_last_hour_by_teachers)
+        return counted

@@ -9,15 +9,22 @@ from dataclasses import dataclass
 from somersault.types import Preference, Role, StoredSegment
 
 __all__ = [
+    "AuditEntry",
+    "Guidelines",
+    "KnownLabeler",
     "Labeler",
+    "LabelerNumbers",
     "Lease",
+    "LogPage",
     "PreferenceRecord",
     "Proposal",
     "Query",
     "QueryPage",
     "QueryState",
+    "Run",
     "RunStats",
     "Side",
+    "WeightChange",
 ]
 
 
@@ -41,6 +48,60 @@ class Labeler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLabeler:
+    """Holds a labeler as owners see it."""
+
+    labeler: Labeler
+    created_ms: int
+    revoked_ms: int
+    """0 while it may call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelerNumbers:
+    """Counts a labeler's answers in a run, gold and extras included."""
+
+    labeler: Labeler
+    weight: float
+    num_left: int
+    num_right: int
+    num_equal: int
+    num_incomparable: int
+    num_timed: int
+    """Answers with a response time."""
+    num_fast: int
+    """Those of them that came sooner than half a clip."""
+    num_unanimous: int
+    num_unanimous_right: int
+    num_repeats: int
+    num_repeats_right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guidelines:
+    """Holds one version of what labelers are told to judge by."""
+
+    version: int
+    text: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Holds one change by an owner or a service."""
+
+    number: int
+    commit_ms: int
+    labeler_id: str
+    role: Role
+    action: str
+    run_id: str
+    what: str
+    detail: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Names one pair of stored segments to be compared."""
 
@@ -50,6 +111,8 @@ class Proposal:
     second: StoredSegment
     wants_clips: bool
     """Draws clips of it, so that a person may be asked or may look."""
+    target_answers: int | None = None
+    """How many labelers shall answer it; None for as many as the run says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +138,20 @@ class Query:
     state: QueryState
     proposed_ms: int
     """Milliseconds since 1970, by the database's clock, as every ``*_ms`` time here."""
+    guidelines_version: int = 0
+    target_answers: int = 1
+    num_answers: int = 0
+    gold_interval: int = 0
+    """One in so many of the run's pairs is gold; told to nobody who answers."""
+    number: int = 0
+    """Its row, which nobody outside is told."""
 
     def seen_by(self, role: Role) -> Query:
-        """Gives the query without the keys of objects that the role may not read."""
-        return dataclasses.replace(self, left=_hide(self.left, role), right=_hide(self.right, role))
+        """Gives the query without what the role may not know: keys of objects, and how far others are."""
+        query = dataclasses.replace(self, left=_hide(self.left, role), right=_hide(self.right, role))
+        if role in (Role.LABELER, Role.TEACHER):
+            return dataclasses.replace(query, target_answers=0, num_answers=0)
+        return query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +190,78 @@ class PreferenceRecord:
     is_extra: bool
     commit_ms: int
     response_ms: int
+    weight: float = 1.0
+    """Its labeler's in the run when the row was committed."""
+    is_gold: bool = False
+    gold_kind: str = ""
+    """Empty, unanimous or repeat."""
+    gold_preference: Preference | None = None
+    answer_number: int = 0
+    """Which counted answer of its query it is: 1, 2, …; 0 for extras and gold."""
+    target_answers: int = 0
+    guidelines_version: int = 0
+
+    @property
+    def is_right(self) -> bool:
+        """Says of gold whether the known answer was given."""
+        return self.preference is self.gold_preference
+
+    def seen_by(self, role: Role) -> PreferenceRecord:
+        """Gives the row as its labeler is told: gold looks like any other, and nothing tells of others' answers."""
+        if role is not Role.LABELER:
+            return self
+        return dataclasses.replace(
+            self,
+            left=dataclasses.replace(self.left, segment_uri="", sealed_uri=""),
+            right=dataclasses.replace(self.right, segment_uri="", sealed_uri=""),
+            is_extra=self.is_extra and not self.is_gold,
+            is_gold=False,
+            gold_kind="",
+            gold_preference=None,
+            weight=1.0,
+            answer_number=0,
+            target_answers=0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightChange:
+    """Holds a row of the log that makes all of a labeler's answers in a run count for more or less."""
+
+    cursor: int
+    run_id: str
+    change_id: str
+    labeler_id: str
+    weight: float
+    changed_by: str
+    reason: str
+    commit_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPage:
+    """Holds what follows a position of the log."""
+
+    records: list[PreferenceRecord]
+    weight_changes: list[WeightChange]
+    cursor: int
+    """Everything up to here is in this page or those before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Describes a run and how it asks."""
+
+    run_id: str
+    task: str
+    question: str
+    created_ms: int
+    target_answers: int
+    asks_again: bool
+    """Wants one more answer, once a query, when its answers differ."""
+    gold_interval: int
+    guidelines_version: int
+    newest_cursor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +278,16 @@ class RunStats:
     num_own: int
     question: str
     newest_cursor: int
+    """Of a row that is neither gold nor a change of weight."""
+    newest_log_cursor: int
+    oldest_ready_age_s: float
+    num_last_hour_by_labelers: int
+    num_last_hour_by_teachers: int
+    guidelines_version: int
+
+    def seen_by(self, role: Role) -> RunStats:
+        """Gives the counts without how others answered: labelers are blind to each other."""
+        return dataclasses.replace(self, num_by_preference={}) if role is Role.LABELER else self
 
 
 def _hide(side: Side, role: Role) -> Side:

@@ -1,56 +1,36 @@
-"""LabelerService: translates messages; `proposals`, `leasing`, `answering`, `clips` and `labelers` do the work."""
+"""LabelerService: translates messages; `proposals`, `leasing`, `answering` and `clips` do the work.
+
+`owner_service` has the rpcs of owners.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc.aio
 
 from services.labeler import clips, convert
-from services.labeler.answering import Answering
 from services.labeler.authentication import caller
-from services.labeler.labelers import Labelers
-from services.labeler.leasing import Leasing
-from services.labeler.proposals import Proposals
-from services.labeler.records import PreferenceRecord
-from services.labeler.store import Database
-from somersault.convert import preference_from_message, role_from_message, role_to_message
+from services.labeler.owner_service import Labeling, OwnerMethods
+from somersault.convert import preference_from_message, role_to_message
 from somersault.errors import InvalidInputError
-from somersault.storage import ObjectStore
 from somersault.types import Preference
 from somersault.v1 import labeler_pb2 as pb
-from somersault.v1 import labeler_pb2_grpc, preference_pb2
+from somersault.v1 import labeler_pb2_grpc
 
 __all__ = ["LabelerServicer", "Labeling", "add_to_server"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labeling:
-    """Bundles what the service is made of."""
-
-    database: Database
-    store: ObjectStore
-    proposals: Proposals
-    leasing: Leasing
-    answering: Answering
-    labelers: Labelers
-
-
-class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
+class LabelerServicer(OwnerMethods):
     """Serves the public API. `authentication` has admitted each caller already."""
-
-    def __init__(self, labeling: Labeling) -> None:
-        """Takes what does the work."""
-        self._labeling = labeling
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
         await self._labeling.proposals.create_run(
-            run_id=request.run_id, task=request.task, question=request.question
+            caller(), run_id=request.run_id, task=request.task, question=request.question
         )
         return pb.CreateRunResponse()
 
@@ -59,14 +39,14 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ProposeQueriesResponse:
         """Puts queries before labelers."""
         proposals = [convert.proposal_from_message(message) for message in request.proposals]
-        query_ids = await self._labeling.proposals.propose(request.run_id, proposals)
+        query_ids = await self._labeling.proposals.propose(caller(), request.run_id, proposals)
         return pb.ProposeQueriesResponse(query_ids=query_ids)
 
     async def WithdrawQueries(
         self, request: pb.WithdrawQueriesRequest, context: _Context
     ) -> pb.WithdrawQueriesResponse:
         """Takes queries back."""
-        withdrawn = await self._labeling.proposals.withdraw(request.run_id, list(request.query_ids))
+        withdrawn = await self._labeling.proposals.withdraw(caller(), request.run_id, list(request.query_ids))
         return pb.WithdrawQueriesResponse(withdrawn_query_ids=withdrawn)
 
     async def LeaseQueries(
@@ -110,7 +90,7 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
             preference=preference_from_message(request.preference),
             response_ms=request.response_ms,
         )
-        return pb.SubmitPreferenceResponse(record=convert.record_to_message(record))
+        return pb.SubmitPreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
 
     async def RevisePreference(
         self, request: pb.RevisePreferenceRequest, context: _Context
@@ -122,7 +102,7 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
             version=request.version,
             preference=preference_from_message(request.preference),
         )
-        return pb.RevisePreferenceResponse(record=convert.record_to_message(record))
+        return pb.RevisePreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
 
     async def GetClip(self, request: pb.GetClipRequest, context: _Context) -> pb.GetClipResponse:
         """Gives a clip."""
@@ -142,9 +122,11 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.WatchPreferencesRequest, context: _Context
     ) -> AsyncIterator[pb.WatchPreferencesResponse]:
         """Sends the log from a cursor on."""
-        log = self._labeling.answering.watch(request.run_id, cursor=request.cursor)
-        async for records in log:
-            yield pb.WatchPreferencesResponse(records=_messages(records))
+        log = self._labeling.answering.watch(
+            request.run_id, cursor=request.cursor, is_complete=request.is_complete
+        )
+        async for page in log:
+            yield pb.WatchPreferencesResponse(**convert.page_to_messages(page), cursor=page.cursor)
 
     async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
         """Lists queries."""
@@ -160,26 +142,19 @@ class LabelerServicer(labeler_pb2_grpc.LabelerServiceServicer):
             next_page_token="" if page.next_number is None else str(page.next_number),
         )
 
-    async def ExportPreferences(
-        self, request: pb.ExportPreferencesRequest, context: _Context
-    ) -> AsyncIterator[pb.ExportPreferencesResponse]:
-        """Sends the whole log."""
-        async for records in self._labeling.answering.export(request.run_id):
-            yield pb.ExportPreferencesResponse(records=_messages(records))
-
     async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
         """Gives a run's counts."""
         stats = await self._labeling.proposals.stats(request.run_id, labeler_id=caller().labeler_id)
-        return convert.stats_to_message(stats)
+        return convert.stats_to_message(stats.seen_by(caller().role))
 
-    async def CreateLabeler(
-        self, request: pb.CreateLabelerRequest, context: _Context
-    ) -> pb.CreateLabelerResponse:
-        """Invites a labeler."""
-        labeler, token = await self._labeling.labelers.create(
-            name=request.name, role=role_from_message(request.role)
+    async def GetGuidelines(
+        self, request: pb.GetGuidelinesRequest, context: _Context
+    ) -> pb.GetGuidelinesResponse:
+        """Gives a version of a run's guidelines."""
+        found = await self._labeling.run_settings.read_guidelines(request.run_id, request.version)
+        return pb.GetGuidelinesResponse(
+            text=found.text, version=found.version, create_time=convert.timestamp(found.created_ms)
         )
-        return pb.CreateLabelerResponse(labeler_id=labeler.labeler_id, token=token)
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:
         """Says who the caller is."""
@@ -193,7 +168,3 @@ def add_to_server(server: grpc.aio.Server, labeling: Labeling) -> list[str]:
     """Adds the servicer to a server and gives its full name."""
     labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(labeling), server)
     return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]
-
-
-def _messages(records: list[PreferenceRecord]) -> list[preference_pb2.PreferenceRecord]:
-    return [convert.record_to_message(record) for record in records]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.records import Labeler, PreferenceRecord, QueryState
-from services.labeler.store import clock, leases, preference_log, schema
+from services.labeler.store import clock, gold, leases, preference_log, schema, tallies
+from services.labeler.tally import Tally
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
@@ -14,7 +15,7 @@ from somersault.errors import (
 )
 from somersault.types import Preference
 
-__all__ = ["NUM_REVISABLE", "revise", "submit"]
+__all__ = ["NUM_REVISABLE", "add_version", "count_first", "revise", "submit"]
 
 NUM_REVISABLE = 10  # of each labeler's newest answers
 
@@ -22,9 +23,9 @@ _ANSWERS = schema.answers
 _QUERIES = schema.queries
 
 _FIND = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == sa.bindparam("of_answer"))
-_INSERT = sa.insert(_ANSWERS).returning(_ANSWERS.c.number)
+_INSERT = sa.insert(_ANSWERS).returning(_ANSWERS)
 _CHANGE = sa.update(_ANSWERS).where(_ANSWERS.c.number == sa.bindparam("of_number"))
-_CHANGE_QUERY = sa.update(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number"))
+_ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
 _NEWEST = (
     sa.select(_ANSWERS.c.number)
     .where(_ANSWERS.c.labeler_id == sa.bindparam("of_labeler"))
@@ -54,32 +55,41 @@ def submit(
         return _repeat(connection, known, lease=lease, preference=preference)
     _check_held(lease)
     now_ms = clock.now_ms(connection)
-    is_extra = not _is_wanted(query, is_live=lease.expire_ms > now_ms)
+    is_gold = bool(query.gold_kind)
+    is_counted = not is_gold and _is_wanted(query, is_live=lease.expire_ms > now_ms)
+    tally = tallies.of_query(query).plus(preference)
+    target = _target(connection, query, tally) if is_counted else 0
     row = {
         "answer_id": answer_id,
         "run_id": query.run_id,
         "query_number": query.number,
         "labeler_id": labeler.labeler_id,
         "lease_number": lease.number,
-        "is_extra": is_extra,
+        "is_extra": not is_counted,
         "newest_version": 1,
         "preference": preference.value,
         "response_ms": response_ms,
         "answered_ms": now_ms,
+        "is_gold": is_gold,
+        "position": tally.num_answers if is_counted else 0,
+        "target_answers": target,
+        "guidelines_version": lease.guidelines_version,
     }
-    number = connection.execute(_INSERT, row).scalar_one()
+    answer = connection.execute(_INSERT, row).one()
     leases.mark_answered(connection, lease.number)
-    if not is_extra:
-        _count_answer(connection, query)
+    amounts: dict[QueryState | Preference, int] = {}
+    if is_counted:
+        amounts = {preference: 1}
+        if tally.num_answers >= target:
+            amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
     preference_log.append(
-        connection,
-        query.run_id,
-        answer_number=number,
-        version=1,
-        preference=preference,
-        now_ms=now_ms,
+        connection, answer, version=1, preference=preference, now_ms=now_ms, amounts=amounts
     )
-    return preference_log.record(connection, number, version=1)
+    if is_counted:
+        tallies.keep(connection, query, tally, target=target)
+    record = preference_log.record(connection, answer.number, version=1)
+    count_first(connection, labeler, record, query)
+    return record
 
 
 def revise(
@@ -111,19 +121,34 @@ def revise(
     if version != answer.newest_version + 1:
         raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
     _check_newest(connection, labeler, answer)
+    add_version(connection, answer, preference, now_ms=clock.now_ms(connection))
+    return preference_log.record(connection, answer.number, version=version)
+
+
+def add_version(
+    connection: sa.Connection, answer: schema.Row, preference: Preference, *, now_ms: int
+) -> None:
+    """Adds the next version of an answer to the log, and counts it instead of the one before."""
+    query = leases.lock_query(connection, answer.query_number)
+    version, before = answer.newest_version + 1, Preference(answer.preference)
     connection.execute(
         _CHANGE,
         {"of_number": answer.number, "newest_version": version, "preference": preference.value},
     )
+    is_moved = not answer.is_extra and before is not preference
     preference_log.append(
         connection,
-        answer.run_id,
-        answer_number=answer.number,
+        answer,
         version=version,
         preference=preference,
-        now_ms=clock.now_ms(connection),
+        now_ms=now_ms,
+        amounts={before: -1, preference: 1} if is_moved else {},
     )
-    return preference_log.record(connection, answer.number, version=version)
+    if is_moved:
+        tally = tallies.of_query(query).plus(before, -1).plus(preference)
+        tallies.keep(connection, query, tally, target=query.target_answers)
+    numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
+    tallies.count_labeler(connection, answer.run_id, answer.labeler_id, **numbers)
 
 
 def _find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
@@ -165,11 +190,25 @@ def _is_wanted(query: schema.Row, *, is_live: bool) -> bool:
     return bool(query.is_open) or (query.state == QueryState.WITHDRAWN.value and is_live)
 
 
-def _count_answer(connection: sa.Connection, query: schema.Row) -> None:
-    values = {"of_number": query.number, "num_answers": query.num_answers + 1}
-    if query.num_answers + 1 >= query.target_answers:
-        values |= {"state": QueryState.ANSWERED.value, "is_open": False}
-    connection.execute(_CHANGE_QUERY, values)
+def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
+    """Gives how many answers a query wants with this one: one more, once, if it is full and they differ."""
+    target = int(query.target_answers)
+    if query.is_widened or tally.num_answers < target or not tally.is_split:
+        return target
+    asks_again = connection.execute(_ASKS_AGAIN, {"of_run": query.run_id}).scalar_one()
+    return target + 1 if asks_again else target
+
+
+def count_first(
+    connection: sa.Connection, labeler: Labeler, record: PreferenceRecord, query: schema.Row
+) -> None:
+    """Counts a new answer in its labeler's numbers and in the hour's."""
+    half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
+    numbers = tallies.amounts_of(None, record.preference) | gold.amounts_of(query, None, record.preference)
+    numbers |= {"num_timed": int(record.response_ms > 0)}
+    numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
+    tallies.count_labeler(connection, record.run_id, labeler.labeler_id, **numbers)
+    tallies.count_minute(connection, record.run_id, labeler.role, now_ms=record.commit_ms)
 
 
 def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import sqlalchemy as sa
 
 from services.labeler.records import QueryState
-from services.labeler.store import clock, schema
+from services.labeler.store import clock, counters, schema
 
 __all__ = ["ClipTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
 
@@ -77,23 +77,16 @@ def store(connection: sa.Connection, task: ClipTask, *, sha256: str) -> int:
     """Keeps a verified clip and gives how many queries can be shown to people by it."""
     _change(connection, task, state="stored", sha256=sha256, reason="")
     showing = _lock_showing(connection, task)
-    shown = connection.execute(
-        sa.update(_QUERIES)
-        .where(
-            _QUERIES.c.number.in_(showing),
-            _QUERIES.c.has_clips.is_(False),
-            _has_clip(_QUERIES.c.left_segment_id),
-            _has_clip(_QUERIES.c.right_segment_id),
-        )
-        .values(
-            has_clips=True,
-            state=sa.case(
-                (_QUERIES.c.state == QueryState.RENDERING.value, QueryState.READY.value),
-                else_=_QUERIES.c.state,
-            ),
-        )
+    is_shown = sa.and_(
+        _QUERIES.c.number.in_(showing),
+        _has_clip(_QUERIES.c.left_segment_id),
+        _has_clip(_QUERIES.c.right_segment_id),
     )
-    return shown.rowcount
+    num_ready = _move(connection, task, is_shown, QueryState.READY)
+    shown = connection.execute(
+        sa.update(_QUERIES).where(is_shown, _QUERIES.c.has_clips.is_(False)).values(has_clips=True)
+    )
+    return max(num_ready, shown.rowcount)
 
 
 def postpone(
@@ -107,14 +100,19 @@ def postpone(
 def fail(connection: sa.Connection, task: ClipTask, *, reason: str) -> None:
     """Gives a clip up, and with it every query that waits for it."""
     _change(connection, task, state="failed", reason=reason[:500])
-    connection.execute(
-        sa.update(_QUERIES)
-        .where(
-            _QUERIES.c.number.in_(_lock_showing(connection, task)),
-            _QUERIES.c.state == QueryState.RENDERING.value,
-        )
-        .values(state=QueryState.FAILED.value)
-    )
+    showing = _lock_showing(connection, task)
+    _move(connection, task, _QUERIES.c.number.in_(showing), QueryState.FAILED)
+
+
+def _move(connection: sa.Connection, task: ClipTask, which: sa.ColumnElement[bool], state: QueryState) -> int:
+    """Moves queries on that wait for clips, and gives how many."""
+    is_waiting = _QUERIES.c.state == QueryState.RENDERING.value
+    moved = connection.execute(
+        sa.update(_QUERIES).where(which, is_waiting).values(state=state.value)
+    ).rowcount
+    if moved:
+        counters.add_to_run(connection, task.run_id, {QueryState.RENDERING: -moved, state: moved})
+    return moved
 
 
 def _change(connection: sa.Connection, task: ClipTask, **values: object) -> None:

@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from services.labeler import tokens
 from services.labeler.records import Labeler, Lease
-from services.labeler.store import clock, open_queries, queries, schema
+from services.labeler.store import clock, gold, open_queries, queries, schema
 from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
 
 __all__ = [
+    "end_all",
     "hold",
     "lease",
     "lock_query",
@@ -60,24 +61,26 @@ def lease(
     if not numbers:
         return []
     expire_ms = now_ms + round(lease_s * 1000)
-    lease_tokens = [tokens.new_token() for _ in numbers]
+    promised = gold.mix_in(connection, labeler, queries.read(connection, numbers), now_ms=now_ms)
+    lease_tokens = [tokens.new_token() for _ in promised]
     connection.execute(
         _INSERT,
         [
             {
                 "token_sha256": tokens.sha256(token),
-                "query_number": number,
+                "query_number": query.number,
                 "labeler_id": labeler.labeler_id,
                 "state": "held",
                 "leased_ms": now_ms,
                 "expire_ms": expire_ms,
+                "guidelines_version": query.guidelines_version,
             }
-            for token, number in zip(lease_tokens, numbers, strict=True)
+            for token, query in zip(lease_tokens, promised, strict=True)
         ],
     )
     return [
         Lease(token=token, query=query, expire_ms=expire_ms, remaining_s=lease_s)
-        for token, query in zip(lease_tokens, queries.read(connection, numbers), strict=True)
+        for token, query in zip(lease_tokens, promised, strict=True)
     ]
 
 
@@ -124,6 +127,15 @@ def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> tuple[sc
     if connection.dialect.name != "sqlite":  # where nobody else can have written meanwhile
         lease_row = _find(connection, labeler, token=token)
     return lease_row, query
+
+
+def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
+    """Ends a labeler's live leases: others may have the queries at once."""
+    connection.execute(
+        sa.update(_LEASES)
+        .where(_LEASES.c.labeler_id == labeler_id, _LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
+        .values(expire_ms=now_ms)
+    )
 
 
 def lock_query(connection: sa.Connection, number: int) -> schema.Row:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from somersault.errors import ConfigError
 
-__all__ = ["to_base", "to_head"]
+__all__ = ["to_base", "to_head", "to_version"]
 
 _FOLDER = Path(__file__).with_name("migrations")
 
@@ -41,10 +41,18 @@ def to_head(engine: sa.Engine) -> None:
 
 def to_base(engine: sa.Engine) -> None:
     """Removes every table, for tests."""
+    to_version(engine, "base")
+
+
+def to_version(engine: sa.Engine, version: str) -> None:
+    """Brings a database up or down to a version; for tests, and for owners who must go back."""
     config = _config()
     with engine.begin() as connection:
+        _hold(connection)
         config.attributes["connection"] = connection
-        alembic.command.downgrade(config, "base")
+        found = alembic.migration.MigrationContext.configure(connection).get_current_revision() or ""
+        move = alembic.command.upgrade if version > found and version != "base" else alembic.command.downgrade
+        move(config, version)
 
 
 def _config() -> alembic.config.Config:

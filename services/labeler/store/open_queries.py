@@ -18,6 +18,7 @@ __all__ = ["choose", "has_any"]
 
 _LEASES = schema.leases
 _QUERIES = schema.queries
+_WEIGHTS = schema.labeler_weights
 
 
 def choose(
@@ -57,10 +58,16 @@ def _select_open(*, is_teacher: bool, has_run: bool) -> sa.Select[int]:
         _LEASES.c.labeler_id == sa.bindparam("labeler_id"),
         sa.or_(_LEASES.c.state.in_(["answered", "released"]), is_live),
     )
+    is_excluded = sa.exists().where(
+        _WEIGHTS.c.run_id == _QUERIES.c.run_id,
+        _WEIGHTS.c.labeler_id == sa.bindparam("labeler_id"),
+        _WEIGHTS.c.weight == 0,
+    )
     chosen = sa.select(_QUERIES.c.number).where(
         _QUERIES.c.is_open.is_(True),
         _QUERIES.c.num_answers + num_live < _QUERIES.c.target_answers,
         ~is_done_with,
+        ~is_excluded,
     )
     if not is_teacher:  # who needs no video
         chosen = chosen.where(_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True))

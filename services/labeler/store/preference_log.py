@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.records import PreferenceRecord
-from services.labeler.store import schema
+from services.labeler.records import LogPage, PreferenceRecord, QueryState
+from services.labeler.store import counters, schema, weights
 from somersault.types import Preference, Role, StoredSegment
 
-__all__ = ["append", "read_after", "record"]
+__all__ = ["append", "count_up", "read_after", "read_page", "record"]
 
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
@@ -20,40 +21,82 @@ _RUNS = schema.runs
 _COUNT_UP = (
     sa.update(_RUNS)
     .where(_RUNS.c.run_id == sa.bindparam("of_run"))
-    .values(newest_cursor=_RUNS.c.newest_cursor + 1)
+    .values(
+        {
+            "newest_cursor": _RUNS.c.newest_cursor + 1,
+            "newest_plain_cursor": sa.case(
+                (sa.bindparam("is_plain", type_=sa.Boolean).is_(True), _RUNS.c.newest_cursor + 1),
+                else_=_RUNS.c.newest_plain_cursor,
+            ),
+            **counters.RUN_ADDED,
+        }
+    )
     .returning(_RUNS.c.newest_cursor)
 )
 _INSERT = sa.insert(_LOG)
 
 
-def append(
+def count_up(
     connection: sa.Connection,
     run_id: str,
     *,
-    answer_number: int,
+    is_plain: bool,
+    amounts: Mapping[QueryState | Preference, int] | None = None,
+) -> int:
+    """Gives the log's next position. The run stays locked until the commit, so positions rise in commit order."""
+    values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts or {})}
+    return int(connection.execute(_COUNT_UP, values).scalar_one())
+
+
+def append(
+    connection: sa.Connection,
+    answer: schema.Row,
+    *,
     version: int,
     preference: Preference,
     now_ms: int,
+    amounts: Mapping[QueryState | Preference, int],
 ) -> None:
-    """Adds a row. The run stays locked until the commit, so positions rise in the order of commits."""
-    cursor = connection.execute(_COUNT_UP, {"of_run": run_id}).scalar_one()
+    """Adds a row about an answer, adds to the run's counters, and holds the run's row until the commit."""
+    cursor = count_up(connection, answer.run_id, is_plain=not answer.is_gold, amounts=amounts)
     connection.execute(
         _INSERT,
         {
-            "run_id": run_id,
+            "run_id": answer.run_id,
             "cursor": cursor,
-            "answer_number": answer_number,
+            "answer_number": answer.number,
             "version": version,
             "preference": preference.value,
             "commit_ms": now_ms,
+            "weight": weights.read(connection, answer.run_id, answer.labeler_id),
         },
     )
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:
-    """Gives the rows that follow a position, at most ``count``."""
-    rows = connection.execute(_READ_AFTER, {"of_run": run_id, "after": cursor, "count": count})
+    """Gives the rows that follow a position, gold too, at most ``count``."""
+    rows = connection.execute(_READ_AFTER[True], {"of_run": run_id, "after": cursor, "count": count})
     return [_record(row) for row in rows]
+
+
+def read_page(
+    connection: sa.Connection, run_id: str, *, cursor: int, count: int, is_complete: bool
+) -> LogPage:
+    """Gives at most ``count`` of what follows a position; gold and changes of weight only if it shall be complete."""
+    newest = connection.execute(
+        _NEWEST, {"of_run": run_id}
+    ).scalar_one()  # before the rows up to there are read
+    values = {"of_run": run_id, "after": cursor, "count": count}
+    records = [_record(row) for row in connection.execute(_READ_AFTER[is_complete], values)]
+    changes = weights.read_after(connection, run_id, cursor=cursor, count=count) if is_complete else []
+    positions = sorted([*(row.cursor for row in records), *(row.cursor for row in changes)])
+    is_cut = len(positions) >= count
+    end = positions[count - 1] if is_cut else max([newest, *positions])
+    return LogPage(
+        records=[row for row in records if row.cursor <= end],
+        weight_changes=[row for row in changes if row.cursor <= end],
+        cursor=end,
+    )
 
 
 def record(connection: sa.Connection, answer_number: int, *, version: int) -> PreferenceRecord:
@@ -72,7 +115,13 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
             _ANSWERS.c.labeler_id,
             _ANSWERS.c.is_extra,
             _ANSWERS.c.response_ms,
+            _ANSWERS.c.is_gold,
+            _ANSWERS.c.position,
+            _ANSWERS.c.target_answers,
+            _ANSWERS.c.guidelines_version,
             _QUERIES.c.query_id,
+            _QUERIES.c.gold_kind,
+            _QUERIES.c.gold_preference,
             labelers.c.role,
         )
         .join(_ANSWERS, _ANSWERS.c.number == _LOG.c.answer_number)
@@ -93,12 +142,18 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
     return selected
 
 
-_READ_AFTER = (
-    _select_records()
-    .where(_LOG.c.run_id == sa.bindparam("of_run"), _LOG.c.cursor > sa.bindparam("after"))
+_NEWEST = sa.select(_RUNS.c.newest_cursor).where(_RUNS.c.run_id == sa.bindparam("of_run"))
+_READ_AFTER = {
+    has_gold: _select_records()
+    .where(
+        _LOG.c.run_id == sa.bindparam("of_run"),
+        _LOG.c.cursor > sa.bindparam("after"),
+        sa.true() if has_gold else _ANSWERS.c.is_gold.is_(False),
+    )
     .order_by(_LOG.c.cursor)
     .limit(sa.bindparam("count", type_=sa.Integer))
-)
+    for has_gold in (False, True)
+}
 _READ_VERSION = _select_records().where(
     _LOG.c.answer_number == sa.bindparam("of_answer"), _LOG.c.version == sa.bindparam("of_version")
 )
@@ -119,6 +174,13 @@ def _record(row: schema.Row) -> PreferenceRecord:
         is_extra=row.is_extra,
         commit_ms=row.commit_ms,
         response_ms=row.response_ms,
+        weight=row.weight,
+        is_gold=row.is_gold,
+        gold_kind=row.gold_kind,
+        gold_preference=Preference(row.gold_preference) if row.gold_kind else None,
+        answer_number=row.position,
+        target_answers=row.target_answers,
+        guidelines_version=row.guidelines_version,
     )
 
 

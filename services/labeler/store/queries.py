@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.records import Proposal, Query, QueryPage, QueryState, Side
-from services.labeler.store import clips, clock, runs, schema
+from services.labeler.records import Proposal, Query, QueryPage, QueryState, Run, Side
+from services.labeler.store import clips, clock, counters, runs, schema
 from somersault.errors import AlreadyExistsError, NotFoundError
-from somersault.types import StoredSegment
+from somersault.types import Preference, StoredSegment
 
-__all__ = ["draw_is_swapped", "list_newest", "propose", "read", "withdraw"]
+__all__ = ["draw_is_swapped", "list_newest", "propose", "read", "store_segments", "withdraw"]
 
 _QUERIES = schema.queries
 _SEGMENTS = schema.segments
 
 
-def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
-    """Keeps proposals that are new and gives the query of each.
+def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal]) -> tuple[list[str], int]:
+    """Keeps proposals that are new, and gives the query of each and how many are new.
 
     Raises:
         NotFoundError: the run is unknown.
         AlreadyExistsError: a name was used for something else.
     """
-    runs.newest_cursor(connection, run_id)
+    run = runs.read(connection, run_id)
     known = _known(connection, run_id, [proposal.proposal_id for proposal in proposals])
     for proposal in proposals:
         if proposal.proposal_id in known:
             _check_same(proposal, known[proposal.proposal_id])
     fresh = [proposal for proposal in proposals if proposal.proposal_id not in known]
-    inserted = _insert(connection, run_id, fresh) if fresh else {}
+    inserted = _insert(connection, run, fresh) if fresh else {}
     by_proposal = {name: row.query_id for name, row in known.items()} | inserted
-    return [by_proposal[proposal.proposal_id] for proposal in proposals]
+    return [by_proposal[proposal.proposal_id] for proposal in proposals], len(fresh)
 
 
 def draw_is_swapped(proposal_id: str) -> bool:
@@ -46,15 +47,15 @@ def draw_is_swapped(proposal_id: str) -> bool:
     return hashlib.sha256(f"side of {proposal_id}".encode()).digest()[0] % 2 == 1
 
 
-def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -> list[str]:
-    """Takes back those queries that have no answer, and gives all of them that are withdrawn.
+def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -> tuple[list[str], int]:
+    """Takes back those queries that have no answer; gives all of them that are withdrawn, and how many are newly.
 
     Raises:
         NotFoundError: the run does not have one of them.
     """
     rows = connection.execute(
         sa.select(_QUERIES.c.number, _QUERIES.c.query_id, _QUERIES.c.state, _QUERIES.c.num_answers)
-        .where(_QUERIES.c.run_id == run_id, _QUERIES.c.query_id.in_(query_ids))
+        .where(_QUERIES.c.run_id == run_id, _QUERIES.c.query_id.in_(query_ids), _QUERIES.c.gold_kind == "")
         .order_by(_QUERIES.c.number)
         .with_for_update()
     ).all()
@@ -67,7 +68,13 @@ def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -
         .where(_QUERIES.c.number.in_(list(withdrawn.values())))
         .values(state=QueryState.WITHDRAWN.value, is_open=False)
     )
-    return [query_id for query_id in query_ids if query_id in withdrawn]
+    states = Counter(QueryState(row.state) for row in rows if row.num_answers == 0)
+    num_new = states.total() - states.pop(QueryState.WITHDRAWN, 0)
+    if num_new:
+        amounts: dict[QueryState | Preference, int] = {QueryState.WITHDRAWN: num_new}
+        amounts |= {state: -number for state, number in states.items()}
+        counters.add_to_run(connection, run_id, amounts)
+    return [query_id for query_id in query_ids if query_id in withdrawn], num_new
 
 
 def read(connection: sa.Connection, numbers: Sequence[int]) -> list[Query]:
@@ -90,7 +97,7 @@ def list_newest(
         NotFoundError: the run is unknown.
     """
     runs.newest_cursor(connection, run_id)
-    page = _select_queries().where(_QUERIES.c.run_id == run_id)
+    page = _select_queries().where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
     if state is not None:
         page = page.where(_QUERIES.c.state == state.value)
     if before_number is not None:
@@ -126,23 +133,25 @@ def _sides(proposal: Proposal) -> tuple[str, str]:
     return sides[::-1] if draw_is_swapped(proposal.proposal_id) else sides
 
 
-def _insert(connection: sa.Connection, run_id: str, fresh: Sequence[Proposal]) -> dict[str, str]:
+def _insert(connection: sa.Connection, run: Run, fresh: Sequence[Proposal]) -> dict[str, str]:
     """Adds queries in order and gives the query of each proposal."""
+    run_id = run.run_id
     pairs = [(proposal.first, proposal.second) for proposal in fresh]
     segments = [segment for pair in pairs for segment in pair]
-    _store_segments(connection, run_id, segments)
+    store_segments(connection, run_id, segments)
     wanting = [proposal for proposal in fresh if proposal.wants_clips]
     wanted = [stored.segment_id for p in wanting for stored in (p.first, p.second)]
     if wanted:
         clips.want(connection, run_id, wanted)
     states = clips.states(connection, run_id, [segment.segment_id for segment in segments])
     now_ms = clock.now_ms(connection)
-    rows = [_row(run_id, proposal, clip_states=states, now_ms=now_ms) for proposal in fresh]
+    rows = [_row(run, proposal, clip_states=states, now_ms=now_ms) for proposal in fresh]
     connection.execute(sa.insert(_QUERIES), rows)
+    counters.add_to_run(connection, run_id, Counter(QueryState(str(row["state"])) for row in rows))
     return {str(row["proposal_id"]): str(row["query_id"]) for row in rows}
 
 
-def _row(run_id: str, proposal: Proposal, *, clip_states: dict[str, str], now_ms: int) -> dict[str, object]:
+def _row(run: Run, proposal: Proposal, *, clip_states: dict[str, str], now_ms: int) -> dict[str, object]:
     left, right = _sides(proposal)
     found = {clip_states.get(left), clip_states.get(right)}
     state = QueryState.READY
@@ -150,21 +159,26 @@ def _row(run_id: str, proposal: Proposal, *, clip_states: dict[str, str], now_ms
         state = QueryState.FAILED if "failed" in found else QueryState.RENDERING
     return {
         "query_id": f"q{secrets.token_hex(8)}",
-        "run_id": run_id,
+        "run_id": run.run_id,
         "proposal_id": proposal.proposal_id,
         "left_segment_id": left,
         "right_segment_id": right,
         "wants_clips": proposal.wants_clips,
         "has_clips": found == {"stored"},
         "state": state.value,
-        "target_answers": 1,
+        "target_answers": proposal.target_answers or run.target_answers,
         "num_answers": 0,
         "is_open": True,
         "proposed_ms": now_ms,
     }
 
 
-def _store_segments(connection: sa.Connection, run_id: str, segments: Sequence[StoredSegment]) -> None:
+def store_segments(connection: sa.Connection, run_id: str, segments: Sequence[StoredSegment]) -> None:
+    """Keeps segments that are new.
+
+    Raises:
+        AlreadyExistsError: one is known with other keys or another duration.
+    """
     named: dict[str, StoredSegment] = {}
     for segment in segments:
         _check_same_segment(segment, named.setdefault(segment.segment_id, segment))
@@ -207,8 +221,9 @@ def _segment(row: schema.Row) -> StoredSegment:
 
 def _select_queries() -> sa.Select[*tuple[Any, ...]]:
     """Selects queries with their run, segments and clips."""
-    selected = sa.select(_QUERIES, schema.runs.c.question).join(
-        schema.runs, schema.runs.c.run_id == _QUERIES.c.run_id
+    run = schema.runs
+    selected = sa.select(_QUERIES, run.c.question, run.c.guidelines_version, run.c.gold_interval).join(
+        run, run.c.run_id == _QUERIES.c.run_id
     )
     for side in ("left", "right"):
         segment, clip = _SEGMENTS.alias(f"{side}_segment"), schema.clips.alias(f"{side}_clip")
@@ -241,6 +256,11 @@ def _query(row: schema.Row) -> Query:
         right=_side(row, "right"),
         state=QueryState(row.state),
         proposed_ms=row.proposed_ms,
+        guidelines_version=row.guidelines_version,
+        target_answers=row.target_answers,
+        num_answers=row.num_answers,
+        gold_interval=row.gold_interval,
+        number=row.number,
     )
 
 

@@ -11,8 +11,14 @@ import sqlalchemy as sa
 
 __all__ = [
     "Row",
+    "agreement",
+    "answer_minutes",
     "answers",
+    "audit_log",
     "clips",
+    "guidelines",
+    "labeler_counts",
+    "labeler_weights",
     "labelers",
     "leases",
     "metadata",
@@ -20,6 +26,7 @@ __all__ = [
     "queries",
     "runs",
     "segments",
+    "weight_changes",
 ]
 
 Row = sa.Row[*tuple[Any, ...]]
@@ -42,6 +49,19 @@ def _required(name: str, kind: sa.types.TypeEngine[Any], *rest: sa.ForeignKey) -
     return sa.Column(name, kind, *rest, nullable=False)
 
 
+def _count(name: str, *, default: int = 0) -> sa.Column[Any]:
+    """Gives a column that older rows, and rows which do not say otherwise, have ``default`` in."""
+    return sa.Column(name, sa.BigInteger(), nullable=False, server_default=str(default))
+
+
+def _flag(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
+
+
+def _text(name: str, length: int) -> sa.Column[Any]:
+    return sa.Column(name, sa.String(length), nullable=False, server_default="")
+
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -51,6 +71,23 @@ runs = sa.Table(
     # Counted up in the transaction that adds a row to the log, so the log has no gaps.
     _required("newest_cursor", sa.BigInteger()),
     _required("created_ms", sa.BigInteger()),
+    # How it asks; see UpdateRun.
+    _count("target_answers", default=1),
+    _flag("asks_again"),
+    _count("gold_interval", default=20),
+    _count("guidelines_version"),
+    # The newest cursor of a row that is neither gold nor a change of weight.
+    _count("newest_plain_cursor"),
+    # Queries by state, gold left out, and counted answers by newest preference: kept by whoever changes them.
+    _count("num_rendering"),
+    _count("num_ready"),
+    _count("num_answered"),
+    _count("num_failed"),
+    _count("num_withdrawn"),
+    _count("num_left"),
+    _count("num_right"),
+    _count("num_equal"),
+    _count("num_incomparable"),
 )
 
 labelers = sa.Table(
@@ -61,6 +98,8 @@ labelers = sa.Table(
     _required("role", sa.String(16)),
     _required("token_sha256", sa.String(64)),
     _required("created_ms", sa.BigInteger()),
+    # 0 while it may call; once revoked, token_sha256 holds no digest any more.
+    _count("revoked_ms"),
     sa.UniqueConstraint("token_sha256"),
 )
 
@@ -108,6 +147,19 @@ queries = sa.Table(
     # Not withdrawn and short of answers: leasing looks at these alone, however many were answered.
     _required("is_open", sa.Boolean()),
     _required("proposed_ms", sa.BigInteger()),
+    # Its counted answers by newest preference.
+    _count("num_left"),
+    _count("num_right"),
+    _count("num_equal"),
+    # It wanted one more because its answers differed.
+    _flag("is_widened"),
+    # Two or more counted answers, all left or all right: others' answers can be told right from wrong by it.
+    _flag("is_unanimous"),
+    # Empty for a real query. Gold is one labeler's alone: unanimous (of others) or repeat (of its own answer).
+    _text("gold_kind", 16),
+    _text("gold_labeler_id", 64),
+    _count("gold_source_number"),
+    _text("gold_preference", 16),
     sa.UniqueConstraint("query_id"),
     sa.UniqueConstraint("run_id", "proposal_id"),
     sa.ForeignKeyConstraint(["run_id", "left_segment_id"], ["segments.run_id", "segments.segment_id"]),
@@ -116,6 +168,8 @@ queries = sa.Table(
     sa.Index(None, "run_id", "state", "number"),
     sa.Index(None, "run_id", "left_segment_id"),
     sa.Index(None, "run_id", "right_segment_id"),
+    sa.Index(None, "run_id", "is_unanimous", "number"),
+    sa.Index(None, "gold_labeler_id", "gold_source_number"),
 )
 
 leases = sa.Table(
@@ -129,9 +183,11 @@ leases = sa.Table(
     _required("state", sa.String(16)),
     _required("leased_ms", sa.BigInteger()),
     _required("expire_ms", sa.BigInteger()),
+    _count("guidelines_version"),
     sa.UniqueConstraint("token_sha256"),
     sa.Index(None, "query_number"),
     sa.Index(None, "labeler_id", "state", "expire_ms"),
+    sa.Index(None, "state", "expire_ms"),
 )
 
 answers = sa.Table(
@@ -149,10 +205,14 @@ answers = sa.Table(
     _required("preference", sa.String(16)),
     _required("response_ms", sa.BigInteger()),
     _required("answered_ms", sa.BigInteger()),
+    # Gold is an extra as well, so nothing that leaves extras out counts it.
+    _flag("is_gold"),
+    # Which counted answer of its query it was, and how many that wanted then; 0 for extras.
+    _count("position"),
+    _count("target_answers"),
+    _count("guidelines_version"),
     sa.UniqueConstraint("answer_id"),
     sa.UniqueConstraint("lease_number"),
-    sa.Index(None, "run_id", "is_extra", "preference"),
-    sa.Index(None, "run_id", "answered_ms"),
     sa.Index(None, "labeler_id", "number"),
 )
 
@@ -165,5 +225,94 @@ preference_log = sa.Table(
     _required("version", sa.Integer()),
     _required("preference", sa.String(16)),
     _required("commit_ms", sa.BigInteger()),
+    sa.Column("weight", sa.Float(), nullable=False, server_default="1"),
     sa.UniqueConstraint("answer_number", "version"),
+)
+
+weight_changes = sa.Table(
+    "weight_changes",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    # Of the same sequence as the preference log's.
+    sa.Column("cursor", sa.BigInteger(), primary_key=True, autoincrement=False),
+    _required("change_id", sa.String(64)),
+    _required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
+    _required("weight", sa.Float()),
+    _required("changed_by", sa.String(64)),
+    _required("reason", sa.Text()),
+    _required("commit_ms", sa.BigInteger()),
+    sa.UniqueConstraint("run_id", "change_id"),
+)
+
+labeler_weights = sa.Table(
+    "labeler_weights",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    _required("weight", sa.Float()),
+    _required("cursor", sa.BigInteger()),
+)
+
+agreement = sa.Table(
+    # How many queries have so many counted answers of each kind: agreement over a million costs what it costs over ten.
+    "agreement",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("num_left", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("num_right", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("num_equal", sa.BigInteger(), primary_key=True, autoincrement=False),
+    _required("num_queries", sa.BigInteger()),
+)
+
+answer_minutes = sa.Table(
+    "answer_minutes",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    # since 1970
+    sa.Column("minute", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("role", sa.String(16), primary_key=True),
+    _required("num_answers", sa.BigInteger()),
+)
+
+labeler_counts = sa.Table(
+    "labeler_counts",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    # By newest preference, gold and extras included.
+    _count("num_left"),
+    _count("num_right"),
+    _count("num_equal"),
+    _count("num_incomparable"),
+    # Answers with a response time, and those of them sooner than half a clip.
+    _count("num_timed"),
+    _count("num_fast"),
+    _count("num_unanimous"),
+    _count("num_unanimous_right"),
+    _count("num_repeats"),
+    _count("num_repeats_right"),
+)
+
+guidelines = sa.Table(
+    "guidelines",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True, autoincrement=False),
+    _required("text", sa.Text()),
+    _required("created_ms", sa.BigInteger()),
+)
+
+audit_log = sa.Table(
+    # Rows are only ever added: triggers refuse the rest.
+    "audit_log",
+    metadata,
+    sa.Column("number", _Number, primary_key=True),
+    _required("commit_ms", sa.BigInteger()),
+    _required("labeler_id", sa.String(64)),
+    _required("role", sa.String(16)),
+    _required("action", sa.String(64)),
+    _required("run_id", sa.String(64)),
+    _required("object", sa.String(200)),
+    _required("detail", sa.Text()),
+    sa.Index(None, "run_id", "number"),
 )

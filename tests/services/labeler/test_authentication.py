@@ -11,11 +11,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.labeler import authentication
 from somersault import rpc
-from somersault.errors import PermissionDeniedError, SomersaultError, UnauthenticatedError
+from somersault.errors import (
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    SomersaultError,
+    UnauthenticatedError,
+)
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
-from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler
+from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, refused, running_labeler, submit
 
 METHODS = {method.name: method for method in pb.DESCRIPTOR.services_by_name["LabelerService"].methods}
 
@@ -36,7 +42,30 @@ ALLOWED = {
     "GetStats": "labeler teacher service owner",
     "CreateLabeler": "owner",
     "WhoAmI": "labeler teacher service owner",
+    "UpdateRun": "service owner",
+    "ListRuns": "service owner",
+    "GetAgreement": "service owner",
+    "GetLabelerQuality": "owner",
+    "SetLabelerWeight": "owner",
+    "ListLabelers": "owner",
+    "RotateToken": "owner",
+    "RevokeToken": "owner",
+    "SetGuidelines": "owner",
+    "GetGuidelines": "labeler teacher service owner",
+    "ListAuditLog": "owner",
+    "ImportPreferences": "owner",
 }
+
+# Which field of a request names something that is one labeler's own, and what it is.
+OWN = {
+    "RenewLease": ("lease_token", "lease"),
+    "ReleaseQuery": ("lease_token", "lease"),
+    "SubmitPreference": ("lease_token", "lease"),
+    "RevisePreference": ("answer_id", "answer"),
+    "GetClip": ("query_id", "query"),
+}
+# Methods whose requests name nothing that belongs to one labeler.
+COMMON = "LeaseQueries GetStats GetGuidelines WhoAmI"
 
 
 async def _call(stub: Any, name: str) -> SomersaultError | None:
@@ -62,6 +91,33 @@ async def test_each_role_may_call_what_its_comment_says(labeler: RunningLabeler,
     stub = labeler.as_role(role)
     denied = {name for name in METHODS if isinstance(await _call(stub, name), PermissionDeniedError)}
     assert denied == {name for name, roles in ALLOWED.items() if role.value not in roles.split()}
+
+
+def test_every_method_for_labelers_is_own_or_common() -> None:
+    """A method that is added for labelers must say here whose objects it touches."""
+    for_labelers = {name for name, roles in ALLOWED.items() if "labeler" in roles.split()}
+    assert for_labelers == {*OWN, *COMMON.split()}
+
+
+@pytest.mark.parametrize("role", [Role.LABELER, Role.TEACHER])
+@pytest.mark.parametrize("name", list(OWN))
+async def test_nobody_touches_what_is_somebody_elses(labeler: RunningLabeler, name: str, role: Role) -> None:
+    """With everything right but the holder: refused, and nothing of it happened."""
+    query_id, _ = await labeler.propose("a", "b")
+    holder = await labeler.new_labeler()
+    first, second = await lease(holder, count=2)
+    await submit(holder, first.lease_token, "a1")
+    field, kind = OWN[name]
+    values = {"lease": second.lease_token, "answer": "a1", "query": query_id}
+    request = getattr(pb, METHODS[name].input_type.name)(**{field: values[kind]})
+    more: dict[str, Any] = {"answer_id": "mine", "preference": 1, "version": 2, "side": 1}
+    for other, value in more.items():
+        if other in request.DESCRIPTOR.fields_by_name and other != field:
+            setattr(request, other, value)
+    error = await refused(getattr(labeler.as_role(role), name)(request))
+    assert isinstance(error, (FailedPreconditionError, NotFoundError))
+    assert len(await labeler.log()) == 1
+    await submit(holder, second.lease_token, "b1")
 
 
 @pytest.mark.parametrize("token", [None, "not-a-token-of-anybody", ""])

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RunningLabeler, lease, running_labeler, submit
+from tests.services.labeler.store import older_database
 
 _INITDB = shutil.which("initdb") or next(
     (str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None
@@ -96,6 +98,69 @@ async def test_a_replica_sees_what_another_commits(tmp_path: Path, url: str) -> 
         (held,) = await waiting
         record = await submit(one.as_token(token), held.lease_token, "late")
         assert (await two.log())[-1] == record
+
+
+def test_an_older_databases_data_goes_up_down_and_up(url: str) -> None:
+    """As on SQLite."""
+    server = sa.make_url(url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE older"))
+    engine.dispose()
+    engine = sa.create_engine(server.set(database="older"))
+    older_database.check_up_and_down(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO audit_log VALUES (1, 0, 'a', 'owner', 'X', '', '', '')"))
+    for statement in ("UPDATE audit_log SET role = 'x'", "DELETE FROM audit_log"):
+        with pytest.raises(sa.exc.DatabaseError, match="append-only"), engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+async def test_two_replicas_give_each_query_as_many_answers_as_it_wants(tmp_path: Path, url: str) -> None:
+    """Thirty queries of three answers, six labelers on two replicas, weights that change meanwhile.
+
+    No query gets more or fewer, nobody answers one twice, the log has no gap, and the counters are right.
+    """
+    settings = {"database_url": url}
+    run_id = "run-k"
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run(run_id)
+        owner = two.as_role(Role.OWNER)
+        await owner.UpdateRun(pb.UpdateRunRequest(run_id=run_id, target_answers=3))
+        await one.propose(*(f"p{i}" for i in range(30)), run_id=run_id)
+        invited = [await _invite(one) for _ in range(6)]
+
+        async def work(number: int, token: str) -> None:
+            stub = (one, two)[number % 2].as_token(token)
+            request = pb.LeaseQueriesRequest(run_id=run_id, count=2, wait_s=0.5)
+            while leased := (await stub.LeaseQueries(request)).leases:
+                for held in leased:
+                    await submit(stub, held.lease_token, f"k{number}-{held.query.query_id}")
+
+        async def weigh() -> None:
+            for number in range(10):
+                request = pb.SetLabelerWeightRequest(
+                    run_id=run_id, labeler_id="teacher", weight=number % 2 / 2, reason=""
+                )
+                await (one, two)[number % 2].as_role(Role.OWNER).SetLabelerWeight(request)
+
+        async with asyncio.timeout(100):
+            await asyncio.gather(weigh(), *(work(*each) for each in enumerate(invited)))
+        request = pb.ExportPreferencesRequest(run_id=run_id, is_complete=True)
+        pages = [page async for page in owner.ExportPreferences(request)]
+        stats = await one.stats(run_id)
+        agreement = await owner.GetAgreement(pb.GetAgreementRequest(run_id=run_id))
+    rows = [row for page in pages for row in page.records]
+    changes = [row for page in pages for row in page.weight_changes]
+    assert sorted(row.cursor for row in (*rows, *changes)) == list(range(1, 90 + 10 + 1))
+    by_query: dict[str, list[Any]] = {}
+    for row in rows:
+        by_query.setdefault(row.query_id, []).append(row)
+    assert [sorted(row.answer_number for row in each) for each in by_query.values()] == [[1, 2, 3]] * 30
+    assert all(len({row.labeler_id for row in each}) == 3 for each in by_query.values())
+    assert (stats.num_answered, stats.num_left, stats.num_ready) == (30, 90, 0)
+    assert (agreement.num_queries, agreement.num_pairs) == (30, 90)
 
 
 async def _invite(labeler: RunningLabeler) -> str:

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from services.labeler.records import Labeler, PreferenceRecord, Proposal
+from services.labeler.records import Labeler, PreferenceRecord, Proposal, QueryState
 from services.labeler.store import (
     answers,
     clock,
@@ -114,27 +114,25 @@ class Labeling(RuleBasedStateMachine):
         """Gives how many answers of a query count."""
         return sum(row.query_id == query_id and row.version == 1 and not row.is_extra for row in self.log)
 
-    @initialize(wanted=st.lists(st.integers(1, 2), min_size=4, max_size=8))
+    @initialize(wanted=st.lists(st.integers(1, 3), min_size=4, max_size=8))
     def begin(self, wanted: list[int]) -> None:
         """Begins with some queries."""
         for num_wanted in wanted:
             self.propose(num_wanted)
 
     @precondition(lambda self: len(self.target) < MAX_QUERIES)
-    @rule(num_wanted=st.integers(1, 2))
+    @rule(num_wanted=st.integers(1, 3))
     def propose(self, num_wanted: int) -> None:
-        """Adds a query that wants one or two answers."""
+        """Adds a query that wants one to three answers."""
         name = f"p{len(self.target)}"
         first, second = (
             StoredSegment(segment_id=f"{name}{side}", segment_uri="u", sealed_uri="s", duration_s=1.0)
             for side in "ab"
         )
-        proposal = Proposal(proposal_id=name, first=first, second=second, wants_clips=False)
-        (query_id,) = self.change(lambda c: queries.propose(c, "r", [proposal]))
-        of_query = schema.queries.c.query_id == query_id
-        self.change(
-            lambda c: c.execute(sa.update(schema.queries).where(of_query).values(target_answers=num_wanted))
+        proposal = Proposal(
+            proposal_id=name, first=first, second=second, wants_clips=False, target_answers=num_wanted
         )
+        (query_id,), _ = self.change(lambda c: queries.propose(c, "r", [proposal]))
         self.target[query_id] = num_wanted
 
     @rule(
@@ -271,7 +269,7 @@ class Labeling(RuleBasedStateMachine):
         """Takes a query back if it has no answer."""
         if number < len(self.target):
             query_id = list(self.target)[number]
-            withdrawn = self.change(lambda c: queries.withdraw(c, "r", [query_id]))
+            withdrawn, _ = self.change(lambda c: queries.withdraw(c, "r", [query_id]))
             assert bool(withdrawn) == (self.num_counted(query_id) == 0)
             self.withdrawn.update(withdrawn)
 
@@ -287,6 +285,35 @@ class Labeling(RuleBasedStateMachine):
             rows = preference_log.read_after(connection, "r", cursor=0, count=1000)
         assert rows == self.log
         assert [row.cursor for row in rows] == list(range(1, len(rows) + 1))
+
+    @invariant()
+    def the_counters_are_what_counting_gives(self) -> None:
+        """Of queries by state, of counted answers by preference, of agreement, of each labeler."""
+        newest: dict[str, PreferenceRecord] = {row.answer_id: row for row in self.log}
+        counted = [row for row in newest.values() if not row.is_extra]
+        ways = Counter(
+            tuple(
+                sum(row.query_id == query_id and row.preference is kind for row in counted)
+                for kind in (Preference.LEFT, Preference.RIGHT, Preference.EQUAL)
+            )
+            for query_id in self.target
+        )
+        with self.engine.connect() as connection:
+            run = connection.execute(sa.select(schema.runs)).one()
+            states = Counter(connection.execute(sa.select(schema.queries.c.state)).scalars())
+            table = connection.execute(sa.select(schema.agreement)).all()
+            own = connection.execute(sa.select(schema.labeler_counts)).all()
+            minutes = connection.execute(sa.select(sa.func.sum(schema.answer_minutes.c.num_answers))).scalar()
+        assert all(getattr(run, f"num_{state.value}") == states[state.value] for state in QueryState)
+        for kind in Preference:
+            assert getattr(run, f"num_{kind.value}") == sum(row.preference is kind for row in counted)
+            for row in own:
+                said = [one for one in newest.values() if one.labeler_id == row.labeler_id]
+                assert getattr(row, f"num_{kind.value}") == sum(one.preference is kind for one in said)
+        assert {tuple(row[1:4]): row.num_queries for row in table if row.num_queries} == {
+            way: number for way, number in ways.items() if sum(way) >= 2
+        }
+        assert (minutes or 0) == len(newest)
 
     @invariant()
     def no_query_is_promised_or_counted_too_often(self) -> None:

@@ -9,6 +9,7 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 
+from services.labeler.web.labeler_client import DENIED, METHODS
 from somersault.v1 import labeler_pb2, preference_pb2
 
 SERVICE = "/somersault.v1.LabelerService"
@@ -59,7 +60,14 @@ async def test_refusal_keeps_its_code_and_sentence(http):
     assert response.json() == {"code": "failed_precondition", "message": "there is no such lease"}
 
 
-@pytest.mark.parametrize("method", ["ProposeQueries", "CreateLabeler", "WatchPreferences", "Nothing"])
+def test_every_method_is_allowed_or_denied():
+    """A method that is added must say which; until it does it can't be called."""
+    methods = {method.name for method in labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].methods}
+    assert {*METHODS, *DENIED} == methods
+    assert not set(METHODS) & set(DENIED)
+
+
+@pytest.mark.parametrize("method", [*DENIED, "Nothing"])
 async def test_method_off_the_list_is_unimplemented(http, method):
     """Neither streams nor administration pass the gateway."""
     response = await http.post(f"{SERVICE}/{method}", json={})

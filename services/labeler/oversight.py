@@ -1,0 +1,88 @@
+"""How well labelers answer, how much their answers count, and what was changed by whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import prometheus_client
+
+from services.labeler import pages
+from services.labeler.changes import Changes
+from services.labeler.quality import Quality, assess, share
+from services.labeler.records import AuditEntry, Labeler, WeightChange
+from services.labeler.store import Database, audit, oversight
+from somersault.errors import InvalidInputError
+
+__all__ = ["Oversight"]
+
+MAX_WEIGHT = 10.0
+MAX_REASON = 500
+
+_GOLD_ACCURACY = prometheus_client.Gauge(
+    "somersault_labeler_gold_accuracy_ratio",
+    "Share of gold answers that were as the unanimous answers of others, when last asked for, by run.",
+    ["run_id"],
+)
+
+
+class Oversight:
+    """Serves owners."""
+
+    def __init__(self, database: Database, *, log_grew: Changes) -> None:
+        """Takes the database and what to tell of new rows of the preference log."""
+        self._database = database
+        self._log_grew = log_grew
+
+    async def quality(self, run_id: str, *, labeler_id: str | None) -> list[Quality]:
+        """Gives how well each labeler of a run answers, or one of them.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        numbers = await self._database.read(
+            lambda connection: oversight.read_numbers(connection, run_id, labeler_id=labeler_id)
+        )
+        if labeler_id is None:
+            total = share(sum(n.num_unanimous_right for n in numbers), sum(n.num_unanimous for n in numbers))
+            if total.value is not None:
+                _GOLD_ACCURACY.labels(run_id).set(total.value)
+        return [assess(each) for each in numbers]
+
+    async def set_weight(
+        self, by: Labeler, *, run_id: str, labeler_id: str, weight: float, reason: str
+    ) -> WeightChange | None:
+        """Makes a labeler's answers in a run count for more or less; gives its newest change, if it ever had one.
+
+        Raises:
+            InvalidInputError: the weight is not 0 to 10, or the reason is too long.
+            NotFoundError: the run or the labeler is unknown.
+        """
+        if not (math.isfinite(weight) and 0 <= weight <= MAX_WEIGHT):
+            raise InvalidInputError("weight", weight, f"0 to {MAX_WEIGHT:g}")
+        if len(reason) > MAX_REASON:
+            raise InvalidInputError("reason", reason, f"at most {MAX_REASON} characters")
+        change = await self._database.write(
+            lambda connection: oversight.set_weight(
+                connection, by, run_id=run_id, labeler_id=labeler_id, weight=weight, reason=reason
+            )
+        )
+        self._log_grew.announce()
+        return change
+
+    async def audit_log(
+        self, *, run_id: str, page_size: int, page_token: str
+    ) -> tuple[Sequence[AuditEntry], str]:
+        """Gives a page of what was changed, newest first, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds, or the token none of ours.
+        """
+        page_size, before = pages.size(page_size), pages.start(page_token)
+        found = await self._database.read(
+            lambda connection: audit.list_newest(
+                connection, run_id=run_id, before_number=before, page_size=page_size + 1
+            )
+        )
+        page = found[:page_size]
+        return page, str(page[-1].number) if len(found) > page_size else ""

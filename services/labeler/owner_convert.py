@@ -1,0 +1,93 @@
+"""What only owners and services are sent, to messages."""
+
+from __future__ import annotations
+
+from services.labeler import convert
+from services.labeler.agreement import Agreement
+from services.labeler.quality import Quality, Share
+from services.labeler.records import AuditEntry, KnownLabeler, Run
+from somersault.convert import role_to_message
+from somersault.v1 import labeler_pb2 as pb
+
+__all__ = [
+    "agreement_to_message",
+    "entry_to_message",
+    "labeler_to_message",
+    "quality_to_message",
+    "run_to_message",
+]
+
+
+def run_to_message(run: Run) -> pb.Run:
+    """Gives the message of a run."""
+    return pb.Run(
+        run_id=run.run_id,
+        task=run.task,
+        question=run.question,
+        create_time=convert.timestamp(run.created_ms),
+        target_answers=run.target_answers,
+        asks_again_on_disagreement=run.asks_again,
+        gold_interval=run.gold_interval,
+        guidelines_version=run.guidelines_version,
+        newest_log_cursor=run.newest_cursor,
+    )
+
+
+def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
+    """Gives the message of how far labelers agree."""
+    return pb.GetAgreementResponse(
+        num_queries=agreement.num_queries,
+        num_pairs=agreement.num_pairs,
+        pairwise_agreement=agreement.pairwise,
+        krippendorff_alpha=agreement.alpha,
+    )
+
+
+def quality_to_message(quality: Quality) -> pb.LabelerQuality:
+    """Gives the message of how well a labeler answers."""
+    numbers = quality.numbers
+    return pb.LabelerQuality(
+        labeler_id=numbers.labeler.labeler_id,
+        name=numbers.labeler.name,
+        role=role_to_message(numbers.labeler.role),
+        weight=numbers.weight,
+        num_answers=numbers.num_left + numbers.num_right + numbers.num_equal + numbers.num_incomparable,
+        gold_accuracy=_share(quality.gold_accuracy),
+        consistency=_share(quality.consistency),
+        fast=_share(quality.fast),
+        left=_share(quality.left),
+        entropy_bits=quality.entropy_bits,
+        is_inaccurate=quality.is_inaccurate,
+        is_inconsistent=quality.is_inconsistent,
+        is_hasty=quality.is_hasty,
+        is_biased=quality.is_biased,
+    )
+
+
+def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
+    """Gives the message of a labeler."""
+    return pb.Labeler(
+        labeler_id=known.labeler.labeler_id,
+        name=known.labeler.name,
+        role=role_to_message(known.labeler.role),
+        create_time=convert.timestamp(known.created_ms),
+        revoke_time=convert.timestamp(known.revoked_ms) if known.revoked_ms else None,
+    )
+
+
+def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
+    """Gives the message of a row of the audit log."""
+    return pb.AuditEntry(
+        number=entry.number,
+        commit_time=convert.timestamp(entry.commit_ms),
+        labeler_id=entry.labeler_id,
+        role=role_to_message(entry.role),
+        action=entry.action,
+        run_id=entry.run_id,
+        object=entry.what,
+        detail=entry.detail,
+    )
+
+
+def _share(share: Share) -> pb.Share:
+    return pb.Share(num=share.num, num_true=share.num_true, share=share.value, low=share.low, high=share.high)

@@ -1,0 +1,178 @@
+"""The rpcs by which owners and services look after runs, labelers and the log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+
+from services.labeler import convert, exporting, owner_convert
+from services.labeler.answering import Answering
+from services.labeler.authentication import caller
+from services.labeler.importing import Importing
+from services.labeler.labelers import Labelers
+from services.labeler.leasing import Leasing
+from services.labeler.oversight import Oversight
+from services.labeler.proposals import Proposals
+from services.labeler.run_settings import RunSettings, Settings
+from services.labeler.store import Database
+from somersault.convert import role_from_message
+from somersault.errors import InvalidInputError
+from somersault.storage import ObjectStore
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import labeler_pb2_grpc
+
+__all__ = ["Labeling", "OwnerMethods"]
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+_FILES = {pb.EXPORT_FORMAT_JSONL: exporting.jsonl, pb.EXPORT_FORMAT_PARQUET: exporting.parquet}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labeling:
+    """Bundles what the service is made of."""
+
+    database: Database
+    store: ObjectStore
+    proposals: Proposals
+    run_settings: RunSettings
+    leasing: Leasing
+    answering: Answering
+    oversight: Oversight
+    importing: Importing
+    labelers: Labelers
+
+
+class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
+    """Serves the part of the public API that labelers have no use for."""
+
+    def __init__(self, labeling: Labeling) -> None:
+        """Takes what does the work."""
+        self._labeling = labeling
+
+    async def CreateLabeler(
+        self, request: pb.CreateLabelerRequest, context: _Context
+    ) -> pb.CreateLabelerResponse:
+        """Invites a labeler."""
+        labeler, token = await self._labeling.labelers.create(
+            caller(), name=request.name, role=role_from_message(request.role)
+        )
+        return pb.CreateLabelerResponse(labeler_id=labeler.labeler_id, token=token)
+
+    async def ListLabelers(
+        self, request: pb.ListLabelersRequest, context: _Context
+    ) -> pb.ListLabelersResponse:
+        """Lists who may call."""
+        known, token = await self._labeling.labelers.list_known(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        labelers = [owner_convert.labeler_to_message(each) for each in known]
+        return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
+
+    async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
+        """Gives a labeler another token."""
+        token = await self._labeling.labelers.rotate(caller(), request.labeler_id)
+        return pb.RotateTokenResponse(token=token)
+
+    async def RevokeToken(self, request: pb.RevokeTokenRequest, context: _Context) -> pb.RevokeTokenResponse:
+        """Ends a labeler's token."""
+        await self._labeling.labelers.revoke(caller(), request.labeler_id)
+        return pb.RevokeTokenResponse()
+
+    async def UpdateRun(self, request: pb.UpdateRunRequest, context: _Context) -> pb.UpdateRunResponse:
+        """Changes how a run asks."""
+        has = request.HasField
+        settings = Settings(
+            target_answers=request.target_answers if has("target_answers") else None,
+            asks_again=request.asks_again_on_disagreement if has("asks_again_on_disagreement") else None,
+            gold_interval=request.gold_interval if has("gold_interval") else None,
+        )
+        run = await self._labeling.run_settings.update(caller(), request.run_id, settings)
+        return pb.UpdateRunResponse(run=owner_convert.run_to_message(run))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
+        """Lists runs."""
+        runs, token = await self._labeling.run_settings.list_newest(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        messages = [owner_convert.run_to_message(run) for run in runs]
+        return pb.ListRunsResponse(runs=messages, next_page_token=token)
+
+    async def GetAgreement(
+        self, request: pb.GetAgreementRequest, context: _Context
+    ) -> pb.GetAgreementResponse:
+        """Says how far labelers agree."""
+        agreement = await self._labeling.run_settings.agreement(request.run_id)
+        return owner_convert.agreement_to_message(agreement)
+
+    async def SetGuidelines(
+        self, request: pb.SetGuidelinesRequest, context: _Context
+    ) -> pb.SetGuidelinesResponse:
+        """Adds a version of a run's guidelines."""
+        version = await self._labeling.run_settings.set_guidelines(caller(), request.run_id, request.text)
+        return pb.SetGuidelinesResponse(version=version)
+
+    async def GetLabelerQuality(
+        self, request: pb.GetLabelerQualityRequest, context: _Context
+    ) -> pb.GetLabelerQualityResponse:
+        """Says how well labelers answer."""
+        found = await self._labeling.oversight.quality(request.run_id, labeler_id=request.labeler_id or None)
+        return pb.GetLabelerQualityResponse(
+            labelers=[owner_convert.quality_to_message(quality) for quality in found]
+        )
+
+    async def SetLabelerWeight(
+        self, request: pb.SetLabelerWeightRequest, context: _Context
+    ) -> pb.SetLabelerWeightResponse:
+        """Makes a labeler's answers count for more or less."""
+        change = await self._labeling.oversight.set_weight(
+            caller(),
+            run_id=request.run_id,
+            labeler_id=request.labeler_id,
+            weight=request.weight,
+            reason=request.reason,
+        )
+        message = None if change is None else convert.weight_change_to_message(change)
+        return pb.SetLabelerWeightResponse(change=message)
+
+    async def ListAuditLog(
+        self, request: pb.ListAuditLogRequest, context: _Context
+    ) -> pb.ListAuditLogResponse:
+        """Lists what was changed."""
+        entries, token = await self._labeling.oversight.audit_log(
+            run_id=request.run_id, page_size=request.page_size, page_token=request.page_token
+        )
+        messages = [owner_convert.entry_to_message(entry) for entry in entries]
+        return pb.ListAuditLogResponse(entries=messages, next_page_token=token)
+
+    async def ExportPreferences(
+        self, request: pb.ExportPreferencesRequest, context: _Context
+    ) -> AsyncIterator[pb.ExportPreferencesResponse]:
+        """Sends the whole log, as messages or as a file."""
+        answering = self._labeling.answering
+        if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
+            await answering.note_export(caller(), request.run_id, "messages")
+            async for page in answering.export(request.run_id, is_complete=request.is_complete):
+                yield pb.ExportPreferencesResponse(**convert.page_to_messages(page))
+            return
+        if request.format not in _FILES:
+            raise InvalidInputError("format", request.format, "an export format (0 to 2)")
+        await answering.note_export(caller(), request.run_id, pb.ExportFormat.Name(request.format))
+        async for part in _FILES[request.format](answering.export(request.run_id, is_complete=True)):
+            yield pb.ExportPreferencesResponse(part=part)
+
+    async def ImportPreferences(
+        self, request: pb.ImportPreferencesRequest, context: _Context
+    ) -> pb.ImportPreferencesResponse:
+        """Takes rows of an export in."""
+        num_new, num_known = await self._labeling.importing.take(
+            caller(),
+            request.run_id,
+            [
+                *map(convert.record_from_message, request.records),
+                *map(convert.weight_change_from_message, request.weight_changes),
+            ],
+        )
+        return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)

@@ -1,0 +1,35 @@
+"""Sizes and beginnings of pages."""
+
+from __future__ import annotations
+
+from somersault.errors import InvalidInputError
+
+__all__ = ["MAX_PAGE", "size", "start"]
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+def size(page_size: int) -> int:
+    """Gives how many rows a page has; 100 for 0.
+
+    Raises:
+        InvalidInputError: it is not 0 to 1,000.
+    """
+    page_size = page_size or DEFAULT_PAGE
+    if not 1 <= page_size <= MAX_PAGE:
+        raise InvalidInputError("page_size", page_size, f"1 to {MAX_PAGE}")
+    return page_size
+
+
+def start(page_token: str) -> int | None:
+    """Gives the number that a page goes on from; None for the first page.
+
+    Raises:
+        InvalidInputError: the token is none of ours.
+    """
+    if not page_token:
+        return None
+    if not (page_token.isascii() and page_token.isdigit() and len(page_token) <= 18):
+        raise InvalidInputError("page_token", page_token, "one from the last response")
+    return int(page_token)

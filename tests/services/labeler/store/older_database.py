@@ -1,0 +1,85 @@
+"""A database of the first version with data in it, and what must hold after it went up, down and up again."""
+
+from __future__ import annotations
+
+import alembic.autogenerate
+import alembic.migration
+import sqlalchemy as sa
+
+from services.labeler.store import migrate, preference_log, runs, schema, tallies
+from somersault.types import Preference, Role
+
+_LABELERS = "INSERT INTO labelers VALUES ('ada', 'Ada', 'labeler', 'x', 5), ('bob', 'Bob', 'teacher', 'y', 5)"
+_ROWS = (
+    _LABELERS,
+    "INSERT INTO runs VALUES ('r', 'hopper', 'Which?', 4, 7)",
+    "INSERT INTO segments VALUES ('r', 's1', 'u1', 'v1', 2.0), ('r', 's2', 'u2', 'v2', 2.0)",
+    # answered left; answered right, changed to equal, one extra; ready; withdrawn
+    *(
+        "INSERT INTO queries VALUES"
+        f" ({n}, 'q{n}', 'r', 'p{n}', 's1', 's2', {{false}}, {{true}}, '{state}', 1, {count}, {is_open}, 9)"
+        for n, state, count, is_open in (
+            (1, "answered", 1, "{false}"),
+            (2, "answered", 1, "{false}"),
+            (3, "ready", 0, "{true}"),
+            (4, "withdrawn", 0, "{false}"),
+        )
+    ),
+    *(
+        f"INSERT INTO leases VALUES ({n}, 't{n}', {query}, '{who}', 'answered', 10, 20)"
+        for n, query, who in ((1, 1, "ada"), (2, 2, "ada"), (3, 2, "bob"))
+    ),
+    "INSERT INTO answers VALUES (1, 'a1', 'r', 1, 'ada', 1, {false}, 1, 'left', 900, 60000)",
+    "INSERT INTO answers VALUES (2, 'a2', 'r', 2, 'ada', 2, {false}, 2, 'equal', 1200, 60001)",
+    "INSERT INTO answers VALUES (3, 'a3', 'r', 2, 'bob', 3, {true}, 1, 'right', 0, 60002)",
+    "INSERT INTO preference_log VALUES ('r', 1, 1, 1, 'left', 60000), ('r', 2, 2, 1, 'right', 60001)",
+    "INSERT INTO preference_log VALUES ('r', 3, 3, 1, 'right', 60002), ('r', 4, 2, 2, 'equal', 60003)",
+)
+
+
+def check_up_and_down(engine: sa.Engine) -> None:
+    """Goes up with data, down step by step, and up again; nothing is lost and everything is counted."""
+    migrate.to_version(engine, "0001")
+    words = (
+        {"true": "1", "false": "0"} if engine.dialect.name == "sqlite" else {"true": "true", "false": "false"}
+    )
+    with engine.begin() as connection:
+        for row in _ROWS:
+            connection.execute(sa.text(row.format(**words)))
+    migrate.to_head(engine)
+    _check(engine)
+    for version in ("0003", "0002", "0001"):
+        migrate.to_version(engine, version)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
+        assert (
+            connection.execute(sa.text("SELECT preference FROM answers WHERE number = 2")).scalar() == "equal"
+        )
+    migrate.to_head(engine)
+    _check(engine)
+
+
+def _check(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        context = alembic.migration.MigrationContext.configure(connection)
+        assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
+        stats = runs.stats(connection, "r", labeler_id="ada")
+        assert (stats.num_ready, stats.num_answered, stats.num_own, stats.newest_cursor) == (1, 2, 2, 4)
+        assert stats.num_by_preference == {
+            Preference.LEFT: 1,
+            Preference.RIGHT: 0,
+            Preference.EQUAL: 1,
+            Preference.INCOMPARABLE: 0,
+        }
+        assert tallies.num_last_hour(connection, "r", now_ms=60_000) == {Role.LABELER: 2, Role.TEACHER: 1}
+        rows = preference_log.read_after(connection, "r", cursor=0, count=9)
+        assert [(row.answer_id, row.version, row.answer_number, row.weight) for row in rows] == [
+            ("a1", 1, 1, 1.0),
+            ("a2", 1, 1, 1.0),
+            ("a3", 1, 0, 1.0),
+            ("a2", 2, 1, 1.0),
+        ]
+        ada = connection.execute(
+            sa.select(schema.labeler_counts).where(schema.labeler_counts.c.labeler_id == "ada")
+        ).one()
+        assert (ada.num_left, ada.num_equal, ada.num_timed, ada.num_fast) == (1, 1, 2, 1)
