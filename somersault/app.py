@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import grpc.aio
 import structlog
 
-from somersault import telemetry
+from somersault import allocator, telemetry
 from somersault.config import ServiceConfig, load_config
 from somersault.errors import SomersaultError
 from somersault.rpc.server import bind, create_server, serve_health, set_serving
@@ -56,6 +56,7 @@ def main(
 
     Anything wrong with settings, ports or stores at the start is one line on standard error and exit code 2.
     """
+    allocator.keep_freed_memory()
     try:
         config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service=name, level=config.log_level)

@@ -15,9 +15,10 @@ import typer
 
 from somersault.cli import doctor as doctor_checks
 from somersault.cli import serve as serving
+from somersault.cli import task_listing
 from somersault.cli import train as training
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.tasks import list_tasks
+from somersault.tasks import get_task, list_tasks
 
 __all__ = ["main"]
 
@@ -37,28 +38,35 @@ app = typer.Typer(
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(help="What is to be learned; `somersault tasks` lists them.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="What is to be learned: a name that `somersault tasks` lists, a Gymnasium id such as"
+            " CartPole-v1, or a Python file that holds a TASK."
+        ),
+    ],
     *,
     teacher: Annotated[
         str | None,
         typer.Option(
-            metavar="oracle|none",
-            help="Who answers. oracle: a synthetic labeler that sees the hidden true reward. none: you, on the"
-            " labeling page. (Default: none.)",
+            metavar="none|KIND|MIXTURE|FILE.py:FUNCTION",
+            help="Who answers. none: you, on the labeling page. oracle: a synthetic labeler that sees the hidden"
+            " true reward. stochastic, mistake, skip, equal, myopic: such a one with a failing. A mixture, as"
+            " 0.7*oracle+0.3*mistake. A function of your own, as teacher.py:answer. (Default: none.)",
         ),
     ] = None,
     labels: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Answers the run may use, at least 1. (Default: 60 with a teacher, 200 without.)",
+            help="Answers the run may use, at least 1. (Default: the task's; `somersault tasks TASK` says it.)",
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Environment steps to learn from. (Default: 1,500,000 with a teacher, 5,000,000 without.)",
+            help="Environment steps to learn from. (Default: the task's; `somersault tasks TASK` says it.)",
         ),
     ] = None,
     seed: Annotated[
@@ -119,7 +127,7 @@ def train(
     ] = None,
     num_environments: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Environments simulated side by side. (Default: the simulator's.)"),
+        typer.Option(metavar="N", help="Environments simulated side by side. (Default: the task's.)"),
     ] = None,
     num_threads: Annotated[
         int | None,
@@ -173,10 +181,26 @@ def serve(
 
 
 @app.command()
-def tasks() -> None:
-    """Lists what can be learned."""
-    for task in list_tasks():
-        typer.echo(f"{task.name:20} {task.title}: {task.question}")
+def tasks(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]",
+            help="Tells all about one: a name, a Gymnasium id or a Python file that holds a TASK.",
+        ),
+    ] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Prints one JSON object a task, one a line.")
+    ] = False,
+) -> None:
+    """Lists what can be learned, or tells all about one task."""
+    chosen = list_tasks() if name is None else (get_task(name),)
+    if as_json:
+        for task in chosen:
+            typer.echo(json.dumps(task_listing.as_values(task)))
+    else:
+        typer.echo(task_listing.format_list(chosen) if name is None else task_listing.format_task(chosen[0]))
 
 
 @app.command()

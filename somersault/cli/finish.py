@@ -18,6 +18,7 @@ from somersault.cli.progress import RunProgress
 from somersault.cli.run_folder import RunConfig
 from somersault.convert import array_from_tensor, tensor_from_array
 from somersault.errors import CorruptDataError
+from somersault.frames import observations_of
 from somersault.rpc import call
 from somersault.storage import ObjectStore
 from somersault.tasks import get_task
@@ -26,11 +27,11 @@ from somersault.v1 import learner_pb2, reward_pb2, reward_pb2_grpc, simulator_pb
 
 __all__ = ["Evaluation", "draw_best_episode", "evaluate_policy", "standardised_mean", "summarise"]
 
-NUM_EPISODES = 32
 IS_STOCHASTIC = True  # as it was learned: the mean action alone is another policy, better on some seeds and worse on others
 RETRY_FOR_S = 60.0  # a service that is being restarted is back well before
 EVALUATE_TIMEOUT_S = 600.0
 CALL_TIMEOUT_S = 120.0
+SCORED_AT_ONCE = 512  # steps in a message: 14 MB where observations are four pictures
 
 _SEED_OF_EVALUATION = 0x5CA1E  # keeps it apart from everything else that the run's seed begets
 _LEAST_STD = 1e-6
@@ -60,7 +61,7 @@ async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
     )
     request = simulator_pb2.EvaluateRequest(
         policy=policy.weights,
-        num_episodes=NUM_EPISODES,
+        num_episodes=get_task(config.task).defaults.evaluation_episodes,
         seed=evaluation_seed(config.seed),
         is_stochastic=IS_STOCHASTIC,
         num_stored_episodes=1,
@@ -79,17 +80,22 @@ async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
 
 
 async def draw_best_episode(
-    peers: Peers, store: ObjectStore, *, run_id: str, evaluation: Evaluation
+    peers: Peers, store: ObjectStore, *, config: RunConfig, evaluation: Evaluation
 ) -> bytes:
     """Gives the video of the best episode, with the predicted reward beside the agent if there is a reward model.
 
     Raises:
         SomersaultError: a service or the store refused, or stayed away too long.
     """
-    clip_uri = f"{run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
+    clip_uri = f"{config.run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
     request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
     if peers.reward is not None:
-        rewards = await _predict_rewards(peers.reward, store, segment_uri=evaluation.best_segment_uri)
+        rewards = await _predict_rewards(
+            peers.reward,
+            store,
+            segment_uri=evaluation.best_segment_uri,
+            num_frames=get_task(config.task).num_frames,
+        )
         request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
     response: simulator_pb2.RenderResponse = await call(
         peers.simulator.Render, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
@@ -98,23 +104,28 @@ async def draw_best_episode(
 
 
 async def _predict_rewards(
-    reward: reward_pb2_grpc.RewardServiceAsyncStub, store: ObjectStore, *, segment_uri: str
+    reward: reward_pb2_grpc.RewardServiceAsyncStub, store: ObjectStore, *, segment_uri: str, num_frames: int
 ) -> FloatArray:
     """Gives ``[T]`` float32 for a stored episode."""
     data = await asyncio.to_thread(store.get, segment_uri)
     try:
         arrays = safetensors.numpy.load(data)
-        observations, actions = arrays["observations"], arrays["actions"]
+        frames, actions = arrays["observations"], arrays["actions"]
     except (safetensors.SafetensorError, KeyError) as error:
         raise CorruptDataError(f"stored episode {segment_uri} can't be read: {error}") from error
-    request = reward_pb2.ScoreRequest(
-        observations=tensor_from_array(observations), actions=tensor_from_array(actions)
-    )
-    response: reward_pb2.ScoreResponse = await call(
-        reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
-    )
-    members = array_from_tensor("members", response.members, shape=(None, len(observations)))
-    return standardised_mean(members)
+    observations = observations_of(frames, num_frames=num_frames)
+    members = []
+    for start in range(0, len(observations), SCORED_AT_ONCE):
+        here = slice(start, start + SCORED_AT_ONCE)
+        request = reward_pb2.ScoreRequest(
+            observations=tensor_from_array(observations[here]), actions=tensor_from_array(actions[here])
+        )
+        response: reward_pb2.ScoreResponse = await call(
+            reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+        )
+        num_steps = len(observations[here])
+        members.append(array_from_tensor("members", response.members, shape=(None, num_steps)))
+    return standardised_mean(np.concatenate(members, axis=1))
 
 
 def standardised_mean(members: FloatArray) -> FloatArray:
@@ -150,7 +161,7 @@ def summarise(
     """Gives ``summary.json`` less the places: what was learned, from how much, how fast."""
     episodes = evaluation.episodes
     return {
-        "task": config.task,
+        "task": get_task(config.task).name,
         "seed": config.seed,
         "env_steps": progress.env_steps,
         "labels": progress.num_labels,

@@ -29,14 +29,17 @@ _SIZE_PX = 64
 _SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rgba='1 0 0 1'/></worldbody></mujoco>"
 
 
-async def check_drawing() -> None:
+async def check_drawing(*, needs_opengl: bool) -> None:
     """Returns if clips can be drawn and encoded here.
+
+    Args:
+        needs_opengl: whether clips are drawn from physics; games and other environments draw themselves.
 
     Raises:
         ConfigError: they can't; says what to install.
     """
     (_, problem), video_problem = await asyncio.gather(find_opengl(), try_probe("h264"))
-    if problem:
+    if needs_opengl and problem:
         raise ConfigError(f"clips can't be drawn: {problem}; {INSTALL_OPENGL}")
     if video_problem:
         raise ConfigError(f"clips can't be encoded as H.264: {video_problem}; {INSTALL_VIDEO}")

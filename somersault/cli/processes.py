@@ -10,6 +10,7 @@ from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.serve import MODULES
 from somersault.config import environment
+from somersault.tasks import Task, get_task
 from somersault.types import Role
 
 __all__ = ["ServiceProcess", "names_of_services", "plan_processes"]
@@ -50,7 +51,8 @@ def names_of_services(config: RunConfig) -> list[str]:
 def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
     """Gives the run's processes, each on its port of loopback."""
     tokens = folder.read_tokens()
-    plan = _Plan(config, folder, addresses={name: f"{LOOPBACK}:{port}" for name, port in ports.items()})
+    addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
+    plan = _Plan(config, get_task(config.task), folder, addresses)
     secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
     return [
         ServiceProcess(
@@ -68,6 +70,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     config: RunConfig
+    task: Task
     folder: RunFolder
     addresses: Mapping[str, str]
 
@@ -101,6 +104,9 @@ class _Plan:
             **self._pace(),
             "reward-address": self.addresses.get("reward"),
             "is-reference": self.config.is_reference,
+            "rollout-steps": self.task.defaults.rollout_steps,
+            "num-threads": self._num_network_threads(),
+            **{f"ppo.{name.replace('_', '-')}": value for name, value in self.task.defaults.ppo.items()},
         }
 
     def _reward(self) -> dict[str, object]:
@@ -109,6 +115,7 @@ class _Plan:
             **self._pace(),
             "labeler-address": self.addresses["labeler"],
             "label-budget": self.config.label_budget,
+            "num-threads": self._num_network_threads(),
             "max-label-lag": _PERSONS_LABEL_LAG if self.config.teacher == "none" else None,
             "wants-clips": "all" if self.config.teacher == "none" else "sample",
         }
@@ -132,6 +139,11 @@ class _Plan:
 
     def _web(self) -> dict[str, object]:
         return {"labeler-address": self.addresses["labeler"], "run-id": self.config.run_id}
+
+    def _num_network_threads(self) -> int | None:
+        """Gives the threads of a gradient step: all cores where frames are pictures, else the service's default."""
+        is_large = self.task.spec.is_image
+        return (self.config.num_threads or _num_usable_cores()) if is_large else None
 
     def _run(self) -> dict[str, object]:
         return {

@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from somersault.types import Role, check_name
 __all__ = ["RunConfig", "RunFolder", "next_folder"]
 
 _FORMAT = 1
+_MAX_STEM = 56  # leaves room for the number in a run's 64 characters
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class RunConfig:
     """0 only in a reference run."""
     total_env_steps: int
     teacher: str
-    """``oracle`` or ``none``."""
+    """``none``, or as `somersault.teacher_kinds` reads it; a function's file by its absolute path."""
     pacing: str
     """``lockstep`` or ``free``."""
     is_reference: bool
@@ -39,8 +41,7 @@ class RunConfig:
     has_web: bool
     web_port: int
     storage_url: str
-    num_environments: int | None
-    """None leaves it to the simulator."""
+    num_environments: int
     num_threads: int | None
     """None takes one a core."""
 
@@ -182,11 +183,12 @@ class RunFolder:
 
 
 def next_folder(runs: Path, task: str) -> Path:
-    """Gives the first of ``TASK-1``, ``TASK-2``, … that is not there yet."""
+    """Gives the first of ``TASK-1``, ``TASK-2``, … that is not there yet; what can't name a run becomes a hyphen."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", task)[:_MAX_STEM]
     number = 1
-    while (runs / f"{task}-{number}").exists():
+    while (runs / f"{stem}-{number}").exists():
         number += 1
-    return runs / f"{task}-{number}"
+    return runs / f"{stem}-{number}"
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:

@@ -23,6 +23,9 @@ __all__ = ["ServiceKeeper"]
 BAD_SETTINGS = 2
 """The exit code with which a service refuses its settings (``somersault.app.main``)."""
 
+HOPELESS = 3
+"""The exit code with which a service says that its next life would end as this one, for somebody must mend something."""
+
 MAX_RESTARTS = 10
 RESTART_WINDOW_S = 60.0
 """More than ``MAX_RESTARTS`` within it, or in a row without ever being healthy, won't be cured by one more."""
@@ -68,14 +71,14 @@ class ServiceKeeper:
         """Keeps the service running until ``restart_no_more``, then returns at the process's end.
 
         Raises:
-            ConfigError: the first process refused its settings.
+            ConfigError: the first process refused its settings, or a later one can't go on for good.
             UnavailableError: the service dies too often.
         """
         while True:
             code = await self._live()
             if self._is_stopping:
                 return
-            if code == BAD_SETTINGS and not self.ready.is_set():
+            if code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set()):
                 raise ConfigError(self._last_line())
             self._count_restart(code)
             await self._backoff.wait()

@@ -135,7 +135,7 @@ class Session:
         self._folder.store_summary(summary)
         try:
             video = await finish.draw_best_episode(
-                peers, self._store, run_id=self._config.run_id, evaluation=evaluation
+                peers, self._store, config=self._config, evaluation=evaluation
             )
         except SomersaultError as error:
             raise UnavailableError(

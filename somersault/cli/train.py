@@ -23,7 +23,9 @@ from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
 from somersault.cli.session import Interrupted, Session
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.storage import ObjectStore, open_store
-from somersault.tasks import get_task
+from somersault.tasks import MujocoEnvironment, TrainingDefaults, get_task
+from somersault.tasks.custom import load_function
+from somersault.teacher_kinds import is_function, parse_teacher
 
 __all__ = ["INTERRUPTED", "TrainOptions", "train"]
 
@@ -31,14 +33,7 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells give it."""
 
 DEFAULT_WEB_PORT = 8400
-TEACHERS = ("oracle", "none")
 PACINGS = ("lockstep", "free")
-
-# A teacher's answers cost nothing but are enough early (docs/results.md); people answer about 15 a minute beside
-# the training, so that their run is longer.
-LABELS_BY_TEACHER, STEPS_BY_TEACHER = 60, 1_500_000
-LABELS_BY_PEOPLE, STEPS_BY_PEOPLE = 200, 5_000_000
-STEPS_OF_REFERENCE = 3_000_000
 
 _MAY_CHANGE = ("label_budget", "total_env_steps", "num_threads", "has_web", "web_port")
 """What ``--resume`` may say anew; the rest would make another run of it."""
@@ -72,8 +67,10 @@ def train(options: TrainOptions) -> int:
         SomersaultError: something given can't be used, or a service can't be kept running; nothing is lost.
     """
     _check(options)
-    asyncio.run(check_drawing())  # before anything is learned: each run ends with a video
-    path = options.run_dir or next_folder(Path("runs"), options.task)
+    task = get_task(options.task)
+    # Before anything is learned: each run ends with a video.
+    asyncio.run(check_drawing(needs_opengl=isinstance(task.environment, MujocoEnvironment)))
+    path = options.run_dir or next_folder(Path("runs"), task.name)
     with RunFolder(path) as folder:
         config = _resumed(options, folder) if options.is_resumed else _begun(options, folder)
         store = _open_store(config)
@@ -83,7 +80,7 @@ def train(options: TrainOptions) -> int:
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_json: bool) -> int:
     """Trains, and prints what came of it; with ``is_json`` nothing else reaches standard output."""
     console = Console(stderr=is_json)
-    resume = f"somersault train {config.task} --run-dir {shlex.quote(str(folder.path))} --resume"
+    resume = f"somersault train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
     try:
         with open_display(console, task=config.task) as display:
             summary = asyncio.run(_live(config, folder, store=store, display=display))
@@ -104,10 +101,14 @@ async def _live(
 
 def _check(options: TrainOptions) -> None:
     """Refuses what can't be, before anything is touched."""
-    get_task(options.task)
+    task = get_task(options.task)
+    if task.teacher is None and (options.is_reference or options.teacher not in {None, "none"}):
+        raise ConfigError(
+            f"{task.name} has no hidden reward, so neither a teacher nor --true-reward can judge it; you can"
+        )
     if options.is_resumed and options.run_dir is None:
         raise ConfigError("--resume needs --run-dir: the folder of the run to go on with")
-    _check_choice("--teacher", options.teacher, TEACHERS)
+    _check_teacher(options.teacher)
     _check_choice("--pacing", options.pacing, PACINGS)
     for name, value, least in (
         ("--labels", options.labels, 1),
@@ -132,6 +133,16 @@ def _why(name: str) -> str:
     return ": nothing is learned without labels, but for --true-reward" if name == "--labels" else ""
 
 
+def _check_teacher(teacher: str | None) -> None:
+    """Refuses a teacher that isn't there; a function of one's own is loaded to see whether it can be."""
+    if teacher in (None, "none"):
+        return
+    if is_function(teacher):
+        load_function(teacher)
+    else:
+        parse_teacher(teacher)
+
+
 def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> None:
     if value is not None and value not in choices:
         raise InvalidInputError(name, value, f"one of {', '.join(choices)}")
@@ -139,28 +150,54 @@ def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> Non
 
 def _begun(options: TrainOptions, folder: RunFolder) -> RunConfig:
     """Begins a new run with the given options and, for the rest, the defaults."""
-    teacher = options.teacher or "none"
-    has_people = teacher == "none" and not options.is_reference
-    labels = LABELS_BY_PEOPLE if has_people else LABELS_BY_TEACHER
-    steps = STEPS_BY_PEOPLE if has_people else STEPS_BY_TEACHER
+    defaults = get_task(options.task).defaults
     config = RunConfig(
-        task=options.task,
+        task=_absolute(options.task),
         run_id=folder.run_id,
         seed=options.seed or 0,
-        label_budget=0 if options.is_reference else options.labels or labels,
-        total_env_steps=options.steps or (STEPS_OF_REFERENCE if options.is_reference else steps),
-        teacher=teacher,
-        pacing=options.pacing or ("free" if has_people else "lockstep"),
+        label_budget=_label_budget(options, defaults),
+        total_env_steps=_total_env_steps(options, defaults),
+        teacher=_absolute_teacher(options.teacher or "none"),
+        pacing=options.pacing or ("free" if _has_people(options) else "lockstep"),
         is_reference=options.is_reference,
         has_web=options.has_web and not options.is_reference,
         web_port=options.web_port or _free_web_port(DEFAULT_WEB_PORT),
         storage_url=options.storage_url or folder.storage_url,
-        num_environments=options.num_environments,
+        num_environments=options.num_environments or defaults.num_environments,
         num_threads=options.num_threads,
     )
     _open_store(config)
     folder.begin(config)
     return config
+
+
+def _absolute(task: str) -> str:
+    """Gives the name by which each process of the run finds the task, now and after ``--resume``."""
+    return str(Path(task).resolve()) if task.endswith(".py") else task
+
+
+def _absolute_teacher(teacher: str) -> str:
+    """Gives the name by which the teacher's process finds it, now and after ``--resume``."""
+    place, _, name = teacher.rpartition(":")
+    return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else teacher
+
+
+def _has_people(options: TrainOptions) -> bool:
+    return options.teacher in (None, "none") and not options.is_reference
+
+
+def _label_budget(options: TrainOptions, defaults: TrainingDefaults) -> int:
+    if options.is_reference:
+        return 0
+    return options.labels or (
+        defaults.labels_by_people if _has_people(options) else defaults.labels_by_teacher
+    )
+
+
+def _total_env_steps(options: TrainOptions, defaults: TrainingDefaults) -> int:
+    if options.is_reference:
+        return options.steps or defaults.steps_of_reference
+    return options.steps or (defaults.steps_by_people if _has_people(options) else defaults.steps_by_teacher)
 
 
 def _resumed(options: TrainOptions, folder: RunFolder) -> RunConfig:
@@ -175,8 +212,8 @@ def _resumed(options: TrainOptions, folder: RunFolder) -> RunConfig:
             f"run {stored.run_id} lies in a folder of another name, {folder.path}; give the folder its name back"
         )
     given = {
-        "task": options.task,
-        "teacher": options.teacher,
+        "task": _absolute(options.task),
+        "teacher": options.teacher and _absolute_teacher(options.teacher),
         "label_budget": options.labels,
         "total_env_steps": options.steps,
         "seed": options.seed,

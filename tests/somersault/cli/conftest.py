@@ -36,7 +36,7 @@ def make_config(folder: RunFolder, **changes: object) -> RunConfig:
         "has_web": False,
         "web_port": 8400,
         "storage_url": folder.storage_url,
-        "num_environments": None,
+        "num_environments": 64,
         "num_threads": None,
     }
     return RunConfig(**{**values, **changes})  # type: ignore[arg-type]

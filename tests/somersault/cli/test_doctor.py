@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -60,4 +61,10 @@ async def test_training_is_refused_before_it_begins_without_opengl(
     """A run whose video can't be drawn is not begun."""
     monkeypatch.setenv("MUJOCO_GL", "no-such-library")
     with pytest.raises(ConfigError, match=r"clips can't be drawn: .*libegl1 libgl1-mesa-dri"):
-        await probes.check_drawing()
+        await probes.check_drawing(needs_opengl=True)
+
+
+def test_games_need_no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is drawn from physics does."""
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    asyncio.run(probes.check_drawing(needs_opengl=False))

@@ -8,6 +8,7 @@ import pytest
 
 from somersault.cli.processes import ServiceProcess, names_of_services, plan_processes
 from somersault.cli.run_folder import RunFolder
+from somersault.tasks import get_task
 from somersault.types import Role
 from tests.somersault.cli.conftest import make_config
 
@@ -84,15 +85,30 @@ def test_services_know_each_other_by_their_ports(folder: RunFolder) -> None:
         assert process.address == f"127.0.0.1:{PORTS[name]}"
 
 
-def test_settings_that_nobody_gave_are_left_to_the_service(folder: RunFolder) -> None:
-    """Its own default holds."""
-    assert "--num-environments" not in plan(folder)["simulator"].arguments
-
-
 def test_given_settings_reach_the_service(folder: RunFolder) -> None:
     """Environments and threads are the simulator's."""
     flags = flags_of(plan(folder, num_environments=16, num_threads=2)["simulator"])
     assert (flags["--num-environments"], flags["--num-threads"]) == ("16", "2")
+
+
+def test_settings_of_the_task_reach_the_learner(folder: RunFolder) -> None:
+    """What a task begins with differs: rollouts, and how the policy is improved."""
+    flags = flags_of(plan(folder, task="pong")["learner"])
+    defaults = get_task("pong").defaults
+    assert flags["--rollout-steps"] == str(defaults.rollout_steps)
+    assert float(flags["--ppo.learning-rate"]) == defaults.ppo["learning_rate"]
+
+
+def test_networks_for_pictures_get_all_cores(folder: RunFolder) -> None:
+    """Those for vectors are too small to gain from a second."""
+    processes = plan(folder, task="pong", num_threads=3)
+    assert {flags_of(processes[name])["--num-threads"] for name in ("learner", "reward")} == {"3"}
+
+
+def test_networks_for_vectors_get_one_core(folder: RunFolder) -> None:
+    """It is the services' own default."""
+    processes = plan(folder, num_threads=3)
+    assert all("--num-threads" not in processes[name].arguments for name in ("learner", "reward"))
 
 
 def test_secrets_go_by_environment_and_only_to_their_service(

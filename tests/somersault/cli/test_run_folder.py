@@ -114,3 +114,18 @@ def test_next_folder_is_the_first_free_one(tmp_path: Path) -> None:
     assert next_folder(tmp_path, "hop").name == "hop-1"
     (tmp_path / "hop-1").mkdir()
     assert next_folder(tmp_path, "hop").name == "hop-2"
+
+
+@pytest.mark.parametrize(
+    ("task", "folder"),
+    [
+        ("ALE/Pong-v5", "ALE-Pong-v5-1"),
+        ("my package:Env-v0", "my-package-Env-v0-1"),
+        ("x" * 64, "x" * 56 + "-1"),
+    ],
+)
+def test_folder_of_any_task_can_name_a_run(task: str, folder: str, tmp_path: Path) -> None:
+    """Gymnasium ids hold characters that a run's name may not."""
+    path = next_folder(tmp_path, task)
+    assert path.name == folder
+    assert RunFolder(path).run_id == folder

@@ -95,6 +95,15 @@ async def test_service_that_refuses_its_settings_stops_the_start_with_its_line(t
     assert supervisor.process_ids() == {}
 
 
+async def test_service_without_hope_is_not_started_again(tmp_path: Path) -> None:
+    """Exit code 3 says so, whenever it comes, and the reason is the service's own line."""
+    supervisor = Supervisor([make_process("first"), make_process("bad", FAKE_EXIT="3")], logs=tmp_path)
+    with pytest.raises(ConfigError, match=r"^fake: port is 'x', must be a number$"):
+        await supervisor.start()
+    await supervisor.stop()
+    assert supervisor.num_restarts == 0
+
+
 async def test_service_that_never_becomes_ready_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,13 +115,22 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["train", "hopper-frontflip"], "task is 'hopper-frontflip', must be one of hopper-backflip"),
+        (["train", "hopper-frontflip"], "(did you mean hopper-backflip?)"),
         ([*TRAIN, "--labels", "0"], "--labels is 0, must be at least 1"),
         ([*TRAIN, "--steps", "0"], "--steps is 0, must be at least 1"),
         ([*TRAIN, "--steps", "many"], "'--steps'"),
         ([*TRAIN, "--seed", "-1"], "--seed is -1, must be at least 0"),
         ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),
-        (["train", "hopper-backflip", "--teacher", "me"], "--teacher is 'me', must be one of oracle, none"),
+        (
+            ["train", "hopper-backflip", "--teacher", "me"],
+            "teacher is 'me', must be one of oracle, stochastic",
+        ),
+        (["train", "hopper-backflip", "--teacher", "0.5*oracle+0.6*skip"], "above 0 and sum to 1"),
+        (["train", "hopper-backflip", "--teacher", "mistake(mistake=2)"], "is 2.0, must be 0 to 1"),
+        (
+            ["train", "hopper-backflip", "--teacher", "nowhere.py:f"],
+            "'nowhere.py', must be the path of a Python",
+        ),
         ([*TRAIN, "--true-reward"], "--true-reward asks for no labels"),
         ([*TRAIN, "--resume"], "--resume needs --run-dir"),
         ([*TRAIN, "--storage-url", "ftp://x"], "object store URL is 'ftp://x'"),
@@ -191,10 +200,35 @@ def test_run_is_not_begun_twice_nor_resumed_as_another(
     assert "seed was 0 when this run began" in capsys.readouterr().err
 
 
+def test_a_teacher_of_ones_own_is_found_from_everywhere(tmp_path: Path) -> None:
+    """Its file is kept by its absolute path, so that the run goes on wherever it is resumed from."""
+    reference = "examples/custom_teacher.py:by_the_worst_step"
+    command = [
+        "train",
+        "hopper-backflip",
+        "--teacher",
+        reference,
+        "--no-web",
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
+    code, _, errors = run(*command)
+    assert code == 0, errors
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["teacher"] == f"{ROOT}/{reference}"
+    assert config["pacing"] == "lockstep"
+    code, _, errors = run(*command, "--resume")
+    assert code == 0, errors
+
+
 def test_lists_and_versions(capsys: pytest.CaptureFixture[str]) -> None:
     """Tasks, the version and help come without ado."""
     assert main(["tasks"]) == 0
     assert "hopper-backflip" in capsys.readouterr().out
+    assert main(["tasks", "--json"]) == 0
+    assert "hopper-backflip" in {json.loads(line)["task"] for line in capsys.readouterr().out.splitlines()}
+    assert main(["tasks", "hopper-backflip"]) == 0
+    assert "188 steps, 1.50 s" in capsys.readouterr().out
     assert main(["version"]) == 0
     assert capsys.readouterr().out.startswith("somersault ")
     for command in ([], ["train", "--help"], ["serve"], ["serve", "--help"]):
