@@ -22,17 +22,20 @@ from services.reward.comparisons import Comparisons
 from services.reward.label_schedule import LabelScheduleConfig, labels_due
 from services.reward.monitor import AgreementMonitor
 from services.reward.query_selection import choose_queries
+from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
-from services.reward.trainer import Trainer, TrainerConfig
-from services.simulator.environment import MujocoBatch
-from services.simulator.episodes import EpisodeRecorder, EpisodeScore
+from services.reward.trainer import Trainer
+from services.reward.trainer_config import TrainerConfig
+from services.simulator.environment import open_environment, steps_already_taken
+from services.simulator.episodes import EpisodeRecorder
 from services.simulator.evaluation import evaluate
 from services.simulator.policy import Policy
 from services.simulator.rollout import gather
+from services.simulator.scores import EpisodeScore
 from services.simulator.segments import RecordedSegment
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task
-from somersault.types import Rollout
+from somersault.types import FloatArray, Rollout
 
 __all__ = ["OneProcessRun", "run"]
 
@@ -67,12 +70,11 @@ class _Rewards:
     """Stands for reward service, labeler and teacher: from segments to a trained ensemble."""
 
     def __init__(self, *, seed: int, total_env_steps: int, num_labels: int) -> None:
-        sizes = {"observation_dim": _TASK.observation_dim, "action_dim": _TASK.action_dim}
-        bounds = sizes | {"segment_length": _TASK.segment_steps}
-        self.ensemble = RewardEnsemble(RewardModelConfig(**sizes), seed=seed)
+        layout = SegmentLayout(_TASK.spec)
+        self.ensemble = RewardEnsemble(RewardModelConfig.for_task(_TASK.spec), seed=seed)
         self._trainer = Trainer(self.ensemble, TrainerConfig(), seed=seed)
-        self._pool = SegmentPool(capacity=_POOL_CAPACITY, **bounds)
-        self._comparisons = Comparisons(capacity=_COMPARISONS_CAPACITY, **bounds)
+        self._pool = SegmentPool(layout, capacity=_POOL_CAPACITY)
+        self._comparisons = Comparisons(layout, capacity=_COMPARISONS_CAPACITY)
         self._schedule = LabelScheduleConfig(
             num_labels=num_labels, last_label_step=round(total_env_steps * _LABELING_FRACTION)
         )
@@ -124,7 +126,8 @@ class _Simulator:
 
     def __init__(self, *, seed: int, num_threads: int) -> None:
         reset_rng, self._noise_rng, cut_rng = np.random.default_rng(seed).spawn(3)
-        self.environment = MujocoBatch(
+        self._num_threads = num_threads
+        self.environment = open_environment(
             _TASK,
             num_environments=_NUM_ENVIRONMENTS,
             num_threads=num_threads,
@@ -134,8 +137,8 @@ class _Simulator:
         self._recorder = EpisodeRecorder(
             _TASK,
             incarnation="one",
-            elapsed_steps=self.environment.elapsed_steps,
-            state_dim=self.environment.state_dim,
+            elapsed_steps=steps_already_taken(_TASK, _NUM_ENVIRONMENTS, is_staggered=True),
+            filmed_rows=self.environment.filmed_rows,
             rng=cut_rng,
         )
 
@@ -148,6 +151,7 @@ class _Simulator:
             policy_version=max(sequence - 1, 0),
             num_steps=_ROLLOUT_STEPS,
             rng=self._noise_rng,
+            num_threads=self._num_threads,
         )
         return rollout, list(self._recorder.record(trace).segments)
 
@@ -164,9 +168,8 @@ def run(
     torch.set_num_threads(1)  # as the services: the networks are too small for more
     simulator = _Simulator(seed=seed, num_threads=num_threads)
     rewards = _Rewards(seed=seed, total_env_steps=total_env_steps, num_labels=num_labels)
-    sizes = {"observation_dim": _TASK.observation_dim, "action_dim": _TASK.action_dim}
-    ppo = PPO(PPOConfig(), **sizes, seed=seed)
-    acting, newest = (Policy(ppo.export_policy(), task=_TASK) for _ in range(2))
+    ppo = PPO(PPOConfig(), spec=_TASK.spec, seed=seed)
+    acting, newest = (Policy(ppo.export_policy(), spec=_TASK.spec) for _ in range(2))
     env_steps, sequence, started = 0, 0, time.perf_counter()
     while env_steps < total_env_steps:
         rollout, segments = simulator.gather(acting, sequence=sequence)
@@ -174,7 +177,7 @@ def run(
         sequence += 1
         rewards.settle(segments, env_steps=env_steps)
         _improve(ppo, rollout, rewards)
-        acting, newest = newest, Policy(ppo.export_policy(), task=_TASK)
+        acting, newest = newest, Policy(ppo.export_policy(), spec=_TASK.spec)
     wall_s = time.perf_counter() - started
     simulator.environment.close()
     return OneProcessRun(
@@ -191,7 +194,7 @@ def _improve(ppo: PPO, rollout: Rollout, rewards: _Rewards) -> None:
     if not rewards.num_labels:
         ppo.observe(rollout.observations)
         return
-    executed = np.clip(rollout.actions, -1.0, 1.0)
+    executed: FloatArray = np.clip(rollout.actions, np.float32(-1), np.float32(1))
     predictions = rewards.ensemble.predict(rollout.observations, executed)
     ppo.improve(rollout, normalise_rewards(predictions))
 

@@ -1,155 +1,130 @@
-"""The simulator service, policy and stream included, beside Gymnasium's vector environments and bare physics.
+"""The simulator service, policy and stream included, beside bare physics, Gymnasium's vector environments and EnvPool.
 
-python -m benchmarks.simulator_speed
+python -m benchmarks.simulator_speed [--tasks hopper cheetah ant] [--rounds N] [--envpool FOLDER]
+
+All take turns, round after round, while the others idle; what is compared are the medians of each round's ratios. Bare
+physics is the faster, by its median, of one open-loop call and of a call a step; it takes the very steps that the
+service takes. Where other work shares the processors, ratios of processor time a step tell more than those of speed.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import gymnasium
-import mujoco
-import numpy as np
-import safetensors.numpy
-from mujoco import rollout
-
-from benchmarks.measure import compare, describe_machine, print_table
-from services.learner.ppo import PPO, PPOConfig
-from services.simulator.environment.mujoco import load_model
-from somersault.rpc import bind, create_server
-from somersault.tasks import get_task
-from somersault.v1 import learner_pb2, learner_pb2_grpc
+from benchmarks import envpool_peer, gymnasium_peer
+from benchmarks.bare_physics import BarePhysics, Cost
+from benchmarks.measure import describe_machine
+from benchmarks.simulator_process import SimulatorProcess, simulator_process
+from somersault.tasks import Task, get_task
 
 __all__ = ["main"]
 
-_TASK = get_task("hopper-backflip")
-_NUM_ENVIRONMENTS = 64
-_NUM_SYNC_ENVIRONMENTS = 16
 _NUM_CORES = len(os.sched_getaffinity(0))
-_ROLLOUT_STEPS = 128
-_NUM_ROLLOUTS = 16
+_NUM_VECTOR_ENVIRONMENTS = 16
+_ROLLOUT_STEPS = 64
+_NUM_ENVIRONMENTS = 64
+_WINDOW_ROLLOUTS = 6
+_SERVICE, _LONG, _STEPWISE = "service", "mujoco.rollout, one call", "mujoco.rollout, a call a step"
+_ENVPOOL_NAMES = {"hopper": "Hopper-v4", "cheetah": "HalfCheetah-v4", "ant": "Ant-v4"}
+
+Costs = dict[str, list[Cost]]
 
 
-class _LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
-    """Takes rollouts as fast as they come and learns nothing."""
-
-    def __init__(self, policy: bytes) -> None:
-        self._policy = learner_pb2.Policy(policy_version=0, weights=policy)
-        self.num_rollouts = 0
-        self.grown = asyncio.Event()
-
-    async def Collect(
-        self, request_iterator: AsyncIterator[learner_pb2.CollectRequest], context: Any
-    ) -> AsyncIterator[learner_pb2.CollectResponse]:
-        """Keeps two rollouts assigned, as the learner does under lag one."""
-        assignment = learner_pb2.CollectResponse(assignment=learner_pb2.Assignment(policy_version=0))
-        async for request in request_iterator:
-            if request.WhichOneof("kind") == "hello":
-                welcome = learner_pb2.CollectWelcome(rollout_steps=_ROLLOUT_STEPS, seed=0, run_id="bench")
-                yield learner_pb2.CollectResponse(welcome=welcome)
-                yield learner_pb2.CollectResponse(policy=self._policy)
-                yield assignment
-            else:
-                self.num_rollouts += 1
-                self.grown.set()
-            yield assignment
+async def measure_service(simulator: SimulatorProcess) -> Cost:
+    """Measures one window of the service."""
+    window = await simulator.work(_WINDOW_ROLLOUTS)
+    return Cost(window.num_steps / window.wall_s, window.cpu_s / window.num_steps * 1e6)
 
 
-def measure_service() -> float:
-    """Gives the steps a second that arrive at a learner from one simulator process."""
-    return asyncio.run(_measure_service())
-
-
-async def _measure_service() -> float:
-    ppo = PPO(PPOConfig(), observation_dim=_TASK.observation_dim, action_dim=_TASK.action_dim, seed=0)
-    stub = _LearnerStub(  # type: ignore[abstract]  # a benchmark asks it for nothing else
-        safetensors.numpy.save(ppo.export_policy())
+async def measure_task(task: Task, *, num_rounds: int, envpool: Path | None) -> Costs:
+    """Measures everything once a round, in turns."""
+    bare = BarePhysics(
+        task, num_environments=_NUM_ENVIRONMENTS, num_steps=_ROLLOUT_STEPS, num_threads=_NUM_CORES
     )
-    server = create_server()
-    learner_pb2_grpc.add_LearnerServiceServicer_to_server(stub, server)
-    port = bind(server, host="127.0.0.1", port=0)
-    await server.start()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "services.simulator", "--task", _TASK.name]
-        command += ["--storage-url", Path(folder).as_uri(), "--learner-address", f"127.0.0.1:{port}"]
-        command += ["--reward-address", "null", "--num-threads", str(_NUM_CORES)]
-        command += ["--num-environments", str(_NUM_ENVIRONMENTS), "--no-has-rendering"]
-        process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
-        try:
-            await _wait_for(stub, 4)
-            first, started = stub.num_rollouts, time.perf_counter()
-            await _wait_for(stub, first + _NUM_ROLLOUTS)
-            elapsed_s = time.perf_counter() - started
-        finally:
-            process.terminate()
-            await process.wait()
-            await server.stop(None)
-    return (stub.num_rollouts - first) * _ROLLOUT_STEPS * _NUM_ENVIRONMENTS / elapsed_s
+    contestants: dict[str, Callable[[], Cost]] = {
+        _LONG: bare.in_one_call,
+        _STEPWISE: bare.step_by_step,
+        "gymnasium sync": lambda: gymnasium_peer.measure(
+            task.name, "sync", num_environments=_NUM_VECTOR_ENVIRONMENTS
+        ),
+        "gymnasium async": lambda: gymnasium_peer.measure(
+            task.name, "async", num_environments=_NUM_VECTOR_ENVIRONMENTS
+        ),
+    }
+    if envpool is not None:
+        contestants["EnvPool"] = lambda: _measure_envpool(envpool, task)
+    costs: Costs = {name: [] for name in (_SERVICE, *contestants)}
+    async with simulator_process(
+        task,
+        num_threads=_NUM_CORES,
+        num_environments=_NUM_ENVIRONMENTS,
+        rollout_steps=_ROLLOUT_STEPS,
+    ) as simulator:
+        await simulator.work(4)  # until the first connection is made and all code is loaded
+        for _ in range(num_rounds):
+            costs[_SERVICE].append(await measure_service(simulator))
+            for name, measure in contestants.items():
+                costs[name].append(await asyncio.to_thread(measure))
+    return costs
 
 
-async def _wait_for(stub: _LearnerStub, num_rollouts: int) -> None:
-    async with asyncio.timeout(120):
-        while stub.num_rollouts < num_rollouts:
-            stub.grown.clear()
-            await stub.grown.wait()
-
-
-def measure_gymnasium(mode: str) -> float:
-    """Gives the steps a second of ``gymnasium.make_vec`` with actions at hand: no policy, no network."""
-    environments = gymnasium.make_vec(
-        "Hopper-v5", num_envs=_NUM_SYNC_ENVIRONMENTS, vectorization_mode=mode, terminate_when_unhealthy=False
+def _measure_envpool(python: Path, task: Task) -> Cost:
+    speed = envpool_peer.measure(
+        python,
+        _ENVPOOL_NAMES[task.name],
+        num_environments=_NUM_ENVIRONMENTS,
+        num_threads=_NUM_CORES,
+        num_steps=_ROLLOUT_STEPS,
     )
-    environments.reset(seed=0)
-    actions = np.random.default_rng(0).uniform(-1, 1, (600, _NUM_SYNC_ENVIRONMENTS, 3)).astype(np.float32)
-    for action in actions[:50]:
-        environments.step(action)
-    started = time.perf_counter()
-    for action in actions:
-        environments.step(action)
-    elapsed_s = time.perf_counter() - started
-    environments.close()
-    return len(actions) * _NUM_SYNC_ENVIRONMENTS / elapsed_s
+    return Cost(speed, float("nan"))
 
 
-def measure_bare_physics() -> float:
-    """Gives the steps a second of ``mujoco.rollout`` alone, all steps of an episode in one call."""
-    model = load_model(_TASK)
-    state_dim = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-    states = np.zeros((_NUM_ENVIRONMENTS, state_dim))
-    states[:, 1 : 1 + model.nq] = model.qpos0
-    generator = np.random.default_rng(0)
-    held = generator.uniform(-1, 1, (_NUM_ENVIRONMENTS, _TASK.episode_steps, model.nu))
-    control = np.repeat(held, _TASK.frame_skip, axis=1)
-    threads = [mujoco.MjData(model) for _ in range(_NUM_CORES)]
-    with rollout.Rollout(nthread=_NUM_CORES if _NUM_CORES > 1 else 0) as pool:
-        started = time.perf_counter()
-        for _ in range(3):
-            pool.rollout([model] * _NUM_ENVIRONMENTS, threads, states, control)
-        elapsed_s = time.perf_counter() - started
-    return float(3 * held.shape[0] * held.shape[1] / elapsed_s)
+def print_table(task: Task, costs: Costs) -> None:
+    """Prints medians, and the service's ratios to each as medians over the rounds."""
+    print(
+        f"\n{task.name}, {_NUM_ENVIRONMENTS} environments, {_NUM_CORES} threads; Gymnasium: {_NUM_VECTOR_ENVIRONMENTS} environments\n"
+    )
+    print(
+        "| what | steps/s | processor µs a step | service's speed beside it | its processor time beside it |"
+    )
+    print("| --- | --- | --- | --- | --- |")
+    for name, values in costs.items():
+        speed, cpu_us = (_median([getattr(v, field) for v in values]) for field in ("steps_per_s", "cpu_us"))
+        pairs = list(zip(costs[_SERVICE], values, strict=True))
+        faster = _median([service.steps_per_s / other.steps_per_s for service, other in pairs])
+        thriftier = _median([other.cpu_us / service.cpu_us for service, other in pairs])
+        print(f"| {name} | {speed:,.0f} | {cpu_us:.1f} | {faster:.2f} | {thriftier:.2f} |")
+    bare = max((_LONG, _STEPWISE), key=lambda name: _median([cost.steps_per_s for cost in costs[name]]))
+    print(f"\nbare physics: {bare}", flush=True)
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
 
 
 def main() -> None:
-    """Measures all in turns and prints the table."""
-    print(f"simulator: {describe_machine()}")
-    speeds = compare(
-        {
-            f"simulator service, {_NUM_CORES} threads, policy and stream": measure_service,
-            "gymnasium sync": lambda: measure_gymnasium("sync"),
-            "gymnasium async": lambda: measure_gymnasium("async"),
-            f"mujoco.rollout, {_NUM_CORES} threads, no policy": measure_bare_physics,
-        },
-        num_rounds=3,
+    """Measures all tasks and prints their tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=["hopper", "cheetah", "ant"], choices=_ENVPOOL_NAMES)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--envpool",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "somersault-envpool",
+        help="folder of EnvPool's own virtual environment, made if it is not there",
     )
-    print_table("Hopper-v5, environment steps", speeds, unit="steps/s", base="gymnasium sync")
+    arguments = parser.parse_args()
+    print(f"simulator: {describe_machine()}", flush=True)
+    envpool = envpool_peer.install(arguments.envpool)
+    for name in arguments.tasks:
+        task = get_task(name)
+        print_table(task, asyncio.run(measure_task(task, num_rounds=arguments.rounds, envpool=envpool)))
 
 
 if __name__ == "__main__":

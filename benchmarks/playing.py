@@ -1,0 +1,58 @@
+"""Plays a task with actions that nobody chose, for benchmarks and pictures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulator.environment import EnvironmentBatch, open_environment
+from somersault.tasks import Task
+
+__all__ = ["play_segments"]
+
+
+def play_segments(task: Task, *, num_segments: int, seed: int = 0) -> list[Mapping[str, NDArray[Any]]]:
+    """Gives what shows so many consecutive segments of one environment again.
+
+    Args:
+        task: What is played.
+        num_segments: How many.
+        seed: Of the environment and of the actions, which sway between -1 and 1 or last half a second each.
+    """
+    rng = np.random.default_rng(seed)
+    environment = open_environment(task, num_environments=1, rng=rng)
+    try:
+        return [_play_segment(environment, rng) for _ in range(num_segments)]
+    finally:
+        environment.close()
+
+
+def _play_segment(environment: EnvironmentBatch, rng: np.random.Generator) -> Mapping[str, NDArray[Any]]:
+    """Plays one segment."""
+    task, num_steps = environment.task, environment.task.segment_steps
+    actions = _choices(task, rng) if task.num_actions else _swaying(task, rng)
+    frame = np.empty((1, *task.spec.frame_shape), task.spec.frame_dtype)
+    environment.begin(num_steps)
+    (lane,) = environment.lanes
+    for action in actions:
+        lane.observe(frame)
+        lane.step(action[None])
+    footage = environment.finish().footage
+    return footage.join([footage.part(0, 0, num_steps)])
+
+
+def _choices(task: Task, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Gives ``[T]`` int32."""
+    held = max(1, round(0.5 / task.step_s))
+    drawn = rng.integers(task.num_actions, size=-(-task.segment_steps // held))
+    return drawn.repeat(held)[: task.segment_steps].astype(np.int32)
+
+
+def _swaying(task: Task, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Gives ``[T, A]`` float32."""
+    times = np.arange(task.segment_steps)[:, None] * task.step_s
+    rates_hz, phases = rng.uniform(0.5, 2.0, task.action_dim), rng.uniform(0.0, 2 * np.pi, task.action_dim)
+    return np.sin(2 * np.pi * rates_hz * times + phases).astype(np.float32)
