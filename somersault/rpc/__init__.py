@@ -2,6 +2,7 @@
 
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.channel import call, open_channel, translated_errors
+from somersault.rpc.dialling import dial_forever
 from somersault.rpc.duplex import drained, duplex
 from somersault.rpc.latest import Latest
 from somersault.rpc.server import bind, create_server
@@ -12,6 +13,7 @@ __all__ = [
     "bind",
     "call",
     "create_server",
+    "dial_forever",
     "drained",
     "duplex",
     "open_channel",

@@ -11,9 +11,10 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Doubles the wait up to a cap, with full jitter so that many clients don't come back at once.
+    """Doubles the wait up to a cap, with equal jitter so that many clients don't come back at once.
 
-    Jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015.
+    Half of each wait is drawn, half is fixed, so nobody tries again at once either: "equal jitter" in M. Brooker,
+    "Exponential Backoff and Jitter", AWS Architecture Blog 2015.
     """
 
     def __init__(
@@ -25,6 +26,11 @@ class Backoff:
         self._failures = 0
         # Not the run's generator: how long a client waits must not change what is learned.
         self._random = random.Random()  # noqa: S311
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether there was a failure since the last success."""
+        return self._failures > 0
 
     def next_delay_s(self) -> float:
         """Gives the next wait in seconds and counts one more failure."""

@@ -14,6 +14,7 @@ from somersault.cli import __main__ as command_line
 from somersault.cli import train
 from somersault.cli.serve import MODULES
 from somersault.config import load_config
+from somersault.tasks import get_task
 from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of
 
@@ -68,13 +69,14 @@ def test_inline_command_is_known(line: str) -> None:
 
 
 def test_the_table_of_defaults_is_what_train_does() -> None:
-    """docs/operations.md gives labels and steps with a teacher and without."""
+    """docs/operations.md gives the backflip's labels and steps with a teacher and without."""
     defaults = {
         code_spans(option)[0]: (with_teacher, without)
         for option, with_teacher, without in table_rows(read(ROOT / "docs/operations.md"), heading="## A run")
     }
-    assert defaults["--labels"] == (f"{train.LABELS_BY_TEACHER:,}", f"{train.LABELS_BY_PEOPLE:,}")
-    assert defaults["--steps"] == (f"{train.STEPS_BY_TEACHER:,}", f"{train.STEPS_BY_PEOPLE:,}")
+    backflip = get_task("hopper-backflip").defaults
+    assert defaults["--labels"] == (f"{backflip.labels_by_teacher:,}", f"{backflip.labels_by_people:,}")
+    assert defaults["--steps"] == (f"{backflip.steps_by_teacher:,}", f"{backflip.steps_by_people:,}")
     assert str(train.DEFAULT_WEB_PORT) in defaults["--web-port"][0]
 
 

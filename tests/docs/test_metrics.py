@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.docs.documents import ROOT, code_spans, read
 
 KINDS = {"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram", "Summary": "summary"}
-UNITS = {"counter": ("_total",), "histogram": ("_seconds", "_bytes")}
+UNITS = {"counter": ("_total",), "histogram": ("_seconds", "_bytes", "_rollouts", "_versions")}
 
 
 @dataclass(frozen=True, slots=True)

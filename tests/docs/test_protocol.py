@@ -6,14 +6,11 @@ import importlib
 import re
 
 import grpc
-import numpy as np
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 
 from services.labeler.authentication import ROLES
 from services.labeler.web.connect_protocol import http_status_of
-from services.learner.ppo import PPO, PPOConfig
 from somersault import errors, types
-from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.types import Role
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of
@@ -68,29 +65,6 @@ def test_the_table_of_errors_is_the_tree() -> None:
     assert errors.SomersaultError.status is grpc.StatusCode.INTERNAL
 
 
-def test_the_arrays_on_the_wire_are_those_of_the_page() -> None:
-    """Policy and reward model have the arrays that third parties are told to expect."""
-    _, _, section = _PROTOCOL.text.partition("\n## Weights on the wire and on disk\n")
-    policy, reward = section.split("**Reward model**")
-    told = {"policy": _arrays(policy), "reward": _arrays(reward.partition("\n## ")[0])}
-    ppo = PPO(PPOConfig(), observation_dim=2, action_dim=1, seed=0)
-    ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1), seed=0)
-    assert told["policy"] == set(ppo.export_policy())
-    assert told["reward"] == {name for name, _ in ensemble.named_parameters()}
-
-
-def test_the_reward_models_formula_is_the_pages() -> None:
-    """A third party that follows the page predicts what the ensemble predicts."""
-    ensemble = RewardEnsemble(RewardModelConfig(observation_dim=2, action_dim=1), seed=0)
-    arrays = {name: array.detach().numpy() for name, array in ensemble.named_parameters()}
-    rows = np.linspace(-2, 2, 15, dtype=np.float32).reshape(5, 3)
-    hidden = rows[None]
-    for layer in range(3):
-        hidden = hidden @ arrays[f"weights.{layer}"] + arrays[f"biases.{layer}"]
-        hidden = hidden if layer == 2 else np.where(hidden > 0, hidden, 0.01 * hidden)
-    np.testing.assert_allclose(ensemble.predict(rows[:, :2], rows[:, 2:]), hidden[..., 0], rtol=1e-4)
-
-
 def test_bounds_that_are_settings_have_their_defaults() -> None:
     """The table of bounds gives each setting that it names its default."""
     wrong = []
@@ -124,11 +98,6 @@ def test_every_name_of_the_glossary_exists_in_the_code() -> None:
             if name[0].isupper() and not hasattr(types, name):
                 unknown.append(f"{word}: somersault.types.{name}")
     assert unknown == []
-
-
-def _arrays(section: str) -> set[str]:
-    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
-    return {name for row in rows for name in code_spans(row)}
 
 
 def _glossary() -> list[list[str]]:

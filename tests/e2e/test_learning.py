@@ -47,7 +47,7 @@ async def test_predicted_reward_ranks_fresh_segments_and_the_agent_improves(tmp_
 
 
 def _untrained_policy() -> bytes:
-    ppo = PPO(PPOConfig(), observation_dim=_TASK.observation_dim, action_dim=_TASK.action_dim, seed=5)
+    ppo = PPO(PPOConfig(), spec=_TASK.spec, seed=5)
     return safetensors.numpy.save(ppo.export_policy())
 
 
