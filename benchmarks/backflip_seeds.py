@@ -34,10 +34,10 @@ def main() -> None:
     for seed in arguments.seeds:
         run_dir = arguments.run_dir / f"{kind}-{seed}"
         summary = train(run_dir, *source, "--steps", str(arguments.steps), "--seed", str(seed))
-        flips.append(summary["flips_per_episode"])
+        flips.append(summary["flips_per_episode"] or 0.0)
         accuracy = summary["preference_accuracy"]
         print(
-            f"| {seed} | {flips[-1]:.2f} | {summary['landed_flips_per_episode']:.2f} |"
+            f"| {seed} | {flips[-1]:.2f} | {summary['landed_flips_per_episode'] or 0.0:.2f} |"
             f" {summary['true_return_mean']:,.0f} | {'' if accuracy is None else f'{accuracy:.2f}'} |"
             f" {summary['labels']} | {summary['wall_s']:.0f} | {summary['env_steps_per_s']:,.0f} |",
             flush=True,

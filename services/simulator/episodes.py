@@ -23,7 +23,7 @@ __all__ = ["EpisodeRecorder"]
 
 _NUM_SCORES = 100  # episodes that count as recent
 _NUM_RETURNS = 1000  # as many as the pool of the reward service: what queries are chosen from; own runs
-_SPARSENESS = 4  # of play without an end one step in four is cut, so that pool and stream hold minutes of it
+_CUT_SHARE = 4  # of play without an end one step in four is cut, so that pool and stream hold minutes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ class EpisodeRecorder:
         self._num_segments = num_segments_per_episode
         self._stretch_steps = task.episode_steps
         if task.is_continuing:
-            self._stretch_steps = _SPARSENESS * num_segments_per_episode * task.segment_steps
+            # Where only some environments are filmed, more is cut of those: as much in all, as far as there is enough.
+            sparseness = max(1, _CUT_SHARE * len(filmed_rows) // len(elapsed_steps))
+            self._stretch_steps = sparseness * num_segments_per_episode * task.segment_steps
         self._num_cut = 0
         self._recent_returns: deque[float] = deque(maxlen=_NUM_RETURNS)
         self._scores: deque[EpisodeScore] = deque(maxlen=_NUM_SCORES)

@@ -124,7 +124,8 @@ def format_duration(seconds: float | None) -> str:
 
 
 def _percent(progress: RunProgress) -> str:
-    return f"{100 * progress.env_steps / max(1, progress.total_env_steps):3.0f}%"
+    share = min(1.0, progress.env_steps / max(1, progress.total_env_steps))  # the last rollout may go past the end
+    return f"{100 * share:3.0f}%"
 
 
 def _figures(progress: RunProgress, *, num_restarts: int) -> list[tuple[str, str]]:

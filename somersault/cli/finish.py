@@ -160,17 +160,19 @@ def summarise(
 ) -> dict[str, Any]:
     """Gives ``summary.json`` less the places: what was learned, from how much, how fast."""
     episodes = evaluation.episodes
+    flips = _mean([episode.flips for episode in episodes])
     return {
         "task": get_task(config.task).name,
         "seed": config.seed,
         "env_steps": progress.env_steps,
         "labels": progress.num_labels,
+        "label_budget": progress.label_budget,
         "wall_s": round(wall_s, 2),
         "env_steps_per_s": round(progress.env_steps / wall_s, 1) if wall_s > 0 else 0.0,
         "true_return_mean": _mean([episode.true_return for episode in episodes]),
         "reference_return_mean": get_task(config.task).reference_return_mean,
-        "flips_per_episode": _mean([episode.flips for episode in episodes]),
-        "landed_flips_per_episode": _mean([episode.landed_flips for episode in episodes]),
+        "flips_per_episode": flips or None,  # where no torso turns, flips say nothing
+        "landed_flips_per_episode": _mean([episode.landed_flips for episode in episodes]) if flips else None,
         "preference_accuracy": progress.preference_accuracy,
         "policy_versions": progress.policy_version,
         "reward_versions": progress.reward_version,
@@ -181,12 +183,15 @@ def summarise(
 def describe(summary: Mapping[str, Any]) -> str:
     """Gives the summary as one sentence for a person."""
     parts = [f"{summary['env_steps']:,} steps in {summary['wall_s']:.0f} s"]
-    if summary["labels"]:
-        parts.append(f"{summary['labels']} labels")
+    labels, budget = summary["labels"], summary["label_budget"]
+    if budget:
+        parts.append(f"{labels} labels" if labels >= budget else f"{labels} of {budget} labels")
     parts.append(f"true return {summary['true_return_mean']:,.0f}")
     if summary["flips_per_episode"]:
         landed = summary["landed_flips_per_episode"]
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
+    if budget and not labels:
+        parts.append("nothing was asked and so nothing learned: give it more --steps, for segments to choose from")
     return ", ".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from somersault.cli import finish
 from somersault.cli.run_folder import RunFolder
@@ -52,6 +53,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "seed": 3,
         "env_steps": 250,
         "labels": 3,
+        "label_budget": 9,
         "wall_s": 5.0,
         "env_steps_per_s": 50.0,
         "true_return_mean": 15.0,
@@ -62,3 +64,19 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "reward_versions": 1,
         "restarts": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("labels", "budget", "words"),
+    [
+        (60, 60, "250 steps in 5 s, 60 labels, true return 15"),
+        (3, 60, "250 steps in 5 s, 3 of 60 labels, true return 15"),
+        (0, 0, "250 steps in 5 s, true return 15"),
+        (0, 60, "give it more --steps"),
+    ],
+)
+def test_a_run_that_asked_too_little_says_so(labels: int, budget: int, words: str) -> None:
+    """A run that ended before anything could be asked has learned nothing, which nobody should overlook."""
+    summary = {"env_steps": 250, "wall_s": 5.0, "labels": labels, "label_budget": budget}
+    said = finish.describe({**summary, "true_return_mean": 15.0, "flips_per_episode": None})
+    assert words in said
