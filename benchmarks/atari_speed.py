@@ -103,7 +103,6 @@ def _simulator(policy: Policy) -> Callable[[], _Cost]:
     environment = open_environment(
         _TASK,
         num_environments=_NUM_ENVIRONMENTS,
-        num_threads=_NUM_CORES,
         rng=np.random.default_rng(0),
         is_staggered=True,
     )

@@ -39,9 +39,7 @@ class BarePhysics:
         assert isinstance(task.environment, MujocoEnvironment)
         self._frame_skip, self._num_threads = task.environment.frame_skip, num_threads
         rng = np.random.default_rng(0)
-        environment = open_environment(
-            task, num_environments=num_environments, rng=rng, is_staggered=True, num_threads=num_threads
-        )
+        environment = open_environment(task, num_environments=num_environments, rng=rng, is_staggered=True)
         policy = Policy.from_bytes(random_policy(task.spec), spec=task.spec)
         for steps in (_WARM_UP_STEPS, num_steps):
             _, trace = gather(environment, policy, sequence=0, policy_version=0, num_steps=steps, rng=rng)

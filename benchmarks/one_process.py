@@ -130,7 +130,6 @@ class _Simulator:
         self.environment = open_environment(
             _TASK,
             num_environments=_NUM_ENVIRONMENTS,
-            num_threads=num_threads,
             rng=reset_rng,
             is_staggered=True,
         )

@@ -59,7 +59,7 @@ def evaluate(
         num_threads: Lanes stepped side by side.
     """
     rng = np.random.default_rng(seed)
-    environment = open_environment(task, num_environments=num_episodes, num_threads=num_threads, rng=rng)
+    environment = open_environment(task, num_environments=num_episodes, rng=rng)
     watch = _Watch(environment, name=name, is_kept=num_kept_episodes > 0)
     history: FrameArray | None = None
     try:

@@ -63,7 +63,6 @@ class Gatherer:
         self._environment = open_environment(
             task,
             num_environments=num_environments,
-            num_threads=num_threads,
             rng=starts,
             is_staggered=is_staggered,
         )

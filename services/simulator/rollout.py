@@ -8,16 +8,14 @@ of a frame (`somersault.types`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from services.simulator.environment import EnvironmentBatch, Lane, Passage
 from services.simulator.policy import Policy
+from services.simulator.side_by_side import run_side_by_side
 from somersault.types import ActionArray, FloatArray, FrameArray, Rollout, TaskSpec
 
 __all__ = ["Trace", "gather"]
@@ -74,9 +72,7 @@ def gather(
     noise = policy.draw_noise(rng, (num_steps, num), is_stochastic=is_stochastic)
     sheet = _Sheet(spec, noise, history)
     environment.begin(num_steps)
-    _run_side_by_side(
-        (partial(_run_lane, lane, policy, sheet) for lane in environment.lanes), num_threads=num_threads
-    )
+    run_side_by_side([_run_lane(lane, policy, sheet) for lane in environment.lanes], num_threads=num_threads)
     passage = environment.finish()
     rollout = Rollout(
         sequence=sequence,
@@ -123,8 +119,8 @@ class _Sheet:
         return self.frames[step : step + self.num_before + 1, rows].swapaxes(0, 1)
 
 
-def _run_lane(lane: Lane, policy: Policy, sheet: _Sheet) -> None:
-    """Observes, acts and steps until the lane's part of the rollout is full."""
+def _run_lane(lane: Lane, policy: Policy, sheet: _Sheet) -> Iterator[None]:
+    """Observes, acts and steps, once for each item, until the lane's part of the rollout is full."""
     rows, worker, before = lane.rows, policy.worker(), sheet.num_before
     for step in range(sheet.num_steps):
         lane.observe(sheet.frames[step + before, rows])
@@ -141,15 +137,4 @@ def _run_lane(lane: Lane, policy: Policy, sheet: _Sheet) -> None:
             np.minimum(actions, np.float32(1.0), out=executed)
             np.maximum(executed, np.float32(-1.0), out=executed)
         lane.step(executed)
-
-
-def _run_side_by_side(works: Iterable[Callable[[], Any]], *, num_threads: int) -> None:
-    """Does all works, so many at a time; raises what the first that failed raised."""
-    works = list(works)
-    if min(num_threads, len(works)) == 1:
-        for work in works:
-            work()
-        return
-    with ThreadPoolExecutor(num_threads, thread_name_prefix="lane") as threads:
-        for future in [threads.submit(work) for work in works]:
-            future.result()
+        yield

@@ -124,7 +124,9 @@ def format_duration(seconds: float | None) -> str:
 
 
 def _percent(progress: RunProgress) -> str:
-    share = min(1.0, progress.env_steps / max(1, progress.total_env_steps))  # the last rollout may go past the end
+    share = min(
+        1.0, progress.env_steps / max(1, progress.total_env_steps)
+    )  # the last rollout may go past the end
     return f"{100 * share:3.0f}%"
 
 

@@ -191,7 +191,9 @@ def describe(summary: Mapping[str, Any]) -> str:
         landed = summary["landed_flips_per_episode"]
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
     if budget and not labels:
-        parts.append("nothing was asked and so nothing learned: give it more --steps, for segments to choose from")
+        parts.append(
+            "nothing was asked and so nothing learned: give it more --steps, for segments to choose from"
+        )
     return ", ".join(parts)
 
 

@@ -13,7 +13,6 @@ Shapes: T steps of a passage, N environments, n of them in a lane, H and W a fra
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from services.simulator.environment.atari_emulation import SAME_CARTRIDGE, Emulator, hidden_rows, open_vector
 from services.simulator.environment.atari_footage import AtariFootage, GameLog, footage_layout
-from services.simulator.environment.batch import Passage
+from services.simulator.environment.batch import Passage, lane_rows
 from services.simulator.true_rewards.enduro import keep_even
 from somersault.tasks import Task
 from somersault.tasks.custom import load_function
@@ -35,6 +34,7 @@ MemoryReward = Callable[[NDArray[np.uint8]], float]
 
 _MEMORY_REWARDS: dict[str, MemoryReward] = {"enduro-keep-even": keep_even}
 _MAX_SEED = 2**31 - 1
+_LANE_ROWS = 4  # few, so that threads end together; a step of four games takes a millisecond or more
 _CARTRIDGE_STEPS = 4_500  # so that putting it in costs below 5%; as long as the longest game, and to replay
 
 
@@ -173,7 +173,6 @@ class AtariBatch:
         task: Task,
         *,
         num_environments: int,
-        num_threads: int = 1,
         rng: np.random.Generator,
         is_staggered: bool = False,
     ) -> None:
@@ -182,7 +181,6 @@ class AtariBatch:
         Args:
             task: What is played.
             num_environments: N.
-            num_threads: How many lanes there are, at most N; what is played does not depend on it.
             rng: Draws what seeds all games.
             is_staggered: Means nothing here: games end when they end.
 
@@ -194,11 +192,9 @@ class AtariBatch:
         self.num_environments = num_environments
         self.filmed_rows = range(num_environments)
         entropy = int(rng.integers(2**63))
-        num_lanes = min(num_threads, num_environments)
-        bounds = [num_environments * index // num_lanes for index in range(num_lanes + 1)]
         self._lanes = [
-            AtariLane(task, rows=slice(begin, end), entropy=entropy)
-            for begin, end in itertools.pairwise(bounds)
+            AtariLane(task, rows=rows, entropy=entropy)
+            for rows in lane_rows(num_environments, most=_LANE_ROWS)
         ]
         self._results = _Results.empty(0, num_environments)
 

@@ -6,6 +6,7 @@ frame (`somersault.types`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from somersault.tasks import Task
 from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
 
-__all__ = ["EnvironmentBatch", "Footage", "Lane", "Passage", "steps_already_taken"]
+__all__ = ["EnvironmentBatch", "Footage", "Lane", "Passage", "lane_rows", "steps_already_taken"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -102,6 +103,17 @@ class EnvironmentBatch(Protocol):
     def close(self) -> None:
         """Ends threads and processes."""
         ...
+
+
+def lane_rows(num_environments: int, *, most: int) -> list[slice]:
+    """Gives the rows of each lane: as few lanes of at most ``most`` rows as there can be, about equally long.
+
+    How many threads there are does not matter: a matrix product may round a row differently in a batch of another
+    size, and what is gathered must not depend on the threads.
+    """
+    num_lanes = -(-num_environments // most)
+    bounds = [num_environments * index // num_lanes for index in range(num_lanes + 1)]
+    return [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
 
 
 def steps_already_taken(task: Task, num_environments: int, *, is_staggered: bool) -> NDArray[np.int64]:

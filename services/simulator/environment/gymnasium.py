@@ -8,7 +8,6 @@ Shapes: T steps of a passage, N environments, n environments of a lane, ``*frame
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.environment.batch import Passage
+from services.simulator.environment.batch import Passage, lane_rows
 from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
 from services.simulator.environment.gymnasium_spaces import action_maker, frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
@@ -27,6 +26,7 @@ from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
 __all__ = ["GymnasiumBatch"]
 
 _NUM_FILMED = 4  # drawing takes many times as long as a step; four give enough segments to choose from
+_LANE_ROWS = 2  # few, since those that are filmed take many times as long as the others
 _MAX_SEED = 2**31
 
 
@@ -38,7 +38,6 @@ class GymnasiumBatch:
         task: Task,
         *,
         num_environments: int,
-        num_threads: int = 1,
         rng: np.random.Generator,
         is_staggered: bool = False,
     ) -> None:
@@ -47,7 +46,6 @@ class GymnasiumBatch:
         Args:
             task: Whose environment is a `GymnasiumEnvironment`.
             num_environments: N.
-            num_threads: How many lanes there are.
             rng: Draws each environment's seeds.
             is_staggered: Changes nothing: play without an end has no length to be spread over.
 
@@ -67,11 +65,9 @@ class GymnasiumBatch:
             _Environment(task, seed=seed, camera=self._camera if row in self.filmed_rows else None)
             for row, seed in enumerate(seeds)
         ]
-        bounds = [num_environments * lane // num_threads for lane in range(num_threads + 1)]
         self.lanes = [
-            _Lane(self._environments[begin:end], rows=slice(begin, end))
-            for begin, end in itertools.pairwise(bounds)
-            if end > begin
+            _Lane(self._environments[rows], rows=rows)
+            for rows in lane_rows(num_environments, most=_LANE_ROWS)
         ]
 
     def begin(self, num_steps: int) -> None:

@@ -9,13 +9,11 @@ Shapes: T steps of a passage, N environments, M ended episodes, O observation, A
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from itertools import pairwise
 
 import numpy as np
 
-from services.simulator.environment.batch import Passage, steps_already_taken
+from services.simulator.environment.batch import Passage, lane_rows, steps_already_taken
 from services.simulator.environment.mujoco_footage import MujocoFootage
 from services.simulator.environment.mujoco_model import load_model
 from services.simulator.environment.mujoco_start import draw_starts
@@ -27,15 +25,15 @@ from somersault.types import ActionArray, BoolArray, DoubleArray, FloatArray, Fr
 
 __all__ = ["MujocoBatch", "MujocoLane"]
 
-_LANE_ROWS = 32  # enough for a step of a lane to take far longer than the Python around it
+_LANE_ROWS = (
+    16  # few, so that threads end together; enough for a step to take far longer than the Python around it
+)
 
 
 class MujocoBatch:
     """N environments of one task; an `EnvironmentBatch`.
 
-    An environment whose episode ends begins the next in the same step. Lanes have at most 32
-    environments each whatever the number of threads, since a matrix product may round a row
-    differently in a batch of another size: so what is gathered does not depend on the threads.
+    An environment whose episode ends begins the next in the same step.
     """
 
     def __init__(
@@ -55,12 +53,9 @@ class MujocoBatch:
         self._true_reward = true_reward_of(task)
         self._rng = rng
         self._elapsed = steps_already_taken(task, num_environments, is_staggered=is_staggered)
-        bounds = np.linspace(0, num_environments, math.ceil(num_environments / _LANE_ROWS) + 1).astype(int)
         self.lanes = [
-            MujocoLane(
-                slice(int(begin), int(end)), make_stepper(task, self._model, num_rows=int(end - begin))
-            )
-            for begin, end in pairwise(bounds)
+            MujocoLane(rows, make_stepper(task, self._model, num_rows=rows.stop - rows.start))
+            for rows in lane_rows(num_environments, most=_LANE_ROWS)
         ]
         self._states, self._observations = self._start(num_environments)
         self._tape: _Tape | None = None

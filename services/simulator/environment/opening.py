@@ -17,7 +17,6 @@ def open_environment(
     task: Task,
     *,
     num_environments: int,
-    num_threads: int = 1,
     rng: np.random.Generator,
     is_staggered: bool = False,
 ) -> EnvironmentBatch:
@@ -26,7 +25,6 @@ def open_environment(
     Args:
         task: What is simulated.
         num_environments: N.
-        num_threads: How many threads will step them; what they do does not depend on it.
         rng: Draws how episodes start.
         is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly
             spread over time, instead of all in the same step.
@@ -36,8 +34,6 @@ def open_environment(
     """
     if num_environments < 1:
         raise InvalidInputError("num_environments", num_environments, "at least 1")
-    if num_threads < 1:
-        raise InvalidInputError("num_threads", num_threads, "at least 1")
     if isinstance(task.environment, MujocoEnvironment):
         from services.simulator.environment.mujoco import MujocoBatch
 
@@ -45,22 +41,10 @@ def open_environment(
     if isinstance(task.environment, AtariEnvironment):
         from services.simulator.environment.atari import AtariBatch
 
-        return AtariBatch(
-            task,
-            num_environments=num_environments,
-            num_threads=num_threads,
-            rng=rng,
-            is_staggered=is_staggered,
-        )
+        return AtariBatch(task, num_environments=num_environments, rng=rng, is_staggered=is_staggered)
     from services.simulator.environment.gymnasium import GymnasiumBatch
 
-    return GymnasiumBatch(
-        task,
-        num_environments=num_environments,
-        num_threads=num_threads,
-        rng=rng,
-        is_staggered=is_staggered,
-    )
+    return GymnasiumBatch(task, num_environments=num_environments, rng=rng, is_staggered=is_staggered)
 
 
 def footage_layout(task: Task, *, num_steps: int) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:

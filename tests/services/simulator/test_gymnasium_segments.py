@@ -27,7 +27,7 @@ def _indifferent_policy(task: Task) -> Policy:
 
 def _gather_segments(task: Task, *, count: int) -> list[RecordedSegment]:
     rng = np.random.default_rng(0)
-    batch = open_environment(task, num_environments=NUM, num_threads=2, rng=rng)
+    batch = open_environment(task, num_environments=NUM, rng=rng)
     recorder = EpisodeRecorder(
         task,
         incarnation="life",

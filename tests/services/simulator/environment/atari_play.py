@@ -8,10 +8,10 @@ from services.simulator.environment import EnvironmentBatch, Passage, open_envir
 from somersault.tasks import Task
 
 
-def open_games(task: Task, *, num: int = 3, num_threads: int = 1, seed: int = 0) -> EnvironmentBatch:
+def open_games(task: Task, *, num: int = 3, seed: int = 0) -> EnvironmentBatch:
     """Opens a batch."""
     rng = np.random.default_rng(seed)
-    return open_environment(task, num_environments=num, num_threads=num_threads, rng=rng)
+    return open_environment(task, num_environments=num, rng=rng)
 
 
 def play(batch: EnvironmentBatch, actions: np.ndarray) -> tuple[np.ndarray, Passage]:

@@ -70,10 +70,10 @@ gymnasium.register("Counting-v0", entry_point=Counting)
 gymnasium.register("CountingPair-v0", entry_point=CountingPair)
 
 
-def _open(name: str | Task, *, num: int = NUM, threads: int = 1, seed: int = 0) -> EnvironmentBatch:
+def _open(name: str | Task, *, num: int = NUM, seed: int = 0) -> EnvironmentBatch:
     task = get_task(name) if isinstance(name, str) else name
     rng = np.random.default_rng(seed)
-    return open_environment(task, num_environments=num, num_threads=threads, rng=rng)
+    return open_environment(task, num_environments=num, rng=rng)
 
 
 def _play(batch: EnvironmentBatch, actions: np.ndarray) -> tuple[np.ndarray, Passage]:
@@ -182,19 +182,24 @@ def test_dictionaries_are_one_vector() -> None:
     assert frames[:, 0].tolist() == [[1, 0, 0, 2.5, -1.5], [0, 1, 0, 2.5, -1.5], [0, 0, 1, 2.5, -1.5]]
 
 
-def test_what_is_gathered_does_not_depend_on_the_number_of_lanes() -> None:
-    """Five environments in one, two and eight lanes; the filmed ones are the first four."""
-    actions = _actions(get_task("CartPole-v1"), 40, num=5)
-    passages = []
-    for threads in (1, 2, 8):
-        batch = _open("CartPole-v1", num=5, threads=threads)
-        assert [row for lane in batch.lanes for row in range(lane.rows.start, lane.rows.stop)] == [*range(5)]
+def test_an_environment_is_the_same_whatever_is_stepped_beside_it() -> None:
+    """Five environments alone and among eight, in lanes of other rows; the filmed ones are the first four."""
+    actions = _actions(get_task("CartPole-v1"), 40, num=8)
+    passages, lanes = [], []
+    for num in (5, 8):
+        batch = _open("CartPole-v1", num=num)
+        lanes.append([lane.rows for lane in batch.lanes])
         assert batch.filmed_rows == range(4)
-        passages.append(_play(batch, actions))
+        frames, passage = _play(batch, actions[:, :num])
+        passages.append((frames[:, :5], passage))
         batch.close()
+    assert lanes == [
+        [slice(0, 1), slice(1, 3), slice(3, 5)],
+        [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)],
+    ]
     for frames, passage in passages[1:]:
         np.testing.assert_array_equal(frames, passages[0][0])
-        np.testing.assert_array_equal(passage.true_rewards, passages[0][1].true_rewards)
+        np.testing.assert_array_equal(passage.true_rewards[:, :5], passages[0][1].true_rewards)
         np.testing.assert_array_equal(
             passage.footage.part(3, 5, 30)["groups"], passages[0][1].footage.part(3, 5, 30)["groups"]
         )
