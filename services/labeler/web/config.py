@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
+from services.labeler.web.cross_origin import check_origin
 from somersault.config import ServiceConfig
 
 __all__ = ["Config"]
@@ -28,6 +29,10 @@ class Config(ServiceConfig):
     """Names, beside those of loopback, under which browsers may reach the page. Any other is refused: it may be a
     stranger's page whose name was made to point here (DNS rebinding)."""
 
+    allowed_origins: tuple[str, ...] = ()
+    """Origins, such as https://labels.example, whose pages may call the API with a token of their own and read the
+    answers. None unless named; the session's cookie never works for them."""
+
     is_https: bool = False
     """Says that browsers reach the page over TLS, so that the session cookie is never sent without it."""
 
@@ -36,3 +41,8 @@ class Config(ServiceConfig):
 
     max_call_s: float = pydantic.Field(default=40.0, ge=1, le=600)
     """Longest deadline of a call in seconds, above the 30 that LeaseQueries may wait."""
+
+    @pydantic.field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_origin(origin) for origin in origins)

@@ -20,6 +20,7 @@ from services.labeler.web import connect_protocol
 from services.labeler.web.assets import asset_response, read_assets
 from services.labeler.web.clip_response import clip_response
 from services.labeler.web.config import Config
+from services.labeler.web.cross_origin import CrossOrigin
 from services.labeler.web.guard import Guard
 from services.labeler.web.labeler_client import (
     METHODS,
@@ -68,7 +69,8 @@ def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
         Route("/", gateway.asset, methods=["GET"]),
     ]
     app = Starlette(routes=routes, exception_handlers={SomersaultError: _refused})
-    return Guard(app, allowed_hosts=(config.host, *config.allowed_hosts))
+    shared = CrossOrigin(app, allowed_origins=config.allowed_origins)
+    return Guard(shared, allowed_hosts=(config.host, *config.allowed_hosts))
 
 
 class _Gateway:

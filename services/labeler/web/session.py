@@ -67,7 +67,7 @@ class Session:
 def check_own_page(request: Request) -> None:
     """Checks that a call with a cookie comes from our own page.
 
-    Another site's page can't send this header without a CORS preflight, which we never grant. Cross-site request
+    Another site's page can't send this header without a CORS preflight, which is never granted with the cookie. Cross-site request
     forgery: https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 
     Raises:
