@@ -34,6 +34,7 @@ check: setup ## format, lint, types, protos and docs must be clean
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	deploy/setup/buf.sh lint protos
+	deploy/setup/buf.sh breaking protos --against protos/released/v1.binpb
 	$(BIN)/pytest -q tests/architecture tests/docs
 
 format: setup ## format and fix what can be fixed
