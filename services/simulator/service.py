@@ -94,7 +94,11 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         self, request: simulator_pb2.GetEpisodeStatisticsRequest, context: Context
     ) -> simulator_pb2.GetEpisodeStatisticsResponse:
         """Gives the means over the newest episodes."""
-        response = simulator_pb2.GetEpisodeStatisticsResponse(incarnation=self._incarnation)
+        response = simulator_pb2.GetEpisodeStatisticsResponse(
+            incarnation=self._incarnation,
+            task=self._task.name,
+            has_teacher=self._task.teacher is not None,
+        )
         if self._collector is None:
             return response
         statistics = self._collector.statistics

@@ -25,9 +25,8 @@ from somersault.types import ActionArray, BoolArray, DoubleArray, FloatArray, Fr
 
 __all__ = ["MujocoBatch", "MujocoLane"]
 
-_LANE_ROWS = (
-    16  # few, so that threads end together; enough for a step to take far longer than the Python around it
-)
+# Few, so that threads end together; enough for a step to take far longer than the Python around it.
+_LANE_ROWS = 24
 
 
 class MujocoBatch:
