@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.simulator.drawers.drawer import Frame
 from services.simulator.drawers.reward_bar import RewardBar
-from services.simulator.environment.atari_replay import replay
+from services.simulator.environment.atari_replay import GameReplayer
 from somersault.tasks import Task
 from somersault.types import FloatArray
 
@@ -26,6 +26,7 @@ class AtariDrawer:
     def __init__(self, task: Task) -> None:
         """Takes the task whose segments are drawn."""
         self._task = task
+        self._replayer = GameReplayer(task)
         self._factor = max(1, round(task.clip_size_px / _HEIGHT_PX))
 
     def draw(
@@ -37,13 +38,13 @@ class AtariDrawer:
     ) -> Iterator[Frame]:
         """Plays the log again; see `services.simulator.drawers.Drawer`."""
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
-        for step, screen in enumerate(replay(footage, self._task, num_steps=num_steps)):
+        for step, screen in enumerate(self._replayer.replay(footage, num_steps=num_steps)):
             if step % self._task.clip_step == 0:
                 frame = stretch_to_screen(screen, factor=self._factor)
                 yield frame if bar is None else bar.draw_beside(frame, step=step)
 
     def close(self) -> None:
-        """Gives nothing back: an emulator lives no longer than its clip."""
+        """Gives nothing back: the emulator goes with its process."""
 
 
 def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:

@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from ale_py import Action, ALEInterface, LoggerMode, roms
+from ale_py import Action, ALEInterface, ALEState, LoggerMode, roms
 from ale_py.vector_env import AtariVectorEnv
 from numpy.typing import NDArray
 
@@ -139,6 +139,14 @@ class Emulator:
             if is_over:
                 break
         return picture
+
+    def moment(self) -> ALEState:
+        """Gives all that decides what follows: for `restore`."""
+        return self._ale.cloneState(include_rng=True)
+
+    def restore(self, moment: ALEState) -> None:
+        """Goes back to a moment of this emulator."""
+        self._ale.restoreState(moment)
 
     @property
     def memory(self) -> NDArray[np.uint8]:

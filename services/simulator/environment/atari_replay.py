@@ -5,6 +5,8 @@ Shapes: T steps of a segment, F frames of an observation, L steps in a log, G ga
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,36 +23,85 @@ from services.simulator.environment.atari_emulation import (
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task
 
-__all__ = ["replay", "replay_observations"]
+__all__ = ["GameReplayer", "replay_observations"]
 
 _MAX_SEED = 2**31 - 1
+_MOMENT_STEPS = 250  # 50 ms of emulation
+_MAX_MOMENTS = 512  # 7 MB: 28 games of the longest
 
 
-def replay(footage: Mapping[str, NDArray[Any]], task: Task, *, num_steps: int) -> Iterator[NDArray[np.uint8]]:
-    """Gives the picture after each of the last ``num_steps`` actions of a log.
+class GameReplayer:
+    """Plays logs of one task again, each from the nearest moment that it has been through before.
 
-    Args:
-        footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see `atari_footage.footage_layout`.
-        task: Whose segment it is.
-        num_steps: T.
-
-    Yields:
-        ``[210, 160, 3]`` uint8, the whole screen in colour, score included. Of a step with which a game ends it is
-        the last of the old game; the agent is shown the first of the new one instead.
-
-    Raises:
-        CorruptDataError: The arrays are no log of this game.
+    Segments of a long game share most of their logs. A moment of a game takes 14 kB to keep.
     """
-    log, starts = _check(footage, task, num_steps=num_steps)
-    emulator = Emulator(task)
-    for index, action in enumerate(log.tolist()):
-        if index in starts:
-            seed, num_start_frames = starts[index]
-            emulator.begin(seed=seed, num_start_frames=num_start_frames)
-        if index < len(log) - num_steps:
-            emulator.step(action)
-        else:
-            yield emulator.step_on_screen(action)
+
+    def __init__(self, task: Task) -> None:
+        """Starts without any moment kept."""
+        self._task = task
+        self._emulator = Emulator(task)
+        self._moments: OrderedDict[bytes, Any] = OrderedDict()
+        self.num_steps_played = 0
+        """Steps emulated so far, those that are not shown included."""
+
+    def replay(self, footage: Mapping[str, NDArray[Any]], *, num_steps: int) -> Iterator[NDArray[np.uint8]]:
+        """Gives the picture after each of the last ``num_steps`` actions of a log.
+
+        Args:
+            footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see `atari_footage.footage_layout`.
+            num_steps: T.
+
+        Yields:
+            ``[210, 160, 3]`` uint8, the whole screen in colour, score included. Of a step with which a game ends it is
+            the last of the old game; the agent is shown the first of the new one instead.
+
+        Raises:
+            CorruptDataError: The arrays are no log of this game.
+        """
+        log, starts = _check(footage, self._task, num_steps=num_steps)
+        names = _moment_names(log, starts)
+        first_shown = len(log) - num_steps
+        for index in range(self._go_back_to(names, first_shown), len(log)):
+            if index in starts:
+                seed, num_start_frames = starts[index]
+                self._emulator.begin(seed=seed, num_start_frames=num_start_frames)
+            action = int(log[index])
+            self.num_steps_played += 1
+            if index < first_shown:
+                self._emulator.step(action)
+            else:
+                yield self._emulator.step_on_screen(action)
+            if index + 1 in names:
+                self._keep(names[index + 1])
+
+    def _go_back_to(self, names: Mapping[int, bytes], first_shown: int) -> int:
+        """Gives how many actions are behind the latest moment that is kept and not too late, and goes there."""
+        for num_actions in sorted(names, reverse=True):
+            moment = self._moments.get(names[num_actions])
+            if moment is not None and num_actions <= first_shown:
+                self._moments.move_to_end(names[num_actions])
+                self._emulator.restore(moment)
+                return num_actions
+        return 0
+
+    def _keep(self, name: bytes) -> None:
+        self._moments[name] = self._emulator.moment()
+        if len(self._moments) > _MAX_MOMENTS:
+            self._moments.popitem(last=False)
+
+
+def _moment_names(log: NDArray[np.uint8], starts: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
+    """Gives what names the moment after every 250 actions: all that led there.
+
+    Two logs that agree up to a moment give it the same name, whoever kept them.
+    """
+    names = {}
+    for num_actions in range(_MOMENT_STEPS, len(log) + 1, _MOMENT_STEPS):
+        begun = sorted((begin, *start) for begin, start in starts.items() if begin < num_actions)
+        digest = hashlib.blake2b(log[:num_actions].tobytes(), person=b"moment", digest_size=16)
+        digest.update(repr(begun).encode())
+        names[num_actions] = digest.digest()
+    return names
 
 
 def replay_observations(
@@ -59,7 +110,7 @@ def replay_observations(
     """Gives the frames of a segment just as the agent saw them, with what was hidden from it.
 
     Args:
-        footage: See `replay`.
+        footage: See `GameReplayer.replay`.
         task: Whose segment it is.
         num_steps: T.
 
@@ -93,7 +144,7 @@ def _check(
     """Gives the log and, by the index of its first action, each game's seed and number of start frames.
 
     Raises:
-        CorruptDataError: See `replay`.
+        CorruptDataError: See `GameReplayer.replay`.
     """
     log, games = footage["log"], footage["games"]
     if not 1 <= num_steps <= len(log):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.simulator.environment import atari
-from services.simulator.environment.atari_replay import replay, replay_observations
+from services.simulator.environment import atari, atari_replay
+from services.simulator.environment.atari_replay import GameReplayer, replay_observations
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task, get_task
 from tests.services.simulator.environment.atari_play import open_games, play, random_actions
@@ -81,7 +81,7 @@ def test_pictures_for_people_show_the_steps_that_were_played() -> None:
     task = dataclasses.replace(get_task("pong"), episode_steps=90)
     frames, passages = _play_passages(task, num=1)
     begin = 195  # 15 steps into the third game, over the end of a passage
-    pictures = np.array(list(replay(_footage(passages, 0, begin), task, num_steps=T)))
+    pictures = np.array(list(GameReplayer(task).replay(_footage(passages, 0, begin), num_steps=T)))
     assert pictures.shape == (T, 210, 160, 3)
     seen = frames[F - 1 :, 0][begin + 1 : begin + 1 + T, 9:].astype(float)
     grey = (pictures @ np.array([0.299, 0.587, 0.114])) @ _shrinking(160)
@@ -89,6 +89,45 @@ def test_pictures_for_people_show_the_steps_that_were_played() -> None:
     distances = np.abs(small[:, None] - seen[None]).mean(axis=(2, 3))
     assert distances.argmin(axis=1).tolist() == list(range(T))
     assert pictures[:, :22].any(axis=(1, 2, 3)).all()  # the score is shown
+
+
+def test_what_was_played_before_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of two games, in any order: the same pictures as from the beginning, in fewer steps."""
+    monkeypatch.setattr(atari, "_CARTRIDGE_STEPS", 450)
+    monkeypatch.setattr(atari_replay, "_MOMENT_STEPS", 50)
+    task = dataclasses.replace(get_task("beamrider"), episode_steps=130)
+    _, passages = _play_passages(task, num=2)
+    replayer = GameReplayer(task)
+    # From the beginning; at first for each game. Then from 200, 50, 150, 200 and 350.
+    places = {
+        (0, 200): 225,
+        (1, 210): 235,
+        (0, 340): 165,
+        (1, 60): 35,
+        (0, 170): 45,
+        (1, 460): 285,
+        (0, 460): 135,
+    }
+    for (row, begin), num_steps in places.items():
+        footage = _footage(passages, row, begin)
+        before = replayer.num_steps_played
+        pictures = list(replayer.replay(footage, num_steps=T))
+        np.testing.assert_array_equal(pictures, list(GameReplayer(task).replay(footage, num_steps=T)))
+        assert replayer.num_steps_played - before == num_steps
+
+
+def test_no_more_moments_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that was of no use for longest is forgotten; what is drawn stays the same."""
+    monkeypatch.setattr(atari_replay, "_MOMENT_STEPS", 50)
+    monkeypatch.setattr(atari_replay, "_MAX_MOMENTS", 2)
+    task = get_task("pong")
+    _, passages = _play_passages(task, num=1)
+    replayer = GameReplayer(task)
+    # Of 50, 100, 150 and 200 the last two are kept; from 200; nothing is left of the beginning.
+    for begin, num_steps in ((200, 225), (210, 35), (60, 85)):
+        before = replayer.num_steps_played
+        list(replayer.replay(_footage(passages, 0, begin), num_steps=T))
+        assert replayer.num_steps_played - before == num_steps
 
 
 def _shrinking(size: int) -> np.ndarray:
@@ -115,4 +154,4 @@ def test_what_is_no_log_of_the_game_is_refused(changes: dict[str, np.ndarray], m
     """The error says what is wrong, before anything is played."""
     footage = {"log": np.zeros(30, np.uint8), "games": np.array([[0, 5, 5]])} | changes
     with pytest.raises(CorruptDataError, match=message):
-        next(iter(replay(footage, get_task("pong"), num_steps=T)))
+        next(iter(GameReplayer(get_task("pong")).replay(footage, num_steps=T)))
