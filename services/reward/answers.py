@@ -15,7 +15,7 @@ from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore
 from somersault.types import ActionArray, FrameArray, Preference, StoredSegment
 
-__all__ = ["Answer", "ComparedSegments", "load_compared_segments", "mu_of"]
+__all__ = ["Answer", "ComparedSegments", "LogRow", "WeightChange", "load_compared_segments", "mu_of"]
 
 _MU = {Preference.LEFT: 1.0, Preference.RIGHT: 0.0, Preference.EQUAL: 0.5, Preference.INCOMPARABLE: None}
 
@@ -32,7 +32,9 @@ class Answer:
     preference: Preference
     left: StoredSegment
     right: StoredSegment
+    labeler_id: str
     is_extra: bool
+    """Kept, never trained on: past what its query wanted, or gold."""
 
     @property
     def ordered(self) -> tuple[StoredSegment, StoredSegment]:
@@ -42,6 +44,20 @@ class Answer:
         """
         first, second = sorted((self.left, self.right), key=lambda stored: stored.segment_id)
         return first, second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightChange:
+    """One row of the preference log that says how much a labeler's answers count, those before it too."""
+
+    cursor: int
+    labeler_id: str
+    weight: float
+    """0 leaves them out, 1 is the usual."""
+
+
+LogRow = Answer | WeightChange
+"""Any row of the preference log."""
 
 
 def mu_of(answer: Answer) -> float | None:

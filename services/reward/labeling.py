@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.reward.answers import Answer
+from services.reward.answers import Answer, LogRow, WeightChange
 from somersault.convert import (
     preference_from_message,
     stored_segment_from_message,
@@ -118,28 +118,26 @@ class LabelerClient:
                 return queries
 
     async def newest_cursor(self) -> int:
-        """Gives the end of the preference log."""
+        """Gives the end of the preference log, gold and changes of weight included."""
         request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
         stats = await call(self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
-        return int(stats.newest_cursor)
+        return int(stats.newest_log_cursor)
 
-    async def watch(self, cursor: int) -> AsyncGenerator[list[Answer], None]:
-        """Gives the preference log after ``cursor``, without end, over any number of lost connections."""
+    async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
+        """Gives the preference log after ``cursor``, in its order, without end, over any number of lost connections."""
         backoff = Backoff()
         while True:
             try:
                 with translated_errors():
-                    request = labeler_pb2.WatchPreferencesRequest(run_id=self._run_id, cursor=cursor)
+                    request = labeler_pb2.WatchPreferencesRequest(
+                        run_id=self._run_id, cursor=cursor, is_complete=True
+                    )
                     async for response in self._stub.WatchPreferences(request):
                         backoff.reset()
-                        answers = [
-                            _answer_from_message(record)
-                            for record in response.records
-                            if record.cursor > cursor
-                        ]
-                        if answers:
-                            cursor = answers[-1].cursor
-                            yield answers
+                        rows = [row for row in _rows_from_message(response) if row.cursor > cursor]
+                        if rows:
+                            cursor = rows[-1].cursor
+                            yield rows
             except UnavailableError as error:
                 _log.info("preference_log_lost", cursor=cursor, detail=str(error))
             except SomersaultError as error:
@@ -151,6 +149,15 @@ _OPEN = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_READY)
 _COUNTED = (*_OPEN, preference_pb2.QUERY_STATE_ANSWERED)
 
 
+def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[LogRow]:
+    rows: list[LogRow] = [_answer_from_message(record) for record in response.records]
+    rows += [
+        WeightChange(cursor=change.cursor, labeler_id=change.labeler_id, weight=change.weight)
+        for change in response.weight_changes
+    ]
+    return sorted(rows, key=lambda row: row.cursor)
+
+
 def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
     return Answer(
         cursor=record.cursor,
@@ -160,5 +167,6 @@ def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
         preference=preference_from_message(record.preference),
         left=stored_segment_from_message(record.left),
         right=stored_segment_from_message(record.right),
+        labeler_id=record.labeler_id,
         is_extra=record.is_extra,
     )

@@ -1,10 +1,10 @@
-"""Which queries are open, which are answered, and which answers are still to be learned."""
+"""Which queries are open, which are answered, and which rows of the preference log are still to be learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from services.reward.answers import Answer
+from services.reward.answers import Answer, LogRow
 
 __all__ = ["Ledger"]
 
@@ -16,7 +16,7 @@ class Ledger:
         """Starts with nothing asked."""
         self._open: set[str] = set()
         self._answered: set[str] = set()
-        self._to_learn: list[Answer] = []
+        self._to_learn: list[LogRow] = []
 
     @property
     def open(self) -> list[str]:
@@ -40,22 +40,25 @@ class Ledger:
 
     @property
     def newest_cursor(self) -> int:
-        """The newest row of the preference log among the answers that are still to be learned; 0 if there is none."""
-        return max((answer.cursor for answer in self._to_learn), default=0)
+        """The newest row of the preference log that is still to be learned; 0 if there is none."""
+        return max((row.cursor for row in self._to_learn), default=0)
 
     def ask(self, query_ids: Iterable[str]) -> None:
         """Notes queries as open, unless they are answered already."""
         self._open.update(set(query_ids) - self._answered)
 
-    def take(self, answer: Answer) -> None:
-        """Notes an answer that is to be learned."""
-        self.note_learned(answer)
-        self._to_learn.append(answer)
+    def take(self, row: LogRow) -> None:
+        """Notes a row that is to be learned. Extras, gold among them, teach nothing and answer no query of ours."""
+        if isinstance(row, Answer) and row.is_extra:
+            return
+        self.note_learned(row)
+        self._to_learn.append(row)
 
-    def note_learned(self, answer: Answer) -> None:
-        """Notes an answer that was learned before a restart."""
-        self._open.discard(answer.query_id)
-        self._answered.add(answer.query_id)
+    def note_learned(self, row: LogRow) -> None:
+        """Notes a row that was learned before a restart."""
+        if isinstance(row, Answer) and not row.is_extra:
+            self._open.discard(row.query_id)
+            self._answered.add(row.query_id)
 
     def keep_open(self, query_ids: Iterable[str]) -> int:
         """Counts as open only these, and gives how many no longer are."""
@@ -63,20 +66,22 @@ class Ledger:
         self._open &= set(query_ids)
         return before - len(self._open)
 
-    def to_learn(self) -> list[Answer]:
-        """Gives the answers that are still to be learned, in the order of the preference log."""
+    def to_learn(self) -> list[LogRow]:
+        """Gives the rows that are still to be learned, in the order of the preference log."""
         return list(self._to_learn)
 
-    def to_learn_in_fixed_order(self) -> list[Answer]:
-        """Gives them in an order that does not depend on who answered faster: by segments, then version."""
+    def to_learn_in_fixed_order(self) -> list[LogRow]:
+        """Gives them in an order that does not depend on who answered faster: by segments, then version. Changes of weight come last."""
         return sorted(self._to_learn, key=_fixed_order)
 
-    def learned(self, answers: Sequence[Answer]) -> None:
-        """Forgets answers that are learned now."""
-        cursors = {answer.cursor for answer in answers}
-        self._to_learn = [answer for answer in self._to_learn if answer.cursor not in cursors]
+    def learned(self, rows: Sequence[LogRow]) -> None:
+        """Forgets rows that are learned now."""
+        cursors = {row.cursor for row in rows}
+        self._to_learn = [row for row in self._to_learn if row.cursor not in cursors]
 
 
-def _fixed_order(answer: Answer) -> tuple[str, str, int]:
-    first, second = answer.ordered
-    return first.segment_id, second.segment_id, answer.version
+def _fixed_order(row: LogRow) -> tuple[bool, str, str, int]:
+    if not isinstance(row, Answer):
+        return True, "", "", row.cursor
+    first, second = row.ordered
+    return False, first.segment_id, second.segment_id, row.version

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import prometheus_client
 import structlog
 
-from services.reward.answers import Answer
+from services.reward.answers import LogRow
 from services.reward.keeper import Keeper
 from services.reward.patience import patiently
 from services.reward.settled import Settled, tell_version
@@ -58,18 +58,18 @@ class Lessons:
         if kept is not None:
             await patiently(lambda: self._student.restore(kept))
 
-    async def remember(self, answer: Answer) -> None:
-        """Has the student know an answer that it learned before it was restored."""
-        await patiently(lambda: self._student.remember(answer))
+    async def remember(self, row: LogRow) -> None:
+        """Has the student know a row of the log that it learned before it was restored."""
+        await patiently(lambda: self._student.remember(row))
 
     def publish(self) -> None:
         """Tells those who watch of the version the student has."""
         tell_version(self.settled, self._student.published)
 
-    async def learn(self, answers: Sequence[Answer]) -> None:
-        """Trains one round on new answers, keeps a checkpoint, and publishes."""
+    async def learn(self, rows: Sequence[LogRow]) -> None:
+        """Trains one round on new rows of the log, keeps a checkpoint, and publishes."""
         with _ROUND_S.time():
-            version = await patiently(lambda: self._student.learn(answers))
+            version = await patiently(lambda: self._student.learn(rows))
         await patiently(lambda: self._keeper.keep(self._student.checkpoint()))
         self.publish()
         self._measure(version)

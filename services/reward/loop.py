@@ -12,7 +12,7 @@ import contextlib
 import prometheus_client
 import structlog
 
-from services.reward.answers import Answer
+from services.reward.answers import LogRow
 from services.reward.asking import Asker
 from services.reward.config import RewardConfig
 from services.reward.labeling import LabelerClient
@@ -173,18 +173,18 @@ class RewardLoop:
         num_gone = self.ledger.keep_open(query.query_id for query in queries if query.is_open)
         _log.info("queries_taken_back", num_queries=num_gone, num_open=self.ledger.num_open)
 
-    async def _learn(self, answers: list[Answer]) -> None:
-        if not answers:
+    async def _learn(self, rows: list[LogRow]) -> None:
+        if not rows:
             return
-        await self._lessons.learn(answers)
-        self.ledger.learned(answers)
+        await self._lessons.learn(rows)
+        self.ledger.learned(rows)
 
     async def _follow_log(self) -> None:
         """Takes new rows of the preference log as they are committed."""
         newest = max(self.settled.value.version.cursor, self.ledger.newest_cursor)
-        async for answers in self._labeler.watch(newest):
-            for answer in answers:
-                self._take(answer)
+        async for rows in self._labeler.watch(newest):
+            for row in rows:
+                self._take(row)
             self._woken.set()
 
     async def _read_log(self, *, until: int) -> None:
@@ -193,18 +193,18 @@ class RewardLoop:
         if until == 0:
             return
         async with contextlib.aclosing(self._labeler.watch(0)) as log:
-            async for answers in log:
-                for answer in answers:
-                    if answer.cursor > learned:
-                        self._take(answer)
+            async for rows in log:
+                for row in rows:
+                    if row.cursor > learned:
+                        self._take(row)
                         continue
-                    self.ledger.note_learned(answer)
-                    await self._lessons.remember(answer)
-                if answers[-1].cursor >= until:
+                    self.ledger.note_learned(row)
+                    await self._lessons.remember(row)
+                if rows[-1].cursor >= until:
                     return
 
-    def _take(self, answer: Answer) -> None:
-        self.ledger.take(answer)
+    def _take(self, row: LogRow) -> None:
+        self.ledger.take(row)
         self._stall.end()
 
     async def _wait(self) -> None:

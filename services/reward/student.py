@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.reward.answers import Answer, ComparedSegments, mu_of
+from services.reward.answers import Answer, ComparedSegments, LogRow, WeightChange, mu_of
 from services.reward.comparisons import Comparisons
+from services.reward.labeler_weights import LabelerWeights
 from services.reward.monitor import AgreementMonitor
 from services.reward.trainer import Trainer
 from somersault.checkpoint import Checkpoint
@@ -28,6 +29,7 @@ class RewardVersion:
     ensemble: RewardEnsemble
     weights: bytes
     num_comparisons: int
+    """That it learned from, those since forgotten included; not those left out."""
     cursor: int
     """It learned from the preference log up to here and no further."""
 
@@ -47,6 +49,7 @@ class Student:
         self._comparisons = comparisons
         self._load = load
         self._monitor = AgreementMonitor()
+        self._weights = LabelerWeights(comparisons)
         self._sequences: dict[str, int] = {}
         """answer_id to the comparison it made."""
         self.training_loss = float("nan")
@@ -62,37 +65,40 @@ class Student:
         """How many answers that is over."""
         return self._monitor.num_tested
 
-    @property
-    def num_comparisons(self) -> int:
-        """Comparisons learned from so far, those since forgotten included."""
-        return self._comparisons.num_added
-
-    def learn(self, answers: Sequence[Answer]) -> RewardVersion:
+    def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
         """Tests the ensemble on new answers, then trains on all of them, and publishes.
+
+        If labelers' weights changed under comparisons that were learned before, everything is learned afresh.
 
         Raises:
             UnavailableError: segments can't be read right now; nothing was changed.
         """
+        answers = [row for row in rows if isinstance(row, Answer)]
         loaded = [(answer, self._load_or_lose(answer)) for answer in answers]
+        changes = [row for row in rows if isinstance(row, WeightChange)]
+        is_afresh = self._weights.apply(changes)
         for answer, compared in loaded:
             self._test(answer, compared)
         for answer, compared in loaded:
             self._remember(answer, compared)
         version = self.published.version
         if len(self._comparisons):
-            self.training_loss = self._trainer.train_round(self._comparisons).loss
+            self.training_loss = self._trainer.train_round(self._comparisons, is_afresh=is_afresh).loss
             version += 1
-        cursor = max((answer.cursor for answer in answers), default=0)
+        cursor = max((row.cursor for row in rows), default=0)
         self.published = self._publish(version=version, cursor=max(cursor, self.published.cursor))
         return self.published
 
-    def remember(self, answer: Answer) -> None:
-        """Adds an answer to the comparisons, or changes the one it revises, without training.
+    def remember(self, row: LogRow) -> None:
+        """Adds an answer to the comparisons, or changes those that the row is about, without training.
 
         Raises:
             UnavailableError: segments can't be read right now; nothing was changed.
         """
-        self._remember(answer, self._load_or_lose(answer))
+        if isinstance(row, WeightChange):
+            self._weights.apply([row])
+        else:
+            self._remember(row, self._load_or_lose(row))
 
     def checkpoint(self) -> Checkpoint:
         """Gives everything that `restore` needs besides the preference log."""
@@ -134,11 +140,12 @@ class Student:
             self._comparisons.revise(self._sequences[answer.answer_id], mu=mu)
         elif mu is not None:
             self._sequences[answer.answer_id] = self._comparisons.num_added
-            self._comparisons.add(compared.observations, compared.actions, mu=mu)
+            weight = self._weights.note(answer.labeler_id)
+            self._comparisons.add(compared.observations, compared.actions, mu=mu, weight=weight)
 
     def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
-        if mu is None or compared is None or answer.version > 1:
+        if mu is None or compared is None or answer.version > 1 or not self._weights.of(answer.labeler_id):
             return
         predictions = self._trainer.ensemble.predict_steps(compared.observations, compared.actions, axis=1)
         returns = predictions.sum(axis=-1)
@@ -150,6 +157,6 @@ class Student:
             version=version,
             ensemble=RewardEnsemble.from_bytes(weights),
             weights=weights,
-            num_comparisons=self._comparisons.num_added,
+            num_comparisons=self._comparisons.num_added - self._comparisons.num_left_out,
             cursor=cursor,
         )

@@ -5,6 +5,7 @@ Shapes: ``B`` comparisons, ``K`` members, ``C`` steps of a segment.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class RoundStatistics:
     """What one round did, over the minibatches of the round."""
 
     loss: float
-    """Mean cross-entropy a comparison, nats; log 2 is knowing nothing."""
+    """Mean cross-entropy a comparison, nats; log 2 is knowing nothing; NaN if there was none to learn from."""
     accuracy: float
     """Share of comparisons with a winner that the ensemble's mean ranks rightly."""
     num_gradient_steps: int
@@ -60,19 +61,24 @@ class Trainer:
             fused=True,
         )
 
-    def train_round(self, comparisons: Comparisons) -> RoundStatistics:
+    def train_round(self, comparisons: Comparisons, *, is_afresh: bool = False) -> RoundStatistics:
         """Trains for one round of minibatches.
 
-        Raises:
-            ValueError: no comparison is held.
+        Args:
+            comparisons: what is to be learned; those left out are not. If there are no others, no step is taken.
+            is_afresh: forgets everything first and takes about as many steps as all rounds until now, so that
+                nothing remains of comparisons that were learned and are left out now.
         """
+        if is_afresh:
+            self._forget()
         generator = np.random.default_rng((self._seed, 0, self.num_rounds))
         noise = np.random.default_rng((self._seed, 2, self.num_rounds))
-        config = self.config
-        num_steps = config.round_steps if self.num_rounds else config.first_round_steps
+        num_steps = self._num_steps(is_afresh=is_afresh)
+        self.num_rounds += 1
+        if len(comparisons) == comparisons.num_left_out:
+            return RoundStatistics(loss=math.nan, accuracy=math.nan, num_gradient_steps=0)
         steps = [self._step(comparisons, generator, noise) for _ in range(num_steps)]
         self._calibrate(comparisons, generator)
-        self.num_rounds += 1
         loss, num_right, num_decided = np.sum(steps, axis=0)
         return RoundStatistics(
             loss=float(loss / num_steps),
@@ -117,6 +123,20 @@ class Trainer:
         self._seed = int(arrays["seed"][0])
         self.num_rounds = int(arrays["num_rounds"][0])
 
+    def _num_steps(self, *, is_afresh: bool) -> int:
+        config = self.config
+        if not self.num_rounds:
+            return config.first_round_steps
+        if not is_afresh:
+            return config.round_steps
+        return min(config.first_round_steps + self.num_rounds * config.round_steps, config.max_afresh_steps)
+
+    def _forget(self) -> None:
+        """Begins anew with the weights of the run's first day."""
+        first = type(self.ensemble)(self.ensemble.config, seed=self._seed)
+        self.ensemble.network.load_state_dict(first.network.state_dict())
+        self._optimiser.state.clear()
+
     def _step(
         self, comparisons: Comparisons, generator: np.random.Generator, noise: np.random.Generator
     ) -> tuple[float, float, float]:
@@ -129,10 +149,10 @@ class Trainer:
         left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
         losses = preference_loss(left_returns, right_returns, mu)
-        weighted = losses
+        weights = batch.weights[None, :]
         if config.is_bootstrapped:
-            weights = _bootstrap_weights(self._seed, batch.sequences, len(losses))
-            weighted = losses * _tensor(weights)
+            weights = weights * _bootstrap_weights(self._seed, batch.sequences, len(losses))
+        weighted = losses * _tensor(weights)
         self._optimiser.zero_grad()
         # summed over members: each learns as if alone
         weighted.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]

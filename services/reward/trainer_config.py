@@ -21,6 +21,9 @@ class TrainerConfig:
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
     round_steps: int = pydantic.Field(default=15, ge=1)
     """Gradient steps of each later round; own runs."""
+    max_afresh_steps: int = pydantic.Field(default=2000, ge=1)
+    """Most gradient steps when everything is learned again since weights of labelers changed: some seconds. Fewer if
+    all rounds until then took fewer; own choice."""
     minibatch_size: int = pydantic.Field(default=64, ge=1)
     """Comparisons a gradient step, drawn with replacement; own runs."""
     crop_fraction: float = pydantic.Field(default=0.8, gt=0, le=1)
@@ -43,6 +46,9 @@ class PictureTrainerConfig(TrainerConfig):
     appendix A.2, train 200 epochs on 500 labels."""
     round_steps: int = pydantic.Field(default=4, ge=1)
     """Gradient steps of each later round; own runs."""
+    max_afresh_steps: int = pydantic.Field(default=400, ge=1)
+    """Most gradient steps when everything is learned again since weights of labelers changed: half a minute. Fewer if
+    all rounds until then took fewer; own choice."""
     minibatch_size: int = pydantic.Field(default=16, ge=1)
     """Comparisons a gradient step, drawn with replacement; own runs."""
     stride: int = pydantic.Field(default=6, ge=1)

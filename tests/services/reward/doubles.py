@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import numpy as np
 import safetensors.numpy
 
-from services.reward.answers import Answer
+from services.reward.answers import Answer, LogRow, WeightChange
 from services.reward.labeling import KnownQuery, Proposal
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
@@ -54,13 +54,20 @@ def store_segment(store: ObjectStore, segment: Segment) -> StoredSegment:
 
 
 class LabelerDouble:
-    """Answers each proposal by a rule, at once or when told to."""
+    """Answers each proposal by a rule, at once or when told to; labelers take turns."""
 
-    def __init__(self, decide: Callable[[Proposal], Preference], *, is_prompt: bool = True) -> None:
+    def __init__(
+        self,
+        decide: Callable[[Proposal], Preference],
+        *,
+        is_prompt: bool = True,
+        labelers: Sequence[str] = ("teacher",),
+    ) -> None:
         self._decide = decide
         self._is_prompt = is_prompt
+        self._labelers = labelers
         self.proposals: list[Proposal] = []
-        self.log: list[Answer] = []
+        self.log: list[LogRow] = []
         self._grown = asyncio.Event()
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
@@ -72,25 +79,56 @@ class LabelerDouble:
 
     def answer(self, count: int) -> None:
         """Answers the oldest unanswered proposals."""
-        for proposal in self.proposals[len(self.log) : len(self.log) + count]:
+        first = len(self.answers)
+        for number, proposal in enumerate(self.proposals[first : first + count], first):
             self.log.append(
                 Answer(
                     cursor=len(self.log) + 1,
                     query_id=proposal.proposal_id,
-                    answer_id=f"a{len(self.log)}",
+                    answer_id=f"a{number}",
                     version=1,
                     preference=self._decide(proposal),
                     left=proposal.first,
                     right=proposal.second,
+                    labeler_id=self._labelers[number % len(self._labelers)],
                     is_extra=False,
                 )
             )
+        self._grow()
+
+    def append_gold(self, proposal: Proposal) -> None:
+        """Puts an answer to a gold query into the log."""
+        answer = Answer(
+            cursor=len(self.log) + 1,
+            query_id=f"gold-{len(self.log)}",
+            answer_id=f"gold-{len(self.log)}",
+            version=1,
+            preference=Preference.LEFT,
+            left=proposal.first,
+            right=proposal.second,
+            labeler_id=self._labelers[0],
+            is_extra=True,
+        )
+        self.log.append(answer)
+        self._grow()
+
+    def weigh(self, labeler_id: str, weight: float) -> None:
+        """Makes a labeler's answers count for more or less."""
+        self.log.append(WeightChange(cursor=len(self.log) + 1, labeler_id=labeler_id, weight=weight))
+        self._grow()
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The answers to proposals, in the order of the log."""
+        return [row for row in self.log if isinstance(row, Answer) and not row.is_extra]
+
+    def _grow(self) -> None:
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 
     async def list_queries(self) -> list[KnownQuery]:
         """Lists what was proposed."""
-        answered = {answer.query_id for answer in self.log}
+        answered = {answer.query_id for answer in self.answers}
         return [
             KnownQuery(
                 query_id=proposal.proposal_id,
@@ -102,7 +140,7 @@ class LabelerDouble:
 
     async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
         """Takes back all that have no answer."""
-        answered = {answer.query_id for answer in self.log}
+        answered = {answer.query_id for answer in self.answers}
         taken_back = [query_id for query_id in query_ids if query_id not in answered]
         self.proposals = [each for each in self.proposals if each.proposal_id not in taken_back]
         return taken_back
@@ -111,7 +149,7 @@ class LabelerDouble:
         """Gives the log's end."""
         return len(self.log)
 
-    async def watch(self, cursor: int) -> AsyncGenerator[list[Answer], None]:
+    async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
         """Follows the log."""
         while True:
             grown = self._grown

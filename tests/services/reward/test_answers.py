@@ -24,6 +24,7 @@ _ANSWER = Answer(
     preference=Preference.LEFT,
     left=place_of("b"),
     right=place_of("a"),
+    labeler_id="ada",
     is_extra=False,
 )
 

@@ -92,3 +92,44 @@ def test_action_that_there_is_not_is_refused() -> None:
     store = Comparisons(SegmentLayout(_PICTURES), capacity=2)
     with pytest.raises(ValueError, match="actions is 0 to 5, must be 0 to 4"):
         store.add(np.zeros((2, 6, 1, 2), np.uint8), np.array([[0, 1, 2, 5]] * 2, np.int32), mu=1.0)
+
+
+def test_what_weighs_nothing_is_not_drawn_until_it_weighs_again() -> None:
+    """Of six the second and the fifth are left out, then one of them counts half."""
+    store = _store(capacity=10, num_added=6)
+
+    assert [store.reweigh(sequence, weight=0) for sequence in (1, 4)] == [True, True]
+    drawn = store.draw(np.random.default_rng(0), size=200)
+    assert set(drawn.sequences.tolist()) == {0, 2, 3, 5}
+    assert store.num_left_out == 2
+
+    assert store.reweigh(4, weight=0.5)
+    np.testing.assert_array_equal(store.all().sequences, [0, 2, 3, 4, 5])
+    np.testing.assert_array_equal(store.all().weights, [1, 1, 1, 0.5, 1])
+
+
+def test_weight_of_a_forgotten_comparison_changes_nothing() -> None:
+    """Its place is another's now; nor is a weight that it has already a change."""
+    store = _store(capacity=3, num_added=5)
+
+    assert not store.reweigh(1, weight=0)
+    assert not store.reweigh(4, weight=1)
+    assert store.num_left_out == 0
+
+
+def test_an_answer_taken_back_is_left_out_whatever_it_weighs() -> None:
+    """Incomparable, then weighed, then left again: the weight holds."""
+    store = _store(capacity=3, num_added=2)
+
+    store.revise(0, mu=None)
+    assert not store.reweigh(0, weight=0.5)
+    assert store.num_left_out == 1
+    store.revise(0, mu=1.0)
+    np.testing.assert_array_equal(store.all().weights, [0.5, 1])
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan")])
+def test_negative_weight_is_refused(weight: float) -> None:
+    """An answer counts or it doesn't; it never counts as its opposite."""
+    with pytest.raises(ValueError, match="weight is"):
+        _store(capacity=3, num_added=1).reweigh(0, weight=weight)

@@ -228,7 +228,7 @@ async def test_a_restart_goes_on_with_version_cursor_and_budget(store: ObjectSto
         after.offer(1)
         await after.settle(900, 1)
         assert len(labeler.log) == 10
-        assert len({answer.query_id for answer in labeler.log}) == 10
+        assert len({answer.query_id for answer in labeler.answers}) == 10
         assert after.loop.settled.value.version.num_comparisons == 10
 
 
@@ -311,3 +311,44 @@ async def test_the_honest_figure_tests_each_answer_before_learning_it(store: Obj
         await bench.settle(900, 0)
         assert bench.student.num_agreement == 10
         assert bench.student.agreement is not None
+
+
+async def test_an_excluded_labeler_leaves_training_and_comes_back(store: ObjectStore) -> None:
+    """Free pacing learns of it at once, without a new answer; after a restart it still holds."""
+    labeler = LabelerDouble(_higher_is_better, labelers=("ada", "bob"))
+    bench = _make(store, labeler, pacing="free", num_ready_queries=2)
+    async with _running(bench):
+        bench.offer(0)
+        await bench.settle(1, 0)
+        while bench.loop.settled.value.version.num_comparisons < 6:
+            await asyncio.sleep(0.01)
+        labeler.weigh("bob", 0)
+        while bench.loop.settled.value.version.num_comparisons != 3:
+            await asyncio.sleep(0.01)
+        assert bench.loop.settled.value.version.cursor == 7
+    after = _make(store, labeler, pacing="free", num_ready_queries=2)
+    async with _running(after):
+        assert after.loop.settled.value.version.weights == bench.loop.settled.value.version.weights
+        labeler.weigh("bob", 1)
+        while after.loop.settled.value.version.num_comparisons != 6:
+            await asyncio.sleep(0.01)
+        assert after.loop.settled.value.version.cursor == 8
+
+
+async def test_gold_answers_neither_teach_nor_count(store: ObjectStore) -> None:
+    """The budget, the version and what was learned are as before, also after a restart."""
+    labeler = LabelerDouble(_higher_is_better)
+    bench = _make(store, labeler)
+    async with _running(bench):
+        bench.offer(0)
+        await bench.settle(1, 0)
+        version = bench.loop.settled.value.version
+        labeler.append_gold(labeler.proposals[0])
+        await asyncio.sleep(0.05)
+        await bench.settle(100, 0)
+        assert bench.loop.ledger.num_asked == len(labeler.answers)
+        assert bench.loop.settled.value.version.num_comparisons == len(labeler.answers)
+        assert version.num_comparisons == 4
+    after = _make(store, labeler)
+    async with _running(after):
+        assert after.loop.ledger.num_asked == len(labeler.answers)

@@ -113,6 +113,49 @@ def test_without_bootstrap_equal_members_stay_equal() -> None:
     np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-5)
 
 
+def _comparisons_of_two(*, is_alone: bool) -> Comparisons:
+    """Gives eighty right answers; unless they are alone, a wrong one before each, left out again."""
+    store = Comparisons(SegmentLayout(_SPEC), capacity=200)
+    observations, actions = _draw(80, seed=1)
+    returns = _true_reward(observations, actions).sum(-1)
+    for row in range(80):
+        mu = float(returns[row, 0] > returns[row, 1])
+        if not is_alone:
+            store.add(observations[row, ::-1], actions[row], mu=mu)
+        store.add(observations[row], actions[row], mu=mu)
+    return store
+
+
+def test_nothing_remains_of_what_is_left_out_once_learned_afresh() -> None:
+    """Bit for bit the model of a run that never had those answers, without the bootstrap, which goes by number."""
+    config = dataclasses.replace(_CONFIG, is_bootstrapped=False)
+    spoilt, clean = _trainer(config), _trainer(config)
+    both, alone = _comparisons_of_two(is_alone=False), _comparisons_of_two(is_alone=True)
+    for _ in range(2):
+        spoilt.train_round(both)
+        clean.train_round(alone)
+    assert spoilt.ensemble.to_bytes() != clean.ensemble.to_bytes()
+    for sequence in range(0, 160, 2):
+        both.reweigh(sequence, weight=0)
+
+    statistics = [
+        trainer.train_round(each, is_afresh=True) for trainer, each in ((spoilt, both), (clean, alone))
+    ]
+
+    assert statistics[0] == statistics[1]
+    assert statistics[0].num_gradient_steps == 60 + 2 * 5
+    assert spoilt.ensemble.to_bytes() == clean.ensemble.to_bytes()
+
+
+def test_learning_afresh_is_bounded() -> None:
+    """However many rounds there were."""
+    trainer = _trainer(dataclasses.replace(_CONFIG, max_afresh_steps=62))
+    comparisons = _comparisons()
+    for _ in range(3):
+        trainer.train_round(comparisons)
+    assert trainer.train_round(comparisons, is_afresh=True).num_gradient_steps == 62
+
+
 def test_damaged_checkpoint_is_refused() -> None:
     """A missing array is an error that names the checkpoint."""
     arrays = _trainer().state_dict()

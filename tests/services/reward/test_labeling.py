@@ -1,0 +1,45 @@
+"""The reward service as a client of a real labeler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from services.reward.answers import Answer, WeightChange
+from services.reward.labeling import LabelerClient
+from somersault.types import Role
+from somersault.v1 import labeler_pb2 as pb
+from tests.services.labeler.judging import answer
+from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler
+
+
+async def _weigh(labeler: RunningLabeler, weight: float) -> None:
+    request = pb.SetLabelerWeightRequest(run_id=RUN_ID, labeler_id="teacher", weight=weight, reason="asleep")
+    await labeler.as_role(Role.OWNER).SetLabelerWeight(request)
+
+
+async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> None:
+    """Answers and changes come in the order of their positions, and each answer says whose it is."""
+    async with running_labeler(tmp_path) as labeler:
+        await labeler.create_run()
+        await labeler.propose("a", "b")
+        await answer(labeler.as_role(Role.TEACHER), "a1")
+        await _weigh(labeler, 0)
+        await _weigh(labeler, 0.5)
+        await answer(labeler.as_role(Role.TEACHER), "a2")
+        client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
+        rows: list[object] = []
+        async with asyncio.timeout(10), contextlib.aclosing(client.watch(0)) as log:
+            async for page in log:
+                rows += page
+                if len(rows) == 4:
+                    break
+        assert await client.newest_cursor() == 4
+        await client.close()
+    first, excluded, halved, second = rows
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.answer_id, first.labeler_id, second.answer_id) == ("a1", "teacher", "a2")
+    assert excluded == WeightChange(cursor=2, labeler_id="teacher", weight=0.0)
+    assert halved == WeightChange(cursor=3, labeler_id="teacher", weight=0.5)
