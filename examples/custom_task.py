@@ -24,7 +24,6 @@ TASK = Task(
         num_hidden_positions=1,
         velocity_bound=10.0,
         start_noise=5e-3,
-        is_planar=True,
         camera=Camera(body="torso", height_m=1.1, distance_m=3.6),
     ),
     frame_shape=(11,),

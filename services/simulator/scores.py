@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.simulator.environment import Passage
 from services.simulator.flips import count_flips, count_landed_flips
-from somersault.tasks import MujocoEnvironment, Task
+from somersault.tasks import Task
 from somersault.types import DoubleArray
 
 __all__ = ["EpisodeScore", "ScoreKeeper"]
@@ -26,7 +26,7 @@ class EpisodeScore:
 
     true_return: float
     flips: float = 0.0
-    """Net backward turns; 0 of a body that is not planar."""
+    """Net backward turns; 0 where the task is not about them."""
     landed_flips: int = 0
 
 
@@ -60,9 +60,7 @@ class ScoreKeeper:
     def __init__(self, task: Task, *, elapsed_steps: NDArray[np.int64]) -> None:
         """Begins where the batch stands: ``[N]`` steps into each episode. Those that have begun are not scored."""
         num = len(elapsed_steps)
-        environment = task.environment
-        is_planar = isinstance(environment, MujocoEnvironment) and environment.is_planar
-        self._paths = [_Path(task.episode_steps) for _ in range(num)] if is_planar else []
+        self._paths = [_Path(task.episode_steps) for _ in range(num)] if task.has_flips else []
         self._returns = np.zeros(num)
         self._is_whole = elapsed_steps == 0
 

@@ -14,7 +14,6 @@ _CHEETAH = MujocoEnvironment(
     num_hidden_positions=1,
     start="normal-velocities",
     start_noise=0.1,
-    is_planar=True,
     camera=Camera(body="torso", height_m=0.6, distance_m=3.2),
 )
 

@@ -59,8 +59,6 @@ class MujocoEnvironment:
     normal on velocities; or as Gymnasium's Reacher draws arm and goal."""
     start_noise: float
     """Half-width of the uniform noise, and standard deviation of the normal noise, at the start of an episode."""
-    is_planar: bool = False
-    """Whether the position begins with the x, the height and the pitch of a torso, so that its turns can be counted."""
     camera: Camera
     """From where clips are drawn."""
     second_camera: Camera | None = None

@@ -86,6 +86,9 @@ class Task:
     """Width and height of a clip; of a game's, its height."""
     clip_step: int = 4
     """Each how many environment steps a frame is drawn."""
+    has_flips: bool = False
+    """Whether backward turns are counted, for people to see: of a body whose position begins with its torso's x, height
+    and pitch."""
     defaults: TrainingDefaults = TrainingDefaults()
     """What a run of it begins with."""
     reference_return_mean: float | None = None

@@ -14,7 +14,6 @@ _WALKER = MujocoEnvironment(
     num_hidden_positions=1,
     velocity_bound=10.0,
     start_noise=5e-3,
-    is_planar=True,
     camera=Camera(body="torso", height_m=0.9, distance_m=3.2),
 )
 
