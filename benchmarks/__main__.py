@@ -1,9 +1,41 @@
-"""Measures every claim of speed in docs/results.md: ``python -m benchmarks``."""
+"""Measures the claims of speed in docs/results.md, one after another.
+
+python -m benchmarks [NAME ...]
+
+Each is a module of its own with options of its own: ``python -m benchmarks.NAME --help``.
+"""
 
 from __future__ import annotations
 
-from benchmarks import loop_speed, simulator_speed
+import argparse
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "simulator_speed": "bodies: the simulator service beside bare physics, Gymnasium and EnvPool",
+    "atari_speed": "games: the simulator beside AtariVectorEnv and EnvPool",
+    "picture_networks": "networks over pictures, float32 and bfloat16, acting and learning",
+    "ingest": "one learner fed by 1 to 8 processes",
+    "loop_speed": "the whole loop beside the same in one process",
+}
+
+
+def main() -> int:
+    """Runs those named, or all; gives 1 if one of them failed."""
+    descriptions = "\n".join(f"  {name:17} {what}" for name, what in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\n{descriptions}", formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all of them if none is named")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        parser.error(f"NAME is {unknown[0]!r}, must be one of {', '.join(BENCHMARKS)}")
+    # Each in a process of its own: threads and memory of one would weigh on the next.
+    codes = [
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode for name in names
+    ]
+    return int(any(codes))
+
 
 if __name__ == "__main__":
-    simulator_speed.main()
-    loop_speed.main()
+    sys.exit(main())
