@@ -24,6 +24,7 @@ from services.labeler.run_settings import RunSettings
 from services.labeler.service import Labeling, add_to_server
 from services.labeler.simulator_client import SimulatorClients
 from services.labeler.store import open_database
+from services.labeler.watching import Watching
 from somersault.storage import ObjectStore, open_store
 
 __all__ = ["LabelerApplication", "build"]
@@ -34,10 +35,17 @@ _log = structlog.get_logger()
 class LabelerApplication:
     """The labeler: its servicer, and the drawing of clips beside it."""
 
-    def __init__(self, config: LabelerConfig, labeling: Labeling, *, queries_changed: Changes) -> None:
+    def __init__(
+        self,
+        config: LabelerConfig,
+        labeling: Labeling,
+        *,
+        simulators: SimulatorClients,
+        queries_changed: Changes,
+    ) -> None:
         """Wires the parts together."""
         self._labeling = labeling
-        self._simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
+        self._simulators = simulators
         self._drawing = ClipDrawing(
             labeling.database,
             labeling.store,
@@ -78,6 +86,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     store = await _open_store(config)
     database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
     queries_changed, log_grew = Changes(), Changes()
+    simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
     labeling = Labeling(
         database=database,
         store=store,
@@ -86,15 +95,16 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         answering=Answering(database, log_grew=log_grew),
         oversight=Oversight(database, log_grew=log_grew),
         importing=Importing(database, log_grew=log_grew),
-        run_settings=RunSettings(database),
+        run_settings=RunSettings(database, queries_changed=queries_changed),
         labelers=Labelers(database),
+        watching=Watching(database, simulators),
     )
     await labeling.labelers.make_known(tokens)
     token = await labeling.labelers.create_first_owner()
     if token is not None:
         sys.stdout.write(f"the owner's token, shown this once: {token}\n")
         sys.stdout.flush()
-    return LabelerApplication(config, labeling, queries_changed=queries_changed)
+    return LabelerApplication(config, labeling, simulators=simulators, queries_changed=queries_changed)
 
 
 async def _open_store(config: LabelerConfig) -> ObjectStore:

@@ -32,7 +32,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "ReleaseQuery": _ANSWERING,
     "SubmitPreference": _ANSWERING,
     "RevisePreference": _ANSWERING,
-    "GetClip": _ANSWERING,
+    "GetClip": _ANSWERING | _OWNING,
     "WatchPreferences": _PROPOSING,
     "ListQueries": _PROPOSING,
     "ExportPreferences": _OWNING,
@@ -51,6 +51,9 @@ ROLES: dict[str, frozenset[Role]] = {
     "GetGuidelines": _EVERYBODY,
     "ListAuditLog": _OWNING,
     "ImportPreferences": _OWNING,
+    "ReportProgress": frozenset({Role.SERVICE}),
+    "GetRunProgress": _OWNING,
+    "ListClips": _OWNING,
 }
 """Which roles may call each method of LabelerService."""
 

@@ -182,7 +182,7 @@ async def read_clip(
     """Gives a clip that the labeler may see, and its SHA-256.
 
     Raises:
-        FailedPreconditionError: the labeler has neither leased nor answered the query.
+        FailedPreconditionError: it has neither leased nor answered the query and is no owner.
         NotFoundError: there is no such query, or no clip of it yet.
         CorruptDataError: the stored bytes are not what they were.
     """

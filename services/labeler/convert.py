@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from google.protobuf import timestamp_pb2
@@ -9,6 +10,7 @@ from google.protobuf import timestamp_pb2
 from services.labeler.records import (
     Lease,
     LogPage,
+    PredictedRewards,
     PreferenceRecord,
     Proposal,
     Query,
@@ -36,6 +38,8 @@ __all__ = [
     "weight_change_from_message",
     "weight_change_to_message",
 ]
+
+MAX_PREDICTED = 10_000  # steps of a segment; an episode of the longest task has 1,000
 
 _NO_PREFERENCE = preference_pb2.PREFERENCE_UNSPECIFIED
 _STATES = {
@@ -73,7 +77,24 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
         second=second,
         wants_clips=message.wants_clips,
         target_answers=message.target_answers or None,
+        predicted=_predicted_from_message(message),
     )
+
+
+def _predicted_from_message(message: labeler_pb2.Proposal) -> PredictedRewards | None:
+    first, second = message.first_predicted_rewards, message.second_predicted_rewards
+    if not first and not second:
+        return None
+    for field, values in (("first_predicted_rewards", first), ("second_predicted_rewards", second)):
+        if not 1 <= len(values) <= MAX_PREDICTED:
+            raise InvalidInputError(
+                f"number of {field}", len(values), f"1 to {MAX_PREDICTED}, or none of both"
+            )
+        if not all(map(math.isfinite, values)):
+            raise InvalidInputError(field, "a value that is not finite", "finite values")
+    if message.reward_version < 0:
+        raise InvalidInputError("reward_version", message.reward_version, "at least 0")
+    return PredictedRewards(first=first, second=second, reward_version=message.reward_version)
 
 
 def state_from_message(value: preference_pb2.QueryState.ValueType) -> QueryState | None:
@@ -231,6 +252,7 @@ def stats_to_message(stats: RunStats) -> labeler_pb2.GetStatsResponse:
         num_last_hour_by_labelers=stats.num_last_hour_by_labelers,
         num_last_hour_by_teachers=stats.num_last_hour_by_teachers,
         guidelines_version=stats.guidelines_version,
+        is_paused=stats.is_paused,
     )
 
 

@@ -10,7 +10,7 @@ import prometheus_client
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, Lease
 from services.labeler.store import Database, leases, open_queries, runs
-from somersault.errors import InvalidInputError, NotFoundError
+from somersault.errors import InvalidInputError
 
 __all__ = ["Leasing"]
 
@@ -39,7 +39,7 @@ class Leasing:
     async def lease(
         self, labeler: Labeler, *, run_id: str | None, count: int, wait_s: float, lease_s: float
     ) -> list[Lease]:
-        """Gives up to ``count`` queries, oldest first; waits for the first one.
+        """Gives up to ``count`` queries, oldest first; waits for the first one. A paused run has none.
 
         Args:
             labeler: Who asks.
@@ -50,7 +50,6 @@ class Leasing:
 
         Raises:
             InvalidInputError: a number is out of its bounds.
-            NotFoundError: the run is unknown, even after waiting.
             ResourceExhaustedError: the labeler holds too many leases.
         """
         _check("count", count, 1, MAX_COUNT)
@@ -75,8 +74,15 @@ class Leasing:
             if not await self._wait_for_work(labeler, change, run_id=run_id, until=give_up):
                 break
             change = self._queries_changed.next
-        await self._check_run(run_id)
         return []
+
+    async def is_paused(self, run_id: str) -> bool:
+        """Says whether nothing of a run is leased because it is paused.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        return (await self._database.read(lambda connection: runs.read(connection, run_id))).is_paused
 
     async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
         """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
@@ -112,12 +118,6 @@ class Leasing:
             ):
                 return True
         return False
-
-    async def _check_run(self, run_id: str | None) -> None:
-        if run_id is None:
-            return
-        if not await self._database.read(lambda connection: runs.exists(connection, run_id)):
-            raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun makes it known")
 
 
 def _check(field: str, value: float, least: float, most: float) -> None:

@@ -30,6 +30,7 @@ def run_to_message(run: Run) -> pb.Run:
         gold_interval=run.gold_interval,
         guidelines_version=run.guidelines_version,
         newest_log_cursor=run.newest_cursor,
+        is_paused=run.is_paused,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 
-from services.labeler import convert, exporting, owner_convert
+from services.labeler import convert, exporting, owner_convert, owner_view_convert
 from services.labeler.answering import Answering
 from services.labeler.authentication import caller
 from services.labeler.importing import Importing
@@ -18,6 +18,7 @@ from services.labeler.oversight import Oversight
 from services.labeler.proposals import Proposals
 from services.labeler.run_settings import RunSettings, Settings
 from services.labeler.store import Database
+from services.labeler.watching import Watching
 from somersault.convert import role_from_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
@@ -43,6 +44,7 @@ class Labeling:
     oversight: Oversight
     importing: Importing
     labelers: Labelers
+    watching: Watching
 
 
 class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
@@ -88,6 +90,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             target_answers=request.target_answers if has("target_answers") else None,
             asks_again=request.asks_again_on_disagreement if has("asks_again_on_disagreement") else None,
             gold_interval=request.gold_interval if has("gold_interval") else None,
+            is_paused=request.is_paused if has("is_paused") else None,
         )
         run = await self._labeling.run_settings.update(caller(), request.run_id, settings)
         return pb.UpdateRunResponse(run=owner_convert.run_to_message(run))
@@ -106,6 +109,33 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Says how far labelers agree."""
         agreement = await self._labeling.run_settings.agreement(request.run_id)
         return owner_convert.agreement_to_message(agreement)
+
+    async def ReportProgress(
+        self, request: pb.ReportProgressRequest, context: _Context
+    ) -> pb.ReportProgressResponse:
+        """Adds a point to a run's learning curves."""
+        report = owner_view_convert.report_from_message(request.point)
+        is_paused = await self._labeling.watching.report(request.run_id, report)
+        return pb.ReportProgressResponse(is_paused=is_paused)
+
+    async def GetRunProgress(
+        self, request: pb.GetRunProgressRequest, context: _Context
+    ) -> pb.GetRunProgressResponse:
+        """Gives a run's learning curves."""
+        points, now_ms = await self._labeling.watching.curves(request.run_id, cursor=request.cursor)
+        return pb.GetRunProgressResponse(
+            points=map(owner_view_convert.point_to_message, points),
+            cursor=points[-1].number if points else request.cursor,
+            read_time=convert.timestamp(now_ms),
+        )
+
+    async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
+        """Lists queries with clips."""
+        clipped, token = await self._labeling.watching.newest_clips(
+            request.run_id, page_size=request.page_size, page_token=request.page_token
+        )
+        messages = [owner_view_convert.clipped_to_message(each, viewer=caller().role) for each in clipped]
+        return pb.ListClipsResponse(queries=messages, next_page_token=token)
 
     async def SetGuidelines(
         self, request: pb.SetGuidelinesRequest, context: _Context

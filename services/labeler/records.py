@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from somersault.types import Preference, Role, StoredSegment
@@ -16,6 +17,7 @@ __all__ = [
     "LabelerNumbers",
     "Lease",
     "LogPage",
+    "PredictedRewards",
     "PreferenceRecord",
     "Proposal",
     "Query",
@@ -102,6 +104,15 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedRewards:
+    """Holds what a reward version predicted of two segments, a value a step."""
+
+    first: Sequence[float]
+    second: Sequence[float]
+    reward_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Names one pair of stored segments to be compared."""
 
@@ -113,6 +124,8 @@ class Proposal:
     """Draws clips of it, so that a person may be asked or may look."""
     target_answers: int | None = None
     """How many labelers shall answer it; None for as many as the run says."""
+    predicted: PredictedRewards | None = None
+    """None where nothing was predicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +273,8 @@ class Run:
     asks_again: bool
     """Wants one more answer, once a query, when its answers differ."""
     gold_interval: int
+    is_paused: bool
+    """Nothing of it is leased."""
     guidelines_version: int
     newest_cursor: int
 
@@ -284,6 +299,7 @@ class RunStats:
     num_last_hour_by_labelers: int
     num_last_hour_by_teachers: int
     guidelines_version: int
+    is_paused: bool
 
     def seen_by(self, role: Role) -> RunStats:
         """Gives the counts without how others answered: labelers are blind to each other."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.labeler import pages
 from services.labeler.agreement import Agreement
+from services.labeler.changes import Changes
 from services.labeler.records import Guidelines, Labeler, Run
 from services.labeler.store import Database, audit, guidelines, runs, tallies
 from somersault.errors import InvalidInputError
@@ -37,14 +38,16 @@ class Settings:
     target_answers: int | None
     asks_again: bool | None
     gold_interval: int | None
+    is_paused: bool | None = None
 
 
 class RunSettings:
     """Changes and lists runs."""
 
-    def __init__(self, database: Database) -> None:
-        """Takes the database."""
+    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
+        """Takes the database and what to tell of a run that goes on."""
         self._database = database
+        self._queries_changed = queries_changed
 
     async def update(self, by: Labeler, run_id: str, settings: Settings) -> Run:
         """Changes how a run asks, and gives it as it is then.
@@ -68,7 +71,10 @@ class RunSettings:
             audit.add(connection, by, "UpdateRun", run_id=run_id, what=run_id, **changed)
             return runs.read(connection, run_id)
 
-        return await self._database.write(update)
+        run = await self._database.write(update)
+        if settings.is_paused is False:
+            self._queries_changed.announce()
+        return run
 
     async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[Run], str]:
         """Gives a page of runs, newest first, and the token of the next one.

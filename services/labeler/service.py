@@ -61,8 +61,10 @@ class LabelerServicer(OwnerMethods):
             lease_s=request.lease_s,
         )
         viewer = caller().role
+        is_paused = not leases and request.run_id and await self._labeling.leasing.is_paused(request.run_id)
         return pb.LeaseQueriesResponse(
-            leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases]
+            leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases],
+            is_paused=bool(is_paused),
         )
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 
+from services.labeler.run_view import TrueReturns
 from somersault import rpc
+from somersault.errors import SomersaultError
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
 __all__ = ["SimulatorClients"]
+
+_STATISTICS_TIMEOUT_S = 2.0  # a simulator answers at once; one that is away must not hold a report up
 
 
 class SimulatorClients:
@@ -17,9 +22,8 @@ class SimulatorClients:
     def __init__(self, addresses: Sequence[str], *, timeout_s: float) -> None:
         """Takes each simulator's ``host:port`` and how long drawing may take, in seconds."""
         self._channels = [rpc.open_channel(address) for address in addresses]
-        self._turns = itertools.cycle(
-            [simulator_pb2_grpc.SimulatorServiceStub(channel) for channel in self._channels]
-        )
+        self._stubs = [simulator_pb2_grpc.SimulatorServiceStub(channel) for channel in self._channels]
+        self._turns = itertools.cycle(self._stubs)
         self._timeout_s = timeout_s
 
     def __len__(self) -> int:
@@ -39,7 +43,33 @@ class SimulatorClients:
         )
         return response.clip_sha256
 
+    async def true_returns(self, *, task: str) -> TrueReturns | None:
+        """Gives the mean over the newest episodes of a task, of all simulators that can be reached.
+
+        None while no episode has finished, and for a task without a hidden reward.
+        """
+        answers = await asyncio.gather(*map(_statistics, self._stubs))
+        counted = [each for each in answers if each and each.has_teacher and each.task == task]
+        num_episodes = sum(each.num_episodes for each in counted)
+        if not num_episodes:
+            return None
+        total = sum(each.true_return_mean * each.num_episodes for each in counted)
+        return TrueReturns(mean=total / num_episodes, num_episodes=num_episodes)
+
     async def close(self) -> None:
         """Closes the channels."""
         for channel in self._channels:
             await channel.close(None)
+
+
+async def _statistics(
+    stub: simulator_pb2_grpc.SimulatorServiceStub,
+) -> simulator_pb2.GetEpisodeStatisticsResponse | None:
+    request = simulator_pb2.GetEpisodeStatisticsRequest()
+    try:
+        response: simulator_pb2.GetEpisodeStatisticsResponse = await rpc.call(
+            stub.GetEpisodeStatistics, request, timeout_s=_STATISTICS_TIMEOUT_S
+        )
+    except SomersaultError:  # a point without it is still a point
+        return None
+    return response

@@ -104,12 +104,17 @@ class Proposal(_message.Message):
     SECOND_FIELD_NUMBER: _builtins.int
     WANTS_CLIPS_FIELD_NUMBER: _builtins.int
     TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
+    FIRST_PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    SECOND_PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    REWARD_VERSION_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     """The proposer's name for it, unique in the run; 1 to 64 characters of [A-Za-z0-9._-]."""
     wants_clips: _builtins.bool
     """Draws clips of it even if no person needs to answer it."""
     target_answers: _builtins.int
     """How many labelers shall answer it, 1 to 10; 0 means as many as the run says."""
+    reward_version: _builtins.int
+    """The reward version that predicted."""
     @_builtins.property
     def first(self) -> _trajectory_pb2.StoredSegment:
         """One segment. It may be shown left or right."""
@@ -117,6 +122,16 @@ class Proposal(_message.Message):
     @_builtins.property
     def second(self) -> _trajectory_pb2.StoredSegment:
         """The other segment."""
+
+    @_builtins.property
+    def first_predicted_rewards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The reward predicted for each step of `first`, at most 10,000 finite values; for owners to look at, never shown to who answers. Empty if nothing is predicted yet.
+        Kept only with `wants_clips`.
+        """
+
+    @_builtins.property
+    def second_predicted_rewards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same of `second`. Both are empty, or neither."""
 
     def __init__(
         self,
@@ -126,10 +141,13 @@ class Proposal(_message.Message):
         second: _trajectory_pb2.StoredSegment | None = ...,
         wants_clips: _builtins.bool = ...,
         target_answers: _builtins.int = ...,
+        first_predicted_rewards: _abc.Iterable[_builtins.float] | None = ...,
+        second_predicted_rewards: _abc.Iterable[_builtins.float] | None = ...,
+        reward_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "second", b"second"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "proposal_id", b"proposal_id", "second", b"second", "target_answers", b"target_answers", "wants_clips", b"wants_clips"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "first_predicted_rewards", b"first_predicted_rewards", "proposal_id", b"proposal_id", "reward_version", b"reward_version", "second", b"second", "second_predicted_rewards", b"second_predicted_rewards", "target_answers", b"target_answers", "wants_clips", b"wants_clips"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,6 +298,9 @@ class LeaseQueriesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASES_FIELD_NUMBER: _builtins.int
+    IS_PAUSED_FIELD_NUMBER: _builtins.int
+    is_paused: _builtins.bool
+    """True if there is none because the run that was asked for is paused."""
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.Lease]:
         """At most as many as asked for; empty if there was none in time."""
@@ -288,10 +309,11 @@ class LeaseQueriesResponse(_message.Message):
         self,
         *,
         leases: _abc.Iterable[_preference_pb2.Lease] | None = ...,
+        is_paused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leases", b"leases"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_paused", b"is_paused", "leases", b"leases"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -789,6 +811,7 @@ class GetStatsResponse(_message.Message):
     NUM_LAST_HOUR_BY_LABELERS_FIELD_NUMBER: _builtins.int
     NUM_LAST_HOUR_BY_TEACHERS_FIELD_NUMBER: _builtins.int
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
+    IS_PAUSED_FIELD_NUMBER: _builtins.int
     num_rendering: _builtins.int
     """Queries that wait for their clips."""
     num_ready: _builtins.int
@@ -823,6 +846,8 @@ class GetStatsResponse(_message.Message):
     """Teachers' answers in the last hour, to the minute."""
     guidelines_version: _builtins.int
     """The newest version of the guidelines; 0 if there are none."""
+    is_paused: _builtins.bool
+    """True while an owner has paused the run: nothing is leased."""
     def __init__(
         self,
         *,
@@ -843,10 +868,11 @@ class GetStatsResponse(_message.Message):
         num_last_hour_by_labelers: _builtins.int = ...,
         num_last_hour_by_teachers: _builtins.int = ...,
         guidelines_version: _builtins.int = ...,
+        is_paused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "newest_cursor", b"newest_cursor", "newest_log_cursor", b"newest_log_cursor", "num_answered", b"num_answered", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_last_hour_by_labelers", b"num_last_hour_by_labelers", "num_last_hour_by_teachers", b"num_last_hour_by_teachers", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "oldest_ready_age_s", b"oldest_ready_age_s", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "is_paused", b"is_paused", "newest_cursor", b"newest_cursor", "newest_log_cursor", b"newest_log_cursor", "num_answered", b"num_answered", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_last_hour_by_labelers", b"num_last_hour_by_labelers", "num_last_hour_by_teachers", b"num_last_hour_by_teachers", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "oldest_ready_age_s", b"oldest_ready_age_s", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -961,6 +987,7 @@ class UpdateRunRequest(_message.Message):
     TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
     ASKS_AGAIN_ON_DISAGREEMENT_FIELD_NUMBER: _builtins.int
     GOLD_INTERVAL_FIELD_NUMBER: _builtins.int
+    IS_PAUSED_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     target_answers: _builtins.int
@@ -969,6 +996,8 @@ class UpdateRunRequest(_message.Message):
     """Wants one more answer, once a query, when its answers are not all the same. A new run does not."""
     gold_interval: _builtins.int
     """One in so many pairs that a person gets is gold, drawn at random, 1 to 1,000; 0 for none. A new run has 20."""
+    is_paused: _builtins.bool
+    """Pauses the run, or lets it go on: while paused no query of it is leased; answers under leases that are held are taken. A new run is not paused."""
     def __init__(
         self,
         *,
@@ -976,21 +1005,26 @@ class UpdateRunRequest(_message.Message):
         target_answers: _builtins.int | None = ...,
         asks_again_on_disagreement: _builtins.bool | None = ...,
         gold_interval: _builtins.int | None = ...,
+        is_paused: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "target_answers", b"target_answers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_paused", b"_is_paused", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_paused", b"is_paused", "target_answers", b"target_answers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "run_id", b"run_id", "target_answers", b"target_answers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_paused", b"_is_paused", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_paused", b"is_paused", "run_id", b"run_id", "target_answers", b"target_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofArgType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofReturnType__gold_interval: _TypeAlias = _typing.Literal["gold_interval"]  # noqa: Y015
     _WhichOneofArgType__gold_interval: _TypeAlias = _typing.Literal["_gold_interval", b"_gold_interval"]  # noqa: Y015
+    _WhichOneofReturnType__is_paused: _TypeAlias = _typing.Literal["is_paused"]  # noqa: Y015
+    _WhichOneofArgType__is_paused: _TypeAlias = _typing.Literal["_is_paused", b"_is_paused"]  # noqa: Y015
     _WhichOneofReturnType__target_answers: _TypeAlias = _typing.Literal["target_answers"]  # noqa: Y015
     _WhichOneofArgType__target_answers: _TypeAlias = _typing.Literal["_target_answers", b"_target_answers"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__asks_again_on_disagreement) -> _WhichOneofReturnType__asks_again_on_disagreement | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gold_interval) -> _WhichOneofReturnType__gold_interval | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_paused) -> _WhichOneofReturnType__is_paused | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__target_answers) -> _WhichOneofReturnType__target_answers | None: ...
 
@@ -1035,6 +1069,7 @@ class Run(_message.Message):
     GOLD_INTERVAL_FIELD_NUMBER: _builtins.int
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     NEWEST_LOG_CURSOR_FIELD_NUMBER: _builtins.int
+    IS_PAUSED_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its name."""
     task: _builtins.str
@@ -1051,6 +1086,8 @@ class Run(_message.Message):
     """The newest version of its guidelines; 0 if there are none."""
     newest_log_cursor: _builtins.int
     """The end of its log."""
+    is_paused: _builtins.bool
+    """Whether it is paused: nothing is leased."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made known."""
@@ -1067,10 +1104,11 @@ class Run(_message.Message):
         gold_interval: _builtins.int = ...,
         guidelines_version: _builtins.int = ...,
         newest_log_cursor: _builtins.int = ...,
+        is_paused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "newest_log_cursor", b"newest_log_cursor", "question", b"question", "run_id", b"run_id", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "is_paused", b"is_paused", "newest_log_cursor", b"newest_log_cursor", "question", b"question", "run_id", b"run_id", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1877,3 +1915,370 @@ class ImportPreferencesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportPreferencesResponse: _TypeAlias = ImportPreferencesResponse  # noqa: Y015
+
+@_typing.final
+class ReportProgressRequest(_message.Message):
+    """How a run stands, in the words of its reward service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    POINT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    @_builtins.property
+    def point(self) -> Global___ProgressPoint:
+        """How it stands. What the labeler adds itself (`number`, `report_time`, true returns, answers) is left out."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        point: Global___ProgressPoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point", b"point", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportProgressRequest: _TypeAlias = ReportProgressRequest  # noqa: Y015
+
+@_typing.final
+class ReportProgressResponse(_message.Message):
+    """The point is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_PAUSED_FIELD_NUMBER: _builtins.int
+    is_paused: _builtins.bool
+    """Whether the run is paused: nothing is leased, so no answers are to be expected."""
+    def __init__(
+        self,
+        *,
+        is_paused: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_paused", b"is_paused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportProgressResponse: _TypeAlias = ReportProgressResponse  # noqa: Y015
+
+@_typing.final
+class ProgressPoint(_message.Message):
+    """How a run stood at one moment. The labeler adds what the reward service must not know or can't: `number`, `report_time`, `num_answered`, `num_last_hour` and the true returns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REPORT_TIME_FIELD_NUMBER: _builtins.int
+    ENV_STEPS_FIELD_NUMBER: _builtins.int
+    TOTAL_ENV_STEPS_FIELD_NUMBER: _builtins.int
+    ENV_STEPS_PER_S_FIELD_NUMBER: _builtins.int
+    LABEL_BUDGET_FIELD_NUMBER: _builtins.int
+    NUM_LABELS_DUE_FIELD_NUMBER: _builtins.int
+    WISHED_LABELS_PER_HOUR_FIELD_NUMBER: _builtins.int
+    NUM_ANSWERED_FIELD_NUMBER: _builtins.int
+    NUM_LAST_HOUR_FIELD_NUMBER: _builtins.int
+    PREFERENCE_ACCURACY_FIELD_NUMBER: _builtins.int
+    NUM_ACCURACY_PREFERENCES_FIELD_NUMBER: _builtins.int
+    PREDICTED_REWARD_MEAN_FIELD_NUMBER: _builtins.int
+    REWARD_VERSION_FIELD_NUMBER: _builtins.int
+    NUM_POOL_SEGMENTS_FIELD_NUMBER: _builtins.int
+    TRUE_RETURN_MEAN_FIELD_NUMBER: _builtins.int
+    NUM_EPISODES_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """1 for the run's first report, one more for each."""
+    env_steps: _builtins.int
+    """Environment steps of the run."""
+    total_env_steps: _builtins.int
+    """Environment steps after which it ends."""
+    env_steps_per_s: _builtins.float
+    """Environment steps a second while the learner learned; waits for labels don't count. Absent before it moved."""
+    label_budget: _builtins.int
+    """Labels the whole run may use."""
+    num_labels_due: _builtins.int
+    """Labels due at `env_steps` by the label schedule: what the learner wishes to have by now."""
+    wished_labels_per_hour: _builtins.float
+    """Labels an hour that will come due at this pace: what the learner wishes next. Absent before it moved."""
+    num_answered: _builtins.int
+    """Queries answered."""
+    num_last_hour: _builtins.int
+    """Answers in the last hour, to the minute."""
+    preference_accuracy: _builtins.float
+    """How often the ensemble foretold the newest 100 answers of left or right before it trained on them, 0 to 1; absent before the first."""
+    num_accuracy_preferences: _builtins.int
+    """How many answers that is over."""
+    predicted_reward_mean: _builtins.float
+    """Mean predicted reward a step over the newest segments; absent before anything was learned."""
+    reward_version: _builtins.int
+    """The newest reward version."""
+    num_pool_segments: _builtins.int
+    """Segments to choose queries from."""
+    true_return_mean: _builtins.float
+    """Mean true return of the newest episodes, at most 100 of each simulator, where the task has a hidden reward; absent before the first one has finished.
+    It goes from the simulators to the labeler and from there to owners alone.
+    """
+    num_episodes: _builtins.int
+    """How many episodes that is over."""
+    @_builtins.property
+    def report_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was reported, by the database's clock."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        report_time: _timestamp_pb2.Timestamp | None = ...,
+        env_steps: _builtins.int = ...,
+        total_env_steps: _builtins.int = ...,
+        env_steps_per_s: _builtins.float | None = ...,
+        label_budget: _builtins.int = ...,
+        num_labels_due: _builtins.int = ...,
+        wished_labels_per_hour: _builtins.float | None = ...,
+        num_answered: _builtins.int = ...,
+        num_last_hour: _builtins.int = ...,
+        preference_accuracy: _builtins.float | None = ...,
+        num_accuracy_preferences: _builtins.int = ...,
+        predicted_reward_mean: _builtins.float | None = ...,
+        reward_version: _builtins.int = ...,
+        num_pool_segments: _builtins.int = ...,
+        true_return_mean: _builtins.float | None = ...,
+        num_episodes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps_per_s", b"env_steps_per_s", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps", b"env_steps", "env_steps_per_s", b"env_steps_per_s", "label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_answered", b"num_answered", "num_episodes", b"num_episodes", "num_labels_due", b"num_labels_due", "num_last_hour", b"num_last_hour", "num_pool_segments", b"num_pool_segments", "number", b"number", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "reward_version", b"reward_version", "total_env_steps", b"total_env_steps", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__env_steps_per_s: _TypeAlias = _typing.Literal["env_steps_per_s"]  # noqa: Y015
+    _WhichOneofArgType__env_steps_per_s: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s"]  # noqa: Y015
+    _WhichOneofReturnType__predicted_reward_mean: _TypeAlias = _typing.Literal["predicted_reward_mean"]  # noqa: Y015
+    _WhichOneofArgType__predicted_reward_mean: _TypeAlias = _typing.Literal["_predicted_reward_mean", b"_predicted_reward_mean"]  # noqa: Y015
+    _WhichOneofReturnType__preference_accuracy: _TypeAlias = _typing.Literal["preference_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__preference_accuracy: _TypeAlias = _typing.Literal["_preference_accuracy", b"_preference_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__true_return_mean: _TypeAlias = _typing.Literal["true_return_mean"]  # noqa: Y015
+    _WhichOneofArgType__true_return_mean: _TypeAlias = _typing.Literal["_true_return_mean", b"_true_return_mean"]  # noqa: Y015
+    _WhichOneofReturnType__wished_labels_per_hour: _TypeAlias = _typing.Literal["wished_labels_per_hour"]  # noqa: Y015
+    _WhichOneofArgType__wished_labels_per_hour: _TypeAlias = _typing.Literal["_wished_labels_per_hour", b"_wished_labels_per_hour"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__env_steps_per_s) -> _WhichOneofReturnType__env_steps_per_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__predicted_reward_mean) -> _WhichOneofReturnType__predicted_reward_mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__preference_accuracy) -> _WhichOneofReturnType__preference_accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__true_return_mean) -> _WhichOneofReturnType__true_return_mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wished_labels_per_hour) -> _WhichOneofReturnType__wished_labels_per_hour | None: ...
+
+Global___ProgressPoint: _TypeAlias = ProgressPoint  # noqa: Y015
+
+@_typing.final
+class GetRunProgressRequest(_message.Message):
+    """Asks for learning curves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    cursor: _builtins.int
+    """The number of the newest point the caller has; 0 for all."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        cursor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunProgressRequest: _TypeAlias = GetRunProgressRequest  # noqa: Y015
+
+@_typing.final
+class GetRunProgressResponse(_message.Message):
+    """Learning curves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.int
+    """The newest point's number, to ask on from; the request's if there is nothing new."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProgressPoint]:
+        """Oldest first, at most 2,000."""
+
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """The database's time at the response, to say how old the newest point is."""
+
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[Global___ProgressPoint] | None = ...,
+        cursor: _builtins.int = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "points", b"points", "read_time", b"read_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunProgressResponse: _TypeAlias = GetRunProgressResponse  # noqa: Y015
+
+@_typing.final
+class ListClipsRequest(_message.Message):
+    """Asks for clips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    page_size: _builtins.int
+    """1 to 100; 0 means 12."""
+    page_token: _builtins.str
+    """From the last response; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClipsRequest: _TypeAlias = ListClipsRequest  # noqa: Y015
+
+@_typing.final
+class ListClipsResponse(_message.Message):
+    """A page of clips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def queries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClippedQuery]:
+        """Newest first. Gold is left out: its clips are those of another query."""
+
+    def __init__(
+        self,
+        *,
+        queries: _abc.Iterable[Global___ClippedQuery] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "queries", b"queries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClipsResponse: _TypeAlias = ListClipsResponse  # noqa: Y015
+
+@_typing.final
+class ClippedQuery(_message.Message):
+    """A query whose clips are stored, with what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    LEFT_PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    RIGHT_PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    REWARD_VERSION_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    LEFT_DURATION_S_FIELD_NUMBER: _builtins.int
+    RIGHT_DURATION_S_FIELD_NUMBER: _builtins.int
+    reward_version: _builtins.int
+    """The reward version that predicted; 0 if none did."""
+    left_duration_s: _builtins.float
+    """How long the left segment is, in seconds."""
+    right_duration_s: _builtins.float
+    """How long the right segment is, in seconds."""
+    @_builtins.property
+    def query(self) -> _preference_pb2.Query:
+        """The query."""
+
+    @_builtins.property
+    def left_predicted_rewards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The reward predicted for each step of the left segment when the query was proposed; empty if nothing was predicted yet."""
+
+    @_builtins.property
+    def right_predicted_rewards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same of the right segment."""
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryAnswer]:
+        """Its answers that count, in order, each in its newest version."""
+
+    def __init__(
+        self,
+        *,
+        query: _preference_pb2.Query | None = ...,
+        left_predicted_rewards: _abc.Iterable[_builtins.float] | None = ...,
+        right_predicted_rewards: _abc.Iterable[_builtins.float] | None = ...,
+        reward_version: _builtins.int = ...,
+        answers: _abc.Iterable[Global___QueryAnswer] | None = ...,
+        left_duration_s: _builtins.float = ...,
+        right_duration_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "left_duration_s", b"left_duration_s", "left_predicted_rewards", b"left_predicted_rewards", "query", b"query", "reward_version", b"reward_version", "right_duration_s", b"right_duration_s", "right_predicted_rewards", b"right_predicted_rewards"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClippedQuery: _TypeAlias = ClippedQuery  # noqa: Y015
+
+@_typing.final
+class QueryAnswer(_message.Message):
+    """An answer to a query."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Who answered."""
+    name: _builtins.str
+    """Its name to show."""
+    preference: _preference_pb2.Preference.ValueType
+    """The answer."""
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was first given."""
+
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        preference: _preference_pb2.Preference.ValueType = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "labeler_id", b"labeler_id", "name", b"name", "preference", b"preference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryAnswer: _TypeAlias = QueryAnswer  # noqa: Y015

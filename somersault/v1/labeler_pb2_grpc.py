@@ -171,6 +171,21 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.FromString,
                 _registered_method=True)
+        self.ReportProgress = channel.unary_unary(
+                '/somersault.v1.LabelerService/ReportProgress',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ReportProgressRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ReportProgressResponse.FromString,
+                _registered_method=True)
+        self.GetRunProgress = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetRunProgress',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetRunProgressRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetRunProgressResponse.FromString,
+                _registered_method=True)
+        self.ListClips = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListClips',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
+                _registered_method=True)
 
 
 class LabelerServiceServicer:
@@ -238,7 +253,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetClip(self, request, context):
-        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256. Idempotent. Roles: labeler, teacher.
+        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
         NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -368,6 +383,28 @@ class LabelerServiceServicer:
     def ImportPreferences(self, request, context):
         """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
         NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportProgress(self, request, context):
+        """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+        At most 2,000 points a run are kept, evenly spread over its reports.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRunProgress(self, request, context):
+        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClips(self, request, context):
+        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -510,6 +547,21 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     servicer.ImportPreferences,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.SerializeToString,
+            ),
+            'ReportProgress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportProgress,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ReportProgressRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ReportProgressResponse.SerializeToString,
+            ),
+            'GetRunProgress': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunProgress,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetRunProgressRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetRunProgressResponse.SerializeToString,
+            ),
+            'ListClips': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClips,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1243,6 +1295,87 @@ class LabelerService:
             '/somersault.v1.LabelerService/ImportPreferences',
             somersault_dot_v1_dot_labeler__pb2.ImportPreferencesRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.ImportPreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ReportProgress',
+            somersault_dot_v1_dot_labeler__pb2.ReportProgressRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ReportProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetRunProgress',
+            somersault_dot_v1_dot_labeler__pb2.GetRunProgressRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetRunProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClips(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListClips',
+            somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
             options,
             channel_credentials,
             insecure,

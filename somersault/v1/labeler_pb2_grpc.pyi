@@ -58,7 +58,7 @@ class LabelerServiceStub:
     RevisePreference: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RevisePreferenceRequest, _labeler_pb2.RevisePreferenceResponse]
     """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher."""
     GetClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetClipRequest, _labeler_pb2.GetClipResponse]
-    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256. Idempotent. Roles: labeler, teacher.
+    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
     """
     WatchPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]
@@ -101,6 +101,14 @@ class LabelerServiceStub:
     """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
+    ReportProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]
+    """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+    At most 2,000 points a run are kept, evenly spread over its reports.
+    """
+    GetRunProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]
+    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+    ListClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]
+    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
 
 @_typing.type_check_only
 class LabelerServiceAsyncStub(LabelerServiceStub):
@@ -132,7 +140,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     RevisePreference: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RevisePreferenceRequest, _labeler_pb2.RevisePreferenceResponse]  # type: ignore[assignment]
     """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher."""
     GetClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetClipRequest, _labeler_pb2.GetClipResponse]  # type: ignore[assignment]
-    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256. Idempotent. Roles: labeler, teacher.
+    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
     """
     WatchPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]  # type: ignore[assignment]
@@ -175,6 +183,14 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
+    ReportProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]  # type: ignore[assignment]
+    """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+    At most 2,000 points a run are kept, evenly spread over its reports.
+    """
+    GetRunProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]  # type: ignore[assignment]
+    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+    ListClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]  # type: ignore[assignment]
+    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
 
 class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
@@ -257,7 +273,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetClipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetClipResponse, _abc.Awaitable[_labeler_pb2.GetClipResponse]]:
-        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256. Idempotent. Roles: labeler, teacher.
+        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
         NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
         """
 
@@ -408,5 +424,31 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
         NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
         """
+
+    @_abc_1.abstractmethod
+    def ReportProgress(
+        self,
+        request: _labeler_pb2.ReportProgressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ReportProgressResponse, _abc.Awaitable[_labeler_pb2.ReportProgressResponse]]:
+        """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+        At most 2,000 points a run are kept, evenly spread over its reports.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRunProgress(
+        self,
+        request: _labeler_pb2.GetRunProgressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetRunProgressResponse, _abc.Awaitable[_labeler_pb2.GetRunProgressResponse]]:
+        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+
+    @_abc_1.abstractmethod
+    def ListClips(
+        self,
+        request: _labeler_pb2.ListClipsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListClipsResponse, _abc.Awaitable[_labeler_pb2.ListClipsResponse]]:
+        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
 
 def add_LabelerServiceServicer_to_server(servicer: LabelerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -216,6 +216,8 @@ class GetEpisodeStatisticsResponse(_message.Message):
     LANDED_FLIPS_MEAN_FIELD_NUMBER: _builtins.int
     ENV_STEPS_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    HAS_TEACHER_FIELD_NUMBER: _builtins.int
     num_episodes: _builtins.int
     """How many episodes the means are over; 0 before the first one has finished."""
     true_return_mean: _builtins.float
@@ -228,6 +230,10 @@ class GetEpisodeStatisticsResponse(_message.Message):
     """Environment steps this incarnation has made."""
     incarnation: _builtins.str
     """Names this process's life."""
+    task: _builtins.str
+    """The task it simulates."""
+    has_teacher: _builtins.bool
+    """Whether the task has a hidden reward, so that the true returns mean something."""
     def __init__(
         self,
         *,
@@ -237,10 +243,12 @@ class GetEpisodeStatisticsResponse(_message.Message):
         landed_flips_mean: _builtins.float = ...,
         env_steps: _builtins.int = ...,
         incarnation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        has_teacher: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["env_steps", b"env_steps", "flips_mean", b"flips_mean", "incarnation", b"incarnation", "landed_flips_mean", b"landed_flips_mean", "num_episodes", b"num_episodes", "true_return_mean", b"true_return_mean"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["env_steps", b"env_steps", "flips_mean", b"flips_mean", "has_teacher", b"has_teacher", "incarnation", b"incarnation", "landed_flips_mean", b"landed_flips_mean", "num_episodes", b"num_episodes", "task", b"task", "true_return_mean", b"true_return_mean"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -75,7 +75,7 @@ class SimulatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetEpisodeStatistics(self, request, context):
-        """Gives the true scores of the newest finished episodes of this simulator. A metric for people; no service of the loop reads it. Idempotent.
+        """Gives the true scores of the newest finished episodes of this simulator. A metric for people; neither reward nor learner reads it, the labeler keeps it for owners. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

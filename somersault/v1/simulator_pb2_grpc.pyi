@@ -44,7 +44,7 @@ class SimulatorServiceStub:
     INVALID_ARGUMENT if the policy does not fit the task.
     """
     GetEpisodeStatistics: _grpc.UnaryUnaryMultiCallable[_simulator_pb2.GetEpisodeStatisticsRequest, _simulator_pb2.GetEpisodeStatisticsResponse]
-    """Gives the true scores of the newest finished episodes of this simulator. A metric for people; no service of the loop reads it. Idempotent."""
+    """Gives the true scores of the newest finished episodes of this simulator. A metric for people; neither reward nor learner reads it, the labeler keeps it for owners. Idempotent."""
 
 @_typing.type_check_only
 class SimulatorServiceAsyncStub(SimulatorServiceStub):
@@ -62,7 +62,7 @@ class SimulatorServiceAsyncStub(SimulatorServiceStub):
     INVALID_ARGUMENT if the policy does not fit the task.
     """
     GetEpisodeStatistics: _aio.UnaryUnaryMultiCallable[_simulator_pb2.GetEpisodeStatisticsRequest, _simulator_pb2.GetEpisodeStatisticsResponse]  # type: ignore[assignment]
-    """Gives the true scores of the newest finished episodes of this simulator. A metric for people; no service of the loop reads it. Idempotent."""
+    """Gives the true scores of the newest finished episodes of this simulator. A metric for people; neither reward nor learner reads it, the labeler keeps it for owners. Idempotent."""
 
 class SimulatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Draws stored segments, evaluates policies and tells how episodes went. Gathering itself runs on streams that the simulator
@@ -95,6 +95,6 @@ class SimulatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _simulator_pb2.GetEpisodeStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_simulator_pb2.GetEpisodeStatisticsResponse, _abc.Awaitable[_simulator_pb2.GetEpisodeStatisticsResponse]]:
-        """Gives the true scores of the newest finished episodes of this simulator. A metric for people; no service of the loop reads it. Idempotent."""
+        """Gives the true scores of the newest finished episodes of this simulator. A metric for people; neither reward nor learner reads it, the labeler keeps it for owners. Idempotent."""
 
 def add_SimulatorServiceServicer_to_server(servicer: SimulatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

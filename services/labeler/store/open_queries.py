@@ -18,6 +18,7 @@ __all__ = ["choose", "has_any"]
 
 _LEASES = schema.leases
 _QUERIES = schema.queries
+_RUNS = schema.runs
 _WEIGHTS = schema.labeler_weights
 
 
@@ -68,6 +69,7 @@ def _select_open(*, is_teacher: bool, has_run: bool) -> sa.Select[int]:
         _QUERIES.c.num_answers + num_live < _QUERIES.c.target_answers,
         ~is_done_with,
         ~is_excluded,
+        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_RUNS.c.is_paused.is_(True))),
     )
     if not is_teacher:  # who needs no video
         chosen = chosen.where(_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.records import Proposal, Query, QueryPage, QueryState, Run, Side
-from services.labeler.store import clips, clock, counters, runs, schema
+from services.labeler.store import clips, clock, counters, predictions, runs, schema
+from services.labeler.store.sides import draw_is_swapped
 from somersault.errors import AlreadyExistsError, NotFoundError
 from somersault.types import Preference, StoredSegment
 
-__all__ = ["draw_is_swapped", "list_newest", "propose", "read", "store_segments", "withdraw"]
+__all__ = ["list_newest", "propose", "read", "store_segments", "withdraw"]
 
 _QUERIES = schema.queries
 _SEGMENTS = schema.segments
@@ -37,14 +37,6 @@ def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal
     inserted = _insert(connection, run, fresh) if fresh else {}
     by_proposal = {name: row.query_id for name, row in known.items()} | inserted
     return [by_proposal[proposal.proposal_id] for proposal in proposals], len(fresh)
-
-
-def draw_is_swapped(proposal_id: str) -> bool:
-    """Draws whether the proposer's second segment is shown on the left.
-
-    A fair coin that its name alone decides, so that a repeated run shows the same sides.
-    """
-    return hashlib.sha256(f"side of {proposal_id}".encode()).digest()[0] % 2 == 1
 
 
 def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -> tuple[list[str], int]:
@@ -90,6 +82,7 @@ def list_newest(
     state: QueryState | None,
     before_number: int | None,
     page_size: int,
+    only_with_clips: bool = False,
 ) -> QueryPage:
     """Gives a page of a run's queries, newest first.
 
@@ -100,6 +93,8 @@ def list_newest(
     page = _select_queries().where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
     if state is not None:
         page = page.where(_QUERIES.c.state == state.value)
+    if only_with_clips:
+        page = page.where(_QUERIES.c.has_clips.is_(True))
     if before_number is not None:
         page = page.where(_QUERIES.c.number < before_number)
     rows = connection.execute(page.order_by(_QUERIES.c.number.desc()).limit(page_size + 1)).all()
@@ -147,6 +142,7 @@ def _insert(connection: sa.Connection, run: Run, fresh: Sequence[Proposal]) -> d
     now_ms = clock.now_ms(connection)
     rows = [_row(run, proposal, clip_states=states, now_ms=now_ms) for proposal in fresh]
     connection.execute(sa.insert(_QUERIES), rows)
+    predictions.keep(connection, run_id, wanting)
     counters.add_to_run(connection, run_id, Counter(QueryState(str(row["state"])) for row in rows))
     return {str(row["proposal_id"]): str(row["query_id"]) for row in rows}
 

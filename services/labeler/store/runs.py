@@ -9,7 +9,7 @@ from services.labeler.store import clock, schema, tallies
 from somersault.errors import NotFoundError
 from somersault.types import Preference, Role
 
-__all__ = ["create", "exists", "list_newest", "newest_cursor", "read", "stats", "update"]
+__all__ = ["create", "exists", "list_newest", "lock", "newest_cursor", "read", "stats", "update"]
 
 _RUNS = schema.runs
 
@@ -41,6 +41,15 @@ def read(connection: sa.Connection, run_id: str) -> Run:
         NotFoundError: it is unknown.
     """
     return _run(_row(connection, run_id))
+
+
+def lock(connection: sa.Connection, run_id: str) -> schema.Row:
+    """Gives a run's row, as it is until the transaction ends.
+
+    Raises:
+        NotFoundError: it is unknown.
+    """
+    return _row(connection, run_id, is_locked=True)
 
 
 def list_newest(connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int) -> list[Run]:
@@ -94,11 +103,13 @@ def stats(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStat
         num_last_hour_by_labelers=by_role.get(Role.LABELER, 0),
         num_last_hour_by_teachers=by_role.get(Role.TEACHER, 0),
         guidelines_version=run.guidelines_version,
+        is_paused=run.is_paused,
     )
 
 
-def _row(connection: sa.Connection, run_id: str) -> schema.Row:
-    row = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id == run_id)).one_or_none()
+def _row(connection: sa.Connection, run_id: str, *, is_locked: bool = False) -> schema.Row:
+    found = sa.select(_RUNS).where(_RUNS.c.run_id == run_id)
+    row = connection.execute(found.with_for_update() if is_locked else found).one_or_none()
     if row is None:
         raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun makes it known")
     return row

@@ -22,7 +22,9 @@ __all__ = [
     "labelers",
     "leases",
     "metadata",
+    "predicted_rewards",
     "preference_log",
+    "progress_points",
     "queries",
     "runs",
     "segments",
@@ -75,6 +77,7 @@ runs = sa.Table(
     _count("target_answers", default=1),
     _flag("asks_again"),
     _count("gold_interval", default=20),
+    _flag("is_paused"),
     _count("guidelines_version"),
     # The newest cursor of a row that is neither gold nor a change of weight.
     _count("newest_plain_cursor"),
@@ -169,7 +172,21 @@ queries = sa.Table(
     sa.Index(None, "run_id", "left_segment_id"),
     sa.Index(None, "run_id", "right_segment_id"),
     sa.Index(None, "run_id", "is_unanimous", "number"),
+    sa.Index(None, "run_id", "has_clips", "number"),
     sa.Index(None, "gold_labeler_id", "gold_source_number"),
+)
+
+predicted_rewards = sa.Table(
+    # What the proposer predicted of queries with clips, for owners to look at: little-endian float32, a step each.
+    "predicted_rewards",
+    metadata,
+    sa.Column(
+        "query_number", _Number, sa.ForeignKey("queries.number"), primary_key=True, autoincrement=False
+    ),
+    _required("reward_version", sa.BigInteger()),
+    # of the segment that is shown there
+    _required("left_rewards", sa.LargeBinary()),
+    _required("right_rewards", sa.LargeBinary()),
 )
 
 leases = sa.Table(
@@ -300,6 +317,32 @@ guidelines = sa.Table(
     sa.Column("version", sa.Integer(), primary_key=True, autoincrement=False),
     _required("text", sa.Text()),
     _required("created_ms", sa.BigInteger()),
+)
+
+progress_points = sa.Table(
+    # A run's learning curves, as its reward service reported them; true returns are the labeler's own.
+    "progress_points",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    # 1, 2, … a report; most are thinned out later
+    sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+    _required("report_ms", sa.BigInteger()),
+    _required("env_steps", sa.BigInteger()),
+    _required("total_env_steps", sa.BigInteger()),
+    _required("label_budget", sa.BigInteger()),
+    _required("num_labels_due", sa.BigInteger()),
+    _required("num_answered", sa.BigInteger()),
+    _required("num_last_hour", sa.BigInteger()),
+    _required("num_accuracy_preferences", sa.BigInteger()),
+    _required("reward_version", sa.BigInteger()),
+    _required("num_pool_segments", sa.BigInteger()),
+    _required("num_episodes", sa.BigInteger()),
+    # null while there is none
+    sa.Column("env_steps_per_s", sa.Float()),
+    sa.Column("wished_labels_per_hour", sa.Float()),
+    sa.Column("preference_accuracy", sa.Float()),
+    sa.Column("predicted_reward_mean", sa.Float()),
+    sa.Column("true_return_mean", sa.Float()),
 )
 
 audit_log = sa.Table(

@@ -35,7 +35,7 @@ ALLOWED = {
     "ReleaseQuery": "labeler teacher",
     "SubmitPreference": "labeler teacher",
     "RevisePreference": "labeler teacher",
-    "GetClip": "labeler teacher",
+    "GetClip": "labeler teacher owner",
     "WatchPreferences": "service owner",
     "ListQueries": "service owner",
     "ExportPreferences": "owner",
@@ -54,6 +54,9 @@ ALLOWED = {
     "GetGuidelines": "labeler teacher service owner",
     "ListAuditLog": "owner",
     "ImportPreferences": "owner",
+    "ReportProgress": "service",
+    "GetRunProgress": "owner",
+    "ListClips": "owner",
 }
 
 # Which field of a request names something that is one labeler's own, and what it is.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.store.queries import draw_is_swapped
+from services.labeler.store.sides import draw_is_swapped
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb

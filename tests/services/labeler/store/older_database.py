@@ -6,7 +6,8 @@ import alembic.autogenerate
 import alembic.migration
 import sqlalchemy as sa
 
-from services.labeler.store import migrate, preference_log, runs, schema, tallies
+from services.labeler.run_view import ProgressReport
+from services.labeler.store import migrate, predictions, preference_log, progress, runs, schema, tallies
 from somersault.types import Preference, Role
 
 _LABELERS = "INSERT INTO labelers VALUES ('ada', 'Ada', 'labeler', 'x', 5), ('bob', 'Bob', 'teacher', 'y', 5)"
@@ -48,7 +49,9 @@ def check_up_and_down(engine: sa.Engine) -> None:
             connection.execute(sa.text(row.format(**words)))
     migrate.to_head(engine)
     _check(engine)
-    for version in ("0003", "0002", "0001"):
+    with engine.begin() as connection:
+        _watch(connection)
+    for version in ("0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
@@ -59,8 +62,32 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
 
 
+def _watch(connection: sa.Connection) -> None:
+    """Puts rows into what the fifth version added: going back drops them with what they refer to left alone."""
+    runs.update(connection, "r", is_paused=True)
+    report = ProgressReport(
+        env_steps=1,
+        total_env_steps=9,
+        env_steps_per_s=None,
+        label_budget=2,
+        num_labels_due=1,
+        wished_labels_per_hour=None,
+        preference_accuracy=0.5,
+        num_accuracy_preferences=1,
+        predicted_reward_mean=-0.25,
+        reward_version=1,
+        num_pool_segments=4,
+    )
+    progress.add(connection, "r", report, true_returns=None)
+    row = {"query_number": 1, "reward_version": 1, "left_rewards": b"1234", "right_rewards": b"5678"}
+    connection.execute(sa.insert(schema.predicted_rewards), row)
+
+
 def _check(engine: sa.Engine) -> None:
     with engine.connect() as connection:
+        assert not runs.read(connection, "r").is_paused
+        assert progress.read_after(connection, "r", cursor=0)[0] == []
+        assert predictions.read(connection, [1, 2]) == {}
         context = alembic.migration.MigrationContext.configure(connection)
         assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
         stats = runs.stats(connection, "r", labeler_id="ada")

@@ -1,0 +1,95 @@
+"""Keeps what owners see of a run as it goes: learning curves, and clips with what was predicted of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from services.labeler import pages
+from services.labeler.run_view import ClippedQuery, ProgressPoint, ProgressReport, TrueReturns
+from services.labeler.store import Database, clip_list, progress, runs
+from somersault.errors import InvalidInputError
+
+__all__ = ["Scorekeeper", "Watching"]
+
+MAX_CLIPS_PAGE = 100
+DEFAULT_CLIPS_PAGE = 12  # what a screen shows
+
+
+class Scorekeeper(Protocol):
+    """Knows how episodes went by the hidden reward."""
+
+    async def true_returns(self, *, task: str) -> TrueReturns | None:
+        """Gives the mean over a task's newest episodes, if there are any and it has a hidden reward."""
+        ...
+
+
+class Watching:
+    """Takes reports of reward services and shows owners what became of them."""
+
+    def __init__(self, database: Database, scorekeeper: Scorekeeper) -> None:
+        """Takes the database, and who knows the true returns that no reward service may pass on."""
+        self._database = database
+        self._scorekeeper = scorekeeper
+
+    async def report(self, run_id: str, report: ProgressReport) -> bool:
+        """Adds a point to a run's learning curves and says whether the run is paused.
+
+        Raises:
+            InvalidInputError: a number is out of its bounds.
+            NotFoundError: the run is unknown.
+        """
+        _check(report)
+        run = await self._database.read(lambda connection: runs.read(connection, run_id))
+        true_returns = await self._scorekeeper.true_returns(task=run.task)
+
+        def add(connection: sa.Connection) -> None:
+            progress.add(connection, run_id, report, true_returns=true_returns)
+
+        await self._database.write(add)
+        return run.is_paused
+
+    async def curves(self, run_id: str, *, cursor: int) -> tuple[list[ProgressPoint], int]:
+        """Gives a run's points after a number, oldest first, and the database's time in milliseconds.
+
+        Raises:
+            InvalidInputError: the cursor is negative.
+            NotFoundError: the run is unknown.
+        """
+        if cursor < 0:
+            raise InvalidInputError("cursor", cursor, "at least 0")
+        return await self._database.read(
+            lambda connection: progress.read_after(connection, run_id, cursor=cursor)
+        )
+
+    async def newest_clips(
+        self, run_id: str, *, page_size: int, page_token: str
+    ) -> tuple[list[ClippedQuery], str]:
+        """Gives a page of a run's queries with clips, newest first, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds, or the token none of ours.
+            NotFoundError: the run is unknown.
+        """
+        size, before = page_size or DEFAULT_CLIPS_PAGE, pages.start(page_token)
+        if not 1 <= size <= MAX_CLIPS_PAGE:
+            raise InvalidInputError("page_size", page_size, f"1 to {MAX_CLIPS_PAGE}")
+        clipped, following = await self._database.read(
+            lambda connection: clip_list.list_newest(connection, run_id, before_number=before, page_size=size)
+        )
+        return clipped, "" if following is None else str(following)
+
+
+def _check(report: ProgressReport) -> None:
+    for field, value in dataclasses.asdict(report).items():
+        if value is None:
+            continue
+        if not math.isfinite(value):
+            raise InvalidInputError(field, value, "a finite number")
+        if value < 0 and field != "predicted_reward_mean":
+            raise InvalidInputError(field, value, "at least 0")
+    if report.preference_accuracy is not None and report.preference_accuracy > 1:
+        raise InvalidInputError("preference_accuracy", report.preference_accuracy, "0 to 1")
