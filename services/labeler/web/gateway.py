@@ -1,18 +1,19 @@
-"""The routes: one for every call, the session, clips, the page's files and health."""
+"""The routes: one for every call, the session, clips, exports, the pages' files and health."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import asdict
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import grpc
 import prometheus_client
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,6 +24,7 @@ from services.labeler.web.config import Config
 from services.labeler.web.cross_origin import CrossOrigin
 from services.labeler.web.guard import Guard
 from services.labeler.web.labeler_client import (
+    EXPORT_TYPES,
     METHODS,
     SERVICE_NAME,
     LabelerClient,
@@ -35,8 +37,9 @@ from somersault.errors import (
     ResourceExhaustedError,
     SomersaultError,
 )
+from somersault.types import Role
 
-__all__ = ["create_app"]
+__all__ = ["PAGES", "create_app"]
 
 Result = TypeVar("Result")
 
@@ -47,6 +50,9 @@ _CALL_SECONDS = prometheus_client.Histogram(
 )
 
 _BODY_TIMEOUT_S = 10.0
+
+PAGES = ("/", "/run", "/owner")
+"""The paths of the pages; all are one file, whose script looks at the path."""
 
 
 def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
@@ -64,9 +70,10 @@ def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
         Route("/logout", gateway.log_out, methods=["POST"]),
         Route("/session", gateway.session, methods=["GET"]),
         Route("/clips/{query_id}/{side}.mp4", gateway.clip, methods=["GET"]),
+        Route("/export/{run_id}.{file_format}", gateway.export, methods=["GET"]),
         Route("/static/{name}", gateway.asset, methods=["GET"]),
         Route("/healthz", _healthy, methods=["GET"]),
-        Route("/", gateway.asset, methods=["GET"]),
+        *(Route(path, gateway.asset, methods=["GET"]) for path in PAGES),
     ]
     app = Starlette(routes=routes, exception_handlers={SomersaultError: _refused})
     shared = CrossOrigin(app, allowed_origins=config.allowed_origins)
@@ -122,18 +129,19 @@ class _Gateway:
     async def log_in(self, request: Request) -> Response:
         check_own_page(request)
         token = posted_token(await self._body(request))
-        response = JSONResponse(await self._described(token))
-        self._session.begin(response, token=token)
+        described = await self._described(token, request)
+        response = JSONResponse(described)
+        self._session.begin(response, token=token, role=Role(described["role"]))
         return response
 
     async def log_out(self, request: Request) -> Response:
         check_own_page(request)
         response = JSONResponse({})
-        self._session.end(response)
+        self._session.end(request, response)
         return response
 
     async def session(self, request: Request) -> Response:
-        return JSONResponse(await self._described(self._session.token(request)))
+        return JSONResponse(await self._described(self._session.token(request), request))
 
     async def clip(self, request: Request) -> Response:
         token = self._session.token(request)
@@ -141,20 +149,29 @@ class _Gateway:
         clip = await _while_connected(request, self._client.get_clip(query_id, side, token=token))
         return clip_response(clip, request.headers)
 
+    async def export(self, request: Request) -> Response:
+        run_id, file_format = request.path_params["run_id"], request.path_params["file_format"]
+        parts = self._client.export(run_id, file_format, token=self._session.owner_token(request))
+        # What is refused is refused before the first byte, so that it can still have a status of its own.
+        first = await _while_connected(request, anext(parts, b""))
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(run_id)}.{file_format}"}
+        return StreamingResponse(_joined(first, parts), headers=headers, media_type=EXPORT_TYPES[file_format])
+
     async def asset(self, request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
         if name not in self._assets:
             raise NotFoundError(f"the page has no file {name[:60]!r}")
         return asset_response(self._assets[name], request.headers)
 
-    async def _described(self, token: str) -> dict[str, Any]:
-        """Gives what the page needs to know about its session."""
+    async def _described(self, token: str, request: Request) -> dict[str, Any]:
+        """Gives what the page needs to know about its session, and which other the browser has."""
         caller = asdict(await self._client.who_am_i(token))
         return {
             "labelerId": caller["labeler_id"],
             "name": caller["name"],
             "role": caller["role"],
             "runId": self._config.run_id,
+            "sessions": self._session.kinds(request),
         }
 
     async def _body(self, request: Request) -> bytes:
@@ -188,7 +205,7 @@ def _check_protocol(request: Request) -> None:
         raise RefusedCallError(grpc.StatusCode.UNIMPLEMENTED, sentence)
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+async def _while_connected(request: Request, work: Awaitable[Result]) -> Result:
     """Gives the work's result, or cancels it when the caller goes away: a closed page must not get leases.
 
     Raises:
@@ -204,6 +221,12 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) 
     finally:
         call.cancel()
         gone.cancel()
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part
 
 
 async def _disconnected(request: Request) -> None:

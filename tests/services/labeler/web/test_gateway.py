@@ -151,6 +151,7 @@ async def test_login_sets_a_cookie_that_scripts_and_other_sites_cant_use(gateway
         "name": "Ada",
         "role": "labeler",
         "runId": "flip-1",
+        "sessions": [],
     }
 
 
@@ -222,8 +223,8 @@ async def test_nothing_but_the_pages_own_files_is_served(http, path):
 
 async def test_page_files_are_sent_again_only_when_they_changed(http):
     """A browser that has a file gets 304."""
-    first = await http.get("/static/page.css")
-    again = await http.get("/static/page.css", headers={"if-none-match": first.headers["etag"]})
+    first = await http.get("/static/main.css")
+    again = await http.get("/static/main.css", headers={"if-none-match": first.headers["etag"]})
 
     assert first.headers["content-type"].startswith("text/css")
     assert again.status_code == 304

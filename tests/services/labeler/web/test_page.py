@@ -78,12 +78,12 @@ async def press(page: Page, key: str) -> None:
     await page.keyboard.press(key)
     await until(page, "before => document.querySelector('#frame-left video.shown')?.src !== before", before)
     # The next pair may still be on its way.
-    await until(page, "document.querySelector('video.shown') || !document.getElementById('empty').hidden")
+    await until(page, "document.querySelector('video.shown') || document.getElementById('empty')?.hidden === false")
 
 
 async def saved(page: Page) -> None:
     """Waits until the page says that the server has every answer."""
-    await until(page, "document.getElementById('saving-text').textContent === 'saved'")
+    await until(page, "document.getElementById('saving-text')?.textContent === 'saved'")
 
 
 async def test_keys_answer(page, labeler, gateway_url):
@@ -136,7 +136,7 @@ async def test_wrong_token_asks_to_log_in(page, labeler, gateway_url):
     """A token that is not known gets a form and a sentence, and the right one then works."""
     labeler.double.num_open = 1
     await page.goto(f"{gateway_url}/#token=wrong")
-    await until(page, "document.getElementById('login-problem').textContent !== ''")
+    await until(page, "document.getElementById('login-problem')?.textContent")
 
     await page.fill("#token", "labeler-token")
     await page.keyboard.press("Enter")
@@ -253,7 +253,7 @@ async def test_reload_keeps_the_leases(page, labeler, gateway_url):
 async def test_empty_page_says_why_and_goes_on_by_itself(page, labeler, gateway_url):
     """Without a pair the page says what the run does; the next one appears untouched."""
     await page.goto(f"{gateway_url}/#token=labeler-token")
-    await until(page, "document.getElementById('empty-reason').textContent.includes('2 pairs are being')")
+    await until(page, "document.getElementById('empty-reason')?.textContent.includes('2 pairs are being')")
 
     labeler.double.num_open = 1
 

@@ -1,79 +1,90 @@
 // Sends answers, in order, until each is acknowledged. Every answer is named here, so a repeat counts once.
 
-import { call } from "./api.js";
-import { Backoff } from "./backoff.js";
-import { OutboxStore } from "./outbox_store.js";
+import { Backoff } from "../connect/backoff";
+import { call, callError, type CallError } from "../connect/call";
+import { Emitter } from "./emitter";
+import { OutboxStore, type KeptEntry } from "./outbox_store";
 
-/**
- * Holds answers until the server has them.
- *
- * Events: "change" whenever the numbers change, "saved" with an entry, "refused" with {entry, error}.
- */
-export class Outbox extends EventTarget {
-  #store;
-  #labelerId;
-  #entries = [];
+export interface Entry extends KeptEntry {
+  /** Done once it was tried to keep it. */
+  kept?: Promise<void>;
+  /** True if it outlives the tab. */
+  isKept?: boolean;
+}
+
+interface Events {
+  /** The numbers may have changed. */
+  change: null;
+  saved: Entry;
+  refused: { entry: Entry; error: CallError };
+}
+
+/** Holds answers until the server has them. */
+export class Outbox extends Emitter<Events> {
+  readonly #store: OutboxStore;
+  readonly #labelerId: string;
+  #entries: Entry[] = [];
   #backoff = new Backoff();
   #wake = () => {};
-  #error = null;
+  #error: CallError | null = null;
   #numRefused = 0;
 
-  constructor(store, labelerId) {
+  constructor(store: OutboxStore, labelerId: string) {
     super();
     this.#store = store;
     this.#labelerId = labelerId;
   }
 
   /** Opens a labeler's outbox with what an earlier page left in it, and begins to send. */
-  static async open(labelerId) {
+  static async open(labelerId: string): Promise<Outbox> {
     const outbox = new Outbox(await OutboxStore.open(), labelerId);
     const kept = await outbox.#store.all();
     const own = kept.filter((entry) => entry.labelerId === labelerId);
     outbox.#entries.push(...own.map((entry) => ({ ...entry, isKept: true })));
-    outbox.#sendForever();
+    void outbox.#sendForever();
     return outbox;
   }
 
   /** How many answers the server has not acknowledged. */
-  get numWaiting() {
+  get numWaiting(): number {
     return this.#entries.length;
   }
 
   /** How many the server will never take. */
-  get numRefused() {
+  get numRefused(): number {
     return this.#numRefused;
   }
 
   /** Why the last try failed; null if it did not. */
-  get error() {
+  get error(): CallError | null {
     return this.#error;
   }
 
   /** True while closing the tab could lose an answer. */
-  get isAtRisk() {
+  get isAtRisk(): boolean {
     return this.#entries.some((entry) => !entry.isKept);
   }
 
-  /** Puts a new answer in: {answerId, leaseToken, preference, responseMs}. */
-  submit({ answerId, leaseToken, preference, responseMs }) {
-    this.#add("SubmitPreference", { leaseToken, answerId, preference, responseMs: String(responseMs) }, 1);
+  /** Puts a new answer in. */
+  submit(answer: { answerId: string; leaseToken: string; preference: string; responseMs: number }): void {
+    this.#add("SubmitPreference", { ...answer, responseMs: String(answer.responseMs) }, 1);
   }
 
   /** Puts a changed answer in. */
-  revise({ answerId, version, preference }) {
-    this.#add("RevisePreference", { answerId, version, preference }, version);
+  revise(answer: { answerId: string; version: number; preference: string }): void {
+    this.#add("RevisePreference", answer, answer.version);
   }
 
-  #add(method, message, version) {
+  #add(method: KeptEntry["method"], message: KeptEntry["message"], version: number): void {
     const key = `${message.answerId}:${version}`;
-    const entry = { key, method, message, version, madeAt: Date.now(), labelerId: this.#labelerId };
+    const entry: Entry = { key, method, message, version, madeAt: Date.now(), labelerId: this.#labelerId };
     entry.kept = this.#keep(entry);
     this.#entries.push(entry);
-    this.#changed();
+    this.emit("change", null);
     this.#wake();
   }
 
-  async #keep(entry) {
+  async #keep(entry: Entry): Promise<void> {
     try {
       await this.#store.put({ ...entry });
       entry.isKept = this.#store.isDurable;
@@ -82,10 +93,10 @@ export class Outbox extends EventTarget {
     }
   }
 
-  async #sendForever() {
+  async #sendForever(): Promise<never> {
     for (;;) {
       if (this.#entries.length === 0) {
-        await new Promise((resolve) => (this.#wake = resolve));
+        await new Promise<void>((resolve) => (this.#wake = resolve));
       } else if (await this.#sendAll()) {
         this.#backoff.reset();
       } else {
@@ -95,8 +106,8 @@ export class Outbox extends EventTarget {
   }
 
   /** Sends what waits, oldest first; gives whether all of it went. An answer that fails holds back only its own changes. */
-  async #sendAll() {
-    const failed = new Set();
+  async #sendAll(): Promise<boolean> {
+    const failed = new Set<string>();
     for (const entry of [...this.#entries]) {
       if (failed.has(entry.message.answerId)) continue;
       try {
@@ -104,35 +115,28 @@ export class Outbox extends EventTarget {
         await call(entry.method, entry.message);
         await this.#remove(entry);
         this.#error = null;
-        this.#emit("saved", entry);
-      } catch (error) {
+        this.emit("saved", entry);
+      } catch (thrown) {
+        const error = callError(thrown);
         if (error.isTransient) {
           this.#error = error;
           failed.add(entry.message.answerId);
         } else {
           this.#numRefused += 1;
           await this.#remove(entry);
-          this.#emit("refused", { entry, error });
+          this.emit("refused", { entry, error });
         }
         if (error.isUnreachable || error.code === "unauthenticated") break;
       } finally {
-        this.#changed();
+        this.emit("change", null);
       }
     }
     return failed.size === 0;
   }
 
-  async #remove(entry) {
+  async #remove(entry: Entry): Promise<void> {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     // If this fails, the next page sends it again, and the server gives the first reply again.
     await this.#store.delete(entry.key).catch(() => {});
-  }
-
-  #changed() {
-    this.#emit("change", null);
-  }
-
-  #emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

@@ -1,49 +1,54 @@
 // Plays the two clips of a pair side by side: muted, in step, again and again.
 
-const SIDES = ["left", "right"];
+import { SIDES, type Pair, type Side } from "./pair";
+import { keepInStep, moved, warmedUp } from "./video";
+
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const SPEED_KEY = "somersault.speed";
 
 // A moment on the last frame shows where a clip ends before it begins again.
 const HOLD_MS = 250;
 
-// Within a frame at 30 frames/s nobody sees a difference; further apart the faster one waits a little.
-const DRIFT_S = 0.025;
-const FAR_DRIFT_S = 0.3;
+export interface StageElements {
+  frames: Record<Side, HTMLElement>;
+  progress: HTMLElement;
+}
+
+type Videos = readonly [HTMLVideoElement, HTMLVideoElement];
 
 /** Owns the two frames and the videos in them. */
 export class Stage {
-  #frames;
-  #progress;
-  #videosByPair = new Map();
-  #shown = null;
-  #speed;
+  readonly #elements: StageElements;
+  #videosByPair = new Map<Pair, Videos>();
+  #shown: Pair | null = null;
+  #speed: number;
   #holdTimer = 0;
   #frame = 0;
   #mayLoop = true;
-  #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  readonly #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-  constructor({ frames, progress }) {
-    this.#frames = frames;
-    this.#progress = progress;
-    this.#speed = SPEEDS.includes(Number(localStorage.getItem(SPEED_KEY))) ? Number(localStorage.getItem(SPEED_KEY)) : 1;
+  constructor(elements: StageElements) {
+    this.#elements = elements;
+    const kept = Number(localStorage.getItem(SPEED_KEY));
+    this.#speed = SPEEDS.includes(kept) ? kept : 1;
     document.addEventListener("visibilitychange", () => this.#onVisibility());
   }
 
   /** How fast clips play; 1 is real time. */
-  get speed() {
+  get speed(): number {
     return this.#speed;
   }
 
   /** Loads a pair's clips out of sight, up to their first frames. */
-  async prepare(pair) {
-    const videos = SIDES.map((side) => this.#createVideo(side, pair.urls[side]));
-    this.#videosByPair.set(pair, videos);
-    await Promise.all(videos.map(warmedUp));
+  async prepare(pair: Pair): Promise<void> {
+    const [left, right] = SIDES.map((side) => this.#createVideo(side, pair.urls?.[side] ?? ""));
+    if (!left || !right) return;
+    this.#videosByPair.set(pair, [left, right]);
+    await Promise.all([warmedUp(left), warmedUp(right)]);
   }
 
   /** True if a pair's clips are loaded. */
-  has(pair) {
+  has(pair: Pair): boolean {
     return this.#videosByPair.has(pair);
   }
 
@@ -52,7 +57,7 @@ export class Stage {
    *
    * `askedAt` is the time (performance.now) of the key press that asked for it, 0 if none did.
    */
-  show(pair, askedAt = 0) {
+  show(pair: Pair, askedAt = 0): void {
     this.hide();
     this.#shown = pair;
     for (const video of this.#videos) video.classList.add("shown");
@@ -62,7 +67,7 @@ export class Stage {
   }
 
   /** Shows nothing. */
-  hide() {
+  hide(): void {
     clearTimeout(this.#holdTimer);
     this.#holdTimer = 0;
     for (const video of this.#videos) {
@@ -73,7 +78,7 @@ export class Stage {
   }
 
   /** Lets go of a pair's videos. */
-  forget(pair) {
+  forget(pair: Pair): void {
     if (this.#shown === pair) this.hide();
     for (const video of this.#videosByPair.get(pair) ?? []) {
       video.pause();
@@ -85,23 +90,23 @@ export class Stage {
   }
 
   /** Plays both from the start; with reduced motion, once. */
-  replay() {
+  replay(): void {
     this.#play({ mayLoop: !this.#reducedMotion.matches });
   }
 
   /** Takes the next speed: up for 1, down for -1. */
-  changeSpeed(direction) {
+  changeSpeed(direction: 1 | -1): void {
     const place = SPEEDS.indexOf(this.#speed) + direction;
-    this.#speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, place))];
+    this.#speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, place))] ?? 1;
     localStorage.setItem(SPEED_KEY, String(this.#speed));
     for (const video of this.#videos) video.playbackRate = this.#speed;
   }
 
-  get #videos() {
-    return this.#videosByPair.get(this.#shown) ?? [];
+  get #videos(): readonly HTMLVideoElement[] {
+    return (this.#shown && this.#videosByPair.get(this.#shown)) ?? [];
   }
 
-  #createVideo(side, url) {
+  #createVideo(side: Side, url: string): HTMLVideoElement {
     const video = document.createElement("video");
     video.muted = true;
     video.playsInline = true;
@@ -110,11 +115,11 @@ export class Stage {
     video.setAttribute("aria-label", side === "left" ? "Left clip" : "Right clip");
     video.addEventListener("ended", () => this.#onEnded());
     video.src = url;
-    this.#frames[side].append(video);
+    this.#elements.frames[side].append(video);
     return video;
   }
 
-  #play({ mayLoop }) {
+  #play({ mayLoop }: { mayLoop: boolean }): void {
     clearTimeout(this.#holdTimer);
     this.#holdTimer = 0;
     this.#mayLoop = mayLoop;
@@ -128,13 +133,13 @@ export class Stage {
     for (const video of this.#videos) video.play().catch(() => {});
   }
 
-  #onEnded() {
+  #onEnded(): void {
     const videos = this.#videos;
     if (!this.#mayLoop || this.#holdTimer || !videos.every((video) => video.ended)) return;
     this.#holdTimer = setTimeout(() => this.#play({ mayLoop: true }), HOLD_MS);
   }
 
-  #onVisibility() {
+  #onVisibility(): void {
     if (document.hidden) {
       for (const video of this.#videos) video.pause();
     } else if (!this.#reducedMotion.matches) {
@@ -142,68 +147,25 @@ export class Stage {
     }
   }
 
-  #tick() {
-    const videos = this.#videos;
-    if (videos.length === 0) return;
-    keepInStep(videos, this.#speed);
-    const lead = videos[0].duration >= videos[1].duration ? videos[0] : videos[1];
-    this.#progress.style.transform = `scaleX(${lead.duration ? lead.currentTime / lead.duration : 0})`;
+  #tick(): void {
+    const [left, right] = this.#videos;
+    if (!left || !right) return;
+    keepInStep(left, right, this.#speed);
+    const lead = left.duration >= right.duration ? left : right;
+    const share = lead.duration ? lead.currentTime / lead.duration : 0;
+    this.#elements.progress.style.transform = `scaleX(${share})`;
     this.#schedule();
   }
 
-  #schedule() {
+  #schedule(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#tick());
   }
 
   /** Records how long it took from a key press until both clips of the pair moved. */
-  #measure(askedAt) {
-    const moving = this.#videos.map(moved);
-    Promise.all(moving).then((times) => {
+  #measure(askedAt: number): void {
+    void Promise.all(this.#videos.map(moved)).then((times) => {
       performance.measure("key-to-moving", { start: askedAt, end: Math.max(...times) });
     });
   }
-}
-
-function keepInStep([one, other], speed) {
-  if (one.paused || other.paused || one.ended || other.ended) return;
-  const drift = one.currentTime - other.currentTime;
-  if (Math.abs(drift) > FAR_DRIFT_S) {
-    (drift > 0 ? one : other).currentTime = (drift > 0 ? other : one).currentTime;
-    return;
-  }
-  one.playbackRate = drift > DRIFT_S ? speed * 0.85 : speed;
-  other.playbackRate = drift < -DRIFT_S ? speed * 0.85 : speed;
-}
-
-/** Loads a video and sets its decoder going for a moment: what is warm starts within a frame of a key press. */
-async function warmedUp(video) {
-  await loaded(video);
-  await video.play().catch(() => {});
-  video.pause();
-  if (video.currentTime === 0) return;
-  const isBack = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
-  video.currentTime = 0;
-  await isBack;
-}
-
-function loaded(video) {
-  return new Promise((resolve, reject) => {
-    if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return resolve();
-    video.addEventListener("canplay", resolve, { once: true });
-    video.addEventListener("error", () => reject(new Error("the clip can’t be played")), { once: true });
-  });
-}
-
-/** Gives the time at which a video has put a second picture on the screen. */
-function moved(video) {
-  return new Promise((resolve) => {
-    let first = null;
-    const onFrame = (now, { mediaTime }) => {
-      first ??= mediaTime;
-      if (mediaTime > first) resolve(now);
-      else video.requestVideoFrameCallback(onFrame);
-    };
-    video.requestVideoFrameCallback(onFrame);
-  });
 }

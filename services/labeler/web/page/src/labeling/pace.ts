@@ -5,9 +5,9 @@ const BREAK_MS = 60_000;
 
 /** Gives answers a minute over the newest answers; a break longer than a minute doesn't count. */
 export class Pace {
-  #times = [];
+  #times: number[] = [];
 
-  note(now = Date.now()) {
+  note(now = Date.now()): void {
     const last = this.#times.at(-1);
     if (last && now - last > BREAK_MS) this.#times = [];
     this.#times.push(now);
@@ -15,8 +15,10 @@ export class Pace {
   }
 
   /** Answers a minute, or null before there are three. */
-  get perMinute() {
-    if (this.#times.length < 3) return null;
-    return ((this.#times.length - 1) * 60_000) / Math.max(1, this.#times.at(-1) - this.#times[0]);
+  get perMinute(): number | null {
+    const [first] = this.#times;
+    const last = this.#times.at(-1);
+    if (this.#times.length < 3 || first === undefined || last === undefined) return null;
+    return ((this.#times.length - 1) * 60_000) / Math.max(1, last - first);
   }
 }

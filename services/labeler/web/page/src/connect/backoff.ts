@@ -7,12 +7,12 @@ const CAP_MS = 4_000;
 export class Backoff {
   #failures = 0;
 
-  reset() {
+  reset(): void {
     this.#failures = 0;
   }
 
   /** Waits; the browser's "online" event ends the wait early. */
-  wait() {
+  wait(): Promise<void> {
     const longest = Math.min(CAP_MS, FIRST_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
     return pause(longest * (0.5 + Math.random() / 2));
@@ -20,7 +20,7 @@ export class Backoff {
 }
 
 /** Waits, at most until the network is back. */
-export function pause(milliseconds) {
+export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -3,16 +3,27 @@
 const DATABASE = "somersault";
 const STORE = "outbox";
 
+/** An answer on its way, as it is kept. */
+export interface KeptEntry {
+  /** Names it: answer and version. */
+  key: string;
+  method: "SubmitPreference" | "RevisePreference";
+  message: { answerId: string; preference: string; [field: string]: unknown };
+  version: number;
+  madeAt: number;
+  labelerId: string;
+}
+
 /** Keeps entries by their `key`. */
 export class OutboxStore {
-  #database;
+  readonly #database: IDBDatabase | null;
 
-  constructor(database) {
+  constructor(database: IDBDatabase | null) {
     this.#database = database;
   }
 
   /** Opens the store; a browser that forbids it gives one that forgets. */
-  static async open() {
+  static async open(): Promise<OutboxStore> {
     try {
       return new OutboxStore(await openDatabase());
     } catch {
@@ -20,29 +31,33 @@ export class OutboxStore {
     }
   }
 
-  get isDurable() {
+  get isDurable(): boolean {
     return this.#database !== null;
   }
 
   /** Gives all entries in the order in which they were made. */
-  async all() {
-    const entries = (await this.#run("readonly", (store) => store.getAll())) ?? [];
+  async all(): Promise<KeptEntry[]> {
+    const entries = (await this.#run<KeptEntry[]>("readonly", (store) => store.getAll())) ?? [];
     return entries.sort((one, other) => one.madeAt - other.madeAt || one.version - other.version);
   }
 
   /** Keeps an entry; done when it outlives the tab. */
-  put(entry) {
-    return this.#run("readwrite", (store) => store.put(entry));
+  async put(entry: KeptEntry): Promise<void> {
+    await this.#run<IDBValidKey>("readwrite", (store) => store.put(entry));
   }
 
-  delete(key) {
-    return this.#run("readwrite", (store) => store.delete(key));
+  async delete(key: string): Promise<void> {
+    await this.#run<undefined>("readwrite", (store) => store.delete(key));
   }
 
-  #run(mode, request) {
-    if (!this.#database) return Promise.resolve(undefined);
+  #run<Result>(
+    mode: IDBTransactionMode,
+    request: (store: IDBObjectStore) => IDBRequest<Result>,
+  ): Promise<Result | undefined> {
+    const database = this.#database;
+    if (!database) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(STORE, mode);
+      const transaction = database.transaction(STORE, mode);
       const asked = request(transaction.objectStore(STORE));
       // Committing by itself would wait for the page's next turn.
       transaction.commit();
@@ -52,7 +67,7 @@ export class OutboxStore {
   }
 }
 
-function openDatabase() {
+function openDatabase(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(DATABASE, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "key" });

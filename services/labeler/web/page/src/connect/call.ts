@@ -1,0 +1,134 @@
+// The calls to the gateway: Connect's unary format in JSON, https://connectrpc.com/docs/protocol
+
+const SERVICE = "/somersault.v1.LabelerService/";
+
+/** Whose token a call carries: a browser may be logged in as a labeler and as an owner at once. */
+export type SessionKind = "labeler" | "owner";
+
+// The same call may succeed later, unchanged.
+const UNREACHABLE = new Set(["unavailable", "deadline_exceeded", "canceled"]);
+const TRANSIENT = new Set([...UNREACHABLE, "aborted", "internal", "resource_exhausted", "unauthenticated", "unknown"]);
+
+const CODE_BY_STATUS: Record<number, string> = {
+  401: "unauthenticated",
+  403: "permission_denied",
+  404: "not_found",
+  429: "unavailable",
+};
+
+/** A call that did not end well, with Connect's code. */
+export class CallError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  get isUnreachable(): boolean {
+    return UNREACHABLE.has(this.code);
+  }
+
+  get isTransient(): boolean {
+    return TRANSIENT.has(this.code);
+  }
+}
+
+/** Gives what was thrown as a CallError. Anything else is a fault of the page: it is reported, and may be tried again. */
+export function callError(error: unknown): CallError {
+  if (error instanceof CallError) return error;
+  reportError(error);
+  return new CallError("unknown", String(error));
+}
+
+interface CallOptions {
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+let kind: SessionKind = "labeler";
+
+/** Makes all calls from now on in the name of one session. */
+export function speakAs(newKind: SessionKind): void {
+  kind = newKind;
+}
+
+/** Calls a method of the labeler and gives its response, in which zeros, false and empty lists are left out. */
+export function call<Reply>(
+  method: string,
+  message: object,
+  { timeoutMs = 10_000, signal }: CallOptions = {},
+): Promise<Reply> {
+  return post<Reply>(SERVICE + method, message, {
+    // A little more than the server's deadline, so that its own answer can still arrive.
+    signal: eitherSignal(signal, timeoutMs + 2_000),
+    headers: { "Connect-Timeout-Ms": String(timeoutMs) },
+  });
+}
+
+/** Posts JSON to the gateway as our own page and gives the JSON that comes back. */
+export async function post<Reply>(path: string, message: object, init: RequestInit = {}): Promise<Reply> {
+  const response = await send(path, {
+    ...init,
+    method: "POST",
+    headers: { ...init.headers, "Content-Type": "application/json", "Connect-Protocol-Version": "1" },
+    body: JSON.stringify(message),
+  });
+  return readJson<Reply>(response);
+}
+
+/** Gives the JSON of a response; one that breaks off can be asked for again. */
+export async function readJson<Value>(response: Response): Promise<Value> {
+  try {
+    return (await response.json()) as Value;
+  } catch {
+    throw new CallError("unavailable", "the answer broke off");
+  }
+}
+
+/** Gets something from the gateway. */
+export function get(path: string, { timeoutMs = 30_000, signal }: CallOptions = {}): Promise<Response> {
+  return send(path, { signal: eitherSignal(signal, timeoutMs) });
+}
+
+/** Gives one clip of a query. */
+export async function fetchClip(queryId: string, side: string, options: CallOptions = {}): Promise<Blob> {
+  const response = await get(`/clips/${encodeURIComponent(queryId)}/${side}.mp4`, options);
+  try {
+    return await response.blob();
+  } catch {
+    throw new CallError("unavailable", "the clip broke off");
+  }
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    const headers = { ...init.headers, "Somersault-Session": kind };
+    response = await fetch(path, { credentials: "same-origin", ...init, headers });
+  } catch {
+    const reason: unknown = init.signal?.reason;
+    if (reason instanceof DOMException && reason.name === "AbortError") {
+      throw new CallError("canceled", "the call was given up");
+    }
+    throw new CallError("unavailable", "the page’s server can’t be reached");
+  }
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+async function errorOf(response: Response): Promise<CallError> {
+  try {
+    const { code, message } = (await response.json()) as { code?: string; message?: string };
+    if (code) return new CallError(code, message ?? code);
+  } catch {
+    // Not Connect's: a proxy's page, or the server's own bare answer.
+  }
+  const code = CODE_BY_STATUS[response.status] ?? (response.status >= 500 ? "unavailable" : "invalid_argument");
+  return new CallError(code, `the server answered ${response.status}`);
+}
+
+function eitherSignal(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+}

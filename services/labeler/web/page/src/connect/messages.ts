@@ -1,0 +1,117 @@
+// The labeler's messages in JSON, as far as the pages use them. Zeros, false, "" and empty lists are left out, and 64-bit
+// numbers are strings: https://protobuf.dev/programming-guides/json
+
+/** A 64-bit number; absent for 0. */
+export type Count = string | undefined;
+
+/** Gives a count as a number. */
+export function num(count: Count | number): number {
+  return Number(count ?? 0);
+}
+
+export interface Side {
+  segmentId: string;
+}
+
+export interface Query {
+  queryId: string;
+  runId: string;
+  question?: string;
+  guidelinesVersion?: number;
+}
+
+export interface Lease {
+  leaseToken: string;
+  query: Query;
+  remainingS?: number;
+}
+
+export interface Stats {
+  numRendering?: string;
+  numReady?: string;
+  numLeased?: string;
+  numAnswered?: string;
+  numLeft?: string;
+  numRight?: string;
+  numEqual?: string;
+  numIncomparable?: string;
+  numLastHour?: string;
+  numOwn?: string;
+  question?: string;
+  oldestReadyAgeS?: number;
+  numLastHourByLabelers?: string;
+  numLastHourByTeachers?: string;
+  guidelinesVersion?: number;
+}
+
+export interface Guidelines {
+  text?: string;
+  version?: number;
+  createTime?: string;
+}
+
+export interface Run {
+  runId: string;
+  task?: string;
+  question?: string;
+  createTime?: string;
+  targetAnswers?: number;
+  asksAgainOnDisagreement?: boolean;
+  goldInterval?: number;
+  guidelinesVersion?: number;
+  newestLogCursor?: string;
+}
+
+export interface Agreement {
+  numQueries?: string;
+  numPairs?: string;
+  pairwiseAgreement?: number;
+  krippendorffAlpha?: number;
+}
+
+export type Role = "ROLE_LABELER" | "ROLE_TEACHER" | "ROLE_SERVICE" | "ROLE_OWNER";
+
+export interface Labeler {
+  labelerId: string;
+  name?: string;
+  role: Role;
+  createTime?: string;
+  revokeTime?: string;
+}
+
+/** A share of trials with its 95% Wilson interval. */
+export interface Share {
+  num?: string;
+  numTrue?: string;
+  share?: number;
+  low?: number;
+  high?: number;
+}
+
+export interface LabelerQuality {
+  labelerId: string;
+  name?: string;
+  role?: Role;
+  weight?: number;
+  numAnswers?: string;
+  goldAccuracy?: Share;
+  consistency?: Share;
+  fast?: Share;
+  left?: Share;
+  entropyBits?: number;
+  isInaccurate?: boolean;
+  isInconsistent?: boolean;
+  isHasty?: boolean;
+  isBiased?: boolean;
+}
+
+export interface AuditEntry {
+  number: string;
+  commitTime: string;
+  labelerId: string;
+  role?: Role;
+  action: string;
+  runId?: string;
+  object?: string;
+  detail?: string;
+}

@@ -1,0 +1,43 @@
+// Who is logged in. The token is in a cookie that scripts can't read.
+
+import { CallError, get, post, readJson, speakAs, type SessionKind } from "./call";
+
+export type { SessionKind } from "./call";
+
+export interface Session {
+  labelerId: string;
+  name: string;
+  role: "labeler" | "teacher" | "service" | "owner";
+  /** The run that the gateway was started for; empty for any. */
+  runId: string;
+  /** As whom this browser is logged in. */
+  sessions: SessionKind[];
+}
+
+/** Gives the session of the first kind that there is one of, or null; calls are made in its name from then on. */
+export async function readSession(kinds: readonly SessionKind[]): Promise<Session | null> {
+  for (const kind of kinds) {
+    speakAs(kind);
+    try {
+      return await readJson<Session>(await get("/session", { timeoutMs: 12_000 }));
+    } catch (error) {
+      if (!(error instanceof CallError) || error.code !== "unauthenticated") throw error;
+    }
+  }
+  return null;
+}
+
+/** Begins a session with a token; the role of its holder says of which kind. */
+export function logIn(token: string): Promise<Session> {
+  return post<Session>("/login", { token }, { signal: AbortSignal.timeout(12_000) });
+}
+
+/** Ends the session in whose name calls are made. */
+export async function logOut(): Promise<void> {
+  await post("/logout", {}, { signal: AbortSignal.timeout(12_000) });
+}
+
+/** Gives the kind of session that a role has. */
+export function kindOf(role: Session["role"]): SessionKind {
+  return role === "owner" || role === "service" ? "owner" : "labeler";
+}

@@ -1,0 +1,35 @@
+// What stands in the pair's place while there is none.
+
+import { num } from "../connect/messages";
+import * as screen from "./screen";
+
+export function EmptyCard() {
+  const { title, reason } = screen.empty.value;
+  const stats = screen.stats.value;
+  const count = (value: string | undefined) => (stats ? String(num(value)) : "–");
+  return (
+    <div id="empty" class="card" hidden={screen.isPairThere.value}>
+      <div class="waiting" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </div>
+      <h2 id="empty-title">{title}</h2>
+      <p id="empty-reason">{reason}</p>
+      <dl class="figures">
+        <div>
+          <dt>being drawn</dt>
+          <dd id="num-rendering">{count(stats?.numRendering)}</dd>
+        </div>
+        <div>
+          <dt>with labelers</dt>
+          <dd id="num-leased">{count(stats?.numLeased)}</dd>
+        </div>
+        <div>
+          <dt>answered</dt>
+          <dd id="num-answered">{count(stats?.numAnswered)}</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}

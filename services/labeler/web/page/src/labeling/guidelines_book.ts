@@ -1,0 +1,74 @@
+// Which version of the guidelines this labeler has read. Answers are stored with the version of their query.
+
+import { signal } from "@preact/signals";
+
+import { Backoff } from "../connect/backoff";
+import { call, callError } from "../connect/call";
+import type { Guidelines } from "../connect/messages";
+
+/** What the page knows of the guidelines; null while there are none. */
+export const guidelines = signal<Guidelines | null>(null);
+/** True while they are open before the labeler. */
+export const isOpen = signal(false);
+
+const SEEN_KEY = "somersault.guidelines";
+
+/** Opens each version of the guidelines by itself once, before a pair that it holds for is answered. */
+export class GuidelinesBook {
+  readonly #labelerId: string;
+  #onClose: () => void;
+  #runId = "";
+  #version = 0;
+
+  /** Takes who reads, and whom to tell when they have read. */
+  constructor(labelerId: string, onClose: () => void) {
+    this.#labelerId = labelerId;
+    this.#onClose = onClose;
+    isOpen.subscribe((value) => {
+      if (value || !guidelines.value) return;
+      this.#note();
+      this.#onClose();
+    });
+  }
+
+  /** Learns which version holds for what is shown. */
+  expect(runId: string, version: number): void {
+    if (!version || (runId === this.#runId && version === this.#version)) return;
+    this.#runId = runId;
+    this.#version = version;
+    void this.#fetch(runId, version);
+  }
+
+  /** Opens them because the labeler asks. */
+  async open(runId: string, version: number): Promise<void> {
+    this.expect(runId, version);
+    if (guidelines.value) isOpen.value = true;
+  }
+
+  async #fetch(runId: string, version: number): Promise<void> {
+    const backoff = new Backoff();
+    while (this.#runId === runId && this.#version === version) {
+      try {
+        guidelines.value = await call<Guidelines>("GetGuidelines", { runId, version });
+        if (this.#numRead(runId) < version) isOpen.value = true;
+        return;
+      } catch (error) {
+        if (!callError(error).isTransient) return;
+        await backoff.wait();
+      }
+    }
+  }
+
+  #numRead(runId: string): number {
+    return Number(localStorage.getItem(this.#key(runId)) ?? 0);
+  }
+
+  #note(): void {
+    const version = Math.max(this.#version, this.#numRead(this.#runId));
+    localStorage.setItem(this.#key(this.#runId), String(version));
+  }
+
+  #key(runId: string): string {
+    return `${SEEN_KEY}.${this.#labelerId}.${runId}`;
+  }
+}

@@ -1,0 +1,64 @@
+// What the labeling page shows. Whoever writes one of these signals makes the page follow.
+
+import { signal } from "@preact/signals";
+
+import type { Stats } from "../connect/messages";
+import type { Preference } from "./pair";
+import type { Reason } from "./reasons";
+
+export const WORDS: Record<Preference, string> = {
+  left: "left is better",
+  right: "right is better",
+  equal: "equal",
+  incomparable: "can’t compare",
+};
+
+const PRESSED_MS = 160;
+
+export interface Counts {
+  /** The labeler's own answers in the run. */
+  numOwn: number;
+  /** Queries of the run that are answered. */
+  numRun: number;
+  /** The labeler's own pace; null before there is one. */
+  perMinute: number | null;
+}
+
+export interface Saving {
+  numWaiting: number;
+  numRefused: number;
+  isUnreachable: boolean;
+}
+
+export const question = signal("Which is better?");
+export const isPairThere = signal(false);
+export const empty = signal<Reason>({ title: "No pair is ready yet", reason: "" });
+export const stats = signal<Stats | null>(null);
+export const counts = signal<Counts>({ numOwn: 0, numRun: 0, perMinute: null });
+export const saving = signal<Saving | null>(null);
+/** The answer that is being changed. */
+export const revising = signal<Preference | null>(null);
+export const can = signal({ answer: false, undo: false, skip: false });
+/** The answer whose button looks pressed. */
+export const pressed = signal<Preference | null>(null);
+export const speed = signal(1);
+export const isHelpOpen = signal(false);
+/** The line above the pair. */
+export const note = signal("");
+/** The same for those who hear the page rather than see it. */
+export const announcement = signal("");
+
+let pressedTimer = 0;
+
+/** Lets a button look pressed for a moment when its key was. */
+export function flash(preference: Preference): void {
+  pressed.value = preference;
+  clearTimeout(pressedTimer);
+  pressedTimer = setTimeout(() => (pressed.value = null), PRESSED_MS);
+}
+
+/** Tells people something once, whether they see or hear the page. */
+export function say(sentence: string): void {
+  note.value = sentence;
+  announcement.value = sentence;
+}

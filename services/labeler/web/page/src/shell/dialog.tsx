@@ -1,0 +1,29 @@
+// A dialog that a signal opens; Escape and its buttons close it.
+
+import type { Signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+interface DialogProps {
+  id: string;
+  isOpen: Signal<boolean>;
+  title: string;
+  children: ComponentChildren;
+}
+
+export function Dialog({ id, isOpen, title, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const mustBeOpen = isOpen.value;
+  useEffect(() => {
+    const element = dialog.current;
+    if (!element || element.open === mustBeOpen) return;
+    if (mustBeOpen) element.showModal();
+    else element.close();
+  }, [mustBeOpen]);
+  return (
+    <dialog id={id} ref={dialog} aria-labelledby={`${id}-title`} onClose={() => (isOpen.value = false)}>
+      <h2 id={`${id}-title`}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}

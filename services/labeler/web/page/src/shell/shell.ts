@@ -1,0 +1,65 @@
+// What all pages share: who is logged in, and whether the login form is shown instead of the page.
+
+import { signal } from "@preact/signals";
+
+import { Backoff } from "../connect/backoff";
+import { CallError } from "../connect/call";
+import { kindOf, logIn, readSession, type Session, type SessionKind } from "../connect/session";
+
+/** Who is logged in; null before that is known. */
+export const session = signal<Session | null>(null);
+/** True while the form is shown. */
+export const isLoginShown = signal(false);
+export const loginProblem = signal("");
+
+const UNKNOWN = "This token is not known.";
+
+/** Shows the login form in the page's place. */
+export function askToLogIn(problem = ""): void {
+  loginProblem.value = problem;
+  isLoginShown.value = true;
+}
+
+/** Finds the session of a page that is for those kinds, with the token in the address if there is one. */
+export async function begin(kinds: readonly SessionKind[]): Promise<void> {
+  const token = takeToken();
+  const backoff = new Backoff();
+  for (;;) {
+    try {
+      if (token && moveTo(kinds, await logIn(token))) return;
+      session.value = await readSession(kinds);
+      isLoginShown.value = session.value === null;
+      return;
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      askToLogIn(token && !error.isUnreachable ? UNKNOWN : error.message);
+      if (!error.isUnreachable) return;
+      await backoff.wait();
+    }
+  }
+}
+
+/** Logs in with a token that was typed and loads the page again. */
+export async function logInAndReload(token: string, kinds: readonly SessionKind[]): Promise<void> {
+  try {
+    if (!moveTo(kinds, await logIn(token))) location.reload();
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    loginProblem.value = error.isUnreachable ? error.message : UNKNOWN;
+  }
+}
+
+/** Goes to the page that a token is for, if it is not this one; gives whether it does. */
+function moveTo(kinds: readonly SessionKind[], { role }: Session): boolean {
+  const kind = kindOf(role);
+  if (kinds.includes(kind)) return false;
+  location.assign(kind === "owner" ? "/owner" : "/");
+  return true;
+}
+
+/** Gives the token after # and takes it out of the address bar and the history. */
+function takeToken(): string | null {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
