@@ -20,6 +20,7 @@ from services.reward.labeling import LabelerClient
 from services.reward.lessons import Lessons
 from services.reward.loop import RewardLoop
 from services.reward.offers import Offers
+from services.reward.reporting import Reporter
 from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
 from services.reward.service import RewardServicer
@@ -60,6 +61,7 @@ class RewardApplication:
         self._labeler = LabelerClient(
             config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
         )
+        scored = scored_part(config, layout)
         asker = Asker(
             pool=pool,
             offers=offers,
@@ -69,7 +71,7 @@ class RewardApplication:
             num_candidate_pairs=config.num_candidate_pairs,
             tournament_size=config.tournament_size,
             wants_clips=config.wants_clips,
-            scored=scored_part(config, layout),
+            scored=scored,
         )
         self._loop = RewardLoop(
             config=config,
@@ -78,6 +80,14 @@ class RewardApplication:
             asker=asker,
             lessons=Lessons(student, Keeper(store, run_id=config.run_id)),
             labeler=self._labeler,
+        )
+        self._reporter = Reporter(
+            config=config,
+            loop=self._loop,
+            pool=pool,
+            student=student,
+            scored=scored,
+            taker=self._labeler,
         )
         self._servicer = RewardServicer(
             config=config, spec=spec, offers=offers, pool=pool, loop=self._loop, student=student
@@ -92,10 +102,13 @@ class RewardApplication:
         """Makes the run known, rebuilds what was learned, and works."""
         await self._labeler.create_run(task=self._task.name, question=self._task.question)
         await self._loop.restore()
-        await self._loop.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._loop.run())
+            group.create_task(self._reporter.run())
 
     async def drain(self) -> None:
-        """Closes the channel; everything worth keeping is stored already."""
+        """Says how the run stands and closes the channel; everything worth keeping is stored already."""
+        await self._reporter.report_end()
         await self._labeler.close()
 
 

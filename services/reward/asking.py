@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
@@ -12,7 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from services.reward.bounds import ScoredPart
-from services.reward.labeling import Proposal
+from services.reward.labeling import PredictedPair, Proposal
 from services.reward.offers import Offers
 from services.reward.query_selection import choose_queries
 from services.reward.segment_pool import SegmentPool
@@ -92,6 +93,7 @@ class Asker:
             _log.info("segments_missing", num_missing_queries=len(pairs) - len(proposals))
         if not proposals:
             return []
+        proposals = await asyncio.to_thread(self._with_predictions, proposals)
         query_ids = await self._proposer.propose(proposals)
         self._asked.update(frozenset(pair) for pair in pairs if set(pair) <= stored.keys())
         _log.info("queries_proposed", num_queries=len(proposals), num_asked=self.num_asked)
@@ -130,6 +132,36 @@ class Asker:
         num_steps = actions.shape[1]
         returns: FloatArray = rewards.sum(axis=-1) * np.float32(num_steps / rewards.shape[-1])
         return returns
+
+    def _with_predictions(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """Adds what is predicted of each step of segments that are drawn; nothing is before something was learned.
+
+        Nothing enters the pool while a query is asked, so each segment is where it was when it was chosen.
+        """
+        newest = self._newest()
+        if newest.version == 0 or not any(proposal.wants_clips for proposal in proposals):
+            return list(proposals)
+        position_of = {name: position for position, name in enumerate(self._pool.segment_ids)}
+
+        def predict(segment: StoredSegment) -> FloatArray:
+            observations, actions = self._pool.take([position_of[segment.segment_id]])
+            members = newest.ensemble.predict_steps(observations, actions, axis=1)
+            rewards: FloatArray = members[:, 0].mean(axis=0)
+            return rewards
+
+        return [
+            dataclasses.replace(
+                proposal,
+                predicted=PredictedPair(
+                    first=predict(proposal.first),
+                    second=predict(proposal.second),
+                    reward_version=newest.version,
+                ),
+            )
+            if proposal.wants_clips
+            else proposal
+            for proposal in proposals
+        ]
 
     def _proposal(self, first: StoredSegment, second: StoredSegment, *, number: int) -> Proposal:
         name = hashlib.sha256(f"{first.segment_id} {second.segment_id}".encode()).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
@@ -15,16 +16,28 @@ from somersault.convert import (
 )
 from somersault.errors import SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
-from somersault.types import StoredSegment
+from somersault.types import FloatArray, StoredSegment
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
-__all__ = ["KnownQuery", "LabelerClient", "Proposal"]
+__all__ = ["KnownQuery", "LabelerClient", "PredictedPair", "Proposal", "Standing"]
 
 _log = structlog.get_logger()
 
 _TIMEOUT_S = 10.0
+_REPORT_TIMEOUT_S = 5.0
 _RETRY_FOR_S = 3600.0
 """A labeler that is away is waited for: what is asked of it is idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedPair:
+    """What a reward version predicts of two segments."""
+
+    first: FloatArray
+    """``[L]`` float32, a step each."""
+    second: FloatArray
+    """``[L]`` float32."""
+    reward_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,8 @@ class Proposal:
     first: StoredSegment
     second: StoredSegment
     wants_clips: bool
+    predicted: PredictedPair | None = None
+    """For owners to look at; None where nothing is predicted yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +61,24 @@ class KnownQuery:
     """Neither answered, withdrawn nor failed."""
     segment_ids: frozenset[str]
     """The two segments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Holds how the run stands; None where there is nothing to tell yet."""
+
+    env_steps: int
+    total_env_steps: int
+    env_steps_per_s: float | None
+    label_budget: int
+    num_labels_due: int
+    wished_labels_per_hour: float | None
+    num_answered: int
+    preference_accuracy: float | None
+    num_accuracy_preferences: int
+    predicted_reward_mean: float | None
+    reward_version: int
+    num_pool_segments: int
 
 
 class LabelerClient:
@@ -74,15 +107,7 @@ class LabelerClient:
         """Proposes queries and gives their ids, in order."""
         request = labeler_pb2.ProposeQueriesRequest(
             run_id=self._run_id,
-            proposals=[
-                labeler_pb2.Proposal(
-                    proposal_id=proposal.proposal_id,
-                    first=stored_segment_to_message(proposal.first),
-                    second=stored_segment_to_message(proposal.second),
-                    wants_clips=proposal.wants_clips,
-                )
-                for proposal in proposals
-            ],
+            proposals=map(_proposal_to_message, proposals),
         )
         response = await call(
             self._stub.ProposeQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
@@ -117,6 +142,20 @@ class LabelerClient:
             if not token:
                 return queries
 
+    async def report_progress(self, standing: Standing) -> bool:
+        """Tells how the run stands, once; gives whether it is paused.
+
+        Raises:
+            SomersaultError: the labeler is away, or refused.
+        """
+        figures = dataclasses.asdict(standing)
+        del figures["num_answered"]  # the labeler's own word
+        request = labeler_pb2.ReportProgressRequest(
+            run_id=self._run_id, point=labeler_pb2.ProgressPoint(**figures)
+        )
+        response = await call(self._stub.ReportProgress, request, timeout_s=_REPORT_TIMEOUT_S)
+        return bool(response.is_paused)
+
     async def newest_cursor(self) -> int:
         """Gives the end of the preference log, gold and changes of weight included."""
         request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
@@ -147,6 +186,19 @@ class LabelerClient:
 
 _OPEN = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_READY)
 _COUNTED = (*_OPEN, preference_pb2.QUERY_STATE_ANSWERED)
+
+
+def _proposal_to_message(proposal: Proposal) -> labeler_pb2.Proposal:
+    predicted = proposal.predicted
+    return labeler_pb2.Proposal(
+        proposal_id=proposal.proposal_id,
+        first=stored_segment_to_message(proposal.first),
+        second=stored_segment_to_message(proposal.second),
+        wants_clips=proposal.wants_clips,
+        first_predicted_rewards=() if predicted is None else predicted.first.tolist(),
+        second_predicted_rewards=() if predicted is None else predicted.second.tolist(),
+        reward_version=0 if predicted is None else predicted.reward_version,
+    )
 
 
 def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[LogRow]:

@@ -19,6 +19,7 @@ from services.reward.labeling import LabelerClient
 from services.reward.ledger import Ledger
 from services.reward.lessons import Lessons
 from services.reward.offers import Offers
+from services.reward.pace import Pace
 from services.reward.pacing import Count, Pacing
 from services.reward.segment_pool import SegmentPool
 from services.reward.settled import LearnerPlace, Settled, tell_settled
@@ -62,6 +63,9 @@ class RewardLoop:
         self.ledger = Ledger()
         self._woken = asyncio.Event()
         self._stall = Stall()
+        self.pace = Pace()
+        self.is_paused = False
+        """Whether, as far as is known, nothing is leased: that nobody answers is no reason to ask others then."""
 
     @property
     def settled(self) -> Latest[Settled]:
@@ -73,9 +77,20 @@ class RewardLoop:
         """Labels due at the learner's step."""
         return self._pacing.num_due(self._place.env_steps)
 
+    @property
+    def num_due_per_step(self) -> float:
+        """Labels that come due with each step from there on."""
+        return self._pacing.num_due_per_step(self._place.env_steps)
+
+    @property
+    def env_steps(self) -> int:
+        """How far the learner is."""
+        return self._place.env_steps
+
     def place(self, place: LearnerPlace) -> None:
         """Hears how far the learner is."""
         self._place = place
+        self.pace.note(place.env_steps)
         self._woken.set()
 
     async def restore(self) -> None:
@@ -163,6 +178,8 @@ class RewardLoop:
 
         Somebody who skips a query never gets it again; when all open ones are skipped, or failed, the run would stand still.
         """
+        if self.is_paused:
+            self._stall.end()
         if self.ledger.num_open and self._stall.is_over():
             await self._labeler.withdraw(self.ledger.open)
             await self._reconcile()

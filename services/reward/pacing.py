@@ -44,6 +44,13 @@ class Pacing:
         """Gives how many labels are due at a step."""
         return labels_due(self._schedule, env_steps)
 
+    def num_due_per_step(self, env_steps: int) -> float:
+        """Gives how many labels come due with each step from here on, until all are; 0 then."""
+        last = self._schedule.last_label_step
+        if env_steps >= last:
+            return 0.0
+        return (self.num_due(last) - self.num_due(env_steps)) / (last - env_steps)
+
     def num_to_ask(self, env_steps: int, count: Count) -> int:
         """Gives how many queries are due and not asked."""
         return self._allowed(self.num_due(env_steps) - count.num_asked, count)

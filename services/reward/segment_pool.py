@@ -38,6 +38,12 @@ class SegmentPool:
         """The ids by position; a position changes its segment when the ring comes round."""
         return tuple(self._ids)
 
+    def newest_positions(self, count: int) -> NDArray[np.int64]:
+        """Gives the positions of the newest segments, at most ``count``, the newest first."""
+        ages = np.arange(1, min(count, len(self._ids)) + 1, dtype=np.int64)
+        positions: NDArray[np.int64] = (self._next - ages) % self._capacity
+        return positions
+
     def add(self, segment_id: str, observations: FrameArray, actions: ActionArray) -> None:
         """Admits one segment.
 

@@ -3,128 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from services.reward import loop as loop_module
 from services.reward import stall
-from services.reward.answers import load_compared_segments
-from services.reward.asking import Asker
-from services.reward.bounds import scored_part, trainer_config_for
-from services.reward.comparisons import Comparisons
-from services.reward.config import RewardConfig
-from services.reward.keeper import Keeper
-from services.reward.labeling import Proposal
-from services.reward.lessons import Lessons
-from services.reward.loop import RewardLoop
-from services.reward.offers import Offers, OfferSession
-from services.reward.segment_layout import SegmentLayout
-from services.reward.segment_pool import SegmentPool
 from services.reward.settled import LearnerPlace
-from services.reward.student import Student
-from services.reward.trainer import Trainer
-from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Preference, TaskSpec
-from tests.services.reward.doubles import GAME, SPEC, LabelerDouble, make_segment, place_of, store_segment
-
-
-def _higher_is_better(proposal: Proposal) -> Preference:
-    first, second = (float(place.segment_id.split("-")[1]) for place in (proposal.first, proposal.second))
-    return Preference.LEFT if first > second else Preference.RIGHT
-
-
-@dataclass
-class _Bench:
-    loop: RewardLoop
-    offers: Offers
-    student: Student
-    labeler: LabelerDouble
-    store: ObjectStore
-    session: OfferSession
-    spec: TaskSpec
-
-    def offer(self, sequence: int, count: int = 48) -> None:
-        segments = [
-            make_segment(f"s{sequence:03d}{index:03d}-{index}", index / 24, sequence=sequence, spec=self.spec)
-            for index in range(count)
-        ]
-        for segment in segments:
-            store_segment(self.store, segment)
-        self.offers.offer(self.session, sequence, segments)
-
-    async def serve_demands(self) -> None:
-        while True:
-            demand = await self.session.outbox.get()
-            self.offers.stored(self.session, demand.demand_id, [place_of(i) for i in demand.segment_ids])
-
-    async def settle(self, env_steps: int, sequence: int) -> None:
-        self.loop.place(LearnerPlace(env_steps=env_steps, positions={"sim": sequence}))
-        async for settled in self.loop.settled.watch():
-            if settled.env_steps >= env_steps:
-                return
-
-
-def _make(store: ObjectStore, labeler: LabelerDouble, *, spec: TaskSpec = SPEC, **overrides: Any) -> _Bench:
-    values: dict[str, Any] = {
-        "task": "t",
-        "run_id": "r",
-        "storage_url": "memory://",
-        "pacing": "lockstep",
-        "label_budget": 10,
-        "total_env_steps": 1000,
-        "initial_fraction": 0.4,
-        "labeling_fraction": 0.6,
-        "min_pool_segments": 8,
-        "wants_clips": "none",
-    }
-    config = RewardConfig(**{**values, **overrides})
-    layout = SegmentLayout(spec)
-    pool = SegmentPool(layout, capacity=100)
-    offers = Offers(pool, capacity=100)
-    ensemble = RewardEnsemble(RewardModelConfig.for_task(spec, hidden_size=8), seed=3)
-    student = Student(
-        trainer=Trainer(ensemble, trainer_config_for(config, layout), seed=3),
-        comparisons=Comparisons(layout, capacity=50),
-        load=lambda answer: load_compared_segments(store, answer, layout=layout),
-    )
-    asker = Asker(
-        pool=pool,
-        offers=offers,
-        proposer=labeler,
-        newest=lambda: student.published,
-        seed=3,
-        num_candidate_pairs=10,
-        tournament_size=2,
-        wants_clips=config.wants_clips,
-        scored=scored_part(config, layout),
-    )
-    loop = RewardLoop(
-        config=config,
-        pool=pool,
-        offers=offers,
-        asker=asker,
-        lessons=Lessons(student, Keeper(store, run_id="r")),
-        labeler=labeler,  # type: ignore[arg-type]
-    )
-    return _Bench(loop, offers, student, labeler, store, offers.join("sim"), spec)
-
-
-@contextlib.asynccontextmanager
-async def _running(bench: _Bench) -> AsyncIterator[None]:
-    await bench.loop.restore()
-    tasks = [asyncio.create_task(bench.loop.run()), asyncio.create_task(bench.serve_demands())]
-    try:
-        async with asyncio.timeout(120):
-            yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+from somersault.types import TaskSpec
+from tests.services.reward.bench import higher_is_better, make_bench, running
+from tests.services.reward.doubles import GAME, SPEC, LabelerDouble
 
 
 @pytest.fixture
@@ -134,8 +24,8 @@ def store() -> ObjectStore:
 
 async def test_lockstep_asks_the_first_share_at_once_and_the_rest_by_schedule(store: ObjectStore) -> None:
     """Of 10 labels 4 come first, 3 more half-way to step 600, all by then, and never more."""
-    bench = _make(store, LabelerDouble(_higher_is_better))
-    async with _running(bench):
+    bench = make_bench(store, LabelerDouble(higher_is_better))
+    async with running(bench):
         bench.offer(0)
         await bench.settle(1, 0)
         assert len(bench.labeler.log) == 4
@@ -150,8 +40,8 @@ async def test_lockstep_asks_the_first_share_at_once_and_the_rest_by_schedule(st
 
 async def test_lockstep_settles_only_when_the_answers_are_learned(store: ObjectStore) -> None:
     """An unanswered query holds the learner back."""
-    bench = _make(store, LabelerDouble(_higher_is_better, is_prompt=False))
-    async with _running(bench):
+    bench = make_bench(store, LabelerDouble(higher_is_better, is_prompt=False))
+    async with running(bench):
         bench.offer(0)
         settling = asyncio.create_task(bench.settle(1, 0))
         while len(bench.labeler.proposals) < 4:
@@ -166,8 +56,8 @@ async def test_lockstep_settles_only_when_the_answers_are_learned(store: ObjectS
 
 async def test_lockstep_admits_no_segment_that_the_learner_has_not_taken(store: ObjectStore) -> None:
     """Segments of rollout 1 wait until the learner took rollout 1, however early they come."""
-    bench = _make(store, LabelerDouble(_higher_is_better))
-    async with _running(bench):
+    bench = make_bench(store, LabelerDouble(higher_is_better))
+    async with running(bench):
         bench.offer(0)
         bench.offer(1)
         await bench.settle(1, 0)
@@ -177,9 +67,9 @@ async def test_lockstep_admits_no_segment_that_the_learner_has_not_taken(store: 
 
 async def test_lockstep_waits_for_a_simulator_that_connects_late(store: ObjectStore) -> None:
     """What is asked at a step does not depend on whether rollout or offer was faster."""
-    bench = _make(store, LabelerDouble(_higher_is_better))
+    bench = make_bench(store, LabelerDouble(higher_is_better))
     bench.offers.leave(bench.session)
-    async with _running(bench):
+    async with running(bench):
         settling = asyncio.create_task(bench.settle(1, 0))
         await asyncio.sleep(0.2)
         assert not settling.done()
@@ -201,8 +91,8 @@ async def test_the_same_seed_asks_and_learns_the_same(spec: TaskSpec, settings: 
     """Two lockstep runs with the same offers publish bit-equal reward models, of pictures too."""
     weights = []
     for _ in range(2):
-        bench = _make(open_store("memory://"), LabelerDouble(_higher_is_better), spec=spec, **settings)
-        async with _running(bench):
+        bench = make_bench(open_store("memory://"), LabelerDouble(higher_is_better), spec=spec, **settings)
+        async with running(bench):
             for sequence, env_steps in enumerate((100, 300, 600)):
                 bench.offer(sequence)
                 await bench.settle(env_steps, sequence)
@@ -213,14 +103,14 @@ async def test_the_same_seed_asks_and_learns_the_same(spec: TaskSpec, settings: 
 
 async def test_a_restart_goes_on_with_version_cursor_and_budget(store: ObjectStore) -> None:
     """After a kill the model, what it learned from, and the number of labels used come back."""
-    labeler = LabelerDouble(_higher_is_better)
-    before = _make(store, labeler)
-    async with _running(before):
+    labeler = LabelerDouble(higher_is_better)
+    before = make_bench(store, labeler)
+    async with running(before):
         before.offer(0)
         await before.settle(300, 0)
     version = before.loop.settled.value.version
-    after = _make(store, labeler)
-    async with _running(after):
+    after = make_bench(store, labeler)
+    async with running(after):
         restored = after.loop.settled.value
         assert restored.version.weights == version.weights
         assert (restored.version.version, restored.version.cursor) == (version.version, version.cursor)
@@ -234,25 +124,25 @@ async def test_a_restart_goes_on_with_version_cursor_and_budget(store: ObjectSto
 
 async def test_answers_given_while_the_service_was_away_are_learned(store: ObjectStore) -> None:
     """What was answered after the last checkpoint is in the log and so is not lost."""
-    labeler = LabelerDouble(_higher_is_better, is_prompt=False)
-    before = _make(store, labeler)
-    async with _running(before):
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    before = make_bench(store, labeler)
+    async with running(before):
         before.offer(0)
         before.loop.place(LearnerPlace(env_steps=1, positions={"sim": 0}))
         while len(labeler.proposals) < 4:
             await asyncio.sleep(0.01)
     labeler.answer(4)
-    after = _make(store, labeler)
-    async with _running(after):
+    after = make_bench(store, labeler)
+    async with running(after):
         await after.settle(1, -1)
         assert after.loop.settled.value.version.num_comparisons == 4
 
 
 async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind(store: ObjectStore) -> None:
     """8 queries are open ahead of need; the learner may not run past its label lag."""
-    labeler = LabelerDouble(_higher_is_better, is_prompt=False)
-    bench = _make(store, labeler, pacing="free", max_label_lag=2, num_ready_queries=5)
-    async with _running(bench):
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler, pacing="free", max_label_lag=2, num_ready_queries=5)
+    async with running(bench):
         bench.offer(0, count=60)
         bench.loop.place(LearnerPlace(env_steps=300, positions={"sim": 0}))
         while bench.loop.ledger.num_open < 5:
@@ -270,8 +160,8 @@ async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind
 
 async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectStore) -> None:
     """A labeler that answers at once gets 4 due and 2 ahead, not the whole budget on the first policy."""
-    bench = _make(store, LabelerDouble(_higher_is_better), pacing="free", num_ready_queries=2)
-    async with _running(bench):
+    bench = make_bench(store, LabelerDouble(higher_is_better), pacing="free", num_ready_queries=2)
+    async with running(bench):
         bench.offer(0)
         await bench.settle(1, 0)
         await asyncio.sleep(0.2)
@@ -288,9 +178,9 @@ async def test_queries_that_nobody_answers_are_replaced(
     """When every open query was skipped, others are asked in their place and the budget is not spent."""
     monkeypatch.setattr(stall, "_FIRST_STALL_S", 0.05)
     monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.05)
-    labeler = LabelerDouble(_higher_is_better, is_prompt=False)
-    bench = _make(store, labeler, pacing="free", num_ready_queries=3)
-    async with _running(bench):
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler, pacing="free", num_ready_queries=3)
+    async with running(bench):
         bench.offer(0, count=60)
         while len(labeler.proposals) < 3:
             await asyncio.sleep(0.01)
@@ -302,10 +192,65 @@ async def test_queries_that_nobody_answers_are_replaced(
         assert bench.loop.ledger.num_asked <= 10
 
 
+async def test_a_paused_run_keeps_its_open_queries(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can answer, so that nobody does is no reason to draw others; once it goes on, it is again."""
+    monkeypatch.setattr(stall, "_FIRST_STALL_S", 0.05)
+    monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.02)
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler, pacing="free", num_ready_queries=3)
+    bench.loop.is_paused = True
+    async with running(bench):
+        bench.offer(0, count=60)
+        while len(labeler.proposals) < 3:
+            await asyncio.sleep(0.01)
+        first = {proposal.proposal_id for proposal in labeler.proposals}
+        await asyncio.sleep(0.5)
+        assert {proposal.proposal_id for proposal in labeler.proposals} == first
+        bench.loop.is_paused = False
+        while first & {proposal.proposal_id for proposal in labeler.proposals}:
+            await asyncio.sleep(0.01)
+
+
+async def test_clips_come_with_what_was_predicted_when_they_were_asked(store: ObjectStore) -> None:
+    """Of each step, by the version of that moment; the first ones, before anything was learned, with nothing."""
+    bench = make_bench(store, LabelerDouble(higher_is_better), wants_clips="all")
+    async with running(bench):
+        bench.offer(0)
+        await bench.settle(1, 0)
+        version = bench.student.published
+        await bench.settle(300, 0)
+    first, later = bench.labeler.proposals[:4], bench.labeler.proposals[4:]
+    assert [proposal.predicted for proposal in first] == [None] * 4
+    assert len(later) == 3
+    for proposal in later:
+        assert proposal.predicted is not None
+        assert proposal.predicted.reward_version == version.version == 1
+        for place, rewards in (
+            (proposal.first, proposal.predicted.first),
+            (proposal.second, proposal.predicted.second),
+        ):
+            position = bench.pool.segment_ids.index(place.segment_id)
+            observations, actions = bench.pool.take([position])
+            expected = version.ensemble.predict(observations, actions).mean(axis=0)[0]
+            np.testing.assert_allclose(rewards, expected, rtol=1e-5)
+
+
+async def test_pairs_that_are_not_drawn_come_without_predictions(store: ObjectStore) -> None:
+    """Nobody looks at them."""
+    bench = make_bench(store, LabelerDouble(higher_is_better), wants_clips="none")
+    async with running(bench):
+        bench.offer(0)
+        await bench.settle(300, 0)
+        await bench.settle(900, 0)
+    assert [proposal.predicted for proposal in bench.labeler.proposals] == [None] * 10
+
+
 async def test_the_honest_figure_tests_each_answer_before_learning_it(store: ObjectStore) -> None:
     """Every answer of left or right counts once, and none before there was an answer."""
-    bench = _make(store, LabelerDouble(_higher_is_better))
-    async with _running(bench):
+    bench = make_bench(store, LabelerDouble(higher_is_better))
+    async with running(bench):
         assert bench.student.agreement is None
         bench.offer(0, count=24)
         await bench.settle(900, 0)
@@ -315,9 +260,9 @@ async def test_the_honest_figure_tests_each_answer_before_learning_it(store: Obj
 
 async def test_an_excluded_labeler_leaves_training_and_comes_back(store: ObjectStore) -> None:
     """Free pacing learns of it at once, without a new answer; after a restart it still holds."""
-    labeler = LabelerDouble(_higher_is_better, labelers=("ada", "bob"))
-    bench = _make(store, labeler, pacing="free", num_ready_queries=2)
-    async with _running(bench):
+    labeler = LabelerDouble(higher_is_better, labelers=("ada", "bob"))
+    bench = make_bench(store, labeler, pacing="free", num_ready_queries=2)
+    async with running(bench):
         bench.offer(0)
         await bench.settle(1, 0)
         while bench.loop.settled.value.version.num_comparisons < 6:
@@ -326,8 +271,8 @@ async def test_an_excluded_labeler_leaves_training_and_comes_back(store: ObjectS
         while bench.loop.settled.value.version.num_comparisons != 3:
             await asyncio.sleep(0.01)
         assert bench.loop.settled.value.version.cursor == 7
-    after = _make(store, labeler, pacing="free", num_ready_queries=2)
-    async with _running(after):
+    after = make_bench(store, labeler, pacing="free", num_ready_queries=2)
+    async with running(after):
         assert after.loop.settled.value.version.weights == bench.loop.settled.value.version.weights
         labeler.weigh("bob", 1)
         while after.loop.settled.value.version.num_comparisons != 6:
@@ -337,9 +282,9 @@ async def test_an_excluded_labeler_leaves_training_and_comes_back(store: ObjectS
 
 async def test_gold_answers_neither_teach_nor_count(store: ObjectStore) -> None:
     """The budget, the version and what was learned are as before, also after a restart."""
-    labeler = LabelerDouble(_higher_is_better)
-    bench = _make(store, labeler)
-    async with _running(bench):
+    labeler = LabelerDouble(higher_is_better)
+    bench = make_bench(store, labeler)
+    async with running(bench):
         bench.offer(0)
         await bench.settle(1, 0)
         version = bench.loop.settled.value.version
@@ -349,6 +294,6 @@ async def test_gold_answers_neither_teach_nor_count(store: ObjectStore) -> None:
         assert bench.loop.ledger.num_asked == len(labeler.answers)
         assert bench.loop.settled.value.version.num_comparisons == len(labeler.answers)
         assert version.num_comparisons == 4
-    after = _make(store, labeler)
-    async with _running(after):
+    after = make_bench(store, labeler)
+    async with running(after):
         assert after.loop.ledger.num_asked == len(labeler.answers)
