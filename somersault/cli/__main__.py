@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from somersault.cli import compliance, task_listing
 from somersault.cli import doctor as doctor_checks
 from somersault.cli import serve as serving
-from somersault.cli import task_listing
 from somersault.cli import train as training
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.tasks import get_task, list_tasks
@@ -219,6 +219,9 @@ def doctor(
         for finding in findings:
             typer.echo(doctor_checks.format_finding(finding))
     return 0 if doctor_checks.is_healthy(findings) else 1
+
+
+app.add_typer(compliance.app, name="compliance")
 
 
 @app.command()

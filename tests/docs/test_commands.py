@@ -89,6 +89,8 @@ def test_the_table_of_defaults_is_what_train_does() -> None:
         "somersault train hopper-backflip --labls 60",
         "somersault train",
         "somersault serve kitchen",
+        "somersault compliance kitchen",
+        "somersault compliance server --adress 127.0.0.1:7004",
         "somersault serve learner --task hopper-backflip",
         "somersault serve learner --task a --run-id b --storage-url c --speed 9",
         "curl example.org",
@@ -125,7 +127,13 @@ def _check_somersault(arguments: list[str]) -> None:
     if name == "serve" and rest:
         _check_service(rest[0], rest[1:], is_help=is_help)
     elif not is_help:
-        _GROUP.commands[name].make_context(name, rest)
+        command = _GROUP.commands[name]
+        if hasattr(command, "commands") and rest:  # a group: its own command is what has options
+            assert rest[0] in command.commands, (
+                f"somersault {name} {rest[0]}: one of {sorted(command.commands)}"
+            )
+            command, rest = command.commands[rest[0]], rest[1:]
+        command.make_context(name, rest)
 
 
 def _check_service(service: str, flags: list[str], *, is_help: bool) -> None:

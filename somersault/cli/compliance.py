@@ -1,0 +1,101 @@
+"""``somersault compliance``: what third parties run against a labeler or a front end of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+from somersault.config import environment
+from somersault.errors import InvalidInputError
+
+__all__ = ["app"]
+
+_TOKEN_VARIABLE = "SOMERSAULT_OWNER_TOKEN"  # noqa: S105 - a name, no token
+
+app = typer.Typer(
+    help="Says whether a labeler, or a front end, keeps the promises of somersault.v1.", no_args_is_help=True
+)
+
+
+@app.command()
+def server(
+    *,
+    address: Annotated[str, typer.Option(metavar="HOST:PORT", help="The labeler's gRPC port.")],
+    owner_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help=f"A token of role owner. Others can list a process's flags: {_TOKEN_VARIABLE} is the better place.",
+        ),
+    ] = None,
+    only: Annotated[str, typer.Option(metavar="WORDS", help="Runs the checks whose names hold this.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
+) -> int:
+    """Checks a labeler: leases, answers, the log, roles, bad input. Exit code 1 if something does not hold.
+
+    Makes runs named compliance-… and labelers whose tokens it revokes at the end; the runs stay. Give it a labeler
+    with a database of its own.
+    """
+    from somersault.compliance import check_server
+
+    token = owner_token or environment(_TOKEN_VARIABLE)
+    if not token:
+        raise InvalidInputError(f"--owner-token is missing; it can also be in {_TOKEN_VARIABLE}")
+    return _tell(asyncio.run(check_server(address, owner_token=token, only=only)), as_json=as_json)
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def client(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- COMMAND…]",
+            help="Starts the front end; {address}, {gateway}, {token} and {run_id} are filled in.",
+        ),
+    ] = None,
+    *,
+    port: Annotated[int, typer.Option(help="The labeler's gRPC port; 0 takes a free one.")] = 0,
+    gateway_port: Annotated[int, typer.Option(help="The gateway's HTTP port; 0 takes a free one.")] = 0,
+    allowed_origins: Annotated[
+        str,
+        typer.Option(
+            metavar="ORIGINS", help="Origins whose pages may call the gateway, with commas between."
+        ),
+    ] = "",
+    time_limit_s: Annotated[float, typer.Option(help="Seconds after which it waits no longer.")] = 900.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
+) -> int:
+    """Checks a front end: serves it a labeler with twelve pairs, fails a few calls on purpose, and judges what it did.
+
+    Answer all pairs with the front end, and undo and skip once if it can. Exit code 1 if something does not hold.
+    """
+    from somersault import telemetry
+    from somersault.compliance import ClientOptions, check_client
+    from somersault.compliance.client import Place
+
+    def tell_place(place: Place) -> None:
+        for name, value in dataclasses.asdict(place).items():
+            typer.echo(f"{name:<8} {value}", err=True)
+        typer.echo("Answer every pair that comes. Some calls fail on purpose.", err=True)
+
+    telemetry.set_up_logging(service="compliance", level="warning")
+    options = ClientOptions(
+        port=port, gateway_port=gateway_port, allowed_origins=allowed_origins, time_limit_s=time_limit_s
+    )
+    outcomes = asyncio.run(check_client(options, on_place=tell_place, command=command or ()))
+    return _tell(outcomes, as_json=as_json)
+
+
+def _tell(outcomes: list, *, as_json: bool) -> int:  # type: ignore[type-arg]  # Outcome, which is imported late
+    from somersault.compliance.checks import Verdict, format_outcomes
+
+    if as_json:
+        for outcome in outcomes:
+            typer.echo(json.dumps(dataclasses.asdict(outcome)))
+    else:
+        typer.echo(format_outcomes(outcomes))
+    return int(any(outcome.verdict is Verdict.FAILED for outcome in outcomes))

@@ -1,0 +1,7 @@
+"""Tests that anybody can run against a labeler or a front end of their own: ``somersault compliance --help``."""
+
+from somersault.compliance.checks import Outcome, Verdict
+from somersault.compliance.client import ClientOptions, check_client
+from somersault.compliance.server import check_server
+
+__all__ = ["ClientOptions", "Outcome", "Verdict", "check_client", "check_server"]

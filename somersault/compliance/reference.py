@@ -1,0 +1,202 @@
+"""The reference labeler that front ends are tried with: the real one as a process, in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from somersault import rpc
+from somersault.cli import launch
+from somersault.cli.health import wait_until_healthy
+from somersault.cli.ports import LOOPBACK, choose_ports
+from somersault.errors import UnavailableError
+from somersault.storage import ObjectStore, open_store
+from somersault.types import Role
+from somersault.v1 import (
+    labeler_pb2,
+    labeler_pb2_grpc,
+    preference_pb2,
+    simulator_pb2,
+    simulator_pb2_grpc,
+    trajectory_pb2,
+)
+
+__all__ = ["RUN_ID", "ReferenceLabeler", "reference_labeler", "started"]
+
+RUN_ID = "compliance"
+QUESTION = "Which square is more to your liking?"
+_TIMEOUT_S = 30.0
+
+
+class ReferenceLabeler:
+    """A labeler with one run; whoever holds this proposes queries and writes guidelines."""
+
+    def __init__(self, address: str, tokens: dict[str, str]) -> None:
+        """Takes where it listens and a token of each role."""
+        self.address = address
+        self.labeler_token = tokens[Role.LABELER.value]
+        self._channel = rpc.open_channel(address, token=tokens[Role.OWNER.value])
+        self._stub: Any = labeler_pb2_grpc.LabelerServiceStub(self._channel)
+        self._num_proposed = 0
+
+    async def begin(self) -> None:
+        """Makes the run known. Without gold, so that each person gets the queries in their order."""
+        run = labeler_pb2.CreateRunRequest(run_id=RUN_ID, task="compliance", question=QUESTION)
+        await rpc.call(self._stub.CreateRun, run, timeout_s=5, retry_for_s=_TIMEOUT_S)
+        await self._stub.UpdateRun(labeler_pb2.UpdateRunRequest(run_id=RUN_ID, gold_interval=0), timeout=5)
+
+    async def set_guidelines(self, text: str) -> int:
+        """Writes guidelines and gives their version."""
+        request = labeler_pb2.SetGuidelinesRequest(run_id=RUN_ID, text=text)
+        return int((await self._stub.SetGuidelines(request, timeout=5)).version)
+
+    async def propose(self, count: int) -> None:
+        """Proposes queries and waits until their clips are there."""
+        numbers = range(self._num_proposed, self._num_proposed + count)
+        self._num_proposed += count
+        proposals = [
+            labeler_pb2.Proposal(
+                proposal_id=f"pair-{number}",
+                first=_segment(f"pair-{number}-a"),
+                second=_segment(f"pair-{number}-b"),
+                wants_clips=True,
+            )
+            for number in numbers
+        ]
+        request = labeler_pb2.ProposeQueriesRequest(run_id=RUN_ID, proposals=proposals)
+        await self._stub.ProposeQueries(request, timeout=5)
+        async with asyncio.timeout(_TIMEOUT_S):
+            while (await self._stats()).num_rendering:  # noqa: ASYNC110 - what is awaited happens in another process
+                await asyncio.sleep(0.05)
+
+    async def log(self) -> list[preference_pb2.PreferenceRecord]:
+        """Gives the whole log."""
+        request = labeler_pb2.ExportPreferencesRequest(run_id=RUN_ID)
+        stream = self._stub.ExportPreferences(request, timeout=10)
+        return [record async for response in stream for record in response.records]
+
+    async def num_leased(self) -> int:
+        """Counts the queries that somebody holds."""
+        return int((await self._stats()).num_leased)
+
+    async def close(self) -> None:
+        """Hangs up."""
+        await self._channel.close(None)
+
+    async def _stats(self) -> labeler_pb2.GetStatsResponse:
+        request = labeler_pb2.GetStatsRequest(run_id=RUN_ID)
+        stats: labeler_pb2.GetStatsResponse = await self._stub.GetStats(request, timeout=5)
+        return stats
+
+
+@contextlib.asynccontextmanager
+async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
+    """Starts a labeler whose clips are the few that come with this package.
+
+    Raises:
+        UnavailableError: it did not start.
+    """
+    tokens = {role.value: secrets.token_urlsafe(24) for role in Role}
+    token_path = folder / "tokens.json"
+    token_path.touch(mode=0o600)
+    token_path.write_text(json.dumps(tokens), encoding="utf-8")
+    store = open_store(f"file://{folder}")
+    simulator = rpc.create_server()
+    simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(
+        _Simulator(store),  # type: ignore[abstract]  # nothing but Render is asked for
+        simulator,
+    )
+    simulator_port = rpc.bind(simulator, host=LOOPBACK, port=0)
+    await simulator.start()
+    (port,) = choose_ports(1)
+    flags = {
+        "--port": str(port),
+        "--database-url": f"sqlite:///{folder / 'labels.sqlite'}",
+        "--storage-url": f"file://{folder}",
+        "--simulator-addresses": f"{LOOPBACK}:{simulator_port}",
+        "--token-path": str(token_path),
+    }
+    address = f"{LOOPBACK}:{port}"
+    try:
+        async with started("services.labeler", flags, log=folder / "labeler.log", address=address):
+            labeler = ReferenceLabeler(address, tokens)
+            await labeler.begin()
+            yield labeler
+            await labeler.close()
+    finally:
+        await simulator.stop(None)
+
+
+@contextlib.asynccontextmanager
+async def started(
+    module: str, flags: dict[str, str], *, log: Path, address: str, is_http: bool = False
+) -> AsyncIterator[None]:
+    """Starts one of the services as a process that ends with this block, or with this process.
+
+    Raises:
+        UnavailableError: it ended at once, or does not take calls.
+    """
+    service = [sys.executable, "-m", module, *(part for flag in flags.items() for part in flag)]
+    command = [sys.executable, "-SE", launch.__file__, str(os.getpid()), *service]
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        try:
+            await _until_healthy(process, address, is_http=is_http)
+            yield
+        except TimeoutError as error:
+            words = (await asyncio.to_thread(log.read_text))[-500:]
+            raise UnavailableError(f"{module} takes no calls: {words}") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+async def _until_healthy(process: asyncio.subprocess.Process, address: str, *, is_http: bool) -> None:
+    healthy = asyncio.create_task(wait_until_healthy(address, is_http=is_http))
+    ended = asyncio.create_task(process.wait())
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await asyncio.wait({healthy, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            raise TimeoutError
+    finally:
+        healthy.cancel()
+        ended.cancel()
+
+
+class _Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
+    """Draws nothing: whatever segment is asked for, it stores one of the package's clips."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._clips = _clips()
+
+    async def Render(
+        self, request: simulator_pb2.RenderRequest, context: Any
+    ) -> simulator_pb2.RenderResponse:
+        clip = self._clips[sum(request.segment_uri.encode()) % len(self._clips)]
+        stored = await asyncio.to_thread(self._store.put, request.clip_uri, clip)
+        return simulator_pb2.RenderResponse(clip_uri=request.clip_uri, clip_sha256=stored.sha256)
+
+
+def _clips() -> Sequence[bytes]:
+    folder = resources.files("somersault.compliance") / "clips"
+    return [one.read_bytes() for one in sorted(folder.iterdir(), key=str) if one.name.endswith(".mp4")]
+
+
+def _segment(name: str) -> trajectory_pb2.StoredSegment:
+    return trajectory_pb2.StoredSegment(
+        segment_id=name,
+        segment_uri=f"{RUN_ID}/segments/{name}.safetensors",
+        sealed_uri=f"{RUN_ID}/sealed/{name}.safetensors",
+        duration_s=1.5,
+    )

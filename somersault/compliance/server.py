@@ -1,0 +1,94 @@
+"""Checks a labeler over gRPC: each promise of the protocol with a run and labelers of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import grpc.aio
+
+from somersault import rpc
+from somersault.compliance.access_checks import ACCESS_CHECKS
+from somersault.compliance.answer_checks import ANSWER_CHECKS
+from somersault.compliance.checks import Check, Outcome, UnmetError, Verdict
+from somersault.compliance.input_checks import INPUT_CHECKS
+from somersault.compliance.lease_checks import LEASE_CHECKS
+from somersault.compliance.log_checks import LOG_CHECKS
+from somersault.compliance.trial import Trial
+from somersault.errors import PermissionDeniedError, SomersaultError
+from somersault.types import Role
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+
+__all__ = ["SERVER_CHECKS", "check_server"]
+
+SERVER_CHECKS = (*LEASE_CHECKS, *ANSWER_CHECKS, *LOG_CHECKS, *ACCESS_CHECKS, *INPUT_CHECKS)
+"""Every check, in the order in which they are told."""
+
+_AT_ONCE = 4  # many wait for a lease to end; each has a run of its own, so they don't meet
+
+
+async def check_server(
+    address: str,
+    *,
+    owner_token: str,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
+    only: str = "",
+) -> list[Outcome]:
+    """Gives the outcome of each check.
+
+    It makes runs named ``compliance-…`` and labelers named ``compliance``; the labelers' tokens are revoked at the
+    end, the runs and their answers stay. So give it a labeler with a database of its own.
+
+    Args:
+        address: ``host:port`` of the labeler.
+        owner_token: A token of role owner.
+        on_outcome: Told each outcome as it is known.
+        only: Runs the checks whose names hold this.
+
+    Raises:
+        SomersaultError: the labeler can't be reached, or the token is not an owner's.
+    """
+    await _check_owner(address, owner_token)
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(check: Check) -> Outcome:
+        async with room:
+            return await _run(check, address, owner_token)
+
+    outcomes = []
+    async with asyncio.TaskGroup() as group:
+        for task in [group.create_task(run(check)) for check in SERVER_CHECKS if only in check.name]:
+            outcomes.append(await task)
+            on_outcome(outcomes[-1])
+    return outcomes
+
+
+async def _check_owner(address: str, owner_token: str) -> None:
+    async with rpc.open_channel(address, token=owner_token) as channel:
+        stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+        reply = await rpc.call(stub.WhoAmI, labeler_pb2.WhoAmIRequest(), timeout_s=5)
+    if reply.role != preference_pb2.ROLE_OWNER:
+        raise PermissionDeniedError(
+            f"the token is of role {reply.role}, not {Role.OWNER.value}: it invites labelers"
+        )
+
+
+async def _run(check: Check, address: str, owner_token: str) -> Outcome:
+    trial = Trial(address, owner_token=owner_token)
+    got = ""
+    try:
+        await trial.begin()
+        await check.run(trial)
+    except UnmetError as error:
+        got = str(error)
+    except grpc.aio.AioRpcError as error:
+        got = f"a call that must succeed ended with {error.code().name}: {error.details()!r}"
+    except (SomersaultError, ValueError, TimeoutError, StopAsyncIteration) as error:
+        got = f"{type(error).__name__}: {error}"
+    try:
+        await trial.close()
+    except grpc.aio.AioRpcError as error:
+        got = got or f"RevokeToken of an invited labeler ended with {error.code().name}: {error.details()!r}"
+    verdict = Verdict.FAILED if got else Verdict.PASSED
+    return Outcome(name=check.name, expected=check.expected, verdict=verdict, got=got)

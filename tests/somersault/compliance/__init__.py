@@ -1,0 +1,1 @@
+"""Tests the tests that third parties run."""

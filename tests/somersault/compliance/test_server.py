@@ -1,0 +1,228 @@
+"""The checks of a labeler: ours passes all of them, and one that breaks a promise fails the check of that promise."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from services.labeler.authentication import ROLES as LABELERS_ROLES
+from somersault import rpc
+from somersault.cli.__main__ import main
+from somersault.compliance import Verdict, check_server
+from somersault.compliance.access_checks import ROLES
+from somersault.compliance.checks import Outcome, format_outcomes
+from somersault.compliance.proxy import Around, LabelerProxy
+from somersault.compliance.server import SERVER_CHECKS
+from somersault.errors import PermissionDeniedError, UnavailableError
+from somersault.types import Role
+from somersault.v1 import labeler_pb2
+from tests.docs.documents import ROOT
+from tests.services.labeler.running import TOKENS, RunningLabeler, running_labeler
+
+OWNER = TOKENS[Role.OWNER]
+
+
+@pytest_asyncio.fixture
+async def labeler(tmp_path: Path) -> AsyncIterator[RunningLabeler]:
+    """Our labeler."""
+    async with running_labeler(tmp_path) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def broken(labeler: RunningLabeler, around: Around) -> AsyncIterator[str]:
+    """Gives the address of a labeler that behaves otherwise in one thing."""
+    server = rpc.create_server()
+    proxy = LabelerProxy(labeler.address, around)
+    proxy.add_to(server)
+    port = rpc.bind(server, host="127.0.0.1", port=0)
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+    await proxy.close()
+
+
+async def test_our_labeler_keeps_every_promise(labeler: RunningLabeler) -> None:
+    """All checks pass, and each is run."""
+    outcomes = await check_server(labeler.address, owner_token=OWNER)
+
+    assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
+    assert [outcome.name for outcome in outcomes] == [check.name for check in SERVER_CHECKS]
+    assert len(outcomes) >= 55
+
+
+async def test_no_labeler_that_was_invited_may_call_afterwards(labeler: RunningLabeler) -> None:
+    """What the checks leave behind are runs, not tokens."""
+    await check_server(labeler.address, owner_token=OWNER, only="lease")
+
+    listed = await labeler.as_role(Role.OWNER).ListLabelers(labeler_pb2.ListLabelersRequest(page_size=1000))
+    invited = [one for one in listed.labelers if one.name == "compliance"]
+    assert invited
+    assert all(one.HasField("revoke_time") for one in invited)
+
+
+async def _forgets_what_it_answered(call, forward):
+    if call.method == "SubmitPreference":
+        _forgets_what_it_answered.count += 1
+        call.request.answer_id += f"-{_forgets_what_it_answered.count}"
+    return await forward(call)
+
+
+_forgets_what_it_answered.count = 0
+
+
+async def _takes_changed_repeats(call, forward):
+    try:
+        return await forward(call)
+    except grpc.aio.AioRpcError as error:
+        if call.method != "SubmitPreference" or error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+            raise
+        return labeler_pb2.SubmitPreferenceResponse()
+
+
+async def _does_not_wait(call, forward):
+    if call.method == "LeaseQueries":
+        call.request.wait_s = min(call.request.wait_s, 0.1)
+    return await forward(call)
+
+
+async def _leases_for_ever(call, forward):
+    if call.method == "LeaseQueries" and 0 < call.request.lease_s <= 2:
+        call.request.lease_s = 600
+    return await forward(call)
+
+
+async def _ignores_releases(call, forward):
+    if call.method == "ReleaseQuery":
+        return labeler_pb2.ReleaseQueryResponse()
+    return await forward(call)
+
+
+async def _lets_everybody_do_everything(call, forward):
+    if call.authorization and call.method.startswith(("Get", "List", "Create")):
+        call.authorization = f"Bearer {OWNER}"
+    return await forward(call)
+
+
+async def _needs_no_token(call, forward):
+    call.authorization = call.authorization or f"Bearer {OWNER}"
+    return await forward(call)
+
+
+async def _names_no_field(call, forward):
+    try:
+        return await forward(call)
+    except grpc.aio.AioRpcError as error:
+        raise grpc.aio.AioRpcError(
+            error.code(), error.initial_metadata(), error.trailing_metadata(), "no"
+        ) from error
+
+
+async def _takes_any_count(call, forward):
+    if call.method == "LeaseQueries":
+        call.request.count = max(1, min(10, call.request.count))
+    return await forward(call)
+
+
+async def _tells_of_others(call, forward):
+    reply = await forward(call)
+    if call.method == "LeaseQueries":
+        for lease in reply.leases:
+            lease.query.num_answers = 1
+    return reply
+
+
+async def _loses_sides(call, forward):
+    reply = await forward(call)
+    if call.method == "SubmitPreference":
+        left, right = reply.record.left.segment_id, reply.record.right.segment_id
+        reply.record.left.segment_id, reply.record.right.segment_id = right, left
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("around", "fails"),
+    [
+        (_forgets_what_it_answered, "a repeat gets the first reply"),
+        (_takes_changed_repeats, "an answer id stands for one content"),
+        (_does_not_wait, "a long poll ends with the first query"),
+        (_leases_for_ever, "an ended lease frees the query"),
+        (_ignores_releases, "a released query goes to somebody else"),
+        (_lets_everybody_do_everything, "each role may do only its own"),
+        (_needs_no_token, "without a token nothing is served"),
+        (_names_no_field, "bad input of submit preference is refused"),
+        (_takes_any_count, "bad input of lease queries is refused"),
+        (_tells_of_others, "labelers are blind to each other"),
+        (_loses_sides, "an answer becomes a row"),
+    ],
+)
+async def test_a_broken_promise_fails_its_check(labeler: RunningLabeler, around: Around, fails: str) -> None:
+    """The check says so, with what came instead; the same check passes our own labeler."""
+    async with broken(labeler, around) as address:
+        (outcome,) = await check_server(address, owner_token=OWNER, only=fails)
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.got
+    assert outcome.got in format_outcomes([outcome])
+
+
+async def test_the_token_must_be_an_owners(labeler: RunningLabeler) -> None:
+    """Another role's token is refused before anything is tried."""
+    with pytest.raises(PermissionDeniedError, match="owner"):
+        await check_server(labeler.address, owner_token=TOKENS[Role.SERVICE])
+
+
+async def test_nobody_there_is_said() -> None:
+    """Where nothing listens, that is the error."""
+    with pytest.raises(UnavailableError):
+        await check_server("127.0.0.1:1", owner_token="none")
+
+
+def test_the_roles_are_the_protos_and_the_labelers() -> None:
+    """What is checked of others is what the protos promise and what our labeler does."""
+    text = (ROOT / "protos/somersault/v1/labeler.proto").read_text(encoding="utf-8")
+    told = {}
+    for comment, method in re.findall(r"((?:  //.*\n)+)  rpc (\w+)\(", text):
+        roles = re.search(r"Every role|Roles?: ([a-z, ]+)", " ".join(comment.split()))
+        assert roles, method
+        words = roles[1].replace(" ", "").strip(",").split(",") if roles[1] else [role.value for role in Role]
+        told[method] = frozenset(map(Role, words))
+    assert {method: told[method] for method in ROLES} == ROLES
+    assert {method: LABELERS_ROLES[method] for method in ROLES} == ROLES
+
+
+def test_the_exit_code_and_the_list_tell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 and what was expected if a check failed, 0 if none did; --json prints an object a check."""
+    failed = Outcome(name="a thing", expected="it holds", verdict=Verdict.FAILED, got="it did not")
+    passed = Outcome(name="another", expected="it holds", verdict=Verdict.PASSED)
+    given = [passed, failed]
+
+    async def check(address: str, *, owner_token: str, only: str) -> list[Outcome]:
+        assert (address, owner_token, only) == ("127.0.0.1:7004", "secret", "")
+        return given
+
+    monkeypatch.setattr("somersault.compliance.check_server", check)
+    monkeypatch.setenv("SOMERSAULT_OWNER_TOKEN", "secret")
+    command = ["compliance", "server", "--address", "127.0.0.1:7004"]
+
+    assert main(command) == 1
+    out = capsys.readouterr().out
+    assert "FAIL      a thing\n          expected: it holds\n          got: it did not\n" in out
+    assert "1 passed, 1 failed" in out
+    given.remove(failed)
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+
+
+def test_without_a_token_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The flag and the variable are named."""
+    assert main(["compliance", "server", "--address", "127.0.0.1:7004"]) == 2
+    assert "SOMERSAULT_OWNER_TOKEN" in capsys.readouterr().err
