@@ -42,6 +42,7 @@ export interface Stats {
   numLastHourByLabelers?: string;
   numLastHourByTeachers?: string;
   guidelinesVersion?: number;
+  isPaused?: boolean;
 }
 
 export interface Guidelines {
@@ -60,6 +61,7 @@ export interface Run {
   goldInterval?: number;
   guidelinesVersion?: number;
   newestLogCursor?: string;
+  isPaused?: boolean;
 }
 
 export interface Agreement {

@@ -35,7 +35,7 @@ function Figures() {
         <dd id="run-count">{stats || numRun ? numRun : "–"}</dd>
       </div>
       <div title="Everybody’s answers in the last hour">
-        <dt>last hour</dt>
+        <dt>an hour</dt>
         <dd id="hour-count">{stats ? perHour : "–"}</dd>
       </div>
       <div title="Questions that the learner has asked and nobody has answered yet">

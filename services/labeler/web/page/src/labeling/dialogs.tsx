@@ -43,7 +43,7 @@ export function Help() {
           </tbody>
         </table>
         <p>Answers wait in this browser until the server has them safely; the top of the page says so.</p>
-        <button class="primary" value="close">
+        <button class="primary" value="close" autofocus>
           Close <kbd>Esc</kbd>
         </button>
       </form>
@@ -58,7 +58,7 @@ export function GuidelinesDialog() {
       <form method="dialog">
         <Markdown text={text} />
         <p class="foot">Version {version}. Your answers are stored with it.</p>
-        <button class="primary" value="close">
+        <button class="primary" value="close" autofocus>
           Go on <kbd>Esc</kbd>
         </button>
       </form>

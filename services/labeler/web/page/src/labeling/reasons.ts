@@ -20,6 +20,7 @@ export function whyEmpty({ isFetching, error, stats }: Situation): Reason {
   const title = "No pair is ready yet";
   if (isFetching) return { title: "One moment", reason: "The next clips are on their way." };
   if (!stats) return { title, reason: "Asking the run what it has." };
+  if (stats.isPaused) return { title: "The run is paused", reason: "Pairs appear here by themselves once it goes on." };
   const numRendering = num(stats.numRendering);
   if (numRendering > 0) {
     const what = numRendering === 1 ? "One pair is" : `${numRendering} pairs are`;

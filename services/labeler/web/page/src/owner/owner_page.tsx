@@ -1,7 +1,115 @@
-// The owner page.
+// The owner page: how a run asks, who may call, how well they answer, guidelines, export, and what was changed.
 
-import type { Session } from "../connect/session";
+import { useEffect, useState } from "preact/hooks";
+
+import type { Run } from "../connect/messages";
+import { logOut, type Session } from "../connect/session";
+import { AuditSection } from "./audit_section";
+import { ExportSection } from "./export_section";
+import { GuidelinesSection } from "./guidelines_section";
+import { LabelersSection } from "./labelers_section";
+import { readAll, useLoaded, type Loaded } from "./loading";
+import { Problem } from "./parts";
+import { QualitySection } from "./quality_section";
+import { RunSection } from "./run_section";
+
+import "./owner.css";
+
+/** What each section is given. */
+export interface SectionContext {
+  session: Session;
+  run: Run;
+  runs: Loaded<Run[]>;
+}
+
+const SECTIONS = [
+  { id: "asking", name: "How it asks", Section: RunSection },
+  { id: "labelers", name: "Labelers", Section: LabelersSection },
+  { id: "quality", name: "Quality", Section: QualitySection },
+  { id: "guidelines", name: "Guidelines", Section: GuidelinesSection },
+  { id: "export", name: "Export", Section: ExportSection },
+  { id: "audit", name: "Audit log", Section: AuditSection },
+] as const;
 
 export function Page({ session }: { session: Session }) {
-  return <h1>{session.name}</h1>;
+  const runs = useLoaded("runs", () => readAll<Run>("ListRuns", "runs"));
+  const [chosen, choose] = useState(session.runId);
+  const run = runs.value?.find(({ runId }) => runId === chosen) ?? runs.value?.[0];
+  const place = useHash();
+  const { id, Section } = SECTIONS.find((section) => section.id === place) ?? SECTIONS[0];
+  if (session.role !== "owner") return <NotAnOwner session={session} />;
+  return (
+    <div class="owner">
+      <aside>
+        <h1>{run?.runId ?? "Owner"}</h1>
+        <p class="who">
+          as {session.name}
+          <button type="button" onClick={() => void logOut().then(() => location.assign("/owner"))}>
+            Log out
+          </button>
+        </p>
+        <RunChoice runs={runs.value ?? []} chosen={run?.runId ?? ""} choose={choose} />
+        <nav aria-label="Sections">
+          {SECTIONS.map((section) => (
+            <a key={section.id} href={`#${section.id}`} aria-current={section.id === id ? "true" : undefined}>
+              {section.name}
+            </a>
+          ))}
+        </nav>
+      </aside>
+      <div class="sections">
+        {runs.problem ? <Problem sentence={runs.problem} /> : null}
+        {run ? <Section key={`${id} ${run.runId}`} session={session} run={run} runs={runs} /> : <NoRun runs={runs} />}
+      </div>
+    </div>
+  );
+}
+
+function RunChoice(props: { runs: Run[]; chosen: string; choose: (runId: string) => void }) {
+  const { runs, chosen, choose } = props;
+  if (runs.length < 2) return null;
+  return (
+    <label class="run-choice">
+      Run
+      <select id="run-choice" value={chosen} onChange={(event) => choose(event.currentTarget.value)}>
+        {runs.map(({ runId }) => (
+          <option key={runId} value={runId}>
+            {runId}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function NoRun({ runs }: { runs: Loaded<Run[]> }) {
+  if (runs.value === null) return null;
+  return (
+    <div class="card">
+      <h2>There is no run yet</h2>
+      <p>It appears here once its reward service has made it known.</p>
+    </div>
+  );
+}
+
+function NotAnOwner({ session }: { session: Session }) {
+  return (
+    <div class="card">
+      <h1>This page is for owners</h1>
+      <p>
+        You are logged in as {session.name}, a {session.role}. Open the owner’s address to see it.
+      </p>
+    </div>
+  );
+}
+
+/** Gives the name after # and follows it. */
+function useHash(): string {
+  const [hash, setHash] = useState(location.hash.slice(1));
+  useEffect(() => {
+    const follow = () => setHash(location.hash.slice(1));
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return hash;
 }

@@ -17,8 +17,10 @@ export function Dialog({ id, isOpen, title, children }: DialogProps) {
   useEffect(() => {
     const element = dialog.current;
     if (!element || element.open === mustBeOpen) return;
-    if (mustBeOpen) element.showModal();
-    else element.close();
+    if (!mustBeOpen) return element.close();
+    element.showModal();
+    // The button at the end has the focus, but what is to be read is at the top.
+    element.scrollTop = 0;
   }, [mustBeOpen]);
   return (
     <dialog id={id} ref={dialog} aria-labelledby={`${id}-title`} onClose={() => (isOpen.value = false)}>

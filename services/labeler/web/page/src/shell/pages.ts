@@ -38,9 +38,9 @@ export const PAGES: readonly PageEntry[] = [
   {
     path: "/run",
     name: "Run",
-    kinds: ["owner", "labeler"],
+    kinds: ["owner"],
     loginTitle: "Log in to see the run",
-    loginHint: "Open the address that `somersault train` printed, or paste your token here.",
+    loginHint: "Open the owner’s address that `somersault train` printed, or paste an owner’s token here.",
     load: () => import("../run/run_page"),
   },
   {

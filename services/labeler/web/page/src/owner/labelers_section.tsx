@@ -1,0 +1,174 @@
+// Who may call: invitations, new tokens, the end of a token.
+
+import { useState } from "preact/hooks";
+
+import { call } from "../connect/call";
+import type { Labeler, Role } from "../connect/messages";
+import { logIn } from "../connect/session";
+import { ConfirmDialog } from "./confirm_dialog";
+import { readAll, useLoaded } from "./loading";
+import type { SectionContext } from "./owner_page";
+import { Problem, ROLE_NAMES, Section, Time, useAction } from "./parts";
+import { TokenCard, type ShownToken } from "./token_card";
+
+type Change = { kind: "rotate" | "revoke"; labeler: Labeler };
+
+export function LabelersSection({ session }: SectionContext) {
+  const labelers = useLoaded("labelers", () => readAll<Labeler>("ListLabelers", "labelers"));
+  const [shown, setShown] = useState<ShownToken | null>(null);
+  const [change, setChange] = useState<Change | null>(null);
+  const show = async (token: ShownToken) => {
+    setShown(token);
+    await labelers.reload();
+  };
+  const confirm = async ({ kind, labeler }: Change) => {
+    if (kind === "revoke") {
+      await call("RevokeToken", { labelerId: labeler.labelerId });
+      return labelers.reload();
+    }
+    const { token } = await call<{ token: string }>("RotateToken", { labelerId: labeler.labelerId });
+    // Whoever replaces their own token would be logged out by it.
+    if (labeler.labelerId === session.labelerId) await logIn(token);
+    return show({ name: labeler.name ?? "", role: labeler.role, token });
+  };
+  const lead = "Nobody can register. You invite, and the token is shown once; only a hash of it is stored.";
+  return (
+    <Section id="labelers" title="Labelers" lead={lead} loaded={labelers}>
+      <InviteForm onInvited={show} />
+      {shown ? <TokenCard shown={shown} onClose={() => setShown(null)} /> : null}
+      <LabelersTable labelers={labelers.value ?? []} ownId={session.labelerId} onChange={setChange} />
+      {change ? <ChangeDialog change={change} onConfirm={confirm} onClose={() => setChange(null)} /> : null}
+    </Section>
+  );
+}
+
+function InviteForm({ onInvited }: { onInvited: (shown: ShownToken) => Promise<void> }) {
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<Role>("ROLE_LABELER");
+  const action = useAction();
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    void action.run(async () => {
+      const { token } = await call<{ token: string }>("CreateLabeler", { name: name.trim(), role });
+      setName("");
+      await onInvited({ name: name.trim(), role, token });
+    });
+  };
+  return (
+    <form class="panel inline" id="invite-form" autocomplete="off" onSubmit={onSubmit}>
+      <label>
+        Name
+        <input
+          id="invite-name"
+          required
+          maxLength={100}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label>
+        Role
+        <select
+          id="invite-role"
+          value={role}
+          onChange={(event) => setRole(event.currentTarget.value as Role)}
+        >
+          <option value="ROLE_LABELER">labeler: a person who answers</option>
+          <option value="ROLE_TEACHER">teacher: a program that answers</option>
+          <option value="ROLE_SERVICE">service: proposes questions</option>
+          <option value="ROLE_OWNER">owner: everything on this page</option>
+        </select>
+      </label>
+      <button type="submit" class="primary" disabled={action.isBusy}>
+        Invite
+      </button>
+      {action.problem ? <Problem sentence={action.problem} /> : null}
+    </form>
+  );
+}
+
+interface TableProps {
+  labelers: Labeler[];
+  ownId: string;
+  onChange: (change: Change) => void;
+}
+
+function LabelersTable({ labelers, ownId, onChange }: TableProps) {
+  return (
+    <div class="scroller" tabIndex={0} role="region" aria-label="Labelers">
+      <table class="rows" id="labelers-table">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">Role</th>
+            <th scope="col">Invited</th>
+            <th scope="col">State</th>
+            <th scope="col">
+              <span class="unseen">Changes</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {labelers.map((labeler) => (
+            <tr key={labeler.labelerId} data-labeler={labeler.labelerId} class={labeler.revokeTime ? "over" : ""}>
+              <th scope="row">
+                {labeler.name} {labeler.labelerId === ownId ? <span class="chip">you</span> : null}
+                <small>{labeler.labelerId}</small>
+              </th>
+              <td>{ROLE_NAMES[labeler.role]}</td>
+              <td>
+                <Time at={labeler.createTime} />
+              </td>
+              <td>
+                {labeler.revokeTime ? (
+                  <>
+                    revoked <Time at={labeler.revokeTime} />
+                  </>
+                ) : (
+                  "may call"
+                )}
+              </td>
+              <td class="buttons">
+                <button type="button" class="small" onClick={() => onChange({ kind: "rotate", labeler })}>
+                  New token
+                </button>
+                {labeler.revokeTime ? null : (
+                  <button type="button" class="small bad" onClick={() => onChange({ kind: "revoke", labeler })}>
+                    Revoke
+                  </button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface ChangeDialogProps {
+  change: Change;
+  onConfirm: (change: Change) => Promise<void>;
+  onClose: () => void;
+}
+
+function ChangeDialog({ change, onConfirm, onClose }: ChangeDialogProps) {
+  const name = change.labeler.name ?? change.labeler.labelerId;
+  const isRevoke = change.kind === "revoke";
+  return (
+    <ConfirmDialog
+      id="change-token"
+      title={isRevoke ? `Revoke ${name}’s token?` : `Make a new token for ${name}?`}
+      action={isRevoke ? "Revoke" : "Make a new token"}
+      isBad={isRevoke}
+      onConfirm={() => onConfirm(change)}
+      onClose={onClose}
+    >
+      <p>
+        {isRevoke
+          ? "It ends within seconds, and pairs that are held go to somebody else. All answers stay and keep their weight."
+          : "The old one ends at once: whoever uses it has to log in again with the new one."}
+      </p>
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,221 @@
+// How well labelers answer, how far they agree, and how much each one's answers count.
+
+import { useState } from "preact/hooks";
+
+import { call } from "../connect/call";
+import { num, type Agreement, type LabelerQuality } from "../connect/messages";
+import { ConfirmDialog } from "./confirm_dialog";
+import { useLoaded } from "./loading";
+import type { SectionContext } from "./owner_page";
+import { ROLE_NAMES, Section, ShareCell } from "./parts";
+
+interface Quality {
+  labelers: LabelerQuality[];
+  agreement: Agreement;
+}
+
+export function QualitySection({ run: { runId } }: SectionContext) {
+  const quality = useLoaded(runId, () => readQuality(runId));
+  const [changed, setChanged] = useState<{ labeler: LabelerQuality; weight: number } | null>(null);
+  const lead = "Each share has its 95% interval. A flag is a hint to look, nothing follows from it by itself.";
+  return (
+    <Section id="quality" title="Quality" lead={lead} loaded={quality}>
+      {quality.value ? <AgreementFigures agreement={quality.value.agreement} /> : null}
+      {quality.value ? (
+        <QualityTable
+          labelers={quality.value.labelers}
+          onChange={(labeler, weight) => setChanged({ labeler, weight })}
+        />
+      ) : null}
+      {changed ? (
+        <WeightDialog
+          runId={runId}
+          labeler={changed.labeler}
+          proposed={changed.weight}
+          onChanged={quality.reload}
+          onClose={() => setChanged(null)}
+        />
+      ) : null}
+    </Section>
+  );
+}
+
+async function readQuality(runId: string): Promise<Quality> {
+  const [{ labelers = [] }, agreement] = await Promise.all([
+    call<{ labelers?: LabelerQuality[] }>("GetLabelerQuality", { runId }),
+    call<Agreement>("GetAgreement", { runId }),
+  ]);
+  return { labelers: labelers.sort((one, other) => num(other.numAnswers) - num(one.numAnswers)), agreement };
+}
+
+function AgreementFigures({ agreement }: { agreement: Agreement }) {
+  const { pairwiseAgreement: share, krippendorffAlpha: alpha } = agreement;
+  return (
+    <dl class="figures-row" id="agreement">
+      <div>
+        <dt>of pairs of answers are the same</dt>
+        <dd>{share === undefined ? "–" : `${Math.round(share * 100)}%`}</dd>
+      </div>
+      <div>
+        <dt>Krippendorff’s α, 0 is chance</dt>
+        <dd>{alpha === undefined ? "–" : alpha.toFixed(2)}</dd>
+      </div>
+      <div>
+        <dt>questions with two answers or more</dt>
+        <dd>{num(agreement.numQueries)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+interface QualityTableProps {
+  labelers: LabelerQuality[];
+  onChange: (labeler: LabelerQuality, weight: number) => void;
+}
+
+function QualityTable({ labelers, onChange }: QualityTableProps) {
+  if (labelers.length === 0) return <p class="faint">Nobody has answered yet.</p>;
+  return (
+    <div class="scroller" tabIndex={0} role="region" aria-label="Quality of labelers">
+      <table class="rows" id="quality-table">
+        <thead>
+          <tr>
+            <th scope="col">Labeler</th>
+            <th scope="col" class="number">
+              Answers
+            </th>
+            <th scope="col" title="Gold pairs answered as all others did">
+              Gold right
+            </th>
+            <th scope="col" title="Own earlier answers given again with the sides swapped">
+              Consistent
+            </th>
+            <th scope="col" title="Answers sooner than half a clip">
+              Too fast
+            </th>
+            <th scope="col" title="Of left and right; half is expected">
+              Left
+            </th>
+            <th scope="col" class="number">
+              Weight
+            </th>
+            <th scope="col">
+              <span class="unseen">Changes</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {labelers.map((labeler) => (
+            <QualityRow key={labeler.labelerId} labeler={labeler} onChange={onChange} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function QualityRow({ labeler, onChange }: { labeler: LabelerQuality; onChange: QualityTableProps["onChange"] }) {
+  const weight = labeler.weight ?? 0;
+  return (
+    <tr data-labeler={labeler.labelerId} class={weight === 0 ? "over" : ""}>
+      <th scope="row">
+        {labeler.name || labeler.labelerId} {weight === 0 ? <span class="chip bad">excluded</span> : null}
+        <small>{labeler.role ? ROLE_NAMES[labeler.role] : ""}</small>
+      </th>
+      <td class="number" title={`entropy ${(labeler.entropyBits ?? 0).toFixed(2)} of 2 bits`}>
+        {num(labeler.numAnswers)}
+      </td>
+      <td>
+        <ShareCell share={labeler.goldAccuracy} flag={labeler.isInaccurate && "inaccurate"} />
+      </td>
+      <td>
+        <ShareCell share={labeler.consistency} flag={labeler.isInconsistent && "inconsistent"} />
+      </td>
+      <td>
+        <ShareCell share={labeler.fast} flag={labeler.isHasty && "hasty"} />
+      </td>
+      <td>
+        <ShareCell share={labeler.left} flag={labeler.isBiased && "one-sided"} />
+      </td>
+      <td class="number">
+        <button
+          type="button"
+          class="small"
+          aria-label={`Change the weight, ${weight} now`}
+          onClick={() => onChange(labeler, weight)}
+        >
+          {weight} <span aria-hidden="true">✎</span>
+        </button>
+      </td>
+      <td class="buttons">
+        {weight === 0 ? (
+          <button type="button" class="small" onClick={() => onChange(labeler, 1)}>
+            Restore
+          </button>
+        ) : (
+          <button type="button" class="small bad" onClick={() => onChange(labeler, 0)}>
+            Exclude
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+interface WeightDialogProps {
+  runId: string;
+  labeler: LabelerQuality;
+  proposed: number;
+  onChanged: () => Promise<void>;
+  onClose: () => void;
+}
+
+function WeightDialog({ runId, labeler, proposed, onChanged, onClose }: WeightDialogProps) {
+  const [weight, setWeight] = useState(String(proposed));
+  const [reason, setReason] = useState("");
+  const name = labeler.name || labeler.labelerId;
+  const isExclusion = Number(weight) === 0;
+  const confirm = async () => {
+    const { labelerId } = labeler;
+    await call("SetLabelerWeight", { runId, labelerId, weight: Number(weight), reason: reason.trim() });
+    await onChanged();
+  };
+  return (
+    <ConfirmDialog
+      id="weight"
+      title={`How much ${name}’s answers count`}
+      action={isExclusion ? "Exclude" : "Set the weight"}
+      isBad={isExclusion}
+      onConfirm={confirm}
+      onClose={onClose}
+    >
+      <div class="field">
+        <label for="weight-value">Weight</label>
+        <input
+          id="weight-value"
+          type="number"
+          min={0}
+          max={10}
+          step="any"
+          required
+          value={weight}
+          onInput={(event) => setWeight(event.currentTarget.value)}
+        />
+        <p>
+          1 is the usual, 0 excludes. It holds for all of {name}’s answers in this run, those before it too; the reward
+          is learned again with it, and it can be taken back.
+        </p>
+      </div>
+      <div class="field">
+        <label for="weight-reason">Why</label>
+        <input
+          id="weight-reason"
+          maxLength={500}
+          value={reason}
+          onInput={(event) => setReason(event.currentTarget.value)}
+        />
+        <p>Kept in the audit log.</p>
+      </div>
+    </ConfirmDialog>
+  );
+}
