@@ -1,0 +1,72 @@
+// Who labels how well, in short; the owner page has the whole of it.
+
+import { num, type LabelerQuality, type Share } from "../connect/messages";
+import { percent } from "./words";
+
+export function Labelers({ labelers }: { labelers: LabelerQuality[] | null }) {
+  return (
+    <section class="panel" aria-labelledby="labelers-title">
+      <header>
+        <h2 id="labelers-title">Who labels how well</h2>
+        <a href="/owner#quality">Weights and more</a>
+      </header>
+      {labelers?.length ? <Table labelers={labelers} /> : <p class="awaited">Nobody has answered yet.</p>}
+    </section>
+  );
+}
+
+function Table({ labelers }: { labelers: LabelerQuality[] }) {
+  return (
+    <div class="table-frame" tabIndex={0} role="region" aria-labelledby="labelers-title">
+      <table id="labelers">
+        <thead>
+          <tr>
+            <th scope="col">labeler</th>
+            <th scope="col">answers</th>
+            <th scope="col" title="Pairs whose answer is known, answered as the others did; 95% interval">
+              gold right
+            </th>
+            <th scope="col" title="Own earlier answers given again with the sides swapped; 95% interval">
+              consistent
+            </th>
+            <th scope="col">hints</th>
+          </tr>
+        </thead>
+        <tbody>
+          {labelers.map((labeler) => (
+            <tr key={labeler.labelerId}>
+              <th scope="row">
+                {labeler.name || labeler.labelerId} <small>{roleWords(labeler)}</small>
+              </th>
+              <td>{num(labeler.numAnswers)}</td>
+              <td>{shareWords(labeler.goldAccuracy)}</td>
+              <td>{shareWords(labeler.consistency)}</td>
+              <td class={hints(labeler).length ? "flagged" : ""}>{hints(labeler).join(", ") || "none"}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function roleWords({ role, weight }: LabelerQuality): string {
+  const words = role?.replace("ROLE_", "").toLowerCase() ?? "";
+  if (!weight) return `${words}, excluded`;
+  return weight === 1 ? words : `${words}, weight ${weight}`;
+}
+
+function shareWords(share: Share | undefined): string {
+  if (share?.share === undefined) return "–";
+  return `${percent(share.share)} (${percent(share.low ?? 0)} to ${percent(share.high ?? 1)}, ${num(share.num)} asked)`;
+}
+
+function hints(labeler: LabelerQuality): string[] {
+  return [
+    labeler.isInaccurate && "often wrong on gold",
+    labeler.isInconsistent && "inconsistent",
+    // A program is always quicker than a clip.
+    labeler.isHasty && labeler.role !== "ROLE_TEACHER" && "hasty",
+    labeler.isBiased && "prefers a side",
+  ].filter((hint) => typeof hint === "string");
+}

@@ -1,0 +1,71 @@
+// Asks again every few seconds, as long as somebody looks.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { callError } from "../connect/call";
+import { askToLogIn } from "../shell/shell";
+
+export interface Polled<Value> {
+  /** The newest value; null before there is one. */
+  value: Value | null;
+  /** Why the last try failed; empty if it did not. */
+  problem: string;
+  /** Asks at once. */
+  refresh: () => void;
+}
+
+/** Reads something now and every `everyMs`; `read` gets the value before it, null for the first of a `key`. */
+export function usePolled<Value>(
+  key: string,
+  everyMs: number,
+  read: (before: Value | null) => Promise<Value>,
+): Polled<Value> {
+  const [state, setState] = useState<{ key: string; value: Value | null; problem: string }>({
+    key,
+    value: null,
+    problem: "",
+  });
+  const wake = useRef(() => {});
+  useEffect(() => {
+    let isOver = false;
+    let value: Value | null = null;
+    let timer = 0;
+    const ask = async () => {
+      clearTimeout(timer);
+      let problem = "";
+      try {
+        value = await read(value);
+      } catch (error) {
+        problem = wordsOf(error);
+      }
+      if (isOver) return;
+      setState({ key, value, problem });
+      clearTimeout(timer);
+      timer = window.setTimeout(tick, everyMs);
+    };
+    const tick = () => {
+      if (document.hidden) return;
+      void ask();
+    };
+    wake.current = () => void ask();
+    void ask();
+    document.addEventListener("visibilitychange", tick);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", tick);
+    };
+  }, [key]);
+  return {
+    value: state.key === key ? state.value : null,
+    problem: state.problem,
+    refresh: () => wake.current(),
+  };
+}
+
+/** Gives what went wrong in words; without a session it shows the login form. */
+export function wordsOf(thrown: unknown): string {
+  const error = callError(thrown);
+  if (error.code === "unauthenticated") askToLogIn("Your token is no longer known. Log in again.");
+  return error.message;
+}
