@@ -1,0 +1,125 @@
+// A labeling front end: one pair after another, keys or buttons, answers that outlive a reload.
+//
+// Open it as /#gateway=http://127.0.0.1:8600&token=TOKEN&run=RUN
+
+import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { connect, persist } from "./api";
+import { SubmitPreferenceRequestSchema, type SubmitPreferenceRequest } from "./gen/somersault/v1/labeler_pb";
+import { Preference, type Lease } from "./gen/somersault/v1/preference_pb";
+
+const PREFERENCES: Record<string, Preference> = {
+  ArrowLeft: Preference.LEFT,
+  ArrowRight: Preference.RIGHT,
+  ArrowDown: Preference.EQUAL,
+  ArrowUp: Preference.INCOMPARABLE,
+};
+const WAITING = "unacknowledged answer"; // in localStorage: the answer that the labeler has not confirmed
+
+const settings = new URLSearchParams(location.hash.slice(1));
+const labeler = connect(settings.get("gateway") ?? location.origin, settings.get("token") ?? "");
+const place = (id: string) => document.getElementById(id)!;
+const say = (text: string) => (place("status").textContent = text);
+const again = <T>(call: () => Promise<T>) => persist(call, (trouble) => say(`Trying again: ${trouble}`));
+
+let last: { answerId: string; version: number } | undefined;
+let guidelinesVersion = 0;
+let numAnswered = 0;
+let press: (key: string) => void = () => {};
+
+/** Gives the next key that means something. */
+function nextKey(allowed: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    press = (key) => allowed.includes(key) && resolve(key);
+  });
+}
+
+/** Shows both clips, from their start and together, and gives the moment that they move. */
+async function show(lease: Lease): Promise<number> {
+  say("Loading …");
+  const { queryId, runId, question } = lease.query!;
+  if (lease.query!.guidelinesVersion > guidelinesVersion) {
+    const version = lease.query!.guidelinesVersion;
+    const found = await again(() => labeler.getGuidelines({ runId, version }));
+    place("guidelines").textContent = found.text; // as text: guidelines are not to be trusted as HTML
+    guidelinesVersion = version;
+  }
+  const videos = await Promise.all(
+    [Preference.LEFT, Preference.RIGHT].map(async (side) => {
+      const { clip } = await again(() => labeler.getClip({ queryId, side }));
+      const video = place(side === Preference.LEFT ? "left" : "right") as HTMLVideoElement;
+      URL.revokeObjectURL(video.src);
+      video.src = URL.createObjectURL(new Blob([new Uint8Array(clip)], { type: "video/mp4" }));
+      await new Promise((ready) => video.addEventListener("canplaythrough", ready, { once: true }));
+      return video;
+    }),
+  );
+  await Promise.all(videos.map((video) => video.play()));
+  place("question").textContent = question;
+  say(`Your turn. ${numAnswered} answered.`);
+  return performance.now();
+}
+
+/** Sends an answer until it is acknowledged. The key is the same each time, so it counts once. */
+async function send(request: SubmitPreferenceRequest): Promise<void> {
+  localStorage.setItem(WAITING, toJsonString(SubmitPreferenceRequestSchema, request));
+  try {
+    await again(() => labeler.submitPreference(request));
+    last = { answerId: request.answerId, version: 1 };
+    numAnswered += 1;
+  } catch (refusal) {
+    alert(`The labeler refused an answer: ${String(refusal)}`); // never lost in silence
+  }
+  localStorage.removeItem(WAITING);
+}
+
+/** Changes the last answer to what the next key says. */
+async function changeLast(): Promise<void> {
+  if (!last) return;
+  say("What shall the last answer be instead?");
+  const preference = PREFERENCES[await nextKey(Object.keys(PREFERENCES))]!;
+  const { answerId, version } = { ...last, version: last.version + 1 };
+  await again(() => labeler.revisePreference({ answerId, version, preference }));
+  last = { answerId, version };
+  say(`Changed. ${numAnswered} answered.`);
+}
+
+/** Has one pair judged. */
+async function judge(lease: Lease): Promise<void> {
+  const end = performance.now() + 1000 * lease.remainingS;
+  const shown = await show(lease);
+  let key: string;
+  while ((key = await nextKey([...Object.keys(PREFERENCES), "s", "z"])) === "z") await changeLast();
+  if (key === "s") {
+    await again(() => labeler.releaseQuery({ leaseToken: lease.leaseToken }));
+  } else if (performance.now() < end) {
+    await send(
+      create(SubmitPreferenceRequestSchema, {
+        leaseToken: lease.leaseToken,
+        answerId: crypto.randomUUID(),
+        preference: PREFERENCES[key]!,
+        responseMs: BigInt(Math.max(1, Math.round(performance.now() - shown))),
+      }),
+    );
+  } else {
+    say("Too late: somebody else may have this pair by now.");
+  }
+}
+
+async function label(): Promise<void> {
+  const waiting = localStorage.getItem(WAITING);
+  if (waiting) await send(fromJsonString(SubmitPreferenceRequestSchema, waiting));
+  for (;;) {
+    const asked = { runId: settings.get("run") ?? "", count: 1, waitS: 30, leaseS: 300 };
+    const { leases } = await again(() => labeler.leaseQueries(asked, { timeoutMs: 40_000 }));
+    if (leases[0]) await judge(leases[0]);
+    else say(`Nothing to judge yet. ${numAnswered} answered.`);
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!event.repeat) press(event.key);
+});
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-key]")) {
+  button.addEventListener("click", () => press(button.dataset.key!));
+}
+label().catch((error: unknown) => say(`It ended: ${String(error)}`));
