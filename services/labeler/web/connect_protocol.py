@@ -16,11 +16,13 @@ from somersault.errors import InvalidInputError, SomersaultError
 __all__ = [
     "CONTENT_TYPES",
     "JSON",
+    "STREAM_PREFIX",
     "VERSION_HEADER",
     "code_of",
     "decode",
     "encode",
     "encode_error",
+    "encode_stream_error",
     "http_status_of",
     "parse_timeout_s",
 ]
@@ -29,6 +31,11 @@ VERSION_HEADER = "connect-protocol-version"
 
 JSON = "application/json"
 CONTENT_TYPES = (JSON, "application/proto")
+
+STREAM_PREFIX = "application/connect+"
+"""Begins the content types of streams."""
+
+_END_OF_STREAM = b"\x02"
 
 # The table "Error codes" of the protocol's page.
 _STATUSES: dict[grpc.StatusCode, tuple[str, int]] = {
@@ -64,6 +71,12 @@ def http_status_of(status: grpc.StatusCode) -> int:
 def encode_error(error: SomersaultError) -> bytes:
     """Gives the JSON body of an error; errors are JSON whatever the request was."""
     return json.dumps({"code": code_of(error.status), "message": str(error)}).encode()
+
+
+def encode_stream_error(error: SomersaultError) -> bytes:
+    """Gives the body of a stream that is nothing but its end: there, errors come with HTTP's 200."""
+    end = b'{"error":' + encode_error(error) + b"}"
+    return _END_OF_STREAM + len(end).to_bytes(4) + end
 
 
 def decode(body: bytes, *, content_type: str, message_type: type[Message]) -> Message:

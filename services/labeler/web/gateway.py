@@ -234,9 +234,14 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, SomersaultError):
         raise error
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith(connect_protocol.STREAM_PREFIX):
+        codec = "json" if content_type.startswith(connect_protocol.STREAM_PREFIX + "json") else "proto"
+        body = connect_protocol.encode_stream_error(error)
+        return Response(body, media_type=connect_protocol.STREAM_PREFIX + codec)
     body = connect_protocol.encode_error(error)
     status = connect_protocol.http_status_of(error.status)
     return Response(body, status, media_type=connect_protocol.JSON)

@@ -74,3 +74,10 @@ def test_malformed_deadline_is_refused(header):
     """Only the protocol's form is a deadline: a positive whole number of at most 10 digits."""
     with pytest.raises(InvalidInputError, match="connect-timeout-ms"):
         connect_protocol.parse_timeout_s(header, longest_s=40)
+
+
+def test_a_stream_that_is_refused_is_its_end():
+    """A flag of 2, four bytes of length, and the error as JSON, as the protocol has it."""
+    body = connect_protocol.encode_stream_error(UnavailableError("gone"))
+    assert body[:5] == b"\x02" + len(body[5:]).to_bytes(4, "big")
+    assert json.loads(body[5:]) == {"error": {"code": "unavailable", "message": "gone"}}
