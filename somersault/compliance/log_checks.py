@@ -158,6 +158,35 @@ async def guidelines_have_versions(trial: Trial) -> None:
     expect(first.text == "Only *whole* flips.", f"version 1 is {first.text!r}")
 
 
+async def a_paused_run_gives_nothing(trial: Trial) -> None:
+    """While UpdateRun has is_paused nothing is leased, and it is said; what is held may be answered. Then it goes on."""
+    caller, other = await trial.invite(), await trial.invite()
+    await trial.propose("one", "two")
+    held = await trial.lease_one(caller)
+    await trial.owner.call("UpdateRun", pb.UpdateRunRequest(run_id=trial.run_id, is_paused=True))
+    request = pb.LeaseQueriesRequest(run_id=trial.run_id, count=1)
+    reply = await other.call("LeaseQueries", request)
+    expect(not reply.leases and reply.is_paused, f"while paused LeaseQueries gave {reply}")
+    await trial.submit(caller, held, "one")
+    await trial.owner.call("UpdateRun", pb.UpdateRunRequest(run_id=trial.run_id, is_paused=False))
+    expect(await trial.lease(other), "nothing is leased after the pause")
+
+
+async def progress_is_kept_in_order(trial: Trial) -> None:
+    """ReportProgress adds points 1, 2, …; GetRunProgress gives those after a cursor, oldest first."""
+    service = await trial.invite(preference_pb2.ROLE_SERVICE)
+    for env_steps in (1000, 2000):
+        point = pb.ProgressPoint(env_steps=env_steps, label_budget=60)
+        await service.call("ReportProgress", pb.ReportProgressRequest(run_id=trial.run_id, point=point))
+    got = []
+    for cursor in (0, 1, 2):
+        request = pb.GetRunProgressRequest(run_id=trial.run_id, cursor=cursor)
+        reply = await trial.owner.call("GetRunProgress", request)
+        got.append([(point.number, point.env_steps) for point in reply.points])
+        expect(reply.cursor == 2, f"from {cursor} the cursor is {reply.cursor}, not 2")
+    expect(got == [[(1, 1000), (2, 2000)], [(2, 2000)], []], f"from 0, 1 and 2 it gave {got}")
+
+
 async def an_unknown_run_is_not_found(trial: Trial) -> None:
     """Calls that name a run which nobody made known are NOT_FOUND."""
     name = trial.name("nobody")
@@ -205,6 +234,8 @@ LOG_CHECKS = gather(
         a_weight_has_its_place_in_the_log,
         an_excluded_labeler_gets_no_more,
         guidelines_have_versions,
+        a_paused_run_gives_nothing,
+        progress_is_kept_in_order,
         an_unknown_run_is_not_found,
     )
 )

@@ -193,8 +193,8 @@ def test_the_roles_are_the_protos_and_the_labelers() -> None:
         assert roles, method
         words = roles[1].replace(" ", "").strip(",").split(",") if roles[1] else [role.value for role in Role]
         told[method] = frozenset(map(Role, words))
-    assert {method: told[method] for method in ROLES} == ROLES
-    assert {method: LABELERS_ROLES[method] for method in ROLES} == ROLES
+    assert told == ROLES
+    assert LABELERS_ROLES == ROLES
 
 
 def test_the_exit_code_and_the_list_tell(
