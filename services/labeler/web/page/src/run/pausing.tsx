@@ -5,9 +5,9 @@ import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import { num } from "../connect/messages";
+import { wordsOf } from "../owner/loading";
 import { Dialog } from "../shell/dialog";
 import type { ProgressPoint } from "./messages";
-import { wordsOf } from "./polling";
 import { duration } from "./words";
 
 /** After so many seconds without a report, the run is said to be silent: three of its quiet moments. */

@@ -2,8 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { callError } from "../connect/call";
-import { askToLogIn } from "../shell/shell";
+import { wordsOf } from "../owner/loading";
 
 export interface Polled<Value> {
   /** The newest value; null before there is one. */
@@ -61,11 +60,4 @@ export function usePolled<Value>(
     problem: state.problem,
     refresh: () => wake.current(),
   };
-}
-
-/** Gives what went wrong in words; without a session it shows the login form. */
-export function wordsOf(thrown: unknown): string {
-  const error = callError(thrown);
-  if (error.code === "unauthenticated") askToLogIn("Your token is no longer known. Log in again.");
-  return error.message;
 }

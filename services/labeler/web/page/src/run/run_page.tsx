@@ -56,7 +56,7 @@ function Watched({ run, runs, choose }: WatchedProps) {
   const labelers = usePolled(runId, LABELERS_MS, () => readLabelers(runId));
   const points = curves.value?.points ?? [];
   const newest = points.at(-1) ?? null;
-  const isPaused = stats.value?.isPaused ?? run.isPaused ?? false;
+  const isPaused = (stats.value ?? run).isPaused ?? false;
   const problem = curves.problem || stats.problem || clips.problem || labelers.problem;
   return (
     <div class="run-page">
