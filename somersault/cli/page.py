@@ -1,4 +1,4 @@
-"""Where the labeling page is, and how it gets before the person who shall label."""
+"""Where the pages are, and how the labeling page gets before the person who shall label."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import webbrowser
 from somersault.cli.ports import LOOPBACK
 from somersault.config import environment
 
-__all__ = ["labeling_url", "open_page"]
+__all__ = ["labeling_url", "open_page", "run_url"]
 
 
 def labeling_url(port: int, *, token: str) -> str:
-    """Gives the page's address with the token where no server and no log sees it: behind the #."""
+    """Gives the page's address with a labeler's token where no server and no log sees it: behind the #."""
     return f"http://{LOOPBACK}:{port}/#token={token}"
+
+
+def run_url(port: int, *, token: str) -> str:
+    """Gives the address of the page on which an owner watches the run, with the owner's token."""
+    return f"http://{LOOPBACK}:{port}/run#token={token}"
 
 
 def open_page(url: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from somersault.cli import finish
 from somersault.cli.curves import CurveWriter
 from somersault.cli.display import Display
-from somersault.cli.page import labeling_url, open_page
+from somersault.cli.page import labeling_url, open_page, run_url
 from somersault.cli.peers import Peers, connect
 from somersault.cli.ports import LOOPBACK, choose_ports
 from somersault.cli.processes import names_of_services, plan_processes
@@ -93,7 +93,7 @@ class Session:
         self._display.say(f"run folder: {self._folder.path}")
         await self._supervisor.start()
         self._training_since_s = time.monotonic()
-        self._announce_page()
+        self._announce_pages()
         addresses = {name: f"{LOOPBACK}:{port}" for name, port in self._ports.items()}
         token = self._folder.read_tokens()[Role.OWNER]
         async with connect(addresses, token=token) as peers:
@@ -184,18 +184,15 @@ class Session:
             return f"waiting for your answers at http://{LOOPBACK}:{self._ports[name]}/"
         return progress.state
 
-    def _page_url(self) -> str | None:
+    def _announce_pages(self) -> None:
         if "web" not in self._ports:
-            return None
-        return labeling_url(self._ports["web"], token=self._folder.read_tokens()[Role.LABELER])
-
-    def _announce_page(self) -> None:
-        url = self._page_url()
-        if url is None:
             return
-        self._display.say(f"labeling page: {url}")
+        tokens, port = self._folder.read_tokens(), self._ports["web"]
+        self._display.say(f"run page: {run_url(port, token=tokens[Role.OWNER])}")
+        labeling = labeling_url(port, token=tokens[Role.LABELER])
+        self._display.say(f"labeling page: {labeling}")
         if self._config.is_labelled_by_people:
-            open_page(url)
+            open_page(labeling)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
