@@ -29,7 +29,7 @@ from somersault.v1 import (
     trajectory_pb2,
 )
 
-__all__ = ["RUN_ID", "ReferenceLabeler", "reference_labeler", "started"]
+__all__ = ["QUESTION", "RUN_ID", "ReferenceLabeler", "reference_labeler", "started"]
 
 RUN_ID = "compliance"
 QUESTION = "Which square is more to your liking?"
@@ -43,7 +43,8 @@ class ReferenceLabeler:
         """Takes where it listens and a token of each role."""
         self.address = address
         self.labeler_token = tokens[Role.LABELER.value]
-        self._channel = rpc.open_channel(address, token=tokens[Role.OWNER.value])
+        self.owner_token = tokens[Role.OWNER.value]
+        self._channel = rpc.open_channel(address, token=self.owner_token)
         self._stub: Any = labeler_pb2_grpc.LabelerServiceStub(self._channel)
         self._num_proposed = 0
 
