@@ -56,6 +56,8 @@ bench: setup ## measure what docs/results.md claims
 
 soak: setup ## long runs: seeds of the backflip, one after another
 	$(BIN)/python -m benchmarks.backflip_seeds
+	$(BIN)/pytest -m slow tests/somersault/compliance
 
 clean: ## remove what was built, keep runs
 	rm -rf $(VENV) build dist *.egg-info services/labeler/web/static services/labeler/web/page/node_modules
+	cd examples/browser_front_end && rm -rf node_modules dist src/gen
