@@ -4,12 +4,16 @@ import { num, type Stats } from "../connect/messages";
 import type { ProgressPoint } from "./messages";
 import { duration, percent, plural, short } from "./words";
 
+// Long enough to hold a few waits for labels, short enough to tell of now.
+const PACE_S = 300;
+
 interface FiguresProps {
-  newest: ProgressPoint | null;
+  points: ProgressPoint[];
   stats: Stats | null;
 }
 
-export function Figures({ newest, stats }: FiguresProps) {
+export function Figures({ points, stats }: FiguresProps) {
+  const newest = points.at(-1) ?? null;
   const budget = num(newest?.labelBudget);
   const numAnswered = num(stats?.numAnswered ?? newest?.numAnswered);
   const rate = num(stats?.numLastHour ?? newest?.numLastHour);
@@ -36,8 +40,8 @@ export function Figures({ newest, stats }: FiguresProps) {
       <Figure id="steps" name="steps" value={newest ? short(num(newest.envSteps)) : "–"}>
         {newest ? `of ${short(num(newest.totalEnvSteps))}; ${pace(newest)}` : ""}
       </Figure>
-      <Figure id="left" name="time left" value={newest ? timeLeft(newest, numAnswered, rate) : "–"}>
-        {newest && num(newest.envSteps) < num(newest.totalEnvSteps) ? "by steps or labels, whichever takes longer" : ""}
+      <Figure id="left" name="time left" value={timeLeft(points)}>
+        {newest && num(newest.envSteps) < num(newest.totalEnvSteps) ? "at the pace of the last five minutes, waits and all" : ""}
       </Figure>
     </dl>
   );
@@ -58,7 +62,7 @@ function wish(newest: ProgressPoint | null, numAnswered: number): string {
   if (!newest) return "–";
   const missing = num(newest.numLabelsDue) - numAnswered;
   if (missing > 0) return `${missing} more now`;
-  return numAnswered >= num(newest.labelBudget) ? "no more" : "none right now";
+  return numAnswered >= num(newest.labelBudget) ? "no more" : "none now";
 }
 
 /** What comes due from here on. */
@@ -74,13 +78,17 @@ function pace({ envStepsPerS }: ProgressPoint): string {
   return envStepsPerS ? `${short(envStepsPerS)} a second` : "not learning yet";
 }
 
-/** Gives the longer of what the steps and what the labels still take, at today's pace. */
-function timeLeft(newest: ProgressPoint, numAnswered: number, perHour: number): string {
+/** Gives how long the rest of the steps takes at the pace of the newest points, in which waits for labels count. */
+function timeLeft(points: ProgressPoint[]): string {
+  const newest = points.at(-1);
+  if (!newest) return "–";
   const steps = num(newest.totalEnvSteps) - num(newest.envSteps);
   if (steps <= 0) return "done";
-  if (!newest.envStepsPerS) return "–";
-  const labels = Math.max(0, num(newest.labelBudget) - numAnswered);
-  const bySteps = steps / newest.envStepsPerS;
-  const byLabels = perHour > 0 ? (labels / perHour) * 3600 : 0;
-  return `about ${duration(Math.max(bySteps, byLabels))}`;
+  const first = points.find((point) => secondsBetween(point, newest) <= PACE_S) ?? newest;
+  const made = num(newest.envSteps) - num(first.envSteps);
+  return made > 0 ? `about ${duration((steps / made) * secondsBetween(first, newest))}` : "–";
+}
+
+function secondsBetween(earlier: ProgressPoint, later: ProgressPoint): number {
+  return (Date.parse(later.reportTime) - Date.parse(earlier.reportTime)) / 1000;
 }

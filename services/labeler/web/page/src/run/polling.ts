@@ -27,20 +27,26 @@ export function usePolled<Value>(
   const wake = useRef(() => {});
   useEffect(() => {
     let isOver = false;
+    let isAsking = false;
+    let mustAskAgain = false;
     let value: Value | null = null;
     let timer = 0;
     const ask = async () => {
       clearTimeout(timer);
+      // What is asked for meanwhile may have changed since: one question at a time, and another one after it.
+      mustAskAgain = isAsking;
+      if (isAsking) return;
+      isAsking = true;
       let problem = "";
       try {
         value = await read(value);
       } catch (error) {
         problem = wordsOf(error);
       }
+      isAsking = false;
       if (isOver) return;
       setState({ key, value, problem });
-      clearTimeout(timer);
-      timer = window.setTimeout(tick, everyMs);
+      timer = window.setTimeout(tick, mustAskAgain ? 0 : everyMs);
     };
     const tick = () => {
       if (document.hidden) return;

@@ -19,6 +19,7 @@ const CURVES_MS = 5_000; // as often as there are new points
 const CLIPS_MS = 10_000;
 const LABELERS_MS = 15_000;
 const NUM_CLIPS = 6;
+const MAX_POINTS = 3_000; // the labeler keeps 2,000; a page that was open for hours reads those anew
 
 export function Page({ session }: { session: Session }) {
   if (session.role !== "owner") return <NotAnOwner session={session} />;
@@ -73,7 +74,7 @@ function Watched({ run, runs, choose }: WatchedProps) {
           {problem}. What is shown is as of before; the page goes on trying.
         </p>
       ) : null}
-      <Figures newest={newest} stats={stats.value} />
+      <Figures points={points} stats={stats.value} />
       {newest || !curves.value ? <Curves points={points} /> : <NoReport />}
       <Clips clips={clips.value} awaited={awaitedClips(stats.value)} />
       <Labelers labelers={labelers.value} />
@@ -89,9 +90,10 @@ interface Progress {
 
 /** Adds what is new to the points before. */
 async function readProgress(runId: string, before: Progress | null): Promise<Progress> {
-  const cursor = before?.cursor ?? "0";
+  const known = before && before.points.length < MAX_POINTS ? before : { points: [], cursor: "0" };
+  const { cursor } = known;
   const reply = await call<RunProgress>("GetRunProgress", { runId, cursor });
-  const points = reply.points?.length ? [...(before?.points ?? []), ...reply.points] : (before?.points ?? []);
+  const points = reply.points?.length ? [...known.points, ...reply.points] : known.points;
   const newest = points.at(-1);
   const ageS = newest ? (Date.parse(reply.readTime) - Date.parse(newest.reportTime)) / 1000 : 0;
   return { points, cursor: reply.cursor ?? cursor, ageS };
