@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import AsyncIterator, Callable
 
@@ -189,6 +190,17 @@ async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: St
     request = simulator_pb2.GetEpisodeStatisticsRequest()
     response = await call(stub.GetEpisodeStatistics, request, timeout_s=10)
     assert (response.num_episodes, response.env_steps, response.incarnation) == (0, 0, "life")
+
+
+@pytest.mark.parametrize("teacher", ["flips", None])
+async def test_statistics_say_of_what_task_they_are(
+    task: Task, store: ObjectStore, teacher: str | None
+) -> None:
+    """And whether it has a hidden reward: without one its returns mean nothing."""
+    request = simulator_pb2.GetEpisodeStatisticsRequest()
+    async for stub in _serve(dataclasses.replace(task, teacher=teacher), store):
+        response = await call(stub.GetEpisodeStatistics, request, timeout_s=10)
+        assert (response.task, response.has_teacher) == (task.name, teacher is not None)
 
 
 def test_redrawn_states_give_the_recorded_observations(task: Task, policy_arrays: PolicyArrays) -> None:
