@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -105,6 +106,8 @@ async def _try_out(
             begin, num_settled = time.monotonic(), sighting.num_settled
             await asyncio.sleep(_QUIET_S)
             quiet = Quiet(begin=begin, end=time.monotonic(), num_settled=num_settled)
+            if ended.is_set():
+                return quiet
             await labeler.set_guidelines("Prefer the *livelier* square.")
             await labeler.propose(_NUM_LATER)
             await _until_settled(sighting, NUM_QUERIES, ended)
@@ -147,17 +150,28 @@ async def _serving(
 
 @contextlib.asynccontextmanager
 async def _running(command: Sequence[str]) -> AsyncIterator[asyncio.Event]:
-    """Runs a command, if there is one; gives what is set when it ends by itself."""
+    """Runs a command, if there is one; gives what is set when it ends by itself, or at Ctrl-C."""
     ended = asyncio.Event()
-    if not command:
-        yield ended
-        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, ended.set)
+    try:
+        if command:
+            async with _child(command, ended):
+                yield ended
+        else:
+            yield ended
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+@contextlib.asynccontextmanager
+async def _child(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator[None]:
     # What it prints goes beside what we say, so that our standard output is the verdicts alone.
     process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
     waiting = asyncio.create_task(process.wait())
     waiting.add_done_callback(lambda _: ended.set())
     try:
-        yield ended
+        yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

@@ -148,7 +148,10 @@ async def started(
     service = [sys.executable, "-m", module, *(part for flag in flags.items() for part in flag)]
     command = [sys.executable, "-SE", launch.__file__, str(os.getpid()), *service]
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+        # In a session of its own, so that Ctrl-C ends the front end's trial and not the labeler in the midst of it.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=output, stderr=output, start_new_session=True
+        )
         try:
             await _until_healthy(process, address, is_http=is_http)
             yield

@@ -109,6 +109,8 @@ async def _label(page: Page) -> None:
             await page.click(f"button[data-key={key}]")
         else:
             await page.keyboard.press(key)
+        if number == 0:
+            await page.reload()  # while the answer is on its way: it waits in the browser and is sent again
         num_answered += 1
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,7 @@ import pytest_asyncio
 
 from somersault import rpc
 from somersault.compliance import Verdict
-from somersault.compliance.client import NUM_QUERIES
+from somersault.compliance.client import NUM_QUERIES, _running
 from somersault.compliance.client_rules import Quiet, judge
 from somersault.compliance.proxy import LabelerProxy
 from somersault.compliance.sighting import Sighting
@@ -70,21 +73,29 @@ def test_our_example_passes_every_rule() -> None:
     assert ended.stderr.count(".mp4") == 2 * NUM_QUERIES
 
 
-def test_a_front_end_that_ends_at_once_fails() -> None:
-    """Nothing seen is nothing kept: exit code 1, and the list says what was expected."""
-    command = [sys.executable, "-m", "somersault.cli", "compliance", "client", "--time-limit-s", "30"]
-    ended = subprocess.run(
-        [*command, "--", sys.executable, "-c", "pass"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+async def test_the_end_of_the_front_end_is_noticed() -> None:
+    """Nobody waits for a program that has ended."""
+    async with _running([sys.executable, "-c", "pass"]) as ended, asyncio.timeout(20):
+        await ended.wait()
 
-    assert ended.returncode == 1
-    assert "FAIL      an answer is sent until it is acknowledged" in ended.stdout
-    assert "not seen  undo is the next version" in ended.stdout
+
+def test_ctrl_c_tells_what_was_seen(tmp_path: Path) -> None:
+    """Who does not want to wait any longer gets the list, and nothing goes on running."""
+    command = [sys.executable, "-m", "somersault.cli", "compliance", "client"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        place = dict(process.stderr.readline().split() for _ in range(4))  # type: ignore[union-attr]
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+
+    assert process.returncode == 1
+    assert "FAIL      each answer has a key of its own" in out
+    assert "not seen  undo is the next version" in out
+    host, port = place["address"].split(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
 
 
 class FrontEnd:
