@@ -16,6 +16,7 @@ BENCHMARKS = {
     "atari_speed": "games: the simulator beside AtariVectorEnv and EnvPool",
     "picture_networks": "networks over pictures, float32 and bfloat16, acting and learning",
     "ingest": "one learner fed by 1 to 8 processes",
+    "labeler_load": "the labeler under 100 and 500 labelers, stalled peers, a million answers",
     "loop_speed": "the whole loop beside the same in one process",
 }
 

@@ -32,17 +32,21 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-def open_channel(address: str, *, token: str | None = None) -> grpc.aio.Channel:
+def open_channel(
+    address: str, *, token: str | None = None, has_own_connection: bool = False
+) -> grpc.aio.Channel:
     """Gives a channel to ``host:port``. It connects on first use and again whenever it was cut.
 
     Args:
         address: ``host:port``.
         token: Sent as ``authorization: Bearer`` with every call.
+        has_own_connection: Shares none with other channels of this process to the same address, as gRPC else does.
     """
     interceptors: list[Any] = []
     if token is not None:
         interceptors = [_UnaryToken(token), _StreamToken(token), _DuplexToken(token)]
-    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+    options = [*_OPTIONS, ("grpc.use_local_subchannel_pool", int(has_own_connection))]
+    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
 
 
 async def call(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +22,7 @@ __all__ = ["Database", "open_database"]
 _NUM_READERS = 4
 _NUM_SERVER_CONNECTIONS = 8
 _NUM_ATTEMPTS = 4
+_IDLE_S = 1.0
 _BUSY_TIMEOUT_S = 10.0  # another process may hold the file: a backup, the command line
 # The URL itself is not repeated in messages: it may hold a password.
 _WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
@@ -136,12 +139,32 @@ def _open_postgresql(url: sa.URL) -> Database:
         url.set(drivername="postgresql+psycopg"),
         pool_size=_NUM_SERVER_CONNECTIONS,
         max_overflow=_NUM_SERVER_CONNECTIONS,
-        pool_pre_ping=True,
         isolation_level="READ COMMITTED",
     )
+    _check_idle_connections(engine)
     _migrate(engine)
     writer = _ServerWriter(engine)
     return Database(reader=engine, writer=writer, num_readers=_NUM_SERVER_CONNECTIONS)
+
+
+def _check_idle_connections(engine: sa.Engine) -> None:
+    """Has a connection that was idle for a while be tried before it is used: a server that restarted cut it.
+
+    The pool's own ``pool_pre_ping`` tries it each time, three round trips of some thirty that an answer costs.
+    """
+
+    @sa.event.listens_for(engine, "checkin")
+    def note(_connection: object, record: Any) -> None:
+        record.info["used_s"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def check(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used_s", math.inf) < _IDLE_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as err:
+            raise sa.exc.DisconnectionError from err
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import sqlalchemy as sa
 
 from services.labeler import tokens
@@ -24,10 +27,22 @@ _LEASES = schema.leases
 _QUERIES = schema.queries
 
 _INSERT = sa.insert(_LEASES)
-_FIND = sa.select(_LEASES).where(
-    _LEASES.c.token_sha256 == sa.bindparam("of_token"), _LEASES.c.labeler_id == sa.bindparam("of_labeler")
+# Both rows as they are once nobody else holds them: PostgreSQL looks again at what it had to wait for.
+_HOLD = (
+    sa.select(_LEASES, _QUERIES)
+    .join(_QUERIES, _QUERIES.c.number == _LEASES.c.query_number)
+    .where(
+        _LEASES.c.token_sha256 == sa.bindparam("of_token"),
+        _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
+    )
+    .with_for_update(of=[_LEASES, _QUERIES])
 )
 _LOCK_QUERY = sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update()
+_LOCK_LABELER = (
+    sa.select(schema.labelers.c.labeler_id)
+    .where(schema.labelers.c.labeler_id == sa.bindparam("of_labeler"))
+    .with_for_update()
+)
 _CHANGE = sa.update(_LEASES).where(_LEASES.c.number == sa.bindparam("of_number"))
 _COUNT_HELD = sa.select(sa.func.count()).where(
     _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
@@ -116,17 +131,20 @@ def mark_answered(connection: sa.Connection, number: int) -> None:
     _change(connection, number, state="answered")
 
 
-def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> tuple[schema.Row, schema.Row]:
+def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> tuple[Any, Any]:
     """Gives a labeler's lease and its query, as they are until the transaction ends.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease.
     """
-    lease_row = _find(connection, labeler, token=token)
-    query = lock_query(connection, lease_row.query_number)
-    if connection.dialect.name != "sqlite":  # where nobody else can have written meanwhile
-        lease_row = _find(connection, labeler, token=token)
-    return lease_row, query
+    values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
+    row = connection.execute(_HOLD, values).one_or_none()
+    if row is None:
+        raise FailedPreconditionError(
+            f"lease_token is none of {labeler.labeler_id!r}'s leases; LeaseQueries gives one"
+        )
+    num_columns = len(_LEASES.columns)
+    return _row(_LEASES, row[:num_columns]), _row(_QUERIES, row[num_columns:])
 
 
 def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
@@ -154,15 +172,9 @@ def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> b
     return bool(connection.execute(sa.select(seen)).scalar_one())
 
 
-def _find(connection: sa.Connection, labeler: Labeler, *, token: str) -> schema.Row:
-    row = connection.execute(
-        _FIND, {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
-    ).one_or_none()
-    if row is None:
-        raise FailedPreconditionError(
-            f"lease_token is none of {labeler.labeler_id!r}'s leases; LeaseQueries gives one"
-        )
-    return row
+def _row(table: sa.Table, values: tuple[Any, ...]) -> SimpleNamespace:
+    """Gives one table's part of a row."""
+    return SimpleNamespace(**dict(zip(table.columns.keys(), values, strict=True)))
 
 
 def _change(connection: sa.Connection, number: int, **values: object) -> None:
@@ -172,10 +184,7 @@ def _change(connection: sa.Connection, number: int, **values: object) -> None:
 def _lock_labeler(connection: sa.Connection, labeler: Labeler) -> None:
     """Keeps the labeler's own parallel calls from passing its bound together."""
     if connection.dialect.name != "sqlite":  # which has one writer anyway
-        table = schema.labelers
-        connection.execute(
-            sa.select(table.c.labeler_id).where(table.c.labeler_id == labeler.labeler_id).with_for_update()
-        )
+        connection.execute(_LOCK_LABELER, {"of_labeler": labeler.labeler_id})
 
 
 def _count_held(connection: sa.Connection, labeler: Labeler, *, now_ms: int) -> int:

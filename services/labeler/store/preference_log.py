@@ -33,7 +33,20 @@ _COUNT_UP = (
     )
     .returning(_RUNS.c.newest_cursor)
 )
-_INSERT = sa.insert(_LOG)
+# The run's row is held by then, so the weight is that of this position.
+_INSERT = sa.insert(_LOG).values(
+    {
+        "weight": sa.func.coalesce(
+            sa.select(schema.labeler_weights.c.weight)
+            .where(
+                schema.labeler_weights.c.run_id == sa.bindparam("of_run"),
+                schema.labeler_weights.c.labeler_id == sa.bindparam("of_labeler"),
+            )
+            .scalar_subquery(),
+            1.0,
+        )
+    }
+)
 
 
 def count_up(
@@ -68,7 +81,8 @@ def append(
             "version": version,
             "preference": preference.value,
             "commit_ms": now_ms,
-            "weight": weights.read(connection, answer.run_id, answer.labeler_id),
+            "of_run": answer.run_id,
+            "of_labeler": answer.labeler_id,
         },
     )
 

@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from services.labeler.records import PredictedRewards
+from services.labeler.store import open_database, predictions, queries
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
-from tests.services.labeler.running import RunningLabeler, lease, running_labeler, submit
+from tests.services.labeler.running import RunningLabeler, lease, proposal, running_labeler, submit
 from tests.services.labeler.store import older_database
 
 _INITDB = shutil.which("initdb") or next(
@@ -166,3 +168,65 @@ async def test_two_replicas_give_each_query_as_many_answers_as_it_wants(tmp_path
 async def _invite(labeler: RunningLabeler) -> str:
     request = pb.CreateLabelerRequest(name="another", role=preference_pb2.ROLE_TEACHER)
     return str((await labeler.as_role(Role.OWNER).CreateLabeler(request)).token)
+
+
+async def test_connections_that_the_server_cut_are_replaced(tmp_path: Path, url: str) -> None:
+    """As when PostgreSQL was restarted while nobody worked: the next call knows nothing of it."""
+    async with running_labeler(tmp_path, database_url=url) as labeler:
+        await labeler.create_run("run-cut")
+        await asyncio.gather(*(labeler.stats("run-cut") for _ in range(8)))
+        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+        with engine.connect() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+            num_cut = len(connection.execute(sa.text(others)).all())
+        engine.dispose()
+        await asyncio.sleep(1.1)
+        await asyncio.gather(*(labeler.stats("run-cut") for _ in range(8)))
+        await labeler.create_run("run-cut", question="Which is higher?")
+    assert num_cut >= 2
+
+
+async def test_two_replicas_keep_one_runs_curves(tmp_path: Path, url: str) -> None:
+    """Reports at both at once are numbered without gaps; a pause at one holds at the other."""
+    settings = {"database_url": url}
+    run_id = "run-watched"
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run(run_id)
+        point = pb.ProgressPoint(env_steps=1, total_env_steps=9, predicted_reward_mean=-0.5)
+        request = pb.ReportProgressRequest(run_id=run_id, point=point)
+        stubs = [replica.as_role(Role.SERVICE) for replica in (one, two)]
+        await asyncio.gather(*(stubs[number % 2].ReportProgress(request) for number in range(20)))
+
+        pause = pb.UpdateRunRequest(run_id=run_id, is_paused=True)
+        await one.as_role(Role.OWNER).UpdateRun(pause)
+        told = await stubs[1].ReportProgress(request)
+        leased = await two.as_role(Role.TEACHER).LeaseQueries(pb.LeaseQueriesRequest(run_id=run_id, count=1))
+        curves = await two.as_role(Role.OWNER).GetRunProgress(pb.GetRunProgressRequest(run_id=run_id))
+
+    assert [each.number for each in curves.points] == list(range(1, 22))
+    assert {each.predicted_reward_mean for each in curves.points} == {-0.5}
+    assert told.is_paused
+    assert leased.is_paused
+
+
+async def test_what_was_predicted_is_kept(tmp_path: Path, url: str) -> None:
+    """As bytes, beside its query."""
+    run_id = "run-predicted"
+    async with running_labeler(tmp_path, database_url=url) as labeler:
+        await labeler.create_run(run_id)
+        message = proposal("a", wants_clips=True)
+        message.first_predicted_rewards.extend([0.5, -1.0])
+        message.second_predicted_rewards.extend([0.25])
+        message.reward_version = 2
+        request = pb.ProposeQueriesRequest(run_id=run_id, proposals=[message])
+        await labeler.as_role(Role.SERVICE).ProposeQueries(request)
+    database = open_database(url)
+
+    def read(connection: sa.Connection) -> list[PredictedRewards]:
+        page = queries.list_newest(connection, run_id, state=None, before_number=None, page_size=1)
+        return list(predictions.read(connection, [query.number for query in page.queries]).values())
+
+    (kept,) = await database.read(read)
+    database.close()
+    assert {tuple(kept.first), tuple(kept.second)} == {(0.25,), (0.5, -1.0)}
+    assert kept.reward_version == 2
