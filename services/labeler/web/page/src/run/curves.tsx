@@ -7,7 +7,7 @@ import { num } from "../connect/messages";
 import { Chart } from "./chart";
 import type { ProgressPoint } from "./messages";
 import { niceRange, type Range } from "./scale";
-import { duration, figure, percent, short } from "./words";
+import { figure, percent, short } from "./words";
 
 type Axis = "steps" | "time";
 
@@ -15,14 +15,18 @@ export function Curves({ points }: { points: ProgressPoint[] }) {
   const [axis, setAxis] = useState<Axis>("steps");
   const chosen = useSignal<number | null>(null);
   const lines = useMemo(() => linesOf(points), [points]);
-  const xs = axis === "steps" ? lines.steps : lines.times;
+  const [unit, unitS] = unitOf(lines.seconds.at(-1) ?? 0);
+  const xs = useMemo(
+    () => (axis === "steps" ? lines.steps : lines.seconds.map((seconds) => seconds / unitS)),
+    [axis, lines, unitS],
+  );
   const xRange = useMemo(() => rangeOf(axis, points, xs), [axis, points, xs]);
   const shared = {
     xs,
     xRange,
     chosen,
-    xTick: axis === "steps" ? short : (x: number) => (x === 0 ? "0" : duration(x)),
-    xWords: axis === "steps" ? (x: number) => `${short(x)} steps` : duration,
+    xTick: (x: number) => (axis === "steps" || x === 0 ? short(x) : `${rounded(x)} ${unit}`),
+    xWords: (x: number) => (axis === "steps" ? `${short(x)} steps` : `${rounded(x)} ${unit}`),
   };
   const newest = points.at(-1);
   return (
@@ -95,13 +99,27 @@ function linesOf(points: ProgressPoint[]) {
   const began = points[0] ? Date.parse(points[0].reportTime) : 0;
   return {
     steps: points.map(({ envSteps }) => num(envSteps)),
-    times: points.map(({ reportTime }) => (Date.parse(reportTime) - began) / 1000),
+    seconds: points.map(({ reportTime }) => (Date.parse(reportTime) - began) / 1000),
     trueReturn: points.map(({ trueReturnMean }) => trueReturnMean ?? null),
     predicted: points.map(({ predictedRewardMean }) => predictedRewardMean ?? null),
     agreement: points.map(({ preferenceAccuracy }) => preferenceAccuracy ?? null),
     due: points.map(({ numLabelsDue }) => num(numLabelsDue)),
     answered: points.map(({ numAnswered }) => num(numAnswered)),
   };
+}
+
+/** Gives the unit in which so many seconds are read best, and its length in seconds. */
+function unitOf(seconds: number): [string, number] {
+  const units: [string, number][] = [
+    ["days", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+  ];
+  return units.find(([, length]) => seconds >= 3 * length) ?? ["s", 1];
+}
+
+function rounded(x: number): string {
+  return x.toFixed(1).replace(/\.0$/, "");
 }
 
 /** Gives the x axis: the run's whole length in steps, or the time so far. */
