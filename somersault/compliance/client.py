@@ -83,11 +83,12 @@ async def check_client(
     sighting = Sighting()
     with tempfile.TemporaryDirectory(prefix="somersault-compliance-") as folder:
         async with (
+            _until_interrupted() as ended,
             reference_labeler(Path(folder)) as labeler,
             _serving(labeler, sighting, options, Path(folder)) as place,
         ):
             on_place(place)
-            async with _running(place.fill_in(command)) as ended:
+            async with _running(place.fill_in(command), ended):
                 quiet = await _try_out(labeler, sighting, ended, time_limit_s=options.time_limit_s)
     return judge(sighting, quiet)
 
@@ -149,23 +150,23 @@ async def _serving(
 
 
 @contextlib.asynccontextmanager
-async def _running(command: Sequence[str]) -> AsyncIterator[asyncio.Event]:
-    """Runs a command, if there is one; gives what is set when it ends by itself, or at Ctrl-C."""
+async def _until_interrupted() -> AsyncIterator[asyncio.Event]:
+    """Gives what Ctrl-C sets: what was seen until then is judged."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, ended.set)
     try:
-        if command:
-            async with _child(command, ended):
-                yield ended
-        else:
-            yield ended
+        yield ended
     finally:
         loop.remove_signal_handler(signal.SIGINT)
 
 
 @contextlib.asynccontextmanager
-async def _child(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator[None]:
+async def _running(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator[None]:
+    """Runs a command, if there is one, and sets ``ended`` when it ends by itself."""
+    if not command:
+        yield
+        return
     # What it prints goes beside what we say, so that our standard output is the verdicts alone.
     process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
     waiting = asyncio.create_task(process.wait())

@@ -75,7 +75,8 @@ def test_our_example_passes_every_rule() -> None:
 
 async def test_the_end_of_the_front_end_is_noticed() -> None:
     """Nobody waits for a program that has ended."""
-    async with _running([sys.executable, "-c", "pass"]) as ended, asyncio.timeout(20):
+    ended = asyncio.Event()
+    async with _running([sys.executable, "-c", "pass"], ended), asyncio.timeout(20):
         await ended.wait()
 
 
