@@ -15,6 +15,7 @@ from services.labeler.authentication import Authentication
 from services.labeler.changes import Changes
 from services.labeler.clips import ClipDrawing
 from services.labeler.config import LabelerConfig
+from services.labeler.gauges import Gauges
 from services.labeler.importing import Importing
 from services.labeler.labelers import Labelers, read_tokens
 from services.labeler.leasing import Leasing
@@ -64,11 +65,13 @@ class LabelerApplication:
         return add_to_server(server, self._labeling)
 
     async def run(self) -> None:
-        """Has clips drawn."""
-        if not len(self._simulators):
-            _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
-            await asyncio.Event().wait()
-        await self._drawing.run()
+        """Has clips drawn, and keeps the gauges fresh."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Gauges(self._labeling.database).run())
+            if len(self._simulators):
+                group.create_task(self._drawing.run())
+            else:
+                _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
 
     async def drain(self) -> None:
         """Commits what waits and closes the database."""

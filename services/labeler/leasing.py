@@ -8,8 +8,9 @@ import time
 import prometheus_client
 
 from services.labeler.changes import Changes
+from services.labeler.looking import Looks
 from services.labeler.records import Labeler, Lease
-from services.labeler.store import Database, leases, open_queries, runs
+from services.labeler.store import Database, leases, runs
 from somersault.errors import InvalidInputError
 
 __all__ = ["Leasing"]
@@ -35,6 +36,7 @@ class Leasing:
         self._database = database
         self._queries_changed = queries_changed
         self._max_leases = max_leases
+        self._looks = Looks(database, queries_changed=queries_changed)
 
     async def lease(
         self, labeler: Labeler, *, run_id: str | None, count: int, wait_s: float, lease_s: float
@@ -113,9 +115,7 @@ class Leasing:
             await Changes.wait(change, timeout_s=left_s)
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.
-            if await self._database.read(
-                lambda connection: open_queries.has_any(connection, labeler, run_id=run_id)
-            ):
+            if await self._looks.has_any(labeler, run_id=run_id):
                 return True
         return False
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import prometheus_client
-
 from services.labeler import pages
 from services.labeler.changes import Changes
-from services.labeler.quality import Quality, assess, share
+from services.labeler.quality import Quality, assess
 from services.labeler.records import AuditEntry, Labeler, WeightChange
 from services.labeler.store import Database, audit, oversight
 from somersault.errors import InvalidInputError
@@ -18,12 +16,6 @@ __all__ = ["Oversight"]
 
 MAX_WEIGHT = 10.0
 MAX_REASON = 500
-
-_GOLD_ACCURACY = prometheus_client.Gauge(
-    "somersault_labeler_gold_accuracy_ratio",
-    "Share of gold answers that were as the unanimous answers of others, when last asked for, by run.",
-    ["run_id"],
-)
 
 
 class Oversight:
@@ -43,10 +35,6 @@ class Oversight:
         numbers = await self._database.read(
             lambda connection: oversight.read_numbers(connection, run_id, labeler_id=labeler_id)
         )
-        if labeler_id is None:
-            total = share(sum(n.num_unanimous_right for n in numbers), sum(n.num_unanimous for n in numbers))
-            if total.value is not None:
-                _GOLD_ACCURACY.labels(run_id).set(total.value)
         return [assess(each) for each in numbers]
 
     async def set_weight(

@@ -26,16 +26,6 @@ _PROPOSED = prometheus_client.Counter(
     "Queries proposed, repeats included, by whether clips of them are drawn.",
     ["wants_clips"],
 )
-_OLDEST = prometheus_client.Gauge(
-    "somersault_labeler_oldest_ready_age_seconds",
-    "Age of the oldest query that may be leased, when the run's stats were last asked for, by run.",
-    ["run_id"],
-)
-_RATE = prometheus_client.Gauge(
-    "somersault_labeler_answers_per_hour",
-    "Answers of the last hour, when the run's stats were last asked for, by run and the labelers' role.",
-    ["run_id", "role"],
-)
 
 
 class Proposals:
@@ -135,10 +125,6 @@ class Proposals:
         Raises:
             NotFoundError: the run is unknown.
         """
-        counted = await self._database.read(
+        return await self._database.read(
             lambda connection: runs.stats(connection, run_id, labeler_id=labeler_id)
         )
-        _OLDEST.labels(run_id).set(counted.oldest_ready_age_s)
-        _RATE.labels(run_id, "labeler").set(counted.num_last_hour_by_labelers)
-        _RATE.labels(run_id, "teacher").set(counted.num_last_hour_by_teachers)
-        return counted

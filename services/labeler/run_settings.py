@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import prometheus_client
 import sqlalchemy as sa
 
 from services.labeler import pages
@@ -23,12 +22,6 @@ MAX_GUIDELINES = 20_000
 
 # What CommonMark 0.31 may take for raw HTML (section 6.6): a tag, a comment, a declaration, an instruction.
 _RAW_HTML = re.compile(r"<[A-Za-z/!?]")
-
-_AGREEMENT = prometheus_client.Gauge(
-    "somersault_labeler_agreement_ratio",
-    "Share of pairs of answers to one query that are the same, when it was last asked for, by run.",
-    ["run_id"],
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +97,7 @@ class RunSettings:
             runs.read(connection, run_id)
             return tallies.agreement(connection, run_id)
 
-        measured = await self._database.read(measure)
-        if measured.pairwise is not None:
-            _AGREEMENT.labels(run_id).set(measured.pairwise)
-        return measured
+        return await self._database.read(measure)
 
     async def set_guidelines(self, by: Labeler, run_id: str, text: str) -> int:
         """Adds a version of a run's guidelines and gives its number.

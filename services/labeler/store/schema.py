@@ -196,7 +196,7 @@ leases = sa.Table(
     _required("token_sha256", sa.String(64)),
     _required("query_number", _Number, sa.ForeignKey("queries.number")),
     _required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
-    # held (live until expire_ms), answered or released
+    # held (live until expire_ms), answered, released, or expired: some time after expire_ms, once that is counted
     _required("state", sa.String(16)),
     _required("leased_ms", sa.BigInteger()),
     _required("expire_ms", sa.BigInteger()),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
+from services.labeler.store import open_queries
 from somersault.errors import (
     FailedPreconditionError,
     InvalidInputError,
@@ -172,3 +174,26 @@ async def test_numbers_out_of_bounds_are_refused(labeler: RunningLabeler, field:
     error = await refused(labeler.as_role(Role.TEACHER).LeaseQueries(request))
     assert isinstance(error, InvalidInputError)
     assert field in str(error)
+
+
+async def test_a_hundred_who_wait_cost_what_one_does(
+    labeler: RunningLabeler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share their looks; and when something comes, one of them gets it at once, the others go on waiting."""
+    looks: list[float] = []
+    has_any = open_queries.has_any
+
+    def counted(*arguments: Any, **values: Any) -> bool:
+        looks.append(time.monotonic())
+        return has_any(*arguments, **values)
+
+    monkeypatch.setattr(open_queries, "has_any", counted)
+    teacher = labeler.as_role(Role.TEACHER)
+    waiting = [asyncio.create_task(lease(teacher, wait_s=3)) for _ in range(100)]
+    await asyncio.sleep(1.5)
+    num_looks = len(looks)
+    await labeler.propose("a")
+    done, _ = await asyncio.wait(waiting, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+    assert [len(task.result()) for task in done] == [1]
+    assert sum(len(leased) for leased in await asyncio.gather(*waiting)) == 1
+    assert 1 <= num_looks <= 10
