@@ -54,7 +54,8 @@ protos: $(STAMP) ## generate somersault/v1 from protos/
 bench: setup ## measure what docs/results.md claims
 	$(BIN)/python -m benchmarks
 
-soak: setup ## long runs: seeds of the backflip, one after another
+soak: setup ## long runs: 200 pairs and a minute without a network on the page, then seeds of the backflip
+	$(BIN)/pytest -m slow tests/services/labeler/web/test_page_flow.py
 	$(BIN)/python -m benchmarks.backflip_seeds
 	$(BIN)/pytest -m slow tests/somersault/compliance
 

@@ -13,6 +13,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: { main: "index.html" },
+      checks: { pluginTimings: false },
       output: {
         // Fixed names: a browser asks for each file each time and gets it again only if its hash changed.
         entryFileNames: "[name].js",

@@ -16,6 +16,7 @@ import grpc.aio
 import httpx
 import numpy as np
 import pytest
+from playwright.async_api import Browser, Page, async_playwright
 
 from services.labeler.web.config import Config
 from services.labeler.web.serving import serve
@@ -28,9 +29,13 @@ from somersault.errors import (
     UnauthenticatedError,
 )
 from somersault.rpc import bind, create_server
-from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+from somersault.storage import open_store
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2, simulator_pb2_grpc
+from tests.services.labeler import running
+from tests.services.labeler.web.real_labeler import RUN_ID, RealLabeler, Simulator, propose
 
 QUESTION = "Which one does the better backflip? <b>Judge</b> the whole clip."
+BREAKS_OFF = b"-"
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -69,6 +74,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     is_committed: asyncio.Event = field(default_factory=asyncio.Event)
     num_submits: int = 0
     lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    guidelines: list[str] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
 
     def answers(self) -> list[tuple[str, int, int]]:
         """Gives (query, version, preference) of each log row."""
@@ -109,7 +116,9 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         query_id = f"query-{self.num_proposed:03d}"
         self.num_proposed += 1
         self.leases[f"lease-{query_id}"] = query_id
-        query = preference_pb2.Query(query_id=query_id, run_id="flip-1", question=QUESTION)
+        query = preference_pb2.Query(
+            query_id=query_id, run_id="flip-1", question=QUESTION, guidelines_version=len(self.guidelines)
+        )
         return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
 
     async def RenewLease(self, request, context):
@@ -178,6 +187,28 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         clip = self.clips[(2 * number + request.side - 1) % len(self.clips)]
         return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
 
+    async def GetGuidelines(self, request, context):
+        """Gives a version of the guidelines."""
+        if not 1 <= request.version <= len(self.guidelines):
+            raise NotFoundError("there is no such version")
+        text = self.guidelines[request.version - 1]
+        return labeler_pb2.GetGuidelinesResponse(text=text, version=request.version)
+
+    async def CreateLabeler(self, request, context):
+        """Gives a token."""
+        return labeler_pb2.CreateLabelerResponse(labeler_id="labeler-2", token="fresh-token")
+
+    async def ExportPreferences(self, request, context):
+        """Sends a file, or breaks off where it is told to."""
+        if self._role(context) != preference_pb2.ROLE_OWNER:
+            raise PermissionDeniedError("only owners export")
+        if request.run_id != "flip-1":
+            raise NotFoundError("there is no such run")
+        for part in self.parts:
+            if part == BREAKS_OFF:
+                raise CorruptDataError("the disk is gone")
+            yield labeler_pb2.ExportPreferencesResponse(part=part)
+
     async def GetStats(self, request, context):
         """Counts."""
         self._role(context)
@@ -233,12 +264,8 @@ async def labeler(clips, free_port) -> AsyncIterator[LabelerProcess]:
 @pytest.fixture
 async def gateway_url(labeler) -> AsyncIterator[str]:
     """The address of a gateway before the labeler."""
-    config = Config(port=0, labeler_address=f"127.0.0.1:{labeler.port}", run_id="flip-1")
-    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
-    yield f"http://127.0.0.1:{await bound}"
-    stopped.set()
-    await serving
+    async with _serving_pages(f"127.0.0.1:{labeler.port}", run_id="flip-1") as url:
+        yield url
 
 
 @pytest.fixture
@@ -255,3 +282,83 @@ def chromium() -> Iterator[str]:
     if shutil.which(CHROMIUM) is None:
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
     return CHROMIUM
+
+
+@pytest.fixture
+async def browser(chromium) -> AsyncIterator[Browser]:
+    """A real Chromium."""
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--headless"]
+        )
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def page(browser) -> AsyncIterator[Page]:
+    """A tab; an error in a script fails the test."""
+    tab = await browser.new_page(viewport={"width": 1280, "height": 800})
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab
+    assert errors == []
+
+
+@pytest.fixture
+async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
+    """The port of who draws clips."""
+    server = create_server()
+    simulator = Simulator(open_store(f"file://{tmp_path}"), clips)
+    simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(simulator, server)
+    port = bind(server, host="127.0.0.1", port=0)
+    await server.start()
+    yield port
+    await server.stop(0)
+
+
+@pytest.fixture
+async def real_labeler(tmp_path, free_port, simulator_port) -> AsyncIterator[RealLabeler]:
+    """The labeler's process with a run whose clips get drawn."""
+    process = RealLabeler(tmp_path, port=free_port, simulator_port=simulator_port)
+    process.start()
+    await propose(process)
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def real_url(real_labeler) -> AsyncIterator[str]:
+    """The address of a gateway before the labeler's process."""
+    async with _serving_pages(real_labeler.address, run_id=RUN_ID) as url:
+        yield url
+
+
+@pytest.fixture
+async def whole_labeler(tmp_path, simulator_port) -> AsyncIterator[running.RunningLabeler]:
+    """The real labeler in this process, with a run and no queries yet."""
+    settings = {
+        "storage_url": f"file://{tmp_path}",
+        "simulator_addresses": (f"127.0.0.1:{simulator_port}",),
+    }
+    async with running.running_labeler(tmp_path, **settings) as labeler:
+        await labeler.create_run()
+        yield labeler
+
+
+@pytest.fixture
+async def whole_url(whole_labeler) -> AsyncIterator[str]:
+    """The address of a gateway before it."""
+    async with _serving_pages(whole_labeler.address, run_id=running.RUN_ID) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def _serving_pages(labeler_address: str, *, run_id: str) -> AsyncIterator[str]:
+    """Serves the pages and gives their address."""
+    config = Config(port=0, labeler_address=labeler_address, run_id=run_id)
+    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
+    yield f"http://127.0.0.1:{await bound}"
+    stopped.set()
+    await serving

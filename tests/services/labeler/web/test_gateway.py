@@ -11,6 +11,7 @@ import pytest
 
 from services.labeler.web.labeler_client import DENIED, METHODS
 from somersault.v1 import labeler_pb2, preference_pb2
+from tests.services.labeler.web.conftest import BREAKS_OFF
 
 SERVICE = "/somersault.v1.LabelerService"
 OWN_PAGE = {"connect-protocol-version": "1"}
@@ -199,6 +200,87 @@ async def test_foreign_host_name_is_refused(http):
     assert (await http.get("/", headers=headers)).status_code == 421
     assert (await http.post(f"{SERVICE}/WhoAmI", json={}, headers=headers)).status_code == 421
     assert (await http.get("/healthz", headers=headers)).status_code == 200
+
+
+@pytest.fixture
+async def owner_page(page, labeler):
+    """The same browser, logged in as an owner too."""
+    labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
+    assert (await page.post("/login", json={"token": "owner-token"}, headers=OWN_PAGE)).status_code == 200
+    return page
+
+
+async def test_one_browser_is_labeler_and_owner(owner_page):
+    """Whoever teaches alone has both sessions; a call says in whose name it is made, and each ends by itself."""
+    as_owner = {**OWN_PAGE, "somersault-session": "owner"}
+
+    labeler = (await owner_page.get("/session")).json()
+    owner = (await owner_page.get("/session", headers=as_owner)).json()
+    await owner_page.post("/logout", headers=as_owner)
+
+    assert (labeler["role"], owner["role"]) == ("labeler", "owner")
+    assert labeler["sessions"] == owner["sessions"] == ["labeler", "owner"]
+    assert (await owner_page.get("/session", headers=as_owner)).status_code == 401
+    assert (await owner_page.get("/session")).json()["sessions"] == ["labeler"]
+
+
+async def test_session_of_no_kind_is_refused(page):
+    """A call in nobody's name is not made in somebody's."""
+    response = await page.get("/session", headers={"somersault-session": "service"})
+
+    assert response.json()["code"] == "invalid_argument"
+
+
+async def test_new_token_is_cached_nowhere(owner_page):
+    """An invitation's answer is for the owner's eyes alone."""
+    response = await owner_page.post(
+        f"{SERVICE}/CreateLabeler",
+        json={"name": "Ada", "role": "ROLE_LABELER"},
+        headers={**OWN_PAGE, "somersault-session": "owner"},
+    )
+
+    assert response.json()["token"] == "fresh-token"
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("flip-1.jsonl", "application/jsonl"), ("flip-1.parquet", "application/vnd.apache.parquet")],
+)
+async def test_export_comes_as_a_file(owner_page, labeler, name, media_type):
+    """A plain link gives an owner the whole file, as the labeler streams it."""
+    labeler.double.parts = [b"one\n", b"two\n"]
+
+    response = await owner_page.get(f"/export/{name}")
+
+    assert response.content == b"one\ntwo\n"
+    assert response.headers["content-type"] == media_type
+    assert response.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_export_is_refused_before_its_first_byte(owner_page, http):
+    """Who may not export, and what is not there, gets a status and a sentence."""
+    assert (await http.get("/export/flip-1.jsonl")).status_code == 403
+    assert (await owner_page.get("/export/other.jsonl")).status_code == 404
+    assert (await owner_page.get("/export/flip-1.csv")).status_code == 404
+
+
+async def test_export_that_breaks_off_is_no_whole_file(owner_page, labeler):
+    """Half an export must not look like all of it."""
+    labeler.double.parts = [b"one\n", BREAKS_OFF]
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await owner_page.get("/export/flip-1.jsonl")
+
+
+@pytest.mark.parametrize("path", ["/", "/run", "/owner"])
+async def test_each_page_has_a_path(http, path):
+    """One file serves all pages: its script looks at the path."""
+    response = await http.get(path)
+
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "/static/main.js" in response.text
 
 
 @pytest.mark.parametrize("path", ["/", "/static/main.js", "/session", "/nothing", "/healthz"])

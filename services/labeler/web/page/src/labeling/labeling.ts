@@ -2,7 +2,7 @@
 
 import { batch } from "@preact/signals";
 
-import { call, type CallError } from "../connect/call";
+import { call, callError, type CallError } from "../connect/call";
 import { num, type Stats } from "../connect/messages";
 import type { Session } from "../connect/session";
 import { askToLogIn } from "../shell/shell";
@@ -99,9 +99,11 @@ export class Labeling {
   }
 
   #answer(preference: Preference, time: number): void {
-    if (!this.#shown) return;
+    const undone = this.#history.current;
+    // While the clips of an undone answer are loaded, another pair is still before the labeler's eyes.
+    if (!this.#shown || (undone && undone.pair !== this.#shown)) return;
     screen.flash(preference);
-    if (this.#history.current) this.#revise(this.#history.current, preference);
+    if (undone) this.#revise(undone, preference);
     else this.#submit(this.#shown, preference, time);
     this.#settle(time);
   }
@@ -136,8 +138,7 @@ export class Labeling {
     this.#history.goBack();
     const answer = this.#history.current;
     if (answer && !this.#stage.has(answer.pair)) await this.#stage.prepare(answer.pair);
-    // Another key may have been pressed while the clips were loaded.
-    if (this.#history.current === answer) this.#settle();
+    this.#settle();
   }
 
   #keep(time: number): void {
@@ -163,10 +164,11 @@ export class Labeling {
   /** Makes the page show what is due: the answer being changed, else the first pair, else why there is none. */
   #settle(askedAt = 0): void {
     const answer = this.#history.current;
-    const due = answer ? answer.pair : this.#queue.first;
+    const isLoading = answer !== null && !this.#stage.has(answer.pair);
+    const due = isLoading ? this.#shown : answer ? answer.pair : this.#queue.first;
     if (due !== this.#shown) this.#show(due, askedAt);
     batch(() => {
-      screen.revising.value = answer?.preference ?? null;
+      screen.revising.value = isLoading ? null : (answer?.preference ?? null);
       screen.isPairThere.value = due !== null;
       screen.can.value = { answer: due !== null, undo: this.#history.canGoBack, skip: due !== null && !answer };
       const { isFetching, error } = this.#queue;
@@ -196,7 +198,8 @@ export class Labeling {
 
   /** Frees a pair's decoders, unless it is still to be answered or shown again by now. */
   #letGo(pair: Pair): void {
-    if (pair !== this.#shown && pair !== this.#queue.first) this.#stage.forget(pair);
+    const isDue = pair === this.#queue.first || pair === this.#history.current?.pair;
+    if (pair !== this.#shown && !isDue) this.#stage.forget(pair);
   }
 
   #discard(pair: Pair): void {
@@ -250,8 +253,10 @@ export class Labeling {
   async #readStats(runId: string): Promise<void> {
     try {
       this.#stats = await call<Stats>("GetStats", { runId });
-    } catch {
-      return; // The queue says what is wrong.
+    } catch (error) {
+      // A token may end while pairs are still there. What else is wrong the queue says.
+      if (callError(error).code === "unauthenticated") this.#askToLogIn();
+      return;
     }
     this.#numOwn = Math.max(this.#numOwn, num(this.#stats.numOwn));
     screen.stats.value = this.#stats;

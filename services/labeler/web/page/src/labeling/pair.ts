@@ -2,8 +2,7 @@
 
 import type { Lease } from "../connect/messages";
 
-export const SIDES = ["left", "right"] as const;
-export type Side = (typeof SIDES)[number];
+export type Side = "left" | "right";
 
 export type Preference = "left" | "right" | "equal" | "incomparable";
 

@@ -1,6 +1,6 @@
 // Plays the two clips of a pair side by side: muted, in step, again and again.
 
-import { SIDES, type Pair, type Side } from "./pair";
+import type { Pair, Side } from "./pair";
 import { keepInStep, moved, warmedUp } from "./video";
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
@@ -14,12 +14,17 @@ export interface StageElements {
   progress: HTMLElement;
 }
 
-type Videos = readonly [HTMLVideoElement, HTMLVideoElement];
+interface Clips {
+  videos: readonly [HTMLVideoElement, HTMLVideoElement];
+  /** Done once both can start within a frame; never if they are let go of before. */
+  warm: Promise<unknown>;
+  isWarm: boolean;
+}
 
 /** Owns the two frames and the videos in them. */
 export class Stage {
   readonly #elements: StageElements;
-  #videosByPair = new Map<Pair, Videos>();
+  #clipsByPair = new Map<Pair, Clips>();
   #shown: Pair | null = null;
   #speed: number;
   #holdTimer = 0;
@@ -41,15 +46,14 @@ export class Stage {
 
   /** Loads a pair's clips out of sight, up to their first frames. */
   async prepare(pair: Pair): Promise<void> {
-    const [left, right] = SIDES.map((side) => this.#createVideo(side, pair.urls?.[side] ?? ""));
-    if (!left || !right) return;
-    this.#videosByPair.set(pair, [left, right]);
-    await Promise.all([warmedUp(left), warmedUp(right)]);
+    const clips = this.#clipsByPair.get(pair) ?? this.#createClips(pair);
+    await clips.warm;
+    clips.isWarm = true;
   }
 
-  /** True if a pair's clips are loaded. */
+  /** True if a pair's clips can be shown at once. */
   has(pair: Pair): boolean {
-    return this.#videosByPair.has(pair);
+    return this.#clipsByPair.get(pair)?.isWarm ?? false;
   }
 
   /**
@@ -80,13 +84,13 @@ export class Stage {
   /** Lets go of a pair's videos. */
   forget(pair: Pair): void {
     if (this.#shown === pair) this.hide();
-    for (const video of this.#videosByPair.get(pair) ?? []) {
+    for (const video of this.#clipsByPair.get(pair)?.videos ?? []) {
       video.pause();
       video.remove();
       video.removeAttribute("src");
       video.load();
     }
-    this.#videosByPair.delete(pair);
+    this.#clipsByPair.delete(pair);
   }
 
   /** Plays both from the start; with reduced motion, once. */
@@ -103,7 +107,15 @@ export class Stage {
   }
 
   get #videos(): readonly HTMLVideoElement[] {
-    return (this.#shown && this.#videosByPair.get(this.#shown)) ?? [];
+    return (this.#shown && this.#clipsByPair.get(this.#shown)?.videos) ?? [];
+  }
+
+  #createClips(pair: Pair): Clips {
+    const left = this.#createVideo("left", pair.urls?.left ?? "");
+    const right = this.#createVideo("right", pair.urls?.right ?? "");
+    const clips = { videos: [left, right] as const, warm: Promise.all([warmedUp(left), warmedUp(right)]), isWarm: false };
+    this.#clipsByPair.set(pair, clips);
+    return clips;
   }
 
   #createVideo(side: Side, url: string): HTMLVideoElement {

@@ -1,0 +1,57 @@
+"""Driving the pages in a real Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+
+__all__ = ["LABELER", "evaluate", "open_page", "press", "saved", "shown_pair", "until"]
+
+LABELER = "labeler-token"
+"""The token that the labeler in memory knows."""
+
+
+async def until(page: Page, expression: str, arg: object = None, *, timeout_s: float = 15) -> None:
+    """Waits until an expression is true in the page. Playwright's own way needs the eval that our policy forbids."""
+    async with asyncio.timeout(timeout_s):
+        while not await evaluate(page, expression, arg):
+            await asyncio.sleep(0.02)
+
+
+async def evaluate(page: Page, expression: str, arg: object = None) -> bool:
+    """Tells whether an expression is true; one that the page left in mid-question, as at a login, is not yet."""
+    try:
+        return bool(await page.evaluate(expression, arg))
+    except PlaywrightError as error:
+        if "Execution context was destroyed" not in str(error):
+            raise
+        return False
+
+
+async def open_page(page: Page, gateway_url: str, *, token: str = LABELER) -> None:
+    """Opens the address that the command line prints and waits for the first pair."""
+    await page.goto(f"{gateway_url}/#token={token}")
+    await page.wait_for_selector("video.shown")
+
+
+async def shown_pair(page: Page) -> str:
+    """Gives what tells the pair on the stage from others."""
+    return await page.locator("#frame-left video.shown").get_attribute("src")
+
+
+async def press(page: Page, key: str) -> None:
+    """Presses a key and waits until another pair, or none, is shown."""
+    before = await shown_pair(page)
+    await page.keyboard.press(key)
+    await until(page, "before => document.querySelector('#frame-left video.shown')?.src !== before", before)
+    # The next pair may still be on its way.
+    await until(
+        page, "document.querySelector('video.shown') || document.getElementById('empty')?.hidden === false"
+    )
+
+
+async def saved(page: Page) -> None:
+    """Waits until the page says that the server has every answer."""
+    await until(page, "document.getElementById('saving-text')?.textContent === 'saved'")

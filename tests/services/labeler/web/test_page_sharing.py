@@ -1,0 +1,73 @@
+"""Two people before the real labeler at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from somersault.types import Role
+from somersault.v1 import labeler_pb2, preference_pb2
+from tests.services.labeler.running import RUN_ID
+from tests.services.labeler.web.browsing import open_page
+
+NUM_PAIRS = 12
+
+
+async def invite(labeler, name: str) -> str:
+    """Gives the token of a new labeler."""
+    request = labeler_pb2.CreateLabelerRequest(name=name, role=preference_pb2.ROLE_LABELER)
+    return (await labeler.as_role(Role.OWNER).CreateLabeler(request)).token
+
+
+async def open_for(browser, url: str, token: str) -> tuple:
+    """Opens the page of one person; gives it and the set of queries whose clips it asks for, as it grows."""
+    page = await (await browser.new_context()).new_page()
+    queries: set[str] = set()
+
+    def note(request) -> None:
+        _, _, clip = request.url.partition("/clips/")
+        if clip:
+            queries.add(clip.partition("/")[0])
+
+    page.on("request", note)
+    await open_page(page, url, token=token)
+    return page, queries
+
+
+async def answer(page, *, is_over: asyncio.Event) -> None:
+    """Answers whatever is shown."""
+    while not is_over.is_set():
+        if await page.is_visible("#pair"):
+            await page.keyboard.press("ArrowLeft")
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("target_answers", [1, 2])
+async def test_two_people_never_get_a_pair_beyond_what_it_wants(
+    browser, whole_labeler, whole_url, target_answers
+):
+    """Both answer as fast as they can: each pair comes before k people, and the log has k answers of each."""
+    owner = whole_labeler.as_role(Role.OWNER)
+    await owner.UpdateRun(
+        labeler_pb2.UpdateRunRequest(run_id=RUN_ID, target_answers=target_answers, gold_interval=0)
+    )
+    await whole_labeler.propose(*(f"pair-{number}" for number in range(NUM_PAIRS)), wants_clips=True)
+    tokens = [await invite(whole_labeler, name) for name in ("Ada", "Grace")]
+    opened = [await open_for(browser, whole_url, token) for token in tokens]
+
+    is_over = asyncio.Event()
+    answering = [asyncio.create_task(answer(page, is_over=is_over)) for page, _ in opened]
+    async with asyncio.timeout(60):
+        while len(records := await whole_labeler.log()) < NUM_PAIRS * target_answers:
+            await asyncio.sleep(0.2)
+    is_over.set()
+    await asyncio.gather(*answering)
+
+    answers = Counter(record.query_id for record in records)
+    assert set(answers.values()) == {target_answers}
+    assert len(answers) == NUM_PAIRS
+    assert len({(record.query_id, record.labeler_id) for record in records}) == len(records)
+    assert not any(record.is_extra for record in records)
+    assert Counter(query for _, queries in opened for query in queries) == answers
