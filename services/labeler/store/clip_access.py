@@ -29,13 +29,15 @@ def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, 
     """Gives a clip of a query that the labeler has leased now, or has answered; to an owner any.
 
     Raises:
-        NotFoundError: there is no such query, or no clip of it yet.
-        FailedPreconditionError: the labeler has neither leased nor answered it.
+        NotFoundError: there is no clip of it yet; for owners also: there is no such query.
+        FailedPreconditionError: the labeler has neither leased nor answered it, or there is none: who may not see a
+            query is not told whether it exists.
     """
     query = connection.execute(sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)).one_or_none()
-    if query is None:
-        raise NotFoundError(f"there is no query {query_id!r}")
-    if labeler.role is not Role.OWNER and not leases.may_see(connection, labeler, query.number):
+    if labeler.role is Role.OWNER:
+        if query is None:
+            raise NotFoundError(f"there is no query {query_id!r}")
+    elif query is None or not leases.may_see(connection, labeler, query.number):
         raise FailedPreconditionError(
             f"{labeler.labeler_id!r} holds no lease of query {query_id!r} and has not answered it"
         )

@@ -108,7 +108,7 @@ async def test_somebody_elses_clips_are_not_given(studio: Studio) -> None:
     (held,) = await lease(studio.labeler.as_role(Role.LABELER), wait_s=5)
     other = await studio.labeler.new_labeler(Role.LABELER)
     assert isinstance(await refused(_get_clip(other, query_id)), FailedPreconditionError)
-    assert isinstance(await refused(_get_clip(other, "q-none")), NotFoundError)
+    assert isinstance(await refused(_get_clip(other, "q-none")), FailedPreconditionError)
     person = studio.labeler.as_role(Role.LABELER)
     equal = preference_pb2.PREFERENCE_EQUAL
     assert isinstance(await refused(_get_clip(person, held.query.query_id, equal)), InvalidInputError)
