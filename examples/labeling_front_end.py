@@ -1,6 +1,6 @@
 """A labeling front end for a terminal, with nothing but grpc and the generated stubs.
 
-python examples/labeling_front_end.py --address 127.0.0.1:7004 --token TOKEN --player "mpv --loop"
+python examples/labeling_front_end.py --address 127.0.0.1:7004 --token=TOKEN --player "mpv --loop"
 
 Keys: a left, d right, s equally good, w can't compare, k skip, z change the last answer, q quit.
 """

@@ -68,7 +68,7 @@ class Asking:
 
 
 class Sighting:
-    """Stands in a proxy, remembers what front ends do, and fails three calls on purpose.
+    """Stands in a proxy, remembers what front ends do, and fails four calls on purpose.
 
     The first try of the first answer and of the first change ends with UNAVAILABLE *after* it is committed, the
     first try of the third answer before; the second call of LeaseQueries ends with UNAVAILABLE too.

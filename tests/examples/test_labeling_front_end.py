@@ -36,22 +36,16 @@ async def test_each_key_becomes_its_answer(tmp_path: Path) -> None:
     player.write_text(PLAYER)
     async with reference_labeler(tmp_path) as labeler:
         await labeler.propose(6)
-        command = [
-            sys.executable,
-            str(EXAMPLE),
-            "--address",
-            labeler.address,
-            "--token",
-            labeler.labeler_token,
-        ]
-        command += ["--run-id", RUN_ID, "--player", f"{sys.executable} {player} {seen}"]
+        command = [sys.executable, str(EXAMPLE), "--address", labeler.address, "--run-id", RUN_ID]
+        command += ["--player", f"{sys.executable} {player} {seen}"]
+        command.append(f"--token={labeler.labeler_token}")  # a token may begin with a dash
         process = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         async with asyncio.timeout(40):
             output, _ = await process.communicate(b"ad\nskwxzdq")
         records, leased = await labeler.log(), await labeler.num_leased()
-        command[command.index(labeler.labeler_token)] = "nobodys-token-0123456789"
+        command[-1] = "--token=nobodys-token-0123456789"
         stranger = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
         async with asyncio.timeout(20):
             _, error = await stranger.communicate()

@@ -32,6 +32,7 @@ from tests.docs.documents import ROOT
 from tests.services.labeler.judging import labeler_with_clips
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler
 
+PROGRAM = (sys.executable, "-m", "somersault.cli", "compliance", "client")
 LEFT, RIGHT = preference_pb2.PREFERENCE_LEFT, preference_pb2.PREFERENCE_RIGHT
 
 
@@ -42,19 +43,9 @@ def test_our_example_passes_every_rule() -> None:
         "examples/labeling_front_end.py",
         "--address",
         "{address}",
-        "--token",
-        "{token}",
+        "--token={token}",
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "somersault.cli",
-        "compliance",
-        "client",
-        "--time-limit-s",
-        "60",
-        "--json",
-    ]
+    command = [*PROGRAM, "--time-limit-s", "100", "--json"]
     ended = subprocess.run(
         [*command, "--", *front_end],
         check=False,
@@ -62,7 +53,7 @@ def test_our_example_passes_every_rule() -> None:
         input="adswkzdaadasad",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
     )
 
     outcomes = [json.loads(line) for line in ended.stdout.splitlines()]
@@ -82,12 +73,11 @@ async def test_the_end_of_the_front_end_is_noticed() -> None:
 
 def test_ctrl_c_tells_what_was_seen(tmp_path: Path) -> None:
     """Who does not want to wait any longer gets the list, and nothing goes on running."""
-    command = [sys.executable, "-m", "somersault.cli", "compliance", "client"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(PROGRAM, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         place = dict(process.stderr.readline().split() for _ in range(4))  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=100)
     finally:
         process.kill()
 
