@@ -43,13 +43,22 @@ def fill(url: str, *, num_preferences: int, num_ready: int, num_labelers: int) -
         _add_people(connection, num_labelers)
         _add_runs(connection, num_preferences=num_preferences, num_ready=num_ready)
         _add_segments(connection)
+        for index in _indexes():  # each made at once from all rows, not row by row
+            index.drop(connection)
         _add_queries(connection, num_answered=num_preferences // _ANSWERS_EACH, num_ready=num_ready)
         _add_answers(connection, num_preferences=num_preferences, num_labelers=num_labelers)
+        for index in _indexes():
+            index.create(connection)
         _count(connection, num_preferences=num_preferences, num_labelers=num_labelers)
     if engine.dialect.name == "postgresql":  # as autovacuum has long done where a run grew slowly
         with engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE"))
     engine.dispose()
+
+
+def _indexes() -> list[sa.Index]:
+    tables = (schema.queries, schema.leases, schema.answers)
+    return [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
 
 
 def _engine(url: str) -> sa.Engine:
