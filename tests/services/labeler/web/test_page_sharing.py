@@ -10,7 +10,7 @@ import pytest
 from somersault.types import Role
 from somersault.v1 import labeler_pb2, preference_pb2
 from tests.services.labeler.running import RUN_ID
-from tests.services.labeler.web.browsing import open_page
+from tests.services.labeler.web.browsing import open_page, press, saved
 
 NUM_PAIRS = 12
 
@@ -71,3 +71,31 @@ async def test_two_people_never_get_a_pair_beyond_what_it_wants(
     assert len({(record.query_id, record.labeler_id) for record in records}) == len(records)
     assert not any(record.is_extra for record in records)
     assert Counter(query for _, queries in opened for query in queries) == answers
+
+
+async def test_login_of_somebody_else_takes_no_answer_along(browser, whole_labeler, whole_url):
+    """An answer that waits in one tab is not sent in the name of who logs in in another, and not lost either."""
+    await whole_labeler.propose(*(f"pair-{number}" for number in range(16)), wants_clips=True)
+    ada, grace = [await invite(whole_labeler, name) for name in ("Ada", "Grace")]
+    context = await browser.new_context()
+    first, second = await context.new_page(), await context.new_page()
+    await open_page(first, whole_url, token=ada)
+    await first.route("**/SubmitPreference", lambda route: route.abort())
+    await press(first, "ArrowLeft")
+    await first.wait_for_selector("#saving[data-state=away]")
+
+    async with first.expect_navigation():
+        await open_page(second, whole_url, token=grace)
+    await first.wait_for_selector("video.shown")
+    await first.unroute("**/SubmitPreference")
+    await press(second, "ArrowRight")
+    await saved(second)
+    while_grace = [record.preference for record in await whole_labeler.log()]
+    await second.goto("about:blank")
+    await open_page(second, whole_url, token=ada)
+    await saved(second)
+
+    assert while_grace == [preference_pb2.PREFERENCE_RIGHT]
+    records = await whole_labeler.log()
+    assert [record.preference for record in records] == [2, 1]
+    assert len({record.labeler_id for record in records}) == 2

@@ -1,6 +1,7 @@
 // Who is logged in. The token is in a cookie that scripts can't read.
 
 import { CallError, get, post, readJson, speakAs, type SessionKind } from "./call";
+import { claim, whileChanging } from "./identity";
 
 export type { SessionKind } from "./call";
 
@@ -19,7 +20,9 @@ export async function readSession(kinds: readonly SessionKind[]): Promise<Sessio
   for (const kind of kinds) {
     speakAs(kind);
     try {
-      return await readJson<Session>(await get("/session", { timeoutMs: 12_000 }));
+      const session = await readJson<Session>(await get("/session", { timeoutMs: 12_000 }));
+      if (kind === "labeler") claim(session.labelerId);
+      return session;
     } catch (error) {
       if (!(error instanceof CallError) || error.code !== "unauthenticated") throw error;
     }
@@ -29,7 +32,11 @@ export async function readSession(kinds: readonly SessionKind[]): Promise<Sessio
 
 /** Begins a session with a token; the role of its holder says of which kind. */
 export function logIn(token: string): Promise<Session> {
-  return post<Session>("/login", { token }, { signal: AbortSignal.timeout(12_000) });
+  return whileChanging(async () => {
+    const session = await post<Session>("/login", { token }, { signal: AbortSignal.timeout(12_000) });
+    if (kindOf(session.role) === "labeler") claim(session.labelerId);
+    return session;
+  });
 }
 
 /** Ends the session in whose name calls are made. */

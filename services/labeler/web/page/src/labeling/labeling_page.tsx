@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 
+import { onOther } from "../connect/identity";
 import type { Session } from "../connect/session";
 import { Answers, Tools } from "./controls";
 import { GuidelinesDialog, Help } from "./dialogs";
@@ -75,6 +76,8 @@ function Line() {
 }
 
 async function start(session: Session, elements: StageElements): Promise<void> {
+  // Answers of this labeler that wait stay in the browser until the same one logs in again.
+  onOther(session.labelerId, () => location.reload());
   const labeling = await Labeling.open(session, elements);
   // Before the first pair is shown, so that no key pressed for it is lost.
   listen((action, time) => labeling.act(action, time));

@@ -1,7 +1,8 @@
 // Sends answers, in order, until each is acknowledged. Every answer is named here, so a repeat counts once.
 
 import { Backoff } from "../connect/backoff";
-import { call, callError, type CallError } from "../connect/call";
+import { call, callError, CallError } from "../connect/call";
+import { isStill } from "../connect/identity";
 import { Emitter } from "./emitter";
 import { OutboxStore, type KeptEntry } from "./outbox_store";
 
@@ -112,6 +113,7 @@ export class Outbox extends Emitter<Events> {
       if (failed.has(entry.message.answerId)) continue;
       try {
         await entry.kept;
+        if (!isStill(this.#labelerId)) throw new CallError("canceled", "somebody else is logging in");
         await call(entry.method, entry.message);
         await this.#remove(entry);
         this.#error = null;
