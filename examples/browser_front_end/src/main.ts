@@ -61,6 +61,7 @@ async function show(lease: Lease): Promise<number> {
 
 /** Sends an answer until it is acknowledged. The key is the same each time, so it counts once. */
 async function send(request: SubmitPreferenceRequest): Promise<void> {
+  say("Saving …"); // and "answered" only once it is
   localStorage.setItem(WAITING, toJsonString(SubmitPreferenceRequestSchema, request));
   try {
     await again(() => labeler.submitPreference(request));
@@ -90,6 +91,7 @@ async function judge(lease: Lease): Promise<void> {
   let key: string;
   while ((key = await nextKey([...Object.keys(PREFERENCES), "s", "z"])) === "z") await changeLast();
   if (key === "s") {
+    say("Skipped.");
     await again(() => labeler.releaseQuery({ leaseToken: lease.leaseToken }));
   } else if (performance.now() < end) {
     await send(

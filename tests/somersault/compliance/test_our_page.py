@@ -17,7 +17,7 @@ CHROMIUM = "/usr/bin/chromium"
 async def test_the_page_passes_every_rule() -> None:
     """Fetching ahead, undo, skip, failures on purpose, short leases and new guidelines: the page keeps each rule."""
     place: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-    checking = asyncio.create_task(check_client(ClientOptions(time_limit_s=90), on_place=place.set_result))
+    checking = asyncio.create_task(check_client(ClientOptions(time_limit_s=200), on_place=place.set_result))
     where = await place
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
