@@ -100,7 +100,7 @@ async def _label(page: Page, checking: asyncio.Task[list[Outcome]]) -> list[Outc
             if step == "(reload)":  # the answer is on its way: it waits in the browser and is sent again
                 await page.reload()
                 break
-            elif step == "(click)":
+            if step == "(click)":
                 await page.click("button[data-key=ArrowRight]")
             elif step == "(changed)":
                 while not (await _is_status(page, "Changed.") or checking.done()):
