@@ -63,14 +63,14 @@ sys.exit(app.main("labeler", LabelerConfig, build))
 class Process:
     """A labeler in a process of its own, on one port for all its lives."""
 
-    def __init__(self, folder: Path) -> None:
-        """Takes where it keeps everything."""
+    def __init__(self, folder: Path, *, database_url: str | None = None) -> None:
+        """Takes where it keeps everything, its answers too unless a database is named."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._settings = [
             f"--port={self.port}",
-            f"--database-url=sqlite:///{folder}/labels.sqlite",
+            f"--database-url={database_url or f'sqlite:///{folder}/labels.sqlite'}",
             f"--storage-url=file://{folder}/objects",
             f"--token-path={write_tokens(folder)}",
         ]

@@ -26,6 +26,7 @@ from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RunningLabeler, lease, proposal, running_labeler, submit
 from tests.services.labeler.store import older_database
+from tests.services.labeler.test_crash import Process
 
 _INITDB = shutil.which("initdb") or next(
     (str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None
@@ -230,3 +231,63 @@ async def test_what_was_predicted_is_kept(tmp_path: Path, url: str) -> None:
     database.close()
     assert {tuple(kept.first), tuple(kept.second)} == {(0.25,), (0.5, -1.0)}
     assert kept.reward_version == 2
+
+
+async def test_a_stale_token_at_another_replica_counts_nothing_twice(tmp_path: Path, url: str) -> None:
+    """A lease ends by the database's clock for both; who took over counts, who comes late is kept as an extra.
+
+    Copies of one answer sent to both replicas at once get one reply and leave one row.
+    """
+    settings, run_id = {"database_url": url}, "run-stale"
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run(run_id)
+        await one.propose("a", run_id=run_id)
+        slow, quick = await _invite(one), await _invite(two)
+        request = pb.LeaseQueriesRequest(run_id=run_id, count=1, lease_s=1)
+        (stale,) = (await one.as_token(slow).LeaseQueries(request)).leases
+        waiting = pb.LeaseQueriesRequest(run_id=run_id, count=1, wait_s=10)
+        (fresh,) = (await two.as_token(quick).LeaseQueries(waiting)).leases
+        assert fresh.query.query_id == stale.query.query_id
+        copies = await asyncio.gather(
+            *(
+                submit(each.as_token(quick), fresh.lease_token, "fresh")
+                for each in (one, two)
+                for _ in range(3)
+            )
+        )
+        late = await submit(two.as_token(slow), stale.lease_token, "stale")
+        log = await two.log(run_id)
+    assert all(copy == copies[0] for copy in copies)
+    assert (copies[0].is_extra, late.is_extra) == (False, True)
+    assert [(row.cursor, row.answer_id) for row in log] == [(1, "fresh"), (2, "stale")]
+
+
+async def test_a_kill_of_a_replica_loses_no_answer(tmp_path: Path, url: str) -> None:
+    """Killed while many answer; the other replica has each acknowledged answer once, and the log has no gap."""
+    run_id, acknowledged = "run-killed", set[str]()
+    dying = Process(tmp_path, database_url=url)
+    await dying.start()
+    async with running_labeler(tmp_path, database_url=url) as other:
+        await other.create_run(run_id)
+        await other.propose(*(f"p{i}" for i in range(60)), run_id=run_id)
+        tokens = [await _invite(other) for _ in range(4)]
+
+        async def work(token: str) -> None:
+            stub = dying.labeler.as_token(token)
+            request = pb.LeaseQueriesRequest(run_id=run_id, count=2, lease_s=1)
+            while leased := (await stub.LeaseQueries(request, timeout=5)).leases:
+                for held in leased:
+                    acknowledged.add(
+                        (await submit(stub, held.lease_token, f"d-{held.query.query_id}")).answer_id
+                    )
+
+        working = [asyncio.create_task(work(token)) for token in tokens]
+        while len(acknowledged) < 10:
+            await asyncio.sleep(0.01)
+        await dying.kill()
+        await asyncio.gather(*working, return_exceptions=True)
+        log = await other.log(run_id)
+        await dying.labeler.close()
+    assert acknowledged <= {row.answer_id for row in log}
+    assert len({row.query_id for row in log}) == len(log)
+    assert [row.cursor for row in log] == list(range(1, len(log) + 1))
