@@ -11,6 +11,8 @@ import contextlib
 import sys
 from typing import Any
 
+import grpc.aio
+
 from benchmarks.labeler_filler import EMPTY_RUN_ID, RUN_ID
 from somersault import rpc
 from somersault.v1 import labeler_pb2 as pb
@@ -24,9 +26,11 @@ async def _stream(address: str, token: str) -> None:
     """Opens a stream of the log from its beginning and takes nothing from it."""
     async with rpc.open_channel(address, token=token, has_own_connection=True) as channel:
         stub: Any = labeler_pb2_grpc.LabelerServiceStub(channel)
-        call = stub.WatchPreferences(pb.WatchPreferencesRequest(run_id=RUN_ID))
-        await call.initial_metadata()
-        await asyncio.Event().wait()
+        while True:
+            call = stub.WatchPreferences(pb.WatchPreferencesRequest(run_id=RUN_ID))
+            with contextlib.suppress(grpc.aio.AioRpcError):  # connecting may time out while all do it at once
+                await call.initial_metadata()
+                await asyncio.Event().wait()
 
 
 async def _poll(address: str, token: str) -> None:
@@ -35,7 +39,8 @@ async def _poll(address: str, token: str) -> None:
         stub: Any = labeler_pb2_grpc.LabelerServiceStub(channel)
         while True:
             request = pb.LeaseQueriesRequest(run_id=EMPTY_RUN_ID, count=1, wait_s=_WAIT_S)
-            await stub.LeaseQueries(request)
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await stub.LeaseQueries(request)
 
 
 async def _shake_half(address: str) -> None:

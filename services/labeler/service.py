@@ -13,6 +13,7 @@ import grpc.aio
 from services.labeler import clips, convert
 from services.labeler.authentication import caller
 from services.labeler.owner_service import Labeling, OwnerMethods
+from services.labeler.page_messages import PageMessages
 from somersault.convert import preference_from_message, role_to_message
 from somersault.errors import InvalidInputError
 from somersault.types import Preference
@@ -26,6 +27,11 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 class LabelerServicer(OwnerMethods):
     """Serves the public API. `authentication` has admitted each caller already."""
+
+    def __init__(self, labeling: Labeling) -> None:
+        """Takes what does the work."""
+        super().__init__(labeling)
+        self._pages = PageMessages()
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
@@ -128,7 +134,7 @@ class LabelerServicer(OwnerMethods):
             request.run_id, cursor=request.cursor, is_complete=request.is_complete
         )
         async for page in log:
-            yield pb.WatchPreferencesResponse(**convert.page_to_messages(page), cursor=page.cursor)
+            yield self._pages.of(page)
 
     async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
         """Lists queries."""
