@@ -9,8 +9,8 @@ __all__ = ["new_token", "sha256"]
 
 
 def new_token() -> str:
-    """Gives 32 random bytes in 43 characters of [A-Za-z0-9_-]."""
-    return secrets.token_urlsafe(32)
+    """Gives 32 random bytes as 64 hexadecimal digits: nothing a shell, an address or a flag could take for its own."""
+    return secrets.token_hex(32)
 
 
 def sha256(token: str) -> str:

@@ -95,7 +95,7 @@ class RunFolder:
                 f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
             ) from error
         self._take_lock()
-        tokens = {role.value: secrets.token_urlsafe(32) for role in Role}
+        tokens = {role.value: secrets.token_hex(32) for role in Role}
         _write(self.tokens, json.dumps(tokens, indent=2), mode=0o600)
         self.store_config(config)
 

@@ -105,7 +105,7 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
     Raises:
         UnavailableError: it did not start.
     """
-    tokens = {role.value: secrets.token_urlsafe(24) for role in Role}
+    tokens = {role.value: secrets.token_hex(24) for role in Role}
     token_path = folder / "tokens.json"
     token_path.touch(mode=0o600)
     token_path.write_text(json.dumps(tokens), encoding="utf-8")

@@ -43,7 +43,7 @@ class RealLabeler:
 
     def __init__(self, folder: Path, *, port: int, simulator_port: int) -> None:
         """Writes the tokens."""
-        self.tokens = {role: secrets.token_urlsafe(24) for role in ("owner", "service", "labeler")}
+        self.tokens = {role: secrets.token_hex(24) for role in ("owner", "service", "labeler")}
         token_path = folder / "tokens.json"
         token_path.write_text(json.dumps(self.tokens))
         token_path.chmod(0o600)
