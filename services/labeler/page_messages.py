@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from services.labeler import convert
 from services.labeler.records import LogPage
-from somersault.v1 import labeler_pb2 as pb
 
 __all__ = ["PageMessages"]
 
 _MAX_REMEMBERED = 8
 
+_Message = TypeVar("_Message")
 
-class PageMessages:
+
+class PageMessages(Generic[_Message]):
     """Remembers the newest messages. Used from one event loop; nobody may change a message."""
 
-    def __init__(self) -> None:
-        """Begins with none."""
+    def __init__(self, make: Callable[[LogPage], _Message]) -> None:
+        """Takes what makes a page's message."""
+        self._make = make
         # With the page itself, so that no other object can have its id meanwhile.
-        self._newest: OrderedDict[int, tuple[LogPage, pb.WatchPreferencesResponse]] = OrderedDict()
+        self._newest: OrderedDict[int, tuple[LogPage, _Message]] = OrderedDict()
 
-    def of(self, page: LogPage) -> pb.WatchPreferencesResponse:
+    def of(self, page: LogPage) -> _Message:
         """Gives a page's message."""
         if id(page) not in self._newest:
-            message = pb.WatchPreferencesResponse(**convert.page_to_messages(page), cursor=page.cursor)
-            self._newest[id(page)] = (page, message)
+            self._newest[id(page)] = (page, self._make(page))
             if len(self._newest) > _MAX_REMEMBERED:
                 self._newest.popitem(last=False)
         return self._newest[id(page)][1]

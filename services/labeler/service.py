@@ -31,7 +31,9 @@ class LabelerServicer(OwnerMethods):
     def __init__(self, labeling: Labeling) -> None:
         """Takes what does the work."""
         super().__init__(labeling)
-        self._pages = PageMessages()
+        self._pages = PageMessages(
+            lambda page: pb.WatchPreferencesResponse(**convert.page_to_messages(page), cursor=page.cursor)
+        )
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
