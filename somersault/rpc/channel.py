@@ -25,7 +25,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_time_ms", limits.KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", int(limits.RECONNECT_FIRST_S * 1000)),
-    ("grpc.min_reconnect_backoff_ms", int(limits.RECONNECT_FIRST_S * 1000)),
+    # Despite its name: how long one attempt to connect may take. A busy or distant peer needs more than a moment.
+    ("grpc.min_reconnect_backoff_ms", int(limits.RECONNECT_CAP_S * 1000)),
     ("grpc.max_reconnect_backoff_ms", int(limits.RECONNECT_CAP_S * 1000)),
     # Loopback and cluster addresses are never behind a proxy.
     ("grpc.enable_http_proxy", 0),
