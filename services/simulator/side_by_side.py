@@ -43,6 +43,7 @@ class _Stand:
         self._lock = threading.Lock()
         self._order = itertools.count()  # of works that have come equally far, the one that has lain longest
         self._lying = [(0, next(self._order), work) for work in works]
+        self._is_failed = False
 
     def help(self) -> None:
         """Makes steps until nothing lies here: then each work that is left has a thread of its own."""
@@ -56,7 +57,8 @@ class _Stand:
             except BaseException:
                 with self._lock:
                     self._lying.clear()
+                    self._is_failed = True
                 raise
-            if not is_done:
-                with self._lock:
+            with self._lock:
+                if not is_done and not self._is_failed:
                     heapq.heappush(self._lying, (num_steps + 1, next(self._order), work))

@@ -27,7 +27,7 @@ BUILD = """
 set -eu
 . "$root/deploy/setup/node.sh"
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-    $npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+    $npm install --no-audit --no-fund --ignore-scripts --loglevel=error
     touch node_modules/.package-lock.json
 fi
 $npm run build --loglevel=error

@@ -129,7 +129,7 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetStats(self, request, context):
         """Gives a fixed count."""
         token = dict(context.invocation_metadata()).get("authorization", "")
-        if token != "Bearer owner-token" and len(token) != len("Bearer ") + 43:
+        if token != "Bearer owner-token" and len(token) != len("Bearer ") + 64:
             raise UnauthenticatedError("unknown token")
         return labeler_pb2.GetStatsResponse(num_answered=7, num_ready=1, num_leased=1)
 

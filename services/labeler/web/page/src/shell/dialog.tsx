@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface DialogProps {
   id: string;
@@ -14,7 +14,8 @@ interface DialogProps {
 export function Dialog({ id, isOpen, title, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const mustBeOpen = isOpen.value;
-  useEffect(() => {
+  // Before the next key can come, which must not answer a pair that the dialog is about to cover.
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (!element || element.open === mustBeOpen) return;
     if (!mustBeOpen) return element.close();
