@@ -25,37 +25,31 @@ from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, write
 
 NUM_TEACHERS = 6
 
-# Kills itself at the commit of an answer, just before or just after it is on disk.
+# Kills itself at the commit of an answer, just before or just after the database has it on disk.
 KILLED_AT_COMMIT = """
 import os, signal, sys
+from services.labeler.answering import Answering
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from services.labeler.store import answers, group_commit
 from somersault import app
+from sqlalchemy.engine.default import DefaultDialect
 
 moment = sys.argv.pop(1)
-submit, commit = answers.submit, group_commit.GroupWriter._commit
-is_answer = []
+submit, do_commit = Answering.submit, DefaultDialect.do_commit
+is_answered = []
 
-def marked(*args, **kwargs):
-    is_answer.append(True)
-    return submit(*args, **kwargs)
+async def submit_marked(*args, **kwargs):
+    is_answered.append(True)
+    return await submit(*args, **kwargs)
 
-def _attempt_all(self, jobs):
-    if moment == "before":
-        with self._engine.connect() as connection, connection.begin():
-            [group_commit._attempt(connection, job) for job in jobs]
-            if is_answer:
-                os.kill(os.getpid(), signal.SIGKILL)
-            connection.rollback()
-        return commit(self, jobs)
-    outcomes = commit(self, jobs)
-    if is_answer:
+def commit_and_die(self, connection):
+    if is_answered and moment == "before":
         os.kill(os.getpid(), signal.SIGKILL)
-    return outcomes
+    do_commit(self, connection)
+    if is_answered:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-answers.submit = marked
-group_commit.GroupWriter._commit = _attempt_all
+Answering.submit, DefaultDialect.do_commit = submit_marked, commit_and_die
 sys.exit(app.main("labeler", LabelerConfig, build))
 """
 
@@ -85,6 +79,11 @@ class Process:
         await rpc.call(
             self.labeler.as_role(Role.OWNER).WhoAmI, pb.WhoAmIRequest(), timeout_s=5, retry_for_s=20
         )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the life that began last goes on."""
+        return self._process.returncode is None
 
     async def kill(self) -> None:
         """Ends a life without warning."""
