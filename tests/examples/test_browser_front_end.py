@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Request, Route, async_playwright
 
 from somersault.compliance import ClientOptions, Outcome, Verdict, check_client
 from somersault.compliance.client import Place
@@ -81,7 +82,7 @@ async def test_connect_web_labels_by_the_gateway(origin: str) -> None:
         )
         page = await browser.new_page()
         await page.goto(f"{origin}/#gateway={where.gateway}&token={where.token}&run={where.run_id}")
-        outcomes = await _label(page, checking)
+        outcomes = await _Person(page, checking).label()
         guidelines = await page.text_content("#guidelines")
         await browser.close()
 
@@ -89,29 +90,77 @@ async def test_connect_web_labels_by_the_gateway(origin: str) -> None:
     assert guidelines == "Prefer the *livelier* square."
 
 
-async def _label(page: Page, checking: asyncio.Task[list[Outcome]]) -> list[Outcome]:
-    """Answers by keys and buttons until all is seen: changes an answer, skips a pair, reloads in the midst of one."""
-    turns = ["ArrowLeft", "ArrowRight", "z ArrowUp (changed) ArrowDown", "s", "ArrowUp (reload)"]
-    while not checking.done():
-        if not await _is_status(page, "Your turn."):
-            await asyncio.sleep(0.05)
-            continue
-        for step in (turns.pop(0) if turns else "(click)").split():
-            if step == "(reload)":  # the answer is on its way: it waits in the browser and is sent again
-                await page.reload()
-                break
-            if step == "(click)":
-                await page.click("button[data-key=ArrowRight]")
-            elif step == "(changed)":
-                while not (await _is_status(page, "Changed.") or checking.done()):
-                    await asyncio.sleep(0.05)
-            else:
-                await page.keyboard.press(step)
+@dataclass
+class _Person:
+    """Answers by keys and buttons: changes an answer, skips a pair, reloads in the midst of two."""
+
+    page: Page
+    checking: asyncio.Task[list[Outcome]]
+    clips: list[bytes | None] = field(default_factory=list)
+    """What GetClip was asked for."""
+
+    async def label(self) -> list[Outcome]:
+        """Goes on until all is seen."""
+        self.page.on("request", self._note)
+        turns = [
+            "ArrowLeft",
+            "ArrowRight",
+            "z ArrowUp (changed) ArrowDown",
+            "s",
+            "(reload) ArrowLeft",
+            "(unsent)",
+        ]
+        while not self.checking.done():
+            await self._until("Your turn.")
+            for step in (turns.pop(0) if turns else "(click)").split():
+                await self._take(step)
+            await self._until("Your turn.", is_said=False)
+        return await self.checking
+
+    async def _take(self, step: str) -> None:
+        if step == "(click)":
+            await self.page.click("button[data-key=ArrowRight]")
+        elif step == "(changed)":
+            await self._until("Changed.")
+        elif step == "(reload)":
+            await self._reload_before_the_answer()
+        elif step == "(unsent)":
+            await self._reload_before_the_answer_arrives()
         else:
-            while await _is_status(page, "Your turn.") and not checking.done():
-                await asyncio.sleep(0.02)
-    return await checking
+            await self.page.keyboard.press(step)
 
+    async def _reload_before_the_answer(self) -> None:
+        """The pair on show is still this tab's, and comes again."""
+        before = self.clips[-2:]
+        await self.page.reload()
+        await self._until("Your turn.")
+        assert sorted(self.clips[-2:]) == sorted(before)
 
-async def _is_status(page: Page, words: str) -> bool:
-    return str(await page.text_content("#status")).startswith(words)
+    async def _reload_before_the_answer_arrives(self) -> None:
+        """The answer waits in the browser, and the very same is sent again."""
+        held: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        async def hold_the_first(route: Route) -> None:
+            if held.done():
+                await route.continue_()
+            else:
+                held.set_result(route.request.post_data_buffer)  # and it stays here until the page is left
+
+        await self.page.route("**/SubmitPreference", hold_the_first)
+        await self.page.keyboard.press("ArrowUp")
+        first = await held
+        async with self.page.expect_request("**/SubmitPreference") as sending:
+            await self.page.reload()
+        assert (await sending.value).post_data_buffer == first
+
+    def _note(self, request: Request) -> None:
+        if request.url.endswith("/GetClip") and request.method == "POST":
+            self.clips.append(request.post_data_buffer)
+
+    async def _until(self, words: str, *, is_said: bool = True) -> None:
+        """Waits until the status begins with these words, or no longer does, or all is seen."""
+        while not self.checking.done():
+            status = str(await self.page.text_content("#status"))
+            if status.startswith(words) is is_said:
+                return
+            await asyncio.sleep(0.02)

@@ -1,9 +1,11 @@
-// A labeling front end: one pair after another, keys or buttons, answers that outlive a reload.
+// A labeling front end: one pair after another, keys or buttons, answers and a pair that outlive a reload.
 //
 // Open it as /#gateway=http://127.0.0.1:8600&token=TOKEN&run=RUN
 
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { connect, persist } from "./api";
+import { Hold, nextLease } from "./hold";
 import { SubmitPreferenceRequestSchema, type SubmitPreferenceRequest } from "./gen/somersault/v1/labeler_pb";
 import { Preference, type Lease } from "./gen/somersault/v1/preference_pb";
 
@@ -86,14 +88,19 @@ async function changeLast(): Promise<void> {
 
 /** Has one pair judged. */
 async function judge(lease: Lease): Promise<void> {
-  const end = performance.now() + 1000 * lease.remainingS;
-  const shown = await show(lease);
-  let key: string;
-  while ((key = await nextKey([...Object.keys(PREFERENCES), "s", "z"])) === "z") await changeLast();
-  if (key === "s") {
+  const hold = new Hold(labeler, lease);
+  const shown = await show(lease).catch((error: unknown) => {
+    if (ConnectError.from(error).code !== Code.DataLoss) throw error;
+    return null; // a damaged clip, which nobody can judge
+  });
+  let key = shown === null ? "s" : "z";
+  while (shown !== null && (key = await nextKey([...Object.keys(PREFERENCES), "s", "z"])) === "z") await changeLast();
+  if (!hold.isLive) {
+    say("Too late: somebody else may have this pair by now.");
+  } else if (shown === null || key === "s") {
     say("Skipped.");
     await again(() => labeler.releaseQuery({ leaseToken: lease.leaseToken }));
-  } else if (performance.now() < end) {
+  } else {
     await send(
       create(SubmitPreferenceRequestSchema, {
         leaseToken: lease.leaseToken,
@@ -102,18 +109,16 @@ async function judge(lease: Lease): Promise<void> {
         responseMs: BigInt(Math.max(1, Math.round(performance.now() - shown))),
       }),
     );
-  } else {
-    say("Too late: somebody else may have this pair by now.");
   }
+  hold.drop();
 }
 
 async function label(): Promise<void> {
   const waiting = localStorage.getItem(WAITING);
   if (waiting) await send(fromJsonString(SubmitPreferenceRequestSchema, waiting));
   for (;;) {
-    const asked = { runId: settings.get("run") ?? "", count: 1, waitS: 30, leaseS: 300 };
-    const { leases } = await again(() => labeler.leaseQueries(asked, { timeoutMs: 40_000 }));
-    if (leases[0]) await judge(leases[0]);
+    const lease = await again(() => nextLease(labeler, settings.get("run") ?? ""));
+    if (lease) await judge(lease);
     else say(`Nothing to judge yet. ${numAnswered} answered.`);
   }
 }
