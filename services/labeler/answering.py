@@ -10,6 +10,7 @@ from functools import partial
 import prometheus_client
 import sqlalchemy as sa
 
+from services.labeler.admission import Admission
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, LogPage, PreferenceRecord
 from services.labeler.sharing import SharedReads
@@ -120,28 +121,34 @@ class Answering:
         self._log_grew.announce()
         return record
 
-    async def watch(self, run_id: str, *, cursor: int, is_complete: bool = False) -> AsyncIterator[LogPage]:
+    async def watch(
+        self, admission: Admission, run_id: str, *, cursor: int, is_complete: bool = False
+    ) -> AsyncIterator[LogPage]:
         """Gives the log from a position on, for as long as it is asked; nothing now and then, as a heartbeat.
 
         Raises:
             InvalidInputError: the log has no such position.
             NotFoundError: the run is unknown.
+            UnauthenticatedError: the follower's token has ended meanwhile.
         """
         await self._check_cursor(run_id, cursor)
         self._num_followers += 1
         try:
-            async for page in self._follow(run_id, cursor, is_complete=is_complete):
+            async for page in self._follow(admission, run_id, cursor, is_complete=is_complete):
                 yield page
         finally:
             self._num_followers -= 1
 
-    async def _follow(self, run_id: str, cursor: int, *, is_complete: bool) -> AsyncIterator[LogPage]:
+    async def _follow(
+        self, admission: Admission, run_id: str, cursor: int, *, is_complete: bool
+    ) -> AsyncIterator[LogPage]:
         last_sent = time.monotonic()
         while True:
             change = self._log_grew.next
             page = await self._pages.get(
                 (run_id, cursor, is_complete), partial(self._read, run_id, cursor, is_complete=is_complete)
             )
+            await admission.check()
             cursor = page.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
             if page.records or page.weight_changes or left_s <= 0:

@@ -11,12 +11,13 @@ import grpc
 import grpc.aio
 
 from services.labeler import tokens
+from services.labeler.admission import Admission, LastingTokens
 from services.labeler.labelers import Labelers
 from services.labeler.records import Labeler
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
 from somersault.types import Role
 
-__all__ = ["ROLES", "Authentication", "caller"]
+__all__ = ["ROLES", "Authentication", "admission", "caller"]
 
 _EVERYBODY = frozenset(Role)
 _ANSWERING = frozenset({Role.LABELER, Role.TEACHER})
@@ -62,12 +63,17 @@ _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection
 _REMEMBERED_S = 5.0  # how long a token that ended at another replica may still work
 _MAX_REMEMBERED = 10_000
 
-_CALLER: contextvars.ContextVar[Labeler] = contextvars.ContextVar("caller")
+_ADMISSION: contextvars.ContextVar[Admission] = contextvars.ContextVar("admission")
 
 
 def caller() -> Labeler:
     """Gives who made the call that is being served."""
-    return _CALLER.get()
+    return _ADMISSION.get().labeler
+
+
+def admission() -> Admission:
+    """Gives by what right that call is served; one that lasts looks whether it still is."""
+    return _ADMISSION.get()
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
@@ -76,6 +82,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
     def __init__(self, labelers: Labelers) -> None:
         """Takes who knows the tokens."""
         self._labelers = labelers
+        self._lasting = LastingTokens(labelers)
         self._remembered: dict[str, tuple[Labeler, float]] = {}
         self._generation = labelers.generation
 
@@ -94,12 +101,14 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _guarded(self, handler: Any, method: str, authorization: Any) -> grpc.RpcMethodHandler[Any, Any]:
         async def unary(request: Any, context: Any) -> Any:
-            _CALLER.set(await self._admit(method, authorization))
+            _ADMISSION.set(await self._admit(method, authorization))
             return await handler.unary_unary(request, context)
 
         async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
-            _CALLER.set(await self._admit(method, authorization))
+            admitted = await self._admit(method, authorization)
+            _ADMISSION.set(admitted)
             async for response in handler.unary_stream(request, context):
+                await admitted.check()
                 yield response
 
         assert not handler.request_streaming, "no method takes a stream"  # our own invariant
@@ -113,8 +122,8 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         )
         return guarded
 
-    async def _admit(self, method: str, authorization: Any) -> Labeler:
-        labeler = await self._identify(authorization)
+    async def _admit(self, method: str, authorization: Any) -> Admission:
+        labeler, digest = await self._identify(authorization)
         roles = ROLES.get(method.removeprefix(_SERVICE), frozenset[Role]())
         if labeler.role not in roles:
             allowed = " or ".join(sorted(role.value for role in roles)) or "no role"
@@ -122,9 +131,9 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 f"{method.rpartition('/')[2]} is for {allowed}; this token's role is"
                 f" {labeler.role.value}: call with another token, an owner's CreateLabeler gives one"
             )
-        return labeler
+        return Admission(labeler, digest, self._lasting)
 
-    async def _identify(self, authorization: Any) -> Labeler:
+    async def _identify(self, authorization: Any) -> tuple[Labeler, str]:
         scheme, _, token = str(authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError(
@@ -146,4 +155,4 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             if len(self._remembered) >= _MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[digest] = (labeler, time.monotonic() + _REMEMBERED_S)
-        return labeler
+        return labeler, digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -37,6 +37,12 @@ class Labelers:
     async def find(self, token_sha256: str) -> Labeler | None:
         """Gives the holder of a token; None if nobody is."""
         return await self._database.read(lambda connection: labelers.find(connection, token_sha256))
+
+    async def find_ended(self, digests: Collection[str]) -> set[str]:
+        """Gives those SHA-256 that are nobody's token's any more."""
+        return set(digests) - await self._database.read(
+            lambda connection: labelers.find_known(connection, digests)
+        )
 
     async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
         """Invites a labeler; gives it and its token, which can't be had again.

@@ -6,7 +6,9 @@ import asyncio
 import time
 
 import prometheus_client
+import sqlalchemy as sa
 
+from services.labeler.admission import Admission
 from services.labeler.changes import Changes
 from services.labeler.looking import Looks
 from services.labeler.records import Labeler, Lease
@@ -39,12 +41,12 @@ class Leasing:
         self._looks = Looks(database, queries_changed=queries_changed)
 
     async def lease(
-        self, labeler: Labeler, *, run_id: str | None, count: int, wait_s: float, lease_s: float
+        self, admission: Admission, *, run_id: str | None, count: int, wait_s: float, lease_s: float
     ) -> list[Lease]:
         """Gives up to ``count`` queries, oldest first; waits for the first one. A paused run has none.
 
         Args:
-            labeler: Who asks.
+            admission: Who asks, and by what right.
             run_id: Only this run's; None for any run's.
             count: 1 to 10.
             wait_s: 0 to 30 seconds.
@@ -53,29 +55,33 @@ class Leasing:
         Raises:
             InvalidInputError: a number is out of its bounds.
             ResourceExhaustedError: the labeler holds too many leases.
+            UnauthenticatedError: its token ended while it waited; it gets nothing.
         """
         _check("count", count, 1, MAX_COUNT)
         _check("wait_s", wait_s, 0, MAX_WAIT_S)
         lease_s = _duration(lease_s)
         give_up = time.monotonic() + wait_s
-        change = self._queries_changed.next
-        while True:
-            leased = await self._database.write(
-                lambda connection: leases.lease(
-                    connection,
-                    labeler,
-                    run_id=run_id,
-                    count=count,
-                    lease_s=lease_s,
-                    max_leases=self._max_leases,
-                )
+        change, has_waited = self._queries_changed.next, False
+
+        def lease(connection: sa.Connection) -> list[Lease]:
+            if has_waited:
+                admission.hold(connection)
+            return leases.lease(
+                connection,
+                admission.labeler,
+                run_id=run_id,
+                count=count,
+                lease_s=lease_s,
+                max_leases=self._max_leases,
             )
-            if leased:
-                _LEASED.labels(labeler.role.value).inc(len(leased))
+
+        while True:
+            if leased := await self._database.write(lease):
+                _LEASED.labels(admission.labeler.role.value).inc(len(leased))
                 return leased
-            if not await self._wait_for_work(labeler, change, run_id=run_id, until=give_up):
+            if not await self._wait_for_work(admission, change, run_id=run_id, until=give_up):
                 break
-            change = self._queries_changed.next
+            change, has_waited = self._queries_changed.next, True
         return []
 
     async def is_paused(self, run_id: str) -> bool:
@@ -108,14 +114,15 @@ class Leasing:
         self._queries_changed.announce()
 
     async def _wait_for_work(
-        self, labeler: Labeler, change: asyncio.Event, *, run_id: str | None, until: float
+        self, admission: Admission, change: asyncio.Event, *, run_id: str | None, until: float
     ) -> bool:
         """Waits until there may be a query to lease; False when the time is up."""
         while (left_s := until - time.monotonic()) > 0:
             await Changes.wait(change, timeout_s=left_s)
+            await admission.check()
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.
-            if await self._looks.has_any(labeler, run_id=run_id):
+            if await self._looks.has_any(admission.labeler, run_id=run_id):
                 return True
         return False
 

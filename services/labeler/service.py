@@ -11,7 +11,7 @@ from typing import Any
 import grpc.aio
 
 from services.labeler import clips, convert
-from services.labeler.authentication import caller
+from services.labeler.authentication import admission, caller
 from services.labeler.owner_service import Labeling, OwnerMethods
 from services.labeler.page_messages import PageMessages
 from somersault.convert import preference_from_message, role_to_message
@@ -62,7 +62,7 @@ class LabelerServicer(OwnerMethods):
     ) -> pb.LeaseQueriesResponse:
         """Leases queries to the caller."""
         leases = await self._labeling.leasing.lease(
-            caller(),
+            admission(),
             run_id=request.run_id or None,
             count=request.count,
             wait_s=request.wait_s,
@@ -133,7 +133,7 @@ class LabelerServicer(OwnerMethods):
     ) -> AsyncIterator[pb.WatchPreferencesResponse]:
         """Sends the log from a cursor on."""
         log = self._labeling.answering.watch(
-            request.run_id, cursor=request.cursor, is_complete=request.is_complete
+            admission(), request.run_id, cursor=request.cursor, is_complete=request.is_complete
         )
         async for page in log:
             yield self._pages.of(page)

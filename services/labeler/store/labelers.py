@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -12,16 +12,46 @@ from services.labeler.store import clock, leases, schema
 from somersault.errors import FailedPreconditionError, NotFoundError
 from somersault.types import Role
 
-__all__ = ["add", "find", "has_owner", "list_known", "make_known", "no_token", "read", "revoke", "rotate"]
+__all__ = [
+    "add",
+    "find",
+    "find_known",
+    "has_owner",
+    "hold_token",
+    "list_known",
+    "make_known",
+    "no_token",
+    "read",
+    "revoke",
+    "rotate",
+]
 
 _TABLE = schema.labelers
 _FIND = sa.select(_TABLE).where(_TABLE.c.token_sha256 == sa.bindparam("of_token"))
+_HOLD = _FIND.with_for_update()
+_MAX_TOGETHER = 1000  # digests in one statement
 
 
 def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
     """Gives the holder of a token."""
     row = connection.execute(_FIND, {"of_token": token_sha256}).one_or_none()
     return None if row is None else _known(row).labeler
+
+
+def find_known(connection: sa.Connection, digests: Collection[str]) -> set[str]:
+    """Gives those SHA-256 that are somebody's token's."""
+    known = set[str]()
+    asked = sorted(digests)
+    for first in range(0, len(asked), _MAX_TOGETHER):
+        some = asked[first : first + _MAX_TOGETHER]
+        found = sa.select(_TABLE.c.token_sha256).where(_TABLE.c.token_sha256.in_(some))
+        known.update(connection.execute(found).scalars())
+    return known
+
+
+def hold_token(connection: sa.Connection, token_sha256: str) -> bool:
+    """Says whether a token is somebody's, and keeps it so until the transaction ends."""
+    return connection.execute(_HOLD, {"of_token": token_sha256}).one_or_none() is not None
 
 
 def read(connection: sa.Connection, labeler_id: str) -> KnownLabeler:
