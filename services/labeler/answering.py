@@ -14,7 +14,7 @@ from services.labeler.admission import Admission
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, LogPage, PreferenceRecord
 from services.labeler.sharing import SharedReads
-from services.labeler.store import Database, answers, audit, preference_log, runs
+from services.labeler.store import Database, answers, audit, preference_log, revisions, runs
 from somersault.errors import InvalidInputError
 from somersault.types import Preference, check_name
 
@@ -113,7 +113,7 @@ class Answering:
         if version < _MIN_REVISION:
             raise InvalidInputError("version", version, f"at least {_MIN_REVISION}")
         record = await self._database.write(
-            lambda connection: answers.revise(
+            lambda connection: revisions.revise(
                 connection, labeler, answer_id=answer_id, version=version, preference=preference
             )
         )

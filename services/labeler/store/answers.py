@@ -1,37 +1,35 @@
-"""Answers and the log of them. A row, once in the log, is never changed."""
+"""New answers: kept once, counted everywhere, put into the log."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from services.labeler.records import Labeler, PreferenceRecord, QueryState
-from services.labeler.store import clock, gold, leases, preference_log, schema, tallies
+from services.labeler.store import gold, leases, preference_log, schema, tallies
+from services.labeler.store.leases import Held
+from services.labeler.store.steps import Step, run
 from services.labeler.tally import Tally
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
-    InvalidInputError,
-    NotFoundError,
 )
 from somersault.types import Preference
 
-__all__ = ["NUM_REVISABLE", "add_version", "count_first", "revise", "submit"]
-
-NUM_REVISABLE = 10  # of each labeler's newest answers
+__all__ = ["adding", "counting_first", "find", "submit"]
 
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
 
 _FIND = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == sa.bindparam("of_answer"))
-_INSERT = sa.insert(_ANSWERS).returning(_ANSWERS)
-_CHANGE = sa.update(_ANSWERS).where(_ANSWERS.c.number == sa.bindparam("of_number"))
-_ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
-_NEWEST = (
-    sa.select(_ANSWERS.c.number)
-    .where(_ANSWERS.c.labeler_id == sa.bindparam("of_labeler"))
-    .order_by(_ANSWERS.c.number.desc())
-    .limit(NUM_REVISABLE)
+_INSERT = (
+    postgresql.insert(_ANSWERS)  # whose ON CONFLICT is SQLite's too
+    .on_conflict_do_nothing(index_elements=["answer_id"])
+    .returning(_ANSWERS.c.number)
 )
+_ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
 
 
 def submit(
@@ -49,144 +47,125 @@ def submit(
         FailedPreconditionError: the lease is not the labeler's, was released, or was answered otherwise.
         AlreadyExistsError: the answer's name was used for something else.
     """
-    lease, query = leases.hold(connection, labeler, token=lease_token)
-    known = _find(connection, answer_id)
-    if known is not None:
-        return _repeat(connection, known, lease=lease, preference=preference)
-    _check_held(lease)
-    now_ms = clock.now_ms(connection)
-    is_gold = bool(query.gold_kind)
-    is_counted = not is_gold and _is_wanted(query, is_live=lease.expire_ms > now_ms)
+    held = leases.hold(connection, labeler, token=lease_token)
+    if held.lease.state in ("answered", "released"):
+        return _repeat(connection, held.lease, answer_id=answer_id, preference=preference)
+    query = held.query
+    is_counted = not query.gold_kind and _is_wanted(held)
     tally = tallies.of_query(query).plus(preference)
-    target = _target(connection, query, tally) if is_counted else 0
-    row = {
-        "answer_id": answer_id,
-        "run_id": query.run_id,
-        "query_number": query.number,
-        "labeler_id": labeler.labeler_id,
-        "lease_number": lease.number,
-        "is_extra": not is_counted,
-        "newest_version": 1,
-        "preference": preference.value,
-        "response_ms": response_ms,
-        "answered_ms": now_ms,
-        "is_gold": is_gold,
-        "position": tally.num_answers if is_counted else 0,
-        "target_answers": target,
-        "guidelines_version": lease.guidelines_version,
-    }
-    answer = connection.execute(_INSERT, row).one()
-    leases.mark_answered(connection, lease.number)
+    record = PreferenceRecord(
+        cursor=0,
+        run_id=query.run_id,
+        query_id=query.query_id,
+        answer_id=answer_id,
+        version=1,
+        preference=preference,
+        left=held.left,
+        right=held.right,
+        labeler_id=labeler.labeler_id,
+        labeler_role=labeler.role,
+        is_extra=not is_counted,
+        commit_ms=held.now_ms,
+        response_ms=response_ms,
+        is_gold=bool(query.gold_kind),
+        gold_kind=query.gold_kind,
+        gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
+        answer_number=tally.num_answers if is_counted else 0,
+        target_answers=_target(connection, query, tally) if is_counted else 0,
+        guidelines_version=held.lease.guidelines_version,
+    )
+    return _add(connection, record, held=held, tally=tally)
+
+
+def _add(
+    connection: sa.Connection, record: PreferenceRecord, *, held: Held, tally: Tally
+) -> PreferenceRecord:
+    """Keeps a new answer and counts it; gives its row of the log."""
+    query, target = held.query, record.target_answers
     amounts: dict[QueryState | Preference, int] = {}
-    if is_counted:
-        amounts = {preference: 1}
+    if not record.is_extra:
+        amounts = {record.preference: 1}
         if tally.num_answers >= target:
             amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    preference_log.append(
-        connection, answer, version=1, preference=preference, now_ms=now_ms, amounts=amounts
+    appending = preference_log.appending(
+        record.run_id,
+        lease_number=held.lease.number,
+        is_plain=not record.is_gold,
+        version=1,
+        preference=record.preference,
+        now_ms=record.commit_ms,
+        amounts=amounts,
     )
-    if is_counted:
-        tallies.keep(connection, query, tally, target=target)
-    record = preference_log.record(connection, answer.number, version=1)
-    count_first(connection, labeler, record, query)
-    return record
-
-
-def revise(
-    connection: sa.Connection,
-    labeler: Labeler,
-    *,
-    answer_id: str,
-    version: int,
-    preference: Preference,
-) -> PreferenceRecord:
-    """Adds a version of an answer, once however often it is called.
-
-    Raises:
-        NotFoundError: the labeler has no such answer.
-        InvalidInputError: the version does not follow the newest.
-        FailedPreconditionError: the answer is too old.
-        AlreadyExistsError: that version says something else.
-    """
-    answer = _find_own(connection, labeler, answer_id)
-    leases.lock_query(connection, answer.query_number)
-    answer = _find_own(connection, labeler, answer_id)
-    if version <= answer.newest_version:
-        record = preference_log.record(connection, answer.number, version=version)
-        if record.preference is not preference:
-            raise AlreadyExistsError(
-                f"version {version} of answer {answer_id!r} says {record.preference.value!r} already"
-            )
-        return record
-    if version != answer.newest_version + 1:
-        raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
-    _check_newest(connection, labeler, answer)
-    add_version(connection, answer, preference, now_ms=clock.now_ms(connection))
-    return preference_log.record(connection, answer.number, version=version)
-
-
-def add_version(
-    connection: sa.Connection, answer: schema.Row, preference: Preference, *, now_ms: int
-) -> None:
-    """Adds the next version of an answer to the log, and counts it instead of the one before."""
-    query = leases.lock_query(connection, answer.query_number)
-    version, before = answer.newest_version + 1, Preference(answer.preference)
-    connection.execute(
-        _CHANGE,
-        {"of_number": answer.number, "newest_version": version, "preference": preference.value},
-    )
-    is_moved = not answer.is_extra and before is not preference
-    preference_log.append(
+    keeping = [] if record.is_extra else tallies.keeping(query, tally, target=target)
+    done = run(
         connection,
-        answer,
-        version=version,
-        preference=preference,
-        now_ms=now_ms,
-        amounts={before: -1, preference: 1} if is_moved else {},
+        [
+            adding(record, query_number=query.number, lease_number=held.lease.number),
+            *appending,
+            leases.marking_answered(held.lease.number),
+            *keeping,
+            *counting_first(record, query),
+        ],
     )
-    if is_moved:
-        tally = tallies.of_query(query).plus(before, -1).plus(preference)
-        tallies.keep(connection, query, tally, target=query.target_answers)
-    numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
-    tallies.count_labeler(connection, answer.run_id, answer.labeler_id, **numbers)
+    if not done[0]:
+        raise _is_used(record.answer_id)
+    ((cursor, weight),) = done[len(appending)]
+    return dataclasses.replace(record, cursor=cursor, weight=weight)
 
 
-def _find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
+def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
+    """Gives what adds a new answer; the step gives no row if its name is taken."""
+    row = {
+        "answer_id": record.answer_id,
+        "run_id": record.run_id,
+        "query_number": query_number,
+        "labeler_id": record.labeler_id,
+        "lease_number": lease_number,
+        "is_extra": record.is_extra,
+        "newest_version": 1,
+        "preference": record.preference.value,
+        "response_ms": record.response_ms,
+        "answered_ms": record.commit_ms,
+        "is_gold": record.is_gold,
+        "position": record.answer_number,
+        "target_answers": record.target_answers,
+        "guidelines_version": record.guidelines_version,
+    }
+    return Step(_INSERT, row)
+
+
+def find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
+    """Gives an answer by name."""
     return connection.execute(_FIND, {"of_answer": answer_id}).one_or_none()
 
 
-def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
-    answer = _find(connection, answer_id)
-    if answer is None or answer.labeler_id != labeler.labeler_id:
-        raise NotFoundError(f"{labeler.labeler_id!r} has no answer {answer_id!r}")
-    return answer
-
-
 def _repeat(
-    connection: sa.Connection, answer: schema.Row, *, lease: schema.Row, preference: Preference
+    connection: sa.Connection, lease: schema.Row, *, answer_id: str, preference: Preference
 ) -> PreferenceRecord:
-    """Gives the first reply again."""
-    first = preference_log.record(connection, answer.number, version=1)
-    if answer.lease_number != lease.number or first.preference is not preference:
-        raise AlreadyExistsError(
-            f"answer_id {answer.answer_id!r} was used for another answer; give each its own"
-        )
-    return first
-
-
-def _check_held(lease: schema.Row) -> None:
-    if lease.state == "answered":
+    """Gives the first reply again, if a lease that has ended was answered by this."""
+    answer = find(connection, answer_id)
+    if answer is None:
+        if lease.state == "released":
+            raise FailedPreconditionError("the lease was released: the query is somebody else's")
         raise FailedPreconditionError(
             "the lease was answered under another answer_id; RevisePreference changes that answer"
         )
-    if lease.state == "released":
-        raise FailedPreconditionError("the lease was released: the query is somebody else's")
+    first = preference_log.record(connection, answer.number, version=1)
+    if answer.lease_number != lease.number or first.preference is not preference:
+        raise _is_used(answer_id)
+    return first
 
 
-def _is_wanted(query: schema.Row, *, is_live: bool) -> bool:
+def _is_used(answer_id: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f"answer_id {answer_id!r} was used for another answer; give each its own")
+
+
+def _is_wanted(held: Held) -> bool:
     """Says whether one more answer counts: a withdrawn query's only from who had it then."""
+    query = held.query
     if query.num_answers >= query.target_answers:
         return False
+    is_live = held.lease.expire_ms > held.now_ms
     return bool(query.is_open) or (query.state == QueryState.WITHDRAWN.value and is_live)
 
 
@@ -199,21 +178,13 @@ def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
     return target + 1 if asks_again else target
 
 
-def count_first(
-    connection: sa.Connection, labeler: Labeler, record: PreferenceRecord, query: schema.Row
-) -> None:
-    """Counts a new answer in its labeler's numbers and in the hour's."""
+def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
+    """Gives what counts a new answer in its labeler's numbers and in the hour's."""
     half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
     numbers = tallies.amounts_of(None, record.preference) | gold.amounts_of(query, None, record.preference)
     numbers |= {"num_timed": int(record.response_ms > 0)}
     numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
-    tallies.count_labeler(connection, record.run_id, labeler.labeler_id, **numbers)
-    tallies.count_minute(connection, record.run_id, labeler.role, now_ms=record.commit_ms)
-
-
-def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:
-    newest = connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars()
-    if answer.number not in set(newest):
-        raise FailedPreconditionError(
-            f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, which alone change"
-        )
+    return [
+        *tallies.counting_labeler(record.run_id, record.labeler_id, **numbers),
+        *tallies.counting_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
+    ]

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
-__all__ = ["now_ms"]
+__all__ = ["NOW_MS", "now_ms"]
 
-_QUERIES = {
-    "sqlite": sa.text("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"),
-    "postgresql": sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"),
-}
+
+class _Now(sa.ColumnElement[int]):
+    """Milliseconds since 1970, as an expression."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+NOW_MS = _Now()
+"""A part of a statement: the moment at which the statement begins, not its transaction."""
 
 
 def now_ms(connection: sa.Connection) -> int:
     """Gives milliseconds since 1970."""
-    return int(connection.execute(_QUERIES[connection.dialect.name]).scalar_one())
+    return int(connection.execute(_READ).scalar_one())
+
+
+@compiles(_Now, "sqlite")
+def _in_sqlite(_now: _Now, _compiler: Any, **_: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+@compiles(_Now, "postgresql")
+def _in_postgresql(_now: _Now, _compiler: Any, **_: Any) -> str:
+    return "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
+
+
+_READ = sa.select(NOW_MS)

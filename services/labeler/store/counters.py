@@ -1,22 +1,23 @@
 """Numbers that are kept as they change, so that reading them costs the same however much was counted.
 
-Whoever adds to a run's counters holds the run's row until the commit (`add_to_run` and the preference log take it),
-so two replicas never make the same counter twice. Queries are locked before runs, everywhere.
+Whoever adds to a run's counters holds the run's row until the commit (`add_to_run` and the preference log take it).
+Queries are locked before runs, everywhere.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from services.labeler.records import QueryState
 from services.labeler.store import schema
+from services.labeler.store.steps import Step
 from somersault.types import Preference
 
-__all__ = ["RUN_ADDED", "add", "add_to_run", "run_amounts"]
+__all__ = ["RUN_ADDED", "add_to_run", "adding", "run_amounts"]
 
 _NAMES = tuple(f"num_{kind.value}" for enum in (QueryState, Preference) for kind in enum)
 _RUNS = schema.runs
@@ -41,23 +42,15 @@ def add_to_run(
     connection.execute(_ADD_TO_RUN, {"of_run": run_id, **run_amounts(amounts)})
 
 
-def add(
-    connection: sa.Connection, table: sa.Table, key: Mapping[str, object], amounts: Mapping[str, int]
-) -> None:
-    """Adds to the counters of one row, which is made if there is none. The run's row must be held."""
+def adding(table: sa.Table, key: Mapping[str, object], amounts: Mapping[str, int]) -> list[Step]:
+    """Gives what adds to the counters of one row, which is made if there is none: nothing if all amounts are 0."""
     amounts = {name: amount for name, amount in amounts.items() if amount}
-    if not amounts:
-        return
-    values: dict[str, Any] = {f"of_{name}": value for name, value in key.items()}
-    values |= {f"more_{name}": amount for name, amount in amounts.items()}
-    if connection.execute(_adding(table, tuple(key), tuple(amounts)), values).rowcount == 0:
-        connection.execute(sa.insert(table), {**key, **amounts})
+    return [Step(_adding(table, tuple(key), tuple(amounts)), {**key, **amounts})] if amounts else []
 
 
 @functools.cache  # building a statement costs more than running it
-def _adding(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> sa.Update:
-    return (
-        sa.update(table)
-        .where(*(table.c[name] == sa.bindparam(f"of_{name}") for name in key))
-        .values({name: table.c[name] + sa.bindparam(f"more_{name}", type_=sa.BigInteger) for name in names})
+def _adding(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> sa.Insert:
+    inserted = postgresql.insert(table)  # whose ON CONFLICT is SQLite's too
+    return inserted.on_conflict_do_update(
+        index_elements=key, set_={name: table.c[name] + inserted.excluded[name] for name in names}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -14,11 +15,13 @@ from services.labeler.store import (
     labelers,
     preference_log,
     queries,
+    revisions,
     runs,
     schema,
     tallies,
     weights,
 )
+from services.labeler.store.steps import run
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from somersault.types import Preference, Role
 
@@ -81,7 +84,7 @@ def _take_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
         raise InvalidInputError(f"version of answer {record.answer_id!r}", record.version, bound)
     if answer is not None:
         _check_same(preference_log.record(connection, answer.number, version=newest), record, is_next=True)
-        answers.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
+        revisions.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
         return True
     _make_known(connection, record.labeler_id, record.labeler_role)
     queries.store_segments(connection, record.run_id, [record.left, record.right])
@@ -158,38 +161,35 @@ def _add_answer(
         "guidelines_version": record.guidelines_version,
     }
     inserted = sa.insert(schema.leases).returning(schema.leases.c.number)
-    row = {
-        "answer_id": record.answer_id,
-        "run_id": record.run_id,
-        "query_number": query.number,
-        "labeler_id": record.labeler_id,
-        "lease_number": connection.execute(inserted, lease).scalar_one(),
-        "is_extra": not is_counted,
-        "newest_version": 1,
-        "preference": record.preference.value,
-        "response_ms": record.response_ms,
-        "answered_ms": record.commit_ms,
-        "is_gold": record.is_gold,
-        "position": tally.num_answers if is_counted else 0,
-        "target_answers": target if is_counted else 0,
-        "guidelines_version": record.guidelines_version,
-    }
-    answer = connection.execute(sa.insert(_ANSWERS).returning(_ANSWERS), row).one()
+    lease_number = connection.execute(inserted, lease).scalar_one()
+    kept = dataclasses.replace(
+        record,
+        is_extra=not is_counted,
+        answer_number=tally.num_answers if is_counted else 0,
+        target_answers=target if is_counted else 0,
+    )
     is_full = is_counted and tally.num_answers >= target
     amounts: dict[QueryState | Preference, int] = {record.preference: int(is_counted)}
     if is_new and not record.is_gold:
         amounts[QueryState.ANSWERED] = 1
     elif is_full and query.state != QueryState.ANSWERED.value:
         amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    preference_log.append(
-        connection,
-        answer,
+    appending = preference_log.appending(
+        record.run_id,
+        lease_number=lease_number,
+        is_plain=not record.is_gold,
         version=1,
         preference=record.preference,
         now_ms=record.commit_ms,
         amounts=amounts,
     )
-    if is_counted:
-        tallies.keep(connection, query, tally, target=target)
-    labeler = Labeler(labeler_id=record.labeler_id, name="", role=record.labeler_role)
-    answers.count_first(connection, labeler, record, query)
+    keeping = tallies.keeping(query, tally, target=target) if is_counted else []
+    run(
+        connection,
+        [
+            answers.adding(kept, query_number=query.number, lease_number=lease_number),
+            *appending,
+            *keeping,
+            *answers.counting_first(kept, query),
+        ],
+    )

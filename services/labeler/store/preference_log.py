@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from services.labeler.records import LogPage, PreferenceRecord, QueryState
 from services.labeler.store import counters, schema, weights
+from services.labeler.store.steps import Step
 from somersault.types import Preference, Role, StoredSegment
 
-__all__ = ["append", "count_up", "read_after", "read_page", "record"]
+__all__ = ["appending", "count_up", "read_after", "read_page", "record"]
 
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
@@ -33,58 +34,58 @@ _COUNT_UP = (
     )
     .returning(_RUNS.c.newest_cursor)
 )
-# The run's row is held by then, so the weight is that of this position.
-_INSERT = sa.insert(_LOG).values(
-    {
-        "weight": sa.func.coalesce(
-            sa.select(schema.labeler_weights.c.weight)
-            .where(
-                schema.labeler_weights.c.run_id == sa.bindparam("of_run"),
-                schema.labeler_weights.c.labeler_id == sa.bindparam("of_labeler"),
-            )
-            .scalar_subquery(),
-            1.0,
-        )
+
+
+def _insert() -> sa.Insert:
+    """Adds a row at the position to which the run's row, held by then, was just counted up.
+
+    The weight is that of this position, therefore. Adds nothing if there is no such answer.
+    """
+    known = schema.labeler_weights.c
+    is_own = (known.run_id == _ANSWERS.c.run_id) & (known.labeler_id == _ANSWERS.c.labeler_id)
+    values = {
+        "run_id": _RUNS.c.run_id,
+        "cursor": _RUNS.c.newest_cursor,
+        "answer_number": _ANSWERS.c.number,
+        "version": sa.bindparam("of_version", type_=sa.Integer),
+        "preference": sa.bindparam("of_preference", type_=sa.String),
+        "commit_ms": sa.bindparam("of_commit_ms", type_=sa.BigInteger),
+        "weight": sa.func.coalesce(sa.select(known.weight).where(is_own).scalar_subquery(), 1.0),
     }
-)
+    rows = (
+        sa.select(*(value.label(name) for name, value in values.items()))
+        .join_from(_ANSWERS, _RUNS, _RUNS.c.run_id == _ANSWERS.c.run_id)
+        .where(_ANSWERS.c.lease_number == sa.bindparam("of_lease"))
+    )
+    return sa.insert(_LOG).from_select(list(values), rows).returning(_LOG.c.cursor, _LOG.c.weight)
 
 
-def count_up(
-    connection: sa.Connection,
-    run_id: str,
-    *,
-    is_plain: bool,
-    amounts: Mapping[QueryState | Preference, int] | None = None,
-) -> int:
+_INSERT = _insert()
+
+
+def count_up(connection: sa.Connection, run_id: str, *, is_plain: bool) -> int:
     """Gives the log's next position. The run stays locked until the commit, so positions rise in commit order."""
-    values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts or {})}
+    values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts({})}
     return int(connection.execute(_COUNT_UP, values).scalar_one())
 
 
-def append(
-    connection: sa.Connection,
-    answer: schema.Row,
+def appending(
+    run_id: str,
     *,
+    lease_number: int,
+    is_plain: bool,
     version: int,
     preference: Preference,
     now_ms: int,
     amounts: Mapping[QueryState | Preference, int],
-) -> None:
-    """Adds a row about an answer, adds to the run's counters, and holds the run's row until the commit."""
-    cursor = count_up(connection, answer.run_id, is_plain=not answer.is_gold, amounts=amounts)
-    connection.execute(
-        _INSERT,
-        {
-            "run_id": answer.run_id,
-            "cursor": cursor,
-            "answer_number": answer.number,
-            "version": version,
-            "preference": preference.value,
-            "commit_ms": now_ms,
-            "of_run": answer.run_id,
-            "of_labeler": answer.labeler_id,
-        },
-    )
+) -> list[Step]:
+    """Gives what adds a row about an answer, found by its lease, and to the run's counters, and holds the run's row.
+
+    The last step gives a row of position and weight. ``is_plain`` says that the answer is no gold.
+    """
+    counted = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts)}
+    row = {"of_lease": lease_number, "of_version": version, "of_preference": preference.value}
+    return [Step(_COUNT_UP, counted), Step(_INSERT, row | {"of_commit_ms": now_ms})]
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:

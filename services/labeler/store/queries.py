@@ -15,7 +15,7 @@ from services.labeler.store.sides import draw_is_swapped
 from somersault.errors import AlreadyExistsError, NotFoundError
 from somersault.types import Preference, StoredSegment
 
-__all__ = ["list_newest", "propose", "read", "store_segments", "withdraw"]
+__all__ = ["SELECT", "list_newest", "of_row", "propose", "read", "store_segments", "withdraw"]
 
 _QUERIES = schema.queries
 _SEGMENTS = schema.segments
@@ -72,7 +72,7 @@ def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -
 def read(connection: sa.Connection, numbers: Sequence[int]) -> list[Query]:
     """Gives queries by number, oldest first."""
     rows = connection.execute(_READ, {"numbers": numbers})
-    return [_query(row) for row in rows]
+    return [of_row(row) for row in rows]
 
 
 def list_newest(
@@ -90,7 +90,7 @@ def list_newest(
         NotFoundError: the run is unknown.
     """
     runs.newest_cursor(connection, run_id)
-    page = _select_queries().where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
+    page = SELECT.where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
     if state is not None:
         page = page.where(_QUERIES.c.state == state.value)
     if only_with_clips:
@@ -100,7 +100,7 @@ def list_newest(
     rows = connection.execute(page.order_by(_QUERIES.c.number.desc()).limit(page_size + 1)).all()
     more = len(rows) > page_size
     rows = rows[:page_size]
-    return QueryPage(queries=[_query(row) for row in rows], next_number=rows[-1].number if more else None)
+    return QueryPage(queries=[of_row(row) for row in rows], next_number=rows[-1].number if more else None)
 
 
 def _known(connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]) -> dict[str, schema.Row]:
@@ -236,14 +236,16 @@ def _select_queries() -> sa.Select[*tuple[Any, ...]]:
     return selected
 
 
-_READ = (
-    _select_queries()
-    .where(_QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True)))
-    .order_by(_QUERIES.c.number)
+SELECT = _select_queries()
+"""Selects queries as `of_row` takes them."""
+
+_READ = SELECT.where(_QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True))).order_by(
+    _QUERIES.c.number
 )
 
 
-def _query(row: schema.Row) -> Query:
+def of_row(row: schema.Row) -> Query:
+    """Gives a query that was selected."""
     return Query(
         query_id=row.query_id,
         run_id=row.run_id,

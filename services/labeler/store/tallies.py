@@ -1,4 +1,7 @@
-"""Counts an answer wherever it counts: in its query, its run's agreement, its labeler's numbers, the hour's rate."""
+"""Counts an answer wherever it counts: in its query, its run's agreement, its labeler's numbers, the hour's rate.
+
+What is to be changed is given as steps, so that a caller runs all of them together, with the run's row held.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,20 @@ import sqlalchemy as sa
 from services.labeler.agreement import Agreement, measure
 from services.labeler.records import QueryState
 from services.labeler.store import counters, schema
+from services.labeler.store.steps import Step
 from services.labeler.tally import Tally
 from somersault.types import Preference, Role
 
-__all__ = ["MINUTE_MS", "agreement", "count_labeler", "count_minute", "keep", "num_last_hour", "of_query"]
+__all__ = [
+    "MINUTE_MS",
+    "agreement",
+    "amounts_of",
+    "counting_labeler",
+    "counting_minute",
+    "keeping",
+    "num_last_hour",
+    "of_query",
+]
 
 MINUTE_MS = 60_000
 _QUERIES = schema.queries
@@ -29,8 +42,8 @@ def of_query(query: schema.Row) -> Tally:
     )
 
 
-def keep(connection: sa.Connection, query: schema.Row, after: Tally, *, target: int) -> None:
-    """Stores a query's new tally, and what it wants now. The run's row must be held."""
+def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
+    """Gives what stores a query's new tally and what it wants now."""
     is_full = after.num_answers >= target
     values: dict[str, object] = {
         "num_answers": after.num_answers,
@@ -43,12 +56,13 @@ def keep(connection: sa.Connection, query: schema.Row, after: Tally, *, target: 
         "state": QueryState.ANSWERED.value if is_full else query.state,
         "is_open": query.is_open and not is_full,
     }
-    connection.execute(_CHANGE_QUERY, {"of_number": query.number, **values})
+    steps = [Step(_CHANGE_QUERY, {"of_number": query.number, **values})]
     for tally, amount in ((of_query(query), -1), (after, 1)):
         count = {"num_left": tally.num_left, "num_right": tally.num_right, "num_equal": tally.num_equal}
         if sum(count.values()) >= 2:
             key = {"run_id": query.run_id, **count}
-            counters.add(connection, schema.agreement, key, {"num_queries": amount})
+            steps += counters.adding(schema.agreement, key, {"num_queries": amount})
+    return steps
 
 
 def agreement(connection: sa.Connection, run_id: str) -> Agreement:
@@ -58,16 +72,15 @@ def agreement(connection: sa.Connection, run_id: str) -> Agreement:
     return measure({(row.num_left, row.num_right, row.num_equal): row.num_queries for row in rows})
 
 
-def count_labeler(connection: sa.Connection, run_id: str, labeler_id: str, **amounts: int) -> None:
-    """Adds to a labeler's numbers in a run. The run's row must be held."""
-    key = {"run_id": run_id, "labeler_id": labeler_id}
-    counters.add(connection, schema.labeler_counts, key, amounts)
+def counting_labeler(run_id: str, labeler_id: str, **amounts: int) -> list[Step]:
+    """Gives what adds to a labeler's numbers in a run."""
+    return counters.adding(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
 
 
-def count_minute(connection: sa.Connection, run_id: str, role: Role, *, now_ms: int) -> None:
-    """Counts an answer at its minute. The run's row must be held."""
+def counting_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
+    """Gives what counts an answer at its minute."""
     key = {"run_id": run_id, "minute": now_ms // MINUTE_MS, "role": role.value}
-    counters.add(connection, _MINUTES, key, {"num_answers": 1})
+    return counters.adding(_MINUTES, key, {"num_answers": 1})
 
 
 def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[Role, int]:
