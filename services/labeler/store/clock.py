@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 __all__ = ["NOW_MS", "now_ms"]
 
 
-class _Now(sa.ColumnElement[int]):
+class _Now(FunctionElement[int]):
     """Milliseconds since 1970, as an expression."""
 
     type = sa.BigInteger()
