@@ -39,7 +39,7 @@ def _pipe(connection: sa.Connection, steps: Sequence[Step]) -> list[_Rows]:
     try:
         with driver.pipeline():
             cursors = [driver.execute(text, values, prepare=True) for text, values in prepared]
-        return [cursor.fetchall() if cursor.description else () for cursor in cursors]
+        return [cursor.fetchall() if cursor.pgresult.nfields else () for cursor in cursors]
     except psycopg.Error as err:
         cause: Any = err
         is_lost = connection.dialect.is_disconnect(cause, driver, None)
