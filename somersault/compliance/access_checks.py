@@ -124,6 +124,30 @@ async def a_revoked_token_ends(trial: Trial) -> None:
     expect(await trial.lease(other, wait_s=5), "nobody else got the query that it had leased")
 
 
+async def what_lasts_ends_with_its_token(trial: Trial) -> None:
+    """An open stream, and a LeaseQueries that waits, end with UNAUTHENTICATED within 10 s of RevokeToken."""
+    follower = await trial.invite(preference_pb2.ROLE_SERVICE)
+    waiter = await trial.invite()
+    following = follower.stream(
+        "WatchPreferences", pb.WatchPreferencesRequest(run_id=trial.run_id), timeout_s=60
+    )
+    calls = {
+        "WatchPreferences": asyncio.create_task(_exhaust(following)),
+        "LeaseQueries": asyncio.create_task(trial.lease(waiter, wait_s=20)),
+    }
+    await asyncio.sleep(0.5)
+    for caller in (follower, waiter):
+        await trial.owner.call("RevokeToken", pb.RevokeTokenRequest(labeler_id=caller.labeler_id))
+    _, lasting = await asyncio.wait(calls.values(), timeout=_REVOKED_WITHIN_S)
+    names = [name for name, call in calls.items() if call in lasting]
+    for call in lasting:
+        call.cancel()
+    await asyncio.wait(calls.values())
+    expect(not names, f"{names} went on for {_REVOKED_WITHIN_S:g} s")
+    for name, call in calls.items():
+        await expect_refused(call, _UNKNOWN, doing=name)
+
+
 async def no_list_shows_a_token(trial: Trial) -> None:
     """Neither ListLabelers nor ListAuditLog holds a token that was given out."""
     caller = await trial.invite()
@@ -159,6 +183,11 @@ async def _first(stream: AsyncIterator[Any]) -> None:
         return
 
 
+async def _exhaust(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
 async def _expect_ended(caller: Caller) -> None:
     give_up = time.monotonic() + _REVOKED_WITHIN_S
     while time.monotonic() < give_up:
@@ -180,6 +209,7 @@ ACCESS_CHECKS = gather(
         everybody_learns_who_they_are,
         a_rotated_token_ends,
         a_revoked_token_ends,
+        what_lasts_ends_with_its_token,
         no_list_shows_a_token,
     )
 )

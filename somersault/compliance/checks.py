@@ -12,6 +12,7 @@ import grpc.aio
 
 __all__ = [
     "Check",
+    "NotSeenError",
     "Outcome",
     "UnmetError",
     "Verdict",
@@ -28,7 +29,7 @@ class Verdict(enum.StrEnum):
     PASSED = "pass"
     FAILED = "FAIL"
     NOT_SEEN = "not seen"
-    """What is checked did not happen. Only of front ends, and only where they may do without."""
+    """What is checked did not happen: a front end may do without it, or a labeler could not be made to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,15 @@ class Outcome:
     """What must hold, in one sentence."""
     verdict: Verdict
     got: str = ""
-    """What was there instead; empty if it passed."""
+    """What was there instead, or why it was not seen; empty if it passed."""
 
 
 class UnmetError(Exception):
     """Says what was there instead of what a check expects."""
+
+
+class NotSeenError(Exception):
+    """Says why a check could not see what it looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def format_outcomes(outcomes: Sequence[Outcome]) -> str:
         lines.append(f"{outcome.verdict:<9} {outcome.name}")
         if outcome.verdict is not Verdict.PASSED:
             lines.append(f"          expected: {outcome.expected}")
-        if outcome.verdict is Verdict.FAILED:
+        if outcome.got:
             lines.append(f"          got: {outcome.got}")
     counts = ", ".join(
         f"{sum(outcome.verdict is verdict for outcome in outcomes)} {words}"

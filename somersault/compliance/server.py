@@ -11,7 +11,9 @@ import grpc.aio
 from somersault import rpc
 from somersault.compliance.access_checks import ACCESS_CHECKS
 from somersault.compliance.answer_checks import ANSWER_CHECKS
-from somersault.compliance.checks import Check, Outcome, UnmetError, Verdict
+from somersault.compliance.checks import Check, NotSeenError, Outcome, UnmetError, Verdict
+from somersault.compliance.clip_checks import CLIP_CHECKS
+from somersault.compliance.export_checks import EXPORT_CHECKS
 from somersault.compliance.input_checks import INPUT_CHECKS
 from somersault.compliance.lease_checks import LEASE_CHECKS
 from somersault.compliance.log_checks import LOG_CHECKS
@@ -22,7 +24,15 @@ from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
 __all__ = ["SERVER_CHECKS", "check_server"]
 
-SERVER_CHECKS = (*LEASE_CHECKS, *ANSWER_CHECKS, *LOG_CHECKS, *ACCESS_CHECKS, *INPUT_CHECKS)
+SERVER_CHECKS = (
+    *LEASE_CHECKS,
+    *ANSWER_CHECKS,
+    *LOG_CHECKS,
+    *EXPORT_CHECKS,
+    *CLIP_CHECKS,
+    *ACCESS_CHECKS,
+    *INPUT_CHECKS,
+)
 """Every check, in the order in which they are told."""
 
 _AT_ONCE = 4  # many wait for a lease to end; each has a run of its own, so they don't meet
@@ -76,10 +86,12 @@ async def _check_owner(address: str, owner_token: str) -> None:
 
 async def _run(check: Check, address: str, owner_token: str) -> Outcome:
     trial = Trial(address, owner_token=owner_token)
-    got = ""
+    got, verdict = "", Verdict.FAILED
     try:
         await trial.begin()
         await check.run(trial)
+    except NotSeenError as error:
+        got, verdict = str(error), Verdict.NOT_SEEN
     except UnmetError as error:
         got = str(error)
     except grpc.aio.AioRpcError as error:
@@ -89,6 +101,7 @@ async def _run(check: Check, address: str, owner_token: str) -> Outcome:
     try:
         await trial.close()
     except grpc.aio.AioRpcError as error:
+        verdict = Verdict.FAILED
         got = got or f"RevokeToken of an invited labeler ended with {error.code().name}: {error.details()!r}"
-    verdict = Verdict.FAILED if got else Verdict.PASSED
+    verdict = verdict if got else Verdict.PASSED
     return Outcome(name=check.name, expected=check.expected, verdict=verdict, got=got)

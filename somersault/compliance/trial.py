@@ -85,9 +85,11 @@ class Trial:
         self._invited.append(opened)
         return opened
 
-    async def propose(self, *words: str, target_answers: int = 0) -> list[str]:
+    async def propose(self, *words: str, target_answers: int = 0, wants_clips: bool = False) -> list[str]:
         """Proposes one query a word and gives their ids."""
         proposals = [self.proposal(word, target_answers=target_answers) for word in words]
+        for proposal in proposals:
+            proposal.wants_clips = wants_clips
         request = pb.ProposeQueriesRequest(run_id=self.run_id, proposals=proposals)
         return list((await self.owner.call("ProposeQueries", request)).query_ids)
 

@@ -44,6 +44,8 @@ class SimulatorDouble(simulator_pb2_grpc.SimulatorServiceServicer):
     failures: list[grpc.StatusCode] = field(default_factory=list)
     """What the next calls fail with, first one first."""
     wrong_sha256: bool = False
+    clip: bytes = b""
+    """What every clip is; a few bytes that name the segment if empty."""
     clip_uris: list[str] = field(default_factory=list)
     """What was asked for, in order."""
 
@@ -52,7 +54,7 @@ class SimulatorDouble(simulator_pb2_grpc.SimulatorServiceServicer):
         self.clip_uris.append(request.clip_uri)
         if self.failures:
             await context.abort(self.failures.pop(0), "told to fail")
-        clip = f"clip of {request.segment_uri}".encode()
+        clip = self.clip or f"clip of {request.segment_uri}".encode()
         self.store.put(request.clip_uri, clip)
         sha256 = "0" * 64 if self.wrong_sha256 else hashlib.sha256(clip).hexdigest()
         return simulator_pb2.RenderResponse(clip_uri=request.clip_uri, clip_sha256=sha256)

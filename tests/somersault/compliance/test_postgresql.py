@@ -8,9 +8,10 @@ import pytest
 
 from somersault.compliance import Verdict, check_server
 from somersault.types import Role
-from tests.services.labeler.running import TOKENS, running_labeler
+from tests.services.labeler.running import TOKENS
 from tests.services.labeler.store.test_postgresql import pytestmark as needs_postgresql
 from tests.services.labeler.store.test_postgresql import url
+from tests.somersault.compliance.test_server import drawing_labeler
 
 __all__ = ["url"]
 
@@ -19,8 +20,8 @@ pytestmark = [needs_postgresql, pytest.mark.slow]
 
 async def test_our_labeler_keeps_every_promise_on_postgresql(url: str, tmp_path: Path) -> None:
     """All checks pass."""
-    async with running_labeler(tmp_path, database_url=url) as labeler:
+    async with drawing_labeler(tmp_path, database_url=url) as labeler:
         outcomes = await check_server(labeler.address, owner_token=TOKENS[Role.OWNER])
 
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
-    assert len(outcomes) >= 55
+    assert len(outcomes) >= 70

@@ -6,33 +6,54 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
+from importlib import resources
 from pathlib import Path
 
 import grpc
 import pytest
 import pytest_asyncio
 
+from services.labeler import exporting
 from services.labeler.authentication import ROLES as LABELERS_ROLES
 from somersault import rpc
 from somersault.cli.__main__ import main
-from somersault.compliance import Verdict, check_server
+from somersault.compliance import Verdict, check_server, clip_checks
 from somersault.compliance.access_checks import ROLES
 from somersault.compliance.checks import Outcome, format_outcomes
 from somersault.compliance.proxy import Around, LabelerProxy
 from somersault.compliance.server import SERVER_CHECKS
 from somersault.errors import PermissionDeniedError, UnavailableError
+from somersault.storage import open_store
 from somersault.types import Role
 from somersault.v1 import labeler_pb2
 from tests.docs.documents import ROOT
-from tests.services.labeler.running import TOKENS, RunningLabeler, running_labeler
+from tests.services.labeler.running import (
+    TOKENS,
+    RunningLabeler,
+    SimulatorDouble,
+    running_labeler,
+    serving_simulator,
+)
 
 OWNER = TOKENS[Role.OWNER]
 
 
+@contextlib.asynccontextmanager
+async def drawing_labeler(folder: Path, **settings: str) -> AsyncIterator[RunningLabeler]:
+    """Serves our labeler, with a simulator that draws the same clip of whatever segment it is asked for."""
+    clip = (resources.files("somersault.compliance") / "clips" / "0.mp4").read_bytes()
+    double = SimulatorDouble(open_store(f"file://{folder}/objects"), clip=clip)
+    async with (
+        serving_simulator(double) as address,
+        running_labeler(folder, simulator_addresses=address, **settings) as running,
+    ):
+        yield running
+
+
 @pytest_asyncio.fixture
 async def labeler(tmp_path: Path) -> AsyncIterator[RunningLabeler]:
-    """Our labeler."""
-    async with running_labeler(tmp_path) as running:
+    """Our labeler, which can draw."""
+    async with drawing_labeler(tmp_path) as running:
         yield running
 
 
@@ -55,7 +76,7 @@ async def test_our_labeler_keeps_every_promise(labeler: RunningLabeler) -> None:
 
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
     assert [outcome.name for outcome in outcomes] == [check.name for check in SERVER_CHECKS]
-    assert len(outcomes) >= 55
+    assert len(outcomes) >= 70
 
 
 async def test_no_labeler_that_was_invited_may_call_afterwards(labeler: RunningLabeler) -> None:
@@ -147,6 +168,50 @@ async def _loses_sides(call, forward):
     return reply
 
 
+async def _changes_a_clip(call, forward):
+    reply = await forward(call)
+    if call.method == "GetClip":
+        reply.clip = reply.clip[:-1] + bytes([reply.clip[-1] ^ 1])
+    return reply
+
+
+async def _shows_clips_to_all(call, forward):
+    if call.method == "GetClip":
+        call.authorization = f"Bearer {OWNER}"
+    return await forward(call)
+
+
+async def _tells_what_is_gold(call, forward):
+    reply = await forward(call)
+    if call.method == "ProposeQueries":
+        _tells_what_is_gold.proposed.update(reply.query_ids)
+    if call.method == "LeaseQueries":
+        for lease in reply.leases:
+            lease.query.target_answers = int(lease.query.query_id not in _tells_what_is_gold.proposed)
+    return reply
+
+
+_tells_what_is_gold.proposed = set()
+
+
+async def _gives_no_gold(call, forward):
+    if call.method == "UpdateRun":
+        call.request.gold_interval = 0
+    return await forward(call)
+
+
+async def _imports_anew(call, forward):
+    if call.method == "ImportPreferences":
+        _imports_anew.count += 1
+        for record in call.request.records:
+            record.answer_id += f"-{_imports_anew.count}"
+            record.query_id += f"-{_imports_anew.count}"
+    return await forward(call)
+
+
+_imports_anew.count = 0
+
+
 @pytest.mark.parametrize(
     ("around", "fails"),
     [
@@ -161,6 +226,13 @@ async def _loses_sides(call, forward):
         (_takes_any_count, "bad input of lease queries is refused"),
         (_tells_of_others, "labelers are blind to each other"),
         (_loses_sides, "an answer becomes a row"),
+        (_changes_a_clip, "a clip is what its hash says"),
+        (_shows_clips_to_all, "a clip is for who holds the query"),
+        (_tells_what_is_gold, "gold looks like any other pair"),
+        (_gives_no_gold, "gold is known to owners alone"),
+        (_imports_anew, "what is imported twice counts once"),
+        (_imports_anew, "an import that contradicts keeps nothing"),
+        (_does_not_wait, "what lasts ends with its token"),
     ],
 )
 async def test_a_broken_promise_fails_its_check(labeler: RunningLabeler, around: Around, fails: str) -> None:
@@ -170,6 +242,31 @@ async def test_a_broken_promise_fails_its_check(labeler: RunningLabeler, around:
     assert outcome.verdict is Verdict.FAILED
     assert outcome.got
     assert outcome.got in format_outcomes([outcome])
+
+
+@pytest.mark.parametrize("fails", ["a jsonl export is the log", "a parquet export is the log"])
+async def test_a_file_that_differs_from_the_log_fails_its_check(
+    labeler: RunningLabeler, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """One column of one row is enough."""
+    right = exporting.row_from_record
+    monkeypatch.setattr(exporting, "row_from_record", lambda record: right(record) | {"version": 1})
+
+    (outcome,) = await check_server(labeler.address, owner_token=OWNER, only=fails)
+
+    assert outcome.verdict is Verdict.FAILED
+    assert "they differ in ['version']" in outcome.got
+
+
+async def test_who_draws_no_clips_is_told_that_they_were_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; that is no failure."""
+    monkeypatch.setattr(clip_checks, "_DRAWN_WITHIN_S", 0.5)
+    async with running_labeler(tmp_path) as labeler:
+        (outcome,) = await check_server(labeler.address, owner_token=OWNER, only="a clip is what")
+    assert outcome.verdict is Verdict.NOT_SEEN
+    assert "drew no clips" in format_outcomes([outcome])
 
 
 async def test_the_token_must_be_an_owners(labeler: RunningLabeler) -> None:
