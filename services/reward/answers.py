@@ -35,6 +35,8 @@ class Answer:
     labeler_id: str
     is_extra: bool
     """Kept, never trained on: past what its query wanted, or gold."""
+    fills_query: bool = True
+    """Whether its query, with it, has all the answers that it wants."""
 
     @property
     def ordered(self) -> tuple[StoredSegment, StoredSegment]:

@@ -221,4 +221,5 @@ def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
         right=stored_segment_from_message(record.right),
         labeler_id=record.labeler_id,
         is_extra=record.is_extra,
+        fills_query=record.answer_number >= record.target_answers,
     )

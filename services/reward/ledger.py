@@ -16,6 +16,8 @@ class Ledger:
         """Starts with nothing asked."""
         self._open: set[str] = set()
         self._answered: set[str] = set()
+        self._unfilled: set[str] = set()
+        self._filled: set[str] = set()
         self._to_learn: list[LogRow] = []
 
     @property
@@ -29,8 +31,13 @@ class Ledger:
         return len(self._open)
 
     @property
+    def num_unfilled(self) -> int:
+        """Queries proposed that still lack some of the answers that they want, be it all of them."""
+        return len(self._unfilled)
+
+    @property
     def num_answered(self) -> int:
-        """Queries answered, each counted once however often it was revised."""
+        """Queries answered, each counted once however many answered it and however often they revised."""
         return len(self._answered)
 
     @property
@@ -45,7 +52,9 @@ class Ledger:
 
     def ask(self, query_ids: Iterable[str]) -> None:
         """Notes queries as open, unless they are answered already."""
-        self._open.update(set(query_ids) - self._answered)
+        asked = set(query_ids)
+        self._open.update(asked - self._answered)
+        self._unfilled.update(asked - self._filled)
 
     def take(self, row: LogRow) -> None:
         """Notes a row that is to be learned. Extras, gold among them, teach nothing and answer no query of ours."""
@@ -59,11 +68,15 @@ class Ledger:
         if isinstance(row, Answer) and not row.is_extra:
             self._open.discard(row.query_id)
             self._answered.add(row.query_id)
+            if row.fills_query:
+                self._unfilled.discard(row.query_id)
+                self._filled.add(row.query_id)
 
     def keep_open(self, query_ids: Iterable[str]) -> int:
         """Counts as open only these, and gives how many no longer are."""
-        before = len(self._open)
-        self._open &= set(query_ids)
+        before, kept = len(self._open), set(query_ids)
+        self._open &= kept
+        self._unfilled &= kept
         return before - len(self._open)
 
     def to_learn(self) -> list[LogRow]:
@@ -71,7 +84,10 @@ class Ledger:
         return list(self._to_learn)
 
     def to_learn_in_fixed_order(self) -> list[LogRow]:
-        """Gives them in an order that does not depend on who answered faster: by segments, then version. Changes of weight come last."""
+        """Gives them in an order that does not depend on who answered faster.
+
+        By segments, then labeler, then version. Changes of weight come last.
+        """
         return sorted(self._to_learn, key=_fixed_order)
 
     def learned(self, rows: Sequence[LogRow]) -> None:
@@ -80,8 +96,8 @@ class Ledger:
         self._to_learn = [row for row in self._to_learn if row.cursor not in cursors]
 
 
-def _fixed_order(row: LogRow) -> tuple[bool, str, str, int]:
+def _fixed_order(row: LogRow) -> tuple[bool, str, str, str, int]:
     if not isinstance(row, Answer):
-        return True, "", "", row.cursor
+        return True, "", "", "", row.cursor
     first, second = row.ordered
-    return False, first.segment_id, second.segment_id, row.version
+    return False, first.segment_id, second.segment_id, row.labeler_id, row.version

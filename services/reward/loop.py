@@ -1,7 +1,8 @@
 """The reward service's loop: admit segments, ask what is due, learn from answers, publish, say what is settled.
 
-Two pacings, one loop. In lockstep a step is settled when every label due at it is answered and learned, so the reward versions are
-a function of the learner's steps. In free pacing queries are kept ready ahead of need and answers are learned as they come.
+Two pacings, one loop. In lockstep a step is settled when every label due at it is answered, by as many labelers as its
+query wants, and learned, so the reward versions are a function of the learner's steps. In free pacing queries are kept ready
+ahead of need and answers are learned as they come.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class RewardLoop:
         self._offers.admit(place.positions)
         if self._has_segments:
             await self._ask(self._pacing.num_to_ask(place.env_steps, self._count))
-        while self.ledger.num_open:
+        while self.ledger.num_unfilled:
             await self._wait()
             await self._drop_failed()
         await self._learn(self.ledger.to_learn_in_fixed_order())
@@ -170,8 +171,11 @@ class RewardLoop:
 
     async def _drop_failed(self) -> None:
         """Stops waiting for queries that nobody can answer, as when a clip can't be drawn."""
-        if self.ledger.num_open and self._stall.is_over():
+        if self.ledger.num_unfilled and self._stall.is_over():
             await self._reconcile()
+            num_begun = self.ledger.num_unfilled - self.ledger.num_open
+            if num_begun:
+                _log.warning("further_answers_awaited", num_queries=num_begun)
 
     async def _take_back_stalled(self) -> None:
         """Takes back queries that nobody has answered for a while, so that others can be asked in their place.

@@ -81,19 +81,23 @@ class LabelerDouble:
         """Answers the oldest unanswered proposals."""
         first = len(self.answers)
         for number, proposal in enumerate(self.proposals[first : first + count], first):
-            self.log.append(
-                Answer(
-                    cursor=len(self.log) + 1,
-                    query_id=proposal.proposal_id,
-                    answer_id=f"a{number}",
-                    version=1,
-                    preference=self._decide(proposal),
-                    left=proposal.first,
-                    right=proposal.second,
-                    labeler_id=self._labelers[number % len(self._labelers)],
-                    is_extra=False,
-                )
-            )
+            self.append_answer(proposal, self._labelers[number % len(self._labelers)])
+
+    def append_answer(self, proposal: Proposal, labeler_id: str, *, fills_query: bool = True) -> None:
+        """Puts a labeler's answer into the log."""
+        answer = Answer(
+            cursor=len(self.log) + 1,
+            query_id=proposal.proposal_id,
+            answer_id=f"a{len(self.answers)}",
+            version=1,
+            preference=self._decide(proposal),
+            left=proposal.first,
+            right=proposal.second,
+            labeler_id=labeler_id,
+            is_extra=False,
+            fills_query=fills_query,
+        )
+        self.log.append(answer)
         self._grow()
 
     def append_gold(self, proposal: Proposal) -> None:
@@ -128,7 +132,7 @@ class LabelerDouble:
 
     async def list_queries(self) -> list[KnownQuery]:
         """Lists what was proposed."""
-        answered = {answer.query_id for answer in self.answers}
+        answered = {answer.query_id for answer in self.answers if answer.fills_query}
         return [
             KnownQuery(
                 query_id=proposal.proposal_id,

@@ -10,13 +10,38 @@ from services.reward.answers import Answer, WeightChange
 from services.reward.labeling import LabelerClient
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import answer
-from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler
+from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, lease, running_labeler, submit
+
+LEFT, RIGHT = preference_pb2.PREFERENCE_LEFT, preference_pb2.PREFERENCE_RIGHT
 
 
 async def _weigh(labeler: RunningLabeler, weight: float) -> None:
     request = pb.SetLabelerWeightRequest(run_id=RUN_ID, labeler_id="teacher", weight=weight, reason="asleep")
     await labeler.as_role(Role.OWNER).SetLabelerWeight(request)
+
+
+async def test_the_answer_that_fills_its_query_is_known_by_the_log(tmp_path: Path) -> None:
+    """Of a query of two answers that is asked again on disagreement: the third, not the first or the second."""
+    async with running_labeler(tmp_path) as labeler:
+        await labeler.create_run()
+        settings = pb.UpdateRunRequest(run_id=RUN_ID, target_answers=2, asks_again_on_disagreement=True)
+        await labeler.as_role(Role.OWNER).UpdateRun(settings)
+        await labeler.propose("a")
+        for number, preference in enumerate((LEFT, RIGHT, LEFT)):
+            stub = await labeler.new_labeler()
+            (held,) = await lease(stub)
+            await submit(stub, held.lease_token, f"a{number}", preference)
+        client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
+        async with asyncio.timeout(10), contextlib.aclosing(client.watch(0)) as log:
+            rows = await anext(log)
+        await client.close()
+    assert [(row.answer_id, row.fills_query) for row in rows if isinstance(row, Answer)] == [
+        ("a0", False),
+        ("a1", False),
+        ("a2", True),
+    ]
 
 
 async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> None:

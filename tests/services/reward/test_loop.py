@@ -54,6 +54,35 @@ async def test_lockstep_settles_only_when_the_answers_are_learned(store: ObjectS
         assert bench.loop.settled.value.version.cursor == 4
 
 
+async def test_lockstep_waits_for_every_answer_that_a_query_wants(store: ObjectStore) -> None:
+    """Four queries of two answers hold the learner back until the eighth answer, over a restart too; four labels count."""
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler)
+    async with running(bench):
+        bench.offer(0)
+        settling = asyncio.create_task(bench.settle(1, 0))
+        while len(labeler.proposals) < 4:
+            await asyncio.sleep(0.01)
+        for proposal in labeler.proposals:
+            labeler.append_answer(proposal, "one", fills_query=False)
+        await asyncio.sleep(0.1)
+        assert not settling.done()
+        settling.cancel()
+    bench = make_bench(store, labeler)
+    async with running(bench):
+        bench.offer(0)
+        settling = asyncio.create_task(bench.settle(1, 0))
+        for proposal in labeler.proposals[:3]:
+            labeler.append_answer(proposal, "two")
+        await asyncio.sleep(0.1)
+        assert not settling.done()
+        labeler.append_answer(labeler.proposals[3], "two")
+        await settling
+        assert bench.loop.settled.value.version.num_comparisons == 8
+        assert bench.loop.ledger.num_answered == 4
+        assert len(labeler.proposals) == 4
+
+
 async def test_lockstep_admits_no_segment_that_the_learner_has_not_taken(store: ObjectStore) -> None:
     """Segments of rollout 1 wait until the learner took rollout 1, however early they come."""
     bench = make_bench(store, LabelerDouble(higher_is_better))

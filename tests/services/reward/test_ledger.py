@@ -1,0 +1,81 @@
+"""The account of queries: what is open, what lacks answers, and in which order answers are learned."""
+
+from __future__ import annotations
+
+import itertools
+
+from services.reward.answers import Answer, WeightChange
+from services.reward.ledger import Ledger
+from somersault.types import Preference, StoredSegment
+
+
+def _answer(
+    cursor: int, *, query: str = "q", labeler: str = "one", version: int = 1, fills: bool = True
+) -> Answer:
+    sides = [
+        StoredSegment(segment_id=f"{query}-{side}", segment_uri="u", sealed_uri="", duration_s=1.0)
+        for side in "ab"
+    ]
+    return Answer(
+        cursor=cursor,
+        query_id=query,
+        answer_id=f"{query}-{labeler}",
+        version=version,
+        preference=Preference.LEFT,
+        left=sides[0],
+        right=sides[1],
+        labeler_id=labeler,
+        is_extra=False,
+        fills_query=fills,
+    )
+
+
+def test_a_query_is_answered_by_its_first_answer_and_filled_by_its_last() -> None:
+    """Each is counted once, whatever is revised in between."""
+    ledger = Ledger()
+    ledger.ask(["q"])
+    counts = []
+    for row in (
+        _answer(1, labeler="one", fills=False),
+        _answer(2, labeler="one", version=2, fills=False),
+        _answer(3, labeler="two"),
+        _answer(4, labeler="two", version=2),
+    ):
+        ledger.take(row)
+        counts.append((ledger.num_open, ledger.num_unfilled, ledger.num_answered, ledger.num_asked))
+    assert counts == [(0, 1, 1, 1), (0, 1, 1, 1), (0, 0, 1, 1), (0, 0, 1, 1)]
+
+
+def test_what_was_filled_before_it_is_known_as_asked_is_not_waited_for() -> None:
+    """The log may be quicker than the reply to the proposal."""
+    ledger = Ledger()
+    ledger.take(_answer(1, query="full"))
+    ledger.take(_answer(2, query="half", fills=False))
+    ledger.ask(["full", "half", "none"])
+    assert (ledger.open, ledger.num_unfilled) == (["none"], 2)
+
+
+def test_a_query_that_the_labeler_holds_no_more_is_not_waited_for() -> None:
+    """Neither for its first answer nor for further ones."""
+    ledger = Ledger()
+    ledger.ask(["half", "none"])
+    ledger.take(_answer(1, query="half", fills=False))
+    assert ledger.keep_open([]) == 1
+    assert (ledger.num_open, ledger.num_unfilled) == (0, 0)
+
+
+def test_the_order_of_learning_is_not_that_of_answering() -> None:
+    """Of two labelers and two queries: by segments, then labeler, then version; changes of weight last."""
+    rows = [("p", "one", 1), ("p", "two", 1), ("q", "one", 1), ("q", "two", 1), ("q", "two", 2)]
+    learned = set()
+    for order in itertools.permutations(rows[:4]):
+        ledger = Ledger()
+        ledger.take(WeightChange(cursor=1, labeler_id="one", weight=0.5))
+        for cursor, (query, labeler, version) in enumerate([*order, rows[4]], 2):
+            ledger.take(_answer(cursor, query=query, labeler=labeler, version=version))
+        *answers, change = ledger.to_learn_in_fixed_order()
+        assert isinstance(change, WeightChange)
+        learned.add(
+            tuple((row.query_id, row.labeler_id, row.version) for row in answers if isinstance(row, Answer))
+        )
+    assert learned == {tuple(rows)}
