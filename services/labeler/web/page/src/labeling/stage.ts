@@ -1,7 +1,7 @@
 // Plays the two clips of a pair side by side: muted, in step, again and again.
 
 import type { Pair, Side } from "./pair";
-import { keepInStep, moved, warmedUp } from "./video";
+import { keepInStep, moved, START_S, warmedUp } from "./video";
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const SPEED_KEY = "somersault.speed";
@@ -136,8 +136,8 @@ export class Stage {
     this.#holdTimer = 0;
     this.#mayLoop = mayLoop;
     for (const video of this.#videos) {
-      // Seeking costs some milliseconds even to where it stands.
-      if (video.currentTime > 0) video.currentTime = 0;
+      // Seeking costs some milliseconds even to where it stands: a warm video stands in its first picture.
+      if (video.currentTime > START_S) video.currentTime = 0;
       video.playbackRate = this.#speed;
     }
     if (document.hidden) return;

@@ -4,6 +4,12 @@
 const DRIFT_S = 0.025;
 const FAR_DRIFT_S = 0.3;
 
+/** Where a warm video stands: late in its first picture, so that the second one comes that much sooner.
+ *
+ * Clips have at most 30 pictures a second, so all of the first one is still to be seen.
+ */
+export const START_S = 0.025;
+
 /** Slows down the one that is ahead, or sets it back if it is far ahead. */
 export function keepInStep(one: HTMLVideoElement, other: HTMLVideoElement, speed: number): void {
   if (one.paused || other.paused || one.ended || other.ended) return;
@@ -22,10 +28,9 @@ export async function warmedUp(video: HTMLVideoElement): Promise<void> {
   await loaded(video);
   await video.play().catch(() => {});
   video.pause();
-  if (video.currentTime === 0) return;
-  const isBack = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
-  video.currentTime = 0;
-  await isBack;
+  const isThere = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+  video.currentTime = START_S;
+  await isThere;
 }
 
 function loaded(video: HTMLVideoElement): Promise<void> {
@@ -36,13 +41,11 @@ function loaded(video: HTMLVideoElement): Promise<void> {
   });
 }
 
-/** Gives the time at which a video has put a second picture on the screen. */
+/** Gives the time at which a warm video that was set going has put another picture on the screen than its first. */
 export function moved(video: HTMLVideoElement): Promise<number> {
   return new Promise((resolve) => {
-    let first: number | null = null;
     const onFrame = (now: number, { mediaTime }: VideoFrameCallbackMetadata) => {
-      first ??= mediaTime;
-      if (mediaTime > first) resolve(now);
+      if (mediaTime > START_S) resolve(now);
       else video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
