@@ -232,7 +232,7 @@ async def test_reduced_motion_plays_only_when_asked(browser, labeler, gateway_ur
     await until(page, "[...document.querySelectorAll('video.shown')].every(v => v.ended)")
     await asyncio.sleep(0.5)
 
-    assert at_rest == [0, 0]
+    assert max(at_rest) < 1 / 30  # the first picture
     assert await page.evaluate("[...document.querySelectorAll('video.shown')].every(v => v.ended)")
 
 
