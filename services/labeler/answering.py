@@ -18,13 +18,14 @@ from services.labeler.store import Database, answers, audit, preference_log, rev
 from somersault.errors import InvalidInputError
 from somersault.types import Preference, check_name
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "pause_s"]
 
 HEARTBEAT_S = 15.0
 MAX_ROWS = 500  # in one message of the log
 _MAX_RESPONSE_MS = 24 * 3_600_000
 _MIN_REVISION = 2
 _PAUSE_S = 0.004  # between two messages, for each who follows
+_MAX_PAUSE_S = 0.25  # however many follow: what they see must not be much older than the log
 
 _ANSWERS = prometheus_client.Counter(
     "somersault_labeler_answers_total",
@@ -163,7 +164,7 @@ class Answering:
 
         All wake at the same moments, with the same rows before them, and share a read.
         """
-        period_s = self._num_followers * _PAUSE_S
+        period_s = pause_s(self._num_followers)
         await asyncio.sleep(period_s - time.monotonic() % period_s)
 
     async def export(self, run_id: str, *, is_complete: bool = False) -> AsyncIterator[LogPage]:
@@ -208,3 +209,8 @@ class Answering:
                 connection, run_id, cursor=cursor, count=MAX_ROWS, is_complete=is_complete
             )
         )
+
+
+def pause_s(num_followers: int) -> float:
+    """Gives the seconds between two messages to one follower when so many follow."""
+    return min(num_followers * _PAUSE_S, _MAX_PAUSE_S)
