@@ -6,13 +6,6 @@ Needs Debian's ``postgresql``: a private cluster is made in a temporary folder.
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,40 +17,12 @@ from services.labeler.store import open_database, predictions, queries
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
+from tests.services.labeler.postgresql_server import IS_INSTALLED
 from tests.services.labeler.running import RunningLabeler, lease, proposal, running_labeler, submit
 from tests.services.labeler.store import older_database
 from tests.services.labeler.test_crash import Process
 
-_INITDB = shutil.which("initdb") or next(
-    (str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None
-)
-
-pytestmark = pytest.mark.skipif(_INITDB is None, reason="PostgreSQL is not installed")
-
-
-def _as_server(*command: str) -> list[str]:
-    """Gives a command as a user that the server agrees to run as: it refuses root."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else list(command)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """Starts a server and gives the URL of its database."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # sockets need a short path
-    if os.getuid() == 0:
-        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data, bin_folder = str(folder / "data"), Path(str(_INITDB)).resolve().parent
-    initdb = (str(bin_folder / "initdb"), "-D", data, "-U", "somersault", "-A", "trust", "--no-sync")
-    subprocess.run(_as_server(*initdb), check=True, capture_output=True, cwd="/")
-    control = (str(bin_folder / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"))
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
-    subprocess.run(_as_server(*control, "-o", options, "start"), check=True, capture_output=True, cwd="/")
-    yield f"postgresql://somersault@127.0.0.1:{port}/postgres"
-    subprocess.run(_as_server(*control, "-m", "immediate", "stop"), check=True, capture_output=True, cwd="/")
-    shutil.rmtree(folder)
+pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
 
 
 async def _work(stub: Any, names: list[str]) -> None:
