@@ -1,241 +1,34 @@
-"""A labeler in memory behind a real gRPC server, the gateway before it, clips and a browser."""
+"""Labelers in memory and real ones, the gateway before them, clips and a browser."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
-import io
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-import av
-import grpc.aio
 import httpx
-import numpy as np
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from services.labeler.web.config import Config
-from services.labeler.web.serving import serve
-from somersault.errors import (
-    AlreadyExistsError,
-    CorruptDataError,
-    LeaseExpiredError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store
-from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2, simulator_pb2_grpc
+from somersault.v1 import simulator_pb2_grpc
 from tests.services.labeler import running
+from tests.services.labeler.web.gateways import serving_gateway
+from tests.services.labeler.web.labeler_double import LabelerDouble, LabelerProcess, draw_clip
 from tests.services.labeler.web.real_labeler import RUN_ID, RealLabeler, Simulator, propose
 
-QUESTION = "Which one does the better backflip? <b>Judge</b> the whole clip."
-BREAKS_OFF = b"-"
 CHROMIUM = "/usr/bin/chromium"
+FOLDER = Path(__file__).parent
 
 
-def draw_clip(seed: int, *, seconds: float = 0.6, size: int = 96) -> bytes:
-    """Gives a little H.264 video of a square that moves."""
-    stream_bytes = io.BytesIO()
-    generator = np.random.default_rng(seed)
-    ground, square = generator.integers(0, 256, (2, 3), dtype=np.uint8)
-    with av.open(stream_bytes, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=30)
-        stream.width = stream.height = size
-        stream.pix_fmt = "yuv420p"
-        for index in range(round(seconds * 30)):
-            picture = np.broadcast_to(ground, (size, size, 3)).copy()
-            picture[index % size : index % size + 24, index : index + 24] = square
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return stream_bytes.getvalue()
-
-
-@dataclass
-class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
-    """Keeps the promises of the protos that the page relies on, in memory, without roles beyond leasing."""
-
-    clips: list[bytes]
-    roles: dict[str, int] = field(default_factory=lambda: {"labeler-token": preference_pb2.ROLE_LABELER})
-    num_open: int = 0
-    records: list[preference_pb2.PreferenceRecord] = field(default_factory=list)
-    num_proposed: int = 0
-    leases: dict[str, str] = field(default_factory=dict)
-    released: list[str] = field(default_factory=list)
-    is_corrupt: bool = False
-    hangs_after_commit: bool = False
-    is_committed: asyncio.Event = field(default_factory=asyncio.Event)
-    num_submits: int = 0
-    lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    guidelines: list[str] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-
-    def answers(self) -> list[tuple[str, int, int]]:
-        """Gives (query, version, preference) of each log row."""
-        return [(row.query_id, row.version, row.preference) for row in self.records]
-
-    async def WhoAmI(self, request, context):
-        """Names the token's holder."""
-        role = self._role(context)
-        return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
-
-    async def LeaseQueries(self, request, context):
-        """Waits, then leases in order."""
-        if self._role(context) != preference_pb2.ROLE_LABELER:
-            raise PermissionDeniedError("only labelers and teachers lease")
-        try:
-            await self._wait_for_open(request.wait_s)
-        except asyncio.CancelledError:
-            self.lease_cancelled.set()
-            raise
-        count = min(request.count, self.num_open)
-        self.num_open -= count
-        return labeler_pb2.LeaseQueriesResponse(leases=[self._lease(request) for _ in range(count)])
-
-    def _role(self, context) -> int:
-        metadata = dict(context.invocation_metadata())
-        token = metadata.get("authorization", "").removeprefix("Bearer ")
-        if token not in self.roles:
-            raise UnauthenticatedError("the token is unknown")
-        return self.roles[token]
-
-    async def _wait_for_open(self, wait_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                while self.num_open == 0:
-                    await asyncio.sleep(0.02)
-
-    def _lease(self, request) -> preference_pb2.Lease:
-        query_id = f"query-{self.num_proposed:03d}"
-        self.num_proposed += 1
-        self.leases[f"lease-{query_id}"] = query_id
-        query = preference_pb2.Query(
-            query_id=query_id, run_id="flip-1", question=QUESTION, guidelines_version=len(self.guidelines)
-        )
-        return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
-
-    async def RenewLease(self, request, context):
-        """Prolongs a lease."""
-        if request.lease_token not in self.leases:
-            raise LeaseExpiredError("the lease ended")
-        return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
-
-    async def ReleaseQuery(self, request, context):
-        """Takes a lease back."""
-        self.released.append(self.leases.pop(request.lease_token))
-        return labeler_pb2.ReleaseQueryResponse()
-
-    async def SubmitPreference(self, request, context):
-        """Commits an answer once; hangs after that if told to."""
-        self._role(context)
-        self.num_submits += 1
-        for record in self.records:
-            if record.answer_id == request.answer_id:
-                return labeler_pb2.SubmitPreferenceResponse(record=record)
-        if request.lease_token not in self.leases:
-            raise LeaseExpiredError("there is no such lease")
-        record = self._commit(
-            query_id=self.leases.pop(request.lease_token),
-            answer_id=request.answer_id,
-            version=1,
-            preference=request.preference,
-            response_ms=request.response_ms,
-        )
-        if self.hangs_after_commit:
-            self.is_committed.set()
-            await asyncio.sleep(60)
-        return labeler_pb2.SubmitPreferenceResponse(record=record)
-
-    async def RevisePreference(self, request, context):
-        """Commits a further version once."""
-        versions = [row for row in self.records if row.answer_id == request.answer_id]
-        if not versions:
-            raise NotFoundError("there is no such answer")
-        for row in versions:
-            if row.version == request.version:
-                return labeler_pb2.RevisePreferenceResponse(record=row)
-        if request.version != versions[-1].version + 1:
-            raise AlreadyExistsError("that is not the next version")
-        record = self._commit(
-            query_id=versions[0].query_id,
-            answer_id=request.answer_id,
-            version=request.version,
-            preference=request.preference,
-        )
-        return labeler_pb2.RevisePreferenceResponse(record=record)
-
-    def _commit(self, **fields) -> preference_pb2.PreferenceRecord:
-        record = preference_pb2.PreferenceRecord(cursor=len(self.records) + 1, run_id="flip-1", **fields)
-        self.records.append(record)
-        return record
-
-    async def GetClip(self, request, context):
-        """Gives one of the little videos."""
-        self._role(context)
-        if self.is_corrupt:
-            raise CorruptDataError("the clip's bytes are not what they were")
-        if not request.query_id.startswith("query-"):
-            raise NotFoundError(f"there is no query {request.query_id!r}")
-        number = int(request.query_id.removeprefix("query-"))
-        clip = self.clips[(2 * number + request.side - 1) % len(self.clips)]
-        return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
-
-    async def GetGuidelines(self, request, context):
-        """Gives a version of the guidelines."""
-        if not 1 <= request.version <= len(self.guidelines):
-            raise NotFoundError("there is no such version")
-        text = self.guidelines[request.version - 1]
-        return labeler_pb2.GetGuidelinesResponse(text=text, version=request.version)
-
-    async def CreateLabeler(self, request, context):
-        """Gives a token."""
-        return labeler_pb2.CreateLabelerResponse(labeler_id="labeler-2", token="fresh-token")
-
-    async def ExportPreferences(self, request, context):
-        """Sends a file, or breaks off where it is told to."""
-        if self._role(context) != preference_pb2.ROLE_OWNER:
-            raise PermissionDeniedError("only owners export")
-        if request.run_id != "flip-1":
-            raise NotFoundError("there is no such run")
-        for part in self.parts:
-            if part == BREAKS_OFF:
-                raise CorruptDataError("the disk is gone")
-            yield labeler_pb2.ExportPreferencesResponse(part=part)
-
-    async def GetStats(self, request, context):
-        """Counts."""
-        self._role(context)
-        num_answered = sum(row.version == 1 for row in self.records)
-        return labeler_pb2.GetStatsResponse(
-            num_rendering=2, num_answered=num_answered, num_own=num_answered, question=QUESTION
-        )
-
-
-@dataclass
-class LabelerProcess:
-    """Stands for the labeler's process: what the double holds is its database and outlives it."""
-
-    double: LabelerDouble
-    port: int
-    server: grpc.aio.Server | None = None
-
-    async def start(self) -> None:
-        """Serves on the same port as ever."""
-        self.server = create_server()
-        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(self.double, self.server)
-        bind(self.server, host="127.0.0.1", port=self.port)
-        await self.server.start()
-
-    async def kill(self) -> None:
-        """Cuts every connection at once."""
-        await self.server.stop(0)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs this folder's tests in one event loop, for the browser that they share lives in it."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER) and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture
@@ -252,7 +45,7 @@ def clips() -> list[bytes]:
     return [draw_clip(seed) for seed in range(8)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def labeler(clips, free_port) -> AsyncIterator[LabelerProcess]:
     """A labeler that serves."""
     process = LabelerProcess(LabelerDouble(clips), free_port)
@@ -261,14 +54,14 @@ async def labeler(clips, free_port) -> AsyncIterator[LabelerProcess]:
     await process.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def gateway_url(labeler) -> AsyncIterator[str]:
     """The address of a gateway before the labeler."""
-    async with _serving_pages(f"127.0.0.1:{labeler.port}", run_id="flip-1") as url:
+    async with serving_gateway(f"127.0.0.1:{labeler.port}", run_id="flip-1") as url:
         yield url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def http(gateway_url) -> AsyncIterator[httpx.AsyncClient]:
     """A third party's client of the gateway."""
     headers = {"authorization": "Bearer labeler-token"}
@@ -276,17 +69,17 @@ async def http(gateway_url) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def chromium() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def chromium() -> str:
     """The path of a real Chromium."""
     if shutil.which(CHROMIUM) is None:
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
     return CHROMIUM
 
 
-@pytest.fixture
-async def browser(chromium) -> AsyncIterator[Browser]:
-    """A real Chromium."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def launched_browser(chromium) -> AsyncIterator[Browser]:
+    """One Chromium for all tests: to start it takes longer than most of them."""
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--headless"]
@@ -295,7 +88,15 @@ async def browser(chromium) -> AsyncIterator[Browser]:
         await launched.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(launched_browser) -> AsyncIterator[Browser]:
+    """A real Chromium without contexts: cookies and storage are each test's own."""
+    yield launched_browser
+    for context in launched_browser.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser) -> AsyncIterator[Page]:
     """A tab; an error in a script fails the test."""
     tab = await browser.new_page(viewport={"width": 1280, "height": 800})
@@ -305,7 +106,7 @@ async def page(browser) -> AsyncIterator[Page]:
     assert errors == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
     """The port of who draws clips."""
     server = create_server()
@@ -317,7 +118,7 @@ async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
     await server.stop(0)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def real_labeler(tmp_path, free_port, simulator_port) -> AsyncIterator[RealLabeler]:
     """The labeler's process with a run whose clips get drawn."""
     process = RealLabeler(tmp_path, port=free_port, simulator_port=simulator_port)
@@ -327,14 +128,14 @@ async def real_labeler(tmp_path, free_port, simulator_port) -> AsyncIterator[Rea
     process.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def real_url(real_labeler) -> AsyncIterator[str]:
     """The address of a gateway before the labeler's process."""
-    async with _serving_pages(real_labeler.address, run_id=RUN_ID) as url:
+    async with serving_gateway(real_labeler.address, run_id=RUN_ID) as url:
         yield url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def whole_labeler(tmp_path, simulator_port) -> AsyncIterator[running.RunningLabeler]:
     """The real labeler in this process, with a run and no queries yet."""
     settings = {
@@ -346,19 +147,8 @@ async def whole_labeler(tmp_path, simulator_port) -> AsyncIterator[running.Runni
         yield labeler
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def whole_url(whole_labeler) -> AsyncIterator[str]:
     """The address of a gateway before it."""
-    async with _serving_pages(whole_labeler.address, run_id=running.RUN_ID) as url:
+    async with serving_gateway(whole_labeler.address, run_id=running.RUN_ID) as url:
         yield url
-
-
-@contextlib.asynccontextmanager
-async def _serving_pages(labeler_address: str, *, run_id: str) -> AsyncIterator[str]:
-    """Serves the pages and gives their address."""
-    config = Config(port=0, labeler_address=labeler_address, run_id=run_id)
-    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
-    yield f"http://127.0.0.1:{await bound}"
-    stopped.set()
-    await serving

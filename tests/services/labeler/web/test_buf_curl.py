@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from services.labeler.web.config import Config
-from services.labeler.web.serving import serve
 from somersault.types import Role
 from tests.docs.documents import ROOT
 from tests.services.labeler.judging import labeler_with_clips
 from tests.services.labeler.running import RUN_ID, TOKENS
+from tests.services.labeler.web.gateways import serving_gateway
 
 SERVICE = "somersault.v1.LabelerService"
 
@@ -48,16 +48,14 @@ class Curl:
         return json.loads(out or "{}")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def addresses(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """Where the gateway and the labeler behind it listen; two queries have their clips."""
-    async with labeler_with_clips(tmp_path, "one", "two", gold_interval=0) as labeler:
-        config = Config(port=0, labeler_address=labeler.address, run_id=RUN_ID)
-        stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
-        yield f"http://127.0.0.1:{await bound}", f"http://{labeler.address}"
-        stopped.set()
-        await serving
+    async with (
+        labeler_with_clips(tmp_path, "one", "two", gold_interval=0) as labeler,
+        serving_gateway(labeler.address, run_id=RUN_ID) as url,
+    ):
+        yield url, f"http://{labeler.address}"
 
 
 @pytest.mark.parametrize("protocol", ["connect", "grpc"])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from services.labeler.web.config import Config
-from services.labeler.web.serving import serve
 from somersault.config import load_config
 from somersault.errors import ConfigError
+from tests.services.labeler.web.gateways import serving_gateway
 
 FRIEND = "https://labels.example"
 STRANGER = "https://elsewhere.example"
@@ -22,17 +22,15 @@ PREFLIGHT = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_http(labeler) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway that knows one other origin."""
     address = f"127.0.0.1:{labeler.port}"
-    config = Config(port=0, labeler_address=address, run_id="flip-1", allowed_origins=(FRIEND,))
-    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await bound}") as client:
+    async with (
+        serving_gateway(address, run_id="flip-1", allowed_origins=(FRIEND,)) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
         yield client
-    stopped.set()
-    await serving
 
 
 async def test_named_origin_may_call_with_a_token(open_http):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet
-import pytest
+import pytest_asyncio
 
 from somersault.types import Role
 from somersault.v1 import labeler_pb2
@@ -14,7 +14,7 @@ from tests.services.labeler.running import RUN_ID, TOKENS, lease, submit
 from tests.services.labeler.web.browsing import press, saved, until
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def owner(page, whole_labeler, whole_url):
     """The owner's tab."""
     await page.goto(f"{whole_url}/owner#token={TOKENS[Role.OWNER]}")

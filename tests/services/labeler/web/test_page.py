@@ -253,14 +253,20 @@ async def test_help_opens_and_closes_by_key(page, labeler, gateway_url):
 async def test_token_that_is_taken_back_asks_to_log_in_and_keeps_the_answer(page, labeler, gateway_url):
     """An answer given with a token that is no longer known waits in the browser until the next login."""
     labeler.double.num_open = 5
+    await page.route("**/GetStats", lambda route: route.abort())  # else it may be the first to hear of it
     await open_page(page, gateway_url)
     role = labeler.double.roles.pop("labeler-token")
 
     await page.keyboard.press("a")
     await page.wait_for_selector("#login:not([hidden])")
+    before_login = labeler.double.answers()
     labeler.double.roles["labeler-token"] = role
     await page.fill("#token", "labeler-token")
     await page.keyboard.press("Enter")
-    await saved(page)
+    await page.wait_for_selector("video.shown")
+    async with asyncio.timeout(15):
+        while not labeler.double.answers():
+            await asyncio.sleep(0.02)
 
+    assert before_login == []
     assert labeler.double.answers() == [("query-000", 1, LEFT)]

@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from services.labeler.web.config import Config
-from services.labeler.web.serving import serve
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
+from tests.services.labeler.web.gateways import serving_gateway
 from tests.services.labeler.web.real_labeler import RealLabeler, Simulator, calling
 
 SERVICE = "/somersault.v1.LabelerService"
@@ -70,7 +70,7 @@ def labeler_process(tmp_path_factory) -> Iterator[tuple[RealLabeler, Path, int]]
     process.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def run(labeler_process, clips, request) -> AsyncIterator[WatchedRun]:
     """A new run, a simulator that draws for it, and a gateway."""
     labeler, folder, simulator_port = labeler_process
@@ -83,12 +83,8 @@ async def run(labeler_process, clips, request) -> AsyncIterator[WatchedRun]:
     async with calling(labeler, labeler.tokens["service"]) as service:
         new = pb.CreateRunRequest(run_id=run_id, task="hopper-backflip", question="Which flips better?")
         await service.CreateRun(new, timeout=30, wait_for_ready=True)
-    config = Config(port=0, labeler_address=labeler.address, run_id=run_id)
-    stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
-    yield WatchedRun(labeler, run_id, f"http://127.0.0.1:{await bound}")
-    stopped.set()
-    await serving
+    async with serving_gateway(labeler.address, run_id=run_id) as url:
+        yield WatchedRun(labeler, run_id, url)
     await server.stop(0)
 
 

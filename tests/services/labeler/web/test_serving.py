@@ -46,6 +46,7 @@ def test_bad_setting_is_one_line_and_exit_code_2(flags, word):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.alone
 def test_sigterm_ends_it_at_once_with_exit_code_0():
     """It answers health without a labeler, logs JSON alone, and drains within two seconds."""
     process = subprocess.Popen([*COMMAND, "--port", "0"], stderr=subprocess.PIPE, text=True)

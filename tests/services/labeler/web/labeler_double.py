@@ -1,0 +1,230 @@
+"""A labeler in memory behind a real gRPC server, and the little videos that it gives out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+from dataclasses import dataclass, field
+
+import av
+import grpc.aio
+import numpy as np
+
+from somersault.errors import (
+    AlreadyExistsError,
+    CorruptDataError,
+    LeaseExpiredError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from somersault.rpc import bind, create_server
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+
+__all__ = ["BREAKS_OFF", "QUESTION", "LabelerDouble", "LabelerProcess", "draw_clip"]
+
+QUESTION = "Which one does the better backflip? <b>Judge</b> the whole clip."
+BREAKS_OFF = b"-"
+
+
+def draw_clip(seed: int, *, seconds: float = 0.6, size: int = 96) -> bytes:
+    """Gives a little H.264 video of a square that moves."""
+    stream_bytes = io.BytesIO()
+    generator = np.random.default_rng(seed)
+    ground, square = generator.integers(0, 256, (2, 3), dtype=np.uint8)
+    with av.open(stream_bytes, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for index in range(round(seconds * 30)):
+            picture = np.broadcast_to(ground, (size, size, 3)).copy()
+            picture[index % size : index % size + 24, index : index + 24] = square
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return stream_bytes.getvalue()
+
+
+@dataclass
+class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
+    """Keeps the promises of the protos that the page relies on, in memory, without roles beyond leasing."""
+
+    clips: list[bytes]
+    roles: dict[str, int] = field(default_factory=lambda: {"labeler-token": preference_pb2.ROLE_LABELER})
+    num_open: int = 0
+    records: list[preference_pb2.PreferenceRecord] = field(default_factory=list)
+    num_proposed: int = 0
+    leases: dict[str, str] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
+    is_corrupt: bool = False
+    hangs_after_commit: bool = False
+    is_committed: asyncio.Event = field(default_factory=asyncio.Event)
+    num_submits: int = 0
+    lease_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    guidelines: list[str] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+
+    def answers(self) -> list[tuple[str, int, int]]:
+        """Gives (query, version, preference) of each log row."""
+        return [(row.query_id, row.version, row.preference) for row in self.records]
+
+    async def WhoAmI(self, request, context):
+        """Names the token's holder."""
+        role = self._role(context)
+        return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
+
+    async def LeaseQueries(self, request, context):
+        """Waits, then leases in order."""
+        if self._role(context) != preference_pb2.ROLE_LABELER:
+            raise PermissionDeniedError("only labelers and teachers lease")
+        self.lease_asked.set()
+        try:
+            await self._wait_for_open(request.wait_s)
+        except asyncio.CancelledError:
+            self.lease_cancelled.set()
+            raise
+        count = min(request.count, self.num_open)
+        self.num_open -= count
+        return labeler_pb2.LeaseQueriesResponse(leases=[self._lease(request) for _ in range(count)])
+
+    def _role(self, context) -> int:
+        metadata = dict(context.invocation_metadata())
+        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        if token not in self.roles:
+            raise UnauthenticatedError("the token is unknown")
+        return self.roles[token]
+
+    async def _wait_for_open(self, wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while self.num_open == 0:
+                    await asyncio.sleep(0.02)
+
+    def _lease(self, request) -> preference_pb2.Lease:
+        query_id = f"query-{self.num_proposed:03d}"
+        self.num_proposed += 1
+        self.leases[f"lease-{query_id}"] = query_id
+        query = preference_pb2.Query(
+            query_id=query_id, run_id="flip-1", question=QUESTION, guidelines_version=len(self.guidelines)
+        )
+        return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
+
+    async def RenewLease(self, request, context):
+        """Prolongs a lease."""
+        if request.lease_token not in self.leases:
+            raise LeaseExpiredError("the lease ended")
+        return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
+
+    async def ReleaseQuery(self, request, context):
+        """Takes a lease back."""
+        self.released.append(self.leases.pop(request.lease_token))
+        return labeler_pb2.ReleaseQueryResponse()
+
+    async def SubmitPreference(self, request, context):
+        """Commits an answer once; hangs after that if told to."""
+        self._role(context)
+        self.num_submits += 1
+        for record in self.records:
+            if record.answer_id == request.answer_id:
+                return labeler_pb2.SubmitPreferenceResponse(record=record)
+        if request.lease_token not in self.leases:
+            raise LeaseExpiredError("there is no such lease")
+        record = self._commit(
+            query_id=self.leases.pop(request.lease_token),
+            answer_id=request.answer_id,
+            version=1,
+            preference=request.preference,
+            response_ms=request.response_ms,
+        )
+        if self.hangs_after_commit:
+            self.is_committed.set()
+            await asyncio.sleep(60)
+        return labeler_pb2.SubmitPreferenceResponse(record=record)
+
+    async def RevisePreference(self, request, context):
+        """Commits a further version once."""
+        versions = [row for row in self.records if row.answer_id == request.answer_id]
+        if not versions:
+            raise NotFoundError("there is no such answer")
+        for row in versions:
+            if row.version == request.version:
+                return labeler_pb2.RevisePreferenceResponse(record=row)
+        if request.version != versions[-1].version + 1:
+            raise AlreadyExistsError("that is not the next version")
+        record = self._commit(
+            query_id=versions[0].query_id,
+            answer_id=request.answer_id,
+            version=request.version,
+            preference=request.preference,
+        )
+        return labeler_pb2.RevisePreferenceResponse(record=record)
+
+    def _commit(self, **fields) -> preference_pb2.PreferenceRecord:
+        record = preference_pb2.PreferenceRecord(cursor=len(self.records) + 1, run_id="flip-1", **fields)
+        self.records.append(record)
+        return record
+
+    async def GetClip(self, request, context):
+        """Gives one of the little videos."""
+        self._role(context)
+        if self.is_corrupt:
+            raise CorruptDataError("the clip's bytes are not what they were")
+        if not request.query_id.startswith("query-"):
+            raise NotFoundError(f"there is no query {request.query_id!r}")
+        number = int(request.query_id.removeprefix("query-"))
+        clip = self.clips[(2 * number + request.side - 1) % len(self.clips)]
+        return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
+
+    async def GetGuidelines(self, request, context):
+        """Gives a version of the guidelines."""
+        if not 1 <= request.version <= len(self.guidelines):
+            raise NotFoundError("there is no such version")
+        text = self.guidelines[request.version - 1]
+        return labeler_pb2.GetGuidelinesResponse(text=text, version=request.version)
+
+    async def CreateLabeler(self, request, context):
+        """Gives a token."""
+        return labeler_pb2.CreateLabelerResponse(labeler_id="labeler-2", token="fresh-token")
+
+    async def ExportPreferences(self, request, context):
+        """Sends a file, or breaks off where it is told to."""
+        if self._role(context) != preference_pb2.ROLE_OWNER:
+            raise PermissionDeniedError("only owners export")
+        if request.run_id != "flip-1":
+            raise NotFoundError("there is no such run")
+        for part in self.parts:
+            if part == BREAKS_OFF:
+                raise CorruptDataError("the disk is gone")
+            yield labeler_pb2.ExportPreferencesResponse(part=part)
+
+    async def GetStats(self, request, context):
+        """Counts."""
+        self._role(context)
+        num_answered = sum(row.version == 1 for row in self.records)
+        return labeler_pb2.GetStatsResponse(
+            num_rendering=2, num_answered=num_answered, num_own=num_answered, question=QUESTION
+        )
+
+
+@dataclass
+class LabelerProcess:
+    """Stands for the labeler's process: what the double holds is its database and outlives it."""
+
+    double: LabelerDouble
+    port: int
+    server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Serves on the same port as ever."""
+        self.server = create_server()
+        labeler_pb2_grpc.add_LabelerServiceServicer_to_server(self.double, self.server)
+        bind(self.server, host="127.0.0.1", port=self.port)
+        await self.server.start()
+
+    async def kill(self) -> None:
+        """Cuts every connection at once."""
+        await self.server.stop(0)
