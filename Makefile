@@ -31,8 +31,11 @@ $(PAGE): $(PAGE_SOURCES) | $(STAMP)
 demo: setup ## teach a hopper a backflip from 60 comparisons and keep the video
 	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000
 
+# buf is installed when it is first called: once, before two tests call it at once.
 test: setup ## pass the default tests (under 15 minutes on 2 cores)
-	$(BIN)/pytest
+	deploy/setup/buf.sh --version >/dev/null
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
+	$(BIN)/pytest -m 'alone and not slow'
 
 check: setup ## format, lint, types, protos and docs must be clean
 	$(BIN)/ruff format --check .

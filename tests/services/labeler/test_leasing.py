@@ -55,6 +55,7 @@ async def test_an_ended_lease_gives_the_query_to_the_next(labeler: RunningLabele
     assert len(await lease(other, wait_s=5)) == 1
 
 
+@pytest.mark.alone
 async def test_waiting_ends_as_soon_as_a_query_is_proposed(labeler: RunningLabeler) -> None:
     """Long polls are woken, not polled: well under the half second between looks."""
     waiting = asyncio.create_task(lease(labeler.as_role(Role.TEACHER), wait_s=10))

@@ -30,6 +30,7 @@ def test_each_work_makes_all_its_steps_in_order(num_threads: int) -> None:
         assert [step for of, step in done if of == name] == list(range(num_steps))
 
 
+@pytest.mark.alone
 def test_a_slow_work_is_not_left_to_one_thread_until_the_end() -> None:
     """Three works of which one is four times as slow take two threads half of all their time, give or take a step."""
     done: list[tuple[str, int]] = []

@@ -115,6 +115,7 @@ async def test_a_failing_function_ends_the_teacher(labeler: RunningLabeler, tmp_
     assert await labeler.log() == []
 
 
+@pytest.mark.alone
 async def test_answers_are_quick(labeler: RunningLabeler, tmp_path: Path) -> None:
     """Lockstep training waits for them: sixty in well under three seconds, even on a busy machine."""
     names = [f"p{i}" for i in range(60)]
