@@ -21,7 +21,7 @@ from somersault.storage import open_store
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
-from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, write_tokens
+from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, write_tokens
 
 NUM_TEACHERS = 6
 
@@ -151,7 +151,7 @@ async def test_random_kills_lose_and_double_nothing(process: Process) -> None:
 
 
 @pytest.mark.parametrize(("moment", "num_rows"), [("before", 0), ("after", 1)])
-async def test_a_kill_around_the_commit(process: Process, moment: str, num_rows: int) -> None:
+async def test_a_kill_around_the_commit(process: Process, tmp_path: Path, moment: str, num_rows: int) -> None:
     """Before it is on disk nothing is there; after it everything is; a repeat makes it one either way."""
     await process.start("-c", KILLED_AT_COMMIT, moment)
     labeler = process.labeler
@@ -165,10 +165,10 @@ async def test_a_kill_around_the_commit(process: Process, moment: str, num_rows:
     with pytest.raises(UnavailableError), rpc.translated_errors():
         await teacher.SubmitPreference(answer)
     assert await process.ended() == -signal.SIGKILL
-    await process.start()
-    assert len(await labeler.log()) == num_rows
-    record = (await teacher.SubmitPreference(answer)).record
-    assert await labeler.log() == [record]
+    async with running_labeler(tmp_path) as restarted:
+        assert len(await restarted.log()) == num_rows
+        record = (await restarted.as_role(Role.TEACHER).SubmitPreference(answer)).record
+        assert await restarted.log() == [record]
 
 
 async def test_a_paused_labelers_stale_token_does_not_count_twice(process: Process) -> None:

@@ -27,7 +27,7 @@ from tests.services.labeler.test_crash import KILLED_AT_COMMIT, Process
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
 
 NUM_TEACHERS = 12
-NUM_QUERIES = 150
+NUM_QUERIES = 240
 DEADLINE_S = 5.0
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE})
 
@@ -103,7 +103,7 @@ async def test_a_crash_of_postgresql_loses_and_doubles_no_answer(
         working = [group.create_task(_answer_until_none(stub, log)) for stub in stubs]
         for _ in range(2):
             num_before, num_refused = len(log.acknowledged), len(log.refusals)
-            while len(log.acknowledged) < num_before + NUM_QUERIES // 10:
+            while len(log.acknowledged) < num_before + NUM_QUERIES // 16:
                 await asyncio.sleep(0.001)
             await asyncio.to_thread(server.crash)
             while len(log.refusals) < num_refused + NUM_TEACHERS:  # all of them have been told
