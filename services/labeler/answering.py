@@ -24,8 +24,8 @@ HEARTBEAT_S = 15.0
 MAX_ROWS = 500  # in one message of the log
 _MAX_RESPONSE_MS = 24 * 3_600_000
 _MIN_REVISION = 2
-_PAUSE_S = 0.004  # between two messages, for each who follows
-_MAX_PAUSE_S = 0.25  # however many follow: what they see must not be much older than the log
+_PAUSE_S = 0.004  # between two messages, for each who follows, or up to twice that
+_MAX_PAUSE_S = 0.256  # however many follow: what they see must not be much older than the log
 
 _ANSWERS = prometheus_client.Counter(
     "somersault_labeler_answers_total",
@@ -60,6 +60,7 @@ class Answering:
         self._log_grew = log_grew or Changes()
         self._pages: SharedReads[LogPage] = SharedReads(self._log_grew)
         self._num_followers = 0
+        self._turn = asyncio.Lock()
 
     async def submit(
         self,
@@ -153,11 +154,21 @@ class Answering:
             cursor = page.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
             if page.records or page.weight_changes or left_s <= 0:
-                yield page
+                await self._take_turn()
+                self._num_followers -= 1  # who reads nothing is still here, and nobody waits for it
+                try:
+                    yield page
+                finally:
+                    self._num_followers += 1
                 last_sent = time.monotonic()
                 await self._pause()
                 continue
             await Changes.wait(change, timeout_s=left_s)
+
+    async def _take_turn(self) -> None:
+        """Lets other calls go on between two followers' messages, of which hundreds may be due at once."""
+        async with self._turn:
+            await asyncio.sleep(0)
 
     async def _pause(self) -> None:
         """Lets rows gather, the longer the more follow: hundreds must not cost hundreds of messages an answer.
@@ -212,5 +223,8 @@ class Answering:
 
 
 def pause_s(num_followers: int) -> float:
-    """Gives the seconds between two messages to one follower when so many follow."""
-    return min(num_followers * _PAUSE_S, _MAX_PAUSE_S)
+    """Gives the seconds between two messages to one follower when so many follow.
+
+    A power of two of the shortest, so that all meet again even if some count one follower more than others.
+    """
+    return float(min(_PAUSE_S * 2 ** max(num_followers - 1, 0).bit_length(), _MAX_PAUSE_S))
