@@ -25,7 +25,7 @@ MAX_ROWS = 500  # in one message of the log
 _MAX_RESPONSE_MS = 24 * 3_600_000
 _MIN_REVISION = 2
 _PAUSE_S = 0.004  # between two messages, for each who follows, or up to twice that
-_MAX_PAUSE_S = 0.256  # however many follow: what they see must not be much older than the log
+_MAX_PAUSE_S = 1.024  # however many follow: what they see must not be much older than the log
 
 _ANSWERS = prometheus_client.Counter(
     "somersault_labeler_answers_total",
