@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 PAGE := services/labeler/web/static/index.html
 PAGE_SOURCES := $(shell find services/labeler/web/page -type f -not -path '*/node_modules/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The tests start hundreds of processes: without what Python keeps, each would compile the services anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup system demo test check format protos bench soak clean
 

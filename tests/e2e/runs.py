@@ -63,7 +63,7 @@ class Run:
             return int(json.loads(last)["run/env_steps"])
         return 0
 
-    def wait_for_steps(self, steps: int, *, timeout_s: float = 120) -> None:
+    def wait_for_steps(self, steps: int, *, timeout_s: float = 240) -> None:
         """Waits until the run has made that many steps."""
         give_up = time.monotonic() + timeout_s
         while self.env_steps() < steps:

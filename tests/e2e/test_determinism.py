@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.runs import train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 _STEPS = 60_000
 
@@ -16,7 +16,7 @@ _STEPS = 60_000
 def _final_policy(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> bytes:
     options = ("--teacher", "oracle", "--labels", "16", "--steps", str(_STEPS), "--seed", "7")
     with train(run_dir, *options, *arguments, prefix=prefix) as run:
-        run.finish(timeout_s=200)
+        run.finish(timeout_s=280)
     return max((run_dir / "policies").iterdir()).read_bytes()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.runs import train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 _STEPS = 220_000
 # The learner goes early: what it has learned since its last checkpoint, within the first minute all, is learned again.
@@ -28,7 +28,7 @@ def test_a_run_survives_the_kill_of_each_service_in_turn(tmp_path: Path) -> None
             assert rows[: len(seen)] == seen
             seen = rows
             run.kill(service)
-        summary = run.finish(timeout_s=240)
+        summary = run.finish(timeout_s=480)
         rows = run.log_rows()
     assert rows[: len(seen)] == seen, "a committed answer changed or went away"
     assert len(rows) == summary["labels"] == 60

@@ -25,7 +25,7 @@ from somersault.types import FloatArray
 from somersault.v1 import reward_pb2, reward_pb2_grpc, simulator_pb2, simulator_pb2_grpc
 from tests.e2e.runs import train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]
 
 _TASK = get_task("hopper-backflip")
 _NUM_PAIRS = 200
@@ -38,7 +38,7 @@ async def test_predicted_reward_ranks_fresh_segments_and_the_agent_improves(tmp_
     with train(
         run_dir, "--teacher", "oracle", "--labels", "60", "--steps", "400000", "--seed", str(_SEED)
     ) as run:
-        summary = await asyncio.to_thread(run.finish, timeout_s=300)
+        summary = await asyncio.to_thread(run.finish, timeout_s=600)
     final_policy = max((run_dir / "policies").iterdir()).read_bytes()
     async with _serving(run_dir, summary["seed"]) as (simulator, reward):
         random_return, random_segments = await _evaluate(simulator, run_dir, _untrained_policy(), seed=11)

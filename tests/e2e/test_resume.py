@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.runs import train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
