@@ -62,7 +62,7 @@ class Database:
         raises undoes it.
 
         Raises:
-            UnavailableError: the database can't be written now; nothing was changed.
+            UnavailableError: the database can't be written now. A server that went away at the commit may have kept the work.
         """
         return await self._writer.write(work)
 

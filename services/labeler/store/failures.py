@@ -26,7 +26,8 @@ def translate(err: BaseException) -> BaseException:
     if isinstance(err, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
         reason = str(err.orig).strip().splitlines()[0] if str(err.orig).strip() else "no reason"
         failure = UnavailableError(
-            f"the labeler's database can't be used now ({reason}); nothing was changed, try again"
+            f"the labeler's database can't be used now ({reason}); try again: what was to be changed is wholly"
+            " stored or not at all"
         )
         failure.__cause__ = err
         return failure
