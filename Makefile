@@ -59,8 +59,8 @@ protos: $(STAMP) ## generate somersault/v1 from protos/
 bench: setup ## measure what docs/results.md claims
 	$(BIN)/python -m benchmarks
 
-soak: setup ## long runs: 200 pairs and a minute without a network on the page, then seeds of the backflip
-	$(BIN)/pytest -m slow tests/services/labeler/web/test_page_flow.py
+soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, then seeds of the backflip
+	$(BIN)/pytest -m slow tests/services/labeler/web
 	$(BIN)/python -m benchmarks.backflip_seeds
 	$(BIN)/pytest -m slow tests/somersault/compliance
 

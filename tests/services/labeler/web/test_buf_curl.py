@@ -58,7 +58,7 @@ async def addresses(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         yield url, f"http://{labeler.address}"
 
 
-@pytest.mark.parametrize("protocol", ["connect", "grpc"])
+@pytest.mark.parametrize("protocol", ["connect", pytest.param("grpc", marks=pytest.mark.slow)])
 async def test_an_answer_and_its_change(addresses: tuple[str, str], protocol: str) -> None:
     """Connect by the gateway, gRPC by the labeler itself: lease, clip, answer, repeat, undo, counts."""
     if protocol == "connect":
