@@ -16,11 +16,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import labeler_filler, labeler_servers
+from benchmarks import labeler_filler, labeler_peers, labeler_servers
 from benchmarks.labeler_clients import Plan, Samples
 from benchmarks.labeler_servers import Server
 from benchmarks.measure import describe_machine
@@ -111,15 +108,15 @@ class _Bench:
         self._num_loads += 1
         with contextlib.ExitStack() as stack:
             processes = [
-                stack.enter_context(_started(self._plan(server, load, part, is_echo=is_echo)))
+                stack.enter_context(labeler_peers.started(self._plan(server, load, part, is_echo=is_echo)))
                 for part in range(_NUM_PROCESSES)
             ]
             for process in processes:
-                _expect(process, "ready")
+                labeler_peers.expect(process, "ready")
             before_s, begin_s = _cpu_s(server.pid), time.perf_counter()
             for process in processes:
-                _say(process, "go")
-            parts = [Samples(**json.loads(_heard(process))) for process in processes]
+                labeler_peers.say(process, "go")
+            parts = [Samples(**json.loads(labeler_peers.heard(process))) for process in processes]
             # Closed loops end with the pair that was begun last, paced ones with the last pair that was due.
             seconds = time.perf_counter() - begin_s if not load.period_s else load.seconds
             cpu_s = _cpu_s(server.pid) - before_s
@@ -137,55 +134,6 @@ class _Bench:
             period_s=load.period_s,
             name=f"b{os.getpid()}-{self._num_loads}-{part}",
         )
-
-
-@contextlib.contextmanager
-def _started(plan: Plan) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "benchmarks.labeler_clients"]
-    with _piped(command) as process:
-        _say(process, json.dumps(dataclasses.asdict(plan)))
-        yield process
-
-
-@contextlib.contextmanager
-def stalled(address: str) -> Iterator[None]:
-    """Has peers stall at a server."""
-    command = [sys.executable, "-m", "benchmarks.stalled_peers", address, labeler_filler.SERVICE_TOKEN]
-    command += [labeler_filler.token_of(_NUM_LABELERS), str(_NUM_STALLED)]  # a person that is not measured
-    with _piped(command) as process:
-        _expect(process, "ready")
-        yield
-        if process.poll() is not None:
-            raise RuntimeError("the stalled peers ended too soon")
-
-
-@contextlib.contextmanager
-def _piped(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _say(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None  # we asked for a pipe
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _heard(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None  # we asked for a pipe
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{process.args!r} ended without a word")
-    return line
-
-
-def _expect(process: subprocess.Popen[str], word: str) -> None:
-    if (line := _heard(process).strip()) != word:
-        raise RuntimeError(f"{process.args!r} said {line!r}")
 
 
 def _joined(parts: list[Samples]) -> Samples:
@@ -239,7 +187,9 @@ def _measure_stalled(bench: _Bench, servers: Mapping[str, Server]) -> None:
     print(f"\n{_PACED_100.title}, without and with {_NUM_STALLED} stalled peers\n\n{_HEAD}")
     for name, server in servers.items():
         print(f"| {name} | {bench.load(server, _PACED_100).row()} |", flush=True)
-        with stalled(server.address):
+        with labeler_peers.stalled(
+            server.address, num=_NUM_STALLED, token=labeler_filler.token_of(_NUM_LABELERS)
+        ):
             print(f"| {name}, stalled | {bench.load(server, _PACED_100).row()} |", flush=True)
 
 
