@@ -26,6 +26,9 @@ from services.labeler.service import Labeling, add_to_server
 from services.labeler.simulator_client import SimulatorClients
 from services.labeler.store import open_database
 from services.labeler.watching import Watching
+from services.labeler.webhook_client import WebhookClient
+from services.labeler.webhook_delivery import WebhookDelivery
+from services.labeler.webhooks import Webhooks
 from somersault.storage import ObjectStore, open_store
 
 __all__ = ["LabelerApplication", "build"]
@@ -34,7 +37,7 @@ _log = structlog.get_logger()
 
 
 class LabelerApplication:
-    """The labeler: its servicer, and the drawing of clips beside it."""
+    """The labeler: its servicer, and beside it the drawing of clips and what is sent to webhooks."""
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class LabelerApplication:
             max_failures=config.max_render_failures,
             timeout_s=config.render_timeout_s,
         )
+        self._webhook_client = WebhookClient(allows_private=config.allow_private_webhooks)
         self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [
             Authentication(labeling.labelers)
         ]
@@ -65,9 +69,10 @@ class LabelerApplication:
         return add_to_server(server, self._labeling)
 
     async def run(self) -> None:
-        """Has clips drawn, and keeps the gauges fresh."""
+        """Has clips drawn and the log sent to webhooks, and keeps the gauges fresh."""
         async with asyncio.TaskGroup() as group:
             group.create_task(Gauges(self._labeling.database).run())
+            group.create_task(WebhookDelivery(self._labeling.database, self._webhook_client).run())
             if len(self._simulators):
                 group.create_task(self._drawing.run())
             else:
@@ -76,6 +81,7 @@ class LabelerApplication:
     async def drain(self) -> None:
         """Commits what waits and closes the database."""
         await self._simulators.close()
+        self._webhook_client.close()
         await asyncio.to_thread(self._labeling.database.close)
 
 
@@ -101,6 +107,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         run_settings=RunSettings(database, queries_changed=queries_changed),
         labelers=Labelers(database),
         watching=Watching(database, simulators),
+        webhooks=Webhooks(database, allows_private=config.allow_private_webhooks),
     )
     await labeling.labelers.make_known(tokens)
     token = await labeling.labelers.create_first_owner()

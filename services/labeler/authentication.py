@@ -55,6 +55,9 @@ ROLES: dict[str, frozenset[Role]] = {
     "ReportProgress": frozenset({Role.SERVICE}),
     "GetRunProgress": _OWNING,
     "ListClips": _OWNING,
+    "CreateWebhook": _OWNING,
+    "ListWebhooks": _OWNING,
+    "DeleteWebhook": _OWNING,
 }
 """Which roles may call each method of LabelerService."""
 

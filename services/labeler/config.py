@@ -49,6 +49,10 @@ class LabelerConfig(ServiceConfig):
     max_render_failures: int = pydantic.Field(default=5, ge=1)
     """Tries after which a clip that can't be drawn is given up."""
 
+    allow_private_webhooks: bool = False
+    """Lets webhooks use plain http and go to private addresses, this machine's too: for trying them out. Whoever is an
+    owner can then have requests sent to whatever this service can reach."""
+
     @pydantic.field_validator("simulator_addresses", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

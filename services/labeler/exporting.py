@@ -12,7 +12,7 @@ from services.labeler import convert
 from services.labeler.records import LogPage
 from somersault.convert.preference_rows import COLUMNS, row_from_record, row_from_weight_change
 
-__all__ = ["jsonl", "parquet"]
+__all__ = ["jsonl", "parquet", "rows_of"]
 
 _PART_BYTES = 1 << 20  # well under gRPC's bound on a message
 _GROUP_ROWS = 8192  # of a Parquet row group: enough for its columns to compress
@@ -21,7 +21,7 @@ _GROUP_ROWS = 8192  # of a Parquet row group: enough for its columns to compress
 async def jsonl(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
     """Gives the parts of a file of one JSON object a line, in UTF-8."""
     async for page in pages:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(page))
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(page))
         for part in _cut(text.encode()):
             yield part
 
@@ -31,7 +31,7 @@ async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
     writer = _ParquetWriter()
     rows: list[dict[str, Any]] = []
     async for page in pages:
-        rows += _rows(page)
+        rows += rows_of(page)
         if len(rows) >= _GROUP_ROWS:
             for part in _cut(await asyncio.to_thread(writer.write, rows)):
                 yield part
@@ -94,7 +94,7 @@ class _Taken(io.RawIOBase):
         return data
 
 
-def _rows(page: LogPage) -> list[dict[str, Any]]:
+def rows_of(page: LogPage) -> list[dict[str, Any]]:
     """Gives a page's rows in log order."""
     rows = [row_from_record(convert.record_to_message(record)) for record in page.records]
     rows += [

@@ -10,7 +10,7 @@ import asyncio
 import prometheus_client
 import structlog
 
-from services.labeler.store import Database, overview
+from services.labeler.store import Database, overview, webhooks
 from services.labeler.store.overview import RunOverview
 from somersault.errors import UnavailableError
 
@@ -42,6 +42,11 @@ _AGREEMENT = prometheus_client.Gauge(
 _GOLD_ACCURACY = prometheus_client.Gauge(
     "somersault_labeler_gold_accuracy_ratio",
     "Share of gold answers that were as the unanimous answers of others, by run.",
+    ["run_id"],
+)
+_ROWS_WAITING = prometheus_client.Gauge(
+    "somersault_labeler_webhook_rows_waiting",
+    "Rows of the log that are still to be delivered, over the webhooks of a run.",
     ["run_id"],
 )
 _EXPIRED = prometheus_client.Counter(
@@ -76,10 +81,14 @@ class Gauges:
         if await self._database.read(overview.has_expired):  # a look takes no lock
             _EXPIRED.inc(await self._database.write(overview.close_expired))
         newest = await self._database.read(lambda connection: overview.read(connection, num_runs=_NUM_RUNS))
-        for gauge in (_QUERIES, _OLDEST, _RATE, _AGREEMENT, _GOLD_ACCURACY):
+        run_ids = [one.run.run_id for one in newest]
+        waiting = await self._database.read(lambda connection: webhooks.num_waiting(connection, run_ids))
+        for gauge in (_QUERIES, _OLDEST, _RATE, _AGREEMENT, _GOLD_ACCURACY, _ROWS_WAITING):
             gauge.clear()  # of runs that are among the newest no longer
         for one in newest:
             _show(one)
+        for run_id, num_rows in waiting.items():
+            _ROWS_WAITING.labels(run_id).set(num_rows)
 
 
 def _show(one: RunOverview) -> None:

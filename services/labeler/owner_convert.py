@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.labeler import convert
 from services.labeler.agreement import Agreement
 from services.labeler.quality import Quality, Share
-from services.labeler.records import AuditEntry, KnownLabeler, Run
+from services.labeler.records import AuditEntry, KnownLabeler, Run, Webhook
 from somersault.convert import role_to_message
 from somersault.v1 import labeler_pb2 as pb
 
@@ -15,6 +15,7 @@ __all__ = [
     "labeler_to_message",
     "quality_to_message",
     "run_to_message",
+    "webhook_to_message",
 ]
 
 
@@ -87,6 +88,21 @@ def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
         run_id=entry.run_id,
         object=entry.what,
         detail=entry.detail,
+    )
+
+
+def webhook_to_message(webhook: Webhook) -> pb.Webhook:
+    """Gives the message of a webhook."""
+    return pb.Webhook(
+        webhook_id=webhook.webhook_id,
+        run_id=webhook.run_id,
+        url=webhook.url,
+        create_time=convert.timestamp(webhook.created_ms),
+        delivered_cursor=webhook.delivered_cursor,
+        num_failures=webhook.num_failures,
+        success_time=convert.timestamp(webhook.success_ms) if webhook.success_ms else None,
+        error_time=convert.timestamp(webhook.error_ms) if webhook.error_ms else None,
+        error=webhook.error,
     )
 
 

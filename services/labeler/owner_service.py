@@ -19,6 +19,7 @@ from services.labeler.proposals import Proposals
 from services.labeler.run_settings import RunSettings, Settings
 from services.labeler.store import Database
 from services.labeler.watching import Watching
+from services.labeler.webhooks import Webhooks
 from somersault.convert import role_from_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
@@ -45,6 +46,7 @@ class Labeling:
     importing: Importing
     labelers: Labelers
     watching: Watching
+    webhooks: Webhooks
 
 
 class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
@@ -206,3 +208,27 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             ],
         )
         return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
+
+    async def CreateWebhook(
+        self, request: pb.CreateWebhookRequest, context: _Context
+    ) -> pb.CreateWebhookResponse:
+        """Has a run's log sent to a URL."""
+        webhook_id, secret = await self._labeling.webhooks.create(
+            caller(), run_id=request.run_id, url=request.url
+        )
+        return pb.CreateWebhookResponse(webhook_id=webhook_id, secret=secret)
+
+    async def ListWebhooks(
+        self, request: pb.ListWebhooksRequest, context: _Context
+    ) -> pb.ListWebhooksResponse:
+        """Lists a run's webhooks."""
+        webhooks, newest_cursor = await self._labeling.webhooks.list_of_run(request.run_id)
+        messages = [owner_convert.webhook_to_message(webhook) for webhook in webhooks]
+        return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
+
+    async def DeleteWebhook(
+        self, request: pb.DeleteWebhookRequest, context: _Context
+    ) -> pb.DeleteWebhookResponse:
+        """Ends a webhook."""
+        await self._labeling.webhooks.delete(caller(), request.webhook_id)
+        return pb.DeleteWebhookResponse()

@@ -26,6 +26,8 @@ _OWNING = frozenset({Role.OWNER})
 ROLES: dict[str, frozenset[Role]] = {
     "CreateLabeler": _OWNING,
     "CreateRun": _PROPOSING,
+    "CreateWebhook": _OWNING,
+    "DeleteWebhook": _OWNING,
     "ExportPreferences": _OWNING,
     "GetAgreement": _PROPOSING,
     "GetClip": frozenset({Role.LABELER, Role.TEACHER, Role.OWNER}),
@@ -40,6 +42,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "ListLabelers": _OWNING,
     "ListQueries": _PROPOSING,
     "ListRuns": _PROPOSING,
+    "ListWebhooks": _OWNING,
     "ProposeQueries": _PROPOSING,
     "ReleaseQuery": _LABELING,
     "RenewLease": _LABELING,

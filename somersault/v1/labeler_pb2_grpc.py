@@ -186,6 +186,21 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
                 _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/somersault.v1.LabelerService/CreateWebhook',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.CreateWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListWebhooks',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.DeleteWebhook = channel.unary_unary(
+                '/somersault.v1.LabelerService/DeleteWebhook',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.DeleteWebhookRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.DeleteWebhookResponse.FromString,
+                _registered_method=True)
 
 
 class LabelerServiceServicer:
@@ -410,6 +425,28 @@ class LabelerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateWebhook(self, request, context):
+        """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
+        Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhook(self, request, context):
+        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LabelerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -562,6 +599,21 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     servicer.ListClips,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.SerializeToString,
+            ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.CreateWebhookResponse.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'DeleteWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhook,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.DeleteWebhookRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.DeleteWebhookResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1376,6 +1428,87 @@ class LabelerService:
             '/somersault.v1.LabelerService/ListClips',
             somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/CreateWebhook',
+            somersault_dot_v1_dot_labeler__pb2.CreateWebhookRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.CreateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListWebhooks',
+            somersault_dot_v1_dot_labeler__pb2.ListWebhooksRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/DeleteWebhook',
+            somersault_dot_v1_dot_labeler__pb2.DeleteWebhookRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.DeleteWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -109,6 +109,14 @@ class LabelerServiceStub:
     """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]
     """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    CreateWebhook: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]
+    """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
+    Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+    """
+    ListWebhooks: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListWebhooksRequest, _labeler_pb2.ListWebhooksResponse]
+    """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+    DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.DeleteWebhookRequest, _labeler_pb2.DeleteWebhookResponse]
+    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
 
 @_typing.type_check_only
 class LabelerServiceAsyncStub(LabelerServiceStub):
@@ -191,6 +199,14 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]  # type: ignore[assignment]
     """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    CreateWebhook: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]  # type: ignore[assignment]
+    """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
+    Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+    """
+    ListWebhooks: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListWebhooksRequest, _labeler_pb2.ListWebhooksResponse]  # type: ignore[assignment]
+    """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+    DeleteWebhook: _aio.UnaryUnaryMultiCallable[_labeler_pb2.DeleteWebhookRequest, _labeler_pb2.DeleteWebhookResponse]  # type: ignore[assignment]
+    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
 
 class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
@@ -450,5 +466,31 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListClipsResponse, _abc.Awaitable[_labeler_pb2.ListClipsResponse]]:
         """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def CreateWebhook(
+        self,
+        request: _labeler_pb2.CreateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.CreateWebhookResponse, _abc.Awaitable[_labeler_pb2.CreateWebhookResponse]]:
+        """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
+        Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+        """
+
+    @_abc_1.abstractmethod
+    def ListWebhooks(
+        self,
+        request: _labeler_pb2.ListWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListWebhooksResponse, _abc.Awaitable[_labeler_pb2.ListWebhooksResponse]]:
+        """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+
+    @_abc_1.abstractmethod
+    def DeleteWebhook(
+        self,
+        request: _labeler_pb2.DeleteWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.DeleteWebhookResponse, _abc.Awaitable[_labeler_pb2.DeleteWebhookResponse]]:
+        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
 
 def add_LabelerServiceServicer_to_server(servicer: LabelerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,6 +28,7 @@ __all__ = [
     "queries",
     "runs",
     "segments",
+    "webhooks",
     "weight_changes",
 ]
 
@@ -358,4 +359,27 @@ audit_log = sa.Table(
     _required("object", sa.String(200)),
     _required("detail", sa.Text()),
     sa.Index(None, "run_id", "number"),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("webhook_id", sa.String(64), primary_key=True),
+    _required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
+    _required("url", sa.Text()),
+    # Readable, unlike tokens: each delivery is signed with it.
+    _required("secret", sa.String(100)),
+    _required("created_ms", sa.BigInteger()),
+    # The receiver has taken the log up to here.
+    _count("delivered_cursor"),
+    # The end of the batch that is being tried: each try sends the same rows under the same name.
+    _count("batch_cursor"),
+    # Nobody tries before: it is claimed until then, or failed.
+    _count("next_try_ms"),
+    _count("num_failures"),
+    # 0 before the first
+    _count("success_ms"),
+    _count("error_ms"),
+    _text("error", 500),
+    sa.Index(None, "run_id"),
 )

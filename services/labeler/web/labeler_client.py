@@ -36,6 +36,8 @@ SERVICE_NAME = _SERVICE.full_name
 # What people and their front ends need, owners' pages among them; each call's role is checked by the labeler.
 _ALLOWED = (
     "CreateLabeler",
+    "CreateWebhook",
+    "DeleteWebhook",
     "GetAgreement",
     "GetClip",
     "GetGuidelines",
@@ -47,6 +49,7 @@ _ALLOWED = (
     "ListClips",
     "ListLabelers",
     "ListRuns",
+    "ListWebhooks",
     "ReleaseQuery",
     "RenewLease",
     "RevisePreference",

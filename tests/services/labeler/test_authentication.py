@@ -57,6 +57,9 @@ ALLOWED = {
     "ReportProgress": "service",
     "GetRunProgress": "owner",
     "ListClips": "owner",
+    "CreateWebhook": "owner",
+    "ListWebhooks": "owner",
+    "DeleteWebhook": "owner",
 }
 
 # Which field of a request names something that is one labeler's own, and what it is.

@@ -7,7 +7,16 @@ import alembic.migration
 import sqlalchemy as sa
 
 from services.labeler.run_view import ProgressReport
-from services.labeler.store import migrate, predictions, preference_log, progress, runs, schema, tallies
+from services.labeler.store import (
+    migrate,
+    predictions,
+    preference_log,
+    progress,
+    runs,
+    schema,
+    tallies,
+    webhooks,
+)
 from somersault.types import Preference, Role
 
 _LABELERS = "INSERT INTO labelers VALUES ('ada', 'Ada', 'labeler', 'x', 5), ('bob', 'Bob', 'teacher', 'y', 5)"
@@ -51,7 +60,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
     with engine.begin() as connection:
         _watch(connection)
-    for version in ("0004", "0003", "0002", "0001"):
+    for version in ("0005", "0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
@@ -63,7 +72,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
 
 
 def _watch(connection: sa.Connection) -> None:
-    """Puts rows into what the fifth version added: going back drops them with what they refer to left alone."""
+    """Puts rows into what the fifth and sixth versions added: going back drops them with what they refer to left alone."""
     runs.update(connection, "r", is_paused=True)
     report = ProgressReport(
         env_steps=1,
@@ -81,6 +90,11 @@ def _watch(connection: sa.Connection) -> None:
     progress.add(connection, "r", report, true_returns=None)
     row = {"query_number": 1, "reward_version": 1, "left_rewards": b"1234", "right_rewards": b"5678"}
     connection.execute(sa.insert(schema.predicted_rewards), row)
+    webhooks.add(connection, webhook_id="w", run_id="r", url="https://example.com", secret="whsec_x")
+    batch = webhooks.claim(connection, "w", count=100, claim_s=20)
+    assert batch is not None
+    assert (batch.begin, batch.end) == (0, 4)
+    webhooks.note_success(connection, batch)
 
 
 def _check(engine: sa.Engine) -> None:
@@ -88,6 +102,7 @@ def _check(engine: sa.Engine) -> None:
         assert not runs.read(connection, "r").is_paused
         assert progress.read_after(connection, "r", cursor=0)[0] == []
         assert predictions.read(connection, [1, 2]) == {}
+        assert webhooks.list_of_run(connection, "r") == []
         context = alembic.migration.MigrationContext.configure(connection)
         assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
         stats = runs.stats(connection, "r", labeler_id="ada")
