@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sqlite3
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from services.labeler.store import failures, migrate
+from services.labeler.store import failures, migrate, postgresql
 from services.labeler.store.group_commit import GroupWriter
 from somersault.errors import ConfigError, UnavailableError
 
@@ -22,7 +20,6 @@ __all__ = ["Database", "open_database"]
 _NUM_READERS = 4
 _NUM_SERVER_CONNECTIONS = 8
 _NUM_ATTEMPTS = 4
-_IDLE_S = 1.0
 _BUSY_TIMEOUT_S = 10.0  # another process may hold the file: a backup, the command line
 # The URL itself is not repeated in messages: it may hold a password.
 _WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
@@ -135,39 +132,12 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
 
 
 def _open_postgresql(url: sa.URL) -> Database:
-    engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=_NUM_SERVER_CONNECTIONS,
-        max_overflow=_NUM_SERVER_CONNECTIONS,
-        pool_use_lifo=True,  # the one used last has the most prepared
-        isolation_level="READ COMMITTED",
-    )
-    _check_idle_connections(engine)
+    engine = postgresql.make_engine(url, num_connections=_NUM_SERVER_CONNECTIONS)
     _migrate(engine)
     writer = _ServerWriter(engine)
     # A statement of its own sees one moment without a transaction around it, which costs two more round trips.
     reader = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(reader=reader, writer=writer, num_readers=_NUM_SERVER_CONNECTIONS)
-
-
-def _check_idle_connections(engine: sa.Engine) -> None:
-    """Has a connection that was idle for a while be tried before it is used: a server that restarted cut it.
-
-    The pool's own ``pool_pre_ping`` tries it each time: three round trips more, as many as an answer costs.
-    """
-
-    @sa.event.listens_for(engine, "checkin")
-    def note(_connection: object, record: Any) -> None:
-        record.info["used_s"] = time.monotonic()
-
-    @sa.event.listens_for(engine, "checkout")
-    def check(connection: Any, record: Any, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("used_s", math.inf) < _IDLE_S:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as err:
-            raise sa.exc.DisconnectionError from err
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -256,3 +256,22 @@ async def test_a_kill_of_a_replica_loses_no_answer(tmp_path: Path, url: str) -> 
     assert acknowledged <= {row.answer_id for row in log}
     assert len({row.query_id for row in log}) == len(log)
     assert [row.cursor for row in log] == list(range(1, len(log) + 1))
+
+
+async def test_commits_wait_for_the_disk_whatever_the_server_is_set_to(url: str) -> None:
+    """A database whose own default is to acknowledge first."""
+    server = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sa.text("ALTER DATABASE postgres SET synchronous_commit TO off"))
+    try:
+        database = open_database(url)
+        shown = await database.write(
+            lambda connection: connection.execute(sa.text("SHOW synchronous_commit")).scalar_one()
+        )
+        database.close()
+    finally:
+        with server.connect() as connection:
+            connection.execute(sa.text("ALTER DATABASE postgres RESET synchronous_commit"))
+        server.dispose()
+
+    assert shown == "on"
