@@ -8,20 +8,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import pytest
 
 from services.labeler import webhook_delivery
-from services.labeler.store import gold
+from services.labeler.gauges import Gauges
+from services.labeler.store import gold, open_database
 from somersault.errors import InvalidInputError, NotFoundError, ResourceExhaustedError
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
-from tests.services.labeler.judging import (
-    RIGHT,
-    answer,
-    answer_first_segment,
-    labeler_with_clips,
-    update_run,
-)
+from tests.services.labeler import postgresql_server
+from tests.services.labeler.judging import RIGHT, answer, answer_first_segment, labeler_with_clips
 from tests.services.labeler.running import (
     RUN_ID,
     RunningLabeler,
@@ -178,9 +175,10 @@ async def _more_than(receiver: Receiver, num: int) -> bool:
 
 
 async def test_a_redirect_and_a_missing_receiver_are_told(
-    labeler: RunningLabeler, receiver: Receiver
+    labeler: RunningLabeler, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """In words, and each is tried again."""
+    """In words and in metrics."""
+    num_before = {outcome: _num_deliveries(outcome) for outcome in ("refused", "unreachable")}
     receiver.fail(302, f"location: {receiver.url}elsewhere")
     await _answer(labeler, "a1")
     await _create(labeler, receiver.url)
@@ -194,6 +192,17 @@ async def test_a_redirect_and_a_missing_receiver_are_told(
     assert errors[0] == "it answered 302; redirects are not followed"
     assert errors[1].startswith("127.0.0.1:9 can't be reached")
     assert {each.path for each in receiver.requests} == {"/hook"}
+    assert all(_num_deliveries(outcome) > num for outcome, num in num_before.items())
+    database = open_database(f"sqlite:///{tmp_path}/labels.sqlite")
+    await Gauges(database).refresh()
+    database.close()
+    waiting = "somersault_labeler_webhook_rows_waiting"
+    assert prometheus_client.REGISTRY.get_sample_value(waiting, {"run_id": RUN_ID}) == 2
+
+
+def _num_deliveries(outcome: str) -> float:
+    name = "somersault_labeler_webhook_deliveries_total"
+    return prometheus_client.REGISTRY.get_sample_value(name, {"outcome": outcome}) or 0.0
 
 
 async def test_a_slow_receiver_holds_up_nobody_else(labeler: RunningLabeler, receiver: Receiver) -> None:
@@ -260,14 +269,26 @@ async def test_a_deleted_webhook_is_sent_nothing_more(labeler: RunningLabeler, r
 async def test_two_replicas_deliver_each_batch_once(tmp_path: Path, receiver: Receiver) -> None:
     """Both look often and the receiver is slow, so that both would send if one's claim did not hold."""
     async with running_labeler(tmp_path) as one, running_labeler(tmp_path) as two:
-        await check_shared_delivery(one, two, receiver)
+        await _check_shared(one, two, receiver)
 
 
-async def check_shared_delivery(one: RunningLabeler, two: RunningLabeler, receiver: Receiver) -> None:
+@pytest.mark.skipif(not postgresql_server.IS_INSTALLED, reason="PostgreSQL is not installed")
+async def test_two_replicas_on_postgresql_deliver_each_batch_once(tmp_path: Path, receiver: Receiver) -> None:
+    """As on SQLite."""
+    server = postgresql_server.PostgresqlServer()
+    server.start()
+    try:
+        settings = {"database_url": server.url}
+        async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+            await _check_shared(one, two, receiver)
+    finally:
+        server.remove()
+
+
+async def _check_shared(one: RunningLabeler, two: RunningLabeler, receiver: Receiver) -> None:
     """Answers at two replicas of a labeler that knows no run yet, and looks at what one receiver gets."""
     receiver.delay_s = 0.08
     await one.create_run()
-    await update_run(one, gold_interval=0)
     created = await _create(one, receiver.url)
     await one.propose(*(f"p{number}" for number in range(12)))
 
