@@ -25,7 +25,10 @@ FOLDER = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs this folder's tests in one event loop, for the browser that they share lives in it."""
+    """Runs this folder's tests in one event loop, for the browser that they share lives in it.
+
+    Their fixtures say ``loop_scope="session"`` for the same reason.
+    """
     for item in items:
         if item.path.is_relative_to(FOLDER) and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
