@@ -107,6 +107,18 @@ export interface LabelerQuality {
   isBiased?: boolean;
 }
 
+/** Where a run's log is sent, and how far that got. */
+export interface Webhook {
+  webhookId: string;
+  url: string;
+  createTime?: string;
+  deliveredCursor?: string;
+  numFailures?: string;
+  successTime?: string;
+  errorTime?: string;
+  error?: string;
+}
+
 export interface AuditEntry {
   number: string;
   commitTime: string;

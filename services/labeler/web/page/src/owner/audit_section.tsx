@@ -13,6 +13,8 @@ const PAGE_SIZE = 50;
 const WORDS: Record<string, string> = {
   CreateLabeler: "invited",
   CreateRun: "made known",
+  CreateWebhook: "made",
+  DeleteWebhook: "deleted",
   ExportPreferences: "exported",
   ImportPreferences: "imported",
   ProposeQueries: "asked",

@@ -1,4 +1,4 @@
-// The owner page: how a run asks, who may call, how well they answer, guidelines, export, and what was changed.
+// The owner page: how a run asks, who may call, how well they answer, guidelines, export, webhooks, and what was changed.
 
 import { useEffect, useState } from "preact/hooks";
 
@@ -12,6 +12,7 @@ import { readAll, useLoaded, type Loaded } from "./loading";
 import { Problem } from "./parts";
 import { QualitySection } from "./quality_section";
 import { RunSection } from "./run_section";
+import { WebhooksSection } from "./webhooks_section";
 
 import "./owner.css";
 
@@ -28,6 +29,7 @@ const SECTIONS = [
   { id: "quality", name: "Quality", Section: QualitySection },
   { id: "guidelines", name: "Guidelines", Section: GuidelinesSection },
   { id: "export", name: "Export", Section: ExportSection },
+  { id: "webhooks", name: "Webhooks", Section: WebhooksSection },
   { id: "audit", name: "Audit log", Section: AuditSection },
 ] as const;
 

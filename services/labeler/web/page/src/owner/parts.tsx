@@ -18,7 +18,7 @@ interface SectionProps {
   title: string;
   /** One sentence on what it is for. */
   lead: ComponentChildren;
-  loaded?: Loaded<unknown>;
+  loaded?: Pick<Loaded<unknown>, "value" | "problem">;
   children: ComponentChildren;
 }
 

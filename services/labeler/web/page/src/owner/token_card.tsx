@@ -1,8 +1,9 @@
 // A new token, this once.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import type { Role } from "../connect/messages";
+import { Copied } from "./copied";
 
 export interface ShownToken {
   name: string;
@@ -34,33 +35,4 @@ export function TokenCard({ shown, onClose }: { shown: ShownToken; onClose: () =
       </div>
     </div>
   );
-}
-
-function Copied({ id, label, value }: { id: string; label: string; value: string }) {
-  const input = useRef<HTMLInputElement>(null);
-  const [isCopied, setIsCopied] = useState(false);
-  const copy = async () => {
-    input.current?.select();
-    setIsCopied(await copied(value));
-  };
-  return (
-    <div class="copied">
-      <label for={id}>{label}</label>
-      <input id={id} ref={input} readOnly value={value} spellcheck={false} onFocus={(event) => event.currentTarget.select()} />
-      <button type="button" class="small" onClick={() => void copy()}>
-        Copy
-      </button>
-      <span role="status">{isCopied ? "copied" : ""}</span>
-    </div>
-  );
-}
-
-/** Copies a text, or what is selected where a page without TLS may not do more. */
-async function copied(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return document.execCommand("copy");
-  }
 }
