@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 
 import prometheus_client
 import sqlalchemy as sa
@@ -42,6 +43,8 @@ class WebhookDelivery:
         """Takes where the log and the webhooks are, and what calls receivers."""
         self._database = database
         self._client = client
+        # One batch is claimed and made at a time: many webhooks that catch up at once must not slow down labelers.
+        self._making = asyncio.Lock()
 
     async def run(self) -> None:
         """Delivers until cancelled."""
@@ -65,8 +68,13 @@ class WebhookDelivery:
     async def _deliver(self, webhook_id: str) -> None:
         """Sends batches until one fails, or was not full: then more rows may gather."""
         try:
-            while batch := await self._claim(webhook_id):
-                is_taken = await self._try(batch)
+            while True:
+                async with self._making:
+                    batch = await self._claim(webhook_id)
+                    if batch is None:
+                        return
+                    body = await self._database.read(partial(_body, batch=batch))
+                is_taken = await self._try(batch, body)
                 if not is_taken or batch.end - batch.begin < MAX_ROWS:
                     return
         except UnavailableError as err:  # the database's; the claim ends and the batch is sent again
@@ -79,9 +87,8 @@ class WebhookDelivery:
             lambda connection: webhooks.claim(connection, webhook_id, count=MAX_ROWS, claim_s=CLAIM_S)
         )
 
-    async def _try(self, batch: Batch) -> bool:
+    async def _try(self, batch: Batch, body: bytes) -> bool:
         """Sends a batch, keeps what came of it, and says whether the receiver took it."""
-        body = await self._database.read(lambda connection: _body(connection, batch))
         outcome, error = await self._send(batch, body)
         _DELIVERIES.labels(outcome).inc()
         if not error:
