@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: a real HTTP server that keeps what it was sent and answers as it is told."""
+"""A receiver of webhooks on this machine, a real HTTP server that answers as it is told; and what its tests share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,23 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from somersault.types import Role
+from somersault.v1 import labeler_pb2 as pb
 from tests.docs.documents import ROOT, read
+from tests.services.labeler.judging import answer
+from tests.services.labeler.running import RUN_ID, RunningLabeler, until
 
-__all__ = ["Receiver", "Request", "documented_check", "receiving"]
+__all__ = [
+    "Receiver",
+    "Request",
+    "answer_each",
+    "create_webhook",
+    "documented_check",
+    "list_webhooks",
+    "only_webhook",
+    "receiving",
+    "until_noted",
+]
 
 
 @dataclass
@@ -96,3 +110,38 @@ def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
     exec(block, names)  # noqa: S102 - our own page
     check: Callable[[str, dict[str, str], bytes], bool] = names["is_signed"]
     return check
+
+
+async def create_webhook(labeler: RunningLabeler, url: str, **changed: Any) -> pb.CreateWebhookResponse:
+    """Has the run's log sent to a URL."""
+    request = pb.CreateWebhookRequest(**{"run_id": RUN_ID, "url": url, **changed})
+    return await labeler.as_role(Role.OWNER).CreateWebhook(request)
+
+
+async def list_webhooks(labeler: RunningLabeler) -> pb.ListWebhooksResponse:
+    """Lists the run's webhooks."""
+    return await labeler.as_role(Role.OWNER).ListWebhooks(pb.ListWebhooksRequest(run_id=RUN_ID))
+
+
+async def only_webhook(labeler: RunningLabeler) -> pb.Webhook:
+    """Gives the run's only webhook as it is listed."""
+    (webhook,) = (await list_webhooks(labeler)).webhooks
+    return webhook
+
+
+async def answer_each(labeler: RunningLabeler, *names: str) -> None:
+    """Proposes a query a name and answers it by that name."""
+    await labeler.propose(*names)
+    for name in names:
+        await answer(labeler.as_role(Role.TEACHER), name)
+
+
+async def until_noted(labeler: RunningLabeler, newest: int) -> pb.Webhook:
+    """Waits until the labeler knows that its only receiver has taken the log up to a position."""
+
+    async def is_there() -> pb.Webhook | None:
+        webhook = await only_webhook(labeler)
+        return webhook if webhook.delivered_cursor == newest else None
+
+    webhook: pb.Webhook = await until(is_there)
+    return webhook
