@@ -8,14 +8,17 @@ import pytest
 
 from somersault.compliance import Verdict, check_server
 from somersault.types import Role
+from tests.services.labeler.postgresql_server import IS_INSTALLED
 from tests.services.labeler.running import TOKENS
-from tests.services.labeler.store.test_postgresql import pytestmark as needs_postgresql
-from tests.services.labeler.store.test_postgresql import url
+from tests.services.labeler.store.conftest import url
 from tests.somersault.compliance.test_server import drawing_labeler
 
 __all__ = ["url"]
 
-pytestmark = [needs_postgresql, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed"),
+    pytest.mark.slow,
+]
 
 
 async def test_our_labeler_keeps_every_promise_on_postgresql(url: str, tmp_path: Path) -> None:
