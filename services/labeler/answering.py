@@ -21,7 +21,9 @@ from somersault.types import Preference, check_name
 __all__ = ["Answering", "pause_s"]
 
 HEARTBEAT_S = 15.0
-MAX_ROWS = 500  # in one message of the log
+MAX_ROWS = 200  # in one message of the log: it takes 2 ms to make, and others wait that long
+_MAX_PAGES = 32  # kept for followers who come after each other: 15 MB
+_TURN_S = 20e-6  # a row, between two followers' messages: those who catch up take a third of the time at most
 _MAX_RESPONSE_MS = 24 * 3_600_000
 _MIN_REVISION = 2
 _PAUSE_S = 0.004  # between two messages, for each who follows, or up to twice that
@@ -58,7 +60,9 @@ class Answering:
         self._database = database
         self._heartbeat_s = heartbeat_s
         self._log_grew = log_grew or Changes()
-        self._pages: SharedReads[LogPage] = SharedReads(self._log_grew)
+        self._pages: SharedReads[LogPage] = SharedReads(
+            self._log_grew, is_final=_is_full, max_remembered=_MAX_PAGES
+        )
         self._num_followers = 0
         self._turn = asyncio.Lock()
 
@@ -154,7 +158,7 @@ class Answering:
             cursor = page.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
             if page.records or page.weight_changes or left_s <= 0:
-                await self._take_turn()
+                await self._take_turn(len(page.records))
                 self._num_followers -= 1  # who reads nothing is still here, and nobody waits for it
                 try:
                     yield page
@@ -165,10 +169,10 @@ class Answering:
                 continue
             await Changes.wait(change, timeout_s=left_s)
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self, num_rows: int) -> None:
         """Lets other calls go on between two followers' messages, of which hundreds may be due at once."""
         async with self._turn:
-            await asyncio.sleep(0)
+            await asyncio.sleep(num_rows * _TURN_S)
 
     async def _pause(self) -> None:
         """Lets rows gather, the longer the more follow: hundreds must not cost hundreds of messages an answer.
@@ -220,6 +224,11 @@ class Answering:
                 connection, run_id, cursor=cursor, count=MAX_ROWS, is_complete=is_complete
             )
         )
+
+
+def _is_full(page: LogPage) -> bool:
+    """Says whether a page holds all it can: what follows is for the next one, so it stays as it is."""
+    return len(page.records) + len(page.weight_changes) >= MAX_ROWS
 
 
 def pause_s(num_followers: int) -> float:

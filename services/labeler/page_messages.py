@@ -10,7 +10,7 @@ from services.labeler.records import LogPage
 
 __all__ = ["PageMessages"]
 
-_MAX_REMEMBERED = 8
+_MAX_REMEMBERED = 32
 
 _Message = TypeVar("_Message")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,7 +14,6 @@ from services.labeler.changes import POLL_S, Changes
 __all__ = ["SharedReads"]
 
 _GOOD_FOR_S = POLL_S / 2
-_MAX_REMEMBERED = 1000
 
 _Result = TypeVar("_Result")
 
@@ -25,25 +25,44 @@ class _Read(Generic[_Result]):
     begin_s: float
     result: asyncio.Task[_Result]
 
+    @property
+    def is_good(self) -> bool:
+        """Says whether it tells of what there is now."""
+        return not self.change.is_set() and time.monotonic() - self.begin_s <= _GOOD_FOR_S
+
 
 class SharedReads(Generic[_Result]):
     """Remembers reads for a moment. Used from one event loop; nobody may change a result."""
 
-    def __init__(self, changes: Changes) -> None:
-        """Takes what tells that earlier reads are out of date."""
+    def __init__(
+        self,
+        changes: Changes,
+        *,
+        is_final: Callable[[_Result], bool] = lambda _: False,
+        max_remembered: int = 1000,
+    ) -> None:
+        """Takes what tells that earlier reads are out of date, which results never will be, and how many to keep."""
         self._changes = changes
-        self._newest: dict[Hashable, _Read[_Result]] = {}
+        self._is_final = is_final
+        self._max_remembered = max_remembered
+        self._newest: OrderedDict[Hashable, _Read[_Result]] = OrderedDict()
 
     async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         """Gives what ``read`` gives, or gave to who asked by the same key since the last change.
 
-        At most a quarter of a second old: changes of other replicas announce themselves to nobody.
+        At most a quarter of a second old, unless it is final: changes of other replicas announce themselves to nobody.
         """
-        newest, now_s = self._newest.get(key), time.monotonic()
-        if newest is None or newest.change.is_set() or now_s - newest.begin_s > _GOOD_FOR_S:
-            if len(self._newest) >= _MAX_REMEMBERED:
-                self._newest.clear()
-            newest = _Read(self._changes.next, now_s, asyncio.create_task(read()))
-            self._newest[key] = newest
+        known = self._newest.get(key)
+        if known is None or not (known.is_good or self._is_kept(known)):
+            known = _Read(self._changes.next, time.monotonic(), asyncio.create_task(read()))
+            self._newest[key] = known
+            if len(self._newest) > self._max_remembered:
+                self._newest.popitem(last=False)
+        self._newest.move_to_end(key)
         # Who gives up waiting must not take the result from the others.
-        return await asyncio.shield(newest.result)
+        return await asyncio.shield(known.result)
+
+    def _is_kept(self, known: _Read[_Result]) -> bool:
+        task = known.result
+        has_result = task.done() and not task.cancelled() and task.exception() is None
+        return has_result and self._is_final(task.result())
