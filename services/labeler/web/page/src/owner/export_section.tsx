@@ -4,7 +4,7 @@ import { call } from "../connect/call";
 import { num, type Stats } from "../connect/messages";
 import { useLoaded } from "./loading";
 import type { SectionContext } from "./owner_page";
-import { Section } from "./parts";
+import { Problem, Section } from "./parts";
 
 const FORMATS = [
   { extension: "jsonl", name: "JSON lines", use: "One JSON object a line: for scripts, and for other tools." },
@@ -16,8 +16,7 @@ export function ExportSection({ run: { runId } }: SectionContext) {
   const lead =
     "The whole preference log: every answer with all its versions, gold and extras, and every change of weight.";
   return (
-    <Section id="export" title="Export" lead={lead} loaded={stats}>
-      {stats.value ? <AnswerFigures stats={stats.value} /> : null}
+    <Section id="export" title="Export" lead={lead}>
       <ul class="downloads">
         {FORMATS.map(({ extension, name, use }) => (
           <li key={extension} class="panel">
@@ -32,6 +31,9 @@ export function ExportSection({ run: { runId } }: SectionContext) {
         ))}
       </ul>
       <p class="faint">Both hold the same rows and can be imported again. Clips travel by themselves, in object storage.</p>
+      {/* Last, so that no link moves from under a pointer when they come. */}
+      {stats.value ? <AnswerFigures stats={stats.value} /> : null}
+      {stats.problem ? <Problem sentence={stats.problem} /> : null}
     </Section>
   );
 }
