@@ -15,9 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
-__all__ = ["Server", "echo", "has_postgresql", "labeler", "new_database", "postgresql"]
+__all__ = ["Server", "echo", "has_postgresql", "labeler", "postgresql"]
 
 _INITDB = shutil.which("initdb") or next(
     (str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None
@@ -55,16 +53,6 @@ def postgresql() -> Iterator[str]:
     finally:
         _as_server(*control, "-m", "immediate", "stop")
         shutil.rmtree(folder)
-
-
-def new_database(url: str, name: str) -> str:
-    """Makes a database beside another one of the server and gives its URL."""
-    server = sa.make_url(url).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import torch
 
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker
-from services.reward.bounds import fitting_capacity, scored_part, trainer_config_for
+from services.reward.bounds import ScoredPart, fitting_capacity, scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
 from services.reward.keeper import Keeper
@@ -62,17 +62,7 @@ class RewardApplication:
             config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
         )
         scored = scored_part(config, layout)
-        asker = Asker(
-            pool=pool,
-            offers=offers,
-            proposer=self._labeler,
-            newest=lambda: student.published,
-            seed=config.seed,
-            num_candidate_pairs=config.num_candidate_pairs,
-            tournament_size=config.tournament_size,
-            wants_clips=config.wants_clips,
-            scored=scored,
-        )
+        asker = self._make_asker(pool, offers, student, scored)
         self._loop = RewardLoop(
             config=config,
             pool=pool,
@@ -91,6 +81,19 @@ class RewardApplication:
         )
         self._servicer = RewardServicer(
             config=config, spec=spec, offers=offers, pool=pool, loop=self._loop, student=student
+        )
+
+    def _make_asker(self, pool: SegmentPool, offers: Offers, student: Student, scored: ScoredPart) -> Asker:
+        return Asker(
+            pool=pool,
+            offers=offers,
+            proposer=self._labeler,
+            newest=lambda: student.published,
+            seed=self._config.seed,
+            num_candidate_pairs=self._config.num_candidate_pairs,
+            tournament_size=self._config.tournament_size,
+            wants_clips=self._config.wants_clips,
+            scored=scored,
         )
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
