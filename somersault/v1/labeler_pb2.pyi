@@ -22,6 +22,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RunState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_STATE_UNSPECIFIED: _RunState.ValueType  # 0
+    """Not said: by a server that does not know of states, or in a request that changes nothing."""
+    RUN_STATE_RUNNING: _RunState.ValueType  # 1
+    """Its services work on it."""
+    RUN_STATE_PAUSED: _RunState.ValueType  # 2
+    """An owner paused it: nothing is leased."""
+    RUN_STATE_STOPPED: _RunState.ValueType  # 3
+    """Its services were stopped before its end. It may be resumed, and answers given until then are learned then."""
+    RUN_STATE_FINISHED: _RunState.ValueType  # 4
+    """The policy is learned, no answer is wanted any more: nothing is leased, answers under leases that were held are still taken."""
+
+class RunState(_RunState, metaclass=_RunStateEnumTypeWrapper):
+    """Where a run is in its life."""
+
+RUN_STATE_UNSPECIFIED: RunState.ValueType  # 0
+"""Not said: by a server that does not know of states, or in a request that changes nothing."""
+RUN_STATE_RUNNING: RunState.ValueType  # 1
+"""Its services work on it."""
+RUN_STATE_PAUSED: RunState.ValueType  # 2
+"""An owner paused it: nothing is leased."""
+RUN_STATE_STOPPED: RunState.ValueType  # 3
+"""Its services were stopped before its end. It may be resumed, and answers given until then are learned then."""
+RUN_STATE_FINISHED: RunState.ValueType  # 4
+"""The policy is learned, no answer is wanted any more: nothing is leased, answers under leases that were held are still taken."""
+Global___RunState: _TypeAlias = RunState  # noqa: Y015
+
 class _ExportFormat:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -46,6 +78,68 @@ EXPORT_FORMAT_PARQUET: ExportFormat.ValueType  # 2
 """A Parquet file."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
+class _ClipOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClipOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClipOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLIP_ORDER_UNSPECIFIED: _ClipOrder.ValueType  # 0
+    """Newest first."""
+    CLIP_ORDER_DISAGREEMENT: _ClipOrder.ValueType  # 1
+    """Those whose answers differ first, then those whose answer the reward model predicted otherwise, most sure first; newest first among equals."""
+
+class ClipOrder(_ClipOrder, metaclass=_ClipOrderEnumTypeWrapper):
+    """In which order queries are listed."""
+
+CLIP_ORDER_UNSPECIFIED: ClipOrder.ValueType  # 0
+"""Newest first."""
+CLIP_ORDER_DISAGREEMENT: ClipOrder.ValueType  # 1
+"""Those whose answers differ first, then those whose answer the reward model predicted otherwise, most sure first; newest first among equals."""
+Global___ClipOrder: _TypeAlias = ClipOrder  # noqa: Y015
+
+@_typing.final
+class RunResult(_message.Message):
+    """What came of a run, for everybody who answered in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENV_STEPS_FIELD_NUMBER: _builtins.int
+    NUM_LABELS_FIELD_NUMBER: _builtins.int
+    HEADLINE_FIELD_NUMBER: _builtins.int
+    TRUE_RETURN_MEAN_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_FIELD_NUMBER: _builtins.int
+    env_steps: _builtins.int
+    """Environment steps that the policy learned from."""
+    num_labels: _builtins.int
+    """Answers that were used."""
+    headline: _builtins.str
+    """What was learned, in a sentence of plain text; at most 500 characters."""
+    true_return_mean: _builtins.float
+    """Mean true return of fresh episodes under the final policy, where the task has a hidden reward."""
+    @_builtins.property
+    def finish_time(self) -> _timestamp_pb2.Timestamp:
+        """When it finished, by the database's clock; left out in requests."""
+
+    def __init__(
+        self,
+        *,
+        env_steps: _builtins.int = ...,
+        num_labels: _builtins.int = ...,
+        headline: _builtins.str = ...,
+        true_return_mean: _builtins.float | None = ...,
+        finish_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_true_return_mean", b"_true_return_mean", "finish_time", b"finish_time", "true_return_mean", b"true_return_mean"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_true_return_mean", b"_true_return_mean", "env_steps", b"env_steps", "finish_time", b"finish_time", "headline", b"headline", "num_labels", b"num_labels", "true_return_mean", b"true_return_mean"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__true_return_mean: _TypeAlias = _typing.Literal["true_return_mean"]  # noqa: Y015
+    _WhichOneofArgType__true_return_mean: _TypeAlias = _typing.Literal["_true_return_mean", b"_true_return_mean"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__true_return_mean) -> _WhichOneofReturnType__true_return_mean | None: ...
+
+Global___RunResult: _TypeAlias = RunResult  # noqa: Y015
+
 @_typing.final
 class CreateRunRequest(_message.Message):
     """Names a run and what its labelers judge by."""
@@ -55,22 +149,26 @@ class CreateRunRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
+    GUIDELINES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """1 to 64 characters of [A-Za-z0-9._-], beginning with a letter or digit."""
     task: _builtins.str
     """The task."""
     question: _builtins.str
     """What labelers are asked; at most 2,000 characters of plain text."""
+    guidelines: _builtins.str
+    """What a labeler needs to know to judge: Markdown as in SetGuidelines. It becomes version 1 of the guidelines of a run that has none; empty for none."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         task: _builtins.str = ...,
         question: _builtins.str = ...,
+        guidelines: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "run_id", b"run_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines", b"guidelines", "question", b"question", "run_id", b"run_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -299,8 +397,11 @@ class LeaseQueriesResponse(_message.Message):
 
     LEASES_FIELD_NUMBER: _builtins.int
     IS_PAUSED_FIELD_NUMBER: _builtins.int
+    RUN_STATE_FIELD_NUMBER: _builtins.int
     is_paused: _builtins.bool
     """True if there is none because the run that was asked for is paused."""
+    run_state: Global___RunState.ValueType
+    """Where the run that was asked for is in its life; unspecified if no run was named."""
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.Lease]:
         """At most as many as asked for; empty if there was none in time."""
@@ -310,10 +411,11 @@ class LeaseQueriesResponse(_message.Message):
         *,
         leases: _abc.Iterable[_preference_pb2.Lease] | None = ...,
         is_paused: _builtins.bool = ...,
+        run_state: Global___RunState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_paused", b"is_paused", "leases", b"leases"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_paused", b"is_paused", "leases", b"leases", "run_state", b"run_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,16 +482,20 @@ class ReleaseQueryRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASE_TOKEN_FIELD_NUMBER: _builtins.int
+    IS_RETURNED_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """The lease."""
+    is_returned: _builtins.bool
+    """True if the query is only given back, as when a page closes: it may come to the caller again."""
     def __init__(
         self,
         *,
         lease_token: _builtins.str = ...,
+        is_returned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_token", b"lease_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_returned", b"is_returned", "lease_token", b"lease_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,8 +721,11 @@ class WatchPreferencesResponse(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     WEIGHT_CHANGES_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    RUN_STATE_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """The position up to which the caller has everything it asked for once it has this message."""
+    run_state: Global___RunState.ValueType
+    """Where the run is in its life. Once it is finished and the caller has every row, nothing but late answers is to be expected."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.PreferenceRecord]:
         """In log order; empty in a heartbeat, sent when nothing happened for 15 seconds."""
@@ -631,10 +740,11 @@ class WatchPreferencesResponse(_message.Message):
         records: _abc.Iterable[_preference_pb2.PreferenceRecord] | None = ...,
         weight_changes: _abc.Iterable[_preference_pb2.WeightChange] | None = ...,
         cursor: _builtins.int = ...,
+        run_state: Global___RunState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "records", b"records", "weight_changes", b"weight_changes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "records", b"records", "run_state", b"run_state", "weight_changes", b"weight_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -812,6 +922,11 @@ class GetStatsResponse(_message.Message):
     NUM_LAST_HOUR_BY_TEACHERS_FIELD_NUMBER: _builtins.int
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     IS_PAUSED_FIELD_NUMBER: _builtins.int
+    RUN_STATE_FIELD_NUMBER: _builtins.int
+    LABEL_BUDGET_FIELD_NUMBER: _builtins.int
+    NUM_AWAITED_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
     num_rendering: _builtins.int
     """Queries that wait for their clips."""
     num_ready: _builtins.int
@@ -848,6 +963,18 @@ class GetStatsResponse(_message.Message):
     """The newest version of the guidelines; 0 if there are none."""
     is_paused: _builtins.bool
     """True while an owner has paused the run: nothing is leased."""
+    run_state: Global___RunState.ValueType
+    """Where the run is in its life."""
+    label_budget: _builtins.int
+    """Labels that the whole run may use; 0 if nobody has said."""
+    num_awaited: _builtins.int
+    """Answers without which the learner does not go on; 0 while it needs none."""
+    task: _builtins.str
+    """The task."""
+    @_builtins.property
+    def result(self) -> Global___RunResult:
+        """What came of the run; absent before it finished."""
+
     def __init__(
         self,
         *,
@@ -869,10 +996,15 @@ class GetStatsResponse(_message.Message):
         num_last_hour_by_teachers: _builtins.int = ...,
         guidelines_version: _builtins.int = ...,
         is_paused: _builtins.bool = ...,
+        run_state: Global___RunState.ValueType = ...,
+        label_budget: _builtins.int = ...,
+        num_awaited: _builtins.int = ...,
+        result: Global___RunResult | None = ...,
+        task: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "is_paused", b"is_paused", "newest_cursor", b"newest_cursor", "newest_log_cursor", b"newest_log_cursor", "num_answered", b"num_answered", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_last_hour_by_labelers", b"num_last_hour_by_labelers", "num_last_hour_by_teachers", b"num_last_hour_by_teachers", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "oldest_ready_age_s", b"oldest_ready_age_s", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_cursor", b"newest_cursor", "newest_log_cursor", b"newest_log_cursor", "num_answered", b"num_answered", "num_awaited", b"num_awaited", "num_equal", b"num_equal", "num_incomparable", b"num_incomparable", "num_last_hour", b"num_last_hour", "num_last_hour_by_labelers", b"num_last_hour_by_labelers", "num_last_hour_by_teachers", b"num_last_hour_by_teachers", "num_leased", b"num_leased", "num_left", b"num_left", "num_own", b"num_own", "num_ready", b"num_ready", "num_rendering", b"num_rendering", "num_right", b"num_right", "oldest_ready_age_s", b"oldest_ready_age_s", "question", b"question", "result", b"result", "run_state", b"run_state", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -988,6 +1120,11 @@ class UpdateRunRequest(_message.Message):
     ASKS_AGAIN_ON_DISAGREEMENT_FIELD_NUMBER: _builtins.int
     GOLD_INTERVAL_FIELD_NUMBER: _builtins.int
     IS_PAUSED_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    LABEL_BUDGET_FIELD_NUMBER: _builtins.int
+    IS_FINISHING_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     target_answers: _builtins.int
@@ -998,6 +1135,18 @@ class UpdateRunRequest(_message.Message):
     """One in so many pairs that a person gets is gold, drawn at random, 1 to 1,000; 0 for none. A new run has 20."""
     is_paused: _builtins.bool
     """Pauses the run, or lets it go on: while paused no query of it is leased; answers under leases that are held are taken. A new run is not paused."""
+    question: _builtins.str
+    """What labelers are asked from now on; 1 to 2,000 characters of plain text."""
+    label_budget: _builtins.int
+    """Labels that the whole run may use, 1 to 1,000,000. Its services hear of it with their next report. Fewer than are answered already means: no more."""
+    is_finishing: _builtins.bool
+    """True: the learner finishes with the policy that it has, however many steps and labels are left. It can't be taken back once the run is finished."""
+    state: Global___RunState.ValueType
+    """Where it is in its life, in the words of whoever starts and stops its services: running, stopped or finished. Paused is `is_paused`."""
+    @_builtins.property
+    def result(self) -> Global___RunResult:
+        """What came of it; with state finished."""
+
     def __init__(
         self,
         *,
@@ -1006,17 +1155,28 @@ class UpdateRunRequest(_message.Message):
         asks_again_on_disagreement: _builtins.bool | None = ...,
         gold_interval: _builtins.int | None = ...,
         is_paused: _builtins.bool | None = ...,
+        question: _builtins.str | None = ...,
+        label_budget: _builtins.int | None = ...,
+        is_finishing: _builtins.bool | None = ...,
+        state: Global___RunState.ValueType = ...,
+        result: Global___RunResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_paused", b"_is_paused", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_paused", b"is_paused", "target_answers", b"target_answers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "target_answers", b"target_answers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_paused", b"_is_paused", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_paused", b"is_paused", "run_id", b"run_id", "target_answers", b"target_answers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofArgType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofReturnType__gold_interval: _TypeAlias = _typing.Literal["gold_interval"]  # noqa: Y015
     _WhichOneofArgType__gold_interval: _TypeAlias = _typing.Literal["_gold_interval", b"_gold_interval"]  # noqa: Y015
+    _WhichOneofReturnType__is_finishing: _TypeAlias = _typing.Literal["is_finishing"]  # noqa: Y015
+    _WhichOneofArgType__is_finishing: _TypeAlias = _typing.Literal["_is_finishing", b"_is_finishing"]  # noqa: Y015
     _WhichOneofReturnType__is_paused: _TypeAlias = _typing.Literal["is_paused"]  # noqa: Y015
     _WhichOneofArgType__is_paused: _TypeAlias = _typing.Literal["_is_paused", b"_is_paused"]  # noqa: Y015
+    _WhichOneofReturnType__label_budget: _TypeAlias = _typing.Literal["label_budget"]  # noqa: Y015
+    _WhichOneofArgType__label_budget: _TypeAlias = _typing.Literal["_label_budget", b"_label_budget"]  # noqa: Y015
+    _WhichOneofReturnType__question: _TypeAlias = _typing.Literal["question"]  # noqa: Y015
+    _WhichOneofArgType__question: _TypeAlias = _typing.Literal["_question", b"_question"]  # noqa: Y015
     _WhichOneofReturnType__target_answers: _TypeAlias = _typing.Literal["target_answers"]  # noqa: Y015
     _WhichOneofArgType__target_answers: _TypeAlias = _typing.Literal["_target_answers", b"_target_answers"]  # noqa: Y015
     @_typing.overload
@@ -1024,7 +1184,13 @@ class UpdateRunRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gold_interval) -> _WhichOneofReturnType__gold_interval | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_finishing) -> _WhichOneofReturnType__is_finishing | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_paused) -> _WhichOneofReturnType__is_paused | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__label_budget) -> _WhichOneofReturnType__label_budget | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__question) -> _WhichOneofReturnType__question | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__target_answers) -> _WhichOneofReturnType__target_answers | None: ...
 
@@ -1070,6 +1236,13 @@ class Run(_message.Message):
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     NEWEST_LOG_CURSOR_FIELD_NUMBER: _builtins.int
     IS_PAUSED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LABEL_BUDGET_FIELD_NUMBER: _builtins.int
+    IS_FINISHING_FIELD_NUMBER: _builtins.int
+    NUM_ANSWERED_FIELD_NUMBER: _builtins.int
+    NEWEST_POINT_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    NEWEST_POLICY_CLIP_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its name."""
     task: _builtins.str
@@ -1088,9 +1261,27 @@ class Run(_message.Message):
     """The end of its log."""
     is_paused: _builtins.bool
     """Whether it is paused: nothing is leased."""
+    state: Global___RunState.ValueType
+    """Where it is in its life."""
+    label_budget: _builtins.int
+    """Labels that it may use; 0 if nobody has said."""
+    is_finishing: _builtins.bool
+    """Whether it was told to finish early."""
+    num_answered: _builtins.int
+    """Queries answered."""
+    newest_policy_clip: _builtins.int
+    """The policy version of its newest policy clip; absent if there is none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made known."""
+
+    @_builtins.property
+    def newest_point(self) -> Global___ProgressPoint:
+        """Its newest report; absent before the first."""
+
+    @_builtins.property
+    def result(self) -> Global___RunResult:
+        """What came of it; absent before it finished."""
 
     def __init__(
         self,
@@ -1105,12 +1296,21 @@ class Run(_message.Message):
         guidelines_version: _builtins.int = ...,
         newest_log_cursor: _builtins.int = ...,
         is_paused: _builtins.bool = ...,
+        state: Global___RunState.ValueType = ...,
+        label_budget: _builtins.int = ...,
+        is_finishing: _builtins.bool = ...,
+        num_answered: _builtins.int = ...,
+        newest_point: Global___ProgressPoint | None = ...,
+        result: Global___RunResult | None = ...,
+        newest_policy_clip: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "create_time", b"create_time", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "is_paused", b"is_paused", "newest_log_cursor", b"newest_log_cursor", "question", b"question", "run_id", b"run_id", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_log_cursor", b"newest_log_cursor", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "num_answered", b"num_answered", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__newest_policy_clip: _TypeAlias = _typing.Literal["newest_policy_clip"]  # noqa: Y015
+    _WhichOneofArgType__newest_policy_clip: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__newest_policy_clip) -> _WhichOneofReturnType__newest_policy_clip | None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
 
@@ -1755,22 +1955,26 @@ class ListAuditLogRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    IS_WITHOUT_SERVICES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """1 to 1,000; 0 means 100."""
     page_token: _builtins.str
     """From the last response; empty for the first page."""
     run_id: _builtins.str
     """Only this run's changes; empty for all."""
+    is_without_services: _builtins.bool
+    """Leaves out what services did."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         run_id: _builtins.str = ...,
+        is_without_services: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_without_services", b"is_without_services", "page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1951,18 +2155,28 @@ class ReportProgressResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     IS_PAUSED_FIELD_NUMBER: _builtins.int
+    LABEL_BUDGET_FIELD_NUMBER: _builtins.int
+    IS_FINISHING_FIELD_NUMBER: _builtins.int
     is_paused: _builtins.bool
     """Whether the run is paused: nothing is leased, so no answers are to be expected."""
+    label_budget: _builtins.int
+    """Labels that the whole run may use, where an owner has said; absent where it is as the reward service was started with."""
+    is_finishing: _builtins.bool
+    """Whether an owner wants the run to finish now, with the policy that it has."""
     def __init__(
         self,
         *,
         is_paused: _builtins.bool = ...,
+        label_budget: _builtins.int | None = ...,
+        is_finishing: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_label_budget", b"_label_budget", "label_budget", b"label_budget"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_paused", b"is_paused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label_budget", b"_label_budget", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__label_budget: _TypeAlias = _typing.Literal["label_budget"]  # noqa: Y015
+    _WhichOneofArgType__label_budget: _TypeAlias = _typing.Literal["_label_budget", b"_label_budget"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__label_budget) -> _WhichOneofReturnType__label_budget | None: ...
 
 Global___ReportProgressResponse: _TypeAlias = ReportProgressResponse  # noqa: Y015
 
@@ -1989,6 +2203,8 @@ class ProgressPoint(_message.Message):
     NUM_POOL_SEGMENTS_FIELD_NUMBER: _builtins.int
     TRUE_RETURN_MEAN_FIELD_NUMBER: _builtins.int
     NUM_EPISODES_FIELD_NUMBER: _builtins.int
+    NUM_AWAITED_FIELD_NUMBER: _builtins.int
+    TRAINING_LOSS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 for the run's first report, one more for each."""
     env_steps: _builtins.int
@@ -2023,6 +2239,10 @@ class ProgressPoint(_message.Message):
     """
     num_episodes: _builtins.int
     """How many episodes that is over."""
+    num_awaited: _builtins.int
+    """Answers without which the learner does not go on from `env_steps`; 0 while it needs none."""
+    training_loss: _builtins.float
+    """Mean training loss of the reward model's last round, nats; absent before anything was learned."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it was reported, by the database's clock."""
@@ -2047,10 +2267,12 @@ class ProgressPoint(_message.Message):
         num_pool_segments: _builtins.int = ...,
         true_return_mean: _builtins.float | None = ...,
         num_episodes: _builtins.int = ...,
+        num_awaited: _builtins.int = ...,
+        training_loss: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps_per_s", b"env_steps_per_s", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_training_loss", b"_training_loss", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps_per_s", b"env_steps_per_s", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "training_loss", b"training_loss", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps", b"env_steps", "env_steps_per_s", b"env_steps_per_s", "label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_answered", b"num_answered", "num_episodes", b"num_episodes", "num_labels_due", b"num_labels_due", "num_last_hour", b"num_last_hour", "num_pool_segments", b"num_pool_segments", "number", b"number", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "reward_version", b"reward_version", "total_env_steps", b"total_env_steps", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s", "_predicted_reward_mean", b"_predicted_reward_mean", "_preference_accuracy", b"_preference_accuracy", "_training_loss", b"_training_loss", "_true_return_mean", b"_true_return_mean", "_wished_labels_per_hour", b"_wished_labels_per_hour", "env_steps", b"env_steps", "env_steps_per_s", b"env_steps_per_s", "label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_answered", b"num_answered", "num_awaited", b"num_awaited", "num_episodes", b"num_episodes", "num_labels_due", b"num_labels_due", "num_last_hour", b"num_last_hour", "num_pool_segments", b"num_pool_segments", "number", b"number", "predicted_reward_mean", b"predicted_reward_mean", "preference_accuracy", b"preference_accuracy", "report_time", b"report_time", "reward_version", b"reward_version", "total_env_steps", b"total_env_steps", "training_loss", b"training_loss", "true_return_mean", b"true_return_mean", "wished_labels_per_hour", b"wished_labels_per_hour"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__env_steps_per_s: _TypeAlias = _typing.Literal["env_steps_per_s"]  # noqa: Y015
     _WhichOneofArgType__env_steps_per_s: _TypeAlias = _typing.Literal["_env_steps_per_s", b"_env_steps_per_s"]  # noqa: Y015
@@ -2058,6 +2280,8 @@ class ProgressPoint(_message.Message):
     _WhichOneofArgType__predicted_reward_mean: _TypeAlias = _typing.Literal["_predicted_reward_mean", b"_predicted_reward_mean"]  # noqa: Y015
     _WhichOneofReturnType__preference_accuracy: _TypeAlias = _typing.Literal["preference_accuracy"]  # noqa: Y015
     _WhichOneofArgType__preference_accuracy: _TypeAlias = _typing.Literal["_preference_accuracy", b"_preference_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__training_loss: _TypeAlias = _typing.Literal["training_loss"]  # noqa: Y015
+    _WhichOneofArgType__training_loss: _TypeAlias = _typing.Literal["_training_loss", b"_training_loss"]  # noqa: Y015
     _WhichOneofReturnType__true_return_mean: _TypeAlias = _typing.Literal["true_return_mean"]  # noqa: Y015
     _WhichOneofArgType__true_return_mean: _TypeAlias = _typing.Literal["_true_return_mean", b"_true_return_mean"]  # noqa: Y015
     _WhichOneofReturnType__wished_labels_per_hour: _TypeAlias = _typing.Literal["wished_labels_per_hour"]  # noqa: Y015
@@ -2068,6 +2292,8 @@ class ProgressPoint(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__predicted_reward_mean) -> _WhichOneofReturnType__predicted_reward_mean | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preference_accuracy) -> _WhichOneofReturnType__preference_accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__training_loss) -> _WhichOneofReturnType__training_loss | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__true_return_mean) -> _WhichOneofReturnType__true_return_mean | None: ...
     @_typing.overload
@@ -2144,22 +2370,38 @@ class ListClipsRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    IS_ANSWERED_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     page_size: _builtins.int
     """1 to 100; 0 means 12."""
     page_token: _builtins.str
     """From the last response; empty for the first page."""
+    labeler_id: _builtins.str
+    """Only queries that this labeler answered; empty for any."""
+    preference: _preference_pb2.Preference.ValueType
+    """Only queries with an answer of this kind; unspecified for any."""
+    is_answered: _builtins.bool
+    """Leaves out queries that nobody has answered."""
+    order: Global___ClipOrder.ValueType
+    """In which order."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        labeler_id: _builtins.str = ...,
+        preference: _preference_pb2.Preference.ValueType = ...,
+        is_answered: _builtins.bool = ...,
+        order: Global___ClipOrder.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_answered", b"is_answered", "labeler_id", b"labeler_id", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "preference", b"preference", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2282,6 +2524,397 @@ class QueryAnswer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryAnswer: _TypeAlias = QueryAnswer  # noqa: Y015
+
+@_typing.final
+class ListOwnAnswersRequest(_message.Message):
+    """Asks for the caller's own answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    page_size: _builtins.int
+    """1 to 100; 0 means 12."""
+    page_token: _builtins.str
+    """From the last response; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOwnAnswersRequest: _TypeAlias = ListOwnAnswersRequest  # noqa: Y015
+
+@_typing.final
+class ListOwnAnswersResponse(_message.Message):
+    """A page of the caller's answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnAnswer]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___OwnAnswer] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOwnAnswersResponse: _TypeAlias = ListOwnAnswersResponse  # noqa: Y015
+
+@_typing.final
+class OwnAnswer(_message.Message):
+    """One of the caller's answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    ANSWER_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    IS_REVISABLE_FIELD_NUMBER: _builtins.int
+    answer_id: _builtins.str
+    """Names the answer."""
+    version: _builtins.int
+    """Its newest version."""
+    preference: _preference_pb2.Preference.ValueType
+    """The answer."""
+    is_revisable: _builtins.bool
+    """Whether RevisePreference would still take a change."""
+    @_builtins.property
+    def query(self) -> _preference_pb2.Query:
+        """The pair, as it was shown."""
+
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was first given."""
+
+    def __init__(
+        self,
+        *,
+        query: _preference_pb2.Query | None = ...,
+        answer_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        preference: _preference_pb2.Preference.ValueType = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+        is_revisable: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "answer_time", b"answer_time", "is_revisable", b"is_revisable", "preference", b"preference", "query", b"query", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnAnswer: _TypeAlias = OwnAnswer  # noqa: Y015
+
+@_typing.final
+class PolicyClip(_message.Message):
+    """What a policy of a run does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    ENV_STEPS_FIELD_NUMBER: _builtins.int
+    CLIP_URL_FIELD_NUMBER: _builtins.int
+    CLIP_SHA256_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    IS_FINAL_FIELD_NUMBER: _builtins.int
+    PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    TRUE_RETURN_FIELD_NUMBER: _builtins.int
+    policy_version: _builtins.int
+    """The policy version, which names the clip in its run."""
+    env_steps: _builtins.int
+    """Environment steps that the policy learned from."""
+    clip_url: _builtins.str
+    """Path of the clip at the web gateway. `GetPolicyClip` serves the same bytes."""
+    clip_sha256: _builtins.str
+    """Lower-case hexadecimal SHA-256 of the clip."""
+    duration_s: _builtins.float
+    """How long it is, in seconds."""
+    is_final: _builtins.bool
+    """Whether it shows the final policy."""
+    true_return: _builtins.float
+    """The true return of the episode that it shows, where the task has a hidden reward; for owners alone."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was added, by the database's clock."""
+
+    @_builtins.property
+    def predicted_rewards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The reward predicted for each step, at most 10,000 finite values; for owners alone; empty if nothing was predicted yet."""
+
+    def __init__(
+        self,
+        *,
+        policy_version: _builtins.int = ...,
+        env_steps: _builtins.int = ...,
+        clip_url: _builtins.str = ...,
+        clip_sha256: _builtins.str = ...,
+        duration_s: _builtins.float = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        is_final: _builtins.bool = ...,
+        predicted_rewards: _abc.Iterable[_builtins.float] | None = ...,
+        true_return: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_true_return", b"_true_return", "create_time", b"create_time", "true_return", b"true_return"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_true_return", b"_true_return", "clip_sha256", b"clip_sha256", "clip_url", b"clip_url", "create_time", b"create_time", "duration_s", b"duration_s", "env_steps", b"env_steps", "is_final", b"is_final", "policy_version", b"policy_version", "predicted_rewards", b"predicted_rewards", "true_return", b"true_return"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__true_return: _TypeAlias = _typing.Literal["true_return"]  # noqa: Y015
+    _WhichOneofArgType__true_return: _TypeAlias = _typing.Literal["_true_return", b"_true_return"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__true_return) -> _WhichOneofReturnType__true_return | None: ...
+
+Global___PolicyClip: _TypeAlias = PolicyClip  # noqa: Y015
+
+@_typing.final
+class AddPolicyClipRequest(_message.Message):
+    """Adds a clip of a policy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    CLIP_FIELD_NUMBER: _builtins.int
+    CLIP_URI_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    clip_uri: _builtins.str
+    """Key of the clip in object storage, under the run's own prefix."""
+    @_builtins.property
+    def clip(self) -> Global___PolicyClip:
+        """The clip; `clip_url` and `create_time` are left out."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        clip: Global___PolicyClip | None = ...,
+        clip_uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clip_uri", b"clip_uri", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddPolicyClipRequest: _TypeAlias = AddPolicyClipRequest  # noqa: Y015
+
+@_typing.final
+class AddPolicyClipResponse(_message.Message):
+    """Nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddPolicyClipResponse: _TypeAlias = AddPolicyClipResponse  # noqa: Y015
+
+@_typing.final
+class ListPolicyClipsRequest(_message.Message):
+    """Asks for the clips of a run's policies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPolicyClipsRequest: _TypeAlias = ListPolicyClipsRequest  # noqa: Y015
+
+@_typing.final
+class ListPolicyClipsResponse(_message.Message):
+    """The clips of a run's policies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clips(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyClip]:
+        """Oldest first, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        clips: _abc.Iterable[Global___PolicyClip] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPolicyClipsResponse: _TypeAlias = ListPolicyClipsResponse  # noqa: Y015
+
+@_typing.final
+class GetPolicyClipRequest(_message.Message):
+    """Asks for a policy's clip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    policy_version: _builtins.int
+    """Which policy."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        policy_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy_version", b"policy_version", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPolicyClipRequest: _TypeAlias = GetPolicyClipRequest  # noqa: Y015
+
+@_typing.final
+class GetPolicyClipResponse(_message.Message):
+    """A policy's clip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    CLIP_SHA256_FIELD_NUMBER: _builtins.int
+    clip: _builtins.bytes
+    """The video, H.264 in MP4, at most 16 MiB."""
+    clip_sha256: _builtins.str
+    """Lower-case hexadecimal SHA-256 of it."""
+    def __init__(
+        self,
+        *,
+        clip: _builtins.bytes = ...,
+        clip_sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clip_sha256", b"clip_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPolicyClipResponse: _TypeAlias = GetPolicyClipResponse  # noqa: Y015
+
+@_typing.final
+class GetPracticePairsRequest(_message.Message):
+    """Asks for pairs to practise on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticePairsRequest: _TypeAlias = GetPracticePairsRequest  # noqa: Y015
+
+@_typing.final
+class GetPracticePairsResponse(_message.Message):
+    """Pairs to practise on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PracticePair]:
+        """In the order in which they are shown; at most four."""
+
+    def __init__(
+        self,
+        *,
+        pairs: _abc.Iterable[Global___PracticePair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticePairsResponse: _TypeAlias = GetPracticePairsResponse  # noqa: Y015
+
+@_typing.final
+class PracticePair(_message.Message):
+    """A pair whose answer is obvious."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEFT_CLIP_FIELD_NUMBER: _builtins.int
+    RIGHT_CLIP_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    left_clip: _builtins.bytes
+    """The left clip, H.264 in MP4."""
+    right_clip: _builtins.bytes
+    """The right clip."""
+    preference: _preference_pb2.Preference.ValueType
+    """The obvious answer."""
+    explanation: _builtins.str
+    """Why, in a sentence for the labeler."""
+    def __init__(
+        self,
+        *,
+        left_clip: _builtins.bytes = ...,
+        right_clip: _builtins.bytes = ...,
+        preference: _preference_pb2.Preference.ValueType = ...,
+        explanation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "left_clip", b"left_clip", "preference", b"preference", "right_clip", b"right_clip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PracticePair: _TypeAlias = PracticePair  # noqa: Y015
 
 @_typing.final
 class CreateWebhookRequest(_message.Message):

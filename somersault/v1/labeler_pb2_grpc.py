@@ -186,6 +186,31 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
                 _registered_method=True)
+        self.ListOwnAnswers = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListOwnAnswers',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersResponse.FromString,
+                _registered_method=True)
+        self.AddPolicyClip = channel.unary_unary(
+                '/somersault.v1.LabelerService/AddPolicyClip',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.AddPolicyClipRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.AddPolicyClipResponse.FromString,
+                _registered_method=True)
+        self.ListPolicyClips = channel.unary_unary(
+                '/somersault.v1.LabelerService/ListPolicyClips',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsResponse.FromString,
+                _registered_method=True)
+        self.GetPolicyClip = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetPolicyClip',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetPolicyClipRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetPolicyClipResponse.FromString,
+                _registered_method=True)
+        self.GetPracticePairs = channel.unary_unary(
+                '/somersault.v1.LabelerService/GetPracticePairs',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.GetPracticePairsRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.GetPracticePairsResponse.FromString,
+                _registered_method=True)
         self.CreateWebhook = channel.unary_unary(
                 '/somersault.v1.LabelerService/CreateWebhook',
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.CreateWebhookRequest.SerializeToString,
@@ -209,7 +234,7 @@ class LabelerServiceServicer:
     """
 
     def CreateRun(self, request, context):
-        """Makes a run known, or changes its question. Idempotent. Roles: service, owner.
+        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -246,7 +271,8 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseQuery(self, request, context):
-        """Gives a query to somebody else: it never comes back to the caller. Idempotent. Roles: labeler, teacher.
+        """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
+        Roles: labeler, teacher.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -318,7 +344,8 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRun(self, request, context):
-        """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown.
+        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+        NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -420,6 +447,44 @@ class LabelerServiceServicer:
 
     def ListClips(self, request, context):
         """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOwnAnswers(self, request, context):
+        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddPolicyClip(self, request, context):
+        """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+        INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicyClips(self, request, context):
+        """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+        NOT_FOUND if the run is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicyClip(self, request, context):
+        """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPracticePairs(self, request, context):
+        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+        NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -599,6 +664,31 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     servicer.ListClips,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.SerializeToString,
+            ),
+            'ListOwnAnswers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOwnAnswers,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersResponse.SerializeToString,
+            ),
+            'AddPolicyClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPolicyClip,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.AddPolicyClipRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.AddPolicyClipResponse.SerializeToString,
+            ),
+            'ListPolicyClips': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicyClips,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsResponse.SerializeToString,
+            ),
+            'GetPolicyClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicyClip,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetPolicyClipRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetPolicyClipResponse.SerializeToString,
+            ),
+            'GetPracticePairs': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPracticePairs,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.GetPracticePairsRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.GetPracticePairsResponse.SerializeToString,
             ),
             'CreateWebhook': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateWebhook,
@@ -1428,6 +1518,141 @@ class LabelerService:
             '/somersault.v1.LabelerService/ListClips',
             somersault_dot_v1_dot_labeler__pb2.ListClipsRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.ListClipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOwnAnswers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListOwnAnswers',
+            somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListOwnAnswersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPolicyClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/AddPolicyClip',
+            somersault_dot_v1_dot_labeler__pb2.AddPolicyClipRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.AddPolicyClipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicyClips(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/ListPolicyClips',
+            somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.ListPolicyClipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicyClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetPolicyClip',
+            somersault_dot_v1_dot_labeler__pb2.GetPolicyClipRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetPolicyClipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPracticePairs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/GetPracticePairs',
+            somersault_dot_v1_dot_labeler__pb2.GetPracticePairsRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.GetPracticePairsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,7 +36,7 @@ class LabelerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LabelerServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]
-    """Makes a run known, or changes its question. Idempotent. Roles: service, owner."""
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
     ProposeQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]
     """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
@@ -50,7 +50,9 @@ class LabelerServiceStub:
     RenewLease: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]
     """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended."""
     ReleaseQuery: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]
-    """Gives a query to somebody else: it never comes back to the caller. Idempotent. Roles: labeler, teacher."""
+    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
+    Roles: labeler, teacher.
+    """
     SubmitPreference: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]
     """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
     Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
@@ -74,7 +76,9 @@ class LabelerServiceStub:
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]
     """Says who the caller is. Idempotent. Every role."""
     UpdateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]
-    """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+    NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
+    """
     ListRuns: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]
     """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]
@@ -109,6 +113,22 @@ class LabelerServiceStub:
     """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]
     """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    ListOwnAnswers: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListOwnAnswersRequest, _labeler_pb2.ListOwnAnswersResponse]
+    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+    AddPolicyClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]
+    """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+    INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+    """
+    ListPolicyClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]
+    """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+    NOT_FOUND if the run is unknown.
+    """
+    GetPolicyClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetPolicyClipRequest, _labeler_pb2.GetPolicyClipResponse]
+    """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+    GetPracticePairs: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetPracticePairsRequest, _labeler_pb2.GetPracticePairsResponse]
+    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+    NOT_FOUND if the run is unknown.
+    """
     CreateWebhook: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]
     """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
     Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
@@ -126,7 +146,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]  # type: ignore[assignment]
-    """Makes a run known, or changes its question. Idempotent. Roles: service, owner."""
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
     ProposeQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]  # type: ignore[assignment]
     """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
@@ -140,7 +160,9 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     RenewLease: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]  # type: ignore[assignment]
     """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended."""
     ReleaseQuery: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]  # type: ignore[assignment]
-    """Gives a query to somebody else: it never comes back to the caller. Idempotent. Roles: labeler, teacher."""
+    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
+    Roles: labeler, teacher.
+    """
     SubmitPreference: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]  # type: ignore[assignment]
     """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
     Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
@@ -164,7 +186,9 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     WhoAmI: _aio.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]  # type: ignore[assignment]
     """Says who the caller is. Idempotent. Every role."""
     UpdateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]  # type: ignore[assignment]
-    """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+    NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
+    """
     ListRuns: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
     GetAgreement: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]  # type: ignore[assignment]
@@ -199,6 +223,22 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]  # type: ignore[assignment]
     """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    ListOwnAnswers: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListOwnAnswersRequest, _labeler_pb2.ListOwnAnswersResponse]  # type: ignore[assignment]
+    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+    AddPolicyClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]  # type: ignore[assignment]
+    """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+    INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+    """
+    ListPolicyClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]  # type: ignore[assignment]
+    """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+    NOT_FOUND if the run is unknown.
+    """
+    GetPolicyClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetPolicyClipRequest, _labeler_pb2.GetPolicyClipResponse]  # type: ignore[assignment]
+    """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+    GetPracticePairs: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetPracticePairsRequest, _labeler_pb2.GetPracticePairsResponse]  # type: ignore[assignment]
+    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+    NOT_FOUND if the run is unknown.
+    """
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]  # type: ignore[assignment]
     """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
     Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
@@ -219,7 +259,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.CreateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateRunResponse, _abc.Awaitable[_labeler_pb2.CreateRunResponse]]:
-        """Makes a run known, or changes its question. Idempotent. Roles: service, owner."""
+        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
 
     @_abc_1.abstractmethod
     def ProposeQueries(
@@ -263,7 +303,9 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ReleaseQueryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ReleaseQueryResponse, _abc.Awaitable[_labeler_pb2.ReleaseQueryResponse]]:
-        """Gives a query to somebody else: it never comes back to the caller. Idempotent. Roles: labeler, teacher."""
+        """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
+        Roles: labeler, teacher.
+        """
 
     @_abc_1.abstractmethod
     def SubmitPreference(
@@ -347,7 +389,9 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.UpdateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.UpdateRunResponse, _abc.Awaitable[_labeler_pb2.UpdateRunResponse]]:
-        """Changes how a run asks: answers a query, one more on disagreement, gold. What is absent stays. Idempotent. Roles: service, owner. NOT_FOUND if the run is unknown."""
+        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+        NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
+        """
 
     @_abc_1.abstractmethod
     def ListRuns(
@@ -466,6 +510,52 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListClipsResponse, _abc.Awaitable[_labeler_pb2.ListClipsResponse]]:
         """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+
+    @_abc_1.abstractmethod
+    def ListOwnAnswers(
+        self,
+        request: _labeler_pb2.ListOwnAnswersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListOwnAnswersResponse, _abc.Awaitable[_labeler_pb2.ListOwnAnswersResponse]]:
+        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+
+    @_abc_1.abstractmethod
+    def AddPolicyClip(
+        self,
+        request: _labeler_pb2.AddPolicyClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.AddPolicyClipResponse, _abc.Awaitable[_labeler_pb2.AddPolicyClipResponse]]:
+        """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+        INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPolicyClips(
+        self,
+        request: _labeler_pb2.ListPolicyClipsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.ListPolicyClipsResponse, _abc.Awaitable[_labeler_pb2.ListPolicyClipsResponse]]:
+        """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+        NOT_FOUND if the run is unknown.
+        """
+
+    @_abc_1.abstractmethod
+    def GetPolicyClip(
+        self,
+        request: _labeler_pb2.GetPolicyClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetPolicyClipResponse, _abc.Awaitable[_labeler_pb2.GetPolicyClipResponse]]:
+        """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+
+    @_abc_1.abstractmethod
+    def GetPracticePairs(
+        self,
+        request: _labeler_pb2.GetPracticePairsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.GetPracticePairsResponse, _abc.Awaitable[_labeler_pb2.GetPracticePairsResponse]]:
+        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+        NOT_FOUND if the run is unknown.
+        """
 
     @_abc_1.abstractmethod
     def CreateWebhook(

@@ -245,6 +245,7 @@ class RewardModelUpdate(_message.Message):
     NUM_COMPARISONS_FIELD_NUMBER: _builtins.int
     PREFERENCE_CURSOR_FIELD_NUMBER: _builtins.int
     IS_PRETRAINED_FIELD_NUMBER: _builtins.int
+    IS_FINISHING_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """Rises by one at each publication; 0 has learned nothing yet."""
     weights: _builtins.bytes
@@ -257,6 +258,8 @@ class RewardModelUpdate(_message.Message):
     """It learned from the preference log up to this cursor and no further."""
     is_pretrained: _builtins.bool
     """True when the labels of the first, random policy are learned, so that improving on its rewards makes sense."""
+    is_finishing: _builtins.bool
+    """True once an owner wants the run to finish now: the learner makes no more steps, stores its last checkpoint and is finished."""
     def __init__(
         self,
         *,
@@ -266,10 +269,11 @@ class RewardModelUpdate(_message.Message):
         num_comparisons: _builtins.int = ...,
         preference_cursor: _builtins.int = ...,
         is_pretrained: _builtins.bool = ...,
+        is_finishing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_finishing", b"is_finishing", "is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,6 +371,7 @@ class RewardStatus(_message.Message):
     NUM_ACCURACY_PREFERENCES_FIELD_NUMBER: _builtins.int
     TRAINING_LOSS_FIELD_NUMBER: _builtins.int
     PREFERENCE_CURSOR_FIELD_NUMBER: _builtins.int
+    NUM_AWAITED_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """The newest version."""
     num_preferences: _builtins.int
@@ -389,6 +394,8 @@ class RewardStatus(_message.Message):
     """Mean training loss of the last round."""
     preference_cursor: _builtins.int
     """The cursor learned up to."""
+    num_awaited: _builtins.int
+    """Answers without which the learner does not go on; 0 while it needs none."""
     def __init__(
         self,
         *,
@@ -403,10 +410,11 @@ class RewardStatus(_message.Message):
         num_accuracy_preferences: _builtins.int = ...,
         training_loss: _builtins.float = ...,
         preference_cursor: _builtins.int = ...,
+        num_awaited: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_awaited", b"num_awaited", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,10 +28,13 @@ class RenderRequest(_message.Message):
     SEGMENT_URI_FIELD_NUMBER: _builtins.int
     CLIP_URI_FIELD_NUMBER: _builtins.int
     PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
+    SIZE_PX_FIELD_NUMBER: _builtins.int
     segment_uri: _builtins.str
     """Key of the segment object."""
     clip_uri: _builtins.str
     """Key to store the clip under; must end in ".mp4"."""
+    size_px: _builtins.int
+    """Width and height of the clip in pixels, of a game's its height: 64 to 1,024, even; 0 for the task's own."""
     @_builtins.property
     def predicted_rewards(self) -> _trajectory_pb2.Tensor:
         """float32 [T]: predicted reward a step, drawn as a bar beside the agent; absent for clips that people judge."""
@@ -42,10 +45,11 @@ class RenderRequest(_message.Message):
         segment_uri: _builtins.str = ...,
         clip_uri: _builtins.str = ...,
         predicted_rewards: _trajectory_pb2.Tensor | None = ...,
+        size_px: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["predicted_rewards", b"predicted_rewards"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_uri", b"clip_uri", "predicted_rewards", b"predicted_rewards", "segment_uri", b"segment_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_uri", b"clip_uri", "predicted_rewards", b"predicted_rewards", "segment_uri", b"segment_uri", "size_px", b"size_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -97,6 +101,7 @@ class EvaluateRequest(_message.Message):
     IS_STOCHASTIC_FIELD_NUMBER: _builtins.int
     NUM_STORED_EPISODES_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    EPISODE_STEPS_FIELD_NUMBER: _builtins.int
     policy: _builtins.bytes
     """The policy as safetensors (docs/protocol.md says which arrays). At most 16 MiB."""
     num_episodes: _builtins.int
@@ -109,6 +114,8 @@ class EvaluateRequest(_message.Message):
     """Stores up to this many of the episodes as segments of whole-episode length, best true return first; 0 to 1,024."""
     run_id: _builtins.str
     """The run under whose prefix they are stored; required if any are."""
+    episode_steps: _builtins.int
+    """Length of each episode in steps, 1 to 10,000; 0 for the task's own."""
     def __init__(
         self,
         *,
@@ -118,10 +125,11 @@ class EvaluateRequest(_message.Message):
         is_stochastic: _builtins.bool = ...,
         num_stored_episodes: _builtins.int = ...,
         run_id: _builtins.str = ...,
+        episode_steps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_stochastic", b"is_stochastic", "num_episodes", b"num_episodes", "num_stored_episodes", b"num_stored_episodes", "policy", b"policy", "run_id", b"run_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["episode_steps", b"episode_steps", "is_stochastic", b"is_stochastic", "num_episodes", b"num_episodes", "num_stored_episodes", b"num_stored_episodes", "policy", b"policy", "run_id", b"run_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
