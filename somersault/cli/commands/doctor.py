@@ -1,0 +1,30 @@
+"""The options of ``somersault doctor``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.cli import doctor as doctor_checks
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    *,
+    run_dir: Annotated[Path, typer.Option(metavar="DIR", help="Folder in which runs are to be kept.")] = Path(
+        "runs"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+) -> int:
+    """Says what this machine lacks and how to get it; exit code 1 if something needed is missing."""
+    findings = doctor_checks.examine(run_dir)
+    if as_json:
+        typer.echo(json.dumps(doctor_checks.as_values(findings)))
+    else:
+        for finding in findings:
+            typer.echo(doctor_checks.format_finding(finding))
+    return 0 if doctor_checks.is_healthy(findings) else 1

@@ -1,0 +1,32 @@
+"""The command line of ``somersault serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from somersault.cli import serve as serving
+
+__all__ = ["CONTEXT_SETTINGS", "serve"]
+
+CONTEXT_SETTINGS = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],  # `somersault serve learner --help` is the learner's
+}
+"""How its arguments are read."""
+
+
+def serve(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(serving.MODULES)}.")] = "--help",
+) -> None:
+    """Runs one service alone, with its own flags: `somersault serve learner --help`."""
+    if service == "--help":
+        typer.echo(
+            f"Usage: somersault serve {'|'.join(serving.MODULES)} [FLAGS]\n\n"
+            "Runs one service alone. Its flags: somersault serve SERVICE --help"
+        )
+        return
+    serving.serve(service, context.args)

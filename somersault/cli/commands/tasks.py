@@ -1,0 +1,35 @@
+"""The options of ``somersault tasks``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from somersault.cli import task_listing
+from somersault.tasks import get_task, list_tasks
+
+__all__ = ["tasks"]
+
+
+def tasks(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]",
+            help="Tells all about one: a name, a Gymnasium id or a Python file that holds a TASK.",
+        ),
+    ] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Prints one JSON object a task, one a line.")
+    ] = False,
+) -> None:
+    """Lists what can be learned, or tells all about one task."""
+    chosen = list_tasks() if name is None else (get_task(name),)
+    if as_json:
+        for task in chosen:
+            typer.echo(json.dumps(task_listing.as_values(task)))
+    else:
+        typer.echo(task_listing.format_list(chosen) if name is None else task_listing.format_task(chosen[0]))

@@ -1,0 +1,134 @@
+"""The options of ``somersault train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.cli import train as training
+
+__all__ = ["train"]
+
+
+def train(
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="What is to be learned: a name that `somersault tasks` lists, a Gymnasium id such as"
+            " CartPole-v1, or a Python file that holds a TASK."
+        ),
+    ],
+    *,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|KIND|MIXTURE|FILE.py:FUNCTION",
+            help="Who answers. none: you, on the labeling page. oracle: a synthetic labeler that sees the hidden"
+            " true reward. stochastic, mistake, skip, equal, myopic: such a one with a failing. A mixture, as"
+            " 0.7*oracle+0.3*mistake. A function of your own, as teacher.py:answer. (Default: none.)",
+        ),
+    ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Answers the run may use, at least 1. (Default: the task's; `somersault tasks TASK` says it.)",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Environment steps to learn from. (Default: the task's; `somersault tasks TASK` says it.)",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="In lockstep a run is a function of its seed. (Default: 0.)"),
+    ] = None,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where everything of the run goes; its last part names the run. (Default: runs/TASK-N.)",
+        ),
+    ] = None,
+    pacing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lockstep|free",
+            help="lockstep: the learner waits for the answers that are due, so that the machine's speed changes"
+            " nothing. free: nothing waits. (Default: lockstep with a teacher, free without.)",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Goes on with the run in --run-dir, with its settings; --labels and --steps may be raised.",
+        ),
+    ] = False,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Serves no labeling page.")] = False,
+    web_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help="The labeling page's port on this machine. (Default: 8400 if free, else any.)",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Prints one JSON object, the summary, to standard output and all else to standard error.",
+        ),
+    ] = False,
+    true_reward: Annotated[
+        bool,
+        typer.Option(
+            "--true-reward",
+            help="Trains on the hidden true reward instead of answers: the reference to compare with.",
+        ),
+    ] = False,
+    storage_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where segments, clips and checkpoints go, s3://HOST:PORT/BUCKET for one; keys for it come from"
+            " SOMERSAULT_STORAGE_ACCESS_KEY and SOMERSAULT_STORAGE_SECRET_KEY. (Default: the run folder.)",
+        ),
+    ] = None,
+    num_environments: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Environments simulated side by side. (Default: the task's.)"),
+    ] = None,
+    num_threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Threads that simulate. (Default: one a core.)"),
+    ] = None,
+) -> int:
+    """Teaches an agent TASK and ends with a video of it.
+
+    Starts the simulator, the learner, the reward service and the labeler as processes on this machine, restarts
+    what dies, and shows how it goes. Ctrl-C stores a checkpoint and says how to go on.
+    """
+    options = training.TrainOptions(
+        task=task,
+        teacher=teacher,
+        labels=labels,
+        steps=steps,
+        seed=seed,
+        run_dir=run_dir,
+        pacing=pacing,
+        is_resumed=resume,
+        has_web=not no_web,
+        web_port=web_port,
+        is_json=as_json,
+        is_reference=true_reward,
+        storage_url=storage_url,
+        num_environments=num_environments,
+        num_threads=num_threads,
+    )
+    return training.train(options)
