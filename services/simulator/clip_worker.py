@@ -7,12 +7,13 @@ takes this process with it and nothing else.
 from __future__ import annotations
 
 import atexit
+import itertools
 import multiprocessing
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import connection
@@ -34,6 +35,7 @@ _TIME_BASE_HZ = 1000
 
 _drawer: Drawer | None = None
 _task: Task | None = None
+_backend = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +53,40 @@ def open_worker(task: Task, backend: str) -> int:
     Raises:
         UnavailableError: The OpenGL library gives no context.
     """
-    global _drawer, _task  # noqa: PLW0603 - the drawer lives as long as this process
+    global _drawer, _task, _backend  # noqa: PLW0603 - the drawer lives as long as this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
     _end_with_parent()
-    _task = task
+    _task, _backend = task, backend
     _drawer = open_drawer(task, backend=backend)
     atexit.register(_drawer.close)
     return os.getpid()
 
 
 def draw_clip(
-    footage: Mapping[str, NDArray[Any]], num_steps: int, predicted_rewards: FloatArray | None
+    footage: Mapping[str, NDArray[Any]],
+    num_steps: int,
+    predicted_rewards: FloatArray | None,
+    size_px: int = 0,
 ) -> Clip:
-    """Draws and encodes one segment; see `services.simulator.drawers.Drawer`."""
+    """Draw and encode one segment; see `services.simulator.drawers.Drawer` and, for ``size_px``, `open_drawer`."""
     assert _drawer is not None
     assert _task is not None
-    frames = list(_drawer.draw(footage, num_steps=num_steps, predicted_rewards=predicted_rewards))
-    return Clip(encode_video(frames, fps=_task.clip_fps), len(frames))
+    drawer = open_drawer(_task, backend=_backend, size_px=size_px) if size_px else _drawer
+    try:
+        frames = drawer.draw(footage, num_steps=num_steps, predicted_rewards=predicted_rewards)
+        return _encode_clip(frames, fps=_task.clip_fps)
+    finally:
+        if drawer is not _drawer:
+            drawer.close()
 
 
-def encode_video(frames: Sequence[Frame], *, fps: float) -> bytes:
-    """Encodes frames as MP4 with H.264; the same frames give the same bytes.
+def encode_video(frames: Iterable[Frame], *, fps: float) -> bytes:
+    """Encode frames as MP4 with H.264; see `_encode_clip`."""
+    return _encode_clip(frames, fps=fps).data
+
+
+def _encode_clip(frames: Iterable[Frame], *, fps: float) -> Clip:
+    """Encode frames as MP4 with H.264 as they come; the same frames give the same bytes.
 
     Args:
         frames: ``[height, width, 3]`` uint8 each, at least one. The last row or column of an odd size is repeated,
@@ -84,15 +99,19 @@ def encode_video(frames: Sequence[Frame], *, fps: float) -> bytes:
         with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
             rate = Fraction(fps).limit_denominator(_TIME_BASE_HZ)
             stream = container.add_stream("libx264", rate=rate)
-            stream.height, stream.width = _make_even(frames[0]).shape[:2]
+            coming = iter(frames)
+            first = _make_even(next(coming))
+            stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv420p"
             # More threads, and x264's macroblock tree, would make the bytes differ from time to time.
             stream.codec_context.thread_count = 1
             stream.options = {"crf": _QUALITY, "preset": "veryfast", "x264-params": "mbtree=0"}
-            for frame in frames:
+            num_frames = 0
+            for frame in itertools.chain([first], coming):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(_make_even(frame), format="rgb24")))
+                num_frames += 1
             container.mux(stream.encode())
-        return path.read_bytes()
+        return Clip(path.read_bytes(), num_frames)
 
 
 def _make_even(frame: Frame) -> Frame:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -24,6 +25,7 @@ from somersault.types import FloatArray
 
 __all__ = ["ClipRenderer"]
 
+_PIXELS_IN_TIME = 1000 * 320**2  # of a long or a large clip, after which it may take longer in proportion
 _START_S = 120  # imports and an OpenGL context take one second; a machine may be busy
 
 _NO_OPENGL = (
@@ -47,7 +49,8 @@ class ClipRenderer:
         Args:
             task: Whose segments are drawn.
             max_clips_per_worker: How many clips a worker draws before it is replaced.
-            timeout_s: How long a clip may take; a worker that takes longer counts as dead.
+            timeout_s: How long a clip may take, one of more than 1,000 frames of 320 by 320 pixels longer in
+                proportion; a worker that takes longer counts as dead.
         """
         self._task = task
         self._max_clips_per_worker = max_clips_per_worker
@@ -79,21 +82,24 @@ class ClipRenderer:
         *,
         num_steps: int,
         predicted_rewards: FloatArray | None = None,
+        size_px: int = 0,
     ) -> Clip:
-        """Draws a segment; see `services.simulator.drawers.Drawer`.
+        """Draw a segment; see `services.simulator.drawers.Drawer` and, for ``size_px``, `open_drawer`.
 
         Raises:
             CorruptDataError: The footage does not fit together.
             UnavailableError: No OpenGL library works, or the worker failed twice.
         """
+        work = functools.partial(draw_clip, footage, num_steps, predicted_rewards, size_px)
+        timeout_s = self._timeout_s * max(1.0, self._pixels(num_steps, size_px) / _PIXELS_IN_TIME)
         async with self._turn:
             try:
-                return await self._try_to_draw(footage, num_steps, predicted_rewards)
+                return await self._try_to_draw(work, timeout_s=timeout_s)
             except (BrokenProcessPool, TimeoutError):
                 _log.warning("clip_worker_lost", worker_pid=self._worker_pid)
                 self._end_worker()
             try:
-                return await self._try_to_draw(footage, num_steps, predicted_rewards)
+                return await self._try_to_draw(work, timeout_s=timeout_s)
             except (BrokenProcessPool, TimeoutError) as err:
                 self._end_worker()
                 raise UnavailableError("drawing the clip failed twice") from err
@@ -103,14 +109,16 @@ class ClipRenderer:
         async with self._turn:
             self._end_worker()
 
-    async def _try_to_draw(
-        self, footage: Mapping[str, NDArray[Any]], num_steps: int, predicted_rewards: FloatArray | None
-    ) -> Clip:
-        """Draws with the worker there is, or a new one."""
+    def _pixels(self, num_steps: int, size_px: int) -> float:
+        """Return about how many pixels a clip has."""
+        return num_steps / self._task.clip_step * (size_px or self._task.clip_size_px) ** 2
+
+    async def _try_to_draw(self, work: Callable[[], Clip], *, timeout_s: float) -> Clip:
+        """Draw with the worker there is, or a new one."""
         worker = await self._ready_worker()
         self._num_clips += 1
-        future = asyncio.wrap_future(worker.submit(draw_clip, footage, num_steps, predicted_rewards))
-        return await asyncio.wait_for(future, self._timeout_s)
+        future = asyncio.wrap_future(worker.submit(work))
+        return await asyncio.wait_for(future, timeout_s)
 
     async def _ready_worker(self) -> ProcessPoolExecutor:
         """Gives a worker with an open drawer."""

@@ -15,6 +15,7 @@ from somersault.types import FloatArray
 
 __all__ = ["ClipDrawer"]
 
+_MIN_SIZE_PX, _MAX_SIZE_PX = 64, 1024  # as Render says
 _CLIP_S = prometheus_client.Histogram(
     "somersault_simulator_clip_seconds", "Time to draw and encode a clip, waiting included."
 )
@@ -41,7 +42,7 @@ class ClipDrawer:
         self._num_waiting = 0
 
     async def draw(
-        self, *, segment_uri: str, clip_uri: str, predicted_rewards: FloatArray | None
+        self, *, segment_uri: str, clip_uri: str, predicted_rewards: FloatArray | None, size_px: int = 0
     ) -> tuple[StoredObject, int]:
         """Draws a segment and stores the clip; gives its place and its number of frames.
 
@@ -49,15 +50,19 @@ class ClipDrawer:
             segment_uri: Key of the segment object.
             clip_uri: Key for the clip.
             predicted_rewards: ``[T]`` float32 for a bar beside the agent; None for no bar.
+            size_px: See `services.simulator.drawers.open_drawer`; 64 to 1,024 and even, or 0 for the task's own.
 
         Raises:
-            InvalidInputError: A key or the number of rewards is wrong, or the task is another.
+            InvalidInputError: A size, a key or the number of rewards is wrong, or the task is another.
             ResourceExhaustedError: Too many clips wait already.
             UnavailableError: Nothing can be drawn here, or drawing failed.
             SomersaultError: The store failed; or the segment is missing or corrupt.
         """
         if not clip_uri.endswith(".mp4"):
             raise InvalidInputError("clip_uri", clip_uri, 'a key that ends in ".mp4"')
+        if size_px and (not _MIN_SIZE_PX <= size_px <= _MAX_SIZE_PX or size_px % 2):
+            bound = f"an even number from {_MIN_SIZE_PX} to {_MAX_SIZE_PX}, or 0 for the task's own"
+            raise InvalidInputError("size_px", size_px, bound)
         if self._renderer is None:
             raise UnavailableError("this simulator was started without rendering")
         if self._num_waiting >= self._max_waiting:
@@ -68,7 +73,10 @@ class ClipDrawer:
             _check_rewards(segment, predicted_rewards)
             with _CLIP_S.time():
                 clip = await self._renderer.draw(
-                    segment.footage, num_steps=segment.num_steps, predicted_rewards=predicted_rewards
+                    segment.footage,
+                    num_steps=segment.num_steps,
+                    predicted_rewards=predicted_rewards,
+                    size_px=size_px,
                 )
             stored = await asyncio.to_thread(self._store.put, clip_uri, clip.data)
         finally:

@@ -5,6 +5,7 @@ Shapes: N episodes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ __all__ = ["Evaluation", "evaluate"]
 
 _MAX_PASSAGE_STEPS = 512  # bounds what is held of games that take ten thousands of steps
 _MAX_KEPT_S = 30.0  # of play without an end: a game of pictures would fill the memory
+_MAX_KEPT_BYTES = 512 << 20  # of frames: 76 half minutes of games, or 7 of ten thousand steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def evaluate(
     seed: int,
     is_stochastic: bool = False,
     num_kept_episodes: int = 1,
+    is_kept_whole: bool = False,
     name: str = "episode",
     num_threads: int = 1,
 ) -> Evaluation:
@@ -54,13 +57,17 @@ def evaluate(
         num_episodes: N.
         seed: Seeds starts and action noise.
         is_stochastic: Whether actions are drawn; else the likeliest is taken.
-        num_kept_episodes: How many of the best episodes are kept whole; only filmed environments' can be.
+        num_kept_episodes: How many of the best episodes are kept; only filmed environments' can be.
+        is_kept_whole: Whether all of a continuing task's episode is kept, not only its first half minute.
         name: Begins the names of the kept episodes.
         num_threads: Lanes stepped side by side.
     """
     rng = np.random.default_rng(seed)
     environment = open_environment(task, num_environments=num_episodes, rng=rng)
-    watch = _Watch(environment, name=name, is_kept=num_kept_episodes > 0)
+    kept_steps = task.episode_steps
+    if task.is_continuing and not is_kept_whole:
+        kept_steps = min(kept_steps, int(_MAX_KEPT_S / task.step_s))
+    watch = _Watch(environment, name=name, kept_steps=kept_steps if num_kept_episodes else 0)
     history: FrameArray | None = None
     try:
         for num_steps in _passages(task.episode_steps):
@@ -90,19 +97,23 @@ def _passages(num_steps: int) -> Sequence[int]:
     return [_MAX_PASSAGE_STEPS] * whole + [rest] * (rest > 0)
 
 
+def _kept_rows(environment: EnvironmentBatch, *, kept_steps: int) -> range:
+    """Return the environments of which so many steps are kept: all that are filmed, as far as memory allows."""
+    spec = environment.task.spec
+    row_bytes = kept_steps * math.prod(spec.frame_shape) * spec.frame_dtype.itemsize
+    return environment.filmed_rows[: max(1, _MAX_KEPT_BYTES // row_bytes)]
+
+
 class _Watch:
     """Takes the first episode of each environment."""
 
-    def __init__(self, environment: EnvironmentBatch, *, name: str, is_kept: bool) -> None:
+    def __init__(self, environment: EnvironmentBatch, *, name: str, kept_steps: int) -> None:
         task, num = environment.task, environment.num_environments
         self._name = name
         self._num = num
         self._keeper = ScoreKeeper(task, elapsed_steps=np.zeros(num, np.int64))
         self._scores: dict[int, EpisodeScore] = {}
-        kept_steps = task.episode_steps
-        if task.is_continuing:
-            kept_steps = min(kept_steps, int(_MAX_KEPT_S / task.step_s))
-        rows = environment.filmed_rows if is_kept else ()
+        rows = _kept_rows(environment, kept_steps=kept_steps) if kept_steps else ()
         self._filmed = [FilmedRow(row=row, segment_steps=kept_steps) for row in rows]
         self._kept: dict[int, FullSegment] = {}
         for filmed in self._filmed:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from services.simulator.environment import footage_layout
 from services.simulator.segments import RecordedSegment
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.tasks import Task
+from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.types import ActionArray, FrameArray
 
 __all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
@@ -160,8 +160,11 @@ def _check_arrays(header: Mapping[str, object], task: Task) -> None:
     actions = declared.get("actions")
     shape = actions.get("shape") if isinstance(actions, dict) else None
     steps = shape[0] if isinstance(shape, list) and shape else None
-    if not isinstance(steps, int) or not 1 <= steps <= task.episode_steps:
-        raise CorruptDataError(f"segment object: {steps} steps, not 1 to {task.episode_steps}")
+    most = max(
+        MAX_EPISODE_STEPS, task.episode_steps
+    )  # an evaluation may keep longer episodes than the task's own
+    if not isinstance(steps, int) or not 1 <= steps <= most:
+        raise CorruptDataError(f"segment object: {steps} steps, not 1 to {most}")
     layout = _layout(task, steps)
     if declared.keys() != layout.keys():
         raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(layout)}")

@@ -18,7 +18,7 @@ from services.simulator.scores import EpisodeScore
 from somersault.convert import array_from_tensor, stored_segment_to_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
-from somersault.tasks import Task
+from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.types import StoredSegment, check_name
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
@@ -64,6 +64,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
             segment_uri=request.segment_uri,
             clip_uri=request.clip_uri,
             predicted_rewards=predicted_rewards,
+            size_px=request.size_px,
         )
         return simulator_pb2.RenderResponse(
             clip_uri=stored.key,
@@ -80,6 +81,9 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         _check_count("num_stored_episodes", request.num_stored_episodes, least=0)
         if request.seed < 0:
             raise InvalidInputError("seed", request.seed, "at least 0")
+        if not 0 <= request.episode_steps <= MAX_EPISODE_STEPS:
+            bound = f"1 to {MAX_EPISODE_STEPS}, or 0 for the task's own"
+            raise InvalidInputError("episode_steps", request.episode_steps, bound)
         if request.num_stored_episodes:
             check_name("run_id", request.run_id)
         async with self._evaluating:
@@ -117,12 +121,13 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         digest = hashlib.sha256(request.policy).hexdigest()[:12]
         return evaluate(
             policy,
-            self._task,
+            self._task.with_episodes_of(request.episode_steps) if request.episode_steps else self._task,
             num_episodes=request.num_episodes,
             seed=request.seed,
             is_stochastic=request.is_stochastic,
             num_kept_episodes=request.num_stored_episodes,
-            name=f"episode-{digest}-{request.seed}",
+            is_kept_whole=request.episode_steps > 0,
+            name=_episode_name(digest, request),
             num_threads=self._num_threads,
         )
 
@@ -138,6 +143,12 @@ def _score_to_message(score: EpisodeScore) -> simulator_pb2.EpisodeResult:
     return simulator_pb2.EpisodeResult(
         true_return=score.true_return, flips=score.flips, landed_flips=score.landed_flips
     )
+
+
+def _episode_name(digest: str, request: simulator_pb2.EvaluateRequest) -> str:
+    """Return the beginning of the episodes' names; what differs in them has another name."""
+    name = f"episode-{digest}-{request.seed}"
+    return f"{name}-{request.episode_steps}" if request.episode_steps else name
 
 
 def _check_count(field: str, value: int, *, least: int) -> None:

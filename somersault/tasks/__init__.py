@@ -7,9 +7,10 @@ from somersault.tasks.environments import (
     MujocoEnvironment,
 )
 from somersault.tasks.registry import get_task, list_tasks
-from somersault.tasks.task import Task, TrainingDefaults
+from somersault.tasks.task import MAX_EPISODE_STEPS, Task, TrainingDefaults
 
 __all__ = [
+    "MAX_EPISODE_STEPS",
     "AtariEnvironment",
     "Camera",
     "GymnasiumEnvironment",

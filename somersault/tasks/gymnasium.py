@@ -47,8 +47,12 @@ def gymnasium_task(environment_id: str) -> Task:
         opened.close()
 
 
-def open_gymnasium(environment: GymnasiumEnvironment) -> Any:
-    """Opens a `gymnasium.Env` that draws itself as ``rgb_array``.
+def open_gymnasium(environment: GymnasiumEnvironment, *, episode_steps: int | None = None) -> Any:
+    """Open a `gymnasium.Env` that draws itself as ``rgb_array``.
+
+    Args:
+        environment: Which, and how it is made.
+        episode_steps: Steps after which an episode is truncated; None for the environment's own limit.
 
     Raises:
         InvalidInputError: See `gymnasium_task`.
@@ -61,7 +65,11 @@ def open_gymnasium(environment: GymnasiumEnvironment) -> Any:
         raise _missing(environment_id, err) from err
     try:
         opened = gymnasium.make(
-            environment_id, render_mode="rgb_array", disable_env_checker=True, **environment.options
+            environment_id,
+            max_episode_steps=episode_steps,
+            render_mode="rgb_array",
+            disable_env_checker=True,
+            **environment.options,
         )
     except gymnasium.error.DependencyNotInstalled as err:
         raise _missing(environment_id, err) from err

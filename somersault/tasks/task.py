@@ -15,7 +15,10 @@ from pathlib import Path
 from somersault.tasks.environments import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment
 from somersault.types import TaskSpec
 
-__all__ = ["Task", "TrainingDefaults"]
+__all__ = ["MAX_EPISODE_STEPS", "Task", "TrainingDefaults"]
+
+MAX_EPISODE_STEPS = 10_000
+"""As long as an episode can be asked for in an evaluation: a minute and more of anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,10 @@ class Task:
         if isinstance(environment, MujocoEnvironment) and (folder / environment.model_file).is_file():
             environment = dataclasses.replace(environment, model_file=str(folder / environment.model_file))
         return dataclasses.replace(self, teacher_source=source, environment=environment)
+
+    def with_episodes_of(self, num_steps: int) -> Task:
+        """Return the task with episodes of another length, for measuring and showing; the agent's own stay."""
+        return dataclasses.replace(self, episode_steps=num_steps)
 
     @property
     def segment_steps(self) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.simulator.drawers.drawer import Frame
 from services.simulator.drawers.reward_bar import RewardBar
+from services.simulator.drawers.scaling import scale_to_height
 from services.simulator.environment.atari_replay import GameReplayer
 from somersault.tasks import Task
 from somersault.types import FloatArray
@@ -23,11 +24,12 @@ _HEIGHT_PX, _WIDTH_PX = 210, 160
 class AtariDrawer:
     """Draws segments of one game."""
 
-    def __init__(self, task: Task) -> None:
-        """Takes the task whose segments are drawn."""
+    def __init__(self, task: Task, *, height_px: int = 0) -> None:
+        """Take the task whose segments are drawn, and the height of the frames; 0 for the task's own."""
         self._task = task
         self._replayer = GameReplayer(task)
-        self._factor = max(1, round(task.clip_size_px / _HEIGHT_PX))
+        self._factor = max(1, round((height_px or task.clip_size_px) / _HEIGHT_PX))
+        self._height_px = height_px or _HEIGHT_PX * self._factor
 
     def draw(
         self,
@@ -40,7 +42,7 @@ class AtariDrawer:
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step, screen in enumerate(self._replayer.replay(footage, num_steps=num_steps)):
             if step % self._task.clip_step == 0:
-                frame = stretch_to_screen(screen, factor=self._factor)
+                frame = scale_to_height(stretch_to_screen(screen, factor=self._factor), self._height_px)
                 yield frame if bar is None else bar.draw_beside(frame, step=step)
 
     def close(self) -> None:

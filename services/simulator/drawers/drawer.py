@@ -61,8 +61,14 @@ def backends_of(task: Task) -> tuple[str, ...]:
     return _NO_BACKENDS if is_flat else OPENGL_BACKENDS
 
 
-def open_drawer(task: Task, *, backend: str) -> Drawer:
-    """Opens the task's drawer with one of `backends_of`.
+def open_drawer(task: Task, *, backend: str, size_px: int = 0) -> Drawer:
+    """Open the task's drawer with one of `backends_of`.
+
+    Args:
+        task: Whose segments are drawn.
+        backend: What it draws with.
+        size_px: Size of the frames: of bodies width and height, of games the height, of recorded pictures the longer
+            side; even. 0 is the task's own, for which no recorded pixel is resampled.
 
     Raises:
         UnavailableError: The OpenGL library is missing or gives no context.
@@ -71,11 +77,11 @@ def open_drawer(task: Task, *, backend: str) -> Drawer:
     if isinstance(task.environment, AtariEnvironment):
         from services.simulator.drawers.atari import AtariDrawer
 
-        return AtariDrawer(task)
+        return AtariDrawer(task, height_px=size_px)
     if isinstance(task.environment, GymnasiumEnvironment):
         from services.simulator.drawers.pictures import PictureDrawer
 
-        return PictureDrawer(task)
+        return PictureDrawer(task, size_px=size_px)
     from services.simulator.drawers.mujoco import MujocoDrawer
 
-    return MujocoDrawer(task, backend=backend)
+    return MujocoDrawer(task, backend=backend, size_px=size_px or task.clip_size_px)

@@ -32,12 +32,13 @@ _INSET_RGB = (70, 78, 88)
 class MujocoDrawer:
     """Draws segments of one task; used from one thread only, since its OpenGL context is bound to it."""
 
-    def __init__(self, task: Task, *, backend: str) -> None:
+    def __init__(self, task: Task, *, backend: str, size_px: int) -> None:
         """Opens an OpenGL context.
 
         Args:
             task: Whose segments are drawn.
             backend: One of `services.simulator.drawers.drawer.OPENGL_BACKENDS`.
+            size_px: Width and height of the frames.
 
         Raises:
             UnavailableError: The library is missing or gives no context.
@@ -46,10 +47,9 @@ class MujocoDrawer:
         assert isinstance(environment, MujocoEnvironment)
         self._clip_step = task.clip_step
         self._look = look_of(environment.model_file)
-        self._model = load_scene(task)
+        self._model = load_scene(task, size_px=size_px)
         self._data = mujoco.MjData(self._model)
-        size = task.clip_size_px
-        self._context = open_context(backend, size)
+        self._context = open_context(backend, size_px)
         self._context.make_current()
         self._resources = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._resources)
@@ -57,9 +57,9 @@ class MujocoDrawer:
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = False
         self._options = mujoco.MjvOption()
-        self._view = _View(environment.camera, size_px=size)
+        self._view = _View(environment.camera, size_px=size_px)
         inset = environment.second_camera
-        self._inset = _View(inset, size_px=round(size * _INSET_SHARE)) if inset else None
+        self._inset = _View(inset, size_px=round(size_px * _INSET_SHARE)) if inset else None
 
     def draw(
         self,
@@ -69,6 +69,7 @@ class MujocoDrawer:
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
         """Draws each ``clip_step``-th of the ``states`` ``[T + 1, S]`` float64, beginning with the first."""
+        self._context.make_current()  # another drawer of this thread may have bound its own
         states = footage["states"]
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step in range(0, num_steps, self._clip_step):

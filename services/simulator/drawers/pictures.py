@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.simulator.drawers.drawer import Frame
 from services.simulator.drawers.reward_bar import RewardBar
+from services.simulator.drawers.scaling import scale_to_longer_side
 from services.simulator.environment.gymnasium_footage import decode_pictures
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task
@@ -18,11 +19,15 @@ __all__ = ["PictureDrawer"]
 
 
 class PictureDrawer:
-    """Shows stored pictures; a small one is enlarged by a whole factor, so that no pixel is invented."""
+    """Shows stored pictures; a small one is enlarged by a whole factor, so that no pixel is invented.
 
-    def __init__(self, task: Task) -> None:
-        """Takes the task whose segments are drawn."""
-        self._size_px = task.clip_size_px
+    In a size that was asked for they are resampled: more than was recorded can't be shown.
+    """
+
+    def __init__(self, task: Task, *, size_px: int = 0) -> None:
+        """Take the task whose segments are drawn, and how long the longer side is; 0 for the task's own."""
+        self._own_size_px = task.clip_size_px
+        self._size_px = size_px
 
     def draw(
         self,
@@ -37,12 +42,18 @@ class PictureDrawer:
         for step, picture in decode_pictures(footage):
             if not 0 <= step < num_steps:
                 continue
-            factor = max(1, self._size_px // max(picture.shape[:2]))
-            frame = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+            frame = self._enlarge(picture)
             num_shown += 1
             yield frame if bar is None else bar.draw_beside(frame, step=step)
         if not num_shown:
             raise CorruptDataError(f"pictures: none is of the {num_steps} steps")
+
+    def _enlarge(self, picture: Frame) -> Frame:
+        """Return the picture in the size of the clip."""
+        if self._size_px:
+            return scale_to_longer_side(picture, self._size_px)
+        factor = max(1, self._own_size_px // max(picture.shape[:2]))
+        return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
     def close(self) -> None:
         """Gives nothing back."""

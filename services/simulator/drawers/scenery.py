@@ -22,8 +22,8 @@ _HEAD_RGB, _NOSE_RGB = (0.99, 0.78, 0.35), (0.75, 0.15, 0.12)
 _FLOOR = "somersault_floor"
 
 
-def load_scene(task: Task) -> mujoco.MjModel:
-    """Loads the task's model with the scenery; its physics states are those of the bare model."""
+def load_scene(task: Task, *, size_px: int) -> mujoco.MjModel:
+    """Load the task's model with the scenery, for square frames; its physics states are those of the bare model."""
     environment = task.environment
     assert isinstance(environment, MujocoEnvironment)
     assets = resources.files("gymnasium.envs.mujoco") / "assets"
@@ -41,14 +41,14 @@ def load_scene(task: Task) -> mujoco.MjModel:
             _paint(geom, look.colours[geom.name])
     for head in look.heads:
         _add_head(spec.body(head.body), head)
-    _light(spec, task, field_of_view_deg=environment.camera.field_of_view_deg)
+    _light(spec, size_px=size_px, field_of_view_deg=environment.camera.field_of_view_deg)
     return spec.compile()
 
 
-def _light(spec: mujoco.MjSpec, task: Task, *, field_of_view_deg: float) -> None:
+def _light(spec: mujoco.MjSpec, *, size_px: int, field_of_view_deg: float) -> None:
     """Sets what concerns the picture as a whole."""
     spec.visual.global_.fovy = field_of_view_deg
-    spec.visual.global_.offwidth = spec.visual.global_.offheight = task.clip_size_px
+    spec.visual.global_.offwidth = spec.visual.global_.offheight = size_px
     # Smoothing edges takes 60% of the time of a frame; at this size H.264 blurs what it gains.
     spec.visual.quality.offsamples = 0
     spec.visual.quality.numslices, spec.visual.quality.numstacks = (

@@ -101,7 +101,7 @@ class _Environment:
     def __init__(self, task: Task, *, seed: int, camera: ThreadPoolExecutor | None) -> None:
         assert isinstance(task.environment, GymnasiumEnvironment)
         self._task = task
-        self._opened = open_gymnasium(task.environment)
+        self._opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
         self._to_frame = frame_maker(self._opened.observation_space, task)
         self._to_action = action_maker(self._opened.action_space, task)
         self._seeds = np.random.default_rng(seed)

@@ -144,6 +144,7 @@ async def test_clips_of_pictures_need_no_opengl(monkeypatch: pytest.MonkeyPatch)
     renderer = ClipRenderer(get_task("CartPole-v1"))
     await renderer.start()
     clip = await renderer.draw(footage, num_steps=4, predicted_rewards=np.ones(4, np.float32))
+    sized = await renderer.draw(footage, num_steps=4, size_px=64)
     with pytest.raises(CorruptDataError):
         await renderer.draw(footage | {"group_pictures": np.array([1])}, num_steps=4)
     await renderer.close()
@@ -155,6 +156,7 @@ async def test_clips_of_pictures_need_no_opengl(monkeypatch: pytest.MonkeyPatch)
         3,
     )  # a panel for the bar, an eighth of the height, beside the picture
     np.testing.assert_allclose(frames[1][:, :310].mean(axis=(0, 1)), (200, 30, 30), atol=4)
+    assert _read(sized.data)[0][0].shape == (38, 64, 3)  # the longer side is what was asked for
 
 
 async def test_clips_of_games_need_no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +165,8 @@ async def test_clips_of_games_need_no_opengl(monkeypatch: pytest.MonkeyPatch) ->
     renderer = ClipRenderer(get_task("pong"))
     footage = {"log": np.zeros(6, np.uint8), "games": np.array([[0, 1, 3]])}
     clip = await renderer.draw(footage, num_steps=4)
+    sized = await renderer.draw(footage, num_steps=4, size_px=300)
     await renderer.close()
+    assert _read(sized.data)[0][0].shape == (300, 400, 3)
     frames, rate = _read(clip.data)
     assert (clip.num_frames, rate, frames[0].shape) == (4, 15, (420, 560, 3))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 from collections.abc import AsyncIterator, Callable
 
+import av
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -179,10 +181,54 @@ async def test_evaluate_refuses_what_is_out_of_bounds(stub: Stub, policy_arrays:
         (make(policy=policy, num_episodes=1, seed=-1), "seed"),
         (make(policy=policy, num_episodes=1, num_stored_episodes=1), "run_id"),
         (make(policy=b"garbage", num_episodes=1), "policy"),
+        (make(policy=policy, num_episodes=1, episode_steps=-1), "episode_steps"),
+        (make(policy=policy, num_episodes=1, episode_steps=10_001), "episode_steps"),
     ]
     for request, field in expected:
         with pytest.raises(InvalidInputError, match=field):
             await call(stub.Evaluate, request, timeout_s=60)
+
+
+async def test_episodes_are_as_long_as_asked_for(
+    stub: Stub, store: ObjectStore, policy_arrays: PolicyArrays
+) -> None:
+    """Longer and shorter than the task's 400 steps; the longer one is stored whole under another name and drawn."""
+    request = simulator_pb2.EvaluateRequest(
+        policy=safetensors.numpy.save(policy_arrays()),
+        num_episodes=1,
+        num_stored_episodes=1,
+        run_id="run-1",
+    )
+    names = set()
+    for episode_steps, num_steps in ((0, 400), (40, 40), (500, 500)):
+        request.episode_steps = episode_steps
+        response = await call(stub.Evaluate, request, timeout_s=60)
+        (kept,) = response.stored_episodes
+        names.add(kept.segment_id)
+        rewards = safetensors.numpy.load(store.get(kept.sealed_uri))["true_rewards"]
+        assert rewards.shape == (num_steps,)
+        assert response.episodes[0].true_return == pytest.approx(rewards.sum(dtype=np.float64), rel=1e-5)
+    assert len(names) == 3
+    render = simulator_pb2.RenderRequest(segment_uri=kept.segment_uri, clip_uri="run-1/long.mp4")
+    assert (await call(stub.Render, render, timeout_s=60)).num_frames == 100
+
+
+async def test_clip_is_as_large_as_asked_for(stub: Stub, store: ObjectStore, stored: StoredSegment) -> None:
+    """64 to 1,024 and even; the next clip without a size has the task's own, bit for bit."""
+    own = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/own.mp4")
+    before = await call(stub.Render, own, timeout_s=60)
+    sized = simulator_pb2.RenderRequest(
+        segment_uri=stored.segment_uri, clip_uri="run-1/sized.mp4", size_px=96
+    )
+    assert (await call(stub.Render, sized, timeout_s=60)).num_frames == 80
+    with av.open(io.BytesIO(store.get("run-1/sized.mp4"))) as container:
+        stream = container.streams.video[0]
+        assert (stream.height, stream.width) == (96, 96)
+    assert await call(stub.Render, own, timeout_s=60) == before
+    for size_px in (-2, 62, 97, 1026):
+        sized.size_px = size_px
+        with pytest.raises(InvalidInputError, match=f"size_px is {size_px}, must be an even number"):
+            await call(stub.Render, sized, timeout_s=60)
 
 
 async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: Stub) -> None:

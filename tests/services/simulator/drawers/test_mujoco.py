@@ -64,7 +64,7 @@ def test_scenery_changes_no_state(name: str) -> None:
     state = states_at_rest(task)[0]
     state[1:] += np.random.default_rng(0).uniform(-0.3, 0.3, len(state) - 1)
     places = []
-    for model in (load_model(task), load_scene(task)):
+    for model in (load_model(task), load_scene(task, size_px=64)):
         data = mujoco.MjData(model)
         mujoco.mj_setState(model, data, state, mujoco.mjtState.mjSTATE_FULLPHYSICS)
         mujoco.mj_kinematics(model, data)
