@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.labeler.web import connect_protocol
+from services.labeler.web.activity import Activity
 from services.labeler.web.assets import asset_response, read_assets
 from services.labeler.web.clip_response import clip_response
 from services.labeler.web.config import Config
@@ -34,6 +35,7 @@ from services.labeler.web.session import Session, check_own_page, posted_token
 from somersault.errors import (
     InvalidInputError,
     NotFoundError,
+    PermissionDeniedError,
     ResourceExhaustedError,
     SomersaultError,
 )
@@ -63,12 +65,15 @@ def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
         config: Its bounds and the host names it may be reached by.
         port: The port it is served on.
     """
-    gateway = _Gateway(client, config, Session(port=port, is_https=config.is_https))
+    activity = Activity()
+    session = Session(port=port, is_https=config.is_reached_by_https)
+    gateway = _Gateway(client, config, session=session, activity=activity)
     routes = [
         Route(f"/{SERVICE_NAME}/{{method}}", gateway.call, methods=["POST"]),
         Route("/login", gateway.log_in, methods=["POST"]),
         Route("/logout", gateway.log_out, methods=["POST"]),
         Route("/session", gateway.session, methods=["GET"]),
+        Route("/activity", gateway.activity, methods=["GET"]),
         Route("/clips/{query_id}/{side}.mp4", gateway.clip, methods=["GET"]),
         Route("/export/{run_id}.{file_format}", gateway.export, methods=["GET"]),
         Route("/static/{name}", gateway.asset, methods=["GET"]),
@@ -77,16 +82,19 @@ def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={SomersaultError: _refused})
     shared = CrossOrigin(app, allowed_origins=config.allowed_origins)
-    return Guard(shared, allowed_hosts=(config.host, *config.allowed_hosts))
+    return Guard(activity.counting(shared), allowed_hosts=config.host_names)
 
 
 class _Gateway:
     """Translates requests into calls and responses back. Holds no state of its own."""
 
-    def __init__(self, client: LabelerClient, config: Config, session: Session) -> None:
+    def __init__(
+        self, client: LabelerClient, config: Config, *, session: Session, activity: Activity
+    ) -> None:
         self._client = client
         self._config = config
         self._session = session
+        self._activity = activity
         self._assets = read_assets()
 
     async def call(self, request: Request) -> Response:
@@ -143,6 +151,12 @@ class _Gateway:
     async def session(self, request: Request) -> Response:
         return JSONResponse(await self._described(self._session.token(request), request))
 
+    async def activity(self, request: Request) -> Response:
+        caller = await self._client.who_am_i(self._session.owner_token(request))
+        if caller.role is not Role.OWNER:
+            raise PermissionDeniedError(f"/activity is for owner; this token's role is {caller.role.value}")
+        return JSONResponse({"idleS": self._activity.idle_s})
+
     async def clip(self, request: Request) -> Response:
         token = self._session.token(request)
         query_id, side = request.path_params["query_id"], request.path_params["side"]
@@ -171,6 +185,7 @@ class _Gateway:
             "name": caller["name"],
             "role": caller["role"],
             "runId": self._config.run_id,
+            "publicUrl": self._config.public_url,
             "sessions": self._session.kinds(request),
         }
 

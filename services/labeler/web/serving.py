@@ -98,23 +98,36 @@ class _Server(uvicorn.Server):
 
 
 def _server(config: Config, client: LabelerClient, *, port: int) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            create_app(client, config, port=port),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            # The application logs its own failures, as JSON.
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=MAX_REQUESTS,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=math.ceil(config.drain_s),
-        )
+    """Return the server, ready to serve.
+
+    Raises:
+        ConfigError: the certificate or its key can't be used.
+    """
+    settings = uvicorn.Config(
+        create_app(client, config, port=port),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        # The application logs its own failures, as JSON.
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ssl_certfile=config.tls_certificate_path,
+        ssl_keyfile=config.tls_key_path,
+        limit_concurrency=MAX_REQUESTS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=math.ceil(config.drain_s),
     )
+    try:
+        settings.load()
+    except OSError as error:  # of ssl, too
+        raise ConfigError(
+            f"tls_certificate_path {config.tls_certificate_path} and tls_key_path {config.tls_key_path} can't be"
+            f" used: {error}; both must be PEM files, the key without a password"
+        ) from error
+    return _Server(settings)
 
 
 def _bound(host: str, port: int) -> socket.socket:

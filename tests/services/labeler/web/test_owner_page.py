@@ -12,6 +12,7 @@ from somersault.types import Role
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, lease, submit
 from tests.services.labeler.web.browsing import press, saved, until
+from tests.services.labeler.web.gateways import serving_gateway
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -162,3 +163,28 @@ async def test_labelers_token_does_not_open_it(page, whole_labeler, whole_url):
 
     await page.wait_for_selector("video.shown")
     assert page.url == f"{whole_url}/"
+
+
+async def test_invitations_lead_to_where_the_owner_said(page, whole_labeler):
+    """The owner may sit at the machine itself; who is invited does not. What is not encrypted says so."""
+    async with serving_gateway(
+        whole_labeler.address, run_id=RUN_ID, public_url="http://labels.example:8400"
+    ) as url:
+        await page.goto(f"{url}/owner#token={TOKENS[Role.OWNER]}")
+        await page.wait_for_selector("#asking-form")
+        await open_section(page, "labelers")
+        await page.fill("#invite-name", "Ada")
+        await page.click("#invite-form button")
+        address = await page.input_value("#token-address")
+
+        assert address.startswith("http://labels.example:8400/#token=")
+        assert "Not encrypted" in await page.inner_text("#token-reach")
+
+
+async def test_invitation_to_this_machine_alone_says_so(owner):
+    """An address of loopback opens for nobody else."""
+    await open_section(owner, "labelers")
+    await owner.fill("#invite-name", "Ada")
+    await owner.click("#invite-form button")
+
+    assert "this machine only" in await owner.inner_text("#token-reach")

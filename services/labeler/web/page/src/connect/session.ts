@@ -11,6 +11,8 @@ export interface Session {
   role: "labeler" | "teacher" | "service" | "owner";
   /** The run that the gateway was started for; empty for any. */
   runId: string;
+  /** Where others reach these pages; empty if as this browser does. */
+  publicUrl: string;
   /** As whom this browser is logged in. */
   sessions: SessionKind[];
 }

@@ -31,11 +31,12 @@ export function LabelersSection({ session }: SectionContext) {
     if (labeler.labelerId === session.labelerId) await logIn(token);
     return show({ name: labeler.name ?? "", role: labeler.role, token });
   };
+  const origin = session.publicUrl || location.origin;
   const lead = "Nobody can register. You invite, and the token is shown once; only a hash of it is stored.";
   return (
     <Section id="labelers" title="Labelers" lead={lead} loaded={labelers}>
       <InviteForm onInvited={show} />
-      {shown ? <TokenCard shown={shown} onClose={() => setShown(null)} /> : null}
+      {shown ? <TokenCard shown={shown} origin={origin} onClose={() => setShown(null)} /> : null}
       <LabelersTable labelers={labelers.value ?? []} ownId={session.labelerId} onChange={setChange} />
       {change ? <ChangeDialog change={change} onConfirm={confirm} onClose={() => setChange(null)} /> : null}
     </Section>
