@@ -2,8 +2,7 @@
 
     python -m benchmarks.picture_networks [--rounds N]
 
-Pictures are 84 x 84 in stacks of four. Where the processor has no instructions for bfloat16 torch emulates it; "auto",
-which the services use, then chooses float32.
+Pictures are 84 x 84 in stacks of four. Where the processor has no instructions for bfloat16 torch emulates it.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from benchmarks.measure import compare, describe_machine, print_table
 from services.learner.networks import build_actor_critic
 from services.learner.ppo import PPO, PPOConfig
 from services.simulator.policy import Policy
-from somersault.precision import Precision, choose_dtype
-from somersault.types import TaskSpec
+from somersault.precision import torch_dtype
+from somersault.types import Precision, TaskSpec
 
 __all__ = ["main"]
 
@@ -60,7 +59,7 @@ def measure_learning(*, precision: Precision, num_threads: int) -> float:
     """Gives the rows a second of gradient steps on minibatches of 256."""
     torch.set_num_threads(num_threads)
     networks = build_actor_critic(
-        _SPEC, hidden_size=64, initial_log_std=0.0, dtype=choose_dtype(precision), seed=0
+        _SPEC, hidden_size=64, initial_log_std=0.0, dtype=torch_dtype(precision), seed=0
     )
     optimiser = torch.optim.Adam(networks.parameters(), fused=True)
     pictures, actions = _minibatch()
@@ -111,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     num_rounds = parser.parse_args().rounds
-    print(f"networks over pictures: {describe_machine()}; auto is {choose_dtype('auto')}")
+    print(f"networks over pictures: {describe_machine()}")
     for num_threads in (1, 2):
         _compare_acting(num_threads=num_threads, num_rounds=num_rounds)
         _compare_learning(num_threads=num_threads, num_rounds=num_rounds)

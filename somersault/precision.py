@@ -1,31 +1,25 @@
-"""In which numbers a network for pictures is computed on this machine."""
+"""In which numbers networks for pictures are computed.
+
+A reward model scores in float32, everywhere and always: its scores are published, and every copy must give the same.
+What speeds up one process alone, its own gradient steps and its acting, may be computed in bfloat16 where a setting asks
+for it. Nothing here depends on the processor: the same settings are the same run (docs/adr/0015-precision.md).
+"""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-__all__ = ["Precision", "choose_dtype"]
+from somersault.types import Precision
 
-Precision = Literal["auto", "float32", "bfloat16"]
-"""auto: bfloat16 where the device has instructions for it, else float32."""
+__all__ = ["keep_float32_whole", "torch_dtype"]
 
 
-def choose_dtype(precision: Precision, *, device: str = "cpu") -> torch.dtype:
-    """Gives the type of number that a network for pictures is computed in; its weights stay float32 where it learns.
+def torch_dtype(precision: Precision) -> torch.dtype:
+    """Return the type of number; torch emulates bfloat16 where the processor lacks it, several times slower."""
+    return torch.float32 if precision == "float32" else torch.bfloat16
 
-    Without instructions for bfloat16 torch emulates it: some ten times slower than float32 (docs/results.md).
 
-    Args:
-        precision: What was asked for.
-        device: "cpu" or "cuda".
-    """
-    if precision != "auto":
-        return torch.float32 if precision == "float32" else torch.bfloat16
-    if device == "cuda":
-        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        capabilities = torch.cpu.get_capabilities()
-        has_bfloat16 = bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-    return torch.bfloat16 if has_bfloat16 else torch.float32
+def keep_float32_whole() -> None:
+    """Make float32 on a GPU mean float32: by default cuDNN rounds convolutions to TF32, which keeps 10 bits."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

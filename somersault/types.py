@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ __all__ = [
     "DoubleArray",
     "FloatArray",
     "FrameArray",
+    "Precision",
     "Preference",
     "Role",
     "Rollout",
@@ -40,6 +41,9 @@ __all__ = [
     "sealed_key",
     "segment_key",
 ]
+
+Precision = Literal["float32", "bfloat16"]
+"""What networks for pictures are computed in; a setting, never a guess from the processor."""
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]

@@ -19,6 +19,7 @@ from services.learner.reference import ReferenceRewards, ReferenceServicer
 from services.learner.reward_feed import RewardFeed, following
 from services.learner.service import CollectConversation, LearnerServicer
 from somersault import app
+from somersault.precision import keep_float32_whole
 from somersault.storage import open_store
 from somersault.tasks import get_task
 from somersault.types import check_name
@@ -94,6 +95,7 @@ async def build(config: LearnerConfig) -> LearnerApplication:
         SomersaultError: a setting, the store or the checkpoint can't be used.
     """
     torch.set_num_threads(config.num_threads)
+    keep_float32_whole()
     check_name("run_id", config.run_id)
     secret = config.storage_secret_key
     store = open_store(

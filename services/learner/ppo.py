@@ -22,7 +22,7 @@ from services.learner.observations import ObservationRows, RolloutObservations, 
 from services.learner.optimiser_state import dump_networks, load_networks
 from services.learner.ppo_config import PPOConfig
 from somersault.errors import CorruptDataError
-from somersault.precision import choose_dtype
+from somersault.precision import torch_dtype
 from somersault.types import FrameArray, Rollout, TaskSpec
 
 __all__ = ["PPO", "PPOConfig", "PPOStatistics"]
@@ -76,7 +76,7 @@ class PPO:
             spec,
             hidden_size=config.hidden_size,
             initial_log_std=config.initial_log_std,
-            dtype=choose_dtype(config.precision, device=self._device),
+            dtype=torch_dtype(config.precision),
             seed=seed,
         ).to(self._device)
         self._optimiser = torch.optim.Adam(

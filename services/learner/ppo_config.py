@@ -9,8 +9,7 @@ import torch
 
 from somersault.config import COMPONENT
 from somersault.errors import ConfigError
-from somersault.precision import Precision
-from somersault.types import TaskSpec
+from somersault.types import Precision, TaskSpec
 
 __all__ = ["PPOConfig"]
 
@@ -48,9 +47,9 @@ class PPOConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where gradients are computed; auto: on a GPU if there is one and observations are pictures. A network over vectors
     is so small that a GPU would wait for its launches."""
-    precision: Precision = "auto"
-    """What a network over pictures computes in: float32, bfloat16, or auto, which is bfloat16 where the device has
-    instructions for it. Weights, losses and networks over vectors are float32 in any case."""
+    precision: Precision = "float32"
+    """What a network over pictures computes in: float32, or bfloat16, which is faster on processors and GPUs that have
+    instructions for it and slower on others. Weights, losses and networks over vectors are float32 in any case."""
 
     def choose_device(self, spec: TaskSpec) -> str:
         """Gives "cpu" or "cuda".

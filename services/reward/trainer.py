@@ -19,6 +19,7 @@ from services.reward.cropping import draw_crops
 from services.reward.preference_loss import preference_loss
 from services.reward.trainer_config import TrainerConfig
 from somersault.errors import CorruptDataError
+from somersault.precision import torch_dtype
 from somersault.reward_model import RewardEnsemble
 from somersault.reward_model.picture_network import PictureNetwork
 
@@ -54,6 +55,7 @@ class Trainer:
         self.config = config
         self.num_rounds = 0
         self._seed = seed
+        self._dtype = torch_dtype(config.precision)
         self._optimiser = torch.optim.AdamW(
             ensemble.network.parameters(),
             lr=config.learning_rate,
@@ -145,7 +147,9 @@ class Trainer:
         batch = comparisons.draw(generator, size=config.minibatch_size)
         crops = draw_crops(generator, config, num_rows=len(batch.rows), length=comparisons.layout.num_steps)
         observations, actions = comparisons.take(batch.rows, crops.steps)
-        returns = self.ensemble(observations, actions, noise=noise).sum(dim=-1) * crops.scale
+        returns = (
+            self.ensemble(observations, actions, noise=noise, dtype=self._dtype).sum(dim=-1) * crops.scale
+        )
         left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
         losses = preference_loss(left_returns, right_returns, mu)

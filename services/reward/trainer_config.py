@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydantic
 
 from somersault.config import COMPONENT
+from somersault.types import Precision
 
 __all__ = ["PictureTrainerConfig", "TrainerConfig"]
 
@@ -35,6 +36,9 @@ class TrainerConfig:
     is_bootstrapped: bool = True
     """Each member weighs each comparison by its own Poisson(1) draw, the online bootstrap (Oza and
     Russell 2001); Christiano et al. 2017 resample per member."""
+    precision: Precision = "float32"
+    """What a network for pictures computes its gradient steps in: float32, or bfloat16, which is faster on processors that
+    have instructions for it and slower on others. What it has learned scores in float32 in any case."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)

@@ -97,6 +97,7 @@ class SimulatorApplication:
             incarnation=self._incarnation,
             num_environments=config.num_environments,
             num_threads=config.num_threads,
+            precision=config.precision,
             is_staggered=config.is_staggered,
             num_segments_per_episode=config.num_segments_per_episode,
             is_reference=config.is_reference,

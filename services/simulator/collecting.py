@@ -19,7 +19,7 @@ from somersault.convert import rollout_to_message, task_spec_to_message, tensor_
 from somersault.errors import InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.tasks import Task
-from somersault.types import check_name
+from somersault.types import Precision, check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
 
 __all__ = ["RolloutCollector", "Statistics"]
@@ -56,6 +56,7 @@ class RolloutCollector:
         incarnation: str,
         num_environments: int,
         num_threads: int = 1,
+        precision: Precision = "float32",
         is_staggered: bool = False,
         num_segments_per_episode: int = 2,
         is_reference: bool = False,
@@ -70,6 +71,7 @@ class RolloutCollector:
             incarnation: Random name of this process's life.
             num_environments: N.
             num_threads: For the physics.
+            precision: What a policy for pictures acts in.
             is_staggered: See `open_environment`.
             num_segments_per_episode: See `EpisodeRecorder`.
             is_reference: Whether true rewards go beside each rollout.
@@ -81,6 +83,7 @@ class RolloutCollector:
         self._incarnation = incarnation
         self._num_environments = num_environments
         self._num_threads = num_threads
+        self._precision: Precision = precision
         self._is_staggered = is_staggered
         self._num_segments_per_episode = num_segments_per_episode
         self._is_reference = is_reference
@@ -175,6 +178,7 @@ class RolloutCollector:
             ),
             num_environments=self._num_environments,
             num_threads=self._num_threads,
+            precision=self._precision,
             is_staggered=self._is_staggered,
             num_segments_per_episode=self._num_segments_per_episode,
         )

@@ -6,6 +6,7 @@ import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from somersault.config import ServiceConfig
+from somersault.types import Precision
 
 __all__ = ["SimulatorConfig"]
 
@@ -44,6 +45,10 @@ class SimulatorConfig(ServiceConfig):
 
     num_threads: int = pydantic.Field(default=1, ge=1, le=1024)
     """Threads for the physics; what is gathered does not depend on it."""
+
+    precision: Precision = "float32"
+    """What a policy for pictures acts in while it gathers: float32, or bfloat16, which is faster on processors that have
+    instructions for it and slower on others. Evaluations are float32 in any case, since their returns are published."""
 
     is_staggered: bool = True
     """Whether episodes end evenly spread over time instead of all in the same step; own runs: the policy learns more evenly."""

@@ -16,7 +16,7 @@ from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
-from somersault.types import FloatArray, FrameArray, Rollout
+from somersault.types import FloatArray, FrameArray, Precision, Rollout
 
 __all__ = ["Gathered", "Gatherer", "seed_sequence"]
 
@@ -52,6 +52,7 @@ class Gatherer:
         seed: np.random.SeedSequence,
         num_environments: int,
         num_threads: int,
+        precision: Precision = "float32",
         is_staggered: bool,
         num_segments_per_episode: int,
     ) -> None:
@@ -59,6 +60,7 @@ class Gatherer:
         starts, self._noise_rng, cuts = map(np.random.default_rng, seed.spawn(3))
         self._task = task
         self._num_threads = num_threads
+        self._precision: Precision = precision
         self._history: FrameArray | None = None
         self._environment = open_environment(
             task,
@@ -82,7 +84,9 @@ class Gatherer:
         Raises:
             InvalidInputError: It is not a policy for this task.
         """
-        self._policies[policy_version] = Policy.from_bytes(weights, spec=self._task.spec)
+        self._policies[policy_version] = Policy.from_bytes(
+            weights, spec=self._task.spec, precision=self._precision
+        )
         while len(self._policies) > _MAX_POLICIES:
             self._policies.popitem(last=False)
 

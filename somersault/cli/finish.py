@@ -164,6 +164,7 @@ def summarise(
     return {
         "task": get_task(config.task).name,
         "seed": config.seed,
+        "precision": config.precision,
         "env_steps": progress.env_steps,
         "labels": progress.num_labels,
         "label_budget": progress.label_budget,

@@ -13,7 +13,7 @@ from somersault.config import environment
 from somersault.tasks import Task, get_task
 from somersault.types import Role
 
-__all__ = ["ServiceProcess", "names_of_services", "plan_processes"]
+__all__ = ["ServiceProcess", "names_of_services", "num_usable_cores", "plan_processes"]
 
 _PERSONS_LABEL_LAG = 10
 """Answers a person may be behind the schedule before the learner waits: about a minute of labeling."""
@@ -94,7 +94,8 @@ class _Plan:
             "reward-address": self.addresses.get("reward"),
             "simulator-id": "simulator-0",
             "num-environments": self.config.num_environments,
-            "num-threads": self.config.num_threads or _num_usable_cores(),
+            "num-threads": self.config.num_threads or num_usable_cores(),
+            "precision": self.config.precision,
             "is-reference": self.config.is_reference,
         }
 
@@ -106,6 +107,7 @@ class _Plan:
             "is-reference": self.config.is_reference,
             "rollout-steps": self.task.defaults.rollout_steps,
             "num-threads": self._num_network_threads(),
+            "ppo.precision": self.config.precision,
             **{f"ppo.{name.replace('_', '-')}": value for name, value in self.task.defaults.ppo.items()},
         }
 
@@ -143,7 +145,7 @@ class _Plan:
     def _num_network_threads(self) -> int | None:
         """Gives the threads of a gradient step: all cores where frames are pictures, else the service's default."""
         is_large = self.task.spec.is_image
-        return (self.config.num_threads or _num_usable_cores()) if is_large else None
+        return (self.config.num_threads or num_usable_cores()) if is_large else None
 
     def _run(self) -> dict[str, object]:
         return {
@@ -160,7 +162,7 @@ class _Plan:
         }
 
 
-def _num_usable_cores() -> int:
+def num_usable_cores() -> int:
     """Gives the cores this process may use: containers often may use fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

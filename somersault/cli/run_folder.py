@@ -43,7 +43,9 @@ class RunConfig:
     storage_url: str
     num_environments: int
     num_threads: int | None
-    """None takes one a core."""
+    """None takes one a core. Where frames are pictures sums depend on it, so it is settled when the run begins."""
+    precision: str = "float32"
+    """``float32`` or ``bfloat16``: what a policy for pictures acts and learns in."""
 
     @property
     def is_labelled_by_people(self) -> bool:

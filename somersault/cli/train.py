@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ from somersault.cli import finish
 from somersault.cli.display import Display, open_display
 from somersault.cli.ports import choose_ports, is_free
 from somersault.cli.probes import check_drawing
-from somersault.cli.processes import secrets_of_store
+from somersault.cli.processes import num_usable_cores, secrets_of_store
 from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
 from somersault.cli.session import Interrupted, Session
 from somersault.errors import ConfigError, InvalidInputError
@@ -26,6 +26,7 @@ from somersault.storage import ObjectStore, open_store
 from somersault.tasks import MujocoEnvironment, TrainingDefaults, get_task
 from somersault.tasks.custom import load_function
 from somersault.teacher_kinds import is_function, parse_teacher
+from somersault.types import Precision
 
 __all__ = ["INTERRUPTED", "TrainOptions", "train"]
 
@@ -34,6 +35,7 @@ INTERRUPTED = 130
 
 DEFAULT_WEB_PORT = 8400
 PACINGS = ("lockstep", "free")
+PRECISIONS = get_args(Precision)
 
 _MAY_CHANGE = ("label_budget", "total_env_steps", "num_threads", "has_web", "web_port")
 """What ``--resume`` may say anew; the rest would make another run of it."""
@@ -58,6 +60,7 @@ class TrainOptions:
     storage_url: str | None = None
     num_environments: int | None = None
     num_threads: int | None = None
+    precision: str | None = None
 
 
 def train(options: TrainOptions) -> int:
@@ -110,6 +113,7 @@ def _check(options: TrainOptions) -> None:
         raise ConfigError("--resume needs --run-dir: the folder of the run to go on with")
     _check_teacher(options.teacher)
     _check_choice("--pacing", options.pacing, PACINGS)
+    _check_choice("--precision", options.precision, PRECISIONS)
     for name, value, least in (
         ("--labels", options.labels, 1),
         ("--steps", options.steps, 1),
@@ -164,7 +168,8 @@ def _begun(options: TrainOptions, folder: RunFolder) -> RunConfig:
         web_port=options.web_port or _free_web_port(DEFAULT_WEB_PORT),
         storage_url=options.storage_url or folder.storage_url,
         num_environments=options.num_environments or defaults.num_environments,
-        num_threads=options.num_threads,
+        num_threads=options.num_threads or _settled_threads(options),
+        precision=options.precision or "float32",
     )
     _open_store(config)
     folder.begin(config)
@@ -180,6 +185,11 @@ def _absolute_teacher(teacher: str) -> str:
     """Gives the name by which the teacher's process finds it, now and after ``--resume``."""
     place, _, name = teacher.rpartition(":")
     return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else teacher
+
+
+def _settled_threads(options: TrainOptions) -> int | None:
+    """Return the threads where their number changes sums, so that a resume on another machine keeps to it."""
+    return num_usable_cores() if get_task(options.task).spec.is_image else None
 
 
 def _has_people(options: TrainOptions) -> bool:
@@ -224,6 +234,7 @@ def _resumed(options: TrainOptions, folder: RunFolder) -> RunConfig:
         "storage_url": options.storage_url,
         "num_environments": options.num_environments,
         "num_threads": options.num_threads,
+        "precision": options.precision,
     }
     changes = _changes(stored, {name: value for name, value in given.items() if value is not None})
     config = dataclasses.replace(stored, **changes)

@@ -35,28 +35,37 @@ class RewardEnsemble:
         self.network: VectorNetwork | PictureNetwork = _network_type(config)(config, seed=seed)
 
     def __call__(
-        self, observations: NDArray[np.generic], actions: NDArray[np.generic], *, noise: np.random.Generator
+        self,
+        observations: NDArray[np.generic],
+        actions: NDArray[np.generic],
+        *,
+        noise: np.random.Generator,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Predicts for a training step: with gradients, all at once.
+        """Predict for a training step: with gradients, all at once.
 
         Args:
             observations: ``[..., *observation]`` float32 or uint8.
             actions: ``[..., *action]`` float32, as executed, or int32.
             noise: draws what is random about training.
+            dtype: what networks for pictures compute this step in.
 
         Returns:
             ``[K, ...]`` float32.
         """
         self._check(observations, actions)
-        rewards: Tensor = self.network(_tensor(observations), _tensor(actions), noise=noise)
+        rewards: Tensor = self.network(_tensor(observations), _tensor(actions), noise=noise, dtype=dtype)
         return rewards
 
     @torch.no_grad()
     def predict(self, observations: FrameArray, actions: ActionArray) -> FloatArray:
-        """Predicts without gradients, in chunks of bounded memory; ``observations`` may be a view of any strides.
+        """Predict without gradients, in float32 and in chunks of bounded memory.
+
+        Every copy of a reward version gives these scores, whatever its process computes its own steps in.
 
         Args:
-            observations: ``[..., *observation]`` float32 or uint8, at least one axis before the observation's.
+            observations: ``[..., *observation]`` float32 or uint8 of any strides, at least one axis before the
+                observation's.
             actions: ``[..., *action]`` float32, as executed, or int32.
 
         Returns:

@@ -3,6 +3,8 @@
 Christiano et al. 2017 (arXiv 1706.03741), appendix A.2: four convolutions of 16 filters, batch normalisation and
 dropout after each, one dense layer of 64, one output. The action is not seen.
 
+Scores are computed in float32, wherever and by whom (docs/adr/0015-precision.md); a training step may be in bfloat16.
+
 Members are evaluated one after another, channels last: on two cores without bfloat16 a training step takes 0.7 of the
 time of one grouped convolution a layer, and scoring takes about as long (docs/results.md).
 
@@ -18,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from somersault.precision import choose_dtype
 from somersault.reward_model.config import RewardModelConfig
 
 __all__ = ["PictureNetwork"]
@@ -43,17 +44,10 @@ class PictureNetwork(nn.Module):
     chunk_rows = 128
     """Observations scored at once; more are no faster."""
 
-    def __init__(self, config: RewardModelConfig, *, seed: int, dtype: torch.dtype | None = None) -> None:
-        """Initialises each member from its own draw of ``seed``; no global generator is used.
-
-        Args:
-            config: the ensemble's shape.
-            seed: of the weights.
-            dtype: in which convolutions are computed; None: the faster of float32 and bfloat16 on this processor.
-        """
+    def __init__(self, config: RewardModelConfig, *, seed: int) -> None:
+        """Initialises each member from its own draw of ``seed``; no global generator is used."""
         super().__init__()
         self.config = config
-        self._dtype = choose_dtype("auto") if dtype is None else dtype
         generator = torch.Generator().manual_seed(seed)
         shapes = self.array_shapes(config)
         arrays = {name: _initial(name, shape, generator) for name, shape in shapes.items()}
@@ -66,24 +60,31 @@ class PictureNetwork(nn.Module):
         )
 
     def forward(
-        self, observations: Tensor, actions: Tensor | None = None, *, noise: np.random.Generator | None = None
+        self,
+        observations: Tensor,
+        actions: Tensor | None = None,
+        *,
+        noise: np.random.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Predicts the reward of each transition by each member.
+        """Predict the reward of each transition by each member.
 
         Args:
             observations: ``[..., F, H, W]`` uint8.
             actions: not looked at, as in the paper.
             noise: draws the dropout of a training step, which also normalises by the minibatch; None scores.
+            dtype: what the convolutions of a training step are computed in; scores are float32 whatever it says.
 
         Returns:
             ``[K, ...]`` float32.
         """
         leading = observations.shape[:-3]
-        planes = self._planes(observations)
         members = range(self.config.num_members)
         if noise is None:
+            planes = self._planes(observations, torch.float32)
             rewards = [self._score(planes, member) for member in members]
         else:
+            planes = self._planes(observations, dtype)
             rewards = [self._train(planes, member, noise) for member in members]
         return torch.stack(rewards).reshape(self.config.num_members, *leading)
 
@@ -95,15 +96,15 @@ class PictureNetwork(nn.Module):
         own new statistics. A running mean over training steps would carry the spread that dropout adds (Li et al.
         2019, arXiv 1801.05134) and the weights of steps long past (Wu and Johnson 2021, arXiv 2105.07576, section 3).
         """
-        planes = self._planes(observations)
+        planes = self._planes(observations, torch.float32)
         for member in range(self.config.num_members):
             hidden = planes
             for layer in range(len(_LAYERS)):
-                hidden = self._convolve(hidden, self._filters(layer, member), layer=layer).float()
+                hidden = self._convolve(hidden, self._filters(layer, member), layer=layer)
                 variance, mean = torch.var_mean(hidden, dim=(0, 2, 3), correction=0)
                 self.means[member, layer], self.variances[member, layer] = mean, variance
                 factor, summand = (each[:, None, None] for each in self._normalisation(layer, member))
-                hidden = functional.leaky_relu(factor * hidden + summand, _NEGATIVE_SLOPE).to(self._dtype)
+                hidden = functional.leaky_relu(factor * hidden + summand, _NEGATIVE_SLOPE)
 
     @staticmethod
     def array_shapes(config: RewardModelConfig) -> dict[str, tuple[int, ...]]:
@@ -128,10 +129,10 @@ class PictureNetwork(nn.Module):
         shapes["biases.1"] = (num_members, 1, 1)
         return shapes
 
-    def _planes(self, observations: Tensor) -> Tensor:
+    def _planes(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
         """Gives ``[B, F, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
         shape = (-1, *self.config.observation_shape)
-        return observations.reshape(shape).to(self._dtype, memory_format=torch.channels_last)
+        return observations.reshape(shape).to(dtype, memory_format=torch.channels_last)
 
     def _score(self, planes: Tensor, member: int) -> Tensor:
         hidden = planes
@@ -158,9 +159,8 @@ class PictureNetwork(nn.Module):
     def _convolve(
         self, hidden: Tensor, filters: Tensor, summand: Tensor | None = None, *, layer: int
     ) -> Tensor:
-        filters = filters.to(self._dtype, memory_format=torch.channels_last)
-        bias = None if summand is None else summand.to(self._dtype)
-        return functional.conv2d(hidden, filters, bias, _LAYERS[layer][1])
+        filters = filters.to(hidden.dtype, memory_format=torch.channels_last)
+        return functional.conv2d(hidden, filters, summand, _LAYERS[layer][1])
 
     def _normalisation(self, layer: int, member: int) -> tuple[Tensor, Tensor]:
         """Gives what normalising by the kept statistics comes to: a factor and a summand for each filter, ``[C]``."""

@@ -38,14 +38,20 @@ class VectorNetwork(nn.Module):
             self.biases.append(nn.Parameter(bias.uniform_(-bound, bound, generator=generator)))
 
     def forward(
-        self, observations: Tensor, actions: Tensor, *, noise: torch.Generator | None = None
+        self,
+        observations: Tensor,
+        actions: Tensor,
+        *,
+        noise: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Predicts the reward of each transition by each member.
+        """Predict the reward of each transition by each member.
 
         Args:
             observations: ``[..., O]`` float32.
             actions: ``[..., A]`` float32, as executed, or ``[...]`` int32.
             noise: not drawn from; these predictors have no dropout.
+            dtype: not heeded; these predictors are small and float32.
 
         Returns:
             ``[K, ...]`` float32.

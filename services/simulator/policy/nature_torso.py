@@ -14,13 +14,13 @@ import numpy as np
 
 from services.simulator.policy.arrays import CONVOLUTIONS
 from somersault.errors import ConfigError
-from somersault.types import FloatArray, FrameArray
+from somersault.types import FloatArray, FrameArray, Precision
 
 try:
     import torch
     from torch.nn import functional
 
-    from somersault.precision import Precision, choose_dtype
+    from somersault.precision import torch_dtype
 except ImportError as error:
     raise ConfigError(
         "a policy for pictures needs torch: pip install 'somersault[simulator-pictures]'"
@@ -45,7 +45,7 @@ class NatureTorso:
         """Takes ``conv_0`` to ``conv_2`` and ``dense``; ``num_threads`` holds for torch in the whole process."""
         if torch.get_num_threads() != num_threads:
             torch.set_num_threads(num_threads)
-        self._dtype = choose_dtype(precision)
+        self._dtype = torch_dtype(precision)
         self._layers = [
             (_tensor(arrays[f"{name}.weight"], self._dtype), _tensor(arrays[f"{name}.bias"], self._dtype))
             for name in ("conv_0", "conv_1", "conv_2", "dense")

@@ -6,7 +6,7 @@ Shapes: T steps, N environments, n observations at once, O observation, F frames
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import safetensors
@@ -17,7 +17,7 @@ from services.simulator.policy.arrays import check_policy_arrays
 from services.simulator.policy.heads import Head, draw_noise, open_head
 from services.simulator.policy.tanh_torso import TanhTorso
 from somersault.errors import InvalidInputError
-from somersault.types import ActionArray, FloatArray, FrameArray, TaskSpec
+from somersault.types import ActionArray, FloatArray, FrameArray, Precision, TaskSpec
 
 __all__ = ["MAX_POLICY_BYTES", "Policy", "PolicyWorker"]
 
@@ -59,7 +59,7 @@ class Policy:
         arrays: Mapping[str, NDArray[np.generic]],
         *,
         spec: TaskSpec,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "float32",
         num_threads: int = 1,
     ) -> None:
         """Checks and takes over the arrays of a policy for this task.
@@ -67,7 +67,7 @@ class Policy:
         Args:
             arrays: By the names of docs/protocol.md.
             spec: The task.
-            precision: Of the network for pictures; auto is bfloat16 where the processor has instructions for it.
+            precision: Of the network for pictures.
             num_threads: Of the network for pictures, for each call of a worker.
 
         Raises:
@@ -90,7 +90,7 @@ class Policy:
         data: bytes,
         *,
         spec: TaskSpec,
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        precision: Precision = "float32",
         num_threads: int = 1,
     ) -> Policy:
         """Reads a policy from safetensors; see `Policy`.

@@ -216,7 +216,7 @@ def _draw_games(num: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return frames, column[:, 3:].sum(axis=1)
 
 
-def _picture_trainer(*, seed: int = 0, **changes: int) -> Trainer:
+def _picture_trainer(*, seed: int = 0, **changes: int | str) -> Trainer:
     ensemble = RewardEnsemble(RewardModelConfig.for_task(_PICTURE, num_members=2), seed=seed)
     return Trainer(ensemble, PictureTrainerConfig(**changes), seed=seed)
 
@@ -230,9 +230,11 @@ def _game_comparisons(num: int) -> Comparisons:
     return comparisons
 
 
-def test_ensemble_learns_what_pictures_show() -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_ensemble_learns_what_pictures_show(precision: str) -> None:
     """Three hundred labels of where a square is rank 90% of new pairs."""
-    trainer, comparisons = _picture_trainer(first_round_steps=75, round_steps=75), _game_comparisons(300)
+    trainer = _picture_trainer(first_round_steps=100, round_steps=100, precision=precision)
+    comparisons = _game_comparisons(300)
     for _ in range(2):
         trainer.train_round(comparisons)
 

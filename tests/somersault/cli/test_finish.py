@@ -51,6 +51,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
     assert summary == {
         "task": "hopper-backflip",
         "seed": 3,
+        "precision": "float32",
         "env_steps": 250,
         "labels": 3,
         "label_budget": 9,

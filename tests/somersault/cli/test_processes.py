@@ -130,3 +130,11 @@ def test_secrets_go_by_environment_and_only_to_their_service(
         "SOMERSAULT_LEARNER_STORAGE_SECRET_KEY": "secret-of-store",
     }
     assert processes["web"].secrets == {}
+
+
+def test_precision_goes_to_those_who_act_and_learn(folder: RunFolder) -> None:
+    """The reward service's steps decide what is published, and stay float32."""
+    processes = plan(folder, task="pong", precision="bfloat16")
+    assert flags_of(processes["learner"])["--ppo.precision"] == "bfloat16"
+    assert flags_of(processes["simulator"])["--precision"] == "bfloat16"
+    assert not any("precision" in name for name in flags_of(processes["reward"]))

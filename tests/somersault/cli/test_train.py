@@ -16,6 +16,7 @@ import pytest
 
 from somersault.cli.__main__ import main
 from somersault.cli.run_folder import RunFolder
+from somersault.cli.train import TrainOptions, _begun
 from tests.somersault.cli.conftest import ROOT
 
 TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "1000", "--no-web"]
@@ -121,6 +122,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
         ([*TRAIN, "--steps", "many"], "'--steps'"),
         ([*TRAIN, "--seed", "-1"], "--seed is -1, must be at least 0"),
         ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),
+        ([*TRAIN, "--precision", "auto"], "--precision is 'auto', must be one of float32, bfloat16"),
         (
             ["train", "hopper-backflip", "--teacher", "me"],
             "teacher is 'me', must be one of oracle, stochastic",
@@ -198,6 +200,8 @@ def test_run_is_not_begun_twice_nor_resumed_as_another(
     assert "is not empty; add --resume" in capsys.readouterr().err
     assert main(["train", "hopper-backflip", *run_dir, "--resume", "--seed", "9"]) == 2
     assert "seed was 0 when this run began" in capsys.readouterr().err
+    assert main(["train", "hopper-backflip", *run_dir, "--resume", "--precision", "bfloat16"]) == 2
+    assert "precision was 'float32' when this run began" in capsys.readouterr().err
 
 
 def test_a_teacher_of_ones_own_is_found_from_everywhere(tmp_path: Path) -> None:
@@ -254,3 +258,17 @@ def test_command_line_loads_no_service_and_no_torch() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
     )
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("task", "is_settled"), [("pong", True), ("hopper-backflip", False)])
+def test_threads_that_change_sums_are_settled_when_a_run_begins(
+    task: str, is_settled: bool, tmp_path: Path
+) -> None:
+    """A resume on a machine with more cores sums over a minibatch of pictures as the run did before."""
+    run_dir = tmp_path / "run"
+    with RunFolder(run_dir) as folder:
+        begun = _begun(TrainOptions(task=task, run_dir=run_dir, teacher="oracle"), folder)
+    with RunFolder(run_dir) as folder:
+        assert folder.resume() == begun
+    assert (begun.num_threads is not None) is is_settled
+    assert begun.precision == "float32"
