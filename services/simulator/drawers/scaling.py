@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.simulator.drawers.drawer import Frame
-from services.simulator.environment.gymnasium_spaces import area_means
+from somersault.environments.gymnasium_spaces import area_means
 
 __all__ = ["scale_to_height", "scale_to_longer_side"]
 

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.environment.atari_emulation import SAME_CARTRIDGE, Emulator, hidden_rows, open_vector
+from services.simulator.environment.atari_emulation import SAME_CARTRIDGE, Emulator
 from services.simulator.environment.atari_footage import AtariFootage, GameLog, footage_layout
 from services.simulator.environment.batch import Passage, lane_rows
 from services.simulator.true_rewards.enduro import keep_even
+from somersault.environments.atari_vector import hidden_rows, open_vector
 from somersault.tasks import Task
 from somersault.tasks.custom import load_function
 from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray

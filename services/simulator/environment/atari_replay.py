@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.environment.atari_emulation import (
-    MAX_START_FRAMES,
-    SAME_CARTRIDGE,
-    Emulator,
-    hidden_rows,
-    open_vector,
-)
+from services.simulator.environment.atari_emulation import SAME_CARTRIDGE, Emulator
+from somersault.environments.atari_vector import MAX_START_FRAMES, hidden_rows, open_vector
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.simulator.environment.batch import Passage, lane_rows
 from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
-from services.simulator.environment.gymnasium_spaces import action_maker, frame_maker, shrink
+from somersault.environments.gymnasium_spaces import action_maker, frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium

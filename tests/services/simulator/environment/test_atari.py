@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from ale_py import ALEInterface, roms
 
-from services.simulator.environment.atari_emulation import Emulator, hidden_rows, open_vector
+from services.simulator.environment.atari_emulation import Emulator
 from services.simulator.true_rewards.enduro import keep_even
+from somersault.environments.atari_vector import hidden_rows, open_vector
 from somersault.errors import InvalidInputError
 from somersault.tasks import AtariEnvironment, Task, get_task, list_tasks
 from tests.services.simulator.environment.atari_play import open_games, play, random_actions

@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from services.simulator.drawers import open_drawer
 from services.simulator.environment import EnvironmentBatch, Passage, open_environment
-from services.simulator.environment.gymnasium_spaces import action_maker, area_means, frame_maker, shrink
+from somersault.environments.gymnasium_spaces import action_maker, area_means, frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.gymnasium import gymnasium_task

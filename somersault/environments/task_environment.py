@@ -1,0 +1,100 @@
+"""A task as a `gymnasium.Env`, as the agent saw it: nothing in it pays.
+
+Shapes: F frames of an observation, O of a vector, H x W of a picture, A action length.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from somersault.environments.world import World
+from somersault.errors import InvalidInputError
+from somersault.tasks import Task
+
+__all__ = ["TaskEnvironment"]
+
+Observation = NDArray[Any]
+Action = NDArray[Any]
+
+
+class TaskEnvironment(gymnasium.Env[Observation, Action]):
+    """Observes, acts and ends as in a run; its reward is 0 and its info empty.
+
+    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first. Actions are float32
+    ``[A]`` within -1 and 1, clipped there, or one of ``Discrete(n)``. An episode is truncated after the task's length
+    and never terminates.
+    """
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - Gymnasium's own name for it
+
+    def __init__(self, task: Task, world: World, *, render_mode: str | None = None) -> None:
+        """Take a task and where it is played; `make_env` finds both."""
+        self.task = task
+        self.render_mode = render_mode
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / task.step_s)}
+        self.observation_space = _observation_space(task)
+        self.action_space = _action_space(task)
+        self._world = world
+        self._frames: deque[NDArray[Any]] = deque(maxlen=task.num_frames)
+        self._num_steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode; with a seed, as the first environment of a simulator that has this seed."""
+        super().reset(seed=seed)
+        self._num_steps = 0
+        self._frames.extend([self._world.begin(seed)] * self.task.num_frames)
+        return self._observe(), {}
+
+    def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Make a step; the reward is 0.
+
+        Raises:
+            InvalidInputError: the action has another shape, or is none of the choices.
+        """
+        self._frames.append(self._world.step(self._executed(action)))
+        self._num_steps += 1
+        return self._observe(), 0.0, False, self._num_steps >= self.task.episode_steps, {}
+
+    def render(self) -> Any:
+        """Return a picture, ``[height, width, 3]`` uint8, if it was made with ``render_mode="rgb_array"``."""
+        return self._world.draw() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """End what it is played in."""
+        self._world.close()
+
+    def _observe(self) -> Observation:
+        return np.stack(self._frames) if self.task.spec.is_image else self._frames[-1].copy()
+
+    def _executed(self, action: Action) -> Action:
+        spec = self.task.spec
+        executed = np.asarray(action, spec.action_dtype)
+        if executed.shape != spec.action_shape:
+            raise InvalidInputError("shape of the action", executed.shape, str(spec.action_shape))
+        if not spec.is_discrete:
+            return np.asarray(np.clip(executed, np.float32(-1), np.float32(1)))
+        if not 0 <= int(executed) < spec.num_actions:
+            raise InvalidInputError("action", int(executed), f"0 to {spec.num_actions - 1}")
+        return executed
+
+
+def _observation_space(task: Task) -> spaces.Box:
+    spec = task.spec
+    if spec.is_image:
+        return spaces.Box(0, 255, (spec.num_frames, *spec.frame_shape), np.uint8)
+    return spaces.Box(-np.inf, np.inf, spec.frame_shape, np.float32)
+
+
+def _action_space(task: Task) -> spaces.Space[Any]:
+    spec = task.spec
+    if spec.is_discrete:
+        return spaces.Discrete(spec.num_actions)
+    return spaces.Box(-1.0, 1.0, spec.action_shape, np.float32)
