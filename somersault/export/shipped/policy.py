@@ -1,0 +1,42 @@
+"""Policy(load(path)).act(observation) is an int or float32 [A], for numbers [O] or uint8 pictures [F, H, W]."""
+
+import json
+
+import numpy as np
+
+
+def load(path: str) -> dict[str, np.ndarray]:  # noqa: D103
+    data = np.fromfile(path, np.uint8).tobytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:start]) | {"__metadata__": {"shape": 0, "data_offsets": (0, 0)}}
+    parts = {name: data[start:][slice(*entry["data_offsets"])] for name, entry in entries.items()}
+    return {name: np.frombuffer(part, "<f4").reshape(entries[name]["shape"]) for name, part in parts.items()}
+
+
+class Policy:  # noqa: D101
+    def __init__(self, arrays: dict[str, np.ndarray], *, seed: int | None = None) -> None:
+        self.arrays, self.rng = arrays, np.random.default_rng(seed)
+
+    def act(self, observation: np.ndarray, *, deterministic: bool = False) -> int | np.ndarray:  # noqa: D102
+        get, hidden = self.arrays.__getitem__, np.asarray(observation, np.float32)
+        if "hidden_0.weight" in self.arrays:
+            hidden = np.clip((hidden - get("observation_mean")) / get("observation_std"), -10, 10)
+            for name in ("hidden_0", "hidden_1"):
+                hidden = np.tanh(get(f"{name}.weight") @ hidden + get(f"{name}.bias"))
+        else:
+            hidden = hidden / np.float32(255)
+            for name, by in (("conv_0", 4), ("conv_1", 2), ("conv_2", 1)):
+                weight, bias = get(f"{name}.weight"), get(f"{name}.bias")[:, None, None]
+                seen = np.lib.stride_tricks.sliding_window_view(hidden, weight.shape[2:], (1, 2))[
+                    :, ::by, ::by
+                ]
+                hidden = np.maximum(np.tensordot(weight, seen, ((1, 2, 3), (0, 3, 4))) + bias, 0)
+            flat = hidden.transpose(1, 2, 0).ravel()
+            hidden = np.maximum(get("dense.weight") @ flat + get("dense.bias"), 0)
+        if "log_std" in self.arrays:
+            mean, std = get("mean.weight") @ hidden + get("mean.bias"), np.exp(get("log_std"))
+            return np.asarray(
+                np.clip(mean if deterministic else self.rng.normal(mean, std), -1, 1), np.float32
+            )
+        logits = get("logits.weight") @ hidden + get("logits.bias")
+        return int(np.argmax(logits if deterministic else logits + self.rng.gumbel(size=logits.shape)))

@@ -1,0 +1,42 @@
+"""Scores by reward_model.safetensors with numpy alone: RewardModel(load(path)).score(observations, actions)."""
+
+import numpy as np
+
+from somersault.export.shipped.policy import load as load
+
+
+class RewardModel:  # noqa: D101
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self.arrays = arrays
+
+    def score(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Return [B] rewards of observations [B, O], or uint8 [B, F, H, W], and of actions as executed."""
+        members = self.members(np.asarray(observations), np.asarray(actions))
+        standardised = (members - self.arrays["member_mean"]) / self.arrays["member_std"]
+        return np.asarray(standardised.mean(axis=0), np.float32)
+
+    def members(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Return [K, B] as the networks give them: each has an offset and a scale of its own."""
+        get = self.arrays.__getitem__
+        if "filters.0" in self.arrays:
+            hidden = np.stack([self.features(observations, member) for member in range(len(get("scales")))])
+        else:
+            one_hot = np.eye(get("weights.0").shape[1] - observations.shape[-1], dtype=np.float32)
+            vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
+            hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
+        for layer in range(sum(name.startswith("weights.") for name in self.arrays)):
+            hidden = hidden if layer == 0 else np.where(hidden > 0, hidden, 0.01 * hidden)
+            hidden = hidden @ get(f"weights.{layer}") + get(f"biases.{layer}")
+        return hidden[..., 0]
+
+    def features(self, pictures: np.ndarray, member: int) -> np.ndarray:  # noqa: D102
+        hidden = pictures.astype(np.float32) / 255
+        for layer, stride in enumerate((3, 2, 1, 1)):
+            weight = self.arrays[f"filters.{layer}"][member]
+            windows = np.lib.stride_tricks.sliding_window_view(hidden, weight.shape[2:], (2, 3))
+            hidden = np.einsum("bfhwij,cfij->bchw", windows[:, :, ::stride, ::stride], weight, optimize=True)
+            names = ("means", "variances", "scales", "shifts")
+            mean, variance, scale, shift = (self.arrays[n][member, layer][:, None, None] for n in names)
+            hidden = (hidden - mean) / np.sqrt(variance + 1e-5) * scale + shift
+            hidden = np.where(hidden > 0, hidden, np.float32(0.01) * hidden)
+        return hidden.reshape(len(hidden), -1)

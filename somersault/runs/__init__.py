@@ -1,0 +1,12 @@
+"""Runs as they lie in their folders: settings, curves, policies, reward models and labels, read only.
+
+Works on finished, stopped and running runs alike, since nothing here writes.
+"""
+
+from somersault.runs.labels import LabelRow, read_label_rows
+from somersault.runs.listing import find_runs
+from somersault.runs.run import Run, load_run
+from somersault.runs.settings import RunSettings
+from somersault.runs.state import RunState
+
+__all__ = ["LabelRow", "Run", "RunSettings", "RunState", "find_runs", "load_run", "read_label_rows"]

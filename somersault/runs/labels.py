@@ -1,0 +1,91 @@
+"""A run's answers, from the database of its labeler, opened read-only."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from somersault.errors import CorruptDataError
+from somersault.runs.run import Run
+
+__all__ = ["LabelRow", "read_label_rows"]
+
+_BUSY_S = 10.0  # the labeler of a running run may be writing
+
+# One row an answer, by its newest version. The columns are those of the first released database, so that older and
+# newer ones are read alike.
+_QUERY = """
+SELECT answers.answer_id, queries.query_id, queries.left_segment_id, queries.right_segment_id, answers.preference,
+       labelers.labeler_id, labelers.name, labelers.role, answers.newest_version, answers.is_extra, answers.is_gold,
+       answers.response_ms, answers.answered_ms
+FROM answers
+JOIN queries ON queries.number = answers.query_number
+JOIN labelers ON labelers.labeler_id = answers.labeler_id
+ORDER BY answers.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One answer, as it was last revised. Left and right are the sides as they were asked about in the query."""
+
+    answer_id: str
+    query_id: str
+    left_segment_id: str
+    right_segment_id: str
+    preference: str
+    """``left``, ``right``, ``equal`` or ``incomparable``."""
+    labeler_id: str
+    labeler_name: str
+    labeler_role: str
+    """``labeler`` or ``teacher``."""
+    version: int
+    """1, and 1 more for each revision."""
+    is_extra: bool
+    """Came beyond the answers its query wanted; not learned from."""
+    is_gold: bool
+    """Asked to measure the labeler; not learned from."""
+    response_ms: int
+    """From the pair's appearance to the answer; 0 where the client did not say."""
+    answered_ms: int
+    """When, in milliseconds since 1970."""
+
+
+def read_label_rows(run: Run) -> list[LabelRow]:
+    """Read all answers of a run, oldest first; none of a reference run or before the first.
+
+    Raises:
+        CorruptDataError: the database can't be read.
+    """
+    if not run.labels.is_file():
+        return []
+    try:
+        with _open(run) as database:
+            rows = database.execute(_QUERY).fetchall()
+    except sqlite3.Error as error:
+        raise CorruptDataError(f"{run.labels} can't be read: {error}") from error
+    return [_row(row) for row in rows]
+
+
+def _row(values: Sequence[Any]) -> LabelRow:
+    row = dict(zip(LabelRow.__slots__, values, strict=True))
+    return LabelRow(**row | {name: bool(row[name]) for name in ("is_extra", "is_gold")})
+
+
+@contextlib.contextmanager
+def _open(run: Run) -> Iterator[sqlite3.Connection]:
+    """Open the database without the right to write; a folder without that right is read as it lies."""
+    place = quote(str(run.labels))
+    connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=_BUSY_S)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError:
+        # A write-ahead log can't be opened where its index can't be made.
+        connection.close()
+        connection = sqlite3.connect(f"file:{place}?immutable=1", uri=True)
+    with contextlib.closing(connection):
+        yield connection

@@ -1,0 +1,46 @@
+"""The runs of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from somersault.errors import CorruptDataError, NotFoundError
+from somersault.runs.run import Run
+
+__all__ = ["find_runs"]
+
+_MAX_DEPTH = 3  # runs/study/seed-0: deeper are the insides of runs and other people's trees
+
+
+def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
+    """Find the runs in a folder and the folders in it.
+
+    Returns:
+        The runs, newest first, and a line for each folder that holds a run which can't be read.
+
+    Raises:
+        NotFoundError: there is no such folder.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise NotFoundError(f"no folder {folder}: `somersault train` makes runs/ where it is started")
+    runs: list[Run] = []
+    problems: list[str] = []
+    for path in _run_folders(folder, depth=_MAX_DEPTH):
+        try:
+            runs.append(Run(path))
+        except CorruptDataError as error:
+            problems.append(str(error))
+    return sorted(runs, key=lambda run: run.started_s, reverse=True), problems
+
+
+def _run_folders(folder: Path, *, depth: int) -> list[Path]:
+    if (folder / "config.json").is_file():
+        return [folder]
+    if depth == 0:
+        return []
+    try:
+        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except PermissionError:
+        return []
+    return [found for path in inside for found in _run_folders(path, depth=depth - 1)]

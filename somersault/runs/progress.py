@@ -1,0 +1,61 @@
+"""A run's curves, as ``progress.jsonl`` holds them: one JSON object a point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["curve_of", "read_newest_point", "read_points"]
+
+_TAIL_BYTES = 64 * 1024  # holds dozens of points: the newest whole one is among them
+
+Point = dict[str, Any]
+
+
+def read_points(path: Path) -> list[Point]:
+    """Read all whole points, oldest first; steps only ever grow.
+
+    A life of the run that was killed lost the steps since its checkpoint, and the next made them again: of steps
+    made twice the later points count.
+    """
+    kept: list[Point] = []
+    for point in _points(path.read_bytes() if path.is_file() else b""):
+        steps = point.get("run/env_steps", 0)
+        if not steps and kept:
+            continue  # a new life that has not yet heard from its learner
+        while kept and kept[-1].get("run/env_steps", 0) > steps:
+            kept.pop()
+        kept.append(point)
+    return kept
+
+
+def read_newest_point(path: Path) -> Point:
+    """Read the newest whole point, an empty one if there is none; as quick for a long run as for a short one."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, 2)
+            file.seek(max(0, end - _TAIL_BYTES))
+            tail = file.read()
+    except OSError:
+        return {}
+    points = list(_points(tail))
+    told = [point for point in points if point.get("run/env_steps")]
+    return (told or points or [{}])[-1]
+
+
+def curve_of(points: Sequence[Point], name: str) -> tuple[list[int], list[float]]:
+    """Return environment steps and values of the points that have a value."""
+    told = [point for point in points if isinstance(point.get(name), int | float)]
+    return [int(point["run/env_steps"]) for point in told], [float(point[name]) for point in told]
+
+
+def _points(data: bytes) -> Iterator[Point]:
+    for line in data.decode("utf-8", errors="replace").splitlines():
+        try:
+            point = json.loads(line)
+        except ValueError:  # cut off when the process was killed, or while we read
+            continue
+        if isinstance(point, dict):
+            yield point

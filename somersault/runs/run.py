@@ -1,0 +1,219 @@
+"""One run, read from its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from somersault import checkpoint
+from somersault.config import environment
+from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
+from somersault.runs.settings import RunSettings, read_json_object
+from somersault.runs.state import RunState, state_of
+from somersault.storage import ObjectStore, open_store
+from somersault.tasks import Task, get_task
+from somersault.types import FloatArray
+
+__all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
+
+_SECRETS = ("SOMERSAULT_STORAGE_ACCESS_KEY", "SOMERSAULT_STORAGE_SECRET_KEY")
+_POLICY_KEY = re.compile(r"(\d+)\.safetensors")
+_IN_FOLDER = ("policies", "checkpoints", "segments")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """The weights of one policy version."""
+
+    version: int
+    data: bytes
+    """Safetensors, the arrays that docs/protocol.md names."""
+    arrays: dict[str, FloatArray]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the weights' bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRewardModel:
+    """The weights of one version of the reward model: an ensemble's arrays by the names of docs/protocol.md."""
+
+    version: int
+    arrays: dict[str, FloatArray]
+
+
+class Run:
+    """A finished, stopped or running run. Everything is read when it is asked for; nothing is ever written."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a run's settings from its folder.
+
+        Raises:
+            NotFoundError: there is no run in it.
+            CorruptDataError: it is of another version of somersault, or damaged.
+        """
+        self.path = path.absolute()
+        self.settings = RunSettings.read(self.path)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @cached_property
+    def task(self) -> Task:
+        """What is learned.
+
+        Raises:
+            InvalidInputError: the task's file or package is gone.
+        """
+        return get_task(self.settings.task)
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The results of ``summary.json``; None before the run's end."""
+        path = self.path / "summary.json"
+        return read_json_object(path) if path.is_file() else None
+
+    @property
+    def newest_point(self) -> Point:
+        """The newest point of the curves, an empty one if there is none."""
+        return read_newest_point(self.path / "progress.jsonl")
+
+    @property
+    def points(self) -> list[Point]:
+        """All points of the curves, oldest first."""
+        return read_points(self.path / "progress.jsonl")
+
+    def curve(self, name: str) -> tuple[list[int], list[float]]:
+        """Return a curve as steps and values, ``episode/true_return_mean`` for one."""
+        return curve_of(self.points, name)
+
+    @property
+    def state(self) -> RunState:
+        """Whether it is running, stopped or finished."""
+        return state_of(self.path, summary=self.summary, newest=self.newest_point)
+
+    @property
+    def started_s(self) -> float:
+        """When it began, in seconds since 1970."""
+        tokens = self.path / "tokens.json"  # written once; the settings are stored again by --resume
+        return (tokens if tokens.exists() else self.path / "config.json").stat().st_mtime
+
+    @property
+    def labels(self) -> Path:
+        """The database of its answers; it need not exist."""
+        return self.path / "labels.sqlite"
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """Where its objects are: its own folder, wherever that was moved, or the store it was told to use.
+
+        Raises:
+            ConfigError: the store's keys are missing from the environment.
+        """
+        if self._is_own_store:
+            return open_store(f"file://{quote(str(self.path.parent))}")
+        access_key, secret_key = (environment(name) for name in _SECRETS)
+        return open_store(self.settings.storage_url, access_key=access_key, secret_key=secret_key)
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its objects begin with, without the slash."""
+        return self.path.name if self._is_own_store else self.settings.run_id
+
+    def policy_versions(self) -> list[int]:
+        """Return the versions of the stored policies, oldest first."""
+        keys = self.store.list(f"{self.prefix}/policies/")
+        found = (_POLICY_KEY.fullmatch(key.rpartition("/")[2]) for key in keys)
+        return sorted(int(match[1]) for match in found if match)
+
+    def policy(self, version: int | None = None) -> StoredPolicy:
+        """Read a policy, the newest one unless told otherwise.
+
+        Raises:
+            FailedPreconditionError: none is stored yet.
+            NotFoundError: that version isn't stored.
+            CorruptDataError: it can't be read.
+        """
+        versions = self.policy_versions()
+        if not versions:
+            raise FailedPreconditionError(
+                f"run {self.path} has no policy yet: the first is stored with its first checkpoint"
+            )
+        if version is not None and version not in versions:
+            raise NotFoundError(f"policy version {version} of run {self.path} isn't stored, {versions} are")
+        chosen = versions[-1] if version is None else version
+        key = f"{self.prefix}/policies/{chosen:08d}.safetensors"
+        data = self.store.get(key)
+        return StoredPolicy(chosen, data, _load(key, data))
+
+    def reward_model(self) -> StoredRewardModel:
+        """Read the newest reward model.
+
+        Raises:
+            FailedPreconditionError: it has none: it is a reference run, or no checkpoint is stored yet.
+            CorruptDataError: it can't be read.
+        """
+        if self.settings.is_reference:
+            raise FailedPreconditionError(
+                f"run {self.path} trained on the true reward: it has no reward model"
+            )
+        kept = checkpoint.load_newest(self.store, f"{self.prefix}/checkpoints/reward")
+        if kept is None:
+            raise FailedPreconditionError(
+                f"run {self.path} has no reward model yet: the first is stored after the first answers"
+            )
+        of_ensemble = {
+            name.removeprefix("ensemble."): np.asarray(array, np.float32)
+            for name, array in kept.arrays.items()
+            if name.startswith("ensemble.")
+        }
+        return StoredRewardModel(int(kept.facts["reward_version"]), of_ensemble)
+
+    def segment_keys(self) -> list[str]:
+        """Return the keys of the stored segments, in the order of their names."""
+        return sorted(self.store.list(f"{self.prefix}/segments/"))
+
+    def segment(self, key: str) -> dict[str, NDArray[Any]]:
+        """Read a segment's arrays: ``observations``, ``actions`` and what it is drawn from.
+
+        Raises:
+            CorruptDataError: it can't be read.
+        """
+        return _load(key, self.store.get(key))
+
+    @cached_property
+    def _is_own_store(self) -> bool:
+        has_objects = any((self.path / name).is_dir() for name in _IN_FOLDER)
+        return has_objects or self.settings.storage_url == f"file://{quote(str(self.path.parent))}"
+
+
+def load_run(path: str | Path) -> Run:
+    """Open the run in a folder; see `Run`.
+
+    Raises:
+        NotFoundError: there is no run in it.
+        CorruptDataError: it is of another version of somersault, or damaged.
+    """
+    return Run(Path(path).expanduser())
+
+
+def _load(key: str, data: bytes) -> dict[str, NDArray[Any]]:
+    try:
+        return safetensors.numpy.load(data)
+    except SafetensorError as error:
+        raise CorruptDataError(f"{key} can't be read: {error}") from error

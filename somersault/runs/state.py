@@ -1,0 +1,53 @@
+"""Whether a run is going on, as its folder tells."""
+
+from __future__ import annotations
+
+import enum
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RunState", "state_of"]
+
+
+class RunState(enum.StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """A `somersault train` works with it now."""
+    STOPPED = "stopped"
+    """Interrupted before its end; `--resume` goes on with it."""
+    FINISHED = "finished"
+    """It has its summary."""
+
+
+def state_of(folder: Path, *, summary: Mapping[str, Any] | None, newest: Mapping[str, Any]) -> RunState:
+    """Tell a run's state.
+
+    Args:
+        folder: the run's.
+        summary: its results, None before its end.
+        newest: the newest row of its curves. A run that went on after its end has more steps than its summary.
+    """
+    if _is_locked(folder / ".lock"):
+        return RunState.RUNNING
+    if summary is None or newest.get("run/env_steps", 0) > summary.get("env_steps", 0):
+        return RunState.STOPPED
+    return RunState.FINISHED
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether a process holds the lock; a shared one is taken for a moment to find out."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
