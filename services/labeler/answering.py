@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from services.labeler.admission import Admission
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, LogPage, PreferenceRecord
+from services.labeler.run_life import RunState
 from services.labeler.sharing import SharedReads
 from services.labeler.store import Database, answers, audit, preference_log, revisions, runs
 from somersault.errors import InvalidInputError
@@ -130,7 +131,10 @@ class Answering:
     async def watch(
         self, admission: Admission, run_id: str, *, cursor: int, is_complete: bool = False
     ) -> AsyncIterator[LogPage]:
-        """Gives the log from a position on, for as long as it is asked; nothing now and then, as a heartbeat.
+        """Yield the log from a position on, for as long as it is asked; an empty page now and then, as a heartbeat.
+
+        Where the run is in its life comes with each page, and in one of its own when that is not running at first, and
+        when it changes.
 
         Raises:
             InvalidInputError: the log has no such position.
@@ -148,7 +152,7 @@ class Answering:
     async def _follow(
         self, admission: Admission, run_id: str, cursor: int, *, is_complete: bool
     ) -> AsyncIterator[LogPage]:
-        last_sent = time.monotonic()
+        last_sent, told = time.monotonic(), RunState.RUNNING
         while True:
             change = self._log_grew.next
             page = await self._pages.get(
@@ -157,14 +161,15 @@ class Answering:
             await admission.check()
             cursor = page.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
-            if page.records or page.weight_changes or left_s <= 0:
+            state = page.run_state or told
+            if page.records or page.weight_changes or left_s <= 0 or state is not told:
                 await self._take_turn(len(page.records))
                 self._num_followers -= 1  # who reads nothing is still here, and nobody waits for it
                 try:
                     yield page
                 finally:
                     self._num_followers += 1
-                last_sent = time.monotonic()
+                last_sent, told = time.monotonic(), state
                 await self._pause()
                 continue
             await Changes.wait(change, timeout_s=left_s)

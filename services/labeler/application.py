@@ -104,7 +104,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         answering=Answering(database, log_grew=log_grew),
         oversight=Oversight(database, log_grew=log_grew),
         importing=Importing(database, log_grew=log_grew),
-        run_settings=RunSettings(database, queries_changed=queries_changed),
+        run_settings=RunSettings(database, queries_changed=queries_changed, log_grew=log_grew),
         labelers=Labelers(database),
         watching=Watching(database, simulators),
         webhooks=Webhooks(database, allows_private=config.allow_private_webhooks),

@@ -15,13 +15,12 @@ from services.labeler.records import (
     Proposal,
     Query,
     QueryState,
-    RunStats,
     Side,
     WeightChange,
 )
 from somersault import convert
 from somersault.errors import InvalidInputError
-from somersault.types import Preference, Role, check_name
+from somersault.types import Role, check_name
 from somersault.v1 import labeler_pb2, preference_pb2
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "record_from_message",
     "record_to_message",
     "state_from_message",
-    "stats_to_message",
     "timestamp",
     "weight_change_from_message",
     "weight_change_to_message",
@@ -230,30 +228,6 @@ def page_to_messages(page: LogPage) -> dict[str, Any]:
         "records": [record_to_message(record) for record in page.records],
         "weight_changes": [weight_change_to_message(change) for change in page.weight_changes],
     }
-
-
-def stats_to_message(stats: RunStats) -> labeler_pb2.GetStatsResponse:
-    """Gives the message of a run's counts."""
-    return labeler_pb2.GetStatsResponse(
-        num_rendering=stats.num_rendering,
-        num_ready=stats.num_ready,
-        num_leased=stats.num_leased,
-        num_answered=stats.num_answered,
-        num_left=stats.num_by_preference.get(Preference.LEFT, 0),
-        num_right=stats.num_by_preference.get(Preference.RIGHT, 0),
-        num_equal=stats.num_by_preference.get(Preference.EQUAL, 0),
-        num_incomparable=stats.num_by_preference.get(Preference.INCOMPARABLE, 0),
-        num_last_hour=stats.num_last_hour,
-        num_own=stats.num_own,
-        question=stats.question,
-        newest_cursor=stats.newest_cursor,
-        newest_log_cursor=stats.newest_log_cursor,
-        oldest_ready_age_s=stats.oldest_ready_age_s,
-        num_last_hour_by_labelers=stats.num_last_hour_by_labelers,
-        num_last_hour_by_teachers=stats.num_last_hour_by_teachers,
-        guidelines_version=stats.guidelines_version,
-        is_paused=stats.is_paused,
-    )
 
 
 def _side_to_message(side: Side, *, clip_url: str) -> preference_pb2.Side:

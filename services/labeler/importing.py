@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from services.labeler.changes import Changes
 from services.labeler.oversight import MAX_REASON, MAX_WEIGHT
 from services.labeler.records import Labeler, PreferenceRecord, WeightChange
-from services.labeler.run_settings import MAX_TARGET
+from services.labeler.run_changes import MAX_TARGET
 from services.labeler.store import Database, gold, importing
 from somersault.errors import InvalidInputError
 from somersault.types import Role, check_name

@@ -12,6 +12,7 @@ from services.labeler.admission import Admission
 from services.labeler.changes import Changes
 from services.labeler.looking import Looks
 from services.labeler.records import Labeler, Lease
+from services.labeler.run_life import RunState
 from services.labeler.store import Database, leases, runs
 from somersault.errors import InvalidInputError
 
@@ -20,6 +21,9 @@ __all__ = ["Leasing"]
 MAX_COUNT = 10
 MAX_WAIT_S = 30.0
 MAX_LEASE_S = 600.0
+_REST_S = (
+    0.5  # a client that knows no states and asks again at once asks twice a second, not as fast as it can
+)
 DEFAULT_LEASE_S = 120.0  # a page fetches three pairs ahead, and a person may look away for a minute
 
 _LEASED = prometheus_client.Counter(
@@ -42,8 +46,11 @@ class Leasing:
 
     async def lease(
         self, admission: Admission, *, run_id: str | None, count: int, wait_s: float, lease_s: float
-    ) -> list[Lease]:
-        """Gives up to ``count`` queries, oldest first; waits for the first one. A paused run has none.
+    ) -> tuple[list[Lease], RunState | None]:
+        """Lease up to ``count`` queries, oldest first, waiting for the first one, and say where the run is in its life.
+
+        A paused or finished run leases none and is not waited for; a wait ends when the run's state changes.
+        Without a run, and for an unknown one, there is no state.
 
         Args:
             admission: Who asks, and by what right.
@@ -55,6 +62,7 @@ class Leasing:
         Raises:
             InvalidInputError: a number is out of its bounds.
             ResourceExhaustedError: the labeler holds too many leases.
+            NotFoundError: the run is unknown still when the wait is over.
             UnauthenticatedError: its token ended while it waited; it gets nothing.
         """
         _check("count", count, 1, MAX_COUNT)
@@ -62,6 +70,7 @@ class Leasing:
         lease_s = _duration(lease_s)
         give_up = time.monotonic() + wait_s
         change, has_waited = self._queries_changed.next, False
+        began: RunState | None = None
 
         def lease(connection: sa.Connection) -> list[Lease]:
             if has_waited:
@@ -76,21 +85,30 @@ class Leasing:
             )
 
         while True:
-            if leased := await self._database.write(lease):
+            leased, state = await self._database.write(lease), await self._state(run_id)
+            if leased:
                 _LEASED.labels(admission.labeler.role.value).inc(len(leased))
-                return leased
-            if not await self._wait_for_work(admission, change, run_id=run_id, until=give_up):
-                break
+            if leased or (began and state is not began):
+                return leased, state
+            began = state
+            if began and not began.is_leasing:
+                give_up = min(give_up, time.monotonic() + _REST_S)
+            if not await self._wait(admission, change, run_id=run_id, began=began, until=give_up):
+                return [], await self._known_state(run_id)
             change, has_waited = self._queries_changed.next, True
-        return []
 
-    async def is_paused(self, run_id: str) -> bool:
-        """Says whether nothing of a run is leased because it is paused.
+    async def _state(self, run_id: str | None) -> RunState | None:
+        return None if run_id is None else await self._looks.state(run_id)
+
+    async def _known_state(self, run_id: str | None) -> RunState | None:
+        """Return where a run is in its life.
 
         Raises:
-            NotFoundError: the run is unknown.
+            NotFoundError: it is unknown.
         """
-        return (await self._database.read(lambda connection: runs.read(connection, run_id))).is_paused
+        if run_id is None:
+            return None
+        return (await self._database.read(lambda connection: runs.read(connection, run_id))).state
 
     async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
         """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
@@ -113,16 +131,24 @@ class Leasing:
         _RELEASED.labels(labeler.role.value).inc()
         self._queries_changed.announce()
 
-    async def _wait_for_work(
-        self, admission: Admission, change: asyncio.Event, *, run_id: str | None, until: float
+    async def _wait(
+        self,
+        admission: Admission,
+        change: asyncio.Event,
+        *,
+        run_id: str | None,
+        began: RunState | None,
+        until: float,
     ) -> bool:
-        """Waits until there may be a query to lease; False when the time is up."""
+        """Wait until there may be a query to lease, or the run is in another state; False when the time is up."""
         while (left_s := until - time.monotonic()) > 0:
             await Changes.wait(change, timeout_s=left_s)
             await admission.check()
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.
             if await self._looks.has_any(admission.labeler, run_id=run_id):
+                return True
+            if await self._state(run_id) is not began:
                 return True
         return False
 

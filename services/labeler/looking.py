@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler
+from services.labeler.run_life import RunState
 from services.labeler.sharing import SharedReads
-from services.labeler.store import Database, open_queries
+from services.labeler.store import Database, open_queries, runs
 
 __all__ = ["Looks"]
 
@@ -17,6 +18,7 @@ class Looks:
         """Takes the database and what tells of new queries."""
         self._database = database
         self._shared: SharedReads[bool] = SharedReads(queries_changed)
+        self._states: SharedReads[RunState | None] = SharedReads(queries_changed)
 
     async def has_any(self, labeler: Labeler, *, run_id: str | None) -> bool:
         """Says whether there is a query that the labeler may lease.
@@ -28,6 +30,12 @@ class Looks:
         if not await self._shared.get(key, lambda: self._look(somebody, run_id)):
             return False
         return await self._look(labeler, run_id)
+
+    async def state(self, run_id: str) -> RunState | None:
+        """Return where a run is in its life; None if it is unknown."""
+        return await self._states.get(
+            run_id, lambda: self._database.read(lambda connection: runs.find_state(connection, run_id))
+        )
 
     async def _look(self, labeler: Labeler, run_id: str | None) -> bool:
         return await self._database.read(

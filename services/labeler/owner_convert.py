@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from services.labeler import convert
+from services.labeler import convert, life_convert, owner_view_convert
 from services.labeler.agreement import Agreement
 from services.labeler.quality import Quality, Share
-from services.labeler.records import AuditEntry, KnownLabeler, Run, Webhook
+from services.labeler.records import AuditEntry, KnownLabeler, Webhook
+from services.labeler.run_view import RunView
 from somersault.convert import role_to_message
 from somersault.v1 import labeler_pb2 as pb
 
@@ -19,8 +20,9 @@ __all__ = [
 ]
 
 
-def run_to_message(run: Run) -> pb.Run:
-    """Gives the message of a run."""
+def run_to_message(view: RunView) -> pb.Run:
+    """Return the message of a run and how it stands."""
+    run, point = view.run, view.newest_point
     return pb.Run(
         run_id=run.run_id,
         task=run.task,
@@ -32,6 +34,12 @@ def run_to_message(run: Run) -> pb.Run:
         guidelines_version=run.guidelines_version,
         newest_log_cursor=run.newest_cursor,
         is_paused=run.is_paused,
+        state=life_convert.state_to_message(run.state),
+        label_budget=view.label_budget,
+        is_finishing=run.is_finishing,
+        num_answered=run.num_answered,
+        newest_point=owner_view_convert.point_to_message(point) if point else None,
+        result=life_convert.result_to_message(view.result),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 
-from services.labeler import convert, exporting, owner_convert, owner_view_convert
+from services.labeler import convert, exporting, life_convert, owner_convert, owner_view_convert
 from services.labeler.answering import Answering
 from services.labeler.authentication import caller
 from services.labeler.importing import Importing
@@ -16,7 +16,7 @@ from services.labeler.labelers import Labelers
 from services.labeler.leasing import Leasing
 from services.labeler.oversight import Oversight
 from services.labeler.proposals import Proposals
-from services.labeler.run_settings import RunSettings, Settings
+from services.labeler.run_settings import RunSettings
 from services.labeler.store import Database
 from services.labeler.watching import Watching
 from services.labeler.webhooks import Webhooks
@@ -86,23 +86,18 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         return pb.RevokeTokenResponse()
 
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: _Context) -> pb.UpdateRunResponse:
-        """Changes how a run asks."""
-        has = request.HasField
-        settings = Settings(
-            target_answers=request.target_answers if has("target_answers") else None,
-            asks_again=request.asks_again_on_disagreement if has("asks_again_on_disagreement") else None,
-            gold_interval=request.gold_interval if has("gold_interval") else None,
-            is_paused=request.is_paused if has("is_paused") else None,
-        )
-        run = await self._labeling.run_settings.update(caller(), request.run_id, settings)
-        return pb.UpdateRunResponse(run=owner_convert.run_to_message(run))
+        """Change a run."""
+        change = life_convert.change_from_message(request)
+        view = await self._labeling.run_settings.update(caller(), request.run_id, change)
+        return pb.UpdateRunResponse(run=owner_convert.run_to_message(view.seen_by(caller().role)))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
-        """Lists runs."""
-        runs, token = await self._labeling.run_settings.list_newest(
+        """List runs."""
+        views, token = await self._labeling.run_settings.list_newest(
             page_size=request.page_size, page_token=request.page_token
         )
-        messages = [owner_convert.run_to_message(run) for run in runs]
+        role = caller().role
+        messages = [owner_convert.run_to_message(view.seen_by(role)) for view in views]
         return pb.ListRunsResponse(runs=messages, next_page_token=token)
 
     async def GetAgreement(
@@ -117,8 +112,8 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ReportProgressResponse:
         """Adds a point to a run's learning curves."""
         report = owner_view_convert.report_from_message(request.point)
-        is_paused = await self._labeling.watching.report(request.run_id, report)
-        return pb.ReportProgressResponse(is_paused=is_paused)
+        run = await self._labeling.watching.report(request.run_id, report)
+        return life_convert.wishes_to_message(run)
 
     async def GetRunProgress(
         self, request: pb.GetRunProgressRequest, context: _Context

@@ -29,6 +29,8 @@ def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
         predicted_reward_mean=figure("predicted_reward_mean"),
         reward_version=message.reward_version,
         num_pool_segments=message.num_pool_segments,
+        num_awaited=message.num_awaited,
+        training_loss=figure("training_loss"),
     )
 
 
@@ -53,6 +55,8 @@ def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
         num_pool_segments=report.num_pool_segments,
         true_return_mean=returns.mean if returns else None,
         num_episodes=returns.num_episodes if returns else 0,
+        num_awaited=report.num_awaited,
+        training_loss=report.training_loss,
     )
 
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from services.labeler import pages
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, Proposal, QueryPage, QueryState, RunStats
-from services.labeler.run_settings import check_target
-from services.labeler.store import Database, audit, queries, runs
+from services.labeler.run_changes import MAX_QUESTION, check_target
+from services.labeler.run_settings import check_guidelines
+from services.labeler.store import Database, audit, guidelines, queries, run_stats, runs
 from somersault.errors import InvalidInputError
 from somersault.types import check_name
 
@@ -19,7 +20,6 @@ __all__ = ["Proposals"]
 
 MAX_PROPOSALS = 256
 MAX_WITHDRAWN = 1000
-MAX_QUESTION = 2000
 
 _PROPOSED = prometheus_client.Counter(
     "somersault_labeler_queries_proposed_total",
@@ -36,22 +36,31 @@ class Proposals:
         self._database = database
         self._queries_changed = queries_changed
 
-    async def create_run(self, by: Labeler, *, run_id: str, task: str, question: str) -> None:
-        """Makes a run known, or changes its task and question.
+    async def create_run(
+        self, by: Labeler, *, run_id: str, task: str, question: str, guidelines_text: str = ""
+    ) -> None:
+        """Make a run known, or change its task, and its question unless an owner did.
+
+        Guidelines become version 1 of a run that has none; those of an owner stay.
 
         Raises:
-            InvalidInputError: the name is not a name, or the question is too long.
+            InvalidInputError: the name is not a name, the question is too long, or the guidelines are no guidelines.
         """
         check_name("run_id", run_id)
         check_name("task", task)
         if len(question) > MAX_QUESTION:
             raise InvalidInputError("question", question, f"at most {MAX_QUESTION} characters")
 
+        if guidelines_text:
+            check_guidelines("guidelines", guidelines_text)
+
         def create(connection: sa.Connection) -> None:
             if runs.create(connection, run_id=run_id, task=task, question=question):
                 audit.add(
                     connection, by, "CreateRun", run_id=run_id, what=run_id, task=task, question=question
                 )
+            if guidelines_text and not runs.lock(connection, run_id).guidelines_version:
+                guidelines.add(connection, by, run_id, guidelines_text)
 
         await self._database.write(create)
 
@@ -126,5 +135,5 @@ class Proposals:
             NotFoundError: the run is unknown.
         """
         return await self._database.read(
-            lambda connection: runs.stats(connection, run_id, labeler_id=labeler_id)
+            lambda connection: run_stats.read(connection, run_id, labeler_id=labeler_id)
         )

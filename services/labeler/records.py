@@ -7,6 +7,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.labeler.run_life import RunResult, RunState
 from somersault.types import Preference, Role, StoredSegment
 
 __all__ = [
@@ -279,6 +280,8 @@ class LogPage:
     weight_changes: list[WeightChange]
     cursor: int
     """Everything up to here is in this page or those before."""
+    run_state: RunState | None = None
+    """Not said where more follows: a full page is remembered, and the run goes on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +300,12 @@ class Run:
     """Nothing of it is leased."""
     guidelines_version: int
     newest_cursor: int
+    state: RunState
+    label_budget: int
+    """As an owner said; 0 for nothing."""
+    is_finishing: bool
+    """Told to finish with the policy that it has."""
+    num_answered: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,10 +329,19 @@ class RunStats:
     num_last_hour_by_teachers: int
     guidelines_version: int
     is_paused: bool
+    run_state: RunState
+    label_budget: int
+    """As an owner said, or else the newest report; 0 if neither did."""
+    num_awaited: int
+    """As of the newest report, less the answers since."""
+    result: RunResult | None
+    task: str
 
     def seen_by(self, role: Role) -> RunStats:
-        """Gives the counts without how others answered: labelers are blind to each other."""
-        return dataclasses.replace(self, num_by_preference={}) if role is Role.LABELER else self
+        """Return the counts as a role may know them: labelers are blind to each other, services to true returns."""
+        result = self.result and self.result.seen_by(role)
+        by_preference = {} if role is Role.LABELER else self.num_by_preference
+        return dataclasses.replace(self, num_by_preference=by_preference, result=result)
 
 
 def _hide(side: Side, role: Role) -> Side:

@@ -1,75 +1,58 @@
-"""Runs: how they ask, what they tell labelers to judge by, how far labelers agree."""
+"""Runs: how they ask, where they are in their life, what labelers judge by, how far labelers agree."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from services.labeler import pages
+from services.labeler import pages, run_changes
 from services.labeler.agreement import Agreement
 from services.labeler.changes import Changes
-from services.labeler.records import Guidelines, Labeler, Run
-from services.labeler.store import Database, audit, guidelines, runs, tallies
+from services.labeler.records import Guidelines, Labeler
+from services.labeler.run_changes import RunChange
+from services.labeler.run_view import RunView
+from services.labeler.store import Database, guidelines, run_views, runs, tallies
 from somersault.errors import InvalidInputError
 
-__all__ = ["RunSettings", "Settings", "check_target"]
+__all__ = ["RunSettings", "check_guidelines"]
 
-MAX_TARGET = 10  # answers a query: more people than that look at no pair
-MAX_GOLD_INTERVAL = 1000
 MAX_GUIDELINES = 20_000
 
 # What CommonMark 0.31 may take for raw HTML (section 6.6): a tag, a comment, a declaration, an instruction.
 _RAW_HTML = re.compile(r"<[A-Za-z/!?]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Holds what shall change of how a run asks; None stays."""
-
-    target_answers: int | None
-    asks_again: bool | None
-    gold_interval: int | None
-    is_paused: bool | None = None
-
-
 class RunSettings:
     """Changes and lists runs."""
 
-    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
-        """Takes the database and what to tell of a run that goes on."""
+    def __init__(self, database: Database, *, queries_changed: Changes, log_grew: Changes) -> None:
+        """Take the database and what wakes those who wait for queries and those who follow the log."""
         self._database = database
         self._queries_changed = queries_changed
+        self._log_grew = log_grew
 
-    async def update(self, by: Labeler, run_id: str, settings: Settings) -> Run:
-        """Changes how a run asks, and gives it as it is then.
+    async def update(self, by: Labeler, run_id: str, change: RunChange) -> RunView:
+        """Change a run and return it as it is then.
 
         Raises:
-            InvalidInputError: a number is out of its bounds.
+            InvalidInputError: a value is out of its bounds.
             NotFoundError: the run is unknown.
+            FailedPreconditionError: the run is finished, and a finished run can't do that.
         """
-        if settings.target_answers is not None:
-            check_target(settings.target_answers)
-        if settings.gold_interval is not None and not 0 <= settings.gold_interval <= MAX_GOLD_INTERVAL:
-            raise InvalidInputError("gold_interval", settings.gold_interval, f"0 to {MAX_GOLD_INTERVAL}")
-        named = {field: getattr(settings, field) for field in Settings.__slots__}
+        run_changes.check(change)
 
-        def update(connection: sa.Connection) -> Run:
-            run = runs.read(connection, run_id)
-            changed = {k: v for k, v in named.items() if v is not None and v != getattr(run, k)}
-            if not changed:
-                return run
-            runs.update(connection, run_id, **changed)
-            audit.add(connection, by, "UpdateRun", run_id=run_id, what=run_id, **changed)
-            return runs.read(connection, run_id)
+        def update(connection: sa.Connection) -> RunView:
+            run_changes.apply(connection, by, run_id, change)
+            return run_views.read(connection, run_id)
 
-        run = await self._database.write(update)
-        if settings.is_paused is False:
+        view = await self._database.write(update)
+        if change.moves_state:
             self._queries_changed.announce()
-        return run
+            self._log_grew.announce()
+        return view
 
-    async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[Run], str]:
+    async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:
         """Gives a page of runs, newest first, and the token of the next one.
 
         Raises:
@@ -80,10 +63,10 @@ class RunSettings:
         created_ms = pages.start(created)
         before = None if created_ms is None else (created_ms, run_id)
         found = await self._database.read(
-            lambda connection: runs.list_newest(connection, before=before, page_size=page_size + 1)
+            lambda connection: run_views.list_newest(connection, before=before, page_size=page_size + 1)
         )
         page = found[:page_size]
-        last = page[-1] if len(found) > page_size else None
+        last = page[-1].run if len(found) > page_size else None
         return page, f"{last.created_ms}-{last.run_id}" if last else ""
 
     async def agreement(self, run_id: str) -> Agreement:
@@ -106,11 +89,7 @@ class RunSettings:
             InvalidInputError: the text is empty, too long, or may hold raw HTML.
             NotFoundError: the run is unknown.
         """
-        if not 1 <= len(text) <= MAX_GUIDELINES:
-            raise InvalidInputError("length of text", len(text), f"1 to {MAX_GUIDELINES} characters")
-        if found := _RAW_HTML.search(text):
-            at = text[found.start() : found.start() + 20]
-            raise InvalidInputError("text", at, "Markdown without raw HTML; write &lt; for <")
+        check_guidelines("text", text)
         return await self._database.write(lambda connection: guidelines.add(connection, by, run_id, text))
 
     async def read_guidelines(self, run_id: str, version: int) -> Guidelines:
@@ -122,11 +101,14 @@ class RunSettings:
         return await self._database.read(lambda connection: guidelines.read(connection, run_id, version))
 
 
-def check_target(target_answers: int) -> None:
-    """Checks how many answers a query shall have.
+def check_guidelines(field: str, text: str) -> None:
+    """Check what labelers are told to judge by.
 
     Raises:
-        InvalidInputError: it is not 1 to 10.
+        InvalidInputError: it is empty, too long, or may hold raw HTML.
     """
-    if not 1 <= target_answers <= MAX_TARGET:
-        raise InvalidInputError("target_answers", target_answers, f"1 to {MAX_TARGET}")
+    if not 1 <= len(text) <= MAX_GUIDELINES:
+        raise InvalidInputError(f"length of {field}", len(text), f"1 to {MAX_GUIDELINES} characters")
+    if found := _RAW_HTML.search(text):
+        at = text[found.start() : found.start() + 20]
+        raise InvalidInputError(field, at, "Markdown without raw HTML; write &lt; for <")

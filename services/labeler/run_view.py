@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from services.labeler.records import PredictedRewards, Query
-from somersault.types import Preference
+from services.labeler.records import PredictedRewards, Query, Run
+from services.labeler.run_life import RunResult
+from somersault.types import Preference, Role
 
-__all__ = ["ClippedQuery", "ProgressPoint", "ProgressReport", "QueryAnswer", "TrueReturns"]
+__all__ = ["ClippedQuery", "ProgressPoint", "ProgressReport", "QueryAnswer", "RunView", "TrueReturns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,10 @@ class ProgressReport:
     """A step."""
     reward_version: int
     num_pool_segments: int
+    num_awaited: int = 0
+    """Answers without which the learner does not go on."""
+    training_loss: float | None = None
+    """Nats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,28 @@ class ProgressPoint:
     num_last_hour: int
     true_returns: TrueReturns | None
     """Told to owners alone: neither reward service nor learner may know it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run and how it stands."""
+
+    run: Run
+    newest_point: ProgressPoint | None
+    result: RunResult | None
+
+    @property
+    def label_budget(self) -> int:
+        """Labels that the run may use: as an owner said, or else its newest report; 0 if neither did."""
+        reported = self.newest_point.report.label_budget if self.newest_point else 0
+        return self.run.label_budget or reported
+
+    def seen_by(self, role: Role) -> RunView:
+        """Return the view as a role may know it: owners alone see true returns."""
+        if role is Role.OWNER:
+            return self
+        point = self.newest_point and dataclasses.replace(self.newest_point, true_returns=None)
+        return dataclasses.replace(self, newest_point=point, result=self.result and self.result.seen_by(role))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

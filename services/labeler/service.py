@@ -10,10 +10,11 @@ from typing import Any
 
 import grpc.aio
 
-from services.labeler import clips, convert
+from services.labeler import clips, convert, life_convert
 from services.labeler.authentication import admission, caller
 from services.labeler.owner_service import Labeling, OwnerMethods
 from services.labeler.page_messages import PageMessages
+from services.labeler.run_life import RunState
 from somersault.convert import preference_from_message, role_to_message
 from somersault.errors import InvalidInputError
 from somersault.types import Preference
@@ -32,13 +33,21 @@ class LabelerServicer(OwnerMethods):
         """Takes what does the work."""
         super().__init__(labeling)
         self._pages = PageMessages(
-            lambda page: pb.WatchPreferencesResponse(**convert.page_to_messages(page), cursor=page.cursor)
+            lambda page: pb.WatchPreferencesResponse(
+                **convert.page_to_messages(page),
+                cursor=page.cursor,
+                run_state=life_convert.state_to_message(page.run_state),
+            )
         )
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
         await self._labeling.proposals.create_run(
-            caller(), run_id=request.run_id, task=request.task, question=request.question
+            caller(),
+            run_id=request.run_id,
+            task=request.task,
+            question=request.question,
+            guidelines_text=request.guidelines,
         )
         return pb.CreateRunResponse()
 
@@ -61,7 +70,7 @@ class LabelerServicer(OwnerMethods):
         self, request: pb.LeaseQueriesRequest, context: _Context
     ) -> pb.LeaseQueriesResponse:
         """Leases queries to the caller."""
-        leases = await self._labeling.leasing.lease(
+        leases, state = await self._labeling.leasing.lease(
             admission(),
             run_id=request.run_id or None,
             count=request.count,
@@ -69,10 +78,10 @@ class LabelerServicer(OwnerMethods):
             lease_s=request.lease_s,
         )
         viewer = caller().role
-        is_paused = not leases and request.run_id and await self._labeling.leasing.is_paused(request.run_id)
         return pb.LeaseQueriesResponse(
             leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases],
-            is_paused=bool(is_paused),
+            is_paused=not leases and state is RunState.PAUSED,
+            run_state=life_convert.state_to_message(state),
         )
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
@@ -155,7 +164,7 @@ class LabelerServicer(OwnerMethods):
     async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
         """Gives a run's counts."""
         stats = await self._labeling.proposals.stats(request.run_id, labeler_id=caller().labeler_id)
-        return convert.stats_to_message(stats.seen_by(caller().role))
+        return life_convert.stats_to_message(stats.seen_by(caller().role))
 
     async def GetGuidelines(
         self, request: pb.GetGuidelinesRequest, context: _Context

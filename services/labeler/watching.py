@@ -9,6 +9,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from services.labeler import pages
+from services.labeler.records import Run
 from services.labeler.run_view import ClippedQuery, ProgressPoint, ProgressReport, TrueReturns
 from services.labeler.store import Database, clip_list, progress, runs
 from somersault.errors import InvalidInputError
@@ -35,8 +36,8 @@ class Watching:
         self._database = database
         self._scorekeeper = scorekeeper
 
-    async def report(self, run_id: str, report: ProgressReport) -> bool:
-        """Adds a point to a run's learning curves and says whether the run is paused.
+    async def report(self, run_id: str, report: ProgressReport) -> Run:
+        """Add a point to a run's learning curves and return the run, with what owners want of it.
 
         Raises:
             InvalidInputError: a number is out of its bounds.
@@ -46,11 +47,11 @@ class Watching:
         run = await self._database.read(lambda connection: runs.read(connection, run_id))
         true_returns = await self._scorekeeper.true_returns(task=run.task)
 
-        def add(connection: sa.Connection) -> None:
+        def add(connection: sa.Connection) -> Run:
             progress.add(connection, run_id, report, true_returns=true_returns)
+            return runs.read(connection, run_id)
 
-        await self._database.write(add)
-        return run.is_paused
+        return await self._database.write(add)
 
     async def curves(self, run_id: str, *, cursor: int) -> tuple[list[ProgressPoint], int]:
         """Gives a run's points after a number, oldest first, and the database's time in milliseconds.

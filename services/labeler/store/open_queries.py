@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.records import Labeler, Query, QueryState
+from services.labeler.run_life import RunState
 from services.labeler.store import clock, queries, schema
 from services.labeler.store.steps import Step
 from somersault.types import Role
@@ -98,11 +99,16 @@ def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
         _QUERIES.c.is_open.is_(True),
         _QUERIES.c.num_answers + num_taken < _QUERIES.c.target_answers,
         num_excluding == 0,
-        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_RUNS.c.is_paused.is_(True))),
+        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_is_at_rest())),
     ]
     if not is_teacher:  # who needs no video
         conditions += [_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True)]
     return conditions
+
+
+def _is_at_rest() -> sa.ColumnElement[bool]:
+    """Say that nothing of a run is leased."""
+    return sa.or_(_RUNS.c.is_paused.is_(True), _RUNS.c.state == RunState.FINISHED.value)
 
 
 _READ = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from services.labeler.records import Run, RunStats
-from services.labeler.store import clock, runs, schema, tallies
+from services.labeler.store import clock, run_stats, runs, schema, tallies
 
 __all__ = ["RunOverview", "close_expired", "has_expired", "read"]
 
@@ -69,7 +69,7 @@ def _read(connection: sa.Connection, run: Run) -> RunOverview:
     gold = connection.execute(_GOLD, {"of_run": run.run_id}).one()
     return RunOverview(
         run=run,
-        stats=runs.stats(connection, run.run_id, labeler_id=""),
+        stats=run_stats.read(connection, run.run_id, labeler_id=""),
         agreement=tallies.agreement(connection, run.run_id).pairwise,
         gold_accuracy=float(gold.num_right / gold.num) if gold.num else None,
     )

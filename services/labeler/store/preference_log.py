@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.records import LogPage, PreferenceRecord, QueryState
-from services.labeler.store import counters, schema, weights
+from services.labeler.store import counters, runs, schema, weights
 from services.labeler.store.steps import Step
 from somersault.types import Preference, Role, StoredSegment
 
@@ -98,19 +98,18 @@ def read_page(
     connection: sa.Connection, run_id: str, *, cursor: int, count: int, is_complete: bool
 ) -> LogPage:
     """Gives at most ``count`` of what follows a position; gold and changes of weight only if it shall be complete."""
-    newest = connection.execute(
-        _NEWEST, {"of_run": run_id}
-    ).scalar_one()  # before the rows up to there are read
+    run = connection.execute(_RUN, {"of_run": run_id}).one()  # before the rows up to there are read
     values = {"of_run": run_id, "after": cursor, "count": count}
     records = [_record(row) for row in connection.execute(_READ_AFTER[is_complete], values)]
     changes = weights.read_after(connection, run_id, cursor=cursor, count=count) if is_complete else []
     positions = sorted([*(row.cursor for row in records), *(row.cursor for row in changes)])
     is_cut = len(positions) >= count
-    end = positions[count - 1] if is_cut else max([newest, *positions])
+    end = positions[count - 1] if is_cut else max([run.newest_cursor, *positions])
     return LogPage(
         records=[row for row in records if row.cursor <= end],
         weight_changes=[row for row in changes if row.cursor <= end],
         cursor=end,
+        run_state=None if is_cut else runs.state_of(run),
     )
 
 
@@ -157,7 +156,9 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
     return selected
 
 
-_NEWEST = sa.select(_RUNS.c.newest_cursor).where(_RUNS.c.run_id == sa.bindparam("of_run"))
+_RUN = sa.select(_RUNS.c.newest_cursor, _RUNS.c.state, _RUNS.c.is_paused).where(
+    _RUNS.c.run_id == sa.bindparam("of_run")
+)
 _READ_AFTER = {
     has_gold: _select_records()
     .where(

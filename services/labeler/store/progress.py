@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from services.labeler.run_view import ProgressPoint, ProgressReport, TrueReturns
 from services.labeler.store import clock, runs, schema, tallies
 
-__all__ = ["MAX_POINTS", "add", "read_after"]
+__all__ = ["MAX_POINTS", "add", "newest", "read_after"]
 
 MAX_POINTS = 2_000  # a curve on a wide screen has fewer pixels
 
@@ -74,6 +75,19 @@ def read_after(connection: sa.Connection, run_id: str, *, cursor: int) -> tuple[
         .order_by(_POINTS.c.number)
     )
     return [_point(row) for row in rows], clock.now_ms(connection)
+
+
+def newest(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, ProgressPoint]:
+    """Return the newest point of each of some runs that has one."""
+    last = (
+        sa.select(_POINTS.c.run_id, sa.func.max(_POINTS.c.number).label("number"))
+        .where(_POINTS.c.run_id.in_(run_ids))
+        .group_by(_POINTS.c.run_id)
+        .subquery("last")
+    )
+    is_last = (_POINTS.c.run_id == last.c.run_id) & (_POINTS.c.number == last.c.number)
+    rows = connection.execute(sa.select(_POINTS).join(last, is_last))
+    return {row.run_id: _point(row) for row in rows}
 
 
 def _point(row: schema.Row) -> ProgressPoint:

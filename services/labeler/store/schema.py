@@ -26,6 +26,7 @@ __all__ = [
     "preference_log",
     "progress_points",
     "queries",
+    "run_results",
     "runs",
     "segments",
     "webhooks",
@@ -79,6 +80,13 @@ runs = sa.Table(
     _flag("asks_again"),
     _count("gold_interval", default=20),
     _flag("is_paused"),
+    # running, stopped or finished, in the words of whoever starts and stops its services; a pause is apart
+    sa.Column("state", sa.String(16), nullable=False, server_default="running"),
+    _flag("is_finishing"),
+    # What an owner said; 0 for nothing.
+    _count("label_budget"),
+    # By an owner: the service that made the run known does not change it back.
+    _flag("is_question_edited"),
     _count("guidelines_version"),
     # The newest cursor of a row that is neither gold nor a change of weight.
     _count("newest_plain_cursor"),
@@ -338,12 +346,26 @@ progress_points = sa.Table(
     _required("reward_version", sa.BigInteger()),
     _required("num_pool_segments", sa.BigInteger()),
     _required("num_episodes", sa.BigInteger()),
+    _count("num_awaited"),
     # null while there is none
     sa.Column("env_steps_per_s", sa.Float()),
     sa.Column("wished_labels_per_hour", sa.Float()),
     sa.Column("preference_accuracy", sa.Float()),
     sa.Column("predicted_reward_mean", sa.Float()),
     sa.Column("true_return_mean", sa.Float()),
+    sa.Column("training_loss", sa.Float()),
+)
+
+run_results = sa.Table(
+    # What came of a run: a row once it is finished, none again if it goes on.
+    "run_results",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    _required("env_steps", sa.BigInteger()),
+    _required("num_labels", sa.BigInteger()),
+    _required("headline", sa.Text()),
+    sa.Column("true_return_mean", sa.Float()),
+    _required("finished_ms", sa.BigInteger()),
 )
 
 audit_log = sa.Table(

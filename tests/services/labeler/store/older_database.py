@@ -6,12 +6,15 @@ import alembic.autogenerate
 import alembic.migration
 import sqlalchemy as sa
 
+from services.labeler.run_life import RunResult, RunState
 from services.labeler.run_view import ProgressReport
 from services.labeler.store import (
     migrate,
     predictions,
     preference_log,
     progress,
+    run_results,
+    run_stats,
     runs,
     schema,
     tallies,
@@ -60,7 +63,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
     with engine.begin() as connection:
         _watch(connection)
-    for version in ("0005", "0004", "0003", "0002", "0001"):
+    for version in ("0006", "0005", "0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
@@ -72,7 +75,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
 
 
 def _watch(connection: sa.Connection) -> None:
-    """Puts rows into what the fifth and sixth versions added: going back drops them with what they refer to left alone."""
+    """Puts rows into what the fifth and later versions added: going back drops them with what they refer to left alone."""
     runs.update(connection, "r", is_paused=True)
     report = ProgressReport(
         env_steps=1,
@@ -88,6 +91,9 @@ def _watch(connection: sa.Connection) -> None:
         num_pool_segments=4,
     )
     progress.add(connection, "r", report, true_returns=None)
+    runs.update(connection, "r", state="finished", is_finishing=True, label_budget=9)
+    result = RunResult(env_steps=9, num_labels=2, headline="Done.", true_return_mean=None)
+    run_results.keep(connection, "r", result)
     row = {"query_number": 1, "reward_version": 1, "left_rewards": b"1234", "right_rewards": b"5678"}
     connection.execute(sa.insert(schema.predicted_rewards), row)
     webhooks.add(connection, webhook_id="w", run_id="r", url="https://example.com", secret="whsec_x")
@@ -99,13 +105,15 @@ def _watch(connection: sa.Connection) -> None:
 
 def _check(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        assert not runs.read(connection, "r").is_paused
+        run = runs.read(connection, "r")
+        assert (run.is_paused, run.state, run.label_budget) == (False, RunState.RUNNING, 0)
+        assert run_results.read(connection, "r") is None
         assert progress.read_after(connection, "r", cursor=0)[0] == []
         assert predictions.read(connection, [1, 2]) == {}
         assert webhooks.list_of_run(connection, "r") == []
         context = alembic.migration.MigrationContext.configure(connection)
         assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
-        stats = runs.stats(connection, "r", labeler_id="ada")
+        stats = run_stats.read(connection, "r", labeler_id="ada")
         assert (stats.num_ready, stats.num_answered, stats.num_own, stats.newest_cursor) == (1, 2, 2, 4)
         assert stats.num_by_preference == {
             Preference.LEFT: 1,
