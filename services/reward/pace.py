@@ -25,6 +25,10 @@ class Pace:
     def note(self, env_steps: int, *, now_s: float | None = None) -> None:
         """Hears how far the learner is; one that goes back, to its checkpoint, is measured from there on."""
         now_s = time.monotonic() if now_s is None else now_s
+        if env_steps == 0:
+            # A learner says 0 before it has read its checkpoint, too: from there on no pace can be told.
+            self._newest = None
+            return
         if self._newest is not None:
             steps_before, before_s = self._newest
             if env_steps == steps_before:

@@ -23,7 +23,7 @@ _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    "img-src 'self'",
+    "img-src 'self' blob:",
     "media-src 'self' blob:",
     "connect-src 'self'",
     "base-uri 'none'",

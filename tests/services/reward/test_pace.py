@@ -33,6 +33,16 @@ def test_a_learner_that_goes_back_is_measured_from_there_on() -> None:
     assert pace.env_steps_per_s == pytest.approx(100.0)
 
 
+def test_the_way_to_the_checkpoint_is_no_pace() -> None:
+    """A resumed learner says 0, then 250,000 five seconds later: nobody makes 50,000 steps a second."""
+    pace = Pace()
+    pace.note(0, now_s=0.0)
+    pace.note(250_000, now_s=5.0)
+    assert pace.env_steps_per_s is None
+    pace.note(250_100, now_s=6.0)
+    assert pace.env_steps_per_s == pytest.approx(100.0)
+
+
 def test_an_old_pace_is_forgotten() -> None:
     """After 40 rollouts at 10 steps a second and 32 at 20, it is 20."""
     pace = Pace()

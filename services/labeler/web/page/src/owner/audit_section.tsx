@@ -4,9 +4,9 @@ import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import type { AuditEntry, Labeler } from "../connect/messages";
-import { readAll, useLoaded, wordsOf } from "./loading";
+import { readAll, useLoaded, wordsOf } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
-import { Problem, Section, Time } from "./parts";
+import { Problem, Section, Time } from "../shell/parts";
 
 const PAGE_SIZE = 50;
 

@@ -2,9 +2,9 @@
 
 import { call } from "../connect/call";
 import { num, type Stats } from "../connect/messages";
-import { useLoaded } from "./loading";
+import { useLoaded } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
-import { Problem, Section } from "./parts";
+import { Problem, Section } from "../shell/parts";
 
 const FORMATS = [
   { extension: "jsonl", name: "JSON lines", use: "One JSON object a line: for scripts, and for other tools." },

@@ -6,9 +6,9 @@ import { useEffect } from "preact/hooks";
 import { call, CallError } from "../connect/call";
 import type { Guidelines } from "../connect/messages";
 import { Markdown } from "../markdown/markdown";
-import { useLoaded } from "./loading";
+import { useLoaded } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
-import { Problem, Section, Time, useAction } from "./parts";
+import { Problem, Section, Time, useAction } from "../shell/parts";
 
 // What was written and not yet saved, by run: another section must not lose it.
 const drafts = signal<Record<string, string>>({});

@@ -5,10 +5,10 @@ import { useState } from "preact/hooks";
 import { call } from "../connect/call";
 import type { Labeler, Role } from "../connect/messages";
 import { logIn } from "../connect/session";
-import { ConfirmDialog } from "./confirm_dialog";
-import { readAll, useLoaded } from "./loading";
+import { ConfirmDialog } from "../shell/confirm_dialog";
+import { readAll, useLoaded } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
-import { Problem, ROLE_NAMES, Section, Time, useAction } from "./parts";
+import { Problem, ROLE_NAMES, Section, Time, useAction } from "../shell/parts";
 import { TokenCard, type ShownToken } from "./token_card";
 
 type Change = { kind: "rotate" | "revoke"; labeler: Labeler };

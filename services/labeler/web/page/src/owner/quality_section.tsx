@@ -4,10 +4,10 @@ import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import { num, type Agreement, type LabelerQuality } from "../connect/messages";
-import { ConfirmDialog } from "./confirm_dialog";
-import { useLoaded } from "./loading";
+import { ConfirmDialog } from "../shell/confirm_dialog";
+import { useLoaded } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
-import { ROLE_NAMES, Section, ShareCell } from "./parts";
+import { ROLE_NAMES, Section, ShareCell } from "../shell/parts";
 
 interface Quality {
   labelers: LabelerQuality[];

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import type { SectionContext } from "./owner_page";
-import { Problem, Section, Time, useAction } from "./parts";
+import { Problem, Section, Time, useAction } from "../shell/parts";
 
 export function RunSection({ run, runs }: SectionContext) {
   return (

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import type { Role } from "../connect/messages";
-import { Copied } from "./copied";
+import { Copied } from "../shell/copied";
 
 export interface ShownToken {
   name: string;

@@ -4,11 +4,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import { num, type Webhook } from "../connect/messages";
-import { usePolled } from "../run/polling";
-import { ConfirmDialog } from "./confirm_dialog";
-import { Copied } from "./copied";
+import { usePolled } from "../shell/polling";
+import { ConfirmDialog } from "../shell/confirm_dialog";
+import { Copied } from "../shell/copied";
 import type { SectionContext } from "./owner_page";
-import { Problem, Section, Time, useAction } from "./parts";
+import { Problem, Section, Time, useAction } from "../shell/parts";
 
 const EVERY_MS = 2000;
 

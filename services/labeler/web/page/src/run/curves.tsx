@@ -1,40 +1,73 @@
-// The learning curves: four charts over the same steps or the same time.
+// The learning curves: four charts over the same steps, labels or time.
 
 import { useSignal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 
+import { AXES, type AxisName } from "../chart/axis";
+import { Chart } from "../chart/chart";
+import { MIN_ANSWERS } from "../chart/interval";
+import { linesOf, placesOf, tableOf, xRangeOf } from "../chart/run_lines";
+import { percentTickWords, tickWords } from "../chart/scale";
+import type { Series } from "../chart/series";
+import { smoothed } from "../chart/smoothing";
+import { AxisChoice, Downloads, Smoothing } from "../chart/tools";
 import { num } from "../connect/messages";
-import { Chart } from "./chart";
+import { figure, percent, short } from "../shell/words";
 import type { ProgressPoint } from "./messages";
-import { niceRange, type Range } from "./scale";
-import { figure, percent, short } from "./words";
 
-type Axis = "steps" | "time";
+const AXIS_NAMES = ["steps", "labels", "time"] as const;
 
-export function Curves({ points }: { points: ProgressPoint[] }) {
-  const [axis, setAxis] = useState<Axis>("steps");
+interface CurvesProps {
+  runId: string;
+  /** Without those that a resume has replaced. */
+  points: ProgressPoint[];
+  labelBudget: number;
+}
+
+export function Curves({ runId, points, labelBudget }: CurvesProps) {
+  const [axisName, setAxis] = useState<AxisName>("steps");
+  const [weight, setWeight] = useState(0);
+  const [problem, setProblem] = useState("");
   const chosen = useSignal<number | null>(null);
   const lines = useMemo(() => linesOf(points), [points]);
-  const [unit, unitS] = unitOf(lines.seconds.at(-1) ?? 0);
-  const xs = useMemo(
-    () => (axis === "steps" ? lines.steps : lines.seconds.map((seconds) => seconds / unitS)),
-    [axis, lines, unitS],
-  );
-  const xRange = useMemo(() => rangeOf(axis, points, xs), [axis, points, xs]);
-  const shared = {
-    xs,
-    xRange,
-    chosen,
-    xTick: (x: number) => (axis === "steps" || x === 0 ? short(x) : `${rounded(x)} ${unit}`),
-    xWords: (x: number) => (axis === "steps" ? `${short(x)} steps` : `${rounded(x)} ${unit}`),
-  };
   const newest = points.at(-1);
+  const xs = placesOf(lines, axisName);
+  const whole = { steps: num(newest?.totalEnvSteps), labels: labelBudget, time: 0 }[axisName];
+  const line = (look: string, name: string, values: (number | null)[]): Series => ({
+    name,
+    look,
+    xs,
+    values: smoothed(values, weight),
+    raw: weight > 0 ? values : undefined,
+  });
+  const shared = { chosen, axis: AXES[axisName], xRange: xRangeOf(axisName, xs.at(-1) ?? 0, whole) };
+  const series = useMemo(
+    () => ({
+      true: [line("true", "true return", lines.trueReturn)],
+      predicted: [line("predicted", "predicted", lines.predicted)],
+      accuracy: [{ ...line("accuracy", "predicted correctly", lines.accuracy), band: lines.accuracyBand }],
+      labels: [
+        { name: "due", look: "due", xs, values: lines.due, isStepped: true },
+        { name: "answered", look: "answered", xs, values: lines.answered, isStepped: true },
+      ],
+    }),
+    [lines, xs, weight],
+  );
   return (
     <section class="panel" aria-labelledby="curves-title">
       <header>
         <h2 id="curves-title">Learning curves</h2>
-        <AxisChoice axis={axis} onChange={setAxis} />
+        <div class="chart-tools">
+          <Smoothing weight={weight} onChange={setWeight} />
+          <AxisChoice names={AXIS_NAMES} axis={axisName} onChange={setAxis} />
+          <Downloads name={`${runId}-curves`} csv={() => tableOf([{ runId, points }])} onProblem={setProblem} />
+        </div>
       </header>
+      {problem ? (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      ) : null}
       <div class="charts">
         <Chart
           {...shared}
@@ -42,7 +75,8 @@ export function Curves({ points }: { points: ProgressPoint[] }) {
           title="True return"
           unit="of an episode, by the hidden reward"
           yWords={figure}
-          series={[{ name: "true return", look: "true", values: lines.trueReturn }]}
+          yTickWords={tickWords}
+          series={series.true}
           empty="None so far. It begins when the first episodes have ended; a task without a hidden reward has none."
         />
         <Chart
@@ -51,80 +85,35 @@ export function Curves({ points }: { points: ProgressPoint[] }) {
           title="Predicted reward"
           unit="of a step, in the reward model’s own unit"
           yWords={figure}
-          series={[{ name: "predicted", look: "predicted", values: lines.predicted }]}
-          empty={`None so far. It begins when the first ${num(newest?.numLabelsDue)} labels are answered and learned.`}
+          yTickWords={tickWords}
+          series={series.predicted}
+          empty="None so far. It begins once the first labels are answered and learned."
         />
         <Chart
           {...shared}
-          id="chart-agreement"
-          title="Agreement with labels"
-          unit="answers foretold before they were learned"
-          yRange={{ low: 0, high: 1 }}
+          id="chart-accuracy"
+          title="Answers predicted correctly"
+          unit="before they were learned, with the 95% interval"
+          yRange={{ low: 0, high: 1, step: 0.25 }}
           yWords={percent}
+          yTickWords={percentTickWords}
           reference={{ y: 0.5, name: "chance" }}
-          series={[{ name: "agreement", look: "agreement", values: lines.agreement }]}
-          empty="None so far. It begins with the first answers of left or right."
+          series={series.accuracy}
+          empty={`Too early to say. It begins after ${MIN_ANSWERS} answers of left or right.`}
         />
         <Chart
           {...shared}
           id="chart-labels"
           title="Labels"
-          unit={`of ${num(newest?.labelBudget)} in all`}
+          unit={labelBudget ? `of ${labelBudget} in all` : ""}
           yWords={short}
-          reference={newest ? { y: num(newest.labelBudget), name: "all" } : undefined}
-          series={[
-            { name: "due", look: "due", values: lines.due, isStepped: true },
-            { name: "answered", look: "answered", values: lines.answered, isStepped: true },
-          ]}
+          yTickWords={tickWords}
+          isCount
+          reference={labelBudget ? { y: labelBudget, name: "all" } : undefined}
+          series={series.labels}
           empty="None so far."
         />
       </div>
     </section>
   );
-}
-
-function AxisChoice({ axis, onChange }: { axis: Axis; onChange: (axis: Axis) => void }) {
-  return (
-    <div class="choice" role="group" aria-label="Along the x axis">
-      {(["steps", "time"] as const).map((name) => (
-        <button key={name} type="button" class="quiet" aria-pressed={axis === name} onClick={() => onChange(name)}>
-          {name === "steps" ? "by steps" : "by time"}
-        </button>
-      ))}
-    </div>
-  );
-}
-
-function linesOf(points: ProgressPoint[]) {
-  const began = points[0] ? Date.parse(points[0].reportTime) : 0;
-  return {
-    steps: points.map(({ envSteps }) => num(envSteps)),
-    seconds: points.map(({ reportTime }) => (Date.parse(reportTime) - began) / 1000),
-    trueReturn: points.map(({ trueReturnMean }) => trueReturnMean ?? null),
-    predicted: points.map(({ predictedRewardMean }) => predictedRewardMean ?? null),
-    agreement: points.map(({ preferenceAccuracy }) => preferenceAccuracy ?? null),
-    due: points.map(({ numLabelsDue }) => num(numLabelsDue)),
-    answered: points.map(({ numAnswered }) => num(numAnswered)),
-  };
-}
-
-/** Gives the unit in which so many seconds are read best, and its length in seconds. */
-function unitOf(seconds: number): [string, number] {
-  const units: [string, number][] = [
-    ["days", 86_400],
-    ["h", 3_600],
-    ["min", 60],
-  ];
-  return units.find(([, length]) => seconds >= 3 * length) ?? ["s", 1];
-}
-
-function rounded(x: number): string {
-  return x.toFixed(1).replace(/\.0$/, "");
-}
-
-/** Gives the x axis: the run's whole length in steps, or the time so far. */
-function rangeOf(axis: Axis, points: ProgressPoint[], xs: number[]): Range {
-  const total = num(points.at(-1)?.totalEnvSteps);
-  if (axis === "steps" && total > 0) return { low: 0, high: Math.max(total, xs.at(-1) ?? 0) };
-  return { low: 0, high: Math.max(niceRange([0, ...xs], 1).low, xs.at(-1) ?? 0, 1) };
 }

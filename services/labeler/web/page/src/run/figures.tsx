@@ -1,94 +1,73 @@
-// How the run stands in figures: labels, what the learner wishes, steps, time left.
+// How the run stands in figures: labels, what the learner needs, steps, time left.
 
-import { num, type Stats } from "../connect/messages";
-import type { ProgressPoint } from "./messages";
-import { duration, percent, plural, short } from "./words";
-
-// Long enough to hold a few waits for labels, short enough to tell of now.
-const PACE_S = 300;
+import { num } from "../connect/messages";
+import { figure as inFigures, short } from "../shell/words";
+import { needs, predictedCorrectly, stepsPerSecond, timeLeft, type Told } from "./estimates";
+import { continuous } from "./history";
+import type { ProgressPoint, RunStats } from "./messages";
+import type { Standing } from "./standing";
 
 interface FiguresProps {
+  /** As they were reported. */
   points: ProgressPoint[];
-  stats: Stats | null;
+  stats: RunStats | null;
+  standing: Standing;
+  labelBudget: number;
+  numAnswered: number;
 }
 
-export function Figures({ points, stats }: FiguresProps) {
-  const newest = points.at(-1) ?? null;
-  const budget = num(newest?.labelBudget);
-  const numAnswered = num(stats?.numAnswered ?? newest?.numAnswered);
-  const rate = num(stats?.numLastHour ?? newest?.numLastHour);
+export function Figures({ points, stats, standing, labelBudget, numAnswered }: FiguresProps) {
+  const newest = continuous(points).at(-1) ?? null;
+  const inputs = { numAwaited: standing.numAwaited, numAnswered, labelBudget };
+  const isOver = standing.kind === "finished" || standing.kind === "stopped";
   return (
     <dl class="panel run-figures" id="figures">
-      <Figure id="labels" name="labels answered" value={budget ? `${numAnswered} / ${budget}` : String(numAnswered)}>
-        {stats ? `${num(stats.numReady)} ready, ${num(stats.numLeased)} before somebody now` : ""}
-      </Figure>
-      <Figure id="wish" name="the learner wishes" value={wish(newest, numAnswered)}>
-        {nextWish(newest)}
-      </Figure>
-      <Figure id="rate" name="answers in the last hour" value={stats ? String(rate) : "–"}>
-        {stats ? `${num(stats.numLastHourByLabelers)} by people, ${num(stats.numLastHourByTeachers)} by teachers` : ""}
-      </Figure>
-      <Figure
-        id="agreement-now"
-        name="agreement"
-        value={newest?.preferenceAccuracy === undefined ? "–" : percent(newest.preferenceAccuracy)}
-      >
-        {newest?.preferenceAccuracy === undefined
-          ? "no answer foretold yet"
-          : `of the newest ${plural(num(newest.numAccuracyPreferences), "answer")}`}
-      </Figure>
-      <Figure id="steps" name="steps" value={newest ? short(num(newest.envSteps)) : "–"}>
-        {newest ? `of ${short(num(newest.totalEnvSteps))}; ${pace(newest)}` : ""}
-      </Figure>
-      <Figure id="left" name="time left" value={timeLeft(points)}>
-        {newest && num(newest.envSteps) < num(newest.totalEnvSteps) ? "at the pace of the last five minutes, waits and all" : ""}
-      </Figure>
+      <Figure id="labels" name="labels answered" told={{
+        value: labelBudget ? `${numAnswered} / ${labelBudget}` : String(numAnswered),
+        more: stats && !isOver ? `${num(stats.numReady)} ready, ${num(stats.numLeased)} before somebody now` : "",
+      }} />
+      {isOver ? null : <Figure id="needs" name="the learner needs" told={needs(newest, inputs)} />}
+      {isOver ? null : <Figure id="rate" name="answers in the last hour" told={rate(stats)} />}
+      <Figure id="accuracy" name="predicted correctly" told={predictedCorrectly(newest)} />
+      <Figure id="return" name="true return" told={trueReturn(newest)} />
+      <Figure id="steps" name="steps" told={steps(points, newest, isOver)} />
+      {isOver ? null : <Figure id="left" name="time left" told={left(points, inputs, standing)} />}
     </dl>
   );
 }
 
-function Figure(props: { id: string; name: string; value: string; children: string }) {
+function Figure({ id, name, told }: { id: string; name: string; told: Told }) {
   return (
-    <div id={`figure-${props.id}`}>
-      <dt>{props.name}</dt>
-      <dd class="value">{props.value}</dd>
-      <dd class="more">{props.children}</dd>
+    <div id={`figure-${id}`}>
+      <dt>{name}</dt>
+      <dd class={told.value.length > 12 ? "value long" : "value"}>{told.value}</dd>
+      <dd class="more">{told.more}</dd>
     </div>
   );
 }
 
-/** What is due and not answered. */
-function wish(newest: ProgressPoint | null, numAnswered: number): string {
-  if (!newest) return "–";
-  const missing = num(newest.numLabelsDue) - numAnswered;
-  if (missing > 0) return `${missing} more now`;
-  return numAnswered >= num(newest.labelBudget) ? "no more" : "none now";
+function rate(stats: RunStats | null): Told {
+  if (!stats) return { value: "–", more: "" };
+  return {
+    value: String(num(stats.numLastHour)),
+    more: `${num(stats.numLastHourByLabelers)} by people, ${num(stats.numLastHourByTeachers)} by teachers`,
+  };
 }
 
-/** What comes due from here on. */
-function nextWish(newest: ProgressPoint | null): string {
-  if (!newest) return "";
-  const { wishedLabelsPerHour: perHour } = newest;
-  if (perHour === undefined) return "its pace is not known yet";
-  if (perHour === 0) return "every label of the run is due";
-  return `then ${perHour < 1 ? "less than one" : `about ${short(perHour)}`} an hour`;
+function trueReturn(newest: ProgressPoint | null): Told {
+  if (newest?.trueReturnMean === undefined) return { value: "–", more: "none measured yet" };
+  return { value: inFigures(newest.trueReturnMean), more: `mean of ${num(newest.numEpisodes)} episodes; the agent never sees it` };
 }
 
-function pace({ envStepsPerS }: ProgressPoint): string {
-  return envStepsPerS ? `${short(envStepsPerS)} a second` : "not learning yet";
+function steps(points: ProgressPoint[], newest: ProgressPoint | null, isOver: boolean): Told {
+  if (!newest) return { value: "–", more: "" };
+  const perSecond = stepsPerSecond(points);
+  const pace = perSecond === null || isOver ? "" : `; ${short(perSecond)} a second, waits included`;
+  return { value: short(num(newest.envSteps)), more: `of ${short(num(newest.totalEnvSteps))}${pace}` };
 }
 
-/** Gives how long the rest of the steps takes at the pace of the newest points, in which waits for labels count. */
-function timeLeft(points: ProgressPoint[]): string {
-  const newest = points.at(-1);
-  if (!newest) return "–";
-  const steps = num(newest.totalEnvSteps) - num(newest.envSteps);
-  if (steps <= 0) return "done";
-  const first = points.find((point) => secondsBetween(point, newest) <= PACE_S) ?? newest;
-  const made = num(newest.envSteps) - num(first.envSteps);
-  return made > 0 ? `about ${duration((steps / made) * secondsBetween(first, newest))}` : "–";
-}
-
-function secondsBetween(earlier: ProgressPoint, later: ProgressPoint): number {
-  return (Date.parse(later.reportTime) - Date.parse(earlier.reportTime)) / 1000;
+function left(points: ProgressPoint[], inputs: Parameters<typeof timeLeft>[1], { kind }: Standing): Told {
+  if (kind === "paused") return { value: "not known yet", more: "it is paused" };
+  if (kind === "silent") return { value: "not known yet", more: "its services are silent" };
+  return timeLeft(points, inputs);
 }

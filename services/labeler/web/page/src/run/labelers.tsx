@@ -1,14 +1,19 @@
 // Who labels how well, in short; the owner page has the whole of it.
 
 import { num, type LabelerQuality, type Share } from "../connect/messages";
-import { percent } from "./words";
+import { percent } from "../shell/words";
 
-export function Labelers({ labelers }: { labelers: LabelerQuality[] | null }) {
+interface LabelersProps {
+  labelers: LabelerQuality[] | null;
+  runId: string;
+}
+
+export function Labelers({ labelers, runId }: LabelersProps) {
   return (
     <section class="panel" aria-labelledby="labelers-title">
       <header>
         <h2 id="labelers-title">Who labels how well</h2>
-        <a href="/owner#quality">Weights and more</a>
+        <a href={`/owner?run=${encodeURIComponent(runId)}#quality`}>Weights and more</a>
       </header>
       {labelers?.length ? <Table labelers={labelers} /> : <p class="awaited">Nobody has answered yet.</p>}
     </section>

@@ -1,6 +1,41 @@
-// The messages of the run page in JSON; see ../connect/messages for how.
+// The messages of the run, runs and owner pages in JSON; see ../connect/messages for how.
 
-import type { Query } from "../connect/messages";
+import type { Query, Run, Stats } from "../connect/messages";
+
+export type RunState =
+  | "RUN_STATE_UNSPECIFIED"
+  | "RUN_STATE_RUNNING"
+  | "RUN_STATE_PAUSED"
+  | "RUN_STATE_STOPPED"
+  | "RUN_STATE_FINISHED";
+
+export interface RunResult {
+  envSteps?: string;
+  numLabels?: string;
+  headline?: string;
+  trueReturnMean?: number;
+  finishTime?: string;
+}
+
+/** A run with what came of it, as `ListRuns` tells it. */
+export interface ListedRun extends Run {
+  state?: RunState;
+  labelBudget?: string;
+  isFinishing?: boolean;
+  numAnswered?: string;
+  newestPoint?: ProgressPoint;
+  result?: RunResult;
+  newestPolicyClip?: string;
+}
+
+/** A run's counts with where it is in its life. */
+export interface RunStats extends Stats {
+  runState?: RunState;
+  labelBudget?: string;
+  numAwaited?: string;
+  result?: RunResult;
+  task?: string;
+}
 
 export interface ProgressPoint {
   number: string;
@@ -20,6 +55,8 @@ export interface ProgressPoint {
   numPoolSegments?: string;
   trueReturnMean?: number;
   numEpisodes?: string;
+  numAwaited?: string;
+  trainingLoss?: number;
 }
 
 export interface RunProgress {
@@ -45,4 +82,17 @@ export interface ClippedQuery {
   answers?: QueryAnswer[];
   leftDurationS?: number;
   rightDurationS?: number;
+}
+
+/** What one policy of a run does. */
+export interface PolicyClip {
+  policyVersion?: string;
+  envSteps?: string;
+  clipUrl: string;
+  clipSha256?: string;
+  durationS?: number;
+  createTime?: string;
+  isFinal?: boolean;
+  predictedRewards?: (number | string)[];
+  trueReturn?: number;
 }

@@ -1,36 +1,46 @@
 // The run page: how a run goes, for its owner.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
+import { PolicyClips } from "../clips/policy_clips";
 import { call } from "../connect/call";
-import { num, type LabelerQuality, type Run, type Stats } from "../connect/messages";
+import { num, type Stats } from "../connect/messages";
 import type { Session } from "../connect/session";
-import { Clips } from "./clips";
+import { readAll } from "../shell/loading";
+import { usePolled } from "../shell/polling";
+import { Controls } from "./controls";
 import { Curves } from "./curves";
+import { Ending } from "./ending";
 import { Figures } from "./figures";
+import { continuous } from "./history";
 import { Labelers } from "./labelers";
-import type { ClippedQuery, ProgressPoint, RunProgress } from "./messages";
-import { PauseButton, RunState } from "./pausing";
-import { usePolled } from "./polling";
+import type { ListedRun, RunStats } from "./messages";
+import { NewestPairs } from "./newest_pairs";
+import { readLabelers, readPairs, readPolicyClips, readProgress, type Progress } from "./reading";
+import { StandingBanner } from "./standing_banner";
+import { standingOf } from "./standing";
 
 import "./run.css";
 
 const CURVES_MS = 5_000; // as often as there are new points
 const CLIPS_MS = 10_000;
 const LABELERS_MS = 15_000;
-const NUM_CLIPS = 6;
-const MAX_POINTS = 3_000; // the labeler keeps 2,000; a page that was open for hours reads those anew
+const RUNS_MS = 15_000;
 
 export function Page({ session }: { session: Session }) {
   if (session.role !== "owner") return <NotAnOwner session={session} />;
   return <RunChooser session={session} />;
 }
 
-/** Shows the run that the gateway is for, or the one that is chosen. */
+/** Shows the run that the address or the gateway names, or the one that is chosen. */
 function RunChooser({ session }: { session: Session }) {
-  const runs = usePolled("runs", 60_000, async () => (await call<{ runs?: Run[] }>("ListRuns", {})).runs ?? []);
-  const [chosen, choose] = useState(session.runId);
+  const runs = usePolled("runs", RUNS_MS, () => readAll<ListedRun>("ListRuns", "runs"));
+  const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("run") ?? session.runId);
   const run = runs.value?.find(({ runId }) => runId === chosen) ?? runs.value?.[0];
+  const choose = (runId: string) => {
+    history.replaceState(null, "", `?run=${encodeURIComponent(runId)}`);
+    setChosen(runId);
+  };
   if (!run) {
     const words = runs.value ? "It appears here once its reward service has made it known." : runs.problem || "Loading …";
     return (
@@ -40,89 +50,98 @@ function RunChooser({ session }: { session: Session }) {
       </div>
     );
   }
-  return <Watched key={run.runId} run={run} runs={runs.value ?? []} choose={choose} />;
+  return (
+    <Watched
+      key={run.runId}
+      run={run}
+      runs={runs.value ?? []}
+      session={session}
+      choose={choose}
+      onChanged={runs.refresh}
+    />
+  );
 }
 
 interface WatchedProps {
-  run: Run;
-  runs: Run[];
+  run: ListedRun;
+  runs: ListedRun[];
+  session: Session;
   choose: (runId: string) => void;
+  onChanged: () => void;
 }
 
-function Watched({ run, runs, choose }: WatchedProps) {
+function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
   const { runId } = run;
-  const curves = usePolled(runId, CURVES_MS, (before: Progress | null) => readProgress(runId, before));
-  const stats = usePolled(runId, CURVES_MS, () => call<Stats>("GetStats", { runId }));
-  const clips = usePolled(runId, CLIPS_MS, () => readClips(runId));
+  const progress = usePolled(runId, CURVES_MS, (before: Progress | null) => readProgress(runId, before));
+  const stats = usePolled(runId, CURVES_MS, () => call<RunStats>("GetStats", { runId }));
+  const pairs = usePolled(runId, CLIPS_MS, () => readPairs(runId));
+  const policyClips = usePolled(`policy ${runId}`, CLIPS_MS, () => readPolicyClips(runId));
   const labelers = usePolled(runId, LABELERS_MS, () => readLabelers(runId));
-  const points = curves.value?.points ?? [];
-  const newest = points.at(-1) ?? null;
+  const reported = progress.value?.points ?? [];
+  const points = useMemo(() => continuous(reported), [reported]);
+  const newest = reported.at(-1) ?? null;
+  const state = stats.value?.runState ?? run.state;
   const isPaused = (stats.value ?? run).isPaused ?? false;
-  const problem = curves.problem || stats.problem || clips.problem || labelers.problem;
+  const isFinishing = run.isFinishing ?? false;
+  const labelBudget = num(stats.value?.labelBudget) || num(run.labelBudget) || num(newest?.labelBudget);
+  const numAnswered = num(stats.value?.numAnswered ?? newest?.numAnswered);
+  const counts = { numAwaited: num(stats.value?.numAwaited ?? newest?.numAwaited), numAnswered, labelBudget };
+  const ageS = progress.value?.ageS ?? 0;
+  const standing = standingOf({ state, isPaused, isFinishing, points: reported, ageS, ...counts });
+  const problem = [progress, stats, pairs, policyClips, labelers].map((one) => one.problem).find(Boolean);
+  const question = stats.value?.question ?? run.question ?? "";
+  const refresh = () => {
+    stats.refresh();
+    onChanged();
+  };
   return (
     <div class="run-page">
+      <StandingBanner standing={standing} session={session} stats={stats.value} />
       <header class="run-header">
         <div>
-          <h1>{stats.value?.question ?? run.question ?? runId}</h1>
+          <h1>{question || runId}</h1>
           <RunChoice run={run} runs={runs} choose={choose} />
         </div>
-        <RunState isPaused={isPaused} newest={newest} ageS={curves.value?.ageS ?? 0} />
-        <PauseButton runId={runId} isPaused={isPaused} onChanged={stats.refresh} />
+        <Controls
+          {...{ runId, standing, question, isPaused, isFinishing, labelBudget, numAnswered }}
+          envSteps={num(points.at(-1)?.envSteps)}
+          totalEnvSteps={num(newest?.totalEnvSteps)}
+          onChanged={refresh}
+        />
       </header>
       {problem ? (
         <p class="problem" role="alert">
-          {problem}. What is shown is as of before; the page goes on trying.
+          {problem}. What is shown is as of before; the page keeps trying.
         </p>
       ) : null}
-      <Figures points={points} stats={stats.value} />
-      {newest || !curves.value ? <Curves points={points} /> : <NoReport />}
-      <Clips clips={clips.value} awaited={awaitedClips(stats.value)} />
-      <Labelers labelers={labelers.value} />
+      <Ending state={state} runId={runId} task={run.task ?? ""} result={stats.value?.result ?? run.result} />
+      {standing.kind === "finished" ? <PolicyClips clips={policyClips.value} isFinished /> : null}
+      <Figures points={reported} stats={stats.value} {...{ standing, labelBudget, numAnswered }} />
+      {standing.kind === "finished" ? null : <PolicyClips clips={policyClips.value} isFinished={false} />}
+      {newest || !progress.value ? <Curves runId={runId} points={points} labelBudget={labelBudget} /> : <NoReport />}
+      <NewestPairs clips={pairs.value} points={points} awaited={awaitedPairs(stats.value)} />
+      <Labelers labelers={labelers.value} runId={runId} />
     </div>
   );
 }
 
-interface Progress {
-  points: ProgressPoint[];
-  cursor: string;
-  ageS: number;
-}
-
-/** Adds what is new to the points before. */
-async function readProgress(runId: string, before: Progress | null): Promise<Progress> {
-  const known = before && before.points.length < MAX_POINTS ? before : { points: [], cursor: "0" };
-  const { cursor } = known;
-  const reply = await call<RunProgress>("GetRunProgress", { runId, cursor });
-  const points = reply.points?.length ? [...known.points, ...reply.points] : known.points;
-  const newest = points.at(-1);
-  const ageS = newest ? (Date.parse(reply.readTime) - Date.parse(newest.reportTime)) / 1000 : 0;
-  return { points, cursor: reply.cursor ?? cursor, ageS };
-}
-
-async function readClips(runId: string): Promise<ClippedQuery[]> {
-  const reply = await call<{ queries?: ClippedQuery[] }>("ListClips", { runId, pageSize: NUM_CLIPS });
-  return reply.queries ?? [];
-}
-
-async function readLabelers(runId: string): Promise<LabelerQuality[]> {
-  const { labelers = [] } = await call<{ labelers?: LabelerQuality[] }>("GetLabelerQuality", { runId });
-  return labelers.sort((one, other) => num(other.numAnswers) - num(one.numAnswers));
-}
-
-function RunChoice({ run, runs, choose }: WatchedProps) {
+function RunChoice({ run, runs, choose }: Pick<WatchedProps, "run" | "runs" | "choose">) {
   const about = run.task ? `${run.task}, ${run.runId}` : run.runId;
   if (runs.length < 2) return <p class="run-about">{about}</p>;
   return (
-    <label class="run-about">
-      {run.task}, run{" "}
-      <select id="run-choice" value={run.runId} onChange={(event) => choose(event.currentTarget.value)}>
-        {runs.map(({ runId }) => (
-          <option key={runId} value={runId}>
-            {runId}
-          </option>
-        ))}
-      </select>
-    </label>
+    <p class="run-about">
+      <label>
+        {run.task}, run{" "}
+        <select id="run-choice" value={run.runId} onChange={(event) => choose(event.currentTarget.value)}>
+          {runs.map(({ runId }) => (
+            <option key={runId} value={runId}>
+              {runId}
+            </option>
+          ))}
+        </select>
+      </label>{" "}
+      <a href="/runs">All runs</a>
+    </p>
   );
 }
 
@@ -140,7 +159,7 @@ function NoReport() {
   );
 }
 
-function awaitedClips(stats: Stats | null): string {
+function awaitedPairs(stats: Stats | null): string {
   if (num(stats?.numRendering) > 0) return `Waiting for the simulator to draw ${num(stats?.numRendering)} pairs.`;
   return "None so far. The first pairs are drawn once there are segments to choose from; beside a teacher, one in ten is.";
 }

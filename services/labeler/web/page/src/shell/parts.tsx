@@ -6,6 +6,8 @@ import { useState } from "preact/hooks";
 import { num, type Role, type Share } from "../connect/messages";
 import { wordsOf, type Loaded } from "./loading";
 
+import "./parts.css";
+
 export const ROLE_NAMES: Record<Role, string> = {
   ROLE_LABELER: "labeler",
   ROLE_TEACHER: "teacher",

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { call, callError } from "../connect/call";
-import { askToLogIn } from "../shell/shell";
+import { askToLogIn } from "./shell";
 
 export interface Loaded<Value> {
   /** The newest value; null before there is one. */

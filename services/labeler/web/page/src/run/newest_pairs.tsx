@@ -2,23 +2,30 @@
 
 import { useSignal } from "@preact/signals";
 
-import { ClipCard } from "./clip_card";
-import type { ClippedQuery } from "./messages";
-import { predictionOf } from "./prediction";
+import { ClipCard } from "../clips/clip_card";
+import { wantsMotion } from "../clips/fetched";
+import { predictionOf } from "../clips/prediction";
+import { num } from "../connect/messages";
+import { answersBehind } from "./estimates";
+import type { ClippedQuery, ProgressPoint } from "./messages";
 
-interface ClipsProps {
+interface NewestPairsProps {
   clips: ClippedQuery[] | null;
+  points: ProgressPoint[];
   /** What is waited for while there are none. */
   awaited: string;
 }
 
-export function Clips({ clips, awaited }: ClipsProps) {
-  const isPlaying = useSignal(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+export function NewestPairs({ clips, points, awaited }: NewestPairsProps) {
+  const isPlaying = useSignal(wantsMotion());
   const reach = Math.max(0, ...(clips ?? []).map((clipped) => predictionOf(clipped)?.reach ?? 0));
   return (
     <section class="panel" aria-labelledby="clips-title">
       <header>
-        <h2 id="clips-title">Newest clips</h2>
+        <h2 id="clips-title">Newest pairs</h2>
+        <a class="to-all" href="/owner#answers">
+          All answers
+        </a>
         {clips?.length ? (
           <button type="button" id="clips-play" class="quiet" onClick={() => (isPlaying.value = !isPlaying.value)}>
             {isPlaying.value ? "Stop all" : "Play all"}
@@ -33,7 +40,13 @@ export function Clips({ clips, awaited }: ClipsProps) {
           </p>
           <ul class="clip-cards">
             {clips.map((clipped) => (
-              <ClipCard key={clipped.query.queryId} clipped={clipped} reach={reach} isPlaying={isPlaying} />
+              <ClipCard
+                key={clipped.query.queryId}
+                clipped={clipped}
+                reach={reach}
+                isPlaying={isPlaying}
+                numAnswers={answersBehind(num(clipped.rewardVersion), points)}
+              />
             ))}
           </ul>
         </>

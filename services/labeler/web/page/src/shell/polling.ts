@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { wordsOf } from "../owner/loading";
+import { wordsOf } from "./loading";
 
 export interface Polled<Value> {
   /** The newest value; null before there is one. */

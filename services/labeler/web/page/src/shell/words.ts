@@ -32,6 +32,11 @@ export function duration(seconds: number): string {
   return `${Math.round(seconds / 86400)} days`;
 }
 
+/** Return how long ago something was. */
+export function ago(seconds: number): string {
+  return seconds < 10 ? "just now" : `${duration(seconds)} ago`;
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }

@@ -22,7 +22,7 @@ export function Copied({ id, label, value }: { id: string; label: string; value:
 }
 
 /** Copies a text, or what is selected where a page without TLS may not do more. */
-async function copied(text: string): Promise<boolean> {
+export async function copied(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -1,16 +1,18 @@
 // One pair as it was shown: both clips in step, what was predicted of each moment, and what was answered.
 
 import type { Signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
-import { fetchClip } from "../connect/call";
 import { num } from "../connect/messages";
 import { keepInStep } from "../labeling/video";
-import type { ClippedQuery, Preference } from "./messages";
-import { foretold, isRight, predictionOf } from "./prediction";
+import type { ClippedQuery, Preference } from "../run/messages";
+import { useClip, useIsSeen, useWasSeen } from "./fetched";
+import { isRight, predictedWords, predictionOf } from "./prediction";
 import { RewardBar, RewardLine, showMoment } from "./reward_line";
 
-const ANSWERS: Record<Preference, string> = {
+import "./clips.css";
+
+export const ANSWERS: Record<Preference, string> = {
   PREFERENCE_LEFT: "left",
   PREFERENCE_RIGHT: "right",
   PREFERENCE_EQUAL: "equal",
@@ -22,13 +24,16 @@ interface ClipCardProps {
   /** The predicted reward that fills a bar, the same on all cards. */
   reach: number;
   isPlaying: Signal<boolean>;
+  /** How many answers the model had learned from when it predicted, at most; null if that is not known. */
+  numAnswers: number | null;
 }
 
-export function ClipCard({ clipped, reach, isPlaying }: ClipCardProps) {
+export function ClipCard({ clipped, reach, isPlaying, numAnswers }: ClipCardProps) {
   const { queryId } = clipped.query;
   const prediction = predictionOf(clipped);
-  const sides = { left: useSide(queryId, "left"), right: useSide(queryId, "right") };
   const card = useRef<HTMLLIElement>(null);
+  const path = useWasSeen(card) ? `/clips/${encodeURIComponent(queryId)}/` : null;
+  const sides = { left: useSide(path && `${path}left.mp4`), right: useSide(path && `${path}right.mp4`) };
   const slider = useRef<HTMLInputElement>(null);
   const isSeen = useIsSeen(card);
   const mustPlay = isPlaying.value && isSeen;
@@ -77,9 +82,9 @@ export function ClipCard({ clipped, reach, isPlaying }: ClipCardProps) {
   return (
     <li class="clip-card" ref={card} data-query={queryId}>
       <p class="answered">
-        <Answers clipped={clipped} isRightAnswer={isRight(prediction, clipped.answers?.at(-1)?.preference)} />
-        <span class="foretold">
-          {prediction ? foretold(prediction) : "asked before anything was learned"}
+        <Answers clipped={clipped} isRightAnswer={isRight(prediction, clipped.answers?.at(-1)?.preference, numAnswers)} />
+        <span class="predicted-words">
+          {prediction ? predictedWords(prediction, numAnswers) : "asked before anything was learned"}
           {prediction ? <small> by version {num(clipped.rewardVersion)}</small> : null}
         </span>
       </p>
@@ -132,8 +137,8 @@ function Answers({ clipped, isRightAnswer }: { clipped: ClippedQuery; isRightAns
         </span>
       ))}
       {isRightAnswer === null ? null : (
-        <span class={isRightAnswer ? "as-foretold" : "not-foretold"}>
-          {isRightAnswer ? " ✓ as foretold" : " ✗ not as foretold"}
+        <span class={isRightAnswer ? "as-predicted" : "not-predicted"}>
+          {isRightAnswer ? " ✓ as predicted" : " ✗ not as predicted"}
         </span>
       )}
     </span>
@@ -149,43 +154,12 @@ function isPreferred({ answers }: ClippedQuery, side: "left" | "right"): boolean
   return newest === (side === "left" ? "PREFERENCE_LEFT" : "PREFERENCE_RIGHT");
 }
 
-/** Fetches a clip and gives the places on the screen where it and its prediction are shown. */
-function useSide(queryId: string, side: "left" | "right") {
-  const [clip, setClip] = useState<{ url: string | null; problem: string }>({ url: null, problem: "" });
-  useEffect(() => {
-    const gone = new AbortController();
-    let url: string | null = null;
-    fetchClip(queryId, side, { signal: gone.signal }).then(
-      (blob) => {
-        if (gone.signal.aborted) return;
-        url = URL.createObjectURL(blob);
-        setClip({ url, problem: "" });
-      },
-      (error: Error) => {
-        if (!gone.signal.aborted) setClip({ url: null, problem: error.message });
-      },
-    );
-    return () => {
-      gone.abort();
-      if (url) URL.revokeObjectURL(url);
-    };
-  }, [queryId, side]);
+/** A clip, and the places on the screen where it and its prediction are shown. */
+function useSide(path: string | null) {
   return {
-    ...clip,
+    ...useClip(path),
     video: useRef<HTMLVideoElement>(null),
     cursor: useRef<SVGLineElement>(null),
     bar: useRef<HTMLDivElement>(null),
   };
-}
-
-/** Says whether an element is on the screen: what nobody sees need not play. */
-function useIsSeen(element: { current: Element | null }): boolean {
-  const [isSeen, setSeen] = useState(false);
-  useEffect(() => {
-    if (!element.current) return;
-    const observer = new IntersectionObserver(([entry]) => setSeen(entry?.isIntersecting ?? false));
-    observer.observe(element.current);
-    return () => observer.disconnect();
-  }, []);
-  return isSeen;
 }

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { Dialog } from "../shell/dialog";
+import { Dialog } from "./dialog";
 import { Problem, useAction } from "./parts";
 
 interface ConfirmDialogProps {

@@ -1,0 +1,65 @@
+// Clips that are fetched once and shown as long as somebody sees them.
+
+import { useEffect, useState } from "preact/hooks";
+
+import { get } from "../connect/call";
+
+export interface Fetched {
+  /** Where the browser keeps it; null before it is there. */
+  url: string | null;
+  problem: string;
+}
+
+/** Fetches a clip while `path` is given; keeps it until another is. */
+export function useClip(path: string | null): Fetched {
+  const [clip, setClip] = useState<Fetched>({ url: null, problem: "" });
+  useEffect(() => {
+    if (path === null) return;
+    const gone = new AbortController();
+    let url: string | null = null;
+    get(path, { signal: gone.signal })
+      .then((response) => response.blob())
+      .then(
+        (blob) => {
+          if (gone.signal.aborted) return;
+          url = URL.createObjectURL(blob);
+          setClip({ url, problem: "" });
+        },
+        (error: Error) => {
+          if (!gone.signal.aborted) setClip({ url: null, problem: error.message });
+        },
+      );
+    return () => {
+      gone.abort();
+      if (url) URL.revokeObjectURL(url);
+      setClip({ url: null, problem: "" });
+    };
+  }, [path]);
+  return clip;
+}
+
+/** Tell whether an element is on the screen: what nobody sees need not play. */
+export function useIsSeen(element: { current: Element | null }): boolean {
+  const [isSeen, setSeen] = useState(false);
+  useEffect(() => {
+    if (!element.current) return;
+    const observer = new IntersectionObserver(([entry]) => setSeen(entry?.isIntersecting ?? false));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return isSeen;
+}
+
+/** Tell whether an element has ever been on the screen: what nobody came to need not be fetched. */
+export function useWasSeen(element: { current: Element | null }): boolean {
+  const isSeen = useIsSeen(element);
+  const [wasSeen, setWasSeen] = useState(false);
+  useEffect(() => {
+    if (isSeen) setWasSeen(true);
+  }, [isSeen]);
+  return wasSeen;
+}
+
+export function wantsMotion(): boolean {
+  return !matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

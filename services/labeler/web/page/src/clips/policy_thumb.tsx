@@ -1,0 +1,47 @@
+// A small still of a policy's clip that moves while somebody points at it or its button has the focus.
+
+import { useEffect, useRef } from "preact/hooks";
+
+import type { PolicyClip } from "../run/messages";
+import { useClip, useWasSeen, wantsMotion } from "./fetched";
+
+export function PolicyThumb({ clip }: { clip: Pick<PolicyClip, "clipUrl"> }) {
+  const frame = useRef<HTMLSpanElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const { url, problem } = useClip(useWasSeen(frame) ? clip.clipUrl : null);
+  useEffect(() => {
+    // What is around the still is what is pointed at: a button, a row.
+    const target = frame.current?.closest("button, tr, a");
+    if (!target) return;
+    const play = () => {
+      if (wantsMotion()) void video.current?.play().catch(() => {});
+    };
+    const stop = () => video.current?.pause();
+    const events: [string, () => void][] = [
+      ["pointerenter", play],
+      ["focusin", play],
+      ["pointerleave", stop],
+      ["focusout", stop],
+    ];
+    for (const [name, listener] of events) target.addEventListener(name, listener);
+    return () => {
+      for (const [name, listener] of events) target.removeEventListener(name, listener);
+    };
+  }, []);
+  return (
+    <span class="policy-thumb" ref={frame} title={problem || undefined}>
+      <video
+        ref={video}
+        src={url ?? undefined}
+        muted
+        loop
+        playsInline
+        preload="auto"
+        tabIndex={-1}
+        aria-hidden="true"
+        // The first picture is the same in every clip; what was learned shows later.
+        onLoadedMetadata={(event) => (event.currentTarget.currentTime = event.currentTarget.duration / 2)}
+      />
+    </span>
+  );
+}

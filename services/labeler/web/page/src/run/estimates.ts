@@ -1,0 +1,115 @@
+// What can be told of a run's pace and end, and when it is too early to tell.
+
+import { MIN_ANSWERS, wilson } from "../chart/interval";
+import { num } from "../connect/messages";
+import { duration, plural, short } from "../shell/words";
+import { secondsBetween, sinceRestart } from "./history";
+import type { ProgressPoint } from "./messages";
+
+/** A figure and the sentence below it. */
+export interface Told {
+  value: string;
+  more: string;
+}
+
+// Long enough to hold a few waits for labels, short enough to tell of now.
+const WINDOW_S = 300;
+const MIN_WINDOW_S = 90;
+const MIN_MOVES = 3;
+
+interface Window {
+  first: ProgressPoint;
+  last: ProgressPoint;
+  seconds: number;
+  numMoves: number;
+}
+
+/** Return the newest five minutes since the run was last started, or null if they are too few to tell a pace. */
+function windowOf(points: ProgressPoint[]): Window | null {
+  const last = points.at(-1);
+  if (!last) return null;
+  const recent = sinceRestart(points).filter((point) => secondsBetween(point, last) <= WINDOW_S);
+  const first = recent[0] ?? last;
+  const numMoves = recent.filter((point, index) => num(point.envSteps) > num(recent[index - 1]?.envSteps ?? point.envSteps)).length;
+  const seconds = secondsBetween(first, last);
+  return seconds >= MIN_WINDOW_S && numMoves >= MIN_MOVES ? { first, last, seconds, numMoves } : null;
+}
+
+/** Return environment steps a second, waits included; null while it is too early to tell. */
+export function stepsPerSecond(points: ProgressPoint[]): number | null {
+  const window = windowOf(points);
+  if (!window) return null;
+  return (num(window.last.envSteps) - num(window.first.envSteps)) / window.seconds;
+}
+
+interface Waiting {
+  /** Answers without which the learner does not go on. */
+  numAwaited: number;
+  numAnswered: number;
+  labelBudget: number;
+}
+
+/**
+ * Return how long the run still takes: the slower of its steps and its labels, each at the pace of the newest minutes.
+ *
+ * While it waits for somebody, or has not gone on for long enough since it was started, nothing can be told.
+ */
+export function timeLeft(points: ProgressPoint[], { numAwaited, numAnswered, labelBudget }: Waiting): Told {
+  const newest = points.at(-1);
+  if (!newest) return { value: "–", more: "" };
+  const steps = num(newest.totalEnvSteps) - num(newest.envSteps);
+  if (steps <= 0) return { value: "none", more: "all steps are made" };
+  if (numAwaited > 0) return { value: "not known yet", more: `it waits for ${plural(numAwaited, "answer")}` };
+  const window = windowOf(points);
+  if (!window || num(newest.rewardVersion) === 0) return { value: "not known yet", more: "it has not learned for long enough" };
+  const perSecond = (num(window.last.envSteps) - num(window.first.envSteps)) / window.seconds;
+  const numLeft = Math.max(0, labelBudget - numAnswered);
+  const answersPerSecond = (num(window.last.numAnswered) - num(window.first.numAnswered)) / window.seconds;
+  const forSteps = steps / perSecond;
+  if (numLeft === 0) return { value: `about ${duration(forSteps)}`, more: "at the pace of the last minutes" };
+  if (answersPerSecond <= 0) {
+    return { value: `at least ${duration(forSteps)}`, more: `and until ${plural(numLeft, "more label")} are answered` };
+  }
+  const forLabels = numLeft / answersPerSecond;
+  const more = forLabels > forSteps ? "at the pace of the answers" : "at the pace of the last minutes";
+  return { value: `about ${duration(Math.max(forSteps, forLabels))}`, more };
+}
+
+/** Return what the learner needs now and until its end; never more than the budget allows. */
+export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, labelBudget }: Waiting): Told {
+  if (!newest) return { value: "–", more: "" };
+  const budget = labelBudget || num(newest.labelBudget);
+  const numLeft = Math.max(0, budget - numAnswered);
+  if (numLeft === 0) return { value: "none", more: "every label of the run is answered" };
+  const numDue = Math.min(numLeft, Math.max(numAwaited, num(newest.numLabelsDue) - numAnswered, 0));
+  const numLater = numLeft - numDue;
+  if (numLater === 0) return { value: `${numDue} now`, more: "the last of the run" };
+  return { value: numDue > 0 ? `${numDue} now` : "none now", more: `then ${short(numLater)} more${spread(newest, numLater)}` };
+}
+
+/** Return over which time the later labels become due, as far as the learner's pace is known. */
+function spread({ wishedLabelsPerHour: perHour }: ProgressPoint, count: number): string {
+  if (!perHour) return "";
+  const seconds = (count / perHour) * 3600;
+  return seconds > 5400 ? `, about ${perHour < 1 ? "one" : short(perHour)} an hour` : ` within about ${duration(seconds)}`;
+}
+
+/** Return how often answers were predicted before they were learned, with its 95% interval. */
+export function predictedCorrectly(newest: ProgressPoint | null): Told {
+  const share = newest?.preferenceAccuracy;
+  const count = num(newest?.numAccuracyPreferences);
+  if (share === undefined || count === 0) return { value: "–", more: "no answer was predicted yet" };
+  if (count < MIN_ANSWERS) return { value: "too early to say", more: `after ${plural(count, "answer")}` };
+  const [low, high] = wilson(share, count);
+  return {
+    value: `${Math.round(share * 100)}%`,
+    more: `of the newest ${count} answers; 95% interval ${Math.round(low * 100)} to ${Math.round(high * 100)}%`,
+  };
+}
+
+/** Return how many answers a reward version had learned from, at most; null before the first report. */
+export function answersBehind(rewardVersion: number, points: ProgressPoint[]): number | null {
+  // A version that no report names yet came after the newest one, which knows of nearly all answers.
+  const point = points.find((one) => num(one.rewardVersion) >= rewardVersion) ?? points.at(-1);
+  return point ? num(point.numAnswered) : null;
+}

@@ -1,0 +1,64 @@
+// Where a run stands, in a few words and a colour: what an owner must know first.
+
+import { num } from "../connect/messages";
+import { duration, plural } from "../shell/words";
+import { isResuming, SILENT_S } from "./history";
+import type { ProgressPoint, RunState } from "./messages";
+
+export type Kind =
+  | "waiting" // for a first report
+  | "running"
+  | "awaiting" // for answers
+  | "paused"
+  | "silent"
+  | "finishing"
+  | "stopped"
+  | "finished";
+
+export interface Standing {
+  kind: Kind;
+  words: string;
+  /** Answers without which the learner does not go on. */
+  numAwaited: number;
+}
+
+export interface StandingInputs {
+  state: RunState | undefined;
+  isPaused: boolean;
+  isFinishing: boolean;
+  points: ProgressPoint[];
+  /** How many seconds ago the newest point was reported. */
+  ageS: number;
+  numAwaited: number;
+  numAnswered: number;
+  labelBudget: number;
+}
+
+/** Return where a run stands. */
+export function standingOf(inputs: StandingInputs): Standing {
+  const [kind, words] = wordsFor(inputs);
+  const isLive = kind === "awaiting" || kind === "silent" || kind === "paused";
+  return { kind, words, numAwaited: isLive ? awaited(inputs) : 0 };
+}
+
+function wordsFor(inputs: StandingInputs): [Kind, string] {
+  const { state, isPaused, isFinishing, points, ageS } = inputs;
+  const newest = points.at(-1);
+  if (state === "RUN_STATE_FINISHED") return ["finished", "Finished"];
+  if (state === "RUN_STATE_STOPPED") return ["stopped", "Stopped before its end"];
+  if (isFinishing) return ["finishing", "Finishing with the policy that it has"];
+  if (isPaused) return ["paused", "Paused: nobody is asked"];
+  if (!newest) return ["waiting", "Waiting for the first report"];
+  if (ageS > SILENT_S) return ["silent", `No report for ${duration(ageS)}`];
+  if (awaited(inputs) > 0) return ["awaiting", `Waiting for ${plural(awaited(inputs), "answer")}`];
+  if (isResuming(points)) return ["waiting", "Going on from its checkpoint"];
+  if (num(newest.totalEnvSteps) > 0 && num(newest.envSteps) >= num(newest.totalEnvSteps)) {
+    return ["finishing", "All steps are made"];
+  }
+  return ["running", "Running"];
+}
+
+/** Never more than the budget has left. */
+function awaited({ numAwaited, numAnswered, labelBudget }: StandingInputs): number {
+  return labelBudget > 0 ? Math.max(0, Math.min(numAwaited, labelBudget - numAnswered)) : numAwaited;
+}
