@@ -1,0 +1,111 @@
+"""A learned policy that acts in a Gymnasium environment, with numpy alone.
+
+Shapes: O observation length, F frames of H x W pixels, A action length.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
+from somersault.export.shipped.policy import Policy as Actor
+from somersault.runs import Run, load_run
+from somersault.types import ActionArray, FloatArray
+
+__all__ = ["Policy", "load_policy"]
+
+_FILE = "policy.safetensors"  # in the folder of an export
+_HEADS = ("mean.weight", "logits.weight")
+
+
+class Policy:
+    """Chooses actions by the weights of one policy version; not for use by several threads at once."""
+
+    def __init__(
+        self, arrays: dict[str, FloatArray], *, version: int | None = None, seed: int | None = None
+    ) -> None:
+        """Take a policy's arrays by the names of docs/protocol.md.
+
+        Args:
+            arrays: float32.
+            version: counts the run's policies; None where it isn't known.
+            seed: of the draws of actions; None draws another each time.
+
+        Raises:
+            CorruptDataError: they are not a policy's.
+        """
+        if not any(name in arrays for name in _HEADS):
+            raise CorruptDataError(f"the arrays {sorted(arrays)} are not those of a policy")
+        self.arrays = arrays
+        self.version = version
+        self._actor = Actor(arrays, seed=seed)
+        is_image = "conv_0.weight" in arrays
+        first = arrays["conv_0.weight" if is_image else "hidden_0.weight"]
+        self._shape: tuple[int | None, ...] = (first.shape[1], None, None) if is_image else (first.shape[1],)
+
+    def act(self, observation: NDArray[Any], *, deterministic: bool = False) -> ActionArray:
+        """Choose an action.
+
+        Args:
+            observation: ``[O]`` numbers, or uint8 ``[F, H, W]``, the newest picture last.
+            deterministic: takes the likeliest action instead of drawing one, as the run did.
+
+        Returns:
+            ``[A]`` float32 within -1 and 1, or ``[]`` int32.
+
+        Raises:
+            InvalidInputError: the observation has another shape.
+        """
+        seen = np.asarray(observation)
+        expected = tuple(
+            have if want is None else want for have, want in zip(seen.shape, self._shape, strict=False)
+        )
+        if seen.ndim != len(self._shape) or seen.shape != expected:
+            bound = str(self._shape).replace("None", "any")
+            raise InvalidInputError("shape of the observation", seen.shape, bound)
+        action = self._actor.act(seen, deterministic=deterministic)
+        if isinstance(action, int):
+            return np.asarray(action, np.int32)
+        return action
+
+
+def load_policy(source: str | Path | Run, *, version: int | None = None, seed: int | None = None) -> Policy:
+    """Load a run's policy, or an exported one.
+
+    Args:
+        source: the folder of a run, what `somersault.load_run` gave, the folder of an export, or a
+            ``policy.safetensors``.
+        version: of the policies of a run; None for the newest.
+        seed: of the draws of actions; None draws another each time.
+
+    Raises:
+        NotFoundError: nothing of the kind is there.
+        FailedPreconditionError: the run has no policy yet.
+        CorruptDataError: it can't be read.
+    """
+    if not isinstance(source, Run):
+        path = Path(source).expanduser()
+        exported = path / _FILE if path.is_dir() else path
+        if exported.is_file():
+            return _load_exported(exported, seed=seed)
+        source = load_run(path)
+    stored = source.policy(version)
+    return Policy(stored.arrays, version=stored.version, seed=seed)
+
+
+def _load_exported(path: Path, *, seed: int | None) -> Policy:
+    try:
+        data = path.read_bytes()
+        arrays = safetensors.numpy.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (OSError, SafetensorError) as error:
+        raise NotFoundError(f"{path} can't be read as an exported policy: {error}") from error
+    version = header.get("__metadata__", {}).get("policy_version")
+    return Policy(arrays, version=None if version is None else int(version), seed=seed)

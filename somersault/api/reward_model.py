@@ -1,0 +1,126 @@
+"""A learned reward model that scores transitions, with numpy alone.
+
+Its members leave offset and scale of a reward open (Christiano et al. 2017, section 2.2.1). A run standardises each
+over every rollout, then takes the mean; here each is standardised by its moments over the run's stored segments, so
+that the same transition always has the same score.
+
+Shapes: B transitions, K members, O observation length, F frames of H x W pixels, A action length.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.errors import InvalidInputError
+from somersault.export.shipped.reward_model import RewardModel as Scorer
+from somersault.frames import observations_of
+from somersault.runs import Run, load_run
+from somersault.types import FloatArray
+
+__all__ = ["RewardModel", "load_reward_model"]
+
+_MAX_SEGMENTS = 256  # 19,000 steps of a hopper's: the moments are right to a hundredth
+_LEAST_STD = 1e-6  # as the learner's
+
+
+class RewardModel:
+    """Scores transitions by one version of a run's reward model; may be shared by threads."""
+
+    def __init__(self, arrays: dict[str, FloatArray], *, version: int) -> None:
+        """Take an ensemble's arrays by the names of docs/protocol.md, and each member's moments.
+
+        Args:
+            arrays: float32; ``member_mean`` and ``member_std`` are ``[K, 1]``.
+            version: counts the run's reward models.
+        """
+        self.arrays = arrays
+        self.version = version
+        self._scorer = Scorer(arrays)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it looks at pictures."""
+        return "filters.0" in self.arrays
+
+    def score(self, observations: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+        """Return the learned reward of transitions: about 0 in the mean and of deviation 1 over the run's segments.
+
+        Args:
+            observations: ``[B, O]`` numbers, or uint8 ``[B, F, H, W]``: what was observed before the action.
+            actions: ``[B, A]``, within -1 and 1 as executed, or ``[B]`` choices.
+
+        Returns:
+            ``[B]`` float32.
+
+        Raises:
+            InvalidInputError: an array has another shape.
+        """
+        self._check(np.asarray(observations), np.asarray(actions))
+        return self._scorer.score(observations, actions)
+
+    def members(self, observations: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+        """Return what each member gives, ``[K, B]`` float32, not standardised; see `score`."""
+        self._check(np.asarray(observations), np.asarray(actions))
+        return np.asarray(self._scorer.members(np.asarray(observations), np.asarray(actions)), np.float32)
+
+    def _check(self, observations: NDArray[Any], actions: NDArray[Any]) -> None:
+        if len(observations) != len(actions):
+            raise InvalidInputError(
+                "number of actions", len(actions), f"{len(observations)}, as observations"
+            )
+        if self.is_image:
+            num_frames = self.arrays["filters.0"].shape[2]
+            if observations.ndim != 4 or observations.shape[1] != num_frames:
+                bound = f"(B, {num_frames}, H, W)"
+                raise InvalidInputError("shape of observations", observations.shape, bound)
+            return
+        width = self.arrays["weights.0"].shape[1]
+        given = observations.shape[-1] + (actions.shape[-1] if actions.ndim == 2 else 0)
+        fits = given == width if actions.ndim == 2 else given < width
+        if observations.ndim != 2 or not fits:
+            bound = f"[B, O] and [B, A] with O + A = {width}, or [B] choices"
+            raise InvalidInputError(
+                "shapes of observations and actions", (observations.shape, actions.shape), bound
+            )
+
+
+def load_reward_model(source: str | Path | Run) -> RewardModel:
+    """Load a run's newest reward model and measure its members over the run's stored segments.
+
+    Args:
+        source: the folder of a run, or what `somersault.load_run` gave.
+
+    Raises:
+        NotFoundError: there is no run.
+        FailedPreconditionError: it has no reward model: a reference run, or nothing is answered yet.
+        CorruptDataError: it can't be read.
+    """
+    run = source if isinstance(source, Run) else load_run(source)
+    stored = run.reward_model()
+    mean, std = _moments(run, Scorer(stored.arrays))
+    return RewardModel({**stored.arrays, "member_mean": mean, "member_std": std}, version=stored.version)
+
+
+def _moments(run: Run, scorer: Scorer) -> tuple[FloatArray, FloatArray]:
+    """Measure mean and deviation of each member, ``[K, 1]``, over segments evenly spread over the run's."""
+    keys = run.segment_keys()
+    chosen = (
+        [keys[index] for index in np.unique(np.linspace(0, len(keys) - 1, _MAX_SEGMENTS).astype(int))]
+        if keys
+        else []
+    )
+    scores = []
+    for key in chosen:
+        segment = run.segment(key)
+        observations = observations_of(segment["observations"], num_frames=run.task.num_frames)
+        scores.append(scorer.members(observations, segment["actions"]))
+    if not scores:
+        num_members = len(scorer.arrays["weights.0"])
+        return np.zeros((num_members, 1), np.float32), np.ones((num_members, 1), np.float32)
+    members = np.concatenate(scores, axis=1).astype(np.float64)
+    mean, std = members.mean(axis=1, keepdims=True), members.std(axis=1, keepdims=True)
+    return mean.astype(np.float32), np.maximum(std, _LEAST_STD).astype(np.float32)
