@@ -13,6 +13,7 @@ import typer
 
 from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
+from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command()(train)
 app.command(context_settings=CONTEXT_SETTINGS)(serve)
 app.command()(tasks)
+app.command("eval")(evaluate)
 app.command()(doctor)
 app.add_typer(compliance.app, name="compliance")
 app.command()(version)

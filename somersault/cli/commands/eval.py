@@ -1,0 +1,58 @@
+"""The options of ``somersault eval``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.runs import load_run
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    *,
+    episodes: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Fresh episodes. (Default: the task's, 32 for most.)"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Seeds starts and actions; the same seed gives the same episodes. (Default: the one the run's own"
+            " summary was measured with.)",
+        ),
+    ] = None,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic", help="Takes the likeliest action instead of drawing one as in the run."
+        ),
+    ] = False,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Prints one JSON object, every episode in it.")
+    ] = False,
+) -> None:
+    """Measures a run's policy by the hidden score, in fresh episodes.
+
+    Prints mean, median and spread of the true return, each episode's, and beside them what a random policy and one
+    trained on the score itself reach, where the task knows it. The run is not changed.
+
+    For example: somersault eval runs/hopper-backflip-1 --episodes 100
+    """
+    from somersault.cli.afterwards.evaluation import EvaluationOptions, format_report
+    from somersault.cli.afterwards.evaluation import evaluate as evaluate_run
+
+    options = EvaluationOptions(
+        num_episodes=episodes, seed=seed, is_deterministic=deterministic, version=version
+    )
+    report = evaluate_run(load_run(run), options)
+    typer.echo(json.dumps(report) if as_json else format_report(report))
