@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+import typing
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -32,6 +35,24 @@ Config = TypeVar("Config", bound="ServiceConfig")
 
 # pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
 _file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
+
+
+class _PlainListSource(EnvSettingsSource):
+    """Reads lists with commas between, as flags do, beside JSON: ``a,b`` or ``["a", "b"]``."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if not _is_list(field.annotation):
+            return super().decode_complex_value(field_name, field, value)
+        if not value.lstrip().startswith("["):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ConfigError(field_name, value, "values with commas between, or a JSON list") from error
+
+
+def _is_list(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (tuple, list)
 
 
 COMPONENT = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -77,12 +98,12 @@ class ServiceConfig(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours stands in its place
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is not read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a folder of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file_settings = InitSettingsSource(settings_cls, init_kwargs=_file_values.get())
-        return init_settings, env_settings, file_settings
+        return init_settings, _PlainListSource(settings_cls), file_settings
 
 
 def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:

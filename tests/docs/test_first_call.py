@@ -26,10 +26,10 @@ def _blocks() -> list[str]:
     return re.findall(r"^```text\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
-async def _run(block: str, environment: dict[str, str]) -> str:
+async def _run(block: str, environment: dict[str, str], place: Path) -> str:
     program = [sys.executable, "-c", block] if block.startswith("import ") else ["sh", "-ec", block]
     process = await asyncio.create_subprocess_exec(
-        *program, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *program, cwd=place, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     async with asyncio.timeout(200):  # the first run on a machine installs buf
         out, _ = await process.communicate()
@@ -38,11 +38,16 @@ async def _run(block: str, environment: dict[str, str]) -> str:
 
 
 async def test_the_first_calls_work_as_they_are_written(tmp_path: Path) -> None:
-    """curl, buf curl and Python, in the page's order, give what the page says."""
+    """curl, buf curl, Python and buf generate, in the page's order and from what the page gives, do what it says."""
     shims = tmp_path / "bin"
     shims.mkdir()
     (shims / "buf").write_text(f'#!/bin/sh\nexec "{ROOT}/deploy/setup/buf.sh" "$@"\n')
     (shims / "buf").chmod(0o755)
+    (shims / "npm").write_text(f'#!/bin/sh\nroot="{ROOT}"\n. "$root/deploy/setup/node.sh"\nexec $npm "$@"\n')
+    (shims / "npm").chmod(0o755)
+    place = tmp_path / "reader"
+    place.mkdir()
+    (place / "protos").symlink_to(ROOT / "protos")
     async with reference_labeler(tmp_path) as labeler:
         await labeler.propose(1)
         stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
@@ -56,14 +61,16 @@ async def test_the_first_calls_work_as_they_are_written(tmp_path: Path) -> None:
             "OWNER_TOKEN": labeler.owner_token,
             "RUN_ID": RUN_ID,
         }
-        who, lease, stats, invited = [await _run(block, environment) for block in _blocks()]
+        who, lease, again, stats, _, invited = [await _run(block, environment, place) for block in _blocks()]
         stopped.set()
         await serving
 
     assert who in PAGE.text
     assert '"leaseToken"' in lease
+    assert '"ROLE_LABELER"' in again
     assert stats.strip() == QUESTION
     assert '"token"' in invited
+    assert "export const LabelerService" in (place / "gen/somersault/v1/labeler_pb.ts").read_text()
 
 
 def test_every_refusal_has_the_code_that_the_page_says() -> None:

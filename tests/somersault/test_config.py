@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -36,6 +37,9 @@ class ExampleConfig(ServiceConfig):
     """A bounded number."""
 
     part: PartConfig = PartConfig()
+
+    places: tuple[str, ...] = ()
+    """A list."""
 
 
 @pytest.fixture
@@ -137,3 +141,53 @@ def test_inherited_environment_has_additions_over_ours(monkeypatch: pytest.Monke
     assert (inherited["SOMERSAULT_EXAMPLE_SEED"], inherited["SOMERSAULT_NEW"]) == ("5", "6")
     assert environment("SOMERSAULT_EXAMPLE_SEED") == "2"
     assert environment("SOMERSAULT_NEW", "none") == "none"
+
+
+@pytest.mark.parametrize(
+    ("value", "places"),
+    [
+        ("a", ("a",)),
+        ("a,b", ("a", "b")),
+        (" a , b,", ("a", "b")),
+        ('["a", "b"]', ("a", "b")),
+        ("", ()),
+    ],
+)
+def test_a_list_from_the_environment_is_written_as_its_flag_is(
+    value: str, places: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With commas between; JSON, as it had to be, is taken too."""
+    monkeypatch.setenv("SOMERSAULT_EXAMPLE_PLACES", value)
+    assert load_config(ExampleConfig, ["--name", "a"]).places == places
+    assert load_config(ExampleConfig, ["--name", "a", "--places", "c,d"]).places == ("c", "d")
+
+
+def test_a_list_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The field, its value and what would do."""
+    monkeypatch.setenv("SOMERSAULT_EXAMPLE_PLACES", '["a"')
+    with pytest.raises(ConfigError, match=r"places is .*must be values with commas between, or a JSON list"):
+        load_config(ExampleConfig, ["--name", "a"])
+
+
+@pytest.mark.parametrize(
+    ("module", "variable", "needed"),
+    [
+        ("services.labeler.web.config:Config", "SOMERSAULT_WEB_ALLOWED_ORIGINS", "--labeler-address=a:1"),
+        ("services.labeler.web.config:Config", "SOMERSAULT_WEB_ALLOWED_HOSTS", "--labeler-address=a:1"),
+        (
+            "services.labeler.config:LabelerConfig",
+            "SOMERSAULT_LABELER_SIMULATOR_ADDRESSES",
+            "--database-url=sqlite:////tmp/x --storage-url=file:///tmp",
+        ),
+    ],
+)
+def test_every_list_setting_takes_commas(
+    module: str, variable: str, needed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the services have today, by the names that operators set."""
+    place, _, name = module.partition(":")
+    config_type = getattr(importlib.import_module(place), name)
+    monkeypatch.setenv(variable, "https://a.example,https://b.example")
+    field = variable.split("_", 2)[2].lower()
+    config = load_config(config_type, needed.split())
+    assert getattr(config, field) == ("https://a.example", "https://b.example")

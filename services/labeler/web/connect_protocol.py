@@ -6,6 +6,7 @@ The protocol: https://connectrpc.com/docs/protocol
 from __future__ import annotations
 
 import json
+import re
 
 import grpc
 from google.protobuf import json_format
@@ -36,6 +37,7 @@ STREAM_PREFIX = "application/connect+"
 """Begins the content types of streams."""
 
 _END_OF_STREAM = b"\x02"
+_UNKNOWN_FIELD = re.compile(r'type "([\w.]+)" has no field named "(.*?)" at')
 
 # The table "Error codes" of the protocol's page.
 _STATUSES: dict[grpc.StatusCode, tuple[str, int]] = {
@@ -79,23 +81,37 @@ def encode_stream_error(error: SomersaultError) -> bytes:
     return _END_OF_STREAM + len(end).to_bytes(4) + end
 
 
-def decode(body: bytes, *, content_type: str, message_type: type[Message]) -> Message:
-    """Gives the message that a request's body holds.
+def decode(
+    body: bytes, *, content_type: str, message_type: type[Message], is_generated: bool = False
+) -> Message:
+    """Return the message that a request's body holds.
 
-    Fields that this version doesn't know are ignored, in JSON as in the binary format, so that a newer client
-    can talk to an older gateway.
+    Args:
+        body: As it came.
+        content_type: One of `CONTENT_TYPES`.
+        message_type: What it must be.
+        is_generated: Whether a client made from the protos sent it. Such a client may be newer than this gateway, so
+            fields that aren't known here are ignored, in JSON as in the binary format. Written by hand they are
+            mistakes: a misspelt ``runId`` would otherwise lease from any run.
 
     Raises:
-        InvalidInputError: the body is not such a message.
+        InvalidInputError: the body is not such a message, or was written by hand and has a field that isn't known.
     """
     message = message_type()
     try:
         if content_type == JSON:
-            json_format.ParseDict(_object_in(body), message, ignore_unknown_fields=True)
+            json_format.ParseDict(_object_in(body), message, ignore_unknown_fields=is_generated)
         else:
             message.ParseFromString(body)
     except (json_format.ParseError, DecodeError, ValueError, RecursionError) as error:
         kind = message_type.DESCRIPTOR.name
+        unknown = _UNKNOWN_FIELD.search(str(error))
+        if unknown:
+            known = ", ".join(field.json_name for field in message_type.DESCRIPTOR.fields) or "no field"
+            sentence = (
+                f"{unknown[2][:60]!r} is not a field of {unknown[1].rpartition('.')[2]}; {kind} has {known}"
+            )
+            raise InvalidInputError(sentence) from error
         raise InvalidInputError(f"the body is not a {kind} in {content_type}: {str(error)[:200]}") from error
     return message
 

@@ -127,7 +127,10 @@ class _Gateway:
         )
         body = await self._body(request)
         message = connect_protocol.decode(
-            body, content_type=content_type, message_type=METHODS[name].request_type
+            body,
+            content_type=content_type,
+            message_type=METHODS[name].request_type,
+            is_generated=connect_protocol.VERSION_HEADER in request.headers,
         )
         reply = await _while_connected(
             request, self._client.call(name, message, token=token, timeout_s=timeout_s)

@@ -53,13 +53,39 @@ def test_malformed_json_is_refused(body):
         connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
 
 
-def test_unknown_json_field_is_ignored():
+def test_unknown_json_field_of_a_generated_client_is_ignored():
     """A newer client can talk to an older gateway."""
     message = connect_protocol.decode(
-        b'{"count": 2, "isNew": true}', content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest
+        b'{"count": 2, "isNew": true}',
+        content_type=JSON,
+        message_type=labeler_pb2.LeaseQueriesRequest,
+        is_generated=True,
     )
 
     assert message == labeler_pb2.LeaseQueriesRequest(count=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"runID": "a", "count": 2}', "'runID' is not a field of LeaseQueriesRequest"),
+        (b'{"count": 2, "cuont": 3}', "LeaseQueriesRequest has runId, count"),
+    ],
+)
+def test_unknown_json_field_written_by_hand_is_refused(body, told):
+    """A misspelt name would otherwise be taken for one left out: the field is named, and those there are."""
+    with pytest.raises(InvalidInputError, match=told):
+        connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
+
+
+def test_unknown_value_written_by_hand_is_refused():
+    """So is a name that no value of an enum has; it would be taken for none."""
+    with pytest.raises(InvalidInputError, match="PREFERENCE_LFET"):
+        connect_protocol.decode(
+            b'{"preference": "PREFERENCE_LFET"}',
+            content_type=JSON,
+            message_type=labeler_pb2.SubmitPreferenceRequest,
+        )
 
 
 def test_deadline_is_bounded():
