@@ -86,7 +86,14 @@ def client(
     options = ClientOptions(
         port=port, gateway_port=gateway_port, allowed_origins=allowed_origins, time_limit_s=time_limit_s
     )
-    outcomes = asyncio.run(check_client(options, on_place=tell_place, command=command or ()))
+    outcomes = asyncio.run(
+        check_client(
+            options,
+            on_place=tell_place,
+            command=command or (),
+            on_end=lambda sentence: typer.echo(sentence, err=True),
+        )
+    )
     return _tell(outcomes, as_json=as_json)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +15,7 @@ from somersault import rpc
 from somersault.cli.ports import LOOPBACK, choose_ports
 from somersault.compliance.checks import Outcome
 from somersault.compliance.client_rules import Quiet, judge
+from somersault.compliance.front_end import check_command, running
 from somersault.compliance.proxy import LabelerProxy
 from somersault.compliance.reference import RUN_ID, ReferenceLabeler, reference_labeler, started
 from somersault.compliance.sighting import Sighting
@@ -68,7 +67,11 @@ class Place:
 
 
 async def check_client(
-    options: ClientOptions, *, on_place: Callable[[Place], None], command: Sequence[str] = ()
+    options: ClientOptions,
+    *,
+    on_place: Callable[[Place], None],
+    command: Sequence[str] = (),
+    on_end: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
     """Gives the outcome of each rule once the front end has settled every query, or the time is up.
 
@@ -76,10 +79,13 @@ async def check_client(
         options: Where to listen and for how long.
         on_place: Told where the front end finds the labeler.
         command: Starts the front end, if it is to be started; ended when all is seen.
+        on_end: Told how the front end ended, if it did so by itself.
 
     Raises:
-        SomersaultError: a port can't be used, or the labeler does not start.
+        SomersaultError: a port can't be used, the labeler doesn't start, or the command can't be started or ended
+            before it asked for a pair.
     """
+    check_command(command)
     sighting = Sighting()
     with tempfile.TemporaryDirectory(prefix="somersault-compliance-") as folder:
         async with (
@@ -88,8 +94,11 @@ async def check_client(
             _serving(labeler, sighting, options, Path(folder)) as place,
         ):
             on_place(place)
-            async with _running(place.fill_in(command), ended):
+            async with running(place.fill_in(command), ended) as front_end:
                 quiet = await _try_out(labeler, sighting, ended, time_limit_s=options.time_limit_s)
+    front_end.check_that_it_called(len(sighting.askings))
+    if front_end.end and sighting.num_settled < NUM_QUERIES:
+        on_end(f"{front_end.end} with {sighting.num_settled} of {NUM_QUERIES} pairs settled")
     return judge(sighting, quiet)
 
 
@@ -159,27 +168,3 @@ async def _until_interrupted() -> AsyncIterator[asyncio.Event]:
         yield ended
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-
-
-@contextlib.asynccontextmanager
-async def _running(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator[None]:
-    """Runs a command, if there is one, and sets ``ended`` when it ends by itself."""
-    if not command:
-        yield
-        return
-    # What it prints goes beside what we say, so that our standard output is the verdicts alone.
-    process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
-    waiting = asyncio.create_task(process.wait())
-    waiting.add_done_callback(lambda _: ended.set())
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(5):
-                await asyncio.shield(waiting)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, 9)
-            await waiting

@@ -21,8 +21,9 @@ import pytest_asyncio
 
 from somersault import rpc
 from somersault.compliance import Verdict
-from somersault.compliance.client import NUM_QUERIES, _running
+from somersault.compliance.client import NUM_QUERIES
 from somersault.compliance.client_rules import Quiet, judge
+from somersault.compliance.front_end import running
 from somersault.compliance.proxy import LabelerProxy
 from somersault.compliance.sighting import Sighting
 from somersault.types import Role
@@ -67,8 +68,60 @@ def test_our_example_passes_every_rule() -> None:
 async def test_the_end_of_the_front_end_is_noticed() -> None:
     """Nobody waits for a program that has ended."""
     ended = asyncio.Event()
-    async with _running([sys.executable, "-c", "pass"], ended), asyncio.timeout(20):
+    async with running([sys.executable, "-c", "pass"], ended), asyncio.timeout(20):
         await ended.wait()
+
+
+@pytest.fixture
+def not_runnable(tmp_path: Path) -> str:
+    """A file that nobody may run."""
+    (tmp_path / "front_end.sh").write_text("#!/bin/sh\n")
+    return str(tmp_path / "front_end.sh")
+
+
+def _tried(*front_end: str) -> tuple[int, list[str]]:
+    """Gives the exit code and what reached standard error, less where the labeler is."""
+    ended = subprocess.run(
+        [*PROGRAM, "--time-limit-s", "60", "--", *front_end],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    place = ("address ", "gateway ", "token ", "run_id ", "Answer every pair")
+    return ended.returncode, [line for line in ended.stderr.splitlines() if not line.startswith(place)]
+
+
+def test_a_program_that_is_not_there_is_one_line(not_runnable: str) -> None:
+    """What it was and what would do; nothing is started for it."""
+    expected = "COMMAND is 'nosuchprog', must be a program on the PATH or the path of one"
+    assert _tried("nosuchprog", "{token}") == (2, [f"somersault: error: {expected}"])
+    code, (line,) = _tried(not_runnable)
+    assert (code, line) == (
+        2,
+        f"somersault: error: COMMAND is {not_runnable!r}, must be a program that may be run (chmod +x)",
+    )
+
+
+def test_a_program_without_its_interpreter_is_one_line(tmp_path: Path) -> None:
+    """It may be run, and can't."""
+    program = tmp_path / "front_end.sh"
+    program.write_text("#!/nowhere/sh\n")
+    program.chmod(0o755)
+    code, (line,) = _tried(str(program))
+    assert code == 1
+    assert line == f"somersault: error: {str(program)!r} can't be started: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("program", "end"),
+    [
+        ("import sys; sys.exit(3)", "ended by itself with exit code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+    ],
+)
+def test_a_program_that_ends_before_it_asks_is_not_judged(program: str, end: str) -> None:
+    """One line says how it ended, instead of seventeen rules that nothing was seen of."""
+    code, (line,) = _tried(sys.executable, "-c", program)
+    assert code == 1
+    assert line.startswith(f"somersault: error: {sys.executable!r} {end} before it asked for a pair")
 
 
 def test_ctrl_c_tells_what_was_seen(tmp_path: Path) -> None:
