@@ -15,6 +15,7 @@ from typing import Any, get_args
 from rich.console import Console
 
 from somersault.cli import finish
+from somersault.cli.budgets import check_budget, check_nothing_is_taken_back
 from somersault.cli.display import Display, open_display
 from somersault.cli.ports import choose_ports, is_free
 from somersault.cli.probes import check_drawing
@@ -171,6 +172,7 @@ def _begun(options: TrainOptions, folder: RunFolder) -> RunConfig:
         num_threads=options.num_threads or _settled_threads(options),
         precision=options.precision or "float32",
     )
+    check_budget(config, get_task(config.task))
     _open_store(config)
     folder.begin(config)
     return config
@@ -238,6 +240,8 @@ def _resumed(options: TrainOptions, folder: RunFolder) -> RunConfig:
     }
     changes = _changes(stored, {name: value for name, value in given.items() if value is not None})
     config = dataclasses.replace(stored, **changes)
+    check_budget(config, get_task(config.task))
+    check_nothing_is_taken_back(config, folder.read_last_progress())
     folder.store_config(config)
     return config
 

@@ -19,7 +19,7 @@ from somersault.cli.run_folder import RunFolder
 from somersault.cli.train import TrainOptions, _begun
 from tests.somersault.cli.conftest import ROOT
 
-TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "1000", "--no-web"]
+TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "40000", "--no-web"]
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -120,6 +120,19 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
         ([*TRAIN, "--labels", "0"], "--labels is 0, must be at least 1"),
         ([*TRAIN, "--steps", "0"], "--steps is 0, must be at least 1"),
         ([*TRAIN, "--steps", "many"], "'--steps'"),
+        (
+            [*TRAIN, "--steps", "2000"],
+            "--steps is 2000, must be at least 32,768: the first question needs 64",
+        ),
+        (
+            [*TRAIN, "--labels", "20000"],
+            "--labels is 20000, must be at most 9,591: 40,000 steps bring 139 segments",
+        ),
+        ([*TRAIN, "--num-environments", "1000"], "--steps is 40000, must be at least 320,000"),
+        (
+            ["train", "hopper-backflip", "--true-reward", "--steps", "4095"],
+            "--steps is 4095, must be at least 4,096: one rollout to learn from is 64 environments of 64 steps",
+        ),
         ([*TRAIN, "--seed", "-1"], "--seed is -1, must be at least 0"),
         ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),
         ([*TRAIN, "--precision", "auto"], "--precision is 'auto', must be one of float32, bfloat16"),

@@ -1,0 +1,89 @@
+"""Refuses budgets that can't work, before a run begins or goes on: too few steps, or more labels than there are pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from somersault.cli.run_folder import RunConfig
+from somersault.errors import InvalidInputError
+from somersault.tasks import Task
+
+__all__ = ["MIN_POOL_SEGMENTS", "check_budget", "check_nothing_is_taken_back", "count_segments"]
+
+MIN_POOL_SEGMENTS = 64
+"""Segments before the first question, as the reward service's ``min_pool_segments``; a test compares them."""
+
+_SEGMENTS_AN_EPISODE = 2  # as the simulator's num_segments_per_episode
+_CUT_SHARE = 4  # of play without an end one step in four is cut
+
+
+def check_budget(config: RunConfig, task: Task) -> None:
+    """Refuse a run that would end before anything could be learned, or could never ask for all its labels.
+
+    Raises:
+        InvalidInputError: it would; names the option, its value and its bound.
+    """
+    rollout = config.num_environments * task.defaults.rollout_steps
+    if config.is_reference:
+        _check_steps(config, least=rollout, why=_rollout_words(config, task))
+        return
+    first_question = math.ceil(_steps_until_first_question(config, task) / rollout) * rollout
+    why = (
+        f"the first question needs {MIN_POOL_SEGMENTS} segments to choose from, which takes about"
+        f" {first_question:,} steps, and then {_rollout_words(config, task)}"
+    )
+    _check_steps(config, least=first_question + rollout, why=why)
+    num_segments = count_segments(task, config.total_env_steps, num_environments=config.num_environments)
+    num_pairs = num_segments * (num_segments - 1) // 2
+    if config.label_budget > num_pairs:
+        bound = (
+            f"at most {num_pairs:,}: {config.total_env_steps:,} steps bring {num_segments:,} segments, and no two of"
+            " them are compared twice; or give it more --steps"
+        )
+        raise InvalidInputError("--labels", config.label_budget, bound)
+
+
+def check_nothing_is_taken_back(config: RunConfig, progress: Mapping[str, Any]) -> None:
+    """Refuse to go on with less than a run has used already.
+
+    Args:
+        config: The settings it would go on with.
+        progress: The last row of ``progress.jsonl``.
+
+    Raises:
+        InvalidInputError: a budget is below what was used.
+    """
+    for option, value, used in (
+        ("--steps", config.total_env_steps, int(progress.get("run/env_steps", 0))),
+        ("--labels", config.label_budget, int(progress.get("run/labels", 0))),
+    ):
+        if value < used:
+            raise InvalidInputError(option, value, f"at least {used:,}: the run has used as many already")
+
+
+def count_segments(task: Task, env_steps: int, *, num_environments: int) -> int:
+    """Return about how many segments so many environment steps bring, the first once it has ended."""
+    return max(0, int((env_steps - num_environments * task.segment_steps) / _steps_a_segment(task)))
+
+
+def _steps_until_first_question(config: RunConfig, task: Task) -> float:
+    return MIN_POOL_SEGMENTS * _steps_a_segment(task) + config.num_environments * task.segment_steps
+
+
+def _steps_a_segment(task: Task) -> float:
+    """Return how many environment steps bring a segment, over all environments of a simulator."""
+    if task.is_continuing:
+        return float(_CUT_SHARE * task.segment_steps)
+    num_fitting = min(_SEGMENTS_AN_EPISODE, task.episode_steps // task.segment_steps)
+    return task.episode_steps / max(1, num_fitting)
+
+
+def _rollout_words(config: RunConfig, task: Task) -> str:
+    return f"one rollout to learn from is {config.num_environments} environments of {task.defaults.rollout_steps} steps"
+
+
+def _check_steps(config: RunConfig, *, least: int, why: str) -> None:
+    if config.total_env_steps < least:
+        raise InvalidInputError("--steps", config.total_env_steps, f"at least {least:,}: {why}")

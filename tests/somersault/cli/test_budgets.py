@@ -1,0 +1,120 @@
+"""Budgets that can't work are refused before a run begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.random_policy import random_policy
+from services.reward.config import RewardConfig
+from services.simulator.gathering import Gatherer
+from somersault.cli.budgets import (
+    MIN_POOL_SEGMENTS,
+    check_budget,
+    check_nothing_is_taken_back,
+    count_segments,
+)
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.errors import InvalidInputError
+from somersault.tasks import get_task, list_tasks
+from tests.somersault.cli.conftest import make_config
+
+_LEAST = 32_768  # 64 segments of two an episode of 400 steps, 64 first ones of 188, up to whole rollouts, and one more
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    """A run of the backflip with just enough steps."""
+    return make_config(RunFolder(tmp_path / "run"), total_env_steps=_LEAST)
+
+
+def _changed(config: RunConfig, **changes: object) -> RunConfig:
+    return make_config(RunFolder(Path(config.run_id)), **{"total_env_steps": _LEAST, **changes})
+
+
+def test_enough_is_enough(config: RunConfig) -> None:
+    """Neither bound refuses what is at it."""
+    task = get_task("hopper-backflip")
+    num_segments = count_segments(task, _LEAST, num_environments=64)
+    check_budget(config, task)
+    check_budget(_changed(config, label_budget=num_segments * (num_segments - 1) // 2), task)
+    check_budget(_changed(config, is_reference=True, label_budget=0, total_env_steps=4096), task)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"total_env_steps": _LEAST - 1}, r"--steps is 32767, must be at least 32,768: the first question"),
+        (
+            {"label_budget": 10_000},
+            r"--labels is 10000, must be at most .* no two of them are compared twice",
+        ),
+        ({"num_environments": 128}, r"--steps is 32768, must be at least 49,152"),
+        ({"is_reference": True, "total_env_steps": 4095}, r"must be at least 4,096: one rollout"),
+    ],
+)
+def test_what_cannot_work_is_named(config: RunConfig, changes: dict[str, object], told: str) -> None:
+    """The option, its value, its bound and why."""
+    with pytest.raises(InvalidInputError, match=told):
+        check_budget(_changed(config, **changes), get_task("hopper-backflip"))
+
+
+def test_a_resume_takes_nothing_back(config: RunConfig) -> None:
+    """What was used can't be unused."""
+    check_nothing_is_taken_back(config, {"run/env_steps": _LEAST, "run/labels": 9})
+    check_nothing_is_taken_back(config, {})
+    with pytest.raises(
+        InvalidInputError, match="--steps is 32768, must be at least 32,769: the run has used"
+    ):
+        check_nothing_is_taken_back(config, {"run/env_steps": _LEAST + 1})
+    with pytest.raises(InvalidInputError, match="--labels is 9, must be at least 10"):
+        check_nothing_is_taken_back(config, {"run/labels": 10})
+
+
+def test_every_tasks_own_defaults_are_enough() -> None:
+    """Whoever says nothing is not refused."""
+    for task in list_tasks():
+        defaults = task.defaults
+        for labels, steps in (
+            (defaults.labels_by_teacher, defaults.steps_by_teacher),
+            (defaults.labels_by_people, defaults.steps_by_people),
+        ):
+            config = make_config(
+                RunFolder(Path("run")),
+                task=task.name,
+                label_budget=labels,
+                total_env_steps=steps,
+                num_environments=defaults.num_environments,
+            )
+            check_budget(config, task)
+
+
+def test_the_first_question_waits_for_as_many_segments_as_the_service_does() -> None:
+    """The command line imports no service, so the number stands twice."""
+    assert RewardConfig.model_fields["min_pool_segments"].default == MIN_POOL_SEGMENTS
+
+
+@pytest.mark.parametrize("name", ["hopper-backflip", "reacher", "pong"])
+def test_segments_are_counted_as_a_simulator_brings_them(name: str) -> None:
+    """Within an eighth and two, after twelve rollouts: of episodes and of play without an end."""
+    task, num_segments = get_task(name), 0
+    defaults = task.defaults
+    gatherer = Gatherer(
+        task,
+        incarnation="a",
+        seed=np.random.SeedSequence(0),
+        num_environments=defaults.num_environments,
+        num_threads=2,
+        is_staggered=True,
+        num_segments_per_episode=2,
+    )
+    gatherer.add_policy(0, random_policy(task.spec))
+    for sequence in range(12):
+        gathered = gatherer.gather(sequence=sequence, policy_version=0, num_steps=defaults.rollout_steps)
+        num_segments += len(gathered.offer.segments)
+    gatherer.close()
+    env_steps = 12 * defaults.rollout_steps * defaults.num_environments
+    counted = count_segments(task, env_steps, num_environments=defaults.num_environments)
+    assert counted == pytest.approx(num_segments, rel=0.125, abs=2)
