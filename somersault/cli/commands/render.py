@@ -1,0 +1,91 @@
+"""The options of ``somersault render``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.runs import load_run
+
+__all__ = ["render"]
+
+
+def render(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="An .mp4 or a .gif. (Default: NAME-OF-THE-RUN.mp4 here.)"
+        ),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(metavar="N", help="Fresh episodes to play and choose among, 1 to 256.")
+    ] = 9,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Length of an episode in simulated seconds. (Default: the task's.)"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PX", help="Height, and of bodies width, in pixels: 64 to 1024. (Default: the task's.)"
+        ),
+    ] = None,
+    pick: Annotated[
+        str,
+        typer.Option(
+            metavar="best|median|worst|all",
+            help="Which episode is shown, by the hidden score; all: one after another, best first.",
+        ),
+    ] = "best",
+    grid: Annotated[
+        str | None,
+        typer.Option(metavar="CxR", help="Shows the best episodes at once, 3x3 for nine, instead of one."),
+    ] = None,
+    bar: Annotated[
+        bool,
+        typer.Option("--bar", help="Draws the reward that the run's reward model predicts beside the agent."),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Seeds starts and actions. (Default: that of the run's own evaluation.)"
+        ),
+    ] = None,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic", help="Takes the likeliest action instead of drawing one as in the run."
+        ),
+    ] = False,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+) -> None:
+    """Makes a video of what a run's policy does, in fresh episodes.
+
+    For example: somersault render runs/hopper-backflip-1 --grid 3x3 --out flips.gif
+    """
+    from somersault.cli.afterwards.rendering import RenderOptions
+    from somersault.cli.afterwards.rendering import render as render_run
+
+    opened = load_run(run)
+    options = RenderOptions(
+        output=out or Path(f"{opened.name}.mp4"),
+        num_episodes=episodes,
+        seconds=seconds,
+        size_px=size or 0,
+        pick=pick,
+        grid=grid,
+        has_bar=bar,
+        seed=seed,
+        is_deterministic=deterministic,
+        version=version,
+    )
+    made = render_run(opened, options)
+    typer.echo(json.dumps(made) if as_json else f"{made['video']}: {made['frames']} frames")
