@@ -107,5 +107,5 @@ def _load_exported(path: Path, *, seed: int | None) -> Policy:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (OSError, SafetensorError) as error:
         raise NotFoundError(f"{path} can't be read as an exported policy: {error}") from error
-    version = header.get("__metadata__", {}).get("policy_version")
-    return Policy(arrays, version=None if version is None else int(version), seed=seed)
+    facts = json.loads(header.get("__metadata__", {}).get("somersault", "{}"))
+    return Policy(arrays, version=int(facts["policy_version"]) if facts else None, seed=seed)

@@ -14,6 +14,7 @@ import typer
 from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
+from somersault.cli.commands.export import export
 from somersault.cli.commands.render import render
 from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
@@ -42,6 +43,7 @@ app.command(context_settings=CONTEXT_SETTINGS)(serve)
 app.command()(tasks)
 app.command("eval")(evaluate)
 app.command()(render)
+app.command()(export)
 app.command()(doctor)
 app.add_typer(compliance.app, name="compliance")
 app.command()(version)

@@ -5,8 +5,18 @@ Works on finished, stopped and running runs alike, since nothing here writes.
 
 from somersault.runs.labels import LabelRow, read_label_rows
 from somersault.runs.listing import find_runs
-from somersault.runs.run import Run, load_run
+from somersault.runs.run import Run, StoredPolicy, StoredRewardModel, load_run
 from somersault.runs.settings import RunSettings
 from somersault.runs.state import RunState
 
-__all__ = ["LabelRow", "Run", "RunSettings", "RunState", "find_runs", "load_run", "read_label_rows"]
+__all__ = [
+    "LabelRow",
+    "Run",
+    "RunSettings",
+    "RunState",
+    "StoredPolicy",
+    "StoredRewardModel",
+    "find_runs",
+    "load_run",
+    "read_label_rows",
+]

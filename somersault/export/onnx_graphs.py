@@ -1,0 +1,214 @@
+"""A policy and a reward model as ONNX graphs, put together by hand: nothing is traced, and torch isn't needed.
+
+Legend: B batch, O observation length, F frames of H x W pixels, A action length, N choices, K members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from somersault.errors import ConfigError
+from somersault.types import FloatArray, TaskSpec
+
+__all__ = ["policy_graph", "reward_graph"]
+
+_OPSET = 17  # of 2022: every runtime of today takes it
+_IR_VERSION = 8  # that goes with it
+_POLICY_STRIDES = (4, 2, 1)
+_REWARD_STRIDES = (3, 2, 1, 1)
+_EPSILON = 1e-5  # as the reward model's
+_SLOPE = 0.01  # as the reward model's
+_BOUND = 10.0  # normalised observations are clipped there
+
+
+def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: Mapping[str, str]) -> bytes:
+    """Return a policy as a graph.
+
+    Its input is ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``. Its outputs are ``action``, the
+    likeliest, and what it is drawn from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``.
+
+    Raises:
+        ConfigError: the package onnx is missing.
+    """
+    graph = _Graph(arrays)
+    hidden = _picture_torso(graph) if spec.is_image else _vector_torso(graph)
+    if spec.is_discrete:
+        graph.add("Gemm", hidden, "logits.weight", "logits.bias", out="logits", transB=1)
+        graph.add("ArgMax", "logits", out="action", axis=1, keepdims=0)
+        outputs = {"action": ("int64", ["B"]), "logits": ("float32", ["B", spec.num_actions])}
+    else:
+        graph.add("Gemm", hidden, "mean.weight", "mean.bias", out="mean", transB=1)
+        graph.clip("mean", 1.0, out="action")
+        std = graph.constant("deviation", np.exp(arrays["log_std"]))
+        shape = graph.add("Shape", "mean")
+        graph.add("Expand", std, shape, out="std")
+        outputs = {name: ("float32", ["B", spec.action_dim]) for name in ("action", "mean", "std")}
+    return graph.encode({"observation": _observation(spec)}, outputs, name="policy", metadata=metadata)
+
+
+def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: Mapping[str, str]) -> bytes:
+    """Return a reward model as a graph.
+
+    Its inputs are ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``, and, where the reward depends on it,
+    ``action``, float32 ``[B, A]`` or int64 ``[B]``. Its outputs are ``reward`` ``[B]``, the standardised mean, and
+    ``members`` ``[K, B]``.
+
+    Raises:
+        ConfigError: the package onnx is missing.
+    """
+    graph = _Graph(arrays)
+    inputs = {"observation": _observation(spec)}
+    if not spec.is_image:
+        inputs["action"] = ("int64", ["B"]) if spec.is_discrete else ("float32", ["B", spec.action_dim])
+    num_members = len(arrays["weights.0"])
+    hidden = _reward_pictures(graph, num_members) if spec.is_image else _reward_vectors(graph, spec)
+    num_layers = sum(name.startswith("weights.") for name in arrays)
+    for layer in range(num_layers):
+        product = graph.add("MatMul", hidden, f"weights.{layer}")
+        hidden = graph.add("Add", product, f"biases.{layer}")
+        if layer < num_layers - 1:
+            hidden = graph.add("LeakyRelu", hidden, alpha=_SLOPE)
+    graph.add("Squeeze", hidden, graph.constant("last_axis", np.array([2])), out="members")
+    centred = graph.add("Sub", "members", "member_mean")
+    standardised = graph.add("Div", centred, "member_std")
+    graph.add("ReduceMean", standardised, out="reward", axes=[0], keepdims=0)
+    outputs = {"reward": ("float32", ["B"]), "members": ("float32", [num_members, "B"])}
+    return graph.encode(inputs, outputs, name="reward_model", metadata=metadata)
+
+
+def _vector_torso(graph: _Graph) -> str:
+    centred = graph.add("Sub", "observation", "observation_mean")
+    hidden = graph.clip(graph.add("Div", centred, "observation_std"), _BOUND)
+    for name in ("hidden_0", "hidden_1"):
+        hidden = graph.add("Tanh", graph.add("Gemm", hidden, f"{name}.weight", f"{name}.bias", transB=1))
+    return hidden
+
+
+def _picture_torso(graph: _Graph) -> str:
+    hidden = graph.unit_levels("observation")
+    for index, stride in enumerate(_POLICY_STRIDES):
+        name = f"conv_{index}"
+        convolved = graph.add("Conv", hidden, f"{name}.weight", f"{name}.bias", strides=[stride, stride])
+        hidden = graph.add("Relu", convolved)
+    # Row, column, channel: as the dense layer's weights are laid out.
+    flat = graph.add("Flatten", graph.add("Transpose", hidden, perm=[0, 2, 3, 1]))
+    return graph.add("Relu", graph.add("Gemm", flat, "dense.weight", "dense.bias", transB=1))
+
+
+def _reward_vectors(graph: _Graph, spec: TaskSpec) -> str:
+    """Return ``[1, B, O + A]``: a batched product then spreads it over the members."""
+    action = "action"
+    if spec.is_discrete:
+        depth = graph.constant("num_actions", np.array([spec.num_actions]))
+        action = graph.add("OneHot", action, depth, graph.constant("off_on", np.array([0, 1], np.float32)))
+    joined = graph.add("Concat", "observation", action, axis=1)
+    return graph.add("Unsqueeze", joined, graph.constant("first_axis", np.array([0])))
+
+
+def _reward_pictures(graph: _Graph, num_members: int) -> str:
+    """Return ``[K, B, features]``."""
+    pictures, first_axis = graph.unit_levels("observation"), graph.constant("first_axis", np.array([0]))
+    features = []
+    for member in range(num_members):
+        hidden = pictures
+        for layer, stride in enumerate(_REWARD_STRIDES):
+            weight, bias = _folded(graph.arrays, layer, member)
+            place = f"member_{member}.conv_{layer}"
+            names = [graph.constant(f"{place}.{part}", value) for part, value in (("w", weight), ("b", bias))]
+            hidden = graph.add("Conv", hidden, *names, strides=[stride, stride])
+            hidden = graph.add("LeakyRelu", hidden, alpha=_SLOPE)
+        features.append(graph.add("Unsqueeze", graph.add("Flatten", hidden), first_axis))
+    return graph.add("Concat", *features, axis=0)
+
+
+def _folded(arrays: Mapping[str, FloatArray], layer: int, member: int) -> tuple[FloatArray, FloatArray]:
+    """Return a layer's filters and bias with its normalisation in them."""
+    mean, variance, scale, shift = (
+        arrays[name][member, layer] for name in ("means", "variances", "scales", "shifts")
+    )
+    factor = scale / np.sqrt(variance + _EPSILON)
+    weight = arrays[f"filters.{layer}"][member] * factor[:, None, None, None]
+    return weight.astype(np.float32), (shift - factor * mean).astype(np.float32)
+
+
+def _observation(spec: TaskSpec) -> tuple[str, list[str | int]]:
+    if spec.is_image:
+        return "uint8", ["B", spec.num_frames, *spec.frame_shape]
+    return "float32", ["B", *spec.frame_shape]
+
+
+class _Graph:
+    """Gathers nodes and constants; a constant named in ``arrays`` enters when a node first asks for it."""
+
+    def __init__(self, arrays: Mapping[str, FloatArray]) -> None:
+        try:
+            import onnx
+        except ImportError as error:
+            raise ConfigError("ONNX needs a package: pip install 'somersault[export]'") from error
+        self._onnx = onnx
+        self.arrays = arrays
+        self._nodes: list[Any] = []
+        self._constants: dict[str, NDArray[Any]] = {}
+
+    def add(self, operator: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
+        for name in inputs:
+            if name in self.arrays:
+                self._constants[name] = self.arrays[name]
+        out = out or f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(operator, list(inputs), [out], **attributes))
+        return out
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        self._constants[name] = value
+        return name
+
+    def clip(self, name: str, bound: float, *, out: str = "") -> str:
+        """Clip to ± a bound."""
+        low, high = (
+            self.constant(f"{side}_{bound:g}", np.array(value, np.float32))
+            for side, value in (("low", -bound), ("high", bound))
+        )
+        return self.add("Clip", name, low, high, out=out)
+
+    def unit_levels(self, pictures: str) -> str:
+        """Turn uint8 into 0 to 1."""
+        cast = self.add("Cast", pictures, to=self._onnx.TensorProto.FLOAT)
+        return self.add("Div", cast, self.constant("max_level", np.array(255, np.float32)))
+
+    def encode(
+        self,
+        inputs: Mapping[str, tuple[str, Any]],
+        outputs: Mapping[str, tuple[str, Any]],
+        *,
+        name: str,
+        metadata: Mapping[str, str],
+    ) -> bytes:
+        """Check the graph and return its bytes."""
+        helper, numpy_helper = self._onnx.helper, self._onnx.numpy_helper
+
+        def describe(values: Mapping[str, tuple[str, Any]]) -> list[Any]:
+            return [
+                helper.make_tensor_value_info(one, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
+                for one, (dtype, shape) in values.items()
+            ]
+
+        constants = [
+            numpy_helper.from_array(np.ascontiguousarray(value), one)
+            for one, value in self._constants.items()
+        ]
+        graph = helper.make_graph(self._nodes, name, describe(inputs), describe(outputs), constants)
+        model = helper.make_model(
+            graph,
+            producer_name="somersault",
+            ir_version=_IR_VERSION,
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+        )
+        helper.set_model_props(model, dict(metadata))
+        self._onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
