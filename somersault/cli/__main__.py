@@ -15,7 +15,9 @@ from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
+from somersault.cli.commands.plot import compare, plot
 from somersault.cli.commands.render import render
+from somersault.cli.commands.runs import runs
 from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
@@ -44,6 +46,9 @@ app.command()(tasks)
 app.command("eval")(evaluate)
 app.command()(render)
 app.command()(export)
+app.command()(plot)
+app.command()(compare)
+app.command()(runs)
 app.command()(doctor)
 app.add_typer(compliance.app, name="compliance")
 app.command()(version)

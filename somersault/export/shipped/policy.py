@@ -26,17 +26,14 @@ class Policy:  # noqa: D101
         else:
             hidden = hidden / np.float32(255)
             for name, by in (("conv_0", 4), ("conv_1", 2), ("conv_2", 1)):
-                weight, bias = get(f"{name}.weight"), get(f"{name}.bias")[:, None, None]
-                seen = np.lib.stride_tricks.sliding_window_view(hidden, weight.shape[2:], (1, 2))[
-                    :, ::by, ::by
-                ]
-                hidden = np.maximum(np.tensordot(weight, seen, ((1, 2, 3), (0, 3, 4))) + bias, 0)
+                w, bias = get(f"{name}.weight"), get(f"{name}.bias")[:, None, None]
+                at = np.lib.stride_tricks.sliding_window_view(hidden, w.shape[2:], (1, 2))[:, ::by, ::by]
+                hidden = np.maximum(np.tensordot(w, at, ((1, 2, 3), (0, 3, 4))) + bias, 0)
             flat = hidden.transpose(1, 2, 0).ravel()
             hidden = np.maximum(get("dense.weight") @ flat + get("dense.bias"), 0)
         if "log_std" in self.arrays:
             mean, std = get("mean.weight") @ hidden + get("mean.bias"), np.exp(get("log_std"))
-            return np.asarray(
-                np.clip(mean if deterministic else self.rng.normal(mean, std), -1, 1), np.float32
-            )
+            drawn = mean if deterministic else self.rng.normal(mean, std)
+            return np.asarray(np.clip(drawn, -1, 1), np.float32)
         logits = get("logits.weight") @ hidden + get("logits.bias")
         return int(np.argmax(logits if deterministic else logits + self.rng.gumbel(size=logits.shape)))

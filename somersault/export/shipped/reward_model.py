@@ -12,14 +12,15 @@ class RewardModel:  # noqa: D101
     def score(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Return [B] rewards of observations [B, O], or uint8 [B, F, H, W], and of actions as executed."""
         members = self.members(np.asarray(observations), np.asarray(actions))
-        standardised = (members - self.arrays["member_mean"]) / self.arrays["member_std"]
-        return np.asarray(standardised.mean(axis=0), np.float32)
+        return np.asarray(((members - self.arrays["member_mean"]) / self.arrays["member_std"]).mean(axis=0))
 
     def members(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Return [K, B] as the networks give them: each has an offset and a scale of its own."""
         get = self.arrays.__getitem__
         if "filters.0" in self.arrays:
-            hidden = np.stack([self.features(observations, member) for member in range(len(get("scales")))])
+            hidden = np.stack(
+                [self.features(observations / np.float32(255), k) for k in range(len(get("scales")))]
+            )
         else:
             one_hot = np.eye(get("weights.0").shape[1] - observations.shape[-1], dtype=np.float32)
             vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
@@ -29,8 +30,7 @@ class RewardModel:  # noqa: D101
             hidden = hidden @ get(f"weights.{layer}") + get(f"biases.{layer}")
         return hidden[..., 0]
 
-    def features(self, pictures: np.ndarray, member: int) -> np.ndarray:  # noqa: D102
-        hidden = pictures.astype(np.float32) / 255
+    def features(self, hidden: np.ndarray, member: int) -> np.ndarray:  # noqa: D102
         for layer, stride in enumerate((3, 2, 1, 1)):
             weight = self.arrays[f"filters.{layer}"][member]
             windows = np.lib.stride_tricks.sliding_window_view(hidden, weight.shape[2:], (2, 3))

@@ -1,0 +1,118 @@
+"""The options of ``somersault plot`` and ``somersault compare``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.cli.afterwards import comparison, plotting
+from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
+from somersault.errors import FailedPreconditionError
+from somersault.runs import Run, load_run
+
+__all__ = ["compare", "plot"]
+
+_Curves = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--curve",
+        metavar="NAME",
+        help=f"A curve to draw; may be given several times. One of {', '.join(CURVES)}. (Default: the return, and what"
+        " else there is.)",
+    ),
+]
+_By = Annotated[str, typer.Option("--by", metavar="|".join(AXES), help="What the curves are drawn over.")]
+_Smooth = Annotated[
+    float, typer.Option(metavar="S", help="Smoothing: the share of the past in each point, 0 to under 1.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Prints one JSON object, the points in it.")]
+
+
+def plot(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="A .png, .svg or .pdf, by matplotlib (pip install 'somersault[plot]'). (Default: draws here.)",
+        ),
+    ] = None,
+    curve: _Curves = None,
+    by: _By = "steps",
+    smooth: _Smooth = 0.0,
+    as_json: _Json = False,
+) -> None:
+    """Draws a run's curves, in the terminal or into a file.
+
+    For example: somersault plot runs/hopper-backflip-1 --curve return --out return.svg
+    """
+    opened = load_run(run)
+    title = f"{opened.name}: {opened.settings.task}"
+    drawn = _draw([opened], curve, by=by, smooth=smooth, out=out, title=title, is_quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(drawn))
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="The folders of two or more runs.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Draws the curves over each other into a .png, .svg or .pdf (pip install 'somersault[plot]').",
+        ),
+    ] = None,
+    curve: _Curves = None,
+    by: _By = "steps",
+    smooth: _Smooth = 0.0,
+    as_json: _Json = False,
+) -> None:
+    """Sets runs side by side: a table of what they were and reached, and their curves over each other.
+
+    For example: somersault compare runs/* --by labels --out compared.png
+    """
+    opened = [load_run(run) for run in runs]
+    rows = [comparison.as_values(run) for run in opened]
+    drawn = None
+    if out is not None:
+        drawn = _draw(opened, curve, by=by, smooth=smooth, out=out, title="", is_quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps({"runs": rows, "plot": drawn}))
+    else:
+        typer.echo(comparison.format_table(rows))
+
+
+def _draw(
+    runs: Sequence[Run],
+    names: Sequence[str] | None,
+    *,
+    by: str,
+    smooth: float,
+    out: Path | None,
+    title: str,
+    is_quiet: bool,
+) -> dict[str, object]:
+    """Draw curves into a file or here, and return what ``--json`` prints."""
+    curves = read_curves(runs, names or default_curves(runs), axis=by, smoothing=smooth)
+    if not curves:
+        raise FailedPreconditionError(f"{', '.join(run.name for run in runs)}: no such curve has a point yet")
+    if out is not None:
+        plotting.write_plot(out, curves, axis=by, title=title)
+        if not is_quiet:
+            typer.echo(f"plot: {out}")
+    elif not is_quiet:
+        typer.echo(plotting.draw_in_terminal(curves, axis=by))
+    points = [
+        {"run": curve.run, "curve": curve.name, by: curve.places, "values": curve.values} for curve in curves
+    ]
+    return {"out": None if out is None else str(out), "curves": points}
