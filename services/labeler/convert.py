@@ -123,6 +123,7 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         guidelines_version=query.guidelines_version,
         target_answers=query.target_answers,
         num_answers=query.num_answers,
+        num_skips=query.num_skips,
     )
 
 

@@ -110,8 +110,9 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ReportProgress(
         self, request: pb.ReportProgressRequest, context: _Context
     ) -> pb.ReportProgressResponse:
-        """Adds a point to a run's learning curves."""
-        report = owner_view_convert.report_from_message(request.point)
+        """Adds a point to a run's learning curves, if there is one, and says what owners want of it."""
+        has_point = request.HasField("point")
+        report = owner_view_convert.report_from_message(request.point) if has_point else None
         run = await self._labeling.watching.report(request.run_id, report)
         return life_convert.wishes_to_message(run)
 

@@ -122,11 +122,14 @@ class Proposals:
             NotFoundError: the run is unknown.
         """
         page_size, before = pages.size(page_size), pages.start(page_token)
-        return await self._database.read(
-            lambda connection: queries.list_newest(
+
+        def read(connection: sa.Connection) -> QueryPage:
+            page = queries.list_newest(
                 connection, run_id, state=state, before_number=before, page_size=page_size
             )
-        )
+            return queries.with_skips(connection, page)
+
+        return await self._database.read(read)
 
     async def stats(self, run_id: str, *, labeler_id: str) -> RunStats:
         """Counts a run's queries and answers, and a labeler's own.

@@ -175,6 +175,8 @@ class Query:
     guidelines_version: int = 0
     target_answers: int = 1
     num_answers: int = 0
+    num_skips: int = 0
+    """Labelers who skipped it; counted where queries are listed, alone."""
     gold_interval: int = 0
     """One in so many of the run's pairs is gold; told to nobody who answers."""
     number: int = 0
@@ -184,7 +186,7 @@ class Query:
         """Gives the query without what the role may not know: keys of objects, and how far others are."""
         query = dataclasses.replace(self, left=_hide(self.left, role), right=_hide(self.right, role))
         if role in (Role.LABELER, Role.TEACHER):
-            return dataclasses.replace(query, target_answers=0, num_answers=0)
+            return dataclasses.replace(query, target_answers=0, num_answers=0, num_skips=0)
         return query
 
 

@@ -36,15 +36,18 @@ class Watching:
         self._database = database
         self._scorekeeper = scorekeeper
 
-    async def report(self, run_id: str, report: ProgressReport) -> Run:
-        """Add a point to a run's learning curves and return the run, with what owners want of it.
+    async def report(self, run_id: str, report: ProgressReport | None) -> Run:
+        """Add a point to a run's learning curves, if there is one, and return the run, with what owners want of it.
 
         Raises:
             InvalidInputError: a number is out of its bounds.
             NotFoundError: the run is unknown.
         """
-        _check(report)
+        if report is not None:
+            _check(report)
         run = await self._database.read(lambda connection: runs.read(connection, run_id))
+        if report is None:
+            return run
         true_returns = await self._scorekeeper.true_returns(task=run.task)
 
         def add(connection: sa.Connection) -> Run:

@@ -2132,7 +2132,9 @@ class ReportProgressRequest(_message.Message):
     """The run."""
     @_builtins.property
     def point(self) -> Global___ProgressPoint:
-        """How it stands. What the labeler adds itself (`number`, `report_time`, true returns, answers) is left out."""
+        """How it stands. What the labeler adds itself (`number`, `report_time`, true returns, answers) is left out. Absent: no point is added, the caller only asks what
+        the owner wants.
+        """
 
     def __init__(
         self,

@@ -431,7 +431,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportProgress(self, request, context):
-        """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
         At most 2,000 points a run are kept, evenly spread over its reports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -106,7 +106,7 @@ class LabelerServiceStub:
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
     ReportProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]
-    """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
     At most 2,000 points a run are kept, evenly spread over its reports.
     """
     GetRunProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]
@@ -216,7 +216,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
     ReportProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]  # type: ignore[assignment]
-    """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
     At most 2,000 points a run are kept, evenly spread over its reports.
     """
     GetRunProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]  # type: ignore[assignment]
@@ -491,7 +491,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ReportProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ReportProgressResponse, _abc.Awaitable[_labeler_pb2.ReportProgressResponse]]:
-        """Adds a point to a run's learning curves; says whether the run is paused. Not idempotent: each call adds a point. Role: service. NOT_FOUND if the run is unknown.
+        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
         At most 2,000 points a run are kept, evenly spread over its reports.
         """
 

@@ -241,7 +241,7 @@ class CollectWelcome(_message.Message):
     run_id: _builtins.str
     """The run being trained."""
     env_steps: _builtins.int
-    """Environment steps the run has learned from so far."""
+    """Environment steps the run has taken so far, those included that are not learned from: sets a simulator's lives apart."""
     def __init__(
         self,
         *,

@@ -173,6 +173,7 @@ class Query(_message.Message):
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     TARGET_ANSWERS_FIELD_NUMBER: _builtins.int
     NUM_ANSWERS_FIELD_NUMBER: _builtins.int
+    NUM_SKIPS_FIELD_NUMBER: _builtins.int
     query_id: _builtins.str
     """Unique over all runs."""
     run_id: _builtins.str
@@ -187,6 +188,8 @@ class Query(_message.Message):
     """How many answers it wants; filled in for services and owners alone."""
     num_answers: _builtins.int
     """How many it has that count; filled in for services and owners alone, so that nobody learns of others' answers."""
+    num_skips: _builtins.int
+    """How many labelers skipped it, who never get it again; filled in by ListQueries, for services and owners alone."""
     @_builtins.property
     def left(self) -> Global___Side:
         """The left clip."""
@@ -212,10 +215,11 @@ class Query(_message.Message):
         guidelines_version: _builtins.int = ...,
         target_answers: _builtins.int = ...,
         num_answers: _builtins.int = ...,
+        num_skips: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "proposed_time", b"proposed_time", "right", b"right"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "left", b"left", "num_answers", b"num_answers", "proposed_time", b"proposed_time", "query_id", b"query_id", "question", b"question", "right", b"right", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines_version", b"guidelines_version", "left", b"left", "num_answers", b"num_answers", "num_skips", b"num_skips", "proposed_time", b"proposed_time", "query_id", b"query_id", "question", b"question", "right", b"right", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -246,6 +246,8 @@ class RewardModelUpdate(_message.Message):
     PREFERENCE_CURSOR_FIELD_NUMBER: _builtins.int
     IS_PRETRAINED_FIELD_NUMBER: _builtins.int
     IS_FINISHING_FIELD_NUMBER: _builtins.int
+    WANTS_SEGMENTS_FIELD_NUMBER: _builtins.int
+    HORIZON_ENV_STEPS_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """Rises by one at each publication; 0 has learned nothing yet."""
     weights: _builtins.bytes
@@ -260,6 +262,12 @@ class RewardModelUpdate(_message.Message):
     """True when the labels of the first, random policy are learned, so that improving on its rewards makes sense."""
     is_finishing: _builtins.bool
     """True once an owner wants the run to finish now: the learner makes no more steps, stores its last checkpoint and is finished."""
+    wants_segments: _builtins.bool
+    """True while the learner is held and there are too few segments to ask about: until it is false the learner has its simulators gather on for their segments
+    alone. What they deliver meanwhile is neither learned from nor counted.
+    """
+    horizon_env_steps: _builtins.int
+    """The step up to which a learner that has lost the service goes on with the copy it has; absent if that is as far as it likes. Lockstep always waits."""
     def __init__(
         self,
         *,
@@ -270,12 +278,16 @@ class RewardModelUpdate(_message.Message):
         preference_cursor: _builtins.int = ...,
         is_pretrained: _builtins.bool = ...,
         is_finishing: _builtins.bool = ...,
+        wants_segments: _builtins.bool = ...,
+        horizon_env_steps: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps", "horizon_env_steps", b"horizon_env_steps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_finishing", b"is_finishing", "is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps", "horizon_env_steps", b"horizon_env_steps", "is_finishing", b"is_finishing", "is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "wants_segments", b"wants_segments", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__horizon_env_steps: _TypeAlias = _typing.Literal["horizon_env_steps"]  # noqa: Y015
+    _WhichOneofArgType__horizon_env_steps: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__horizon_env_steps) -> _WhichOneofReturnType__horizon_env_steps | None: ...
 
 Global___RewardModelUpdate: _TypeAlias = RewardModelUpdate  # noqa: Y015
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from services.labeler.store.sides import draw_is_swapped
 from somersault.errors import AlreadyExistsError, NotFoundError
 from somersault.types import Preference, StoredSegment
 
-__all__ = ["SELECT", "list_newest", "of_row", "propose", "read", "store_segments", "withdraw"]
+__all__ = ["SELECT", "list_newest", "of_row", "propose", "read", "store_segments", "with_skips", "withdraw"]
 
 _QUERIES = schema.queries
 _SEGMENTS = schema.segments
@@ -101,6 +102,19 @@ def list_newest(
     more = len(rows) > page_size
     rows = rows[:page_size]
     return QueryPage(queries=[of_row(row) for row in rows], next_number=rows[-1].number if more else None)
+
+
+def with_skips(connection: sa.Connection, page: QueryPage) -> QueryPage:
+    """Return a page with how many labelers skipped each query."""
+    leases = schema.leases.c
+    rows = connection.execute(
+        sa.select(leases.query_number, sa.func.count().label("num"))
+        .where(leases.query_number.in_([query.number for query in page.queries]), leases.state == "released")
+        .group_by(leases.query_number)
+    )
+    num_skips = {row.query_number: row.num for row in rows}
+    queries = [replace(query, num_skips=num_skips.get(query.number, 0)) for query in page.queries]
+    return replace(page, queries=queries)
 
 
 def _known(connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]) -> dict[str, schema.Row]:

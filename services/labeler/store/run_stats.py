@@ -58,7 +58,7 @@ def _num_awaited(point: ProgressPoint | None, num_answered: int) -> int:
 
 
 def _count_leased(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[QueryState, int]:
-    """Counts unanswered queries that somebody has now, by state."""
+    """Return how many queries somebody has now, by state; answers to those withdrawn meanwhile are not wanted."""
     queries, leases = schema.queries, schema.leases.c
     rows = connection.execute(
         sa.select(queries.c.state, sa.func.count(sa.distinct(queries.c.number)).label("num"))
@@ -67,7 +67,7 @@ def _count_leased(connection: sa.Connection, run_id: str, *, now_ms: int) -> dic
             leases.state == "held",
             leases.expire_ms > now_ms,
             queries.c.run_id == run_id,
-            queries.c.state != QueryState.ANSWERED.value,
+            queries.c.state.in_([QueryState.RENDERING.value, QueryState.READY.value]),
         )
         .group_by(queries.c.state)
     )
