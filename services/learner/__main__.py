@@ -41,7 +41,12 @@ class LearnerApplication:
             is_exclusive=config.pacing == "lockstep",
         )
         self._reference = ReferenceRewards() if config.is_reference else None
-        self._feed = RewardFeed(config.reward_address, is_lockstep=config.pacing == "lockstep")
+        self._feed = RewardFeed(
+            config.reward_address,
+            is_lockstep=config.pacing == "lockstep",
+            want_segments=self._collector.want_segments,
+            finish=self._finish,
+        )
         source: RewardSource = self._reference or self._feed
         self.loop = TrainingLoop(
             ppo=PPO(config.ppo, spec=spec, seed=config.seed),
@@ -55,9 +60,12 @@ class LearnerApplication:
             config=config,
             spec=spec,
             collector=self._collector,
-            env_steps=lambda: self.loop.progress.value.env_steps,
+            env_steps=lambda: self.loop.num_taken_steps,
         )
         self._config = config
+
+    def _finish(self) -> None:
+        self.loop.stop()
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
         """Adds both servicers."""

@@ -73,8 +73,13 @@ class Collector:
         self._last_sequences: OrderedDict[str, int] = OrderedDict()
         self._policy: PublishedPolicy | None = None
         self._is_paused = False
+        self._wants_segments = False
         self.num_stale = 0
         self.num_repeated = 0
+        self.num_spare = 0
+        """Rollouts gathered for their segments alone."""
+        self.num_spare_steps = 0
+        """Environment steps of those."""
 
     @property
     def num_simulators(self) -> int:
@@ -143,6 +148,7 @@ class Collector:
         session.adapt_depth(self.lag(rollout), most=max(1, self._max_policy_lag // 2))
         self._ready.setdefault(session.incarnation, deque()).append((next(self._arrivals), rollout))
         self._changed.set()
+        self._drop_spare()
 
     async def take(self) -> tuple[Collected, ...]:
         """Gives what the next improvement learns from, and waits until there is enough.
@@ -172,6 +178,18 @@ class Collector:
     def resume(self) -> None:
         """Assigns again."""
         self._is_paused = False
+        self._assign()
+
+    def want_segments(self, *, is_wanted: bool) -> None:
+        """Have simulators gather on, though nobody learns: their segments are what is wanted, of the newest policy.
+
+        Each one's newest rollout is kept for the next batch; all others are dropped as they come, and counted.
+        """
+        if is_wanted == self._wants_segments:
+            return
+        self._wants_segments = is_wanted
+        _log.info("segments_wanted" if is_wanted else "segments_gathered", num_spare=self.num_spare)
+        self._drop_spare()
         self._assign()
 
     def lag(self, rollout: Rollout) -> int:
@@ -212,6 +230,17 @@ class Collector:
         if self.num_stale > num_before:
             self._assign()
 
+    def _drop_spare(self) -> None:
+        """Drop, while segments alone are wanted, what waits of simulators that left and all but the newest of others."""
+        if not self._wants_segments:
+            return
+        connected = {session.incarnation for session in self._sessions}
+        for name in list(self._ready):
+            while len(self._ready.get(name, ())) > (name in connected):
+                self.num_spare_steps += self._pop_ready(name).num_steps
+                self.num_spare += 1
+        self._assign()
+
     def _pop_ready(self, incarnation: str) -> Rollout:
         waiting = self._ready[incarnation]
         _, rollout = waiting.popleft()
@@ -225,6 +254,11 @@ class Collector:
             return
         gathering = list(self._sessions)[:1] if self._is_exclusive else list(self._sessions)
         gathering.sort(key=lambda session: session.last_assigned)
+        if self._wants_segments:
+            for session in gathering:
+                if not session.outstanding:
+                    session.assign(self._policy, number=next(self._assignments), now_s=self._clock())
+            return
         # What simulators that left have delivered counts too, so that no coming and going fills memory.
         room = min(2 * len(gathering), _MAX_PENDING_BATCHES * self._max_batch) - self.num_pending
         for depth in (1, 2):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol, TypeVar
 
 import prometheus_client
@@ -18,28 +17,15 @@ from services.learner.batch import Batch, make_batch
 from services.learner.collector import Collector, PublishedPolicy
 from services.learner.keeper import Keeper
 from services.learner.ppo import PPO
+from services.learner.progress import LearnerState, Progress, measure
 from somersault.errors import UnavailableError
 from somersault.rpc import Latest
 from somersault.types import FloatArray, Rollout
 
-__all__ = ["LearnerState", "Progress", "RewardSource", "Rewards", "TrainingLoop"]
+__all__ = ["RewardSource", "Rewards", "TrainingLoop"]
 
 _log = structlog.get_logger()
 
-_ENV_STEPS = prometheus_client.Gauge(
-    "somersault_learner_env_steps", "Environment steps learned from, over all restarts"
-)
-_POLICY_VERSION = prometheus_client.Gauge("somersault_learner_policy_version", "Newest policy version")
-_REWARD_VERSION = prometheus_client.Gauge(
-    "somersault_learner_reward_version", "Reward version that scored the last batch"
-)
-_PREDICTED_REWARD = prometheus_client.Gauge(
-    "somersault_learner_predicted_reward_mean",
-    "Mean predicted reward a step over the last batch, not normalised",
-)
-_NUM_DROPPED = prometheus_client.Gauge(
-    "somersault_learner_num_dropped_rollouts", "Rollouts dropped since the start, by reason", ["reason"]
-)
 _IMPROVEMENT_S = prometheus_client.Histogram(
     "somersault_learner_improvement_seconds", "Time of one improvement of the policy"
 )
@@ -60,33 +46,6 @@ _POLICY_LAG = prometheus_client.Histogram(
 _NUM_TIMED = 10  # improvements over which speed is taken: long enough to be steady, short enough to be of now
 
 T = TypeVar("T")
-
-
-class LearnerState(enum.StrEnum):
-    """What the learner is doing."""
-
-    WAITING_FOR_SIMULATORS = "waiting_for_simulators"
-    WAITING_FOR_REWARD = "waiting_for_reward"
-    LEARNING = "learning"
-    PAUSED = "paused"
-    FINISHED = "finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the learner is and how the last improvement went."""
-
-    state: LearnerState = LearnerState.WAITING_FOR_SIMULATORS
-    env_steps: int = 0
-    policy_version: int = 0
-    reward_version: int = 0
-    env_steps_per_s: float = 0.0
-    predicted_reward_mean: float = 0.0
-    statistics: Mapping[str, float] = field(default_factory=dict)
-    num_stale: int = 0
-    num_repeated: int = 0
-    num_simulators: int = 0
-    checkpoint_env_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +89,11 @@ class TrainingLoop:
         self._checkpoint_s = checkpoint_s
         self._running = asyncio.Event()
         self._running.set()
+        self._stopped = asyncio.Event()
+        self._state = LearnerState.WAITING_FOR_SIMULATORS
+        """What it is doing, or would be doing if it were not paused."""
+        self._num_waiting_steps = 0
+        """Environment steps of the batch that waits for its rewards."""
         self._busy = asyncio.Lock()
         """Guards the policy: held while it is improved or stored."""
         self._timed: deque[tuple[float, int]] = deque(maxlen=_NUM_TIMED)
@@ -141,6 +105,11 @@ class TrainingLoop:
     def total_env_steps(self) -> int:
         """Environment steps after which it finishes."""
         return self._total_env_steps
+
+    @property
+    def num_taken_steps(self) -> int:
+        """Environment steps taken of simulators: learned from, waiting, or spare. It tells their lives apart."""
+        return self._now.env_steps + self._num_waiting_steps + self._collector.num_spare_steps
 
     async def restore(self) -> None:
         """Takes over the newest checkpoint, if there is one.
@@ -159,22 +128,33 @@ class TrainingLoop:
         _log.info("restored", env_steps=kept.env_steps, policy_version=kept.policy_version)
 
     async def run(self) -> None:
-        """Learns until all steps are made, then stores the last checkpoint and stays finished."""
+        """Learn until all steps are made or it is stopped, then store the last checkpoint and stay finished."""
         self._publish()
-        while self._now.env_steps < self._total_env_steps:
-            await self._running.wait()
-            batch = await self._take()
-            env_steps = self._now.env_steps + batch.rollout.num_steps
-            self._tell(env_steps=env_steps, state=LearnerState.WAITING_FOR_REWARD)
-            with _REWARD_WAIT_S.time():
-                rewards = await self._reward_source.rewards_for(batch, env_steps=env_steps)
-            self._tell(state=LearnerState.LEARNING)
-            await self._learn_from(batch.rollout, rewards)
-            await self._keep_if_due()
+        while self._now.env_steps < self._total_env_steps and not self._stopped.is_set():
+            await self._learn_once()
+        self._total_env_steps = min(self._total_env_steps, self._now.env_steps)
         while not await self.checkpoint():  # noqa: ASYNC110 - no event tells that a store is back
             await asyncio.sleep(1.0)
         self._tell(state=LearnerState.FINISHED)
         _log.info("finished", env_steps=self._now.env_steps, policy_version=self._now.policy_version)
+
+    async def _learn_once(self) -> None:
+        """Take a batch, wait for its rewards, and learn from it; if it is stopped while it waits, drop the batch."""
+        batch = await self._unless_stopped(self._take())
+        if batch is None:
+            return
+        num_steps = batch.rollout.num_steps
+        self._num_waiting_steps = num_steps
+        self._tell(state=LearnerState.WAITING_FOR_REWARD)
+        with _REWARD_WAIT_S.time():
+            scored = await self._unless_stopped(self._score(batch))
+        self._num_waiting_steps = 0
+        if scored is None:
+            return
+        (rewards,) = scored
+        self._tell(state=LearnerState.LEARNING)
+        await self._learn_from(batch.rollout, rewards, env_steps=self._now.env_steps + num_steps)
+        await self._keep_if_due()
 
     async def checkpoint(self) -> bool:
         """Stores a checkpoint now and tells whether it could: a store that is away must not end learning."""
@@ -198,25 +178,42 @@ class TrainingLoop:
         """Stops taking and assigning rollouts."""
         self._running.clear()
         self._collector.pause()
-        self._tell(state=LearnerState.PAUSED)
+        self._tell()
 
     def resume(self) -> None:
         """Goes on after a pause."""
         self._running.set()
         self._collector.resume()
-        self._tell(state=LearnerState.LEARNING)
+        self._tell()
 
     def stop(self) -> None:
-        """Finishes after the batch in work."""
-        self._total_env_steps = self._now.env_steps
+        """Finish after the batch in work, at once if that waits for its rewards."""
+        self._stopped.set()
         self.resume()
 
     @property
     def _now(self) -> Progress:
         return self.progress.value
 
+    async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
+        """Return what comes of something that may take for ever; None if it is stopped before."""
+        working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return None if self._stopped.is_set() else working.result()
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+
+    async def _score(self, batch: Batch) -> tuple[Rewards | None]:
+        """Return a batch's rewards, once there are any or it is to be learned from without."""
+        env_steps = self._now.env_steps + batch.rollout.num_steps
+        return (await self._reward_source.rewards_for(batch, env_steps=env_steps),)
+
     async def _take(self) -> Batch:
-        """Takes what the next improvement learns from."""
+        """Takes what the next improvement learns from, unless it is paused."""
+        await self._running.wait()
         collected = await self._collector.take()
         _BATCH_ROLLOUTS.observe(len(collected))
         for each in collected:
@@ -226,18 +223,20 @@ class TrainingLoop:
         # Pictures of many simulators are a gigabyte to copy.
         return await _in_thread(lambda: make_batch(collected))
 
-    async def _learn_from(self, rollout: Rollout, rewards: Rewards | None) -> None:
+    async def _learn_from(self, rollout: Rollout, rewards: Rewards | None, *, env_steps: int) -> None:
         """Improves the policy on a scored batch; without rewards yet, only gets to know its observations."""
         if rewards is None:
             self._ppo.observe(rollout.observations)
+            self._tell(env_steps=env_steps)
             # One version is one policy: what was observed now shows in the next.
             self._collector.publish(self._policy)
             return
         async with self._busy:
             with _IMPROVEMENT_S.time():
                 statistics = await _in_thread(lambda: self._ppo.improve(rollout, rewards.rewards))
-        self._timed.append((time.monotonic(), self._now.env_steps))
+        self._timed.append((time.monotonic(), env_steps))
         self._tell(
+            env_steps=env_steps,
             policy_version=self._now.policy_version + 1,
             reward_version=rewards.reward_version,
             predicted_reward_mean=rewards.predicted_mean,
@@ -260,23 +259,19 @@ class TrainingLoop:
         (first_s, first_steps), (last_s, last_steps) = self._timed[0], self._timed[-1]
         return (last_steps - first_steps) / (last_s - first_s) if last_s > first_s else 0.0
 
-    def _tell(self, **changes: object) -> None:
+    def _tell(self, *, state: LearnerState | None = None, **changes: object) -> None:
+        """Tell those who watch; a pause shows whatever is being done, until the run is finished."""
+        self._state = state or self._state
+        is_paused = not self._running.is_set() and self._state is not LearnerState.FINISHED
+        changes["state"] = LearnerState.PAUSED if is_paused else self._state
         counted = {
             "num_stale": self._collector.num_stale,
             "num_repeated": self._collector.num_repeated,
+            "num_spare": self._collector.num_spare,
             "num_simulators": self._collector.num_simulators,
         }
         self.progress.set(replace(self._now, **counted, **changes))  # type: ignore[arg-type]
-        _measure(self._now)
-
-
-def _measure(progress: Progress) -> None:
-    _ENV_STEPS.set(progress.env_steps)
-    _POLICY_VERSION.set(progress.policy_version)
-    _REWARD_VERSION.set(progress.reward_version)
-    _PREDICTED_REWARD.set(progress.predicted_reward_mean)
-    _NUM_DROPPED.labels(reason="stale").set(progress.num_stale)
-    _NUM_DROPPED.labels(reason="repeated").set(progress.num_repeated)
+        measure(self._now)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

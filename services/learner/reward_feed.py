@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 import grpc.aio
 import numpy as np
@@ -24,21 +25,41 @@ __all__ = ["RewardFeed"]
 _log = structlog.get_logger()
 
 
+class WantSegments(Protocol):
+    """Hears whether simulators are to gather for their segments alone."""
+
+    def __call__(self, *, is_wanted: bool) -> None:
+        """Have them do so, or no longer."""
+        ...
+
+
 class RewardFeed:
     """Tells the reward service where the learner is and scores rollouts with what it answers.
 
     Used from one event loop; `run` keeps the stream open, `rewards_for` waits on it.
     """
 
-    def __init__(self, address: str, *, is_lockstep: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        is_lockstep: bool,
+        want_segments: WantSegments | None = None,
+        finish: Callable[[], None] = lambda: None,
+    ) -> None:
         """Takes the reward service's address.
 
         Args:
             address: ``host:port``.
-            is_lockstep: Waits even for a reward service that is away; otherwise the copy at hand will do.
+            is_lockstep: Waits even for a reward service that is away; otherwise the copy at hand will do, up to where
+                the service said that it may.
+            want_segments: Told whether simulators are to gather for their segments alone; None: nobody.
+            finish: Told that the run is to finish now.
         """
         self._address = address
         self._is_lockstep = is_lockstep
+        self._want_segments = want_segments
+        self._finish = finish
         self._ensemble: RewardEnsemble | None = None
         self._update = reward_pb2.RewardModelUpdate(settled_env_steps=-1)
         self._is_connected = False
@@ -72,6 +93,7 @@ class RewardFeed:
             _log.error("reward_version_corrupt", detail=str(error))
             raise
         finally:
+            self._say_wanted(is_wanted=False)
             await self._note(is_connected=False)
 
     async def _follow(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
@@ -81,6 +103,9 @@ class RewardFeed:
                 if update.weights:
                     self._ensemble = RewardEnsemble.from_bytes(update.weights)
                 self._update = update
+                self._say_wanted(is_wanted=update.wants_segments)
+                if update.is_finishing:
+                    self._finish()
                 await self._note(is_connected=True)
 
     async def _requests(self) -> AsyncIterator[reward_pb2.WatchRewardModelRequest]:
@@ -105,11 +130,20 @@ class RewardFeed:
         self._request = reward_pb2.WatchRewardModelRequest(env_steps=env_steps, positions=positions)
         self._request_changed.set()
 
+    def _say_wanted(self, *, is_wanted: bool) -> None:
+        if self._want_segments is not None:
+            self._want_segments(is_wanted=is_wanted)
+
     def _is_settled(self, env_steps: int) -> bool:
         if self._update.settled_env_steps >= env_steps:
             return True
+        if self._is_lockstep or self._is_connected:
+            return False
         is_usable = self._ensemble is not None and self._update.is_pretrained
-        return not self._is_lockstep and not self._is_connected and is_usable
+        is_within = not self._update.HasField("horizon_env_steps") or (
+            env_steps <= self._update.horizon_env_steps
+        )
+        return is_usable and is_within
 
     async def _note(self, *, is_connected: bool) -> None:
         async with self._changed:

@@ -318,3 +318,34 @@ async def test_nothing_is_assigned_while_paused() -> None:
     assert _sent(session) == []
     collector.resume()
     assert ("assign", 0) in _sent(session)
+
+
+async def test_simulators_gather_on_for_their_segments_while_nobody_learns() -> None:
+    """Their newest rollout is kept, the others are counted and dropped, those of who left too."""
+    collector = _collector()
+    _publish(collector, 0)
+    gone = _join(collector, "gone")
+    for sequence in range(2):
+        collector.deliver(gone, _rollout(sequence, 0))
+    collector.leave(gone)
+    session = _join(collector, "here")
+    assert not session.outstanding  # what waits of who left leaves no room
+    collector.want_segments(is_wanted=True)
+    for sequence in range(5):
+        assert len(session.outstanding) == 1
+        collector.deliver(session, _rollout(sequence, 0))
+    assert (collector.num_spare, collector.num_spare_steps) == (6, 6)
+    collector.want_segments(is_wanted=False)
+    assert _names(await collector.take()) == [("here", 4)]
+
+
+async def test_nothing_is_gathered_for_segments_in_a_pause() -> None:
+    """A pause is a pause."""
+    collector = _collector()
+    collector.pause()
+    _publish(collector, 0)
+    session = _join(collector)
+    collector.want_segments(is_wanted=True)
+    assert not session.outstanding
+    collector.resume()
+    assert len(session.outstanding) == 1

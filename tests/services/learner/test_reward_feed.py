@@ -1,13 +1,22 @@
-"""Scoring a batch with the learner's copy of the reward model."""
+"""Scoring a batch with the learner's copy of the reward model, and what the service wants of the learner."""
 
 from __future__ import annotations
 
-import numpy as np
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from unittest import mock
 
+import numpy as np
+import pytest
+
+from services.learner import reward_feed
 from services.learner.batch import Batch
-from services.learner.reward_feed import _score
+from services.learner.reward_feed import RewardFeed, _score
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.rpc import Backoff
 from somersault.types import Rollout
+from somersault.v1 import reward_pb2
 
 
 def _batch(observations: np.ndarray, actions: np.ndarray) -> Batch:
@@ -49,3 +58,69 @@ def test_pictures_are_scored_from_frames_held_once() -> None:
     assert rewards.shape == (3, 2)
     assert abs(float(rewards.mean())) < 1e-5
     assert 0.5 < float(rewards.std()) <= 1.0001
+
+
+class ServiceDouble:
+    """Sends updates and then is lost, when told to."""
+
+    def __init__(self, *updates: reward_pb2.RewardModelUpdate) -> None:
+        self._updates = updates
+        self.is_lost = asyncio.Event()
+
+    async def WatchRewardModel(self, requests: Any) -> AsyncIterator[reward_pb2.RewardModelUpdate]:
+        """Send all."""
+        for update in self._updates:
+            yield update
+        await self.is_lost.wait()
+
+
+def _update(**values: Any) -> reward_pb2.RewardModelUpdate:
+    ensemble = RewardEnsemble(RewardModelConfig(frame_shape=(3,), action_dim=1), seed=0)
+    return reward_pb2.RewardModelUpdate(
+        reward_version=1, weights=ensemble.to_bytes(), is_pretrained=True, **values
+    )
+
+
+async def _lose(feed: RewardFeed, update: reward_pb2.RewardModelUpdate) -> None:
+    """Have a feed follow a service that says one thing and dies."""
+    service = ServiceDouble(update)
+    service.is_lost.set()
+    with mock.patch.object(reward_feed.reward_pb2_grpc, "RewardServiceStub", return_value=service):
+        await feed._hold(None, Backoff())  # type: ignore[arg-type]
+
+
+def _plain_batch() -> Batch:
+    return _batch(np.ones((2, 2, 3), np.float32), np.zeros((2, 2, 1), np.float32))
+
+
+async def test_a_learner_that_lost_the_service_goes_on_with_its_copy() -> None:
+    """As far as it likes, where the service set no bound."""
+    feed = RewardFeed("", is_lockstep=False)
+    await _lose(feed, _update(settled_env_steps=10))
+    async with asyncio.timeout(5):
+        assert await feed.rewards_for(_plain_batch(), env_steps=10_000)
+
+
+async def test_a_learner_that_lost_the_service_goes_no_further_than_it_may() -> None:
+    """A run with people must not be used up while the service that waits for them restarts."""
+    feed = RewardFeed("", is_lockstep=False)
+    await _lose(feed, _update(settled_env_steps=10, horizon_env_steps=20))
+    async with asyncio.timeout(5):
+        assert await feed.rewards_for(_plain_batch(), env_steps=20)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await feed.rewards_for(_plain_batch(), env_steps=21)
+
+
+async def test_what_the_service_wants_of_the_learner_is_passed_on() -> None:
+    """Segments as long as it is there to want them; the end once."""
+    wanted: list[bool] = []
+    finished: list[str] = []
+    feed = RewardFeed(
+        "",
+        is_lockstep=False,
+        want_segments=lambda *, is_wanted: wanted.append(is_wanted),
+        finish=lambda: finished.append("now"),
+    )
+    await _lose(feed, _update(wants_segments=True, is_finishing=True))
+    assert (wanted, finished) == ([True, False], ["now"])

@@ -1,0 +1,67 @@
+"""How far the learner is: what it tells whoever watches, and the same as metrics."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import prometheus_client
+
+__all__ = ["LearnerState", "Progress", "measure"]
+
+_ENV_STEPS = prometheus_client.Gauge(
+    "somersault_learner_env_steps", "Environment steps learned from, over all restarts"
+)
+_POLICY_VERSION = prometheus_client.Gauge("somersault_learner_policy_version", "Newest policy version")
+_REWARD_VERSION = prometheus_client.Gauge(
+    "somersault_learner_reward_version", "Reward version that scored the last batch"
+)
+_PREDICTED_REWARD = prometheus_client.Gauge(
+    "somersault_learner_predicted_reward_mean",
+    "Mean predicted reward a step over the last batch, not normalised",
+)
+_NUM_DROPPED = prometheus_client.Gauge(
+    "somersault_learner_num_dropped_rollouts", "Rollouts dropped since the start, by reason", ["reason"]
+)
+
+
+class LearnerState(enum.StrEnum):
+    """What the learner is doing."""
+
+    WAITING_FOR_SIMULATORS = "waiting_for_simulators"
+    WAITING_FOR_REWARD = "waiting_for_reward"
+    LEARNING = "learning"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the learner is and how the last improvement went."""
+
+    state: LearnerState = LearnerState.WAITING_FOR_SIMULATORS
+    env_steps: int = 0
+    """Learned from; a batch that waits for its rewards doesn't count yet."""
+    policy_version: int = 0
+    reward_version: int = 0
+    env_steps_per_s: float = 0.0
+    predicted_reward_mean: float = 0.0
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    num_stale: int = 0
+    num_repeated: int = 0
+    num_spare: int = 0
+    """Gathered for their segments alone."""
+    num_simulators: int = 0
+    checkpoint_env_steps: int = 0
+
+
+def measure(progress: Progress) -> None:
+    """Set the metrics to how far the learner is."""
+    _ENV_STEPS.set(progress.env_steps)
+    _POLICY_VERSION.set(progress.policy_version)
+    _REWARD_VERSION.set(progress.reward_version)
+    _PREDICTED_REWARD.set(progress.predicted_reward_mean)
+    _NUM_DROPPED.labels(reason="stale").set(progress.num_stale)
+    _NUM_DROPPED.labels(reason="repeated").set(progress.num_repeated)
+    _NUM_DROPPED.labels(reason="spare").set(progress.num_spare)
