@@ -15,6 +15,7 @@ from services.reward.asking import Asker
 from services.reward.bounds import ScoredPart, fitting_capacity, scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
+from services.reward.guidelines import guidelines_of
 from services.reward.keeper import Keeper
 from services.reward.labeling import LabelerClient
 from services.reward.lessons import Lessons
@@ -79,9 +80,7 @@ class RewardApplication:
             scored=scored,
             taker=self._labeler,
         )
-        self._servicer = RewardServicer(
-            config=config, spec=spec, offers=offers, pool=pool, loop=self._loop, student=student
-        )
+        self._servicer = RewardServicer(spec=spec, offers=offers, pool=pool, loop=self._loop, student=student)
 
     def _make_asker(self, pool: SegmentPool, offers: Offers, student: Student, scored: ScoredPart) -> Asker:
         return Asker(
@@ -103,8 +102,10 @@ class RewardApplication:
 
     async def run(self) -> None:
         """Makes the run known, rebuilds what was learned, and works."""
-        await self._labeler.create_run(task=self._task.name, question=self._task.question)
+        task = self._task
+        await self._labeler.create_run(task=task.name, question=task.question, guidelines=guidelines_of(task))
         await self._loop.restore()
+        self._loop.hear(await self._labeler.hear_at_last())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._loop.run())
             group.create_task(self._reporter.run())

@@ -13,7 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from services.reward.bounds import ScoredPart
-from services.reward.labeling import PredictedPair, Proposal
+from services.reward.exchange import PredictedPair, Proposal
 from services.reward.offers import Offers
 from services.reward.query_selection import choose_queries
 from services.reward.segment_pool import SegmentPool
@@ -73,7 +73,7 @@ class Asker:
 
     @property
     def num_asked(self) -> int:
-        """Queries that count against the budget."""
+        """Pairs asked about so far, those that failed or were withdrawn included."""
         return len(self._asked)
 
     def restore(self, asked: Iterable[frozenset[str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
@@ -57,9 +57,10 @@ class RewardConfig(ServiceConfig):
     labeling_fraction: float = pydantic.Field(default=2 / 3, gt=0, le=1)
     """Share of the run's steps by which all labels are asked; own runs: 1 M of 1.5 M steps."""
 
-    max_label_lag: int | None = pydantic.Field(default=None, ge=1)
-    """In free pacing, the learner waits while answers are this many behind the schedule, so that a person who pauses does not
-    find the run used up; none: it never waits once it has a first reward version."""
+    max_label_lag: Annotated[int, pydantic.Field(ge=1)] | Literal["auto"] | None = None
+    """In free pacing, the learner waits while answers are this many behind the schedule, and makes no step at which all
+    are due before all are answered, so that a person who pauses does not find the run used up; auto: a tenth of the
+    budget, 1 to 10; none: it never waits once it has a first reward version."""
 
     num_ready_queries: int = pydantic.Field(default=8, ge=1, le=256)
     """In free pacing, how many unanswered queries are kept ready, and how many may be asked ahead of the schedule, so that a

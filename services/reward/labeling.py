@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from services.reward.answers import Answer, LogRow, WeightChange
+from services.reward.exchange import KnownQuery, Proposal, Standing, Wishes
 from somersault.convert import (
     preference_from_message,
     stored_segment_from_message,
@@ -16,10 +16,9 @@ from somersault.convert import (
 )
 from somersault.errors import SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
-from somersault.types import FloatArray, StoredSegment
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
-__all__ = ["KnownQuery", "LabelerClient", "PredictedPair", "Proposal", "Standing"]
+__all__ = ["LabelerClient"]
 
 _log = structlog.get_logger()
 
@@ -27,58 +26,6 @@ _TIMEOUT_S = 10.0
 _REPORT_TIMEOUT_S = 5.0
 _RETRY_FOR_S = 3600.0
 """A labeler that is away is waited for: what is asked of it is idempotent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictedPair:
-    """What a reward version predicts of two segments."""
-
-    first: FloatArray
-    """``[L]`` float32, a step each."""
-    second: FloatArray
-    """``[L]`` float32."""
-    reward_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """Two stored segments to be compared."""
-
-    proposal_id: str
-    first: StoredSegment
-    second: StoredSegment
-    wants_clips: bool
-    predicted: PredictedPair | None = None
-    """For owners to look at; None where nothing is predicted yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownQuery:
-    """A query the labeler holds."""
-
-    query_id: str
-    is_open: bool
-    """Neither answered, withdrawn nor failed."""
-    segment_ids: frozenset[str]
-    """The two segments."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Holds how the run stands; None where there is nothing to tell yet."""
-
-    env_steps: int
-    total_env_steps: int
-    env_steps_per_s: float | None
-    label_budget: int
-    num_labels_due: int
-    wished_labels_per_hour: float | None
-    num_answered: int
-    preference_accuracy: float | None
-    num_accuracy_preferences: int
-    predicted_reward_mean: float | None
-    reward_version: int
-    num_pool_segments: int
 
 
 class LabelerClient:
@@ -94,13 +41,15 @@ class LabelerClient:
         """Closes the channel."""
         await self._channel.close(None)
 
-    async def create_run(self, *, task: str, question: str) -> None:
+    async def create_run(self, *, task: str, question: str, guidelines: str) -> None:
         """Makes the run known; waits for a labeler that is away.
 
         Raises:
             SomersaultError: the labeler refused.
         """
-        request = labeler_pb2.CreateRunRequest(run_id=self._run_id, task=task, question=question)
+        request = labeler_pb2.CreateRunRequest(
+            run_id=self._run_id, task=task, question=question, guidelines=guidelines
+        )
         await call(self._stub.CreateRun, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
@@ -123,27 +72,34 @@ class LabelerClient:
         return list(response.withdrawn_query_ids)
 
     async def list_queries(self) -> list[KnownQuery]:
-        """Gives every query of the run that counts against its budget."""
+        """Return every query of the run, oldest first."""
+        return await self._list(preference_pb2.QUERY_STATE_UNSPECIFIED)
+
+    async def list_open(self) -> list[KnownQuery]:
+        """Return the queries that wait for an answer or for their clips, oldest first."""
+        # In this order: one whose clips are stored between the two calls is in both lists, not in none.
+        found = [query for state in _OPEN for query in await self._list(state)]
+        return list({query.query_id: query for query in found}.values())
+
+    async def list_gone(self) -> list[KnownQuery]:
+        """Return the queries that are withdrawn or failed."""
+        return [query for state in _GONE for query in await self._list(state)]
+
+    async def _list(self, state: preference_pb2.QueryState.ValueType) -> list[KnownQuery]:
         queries: list[KnownQuery] = []
         token = ""
         while True:
-            request = labeler_pb2.ListQueriesRequest(run_id=self._run_id, page_size=1000, page_token=token)
+            request = labeler_pb2.ListQueriesRequest(
+                run_id=self._run_id, state=state, page_size=1000, page_token=token
+            )
             page = await call(self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
-            queries += [
-                KnownQuery(
-                    query_id=query.query_id,
-                    is_open=query.state in _OPEN,
-                    segment_ids=frozenset((query.left.segment_id, query.right.segment_id)),
-                )
-                for query in page.queries
-                if query.state in _COUNTED
-            ]
+            queries += map(_known_from_message, page.queries)
             token = page.next_page_token
             if not token:
-                return queries
+                return queries[::-1]
 
-    async def report_progress(self, standing: Standing) -> bool:
-        """Tells how the run stands, once; gives whether it is paused.
+    async def report_progress(self, standing: Standing) -> Wishes:
+        """Tells how the run stands, once; gives what its owner wants.
 
         Raises:
             SomersaultError: the labeler is away, or refused.
@@ -153,8 +109,34 @@ class LabelerClient:
         request = labeler_pb2.ReportProgressRequest(
             run_id=self._run_id, point=labeler_pb2.ProgressPoint(**figures)
         )
-        response = await call(self._stub.ReportProgress, request, timeout_s=_REPORT_TIMEOUT_S)
-        return bool(response.is_paused)
+        return await self._hear(request)
+
+    async def hear(self) -> Wishes:
+        """Return what the run's owner wants.
+
+        Raises:
+            SomersaultError: the labeler is away, or refused.
+        """
+        return await self._hear(labeler_pb2.ReportProgressRequest(run_id=self._run_id))
+
+    async def hear_at_last(self) -> Wishes:
+        """Return what the run's owner wants; wait for a labeler that is away.
+
+        Raises:
+            SomersaultError: the labeler refused.
+        """
+        request = labeler_pb2.ReportProgressRequest(run_id=self._run_id)
+        return await self._hear(request, retry_for_s=_RETRY_FOR_S)
+
+    async def _hear(self, request: labeler_pb2.ReportProgressRequest, *, retry_for_s: float = 0.0) -> Wishes:
+        response = await call(
+            self._stub.ReportProgress, request, timeout_s=_REPORT_TIMEOUT_S, retry_for_s=retry_for_s
+        )
+        return Wishes(
+            is_paused=response.is_paused,
+            label_budget=response.label_budget if response.HasField("label_budget") else None,
+            is_finishing=response.is_finishing,
+        )
 
     async def newest_cursor(self) -> int:
         """Gives the end of the preference log, gold and changes of weight included."""
@@ -185,7 +167,16 @@ class LabelerClient:
 
 
 _OPEN = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_READY)
-_COUNTED = (*_OPEN, preference_pb2.QUERY_STATE_ANSWERED)
+_GONE = (preference_pb2.QUERY_STATE_WITHDRAWN, preference_pb2.QUERY_STATE_FAILED)
+
+
+def _known_from_message(query: preference_pb2.Query) -> KnownQuery:
+    return KnownQuery(
+        query_id=query.query_id,
+        is_open=query.state in _OPEN,
+        segment_ids=frozenset((query.left.segment_id, query.right.segment_id)),
+        num_skips=query.num_skips,
+    )
 
 
 def _proposal_to_message(proposal: Proposal) -> labeler_pb2.Proposal:

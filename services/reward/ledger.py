@@ -14,16 +14,14 @@ class Ledger:
 
     def __init__(self) -> None:
         """Starts with nothing asked."""
-        self._open: set[str] = set()
+        self._open: dict[str, None] = {}
+        """In the order in which they were asked."""
+        self._skipped: set[str] = set()
+        """Open ones that somebody has skipped: they may still be answered, others are asked beside them."""
         self._answered: set[str] = set()
         self._unfilled: set[str] = set()
         self._filled: set[str] = set()
         self._to_learn: list[LogRow] = []
-
-    @property
-    def open(self) -> list[str]:
-        """Queries proposed and not yet answered, in the order of their ids."""
-        return sorted(self._open)
 
     @property
     def num_open(self) -> int:
@@ -31,9 +29,14 @@ class Ledger:
         return len(self._open)
 
     @property
+    def num_ready(self) -> int:
+        """Those of them that nobody has skipped, so that whoever labels has one."""
+        return len(self._open.keys() - self._skipped)
+
+    @property
     def num_unfilled(self) -> int:
-        """Queries proposed that still lack some of the answers that they want, be it all of them."""
-        return len(self._unfilled)
+        """Queries proposed that still lack some of the answers that they want, be it all; those skipped aren't waited for."""
+        return len(self._unfilled - self._skipped)
 
     @property
     def num_answered(self) -> int:
@@ -42,8 +45,8 @@ class Ledger:
 
     @property
     def num_asked(self) -> int:
-        """Queries that count against the budget: those taken back don't."""
-        return len(self._open) + len(self._answered)
+        """Queries that count against the budget: those taken back don't, nor those skipped until they are answered."""
+        return self.num_ready + len(self._answered)
 
     @property
     def newest_cursor(self) -> int:
@@ -52,9 +55,9 @@ class Ledger:
 
     def ask(self, query_ids: Iterable[str]) -> None:
         """Notes queries as open, unless they are answered already."""
-        asked = set(query_ids)
-        self._open.update(asked - self._answered)
-        self._unfilled.update(asked - self._filled)
+        asked = dict.fromkeys(query_ids)
+        self._open.update((query_id, None) for query_id in asked if query_id not in self._answered)
+        self._unfilled.update(asked.keys() - self._filled)
 
     def take(self, row: LogRow) -> None:
         """Notes a row that is to be learned. Extras, gold among them, teach nothing and answer no query of ours."""
@@ -66,18 +69,31 @@ class Ledger:
     def note_learned(self, row: LogRow) -> None:
         """Notes a row that was learned before a restart."""
         if isinstance(row, Answer) and not row.is_extra:
-            self._open.discard(row.query_id)
+            self._open.pop(row.query_id, None)
             self._answered.add(row.query_id)
             if row.fills_query:
                 self._unfilled.discard(row.query_id)
                 self._filled.add(row.query_id)
 
-    def keep_open(self, query_ids: Iterable[str]) -> int:
-        """Counts as open only these, and gives how many no longer are."""
-        before, kept = len(self._open), set(query_ids)
-        self._open &= kept
-        self._unfilled &= kept
-        return before - len(self._open)
+    def drop(self, query_ids: Iterable[str]) -> int:
+        """Forget queries that are withdrawn or failed, and return how many were open."""
+        num_before, gone = len(self._open), set(query_ids)
+        self._open = {query_id: None for query_id in self._open if query_id not in gone}
+        self._unfilled -= gone
+        return num_before - len(self._open)
+
+    def skip(self, query_ids: Iterable[str]) -> int:
+        """Note queries that somebody skipped, and return how many of them that is news of."""
+        num_before = len(self._skipped)
+        self._skipped |= set(query_ids) & self._unfilled
+        return len(self._skipped) - num_before
+
+    def surplus(self, budget: int) -> list[str]:
+        """Return the open queries that are too many for a budget: those asked last, and once it is used up all."""
+        if len(self._answered) >= budget:
+            return list(self._open)
+        ready = [query_id for query_id in self._open if query_id not in self._skipped]
+        return ready[budget - len(self._answered) :]
 
     def to_learn(self) -> list[LogRow]:
         """Gives the rows that are still to be learned, in the order of the preference log."""

@@ -10,7 +10,7 @@ import structlog
 from services.reward.answers import LogRow
 from services.reward.keeper import Keeper
 from services.reward.patience import patiently
-from services.reward.settled import Settled, tell_version
+from services.reward.settled import Settled, tell
 from services.reward.student import RewardVersion, Student
 from somersault.rpc import Latest
 
@@ -64,7 +64,7 @@ class Lessons:
 
     def publish(self) -> None:
         """Tells those who watch of the version the student has."""
-        tell_version(self.settled, self._student.published)
+        tell(self.settled, version=self._student.published)
 
     async def learn(self, rows: Sequence[LogRow]) -> None:
         """Trains one round on new rows of the log, keeps a checkpoint, and publishes."""

@@ -3,6 +3,9 @@
 Two pacings, one loop. In lockstep a step is settled when every label due at it is answered, by as many labelers as its
 query wants, and learned, so the reward versions are a function of the learner's steps. In free pacing queries are kept ready
 ahead of need and answers are learned as they come.
+
+Nothing that the run waits for may depend on the wait. Queries stay open until they are answered. Where more are due than
+can be asked, since there are too few segments, and the learner is held, its simulators gather on for segments alone.
 """
 
 from __future__ import annotations
@@ -16,15 +19,16 @@ import structlog
 from services.reward.answers import LogRow
 from services.reward.asking import Asker
 from services.reward.config import RewardConfig
+from services.reward.exchange import Wishes
 from services.reward.labeling import LabelerClient
 from services.reward.ledger import Ledger
 from services.reward.lessons import Lessons
 from services.reward.offers import Offers
 from services.reward.pace import Pace
-from services.reward.pacing import Count, Pacing
+from services.reward.pacing import NO_HORIZON, Count, Pacing
 from services.reward.segment_pool import SegmentPool
-from services.reward.settled import LearnerPlace, Settled, tell_settled
-from services.reward.stall import Stall
+from services.reward.settled import LearnerPlace, Settled, tell
+from services.reward.upkeep import Upkeep
 from somersault.rpc import Latest
 
 __all__ = ["RewardLoop"]
@@ -59,14 +63,12 @@ class RewardLoop:
         self._asker = asker
         self._lessons = lessons
         self._labeler = labeler
-        self._pacing = Pacing(config)
+        self.pacing = Pacing(config)
         self._place = self._settled_place = LearnerPlace()
         self.ledger = Ledger()
+        self._upkeep = Upkeep(self.ledger, labeler)
         self._woken = asyncio.Event()
-        self._stall = Stall()
         self.pace = Pace()
-        self.is_paused = False
-        """Whether, as far as is known, nothing is leased: that nobody answers is no reason to ask others then."""
 
     @property
     def settled(self) -> Latest[Settled]:
@@ -76,12 +78,24 @@ class RewardLoop:
     @property
     def num_due(self) -> int:
         """Labels due at the learner's step."""
-        return self._pacing.num_due(self._place.env_steps)
+        return self.pacing.num_due(self._place.env_steps)
 
     @property
     def num_due_per_step(self) -> float:
         """Labels that come due with each step from there on."""
-        return self._pacing.num_due_per_step(self._place.env_steps)
+        return self.pacing.num_due_per_step(self._place.env_steps)
+
+    @property
+    def num_awaited(self) -> int:
+        """Answers without which the learner does not go on."""
+        if self._config.pacing == "lockstep":
+            return 0 if self.pacing.is_finishing else self.ledger.num_unfilled
+        return self.pacing.num_awaited(
+            self._place.env_steps,
+            self._count,
+            has_segments=self._has_segments,
+            is_pretrained=self._is_pretrained,
+        )
 
     @property
     def env_steps(self) -> int:
@@ -92,6 +106,13 @@ class RewardLoop:
         """Hears how far the learner is."""
         self._place = place
         self.pace.note(place.env_steps)
+        self._woken.set()
+
+    def hear(self, wishes: Wishes) -> None:
+        """Hear what the run's owner wants."""
+        self.pacing.set_budget(wishes.label_budget)
+        self.pacing.is_finishing = wishes.is_finishing
+        tell(self.settled, is_finishing=wishes.is_finishing)
         self._woken.set()
 
     async def restore(self) -> None:
@@ -127,31 +148,53 @@ class RewardLoop:
         await self._offers.wait_for(place.positions)
         self._offers.admit(place.positions)
         if self._has_segments:
-            await self._ask(self._pacing.num_to_ask(place.env_steps, self._count))
+            await self._ask(self.pacing.num_to_ask(place.env_steps, self._count))
         while self.ledger.num_unfilled:
             await self._wait()
-            await self._drop_failed()
+            num_asked = self.ledger.num_asked
+            await self._upkeep.tidy(label_budget=self.pacing.label_budget)
+            num_lost = num_asked - self.ledger.num_asked
+            if num_lost > 0 and self._has_segments:
+                await self._ask(min(num_lost, self.pacing.num_to_ask(place.env_steps, self._count)))
         await self._learn(self.ledger.to_learn_in_fixed_order())
-        tell_settled(self.settled, env_steps=place.env_steps)
+        tell(self.settled, env_steps=place.env_steps)
 
     async def _settle_freely(self) -> None:
         """Keeps queries ready, learns what was answered, and lets the learner go on unless answers are far behind."""
         await self._wait()
         self._offers.admit(None)
-        await self._take_back_stalled()
+        await self._upkeep.tidy(label_budget=self.pacing.label_budget)
         if self._has_segments:
-            await self._ask(self._pacing.num_to_ask_ahead(self._place.env_steps, self._count))
-        if self._is_pretrained or self.ledger.num_answered >= self._pacing.num_initial:
+            tell(self.settled, wants_segments=False)
+            await self._ask(self._num_to_ask_ahead)
+        if self._is_pretrained or self.ledger.num_answered >= self.pacing.num_initial:
             await self._learn(self.ledger.to_learn())
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        """Tell the learner how far it may go, or if it may not, whether segments are what is missing."""
+        horizon = self.pacing.horizon(
+            self._count, has_segments=self._has_segments, is_pretrained=self._is_pretrained
+        )
         env_steps = self._place.env_steps
-        if self._pacing.may_go_on(
-            env_steps, self._count, has_segments=self._has_segments, is_pretrained=self._is_pretrained
-        ):
-            tell_settled(self.settled, env_steps=env_steps)
+        is_held = env_steps > horizon
+        tell(
+            self.settled,
+            env_steps=self.settled.value.env_steps if is_held else env_steps,
+            horizon=None if horizon == NO_HORIZON else horizon,
+            wants_segments=is_held and self._num_to_ask_ahead > 0,
+        )
+
+    @property
+    def _num_to_ask_ahead(self) -> int:
+        return self.pacing.num_to_ask_ahead(
+            self._place.env_steps, self._count, is_pretrained=self._is_pretrained
+        )
 
     @property
     def _has_segments(self) -> bool:
-        return len(self._pool) >= self._config.min_pool_segments
+        """Whether there are enough to ask about: those that a simulator still holds, since others can't be stored."""
+        return self._offers.num_available >= self._offers.enough(self._config.min_pool_segments)
 
     @property
     def _is_pretrained(self) -> bool:
@@ -160,7 +203,12 @@ class RewardLoop:
     @property
     def _count(self) -> Count:
         ledger = self.ledger
-        return Count(num_asked=ledger.num_asked, num_open=ledger.num_open, num_answered=ledger.num_answered)
+        return Count(
+            num_asked=ledger.num_asked,
+            num_open=ledger.num_ready,
+            num_answered=ledger.num_answered,
+            has_begun=self._asker.num_asked > 0,
+        )
 
     async def _ask(self, num_queries: int) -> None:
         if num_queries <= 0:
@@ -168,31 +216,6 @@ class RewardLoop:
         self.ledger.ask(await self._asker.ask(num_queries))
         _NUM_ASKED.set(self.ledger.num_asked)
         _NUM_POOL.set(len(self._pool))
-
-    async def _drop_failed(self) -> None:
-        """Stops waiting for queries that nobody can answer, as when a clip can't be drawn."""
-        if self.ledger.num_unfilled and self._stall.is_over():
-            await self._reconcile()
-            num_begun = self.ledger.num_unfilled - self.ledger.num_open
-            if num_begun:
-                _log.warning("further_answers_awaited", num_queries=num_begun)
-
-    async def _take_back_stalled(self) -> None:
-        """Takes back queries that nobody has answered for a while, so that others can be asked in their place.
-
-        Somebody who skips a query never gets it again; when all open ones are skipped, or failed, the run would stand still.
-        """
-        if self.is_paused:
-            self._stall.end()
-        if self.ledger.num_open and self._stall.is_over():
-            await self._labeler.withdraw(self.ledger.open)
-            await self._reconcile()
-
-    async def _reconcile(self) -> None:
-        """Counts as open only what the labeler still holds open."""
-        queries = await self._labeler.list_queries()
-        num_gone = self.ledger.keep_open(query.query_id for query in queries if query.is_open)
-        _log.info("queries_taken_back", num_queries=num_gone, num_open=self.ledger.num_open)
 
     async def _learn(self, rows: list[LogRow]) -> None:
         if not rows:
@@ -226,7 +249,7 @@ class RewardLoop:
 
     def _take(self, row: LogRow) -> None:
         self.ledger.take(row)
-        self._stall.end()
+        self._upkeep.note_answer()
 
     async def _wait(self) -> None:
         """Waits until the learner moved, an answer came, or segments were offered; not for ever, since stalls make no sound."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,11 +132,12 @@ class Offers:
         One that is not connected is waited for too: at the start its rollouts may reach the learner before its first offer
         comes here, and what is asked must not depend on who was faster.
         """
-        started_s = time.monotonic()
+        clock = asyncio.get_running_loop()
+        started_s = clock.time()
         while missing := [name for name in positions if not self._has_offered(name, positions[name])]:
             is_absent = not any(name in self._sessions for name in missing)
             timeout_s = ABSENCE_TIMEOUT_S if is_absent else OFFER_TIMEOUT_S
-            left_s = started_s + timeout_s - time.monotonic()
+            left_s = started_s + timeout_s - clock.time()
             if left_s <= 0:
                 _log.warning("offer_missing", incarnations=missing, timeout_s=timeout_s)
                 return
@@ -145,6 +145,15 @@ class Offers:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self.changed.wait()
+
+    @property
+    def num_available(self) -> int:
+        """Segments of the pool that a connected simulator can still store."""
+        return len(self.available_positions())
+
+    def enough(self, num_segments: int) -> int:
+        """Return so many segments, or as many as the pool can hold."""
+        return min(num_segments, self._capacity)
 
     def available_positions(self) -> list[int]:
         """Gives the pool positions whose segment a connected simulator can still store."""

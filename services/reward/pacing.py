@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 from services.reward.config import RewardConfig
 from services.reward.label_schedule import LabelScheduleConfig, labels_due
 
-__all__ = ["Count", "Pacing"]
+__all__ = ["NO_HORIZON", "Count", "Pacing"]
 
 _MOST_AT_ONCE = 256  # queries of one proposal; each must be stored by a simulator first
+
+NO_HORIZON = 2**62
+"""The learner may go on as far as it likes."""
+
+_LAG_SHARE = 10  # a tenth of the budget, so that 20 labels are not half over before their policy is
+_LONGEST_LAG = 10  # about a minute of labeling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +26,43 @@ class Count:
     num_asked: int
     """That count against the budget."""
     num_open: int
-    """Not yet answered."""
+    """Not yet answered, and skipped by nobody."""
     num_answered: int
+    has_begun: bool = True
+    """Whether anything was ever asked, even if it failed."""
 
 
 class Pacing:
-    """Decides from counts alone."""
+    """Decides from counts alone, by the budget as it is now and whether the run is to finish."""
 
     def __init__(self, config: RewardConfig) -> None:
         """Takes the settings."""
         self._config = config
+        self.is_finishing = False
+        """Whether an owner wants the run to finish now: nothing more is asked, and nothing waited for."""
+        self.set_budget(None)
+
+    def set_budget(self, label_budget: int | None) -> None:
+        """Change the labels that the run may use; None for as many as the settings say."""
+        config = self._config
         self._schedule = LabelScheduleConfig(
-            num_labels=config.label_budget,
+            num_labels=label_budget or config.label_budget,
             initial_fraction=config.initial_fraction,
             last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
         )
+
+    @property
+    def label_budget(self) -> int:
+        """Labels that the run may use."""
+        return self._schedule.num_labels
+
+    @property
+    def max_label_lag(self) -> int | None:
+        """How many answers behind the schedule the learner still goes on; None if that is never waited for."""
+        lag = self._config.max_label_lag
+        if lag == "auto":
+            return min(_LONGEST_LAG, max(1, self.label_budget // _LAG_SHARE))
+        return lag
 
     @property
     def num_initial(self) -> int:
@@ -55,28 +84,50 @@ class Pacing:
         """Gives how many queries are due and not asked."""
         return self._allowed(self.num_due(env_steps) - count.num_asked, count)
 
-    def num_to_ask_ahead(self, env_steps: int, count: Count) -> int:
+    def num_to_ask_ahead(self, env_steps: int, count: Count, *, is_pretrained: bool) -> int:
         """Gives how many queries to ask so that some are ready, though never far ahead of the schedule.
 
-        A quick labeler would otherwise spend the whole budget on the first, bad policy.
+        A quick labeler would otherwise spend the whole budget on the first, bad policy. But where all that was answered
+        taught nothing, since no pair could be compared, more must be asked whatever the schedule says.
         """
         behind = self.num_due(env_steps) - count.num_asked
+        if not is_pretrained and not count.num_open:
+            behind = max(0, behind)
         wanting = self._config.num_ready_queries - count.num_open
         return self._allowed(max(behind, min(wanting, behind + self._config.num_ready_queries)), count)
 
-    def may_go_on(self, env_steps: int, count: Count, *, has_segments: bool, is_pretrained: bool) -> bool:
-        """Tells whether, in free pacing, the learner may go on past a step.
+    def horizon(self, count: Count, *, has_segments: bool, is_pretrained: bool) -> int:
+        """Return the step up to which, in free pacing, the learner may go; -1 if it may not even begin.
+
+        With people it makes no step at which all labels are due before they are answered: a run that is over can't be
+        taught.
 
         Args:
-            env_steps: the step.
             count: where the queries stand.
             has_segments: whether there are enough segments to ask about.
             is_pretrained: whether there is a reward version.
         """
-        if not count.num_asked and not has_segments:
-            return True  # segments must come first
-        lag, most = self.num_due(env_steps) - count.num_answered, self._config.max_label_lag
-        return is_pretrained and (most is None or lag <= most)
+        last, most = self._schedule.last_label_step, self.max_label_lag
+        if self.is_finishing or count.num_answered >= self.label_budget:
+            return NO_HORIZON
+        if not count.has_begun and not has_segments:  # they must come first
+            return NO_HORIZON if most is None else last - 1
+        if not is_pretrained:
+            return -1
+        if most is None:
+            return NO_HORIZON
+        return bisect.bisect_right(range(last), count.num_answered + most, key=self.num_due) - 1
+
+    def num_awaited(self, env_steps: int, count: Count, *, has_segments: bool, is_pretrained: bool) -> int:
+        """Return how many answers the learner lacks to go on from a step in free pacing; 0 if it may."""
+        if env_steps <= self.horizon(count, has_segments=has_segments, is_pretrained=is_pretrained):
+            return 0
+        if not is_pretrained:
+            return max(1, self.num_initial - count.num_answered)
+        lag = 0 if env_steps >= self._schedule.last_label_step else self.max_label_lag or 0
+        return max(1, self.num_due(env_steps) - lag - count.num_answered)
 
     def _allowed(self, num_queries: int, count: Count) -> int:
-        return min(num_queries, self._config.label_budget - count.num_asked, _MOST_AT_ONCE)
+        if self.is_finishing:
+            return 0
+        return max(0, min(num_queries, self.label_budget - count.num_asked, _MOST_AT_ONCE))

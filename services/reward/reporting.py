@@ -1,9 +1,10 @@
-"""Tells the labeler how the run stands, for owners to look at: nothing here changes what is asked or learned."""
+"""Tells the labeler how the run stands, and hears from it what the run's owner wants."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +14,7 @@ import structlog
 
 from services.reward.bounds import ScoredPart
 from services.reward.config import RewardConfig
-from services.reward.labeling import Standing
+from services.reward.exchange import Standing, Wishes
 from services.reward.loop import RewardLoop
 from services.reward.segment_pool import SegmentPool
 from services.reward.student import RewardVersion, Student
@@ -30,17 +31,19 @@ _REPORTS = prometheus_client.Counter(
 )
 
 EVERY_S = 5.0  # a curve that a person looks at
-UNCHANGED_EVERY_S = (
-    20.0  # so that it is known that the service lives; a pause is heard of before a stall is over
-)
+UNCHANGED_EVERY_S = 20.0  # so that it is known that the service lives
 _NUM_SCORED = 32  # newest segments: a rollout's or so
 
 
 class ProgressTaker(Protocol):
     """Who is told."""
 
-    async def report_progress(self, standing: Standing) -> bool:
-        """Takes a point of the learning curves and says whether the run is paused."""
+    async def report_progress(self, standing: Standing) -> Wishes:
+        """Takes a point of the learning curves and says what the owner wants."""
+        ...
+
+    async def hear(self) -> Wishes:
+        """Say what the owner wants."""
         ...
 
 
@@ -76,7 +79,7 @@ class Reporter:
             await asyncio.sleep(EVERY_S)
 
     async def report_change(self) -> None:
-        """Reports how the run stands, unless nothing has changed lately."""
+        """Reports how the run stands; if nothing has changed lately, only hears what the owner wants."""
         standing = await self._standing()
         # The pace alone is never quite the same.
         before = self._newest and dataclasses.replace(
@@ -85,8 +88,9 @@ class Reporter:
             wished_labels_per_hour=standing.wished_labels_per_hour,
         )
         if standing == before and self._now_s() - self._newest_s < UNCHANGED_EVERY_S:
-            return
-        await self._send(standing)
+            await self._hear()
+        else:
+            await self._send(standing)
 
     async def report_end(self) -> None:
         """Reports once more before the service stops."""
@@ -97,7 +101,7 @@ class Reporter:
     async def _send(self, standing: Standing) -> None:
         """Sends a point; one that is lost is not sent again, the next says more."""
         try:
-            self._loop.is_paused = await self._taker.report_progress(standing)
+            self._loop.hear(await self._taker.report_progress(standing))
         except SomersaultError as error:
             _REPORTS.labels("lost").inc()
             _log.info("report_lost", detail=str(error))
@@ -105,14 +109,21 @@ class Reporter:
         _REPORTS.labels("taken").inc()
         self._newest, self._newest_s = standing, self._now_s()
 
+    async def _hear(self) -> None:
+        try:
+            self._loop.hear(await self._taker.hear())
+        except SomersaultError as error:
+            _log.info("wishes_not_heard", detail=str(error))
+
     async def _standing(self) -> Standing:
         loop, version = self._loop, self._loop.settled.value.version
+        loss = self._student.training_loss
         pace = loop.pace.env_steps_per_s
         return Standing(
             env_steps=loop.env_steps,
             total_env_steps=self._config.total_env_steps,
             env_steps_per_s=pace,
-            label_budget=self._config.label_budget,
+            label_budget=loop.pacing.label_budget,
             num_labels_due=loop.num_due,
             wished_labels_per_hour=None if pace is None else 3600 * pace * loop.num_due_per_step,
             num_answered=loop.ledger.num_answered,
@@ -121,6 +132,8 @@ class Reporter:
             predicted_reward_mean=await self._predicted_reward_mean(version),
             reward_version=version.version,
             num_pool_segments=len(self._pool),
+            num_awaited=loop.num_awaited,
+            training_loss=loss if math.isfinite(loss) else None,
         )
 
     async def _predicted_reward_mean(self, version: RewardVersion) -> float | None:

@@ -10,7 +10,6 @@ from typing import Any
 import grpc.aio
 from numpy.typing import NDArray
 
-from services.reward.config import RewardConfig
 from services.reward.loop import RewardLoop
 from services.reward.offers import Demand, Offers, OfferSession
 from services.reward.segment_pool import SegmentPool
@@ -43,7 +42,6 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
     def __init__(
         self,
         *,
-        config: RewardConfig,
         spec: TaskSpec,
         offers: Offers,
         pool: SegmentPool,
@@ -51,7 +49,6 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         student: Student,
     ) -> None:
         """Takes the parts it translates for."""
-        self._config = config
         self._spec = spec
         self._offers = offers
         self._pool = pool
@@ -110,7 +107,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             reward_version=version.version,
             num_preferences=self._loop.ledger.num_answered,
             num_comparisons=version.num_comparisons,
-            label_budget=self._config.label_budget,
+            label_budget=self._loop.pacing.label_budget,
             num_labels_due=self._loop.num_due,
             num_open_queries=self._loop.ledger.num_open,
             num_pool_segments=len(self._pool),
@@ -118,6 +115,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             num_accuracy_preferences=self._student.num_agreement,
             training_loss=self._student.training_loss,
             preference_cursor=version.cursor,
+            num_awaited=self._loop.num_awaited,
         )
 
     async def _read_hello(self, requests: AsyncIterator[reward_pb2.OfferSegmentsRequest]) -> str:
@@ -196,4 +194,7 @@ def _update_to_message(settled: Settled, *, has_weights: bool) -> reward_pb2.Rew
         num_comparisons=settled.version.num_comparisons,
         preference_cursor=settled.version.cursor,
         is_pretrained=settled.is_pretrained,
+        is_finishing=settled.is_finishing,
+        wants_segments=settled.wants_segments,
+        horizon_env_steps=settled.horizon,
     )

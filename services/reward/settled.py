@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from services.reward.student import RewardVersion
 from somersault.rpc import Latest
 
-__all__ = ["LearnerPlace", "Settled", "tell_settled", "tell_version"]
+__all__ = ["LearnerPlace", "Settled", "tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,12 @@ class Settled:
 
     version: RewardVersion
     env_steps: int = -1
+    horizon: int | None = None
+    """The step up to which a learner that has lost the service may go on by itself; None: as far as it likes."""
+    wants_segments: bool = False
+    """Whether the learner waits, and there is too little to ask about: simulators are to gather for that alone."""
+    is_finishing: bool = False
+    """Whether an owner wants the run to finish now."""
 
     @property
     def is_pretrained(self) -> bool:
@@ -33,11 +39,8 @@ class Settled:
         return self.version.version > 0
 
 
-def tell_settled(settled: Latest[Settled], *, env_steps: int) -> None:
-    """Tells those who watch that everything due at a step is learned."""
-    settled.set(replace(settled.value, env_steps=env_steps))
-
-
-def tell_version(settled: Latest[Settled], version: RewardVersion) -> None:
-    """Tells those who watch of a new reward version."""
-    settled.set(replace(settled.value, version=version))
+def tell(settled: Latest[Settled], **changes: object) -> None:
+    """Tell those who watch of what changed, if anything did."""
+    changed = replace(settled.value, **changes)  # type: ignore[arg-type]
+    if changed != settled.value:
+        settled.set(changed)

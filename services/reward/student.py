@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -104,7 +105,11 @@ class Student:
         """Gives everything that `restore` needs besides the preference log."""
         arrays = dict(self._trainer.state_dict())
         arrays["agreement"] = self._monitor.outcomes()
-        facts = {"reward_version": self.published.version, "cursor": self.published.cursor}
+        facts = {
+            "reward_version": self.published.version,
+            "cursor": self.published.cursor,
+            "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
+        }
         return Checkpoint(arrays=arrays, facts=facts)
 
     def restore(self, kept: Checkpoint) -> None:
@@ -120,6 +125,8 @@ class Student:
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptDataError(f"reward checkpoint lacks {error}") from error
         self._trainer.load_state_dict(arrays)
+        loss = kept.facts.get("training_loss")
+        self.training_loss = float("nan") if loss is None else float(loss)
         self.published = self._publish(version=version, cursor=cursor)
 
     def _load_or_lose(self, answer: Answer) -> ComparedSegments | None:

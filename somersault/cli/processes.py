@@ -15,9 +15,6 @@ from somersault.types import Role
 
 __all__ = ["ServiceProcess", "names_of_services", "num_usable_cores", "plan_processes"]
 
-_PERSONS_LABEL_LAG = 10
-"""Answers a person may be behind the schedule before the learner waits: about a minute of labeling."""
-
 _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
@@ -118,7 +115,7 @@ class _Plan:
             "labeler-address": self.addresses["labeler"],
             "label-budget": self.config.label_budget,
             "num-threads": self._num_network_threads(),
-            "max-label-lag": _PERSONS_LABEL_LAG if self.config.teacher == "none" else None,
+            "max-label-lag": "auto" if self.config.teacher == "none" else None,
             "wants-clips": "all" if self.config.teacher == "none" else "sample",
         }
 

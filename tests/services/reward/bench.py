@@ -13,8 +13,8 @@ from services.reward.asking import Asker
 from services.reward.bounds import scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
+from services.reward.exchange import Proposal
 from services.reward.keeper import Keeper
-from services.reward.labeling import Proposal
 from services.reward.lessons import Lessons
 from services.reward.loop import RewardLoop
 from services.reward.offers import Offers, OfferSession

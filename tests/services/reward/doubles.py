@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from services.reward.answers import Answer, LogRow, WeightChange
-from services.reward.labeling import KnownQuery, Proposal
+from services.reward.exchange import KnownQuery, Proposal, Wishes
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 
@@ -68,6 +68,10 @@ class LabelerDouble:
         self._labelers = labelers
         self.proposals: list[Proposal] = []
         self.log: list[LogRow] = []
+        self.withdrawn: list[str] = []
+        self.failed: set[str] = set()
+        self.skipped: set[str] = set()
+        self.wishes = Wishes()
         self._grown = asyncio.Event()
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
@@ -133,20 +137,31 @@ class LabelerDouble:
     async def list_queries(self) -> list[KnownQuery]:
         """Lists what was proposed."""
         answered = {answer.query_id for answer in self.answers if answer.fills_query}
+        closed = answered | self.failed | set(self.withdrawn)
         return [
             KnownQuery(
                 query_id=proposal.proposal_id,
-                is_open=proposal.proposal_id not in answered,
+                is_open=proposal.proposal_id not in closed,
                 segment_ids=frozenset((proposal.first.segment_id, proposal.second.segment_id)),
+                num_skips=proposal.proposal_id in self.skipped,
             )
             for proposal in self.proposals
         ]
+
+    async def list_open(self) -> list[KnownQuery]:
+        """Lists those that wait."""
+        return [query for query in await self.list_queries() if query.is_open]
+
+    async def list_gone(self) -> list[KnownQuery]:
+        """Lists those that nobody can answer."""
+        gone = self.failed | set(self.withdrawn)
+        return [query for query in await self.list_queries() if query.query_id in gone]
 
     async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
         """Takes back all that have no answer."""
         answered = {answer.query_id for answer in self.answers}
         taken_back = [query_id for query_id in query_ids if query_id not in answered]
-        self.proposals = [each for each in self.proposals if each.proposal_id not in taken_back]
+        self.withdrawn += taken_back
         return taken_back
 
     async def newest_cursor(self) -> int:

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 
 from services.reward.answers import Answer, WeightChange
+from services.reward.exchange import Wishes
 from services.reward.labeling import LabelerClient
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
@@ -68,3 +69,40 @@ async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> Non
     assert (first.answer_id, first.labeler_id, second.answer_id) == ("a1", "teacher", "a2")
     assert excluded == WeightChange(cursor=2, labeler_id="teacher", weight=0.0)
     assert halved == WeightChange(cursor=3, labeler_id="teacher", weight=0.5)
+
+
+async def test_what_failed_was_withdrawn_or_skipped_is_told_apart(tmp_path: Path) -> None:
+    """An open query says how many skipped it; a withdrawn one is gone, and is neither leased nor counted as leased."""
+    async with running_labeler(tmp_path) as labeler:
+        await labeler.create_run()
+        skipped, withdrawn, other = await labeler.propose("a", "b", "c")
+        for stub in (await labeler.new_labeler(), await labeler.new_labeler()):
+            (held,) = await lease(stub)
+            await stub.ReleaseQuery(pb.ReleaseQueryRequest(lease_token=held.lease_token))
+        taken = [(await lease(await labeler.new_labeler()))[0].query.query_id for _ in range(2)]
+        client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
+        assert await client.withdraw([withdrawn]) == [withdrawn]
+        waiting = {query.query_id: query.num_skips for query in await client.list_open()}
+        gone = [query.query_id for query in await client.list_gone()]
+        every = [query.query_id for query in await client.list_queries()]
+        await client.close()
+        stats = await labeler.stats()
+    assert withdrawn in taken
+    assert waiting == {skipped: 2, other: 0}
+    assert (gone, every) == ([withdrawn], [skipped, withdrawn, other])
+    assert stats.num_rendering + stats.num_ready + stats.num_leased == 2
+
+
+async def test_what_the_owner_wants_is_heard_without_a_point(tmp_path: Path) -> None:
+    """As often as it is asked, nothing is added to the learning curves."""
+    async with running_labeler(tmp_path) as labeler:
+        await labeler.create_run()
+        client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
+        owner = labeler.as_role(Role.OWNER)
+        assert await client.hear() == await client.hear_at_last() == Wishes()
+        await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, label_budget=7, is_finishing=True))
+        await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, is_paused=True))
+        assert await client.hear() == Wishes(is_paused=True, label_budget=7, is_finishing=True)
+        await client.close()
+        curves = await owner.GetRunProgress(pb.GetRunProgressRequest(run_id=RUN_ID))
+    assert not curves.points

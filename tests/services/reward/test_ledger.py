@@ -52,7 +52,7 @@ def test_what_was_filled_before_it_is_known_as_asked_is_not_waited_for() -> None
     ledger.take(_answer(1, query="full"))
     ledger.take(_answer(2, query="half", fills=False))
     ledger.ask(["full", "half", "none"])
-    assert (ledger.open, ledger.num_unfilled) == (["none"], 2)
+    assert (ledger.surplus(0), ledger.num_unfilled) == (["none"], 2)
 
 
 def test_a_query_that_the_labeler_holds_no_more_is_not_waited_for() -> None:
@@ -60,8 +60,31 @@ def test_a_query_that_the_labeler_holds_no_more_is_not_waited_for() -> None:
     ledger = Ledger()
     ledger.ask(["half", "none"])
     ledger.take(_answer(1, query="half", fills=False))
-    assert ledger.keep_open([]) == 1
+    assert ledger.drop(["half", "none"]) == 1
     assert (ledger.num_open, ledger.num_unfilled) == (0, 0)
+
+
+def test_a_query_that_somebody_skipped_leaves_room_for_another_until_it_is_answered() -> None:
+    """It is neither waited for nor counted, and stays open; one that is answered can't be skipped."""
+    ledger = Ledger()
+    ledger.ask(["skipped", "other", "answered"])
+    ledger.take(_answer(1, query="answered"))
+    assert ledger.skip(["skipped", "answered"]) == 1
+    assert ledger.skip(["skipped"]) == 0
+    assert (ledger.num_open, ledger.num_ready, ledger.num_unfilled, ledger.num_asked) == (2, 1, 1, 2)
+    ledger.take(_answer(2, query="skipped"))
+    assert (ledger.num_open, ledger.num_ready, ledger.num_unfilled, ledger.num_asked) == (1, 1, 1, 3)
+
+
+def test_what_is_too_many_for_a_budget_are_the_queries_asked_last() -> None:
+    """Those skipped count only once the budget is used up."""
+    ledger = Ledger()
+    ledger.ask(["a", "b", "c", "d"])
+    ledger.skip(["a"])
+    ledger.take(_answer(1, query="b"))
+    assert ledger.surplus(3) == []
+    assert ledger.surplus(2) == ["d"]
+    assert ledger.surplus(1) == ["a", "c", "d"]
 
 
 def test_the_order_of_learning_is_not_that_of_answering() -> None:

@@ -201,45 +201,73 @@ async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectSto
             await asyncio.sleep(0.01)
 
 
-async def test_queries_that_nobody_answers_are_replaced(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When every open query was skipped, others are asked in their place and the budget is not spent."""
+@pytest.fixture
+def short_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the loop look at its queries whenever nothing was answered for a moment."""
     monkeypatch.setattr(stall, "_FIRST_STALL_S", 0.05)
-    monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.05)
-    labeler = LabelerDouble(higher_is_better, is_prompt=False)
-    bench = make_bench(store, labeler, pacing="free", num_ready_queries=3)
-    async with running(bench):
-        bench.offer(0, count=60)
-        while len(labeler.proposals) < 3:
-            await asyncio.sleep(0.01)
-        first = {proposal.proposal_id for proposal in labeler.proposals}
-        while first & {proposal.proposal_id for proposal in labeler.proposals}:
-            await asyncio.sleep(0.01)
-        while len(labeler.proposals) < 3:
-            await asyncio.sleep(0.01)
-        assert bench.loop.ledger.num_asked <= 10
-
-
-async def test_a_paused_run_keeps_its_open_queries(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody can answer, so that nobody does is no reason to draw others; once it goes on, it is again."""
-    monkeypatch.setattr(stall, "_FIRST_STALL_S", 0.05)
+    monkeypatch.setattr(stall, "_LONGEST_STALL_S", 0.05)
     monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.02)
+
+
+@pytest.mark.usefixtures("short_stalls")
+@pytest.mark.parametrize("pacing", ["free", "lockstep"])
+async def test_queries_that_nobody_answers_stay(store: ObjectStore, pacing: str) -> None:
+    """Silence is no reason to take anything back, or to ask others: their clips are stored, whoever labels may be away."""
     labeler = LabelerDouble(higher_is_better, is_prompt=False)
-    bench = make_bench(store, labeler, pacing="free", num_ready_queries=3)
-    bench.loop.is_paused = True
+    bench = make_bench(store, labeler, pacing=pacing, num_ready_queries=3)
     async with running(bench):
         bench.offer(0, count=60)
-        while len(labeler.proposals) < 3:
+        bench.loop.place(LearnerPlace(env_steps=1, positions={"sim": 0}))
+        while len(labeler.proposals) < 4:
             await asyncio.sleep(0.01)
-        first = {proposal.proposal_id for proposal in labeler.proposals}
         await asyncio.sleep(0.5)
-        assert {proposal.proposal_id for proposal in labeler.proposals} == first
-        bench.loop.is_paused = False
-        while first & {proposal.proposal_id for proposal in labeler.proposals}:
+    assert (labeler.withdrawn, len(labeler.proposals)) == ([], 4)
+
+
+@pytest.mark.usefixtures("short_stalls")
+@pytest.mark.parametrize("pacing", ["free", "lockstep"])
+async def test_others_are_asked_beside_queries_that_somebody_skipped(store: ObjectStore, pacing: str) -> None:
+    """The learner goes on without those, nothing is taken back, and an answer to one still counts."""
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler, pacing=pacing, num_ready_queries=4)
+    async with running(bench):
+        bench.offer(0, count=60)
+        settling = asyncio.create_task(bench.settle(1, 0))
+        while len(labeler.proposals) < 4:
             await asyncio.sleep(0.01)
+        first = labeler.proposals[0]
+        labeler.skipped = {first.proposal_id}
+        for proposal in labeler.proposals[1:4]:
+            labeler.append_answer(proposal, "teacher")
+        while len(labeler.proposals) < 5:
+            await asyncio.sleep(0.01)
+        labeler.append_answer(labeler.proposals[4], "teacher")
+        await settling
+        labeler.append_answer(first, "other")
+        while bench.loop.ledger.num_answered < len(labeler.answers):
+            await asyncio.sleep(0.01)
+        assert (labeler.withdrawn, bench.loop.ledger.num_answered) == ([], 5)
+
+
+@pytest.mark.usefixtures("short_stalls")
+@pytest.mark.parametrize("pacing", ["free", "lockstep"])
+async def test_queries_whose_clips_can_not_be_drawn_are_replaced(store: ObjectStore, pacing: str) -> None:
+    """They are no longer waited for, and don't count."""
+    labeler = LabelerDouble(higher_is_better, is_prompt=False)
+    bench = make_bench(store, labeler, pacing=pacing, num_ready_queries=3)
+    async with running(bench):
+        bench.offer(0, count=60)
+        settling = asyncio.create_task(bench.settle(1, 0))
+        while len(labeler.proposals) < 4:
+            await asyncio.sleep(0.01)
+        labeler.failed = {proposal.proposal_id for proposal in labeler.proposals}
+        while len(labeler.proposals) < 8:
+            await asyncio.sleep(0.01)
+        assert (bench.loop.ledger.num_open, bench.loop.ledger.num_asked) == (4, 4)
+        for proposal in labeler.proposals[4:]:
+            labeler.append_answer(proposal, "teacher")
+        await settling
+        assert bench.loop.settled.value.version.num_comparisons == 4
 
 
 async def test_clips_come_with_what_was_predicted_when_they_were_asked(store: ObjectStore) -> None:

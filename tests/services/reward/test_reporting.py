@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.reward import reporting
 from services.reward.bounds import ScoredPart
-from services.reward.labeling import LabelerClient, Standing
+from services.reward.exchange import Standing, Wishes
+from services.reward.labeling import LabelerClient
 from services.reward.reporting import Reporter
 from somersault.errors import UnavailableError
 from somersault.storage import ObjectStore, open_store
@@ -27,14 +27,20 @@ class TakerDouble:
     def __init__(self) -> None:
         self.standings: list[Standing] = []
         self.is_away = False
-        self.is_paused = False
+        self.wishes = Wishes()
 
-    async def report_progress(self, standing: Standing) -> bool:
+    async def report_progress(self, standing: Standing) -> Wishes:
         """Takes a point."""
         if self.is_away:
             raise UnavailableError("away")
         self.standings.append(standing)
-        return self.is_paused
+        return self.wishes
+
+    async def hear(self) -> Wishes:
+        """Says what the owner wants."""
+        if self.is_away:
+            raise UnavailableError("away")
+        return self.wishes
 
 
 class Clock:
@@ -82,6 +88,8 @@ async def test_a_fresh_run_says_what_it_wishes_and_nothing_that_it_does_not_know
             predicted_reward_mean=None,
             reward_version=0,
             num_pool_segments=0,
+            num_awaited=0,
+            training_loss=None,
         )
     ]
 
@@ -130,15 +138,29 @@ async def test_a_labeler_that_is_away_holds_nothing_up(store: ObjectStore) -> No
     assert len(taker.standings) == 1
 
 
-async def test_the_loop_hears_that_the_run_is_paused(store: ObjectStore) -> None:
-    """And that it goes on again."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    reporter, heard = _reporter(bench, taker, clock := Clock()), []
-    for taker.is_paused in (True, False):
-        clock.now_s += reporting.UNCHANGED_EVERY_S
+async def test_what_the_owner_wants_is_heard_with_every_report_and_between_them(store: ObjectStore) -> None:
+    """A changed budget counts within five seconds, though nothing else has changed; then the settings' one again."""
+    bench, taker, clock = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble(), Clock()
+    reporter, heard = _reporter(bench, taker, clock), []
+    for clock.now_s, budget in ((0, 12), (5, 15), (10, None)):
+        taker.wishes = Wishes(label_budget=budget)
         await reporter.report_change()
-        heard.append(bench.loop.is_paused)
-    assert heard == [True, False]
+        heard.append(bench.loop.pacing.label_budget)
+    assert heard == [12, 15, 10]
+    assert [standing.label_budget for standing in taker.standings] == [10, 12, 15]
+
+
+async def test_a_loss_is_told_once_there_is_one(store: ObjectStore) -> None:
+    """And after a restart too."""
+    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
+    async with running(bench):
+        bench.offer(0)
+        await bench.settle(1, 0)
+    again = make_bench(store, bench.labeler)
+    async with running(again):
+        await _reporter(again, taker).report_change()
+    assert taker.standings[0].training_loss == bench.student.training_loss
+    assert taker.standings[0].training_loss is not None
 
 
 async def _points(labeler: RunningLabeler) -> list[pb.ProgressPoint]:

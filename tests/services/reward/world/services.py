@@ -1,0 +1,180 @@
+"""The real learner and the real reward service, each as one life of a process; only their arithmetic is left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from services.learner import keeper as learner_keeper
+from services.learner.collector import Collector
+from services.learner.loop import TrainingLoop
+from services.learner.reward_feed import RewardFeed
+from services.reward import keeper as reward_keeper
+from services.reward.answers import load_compared_segments
+from services.reward.asking import Asker
+from services.reward.bounds import scored_part
+from services.reward.comparisons import Comparisons
+from services.reward.config import RewardConfig
+from services.reward.lessons import Lessons
+from services.reward.loop import RewardLoop
+from services.reward.offers import Offers
+from services.reward.reporting import Reporter
+from services.reward.segment_layout import SegmentLayout
+from services.reward.segment_pool import SegmentPool
+from services.reward.service import RewardServicer
+from services.reward.student import Student
+from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.rpc import Backoff
+from somersault.storage import ObjectStore
+from tests.services.reward.doubles import SPEC
+from tests.services.reward.world.labeler import LabelerModel
+
+__all__ = ["LearnerLife", "RewardLife"]
+
+_POOL = 40
+
+
+class _TrainerModel:
+    """Trains nothing: a reward model's quality is not what is looked at here."""
+
+    def __init__(self) -> None:
+        self.ensemble = RewardEnsemble(RewardModelConfig.for_task(SPEC, num_members=2, hidden_size=2), seed=3)
+
+    def train_round(self, comparisons: Comparisons, *, is_afresh: bool) -> Any:
+        """Learn nothing."""
+        return SimpleNamespace(loss=0.5)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Have nothing to keep."""
+        return {}
+
+    def load_state_dict(self, arrays: dict[str, Any]) -> None:
+        """Take nothing over."""
+
+
+class RewardLife:
+    """One life of the reward service."""
+
+    def __init__(self, config: RewardConfig, store: ObjectStore, labeler: LabelerModel) -> None:
+        layout = SegmentLayout(SPEC)
+        self.pool = SegmentPool(layout, capacity=_POOL)
+        self.offers = Offers(self.pool, capacity=_POOL)
+        student = Student(
+            trainer=_TrainerModel(),  # type: ignore[arg-type]
+            comparisons=Comparisons(layout, capacity=100),
+            load=lambda answer: load_compared_segments(store, answer, layout=layout),
+        )
+        asker = Asker(
+            pool=self.pool,
+            offers=self.offers,
+            proposer=labeler,
+            newest=lambda: student.published,
+            seed=3,
+            num_candidate_pairs=10,
+            tournament_size=2,
+            wants_clips="none",
+            scored=scored_part(config, layout),
+        )
+        self._labeler = labeler
+        self.loop = RewardLoop(
+            config=config,
+            pool=self.pool,
+            offers=self.offers,
+            asker=asker,
+            lessons=Lessons(student, reward_keeper.Keeper(store, run_id="r")),
+            labeler=labeler,  # type: ignore[arg-type]
+        )
+        self._reporter = Reporter(
+            config=config,
+            loop=self.loop,
+            pool=self.pool,
+            student=student,
+            scored=scored_part(config, layout),
+            taker=labeler,
+            now_s=lambda: asyncio.get_running_loop().time(),
+        )
+        self.servicer = RewardServicer(
+            spec=SPEC, offers=self.offers, pool=self.pool, loop=self.loop, student=student
+        )
+
+    async def live(self) -> None:
+        """Work until killed."""
+        await self.loop.restore()
+        self.loop.hear(await self._labeler.hear_at_last())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.loop.run())
+            group.create_task(self._reporter.run())
+
+
+@dataclass
+class _Statistics:
+    loss: float = 0.0
+
+
+class _PPOModel:
+    """Improves nothing."""
+
+    def observe(self, observations: Any) -> None:
+        """Look away."""
+
+    def improve(self, rollout: Any, rewards: Any) -> _Statistics:
+        """Leave the policy as it is."""
+        return _Statistics()
+
+    def export_policy(self) -> dict[str, Any]:
+        """Give a policy."""
+        return {"a": np.zeros(1, np.float32)}
+
+    state_dict = export_policy
+
+    def load_state_dict(self, arrays: Any) -> None:
+        """Take nothing over."""
+
+
+class LearnerLife:
+    """One life of the learner."""
+
+    def __init__(self, store: ObjectStore, *, total_env_steps: int, is_lockstep: bool) -> None:
+        self.collector = Collector(
+            max_simulators=9,
+            max_policy_lag=8,
+            is_exclusive=is_lockstep,
+            clock=lambda: asyncio.get_running_loop().time(),
+        )
+        self.feed = RewardFeed(
+            "",
+            is_lockstep=is_lockstep,
+            want_segments=self.collector.want_segments,
+            finish=lambda: self.loop.stop(),  # noqa: PLW0108 - there is no loop yet
+        )
+        self.loop = TrainingLoop(
+            ppo=_PPOModel(),  # type: ignore[arg-type]
+            collector=self.collector,
+            reward_source=self.feed,
+            keeper=learner_keeper.Keeper(store, run_id="r"),
+            total_env_steps=total_env_steps,
+            checkpoint_s=1e9,
+        )
+
+    async def live(self) -> None:
+        """Work until killed or finished."""
+        await self.loop.restore()
+        await self.loop.run()
+
+    async def follow(self, servicer: RewardServicer) -> None:
+        """Follow a reward service until it is killed, then note that it is lost, as the stream's end would."""
+        stub = SimpleNamespace(WatchRewardModel=_watching(servicer))
+        try:
+            await self.feed._follow(stub, Backoff())  # type: ignore[arg-type]
+        finally:
+            self.feed._say_wanted(is_wanted=False)
+            await self.feed._note(is_connected=False)
+
+
+def _watching(servicer: RewardServicer) -> Callable[[Any], Any]:
+    return lambda requests: servicer.WatchRewardModel(requests, None)  # type: ignore[arg-type]
