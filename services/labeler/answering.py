@@ -10,12 +10,13 @@ from functools import partial
 import prometheus_client
 import sqlalchemy as sa
 
+from services.labeler import pages
 from services.labeler.admission import Admission
 from services.labeler.changes import Changes
-from services.labeler.records import Labeler, LogPage, PreferenceRecord
+from services.labeler.records import Labeler, LogPage, OwnAnswer, PreferenceRecord
 from services.labeler.run_life import RunState
 from services.labeler.sharing import SharedReads
-from services.labeler.store import Database, answers, audit, preference_log, revisions, runs
+from services.labeler.store import Database, answers, audit, own_answers, preference_log, revisions, runs
 from somersault.errors import InvalidInputError
 from somersault.types import Preference, check_name
 
@@ -127,6 +128,23 @@ class Answering:
         _REVISIONS.labels(labeler.role.value).inc()
         self._log_grew.announce()
         return record
+
+    async def list_own(
+        self, labeler: Labeler, run_id: str, *, page_size: int, page_token: str
+    ) -> tuple[list[OwnAnswer], str]:
+        """Return a page of a labeler's answers in a run, newest first, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds, or the token none of ours.
+            NotFoundError: the run is unknown.
+        """
+        size, before = pages.screen_size(page_size), pages.start(page_token)
+        found, following = await self._database.read(
+            lambda connection: own_answers.list_newest(
+                connection, labeler, run_id, before_number=before, page_size=size
+            )
+        )
+        return found, "" if following is None else str(following)
 
     async def watch(
         self, admission: Admission, run_id: str, *, cursor: int, is_complete: bool = False

@@ -20,6 +20,8 @@ from services.labeler.importing import Importing
 from services.labeler.labelers import Labelers, read_tokens
 from services.labeler.leasing import Leasing
 from services.labeler.oversight import Oversight
+from services.labeler.policy_clips import PolicyClips
+from services.labeler.practice import Practice
 from services.labeler.proposals import Proposals
 from services.labeler.run_settings import RunSettings
 from services.labeler.service import Labeling, add_to_server
@@ -30,6 +32,7 @@ from services.labeler.webhook_client import WebhookClient
 from services.labeler.webhook_delivery import WebhookDelivery
 from services.labeler.webhooks import Webhooks
 from somersault.storage import ObjectStore, open_store
+from somersault.tasks import get_task
 
 __all__ = ["LabelerApplication", "build"]
 
@@ -102,6 +105,8 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         proposals=Proposals(database, queries_changed=queries_changed),
         leasing=Leasing(database, queries_changed=queries_changed, max_leases=config.max_leases),
         answering=Answering(database, log_grew=log_grew),
+        policy_clips=PolicyClips(database, store),
+        practice=Practice(database, own_task=get_task(config.task) if config.task else None),
         oversight=Oversight(database, log_grew=log_grew),
         importing=Importing(database, log_grew=log_grew),
         run_settings=RunSettings(database, queries_changed=queries_changed, log_grew=log_grew),

@@ -58,6 +58,11 @@ ROLES: dict[str, frozenset[Role]] = {
     "CreateWebhook": _OWNING,
     "ListWebhooks": _OWNING,
     "DeleteWebhook": _OWNING,
+    "ListOwnAnswers": _ANSWERING,
+    "AddPolicyClip": _PROPOSING,
+    "ListPolicyClips": _EVERYBODY,
+    "GetPolicyClip": _EVERYBODY,
+    "GetPracticePairs": _EVERYBODY,
 }
 """Which roles may call each method of LabelerService."""
 

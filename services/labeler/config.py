@@ -37,6 +37,10 @@ class LabelerConfig(ServiceConfig):
     token_path: Path | None = None
     """JSON file of role to token, readable by its owner alone; these tokens are made known at start."""
 
+    task: str | None = None
+    """Task of one's own, ``FILE.py``, whose pairs to practise on are given out: a run's name of it does not lead to
+    the file. Not needed for others."""
+
     max_leases: int = pydantic.Field(default=10, ge=1, le=1000)
     """Live leases that one labeler may hold."""
 

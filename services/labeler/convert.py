@@ -119,7 +119,7 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left.mp4"),
         right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
         state=_STATES[query.state],
-        proposed_time=timestamp(query.proposed_ms),
+        proposed_time=timestamp(query.proposed_ms) if query.proposed_ms else None,
         guidelines_version=query.guidelines_version,
         target_answers=query.target_answers,
         num_answers=query.num_answers,

@@ -30,7 +30,12 @@ _LEASED = prometheus_client.Counter(
     "somersault_labeler_queries_leased_total", "Leases given, by the labeler's role.", ["role"]
 )
 _RELEASED = prometheus_client.Counter(
-    "somersault_labeler_queries_released_total", "Leases given back unanswered, by role.", ["role"]
+    "somersault_labeler_queries_released_total", "Leases given back unanswered for good, by role.", ["role"]
+)
+_RETURNED = prometheus_client.Counter(
+    "somersault_labeler_queries_returned_total",
+    "Leases given back unanswered whose query may come again, by role.",
+    ["role"],
 )
 
 
@@ -121,14 +126,16 @@ class Leasing:
             lambda connection: leases.renew(connection, labeler, token=token, lease_s=lease_s)
         )
 
-    async def release(self, labeler: Labeler, *, token: str) -> None:
-        """Gives a query to somebody else for good.
+    async def release(self, labeler: Labeler, *, token: str, is_returned: bool) -> None:
+        """End a lease without an answer: somebody else gets the query for good, or anybody if it is only returned.
 
         Raises:
             FailedPreconditionError: the lease is not the labeler's, or was answered.
         """
-        await self._database.write(lambda connection: leases.release(connection, labeler, token=token))
-        _RELEASED.labels(labeler.role.value).inc()
+        await self._database.write(
+            lambda connection: leases.release(connection, labeler, token=token, is_returned=is_returned)
+        )
+        (_RETURNED if is_returned else _RELEASED).labels(labeler.role.value).inc()
         self._queries_changed.announce()
 
     async def _wait(

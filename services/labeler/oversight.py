@@ -59,9 +59,9 @@ class Oversight:
         return change
 
     async def audit_log(
-        self, *, run_id: str, page_size: int, page_token: str
+        self, *, run_id: str, is_without_services: bool, page_size: int, page_token: str
     ) -> tuple[Sequence[AuditEntry], str]:
-        """Gives a page of what was changed, newest first, and the token of the next one.
+        """Return a page of what was changed, newest first, and the token of the next one.
 
         Raises:
             InvalidInputError: the size is out of bounds, or the token none of ours.
@@ -69,7 +69,11 @@ class Oversight:
         page_size, before = pages.size(page_size), pages.start(page_token)
         found = await self._database.read(
             lambda connection: audit.list_newest(
-                connection, run_id=run_id, before_number=before, page_size=page_size + 1
+                connection,
+                run_id=run_id,
+                is_without_services=is_without_services,
+                before_number=before,
+                page_size=page_size + 1,
             )
         )
         page = found[:page_size]

@@ -15,6 +15,8 @@ from services.labeler.importing import Importing
 from services.labeler.labelers import Labelers
 from services.labeler.leasing import Leasing
 from services.labeler.oversight import Oversight
+from services.labeler.policy_clips import PolicyClips
+from services.labeler.practice import Practice
 from services.labeler.proposals import Proposals
 from services.labeler.run_settings import RunSettings
 from services.labeler.store import Database
@@ -42,6 +44,8 @@ class Labeling:
     run_settings: RunSettings
     leasing: Leasing
     answering: Answering
+    policy_clips: PolicyClips
+    practice: Practice
     oversight: Oversight
     importing: Importing
     labelers: Labelers
@@ -128,9 +132,10 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         )
 
     async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
-        """Lists queries with clips."""
-        clipped, token = await self._labeling.watching.newest_clips(
-            request.run_id, page_size=request.page_size, page_token=request.page_token
+        """List queries with clips."""
+        choice = owner_view_convert.choice_from_message(request)
+        clipped, token = await self._labeling.watching.chosen_clips(
+            request.run_id, choice, page_size=request.page_size, page_token=request.page_token
         )
         messages = [owner_view_convert.clipped_to_message(each, viewer=caller().role) for each in clipped]
         return pb.ListClipsResponse(queries=messages, next_page_token=token)
@@ -170,7 +175,10 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ListAuditLogResponse:
         """Lists what was changed."""
         entries, token = await self._labeling.oversight.audit_log(
-            run_id=request.run_id, page_size=request.page_size, page_token=request.page_token
+            run_id=request.run_id,
+            is_without_services=request.is_without_services,
+            page_size=request.page_size,
+            page_token=request.page_token,
         )
         messages = [owner_convert.entry_to_message(entry) for entry in entries]
         return pb.ListAuditLogResponse(entries=messages, next_page_token=token)

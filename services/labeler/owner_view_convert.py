@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from services.labeler import convert
-from services.labeler.run_view import ClippedQuery, ProgressPoint, ProgressReport
-from somersault.convert import preference_to_message
+from services.labeler.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport
+from somersault.convert import preference_from_message, preference_to_message
+from somersault.errors import InvalidInputError
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
 
-__all__ = ["clipped_to_message", "point_to_message", "report_from_message"]
+__all__ = ["choice_from_message", "clipped_to_message", "point_to_message", "report_from_message"]
 
 
 def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
@@ -57,6 +59,23 @@ def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
         num_episodes=returns.num_episodes if returns else 0,
         num_awaited=report.num_awaited,
         training_loss=report.training_loss,
+    )
+
+
+def choice_from_message(message: pb.ListClipsRequest) -> ClipChoice:
+    """Return which queries with clips are asked for.
+
+    Raises:
+        InvalidInputError: there is no such answer or order.
+    """
+    if message.order not in pb.ClipOrder.values():
+        raise InvalidInputError("order", message.order, "an order of clips (0 or 1)")
+    has_preference = message.preference != preference_pb2.PREFERENCE_UNSPECIFIED
+    return ClipChoice(
+        labeler_id=message.labeler_id or None,
+        preference=preference_from_message(message.preference) if has_preference else None,
+        is_answered=message.is_answered,
+        is_by_disagreement=message.order == pb.CLIP_ORDER_DISAGREEMENT,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from somersault.errors import InvalidInputError
 
-__all__ = ["MAX_PAGE", "size", "start"]
+__all__ = ["MAX_PAGE", "screen_size", "size", "start"]
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+MAX_SCREEN = 100  # of what has clips
+DEFAULT_SCREEN = 12  # what a screen shows
 
 
 def size(page_size: int) -> int:
@@ -20,6 +22,18 @@ def size(page_size: int) -> int:
     if not 1 <= page_size <= MAX_PAGE:
         raise InvalidInputError("page_size", page_size, f"1 to {MAX_PAGE}")
     return page_size
+
+
+def screen_size(page_size: int) -> int:
+    """Return how many rows with clips a page has; 12 for 0.
+
+    Raises:
+        InvalidInputError: it is not 0 to 100.
+    """
+    size = page_size or DEFAULT_SCREEN
+    if not 1 <= size <= MAX_SCREEN:
+        raise InvalidInputError("page_size", page_size, f"1 to {MAX_SCREEN}")
+    return size
 
 
 def start(page_token: str) -> int | None:

@@ -18,6 +18,7 @@ __all__ = [
     "LabelerNumbers",
     "Lease",
     "LogPage",
+    "OwnAnswer",
     "PredictedRewards",
     "PreferenceRecord",
     "Proposal",
@@ -207,6 +208,18 @@ class Lease:
     query: Query
     expire_ms: int
     remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAnswer:
+    """One of a labeler's answers in its newest version, as it may look at it again."""
+
+    query: Query
+    answer_id: str
+    version: int
+    preference: Preference
+    answered_ms: int
+    is_revisable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.labeler.records import PredictedRewards, Query, Run
 from services.labeler.run_life import RunResult
 from somersault.types import Preference, Role
 
-__all__ = ["ClippedQuery", "ProgressPoint", "ProgressReport", "QueryAnswer", "RunView", "TrueReturns"]
+__all__ = [
+    "ClipChoice",
+    "ClippedQuery",
+    "PolicyClip",
+    "ProgressPoint",
+    "ProgressReport",
+    "QueryAnswer",
+    "RunView",
+    "TrueReturns",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,8 @@ class RunView:
     run: Run
     newest_point: ProgressPoint | None
     result: RunResult | None
+    newest_policy_clip: int | None
+    """A policy version."""
 
     @property
     def label_budget(self) -> int:
@@ -82,6 +94,29 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyClip:
+    """A clip of what a policy of a run does."""
+
+    policy_version: int
+    env_steps: int
+    clip_uri: str
+    sha256: str
+    duration_s: float
+    is_final: bool
+    predicted_rewards: Sequence[float]
+    """A step; empty if nothing was predicted."""
+    true_return: float | None
+    created_ms: int = 0
+    """0 in a request: the database's clock says when."""
+
+    def seen_by(self, role: Role) -> PolicyClip:
+        """Return the clip as a role may know it: who knows what is predicted answers otherwise."""
+        if role is Role.OWNER:
+            return self
+        return dataclasses.replace(self, predicted_rewards=(), true_return=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswer:
     """Holds a counted answer to a query, in its newest version."""
 
@@ -89,6 +124,20 @@ class QueryAnswer:
     name: str
     preference: Preference
     answered_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipChoice:
+    """Which queries with clips an owner looks at, and in which order."""
+
+    labeler_id: str | None = None
+    """Only those that this labeler answered."""
+    preference: Preference | None = None
+    """Only those with an answer of this kind, by that labeler if there is one."""
+    is_answered: bool = False
+    """Only those with an answer."""
+    is_by_disagreement: bool = False
+    """Those whose answers differ first, then those answered otherwise than predicted; else newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import grpc.aio
 
 from services.labeler import clips, convert, life_convert
 from services.labeler.authentication import admission, caller
+from services.labeler.clip_service import ClipMethods
 from services.labeler.owner_service import Labeling, OwnerMethods
 from services.labeler.page_messages import PageMessages
 from services.labeler.run_life import RunState
@@ -26,7 +27,7 @@ __all__ = ["LabelerServicer", "Labeling", "add_to_server"]
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class LabelerServicer(OwnerMethods):
+class LabelerServicer(ClipMethods, OwnerMethods):
     """Serves the public API. `authentication` has admitted each caller already."""
 
     def __init__(self, labeling: Labeling) -> None:
@@ -94,8 +95,10 @@ class LabelerServicer(OwnerMethods):
     async def ReleaseQuery(
         self, request: pb.ReleaseQueryRequest, context: _Context
     ) -> pb.ReleaseQueryResponse:
-        """Gives a query to somebody else."""
-        await self._labeling.leasing.release(caller(), token=request.lease_token)
+        """End a lease without an answer."""
+        await self._labeling.leasing.release(
+            caller(), token=request.lease_token, is_returned=request.is_returned
+        )
         return pb.ReleaseQueryResponse()
 
     async def SubmitPreference(

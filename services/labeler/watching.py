@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from services.labeler import pages
 from services.labeler.records import Run
-from services.labeler.run_view import ClippedQuery, ProgressPoint, ProgressReport, TrueReturns
+from services.labeler.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport, TrueReturns
 from services.labeler.store import Database, clip_list, progress, runs
+from services.labeler.store.clip_order import Place
 from somersault.errors import InvalidInputError
 
 __all__ = ["Scorekeeper", "Watching"]
 
-MAX_CLIPS_PAGE = 100
-DEFAULT_CLIPS_PAGE = 12  # what a screen shows
+_PLACE = re.compile(r"(\d)_(\d{1,18}(?:\.\d{1,18})?(?:e[+-]?\d{1,3})?)_(\d{1,18})", re.ASCII)
 
 
 class Scorekeeper(Protocol):
@@ -69,22 +70,39 @@ class Watching:
             lambda connection: progress.read_after(connection, run_id, cursor=cursor)
         )
 
-    async def newest_clips(
-        self, run_id: str, *, page_size: int, page_token: str
+    async def chosen_clips(
+        self, run_id: str, choice: ClipChoice, *, page_size: int, page_token: str
     ) -> tuple[list[ClippedQuery], str]:
-        """Gives a page of a run's queries with clips, newest first, and the token of the next one.
+        """Return a page of a run's queries with clips, and the token of the next one.
 
         Raises:
             InvalidInputError: the size is out of bounds, or the token none of ours.
             NotFoundError: the run is unknown.
         """
-        size, before = page_size or DEFAULT_CLIPS_PAGE, pages.start(page_token)
-        if not 1 <= size <= MAX_CLIPS_PAGE:
-            raise InvalidInputError("page_size", page_size, f"1 to {MAX_CLIPS_PAGE}")
+        size, after = pages.screen_size(page_size), _place(page_token, choice)
         clipped, following = await self._database.read(
-            lambda connection: clip_list.list_newest(connection, run_id, before_number=before, page_size=size)
+            lambda connection: clip_list.list_chosen(connection, run_id, choice, after=after, page_size=size)
         )
-        return clipped, "" if following is None else str(following)
+        return clipped, "" if following is None else _token(following, choice)
+
+
+def _token(place: Place, choice: ClipChoice) -> str:
+    return "_".join(map(repr, place)) if choice.is_by_disagreement else str(place.number)
+
+
+def _place(page_token: str, choice: ClipChoice) -> Place | None:
+    """Return the place that a token of this order stands for; None for the first page.
+
+    Raises:
+        InvalidInputError: it is none of ours, or of another order.
+    """
+    if not choice.is_by_disagreement or not page_token:
+        number = pages.start(page_token)
+        return None if number is None else Place(0, 0.0, number)
+    parts = _PLACE.fullmatch(page_token)
+    if parts is None:
+        raise InvalidInputError("page_token", page_token, "one from the last response")
+    return Place(int(parts[1]), float(parts[2]), int(parts[3]))
 
 
 def _check(report: ProgressReport) -> None:

@@ -24,6 +24,7 @@ _PROPOSING = frozenset({Role.SERVICE, Role.OWNER})
 _OWNING = frozenset({Role.OWNER})
 
 ROLES: dict[str, frozenset[Role]] = {
+    "AddPolicyClip": _PROPOSING,
     "CreateLabeler": _OWNING,
     "CreateRun": _PROPOSING,
     "CreateWebhook": _OWNING,
@@ -33,6 +34,8 @@ ROLES: dict[str, frozenset[Role]] = {
     "GetClip": frozenset({Role.LABELER, Role.TEACHER, Role.OWNER}),
     "GetGuidelines": frozenset(Role),
     "GetLabelerQuality": _OWNING,
+    "GetPolicyClip": frozenset(Role),
+    "GetPracticePairs": frozenset(Role),
     "GetRunProgress": _OWNING,
     "GetStats": frozenset(Role),
     "ImportPreferences": _OWNING,
@@ -40,6 +43,8 @@ ROLES: dict[str, frozenset[Role]] = {
     "ListAuditLog": _OWNING,
     "ListClips": _OWNING,
     "ListLabelers": _OWNING,
+    "ListOwnAnswers": _LABELING,
+    "ListPolicyClips": frozenset(Role),
     "ListQueries": _PROPOSING,
     "ListRuns": _PROPOSING,
     "ListWebhooks": _OWNING,

@@ -6,7 +6,8 @@ from somersault.tasks.environments import (
     GymnasiumEnvironment,
     MujocoEnvironment,
 )
-from somersault.tasks.registry import get_task, list_tasks
+from somersault.tasks.practice import PracticePair
+from somersault.tasks.registry import find_practice, get_task, list_tasks
 from somersault.tasks.task import MAX_EPISODE_STEPS, Task, TrainingDefaults
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Camera",
     "GymnasiumEnvironment",
     "MujocoEnvironment",
+    "PracticePair",
     "Task",
     "TrainingDefaults",
+    "find_practice",
     "get_task",
     "list_tasks",
 ]

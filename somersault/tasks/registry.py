@@ -13,12 +13,13 @@ from somersault.tasks.cheetah import CHEETAH, CHEETAH_ONE_LEG
 from somersault.tasks.custom import load_task
 from somersault.tasks.hopper import HOPPER, HOPPER_BACKFLIP
 from somersault.tasks.pendulums import DOUBLE_PENDULUM, PENDULUM
+from somersault.tasks.practice import PACKAGED, PracticePair
 from somersault.tasks.reacher import REACHER
 from somersault.tasks.swimmer import SWIMMER
 from somersault.tasks.task import Task
 from somersault.tasks.walker import WALKER, WALKER_BALLET
 
-__all__ = ["get_task", "list_tasks"]
+__all__ = ["find_practice", "get_task", "list_tasks"]
 
 _ENTRY_POINTS = "somersault.tasks"
 """Group under which an installed package names its tasks: ``name = "package.module:TASK"``."""
@@ -70,6 +71,19 @@ def list_tasks() -> tuple[Task, ...]:
     installed = [_checked(point) for point in metadata.entry_points(group=_ENTRY_POINTS)]
     tasks = {task.name: task for task in installed} | _TASKS
     return tuple(tasks[name] for name in sorted(tasks))
+
+
+def find_practice(name: str) -> tuple[PracticePair, ...]:
+    """Return the pairs to practise on that are found by a task's name; none where there are none.
+
+    No environment is made, as `get_task` must for a Gymnasium id.
+    """
+    if name in _TASKS:
+        return _TASKS[name].practice
+    for point in metadata.entry_points(group=_ENTRY_POINTS):
+        if point.name == name:
+            return _checked(point).practice
+    return PACKAGED.get(name, ())
 
 
 def _checked(point: metadata.EntryPoint) -> Task:

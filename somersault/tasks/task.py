@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from somersault.tasks.environments import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment
+from somersault.tasks.practice import PracticePair
 from somersault.types import TaskSpec
 
 __all__ = ["MAX_EPISODE_STEPS", "Task", "TrainingDefaults"]
@@ -92,6 +93,8 @@ class Task:
     has_flips: bool = False
     """Whether backward turns are counted, for people to see: of a body whose position begins with its torso's x, height
     and pitch."""
+    practice: tuple[PracticePair, ...] = ()
+    """Pairs whose answer is obvious, which labelers may try before they begin; at most four are shown."""
     defaults: TrainingDefaults = TrainingDefaults()
     """What a run of it begins with."""
     reference_return_mean: float | None = None
@@ -111,7 +114,8 @@ class Task:
         environment = self.environment
         if isinstance(environment, MujocoEnvironment) and (folder / environment.model_file).is_file():
             environment = dataclasses.replace(environment, model_file=str(folder / environment.model_file))
-        return dataclasses.replace(self, teacher_source=source, environment=environment)
+        practice = tuple(pair.based_at(folder) for pair in self.practice)
+        return dataclasses.replace(self, teacher_source=source, environment=environment, practice=practice)
 
     def with_episodes_of(self, num_steps: int) -> Task:
         """Return the task with episodes of another length, for measuring and showing; the agent's own stay."""

@@ -48,12 +48,19 @@ def add(
 
 
 def list_newest(
-    connection: sa.Connection, *, run_id: str, before_number: int | None, page_size: int
+    connection: sa.Connection,
+    *,
+    run_id: str,
+    is_without_services: bool,
+    before_number: int | None,
+    page_size: int,
 ) -> Sequence[AuditEntry]:
-    """Gives rows, newest first, at most ``page_size``; of every run if ``run_id`` is empty."""
+    """Return rows, newest first, at most ``page_size``; of every run if ``run_id`` is empty."""
     page = sa.select(_TABLE).order_by(_TABLE.c.number.desc()).limit(page_size)
     if run_id:
         page = page.where(_TABLE.c.run_id == run_id)
+    if is_without_services:
+        page = page.where(_TABLE.c.role != Role.SERVICE.value)
     if before_number is not None:
         page = page.where(_TABLE.c.number < before_number)
     return [

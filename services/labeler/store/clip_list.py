@@ -1,4 +1,4 @@
-"""The newest queries with clips, as owners look at them."""
+"""Queries with clips, as owners look at them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from services.labeler.records import Query
-from services.labeler.run_view import ClippedQuery, QueryAnswer
-from services.labeler.store import predictions, queries, schema
+from services.labeler.run_view import ClipChoice, ClippedQuery, QueryAnswer
+from services.labeler.store import clip_order, predictions, queries, runs, schema
+from services.labeler.store.clip_order import Place
 from somersault.types import Preference
 
-__all__ = ["list_newest"]
+__all__ = ["list_chosen"]
 
 _ANSWERS = schema.answers
 _LABELERS = schema.labelers
@@ -19,25 +20,22 @@ _LEASES = schema.leases
 _SEGMENTS = schema.segments
 
 
-def list_newest(
-    connection: sa.Connection, run_id: str, *, before_number: int | None, page_size: int
-) -> tuple[list[ClippedQuery], int | None]:
-    """Gives a page of a run's queries whose clips are stored, newest first, and where the next one begins.
+def list_chosen(
+    connection: sa.Connection, run_id: str, choice: ClipChoice, *, after: Place | None, page_size: int
+) -> tuple[list[ClippedQuery], Place | None]:
+    """Return a page of a run's queries whose clips are stored, and the place that the next one follows.
 
     Raises:
         NotFoundError: the run is unknown.
     """
-    page = queries.list_newest(
-        connection,
-        run_id,
-        state=None,
-        before_number=before_number,
-        page_size=page_size,
-        only_with_clips=True,
-    )
-    numbers = [query.number for query in page.queries]
+    runs.read_row(connection, run_id)
+    places = clip_order.choose(connection, run_id, choice, after=after, count=page_size + 1)
+    more, places = len(places) > page_size, places[:page_size]
+    numbers = [place.number for place in places]
+    by_number = {query.number: query for query in queries.read(connection, numbers)}
+    page = [by_number[number] for number in numbers]
     predicted, answers = predictions.read(connection, numbers), _answers(connection, numbers)
-    durations = _durations(connection, run_id, page.queries)
+    durations = _durations(connection, run_id, page)
     clipped = [
         ClippedQuery(
             query=query,
@@ -46,9 +44,9 @@ def list_newest(
             left_duration_s=durations[query.left.segment_id],
             right_duration_s=durations[query.right.segment_id],
         )
-        for query in page.queries
+        for query in page
     ]
-    return clipped, page.next_number
+    return clipped, places[-1] if more else None
 
 
 def _answers(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[QueryAnswer]]:

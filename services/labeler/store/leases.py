@@ -153,8 +153,10 @@ def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: f
     return expire_ms, lease_s
 
 
-def release(connection: sa.Connection, labeler: Labeler, *, token: str) -> None:
-    """Gives a query to somebody else for good; does nothing the second time.
+def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_returned: bool = False) -> None:
+    """End a lease without an answer; do nothing the second time.
+
+    A released query never comes back to the labeler. A returned one may, and a late answer under its lease is taken.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease, or has answered it.
@@ -162,7 +164,9 @@ def release(connection: sa.Connection, labeler: Labeler, *, token: str) -> None:
     held = hold(connection, labeler, token=token)
     if held.lease.state == "answered":
         raise FailedPreconditionError("the query was answered; RevisePreference changes the answer")
-    run(connection, [_changing(held.lease.number, state="released")])
+    if is_returned and held.lease.state != "held":
+        return
+    run(connection, [_changing(held.lease.number, state="returned" if is_returned else "released")])
 
 
 def marking_answered(number: int) -> Step:

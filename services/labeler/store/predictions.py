@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from services.labeler.records import PredictedRewards, Proposal
@@ -37,8 +38,8 @@ def read(connection: sa.Connection, query_numbers: Sequence[int]) -> dict[int, P
     rows = connection.execute(sa.select(_PREDICTED).where(_PREDICTED.c.query_number.in_(query_numbers)))
     return {
         row.query_number: PredictedRewards(
-            first=np.frombuffer(row.left_rewards, _DTYPE).tolist(),
-            second=np.frombuffer(row.right_rewards, _DTYPE).tolist(),
+            first=_of(row.left_rewards).tolist(),
+            second=_of(row.right_rewards).tolist(),
             reward_version=row.reward_version,
         )
         for row in rows
@@ -53,4 +54,9 @@ def _values(query_number: int, proposal_id: str, predicted: PredictedRewards) ->
         "reward_version": predicted.reward_version,
         "left_rewards": left,
         "right_rewards": right,
+        "left_advantage": float(_of(left).sum(dtype=np.float64) - _of(right).sum(dtype=np.float64)),
     }
+
+
+def _of(data: bytes) -> npt.NDArray[np.float32]:
+    return np.frombuffer(data, _DTYPE)

@@ -83,7 +83,6 @@ def list_newest(
     state: QueryState | None,
     before_number: int | None,
     page_size: int,
-    only_with_clips: bool = False,
 ) -> QueryPage:
     """Gives a page of a run's queries, newest first.
 
@@ -94,8 +93,6 @@ def list_newest(
     page = SELECT.where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
     if state is not None:
         page = page.where(_QUERIES.c.state == state.value)
-    if only_with_clips:
-        page = page.where(_QUERIES.c.has_clips.is_(True))
     if before_number is not None:
         page = page.where(_QUERIES.c.number < before_number)
     rows = connection.execute(page.order_by(_QUERIES.c.number.desc()).limit(page_size + 1)).all()

@@ -10,7 +10,7 @@ from services.labeler.store.steps import Step, run
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
 from somersault.types import Preference
 
-__all__ = ["NUM_REVISABLE", "add_version", "revise"]
+__all__ = ["NUM_REVISABLE", "add_version", "newest", "revise"]
 
 NUM_REVISABLE = 10  # of each labeler's newest answers
 
@@ -93,9 +93,13 @@ def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> sc
     return answer
 
 
+def newest(connection: sa.Connection, labeler: Labeler) -> set[int]:
+    """Return the numbers of the answers that a labeler may change."""
+    return set(connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars())
+
+
 def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:
-    newest = connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars()
-    if answer.number not in set(newest):
+    if answer.number not in newest(connection, labeler):
         raise FailedPreconditionError(
             f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, which alone change"
         )

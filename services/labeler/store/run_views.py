@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.labeler.records import Run
 from services.labeler.run_view import RunView
-from services.labeler.store import progress, run_results, runs
+from services.labeler.store import policy_clips, progress, run_results, runs
 
 __all__ = ["list_newest", "read"]
 
@@ -32,6 +32,13 @@ def list_newest(
 def _view(connection: sa.Connection, found: Sequence[Run]) -> list[RunView]:
     run_ids = [run.run_id for run in found]
     points, results = progress.newest(connection, run_ids), run_results.read_all(connection, run_ids)
+    versions = policy_clips.newest_versions(connection, run_ids)
     return [
-        RunView(run=run, newest_point=points.get(run.run_id), result=results.get(run.run_id)) for run in found
+        RunView(
+            run=run,
+            newest_point=points.get(run.run_id),
+            result=results.get(run.run_id),
+            newest_policy_clip=versions.get(run.run_id),
+        )
+        for run in found
     ]

@@ -14,15 +14,15 @@ __all__ = ["clip_response"]
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-def clip_response(clip: Clip, headers: Headers) -> Response:
-    """Gives the answer to a request for a clip: all of it, one range, or that the browser has it already.
+def clip_response(clip: Clip, headers: Headers, *, is_lasting: bool = True) -> Response:
+    """Return the answer to a request for a clip: all of it, one range, or that the browser has it already.
 
-    Ranges and conditions: RFC 9110, sections 13 and 14. Several ranges at once get the whole clip, as it allows.
+    One that is not lasting is asked for again each time. Ranges and conditions: RFC 9110, sections 13 and 14. Several ranges at once get the whole clip, as it allows.
     """
     etag = f'"{clip.sha256}"'
     shared = {
         # Only its labeler may see it, so no cache between us may keep it.
-        "cache-control": "private, max-age=31536000, immutable",
+        "cache-control": "private, max-age=31536000, immutable" if is_lasting else "private, no-cache",
         "etag": etag,
         "accept-ranges": "bytes",
     }

@@ -17,7 +17,7 @@ from services.labeler.web.labeler_client import SERVICE_NAME
 __all__ = ["CrossOrigin", "check_origin"]
 
 # Not the session: a login from another origin would put a stranger's page between a person and their cookie.
-_PATHS = (f"/{SERVICE_NAME}/", "/clips/")
+_PATHS = (f"/{SERVICE_NAME}/", "/clips/", "/policy-clips/")
 
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST",

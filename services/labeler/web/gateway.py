@@ -53,6 +53,9 @@ _CALL_SECONDS = prometheus_client.Histogram(
 
 _BODY_TIMEOUT_S = 10.0
 
+# Goes on when the caller goes away: what a page sends as it closes must arrive.
+_FINISHED = frozenset({"ReleaseQuery", "RevisePreference", "SubmitPreference"})
+
 PAGES = ("/", "/run", "/owner")
 """The paths of the pages; all are one file, whose script looks at the path."""
 
@@ -75,6 +78,7 @@ def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
         Route("/session", gateway.session, methods=["GET"]),
         Route("/activity", gateway.activity, methods=["GET"]),
         Route("/clips/{query_id}/{side}.mp4", gateway.clip, methods=["GET"]),
+        Route("/policy-clips/{run_id}/{policy_version}.mp4", gateway.policy_clip, methods=["GET"]),
         Route("/export/{run_id}.{file_format}", gateway.export, methods=["GET"]),
         Route("/static/{name}", gateway.asset, methods=["GET"]),
         Route("/healthz", _healthy, methods=["GET"]),
@@ -132,9 +136,8 @@ class _Gateway:
             message_type=METHODS[name].request_type,
             is_generated=connect_protocol.VERSION_HEADER in request.headers,
         )
-        reply = await _while_connected(
-            request, self._client.call(name, message, token=token, timeout_s=timeout_s)
-        )
+        call = self._client.call(name, message, token=token, timeout_s=timeout_s)
+        reply = await (call if name in _FINISHED else _while_connected(request, call))
         return Response(connect_protocol.encode(reply, content_type=content_type), media_type=content_type)
 
     async def log_in(self, request: Request) -> Response:
@@ -165,6 +168,17 @@ class _Gateway:
         query_id, side = request.path_params["query_id"], request.path_params["side"]
         clip = await _while_connected(request, self._client.get_clip(query_id, side, token=token))
         return clip_response(clip, request.headers)
+
+    async def policy_clip(self, request: Request) -> Response:
+        token = self._session.any_token(request)
+        run_id, name = request.path_params["run_id"], request.path_params["policy_version"]
+        if not (name.isascii() and name.isdigit() and len(name) <= 18):
+            raise NotFoundError(f"there is no policy version {name[:40]!r}; one is a whole number")
+        found = self._client.get_policy_clip(run_id, int(name), token=token)
+        clip = await _while_connected(request, found)
+        # Another clip may take this one's place: only under its own hash it is the same for good.
+        is_lasting = request.query_params.get("sha256") == clip.sha256
+        return clip_response(clip, request.headers, is_lasting=is_lasting)
 
     async def export(self, request: Request) -> Response:
         run_id, file_format = request.path_params["run_id"], request.path_params["file_format"]

@@ -42,12 +42,16 @@ _ALLOWED = (
     "GetClip",
     "GetGuidelines",
     "GetLabelerQuality",
+    "GetPolicyClip",
+    "GetPracticePairs",
     "GetRunProgress",
     "GetStats",
     "LeaseQueries",
     "ListAuditLog",
     "ListClips",
     "ListLabelers",
+    "ListOwnAnswers",
+    "ListPolicyClips",
     "ListRuns",
     "ListWebhooks",
     "ReleaseQuery",
@@ -65,6 +69,7 @@ _ALLOWED = (
 # What stays with gRPC clients: proposing, streams, what takes many rows. A test holds that each method is in one of
 # both lists. An export has a route of its own.
 DENIED = (
+    "AddPolicyClip",
     "CreateRun",
     "ExportPreferences",
     "ImportPreferences",
@@ -180,6 +185,12 @@ class LabelerClient:
         number = preference_pb2.Preference.Value(f"PREFERENCE_{side.upper()}")
         request = labeler_pb2.GetClipRequest(query_id=query_id, side=number)
         reply = await self.call("GetClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
+        return Clip(reply.clip, reply.clip_sha256)
+
+    async def get_policy_clip(self, run_id: str, policy_version: int, *, token: str) -> Clip:
+        """Return the clip of a run's policy."""
+        request = labeler_pb2.GetPolicyClipRequest(run_id=run_id, policy_version=policy_version)
+        reply = await self.call("GetPolicyClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
         return Clip(reply.clip, reply.clip_sha256)
 
     async def export(self, run_id: str, file_format: str, *, token: str) -> AsyncIterator[bytes]:

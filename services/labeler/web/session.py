@@ -59,6 +59,17 @@ class Session:
             return self.token(request)
         return self._cookie_token(request, kind=_OWNER)
 
+    def any_token(self, request: Request) -> str:
+        """Return the caller's token where every role is served the same and a video element can't name its session.
+
+        Raises:
+            UnauthenticatedError: there is none.
+        """
+        if "authorization" in request.headers or KIND_HEADER in request.headers:
+            return self.token(request)
+        kinds = self.kinds(request)
+        return self._cookie_token(request, kind=kinds[0] if kinds else _LABELER)
+
     def kinds(self, request: Request) -> list[str]:
         """Gives the kinds of session that a browser has: ``labeler``, ``owner``."""
         return [kind for kind, name in self._cookies.items() if request.cookies.get(name)]

@@ -60,6 +60,11 @@ ALLOWED = {
     "CreateWebhook": "owner",
     "ListWebhooks": "owner",
     "DeleteWebhook": "owner",
+    "ListOwnAnswers": "labeler teacher",
+    "AddPolicyClip": "service owner",
+    "ListPolicyClips": "labeler teacher service owner",
+    "GetPolicyClip": "labeler teacher service owner",
+    "GetPracticePairs": "labeler teacher service owner",
 }
 
 # Which field of a request names something that is one labeler's own, and what it is.
@@ -71,7 +76,9 @@ OWN = {
     "GetClip": ("query_id", "query"),
 }
 # Methods whose requests name nothing that belongs to one labeler.
-COMMON = "LeaseQueries GetStats GetGuidelines WhoAmI"
+COMMON = (
+    "LeaseQueries GetStats GetGuidelines WhoAmI ListOwnAnswers ListPolicyClips GetPolicyClip GetPracticePairs"
+)
 
 
 async def _call(stub: Any, name: str) -> SomersaultError | None:

@@ -7,9 +7,10 @@ import alembic.migration
 import sqlalchemy as sa
 
 from services.labeler.run_life import RunResult, RunState
-from services.labeler.run_view import ProgressReport
+from services.labeler.run_view import PolicyClip, ProgressReport
 from services.labeler.store import (
     migrate,
+    policy_clips,
     predictions,
     preference_log,
     progress,
@@ -50,6 +51,18 @@ _ROWS = (
 )
 
 
+_CLIP = PolicyClip(
+    policy_version=3,
+    env_steps=9,
+    clip_uri="r/clips/3.mp4",
+    sha256="0" * 64,
+    duration_s=3.2,
+    is_final=True,
+    predicted_rewards=(0.5,),
+    true_return=None,
+)
+
+
 def check_up_and_down(engine: sa.Engine) -> None:
     """Goes up with data, down step by step, and up again; nothing is lost and everything is counted."""
     migrate.to_version(engine, "0001")
@@ -63,7 +76,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
     with engine.begin() as connection:
         _watch(connection)
-    for version in ("0006", "0005", "0004", "0003", "0002", "0001"):
+    for version in ("0007", "0006", "0005", "0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
@@ -94,6 +107,7 @@ def _watch(connection: sa.Connection) -> None:
     runs.update(connection, "r", state="finished", is_finishing=True, label_budget=9)
     result = RunResult(env_steps=9, num_labels=2, headline="Done.", true_return_mean=None)
     run_results.keep(connection, "r", result)
+    policy_clips.add(connection, "r", _CLIP)
     row = {"query_number": 1, "reward_version": 1, "left_rewards": b"1234", "right_rewards": b"5678"}
     connection.execute(sa.insert(schema.predicted_rewards), row)
     webhooks.add(connection, webhook_id="w", run_id="r", url="https://example.com", secret="whsec_x")
@@ -108,6 +122,7 @@ def _check(engine: sa.Engine) -> None:
         run = runs.read(connection, "r")
         assert (run.is_paused, run.state, run.label_budget) == (False, RunState.RUNNING, 0)
         assert run_results.read(connection, "r") is None
+        assert policy_clips.list_newest(connection, "r") == []
         assert progress.read_after(connection, "r", cursor=0)[0] == []
         assert predictions.read(connection, [1, 2]) == {}
         assert webhooks.list_of_run(connection, "r") == []

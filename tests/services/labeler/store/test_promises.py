@@ -1,4 +1,4 @@
-"""Any order of leasing, answering, repeating, changing, releasing, withdrawing and waiting keeps the promises.
+"""Any order of leasing, answering, repeating, changing, releasing, withdrawing, waiting and resting keeps the promises.
 
 A state machine of `hypothesis` with a model beside it; time is the machine's own.
 """
@@ -84,6 +84,7 @@ class Labeling(RuleBasedStateMachine):
         migrate.to_head(self.engine)
         self.target: dict[str, int] = {}
         self.withdrawn: set[str] = set()
+        self.is_leasing = True
         self.leases: list[HeldLease] = []
         self.replies: dict[tuple[str, int], PreferenceRecord] = {}
         self.log: list[PreferenceRecord] = []
@@ -180,7 +181,8 @@ class Labeling(RuleBasedStateMachine):
         """Says whether a labeler may have a query now."""
         own = [one for one in self.leases if one.query_id == query_id and one.labeler is teacher]
         return (
-            query_id not in self.withdrawn
+            self.is_leasing
+            and query_id not in self.withdrawn
             and self.num_counted(query_id) + len(self.live(query_id)) < self.target[query_id]
             and not any(one.state != "held" or one.expire_ms > self.now_ms for one in own)
         )
@@ -255,6 +257,21 @@ class Labeling(RuleBasedStateMachine):
             lease.state = "released"
         except FailedPreconditionError:
             assert lease.state == "answered"
+
+    @rule(lease=leased)
+    def give_back(self, lease: HeldLease) -> None:
+        """Returns a query, as a page that closes: it may come again, and a late answer is taken."""
+        try:
+            self.change(lambda c: leases.release(c, lease.labeler, token=lease.token, is_returned=True))
+            lease.expire_ms = min(lease.expire_ms, self.now_ms)
+        except FailedPreconditionError:
+            assert lease.state == "answered"
+
+    @rule(state=st.sampled_from(["running", "stopped", "finished"]), is_paused=st.booleans())
+    def live_on(self, state: str, is_paused: bool) -> None:
+        """Puts the run elsewhere in its life: only leasing minds."""
+        self.change(lambda c: runs.update(c, "r", state=state, is_paused=is_paused))
+        self.is_leasing = state != "finished" and not is_paused
 
     @rule(lease=leased)
     def renew(self, lease: HeldLease) -> None:

@@ -65,7 +65,16 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     num_submits: int = 0
     lease_asked: asyncio.Event = field(default_factory=asyncio.Event)
     lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    returned: list[str] = field(default_factory=list)
     guidelines: list[str] = field(default_factory=list)
+    state: int = labeler_pb2.RUN_STATE_RUNNING
+    """Where the run is in its life; a wait for pairs ends when it changes."""
+    result: labeler_pb2.RunResult | None = None
+    label_budget: int = 0
+    num_awaited: int = 0
+    policy_clips: list[labeler_pb2.PolicyClip] = field(default_factory=list)
+    """Oldest first; each shows one of the little videos, by its version."""
+    practice: list[labeler_pb2.PracticePair] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
 
     def answers(self) -> list[tuple[str, int, int]]:
@@ -87,9 +96,16 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         except asyncio.CancelledError:
             self.lease_cancelled.set()
             raise
-        count = min(request.count, self.num_open)
+        count = 0 if self._is_at_rest() else min(request.count, self.num_open)
         self.num_open -= count
-        return labeler_pb2.LeaseQueriesResponse(leases=[self._lease(request) for _ in range(count)])
+        return labeler_pb2.LeaseQueriesResponse(
+            leases=[self._lease(request) for _ in range(count)],
+            is_paused=not count and self.state == labeler_pb2.RUN_STATE_PAUSED,
+            run_state=self.state,
+        )
+
+    def _is_at_rest(self) -> bool:
+        return self.state in (labeler_pb2.RUN_STATE_PAUSED, labeler_pb2.RUN_STATE_FINISHED)
 
     def _role(self, context) -> int:
         metadata = dict(context.invocation_metadata())
@@ -99,9 +115,10 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return self.roles[token]
 
     async def _wait_for_open(self, wait_s: float) -> None:
+        state = self.state
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                while self.num_open == 0:
+            async with asyncio.timeout(min(wait_s, 0.5) if self._is_at_rest() else wait_s):
+                while self.num_open == 0 and self.state == state:
                     await asyncio.sleep(0.02)
 
     def _lease(self, request) -> preference_pb2.Lease:
@@ -120,8 +137,10 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
 
     async def ReleaseQuery(self, request, context):
-        """Takes a lease back."""
-        self.released.append(self.leases.pop(request.lease_token))
+        """Takes a lease back; what is only returned may be leased again."""
+        query_id = self.leases.pop(request.lease_token, None)
+        if query_id is not None:
+            (self.returned if request.is_returned else self.released).append(query_id)
         return labeler_pb2.ReleaseQueryResponse()
 
     async def SubmitPreference(self, request, context):
@@ -179,6 +198,69 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         clip = self.clips[(2 * number + request.side - 1) % len(self.clips)]
         return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
 
+    async def ListOwnAnswers(self, request, context):
+        """Lists the newest version of each answer, newest first."""
+        self._role(context)
+        newest = {row.answer_id: row for row in self.records}
+        first = int(request.page_token or 0)
+        end = first + (request.page_size or 12)
+        rows = list(reversed(newest.values()))
+        answers = [
+            labeler_pb2.OwnAnswer(
+                query=preference_pb2.Query(
+                    query_id=row.query_id,
+                    run_id="flip-1",
+                    question=QUESTION,
+                    left=preference_pb2.Side(clip_url=f"/clips/{row.query_id}/left.mp4"),
+                    right=preference_pb2.Side(clip_url=f"/clips/{row.query_id}/right.mp4"),
+                    state=preference_pb2.QUERY_STATE_ANSWERED,
+                ),
+                answer_id=row.answer_id,
+                version=row.version,
+                preference=row.preference,
+                is_revisable=number < 10,
+            )
+            for number, row in enumerate(rows)
+        ]
+        token = str(end) if end < len(rows) else ""
+        return labeler_pb2.ListOwnAnswersResponse(answers=answers[first:end], next_page_token=token)
+
+    async def ListPolicyClips(self, request, context):
+        """Lists what policies do."""
+        self._role(context)
+        return labeler_pb2.ListPolicyClipsResponse(clips=self.policy_clips)
+
+    async def GetPolicyClip(self, request, context):
+        """Gives one of the little videos."""
+        self._role(context)
+        if request.policy_version not in {clip.policy_version for clip in self.policy_clips}:
+            raise NotFoundError("there is no clip of that policy")
+        clip = self.policy_clip(request.policy_version)
+        return labeler_pb2.GetPolicyClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
+
+    def policy_clip(self, policy_version: int) -> bytes:
+        """Gives the little video that stands for a policy."""
+        return self.clips[policy_version % len(self.clips)]
+
+    def add_policy_clip(self, policy_version: int, *, env_steps: int = 0, is_final: bool = False) -> None:
+        """Adds a clip of a policy."""
+        sha256 = hashlib.sha256(self.policy_clip(policy_version)).hexdigest()
+        self.policy_clips.append(
+            labeler_pb2.PolicyClip(
+                policy_version=policy_version,
+                env_steps=env_steps,
+                clip_url=f"/policy-clips/flip-1/{policy_version}.mp4?sha256={sha256}",
+                clip_sha256=sha256,
+                duration_s=0.6,
+                is_final=is_final,
+            )
+        )
+
+    async def GetPracticePairs(self, request, context):
+        """Gives the pairs to practise on."""
+        self._role(context)
+        return labeler_pb2.GetPracticePairsResponse(pairs=self.practice)
+
     async def GetGuidelines(self, request, context):
         """Gives a version of the guidelines."""
         if not 1 <= request.version <= len(self.guidelines):
@@ -206,7 +288,17 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         self._role(context)
         num_answered = sum(row.version == 1 for row in self.records)
         return labeler_pb2.GetStatsResponse(
-            num_rendering=2, num_answered=num_answered, num_own=num_answered, question=QUESTION
+            num_rendering=2,
+            num_answered=num_answered,
+            num_own=num_answered,
+            question=QUESTION,
+            guidelines_version=len(self.guidelines),
+            is_paused=self.state == labeler_pb2.RUN_STATE_PAUSED,
+            run_state=self.state,
+            label_budget=self.label_budget,
+            num_awaited=max(0, self.num_awaited - num_answered),
+            result=self.result,
+            task="hopper-backflip",
         )
 
 

@@ -154,6 +154,7 @@ async def test_login_sets_a_cookie_that_scripts_and_other_sites_cant_use(gateway
         "name": "Ada",
         "role": "labeler",
         "runId": "flip-1",
+        "publicUrl": "",
         "sessions": [],
     }
 

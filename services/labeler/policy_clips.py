@@ -1,0 +1,96 @@
+"""Takes clips of what a run's policies do, verifies them, and gives them out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import sqlalchemy as sa
+
+from services.labeler.clips import MAX_CLIP_BYTES
+from services.labeler.records import Labeler
+from services.labeler.run_view import PolicyClip
+from services.labeler.store import Database, audit, policy_clips, runs
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
+from somersault.storage import ObjectStore
+
+__all__ = ["PolicyClips"]
+
+MAX_PREDICTED = 10_000  # steps of the longest episode
+
+
+class PolicyClips:
+    """Keeps what policies do, for all to see."""
+
+    def __init__(self, database: Database, store: ObjectStore) -> None:
+        """Take the database, and the object store that holds the clips."""
+        self._database = database
+        self._store = store
+
+    async def add(self, by: Labeler, run_id: str, clip: PolicyClip) -> None:
+        """Keep a clip that is stored under the run, in the place of an earlier one of that policy.
+
+        Raises:
+            InvalidInputError: a value is out of its bounds, or the clip is not stored so.
+            NotFoundError: the run is unknown.
+        """
+        _check(run_id, clip)
+        await self._database.read(lambda connection: runs.read_row(connection, run_id))
+        await asyncio.to_thread(self._verify, clip)
+
+        def add(connection: sa.Connection) -> None:
+            if policy_clips.add(connection, run_id, clip):
+                what = f"policy {clip.policy_version}"
+                audit.add(connection, by, "AddPolicyClip", run_id=run_id, what=what, is_final=clip.is_final)
+
+        await self._database.write(add)
+
+    async def list_of_run(self, run_id: str) -> list[PolicyClip]:
+        """Return a run's clips, oldest first, at most the newest hundred.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        return await self._database.read(lambda connection: policy_clips.list_newest(connection, run_id))
+
+    async def read(self, run_id: str, policy_version: int) -> tuple[bytes, str]:
+        """Return a clip and its SHA-256.
+
+        Raises:
+            NotFoundError: there is none.
+            CorruptDataError: the stored bytes are not what they were.
+        """
+        clip = await self._database.read(
+            lambda connection: policy_clips.read(connection, run_id, policy_version)
+        )
+        data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+        return data, clip.sha256
+
+    def _verify(self, clip: PolicyClip) -> None:
+        try:
+            size = len(self._store.get(clip.clip_uri, expect_sha256=clip.sha256))
+        except (NotFoundError, CorruptDataError) as err:
+            raise InvalidInputError(
+                f"clip_uri {clip.clip_uri!r} holds no clip of clip_sha256: {err}"
+            ) from err
+        if not 0 < size <= MAX_CLIP_BYTES:
+            raise InvalidInputError("size of the clip in bytes", size, f"1 to {MAX_CLIP_BYTES}")
+
+
+def _check(run_id: str, clip: PolicyClip) -> None:
+    for field in ("policy_version", "env_steps"):
+        if getattr(clip, field) < 0:
+            raise InvalidInputError(f"clip.{field}", getattr(clip, field), "at least 0")
+    if not (math.isfinite(clip.duration_s) and clip.duration_s > 0):
+        raise InvalidInputError("clip.duration_s", clip.duration_s, "a finite number above 0")
+    if not clip.clip_uri.startswith(f"{run_id}/"):
+        raise InvalidInputError("clip_uri", clip.clip_uri, f"a key that begins with {run_id!r} and a slash")
+    if len(clip.sha256) != 64 or set(clip.sha256) - set("0123456789abcdef"):
+        raise InvalidInputError("clip.clip_sha256", clip.sha256, "64 lower-case hexadecimal digits")
+    if len(clip.predicted_rewards) > MAX_PREDICTED:
+        number = len(clip.predicted_rewards)
+        raise InvalidInputError("number of clip.predicted_rewards", number, f"at most {MAX_PREDICTED}")
+    if not all(map(math.isfinite, clip.predicted_rewards)):
+        raise InvalidInputError("clip.predicted_rewards", "a value that is not finite", "finite values")
+    if clip.true_return is not None and not math.isfinite(clip.true_return):
+        raise InvalidInputError("clip.true_return", clip.true_return, "a finite number")

@@ -1,0 +1,44 @@
+"""How columns and constraints are written, the same for all tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+__all__ = ["Number", "Row", "count", "flag", "metadata", "required", "text"]
+
+Row = sa.Row[*tuple[Any, ...]]
+"""A row of any columns."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the column's type is exactly INTEGER.
+Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def required(name: str, kind: sa.types.TypeEngine[Any], *rest: sa.ForeignKey) -> sa.Column[Any]:
+    """Return a column that is never null."""
+    return sa.Column(name, kind, *rest, nullable=False)
+
+
+def count(name: str, *, default: int = 0) -> sa.Column[Any]:
+    """Gives a column that older rows, and rows which do not say otherwise, have ``default`` in."""
+    return sa.Column(name, sa.BigInteger(), nullable=False, server_default=str(default))
+
+
+def flag(name: str) -> sa.Column[Any]:
+    """Return a column that is false in older rows, and in rows that do not say otherwise."""
+    return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
+
+
+def text(name: str, length: int) -> sa.Column[Any]:
+    """Return a column that is empty in older rows, and in rows that do not say otherwise."""
+    return sa.Column(name, sa.String(length), nullable=False, server_default="")
