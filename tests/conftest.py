@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+
+from tests.real_runs import make_real_run
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +17,11 @@ def logging_as_it_was() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small finished run, shared by all workers: look at it, change nothing."""
+    base = tmp_path_factory.getbasetemp()
+    # Of a worker of pytest-xdist it is a folder in the one that all share.
+    return make_real_run((base.parent if base.name.startswith("popen-") else base) / "real-run")
