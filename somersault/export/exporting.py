@@ -124,8 +124,5 @@ def _encode(arrays: Mapping[str, FloatArray], facts: Mapping[str, str]) -> bytes
 
 
 def _shipped(name: str) -> bytes:
-    """Return a file that comes along, importing its neighbour as it lies beside it."""
-    text = (resources.files(_SHIPPED) / name).read_text(encoding="utf-8")
-    return text.replace(
-        f"from {_SHIPPED}.policy import load as load", "from policy import load as load"
-    ).encode()
+    """Return a file that comes along as it stands."""
+    return (resources.files(_SHIPPED) / name).read_bytes()

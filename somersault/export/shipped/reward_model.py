@@ -1,8 +1,6 @@
-"""Scores by reward_model.safetensors with numpy alone: RewardModel(load(path)).score(observations, actions)."""
+"""Scores by reward_model.safetensors with numpy alone: RewardModel(arrays).score(observations, actions)."""
 
 import numpy as np
-
-from somersault.export.shipped.policy import load as load
 
 
 class RewardModel:  # noqa: D101
@@ -18,9 +16,8 @@ class RewardModel:  # noqa: D101
         """Return [K, B] as the networks give them: each has an offset and a scale of its own."""
         get = self.arrays.__getitem__
         if "filters.0" in self.arrays:
-            hidden = np.stack(
-                [self.features(observations / np.float32(255), k) for k in range(len(get("scales")))]
-            )
+            pictures = observations / np.float32(255)
+            hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
         else:
             one_hot = np.eye(get("weights.0").shape[1] - observations.shape[-1], dtype=np.float32)
             vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
