@@ -56,7 +56,7 @@ _BODY_TIMEOUT_S = 10.0
 # Goes on when the caller goes away: what a page sends as it closes must arrive.
 _FINISHED = frozenset({"ReleaseQuery", "RevisePreference", "SubmitPreference"})
 
-PAGES = ("/", "/run", "/owner")
+PAGES = ("/", "/run", "/runs", "/owner")
 """The paths of the pages; all are one file, whose script looks at the path."""
 
 

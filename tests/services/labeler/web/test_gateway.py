@@ -277,7 +277,7 @@ async def test_export_that_breaks_off_is_no_whole_file(owner_page, labeler):
         await owner_page.get("/export/flip-1.jsonl")
 
 
-@pytest.mark.parametrize("path", ["/", "/run", "/owner"])
+@pytest.mark.parametrize("path", ["/", "/run", "/runs", "/owner"])
 async def test_each_page_has_a_path(http, path):
     """One file serves all pages: its script looks at the path."""
     response = await http.get(path)

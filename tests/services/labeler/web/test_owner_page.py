@@ -122,11 +122,12 @@ async def test_guidelines_are_written_and_raw_html_is_refused(owner, whole_label
     preview = await owner.inner_text("#guidelines-preview strong")
     await owner.click("#guidelines-form button[type=submit]")
     await until(
-        owner, "document.querySelector('#guidelines [role=status]').textContent === 'Saved as version 1.'"
+        owner,
+        "document.querySelector('#guidelines-form [role=status]').textContent === 'Saved as version 1.'",
     )
     await owner.fill("#guidelines-text", "<b>whole</b>")
     await owner.click("#guidelines-form button[type=submit]")
-    problem = await owner.inner_text("#guidelines [role=alert]")
+    problem = await owner.inner_text("#guidelines-form [role=alert]")
 
     assert preview == "whole"
     assert "HTML" in problem

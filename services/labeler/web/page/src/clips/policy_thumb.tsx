@@ -5,6 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 import type { PolicyClip } from "../run/messages";
 import { useClip, useWasSeen, wantsMotion } from "./fetched";
 
+import "./clips.css";
+
 export function PolicyThumb({ clip }: { clip: Pick<PolicyClip, "clipUrl"> }) {
   const frame = useRef<HTMLSpanElement>(null);
   const video = useRef<HTMLVideoElement>(null);

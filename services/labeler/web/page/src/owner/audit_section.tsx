@@ -1,4 +1,4 @@
-// What owners and services changed, newest first.
+// What owners changed, and services too if asked for, newest first.
 
 import { useState } from "preact/hooks";
 
@@ -11,6 +11,7 @@ import { Problem, Section, Time } from "../shell/parts";
 const PAGE_SIZE = 50;
 
 const WORDS: Record<string, string> = {
+  AddPolicyClip: "added a policy’s clip to",
   CreateLabeler: "invited",
   CreateRun: "made known",
   CreateWebhook: "made",
@@ -33,8 +34,10 @@ interface AuditPage {
 
 export function AuditSection({ run: { runId } }: SectionContext) {
   const [onlyRun, setOnlyRun] = useState(false);
-  const scope = onlyRun ? runId : "";
-  const first = useLoaded(`audit ${scope}`, () => readPage(scope, ""));
+  const [hasServices, setHasServices] = useState(false);
+  const filter = { runId: onlyRun ? runId : "", isWithoutServices: !hasServices };
+  const scope = `${filter.runId} ${hasServices}`;
+  const first = useLoaded(`audit ${scope}`, () => readPage(filter, ""));
   const names = useLoaded("labelers", () => readAll<Labeler>("ListLabelers", "labelers"));
   const [older, setOlder] = useState<{ scope: string; pages: AuditPage[] }>({ scope, pages: [] });
   const [problem, setProblem] = useState("");
@@ -42,7 +45,7 @@ export function AuditSection({ run: { runId } }: SectionContext) {
   const next = pages.at(-1)?.nextPageToken ?? "";
   const more = async () => {
     try {
-      const page = await readPage(scope, next);
+      const page = await readPage(filter, next);
       setOlder({ scope, pages: [...pages.slice(1), page] });
       setProblem("");
     } catch (error) {
@@ -50,13 +53,23 @@ export function AuditSection({ run: { runId } }: SectionContext) {
     }
   };
   const nameOf = (id: string) => names.value?.find(({ labelerId }) => labelerId === id)?.name || id;
-  const lead = "Every change by an owner or a service, and every export. Rows are added, never changed.";
+  const lead = "Every change by an owner, and every export. Rows are added, never changed.";
   return (
     <Section id="audit" title="Audit log" lead={lead} loaded={first}>
       <label class="check">
         <input type="checkbox" checked={onlyRun} onChange={(event) => setOnlyRun(event.currentTarget.checked)} />
         Only {runId}
       </label>
+      <label class="check">
+        <input
+          id="audit-services"
+          type="checkbox"
+          checked={hasServices}
+          onChange={(event) => setHasServices(event.currentTarget.checked)}
+        />
+        Also what the run’s own services did
+      </label>
+      {first.value && !first.value.entries?.length ? <p class="faint">Nothing so far.</p> : null}
       <AuditTable entries={pages.flatMap(({ entries = [] }) => entries)} nameOf={nameOf} />
       {problem ? <Problem sentence={problem} /> : null}
       {next ? (
@@ -68,8 +81,8 @@ export function AuditSection({ run: { runId } }: SectionContext) {
   );
 }
 
-function readPage(runId: string, pageToken: string): Promise<AuditPage> {
-  return call<AuditPage>("ListAuditLog", { runId, pageToken, pageSize: PAGE_SIZE });
+function readPage(filter: { runId: string; isWithoutServices: boolean }, pageToken: string): Promise<AuditPage> {
+  return call<AuditPage>("ListAuditLog", { ...filter, pageToken, pageSize: PAGE_SIZE });
 }
 
 function AuditTable({ entries, nameOf }: { entries: AuditEntry[]; nameOf: (id: string) => string }) {

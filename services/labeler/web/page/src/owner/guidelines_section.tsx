@@ -1,7 +1,7 @@
-// The guidelines: what is written, and beside it what labelers will see.
+// What labelers judge by: the question, and the guidelines beside what labelers will see of them.
 
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { call, CallError } from "../connect/call";
 import type { Guidelines } from "../connect/messages";
@@ -10,10 +10,13 @@ import { useLoaded } from "../shell/loading";
 import type { SectionContext } from "./owner_page";
 import { Problem, Section, Time, useAction } from "../shell/parts";
 
+const MAX_QUESTION_LENGTH = 2000;
+
 // What was written and not yet saved, by run: another section must not lose it.
 const drafts = signal<Record<string, string>>({});
 
-export function GuidelinesSection({ run: { runId } }: SectionContext) {
+export function GuidelinesSection({ run, runs }: SectionContext) {
+  const { runId } = run;
   const guidelines = useLoaded(runId, () => readGuidelines(runId));
   const action = useAction();
   const { text: saved = "", version = 0, createTime } = guidelines.value ?? {};
@@ -37,13 +40,14 @@ export function GuidelinesSection({ run: { runId } }: SectionContext) {
     });
   };
   const lead =
-    "What labelers judge by, in Markdown. Each version opens before them once, and every answer is stored with the version it was given under.";
+    "What labelers judge by: one question, and guidelines in Markdown. Each version of these opens before them once, and every answer is stored with the version it was given under.";
   return (
-    <Section id="guidelines" title="Guidelines" lead={lead} loaded={guidelines}>
+    <Section id="guidelines" title="Question and guidelines" lead={lead} loaded={guidelines}>
+      <QuestionForm run={run} runs={runs} />
       <form class="editor" id="guidelines-form" onSubmit={onSubmit}>
         <div class="panes">
           <label class="pane">
-            <span>Markdown</span>
+            <span>Guidelines, in Markdown</span>
             <textarea
               id="guidelines-text"
               required
@@ -78,6 +82,43 @@ export function GuidelinesSection({ run: { runId } }: SectionContext) {
         {action.problem ? <Problem sentence={action.problem} /> : null}
       </form>
     </Section>
+  );
+}
+
+function QuestionForm({ run, runs }: Pick<SectionContext, "run" | "runs">) {
+  const saved = run.question ?? "";
+  const [text, setText] = useState(saved);
+  const action = useAction();
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    void action.run(async () => {
+      await call("UpdateRun", { runId: run.runId, question: text.trim() });
+      await runs.reload();
+      return "Saved. Everybody sees it from the next pair on.";
+    });
+  };
+  return (
+    <form class="panel" id="question-form" onSubmit={onSubmit}>
+      <div class="field">
+        <label for="question-text">Question</label>
+        <textarea
+          id="question-text"
+          rows={2}
+          required
+          maxLength={MAX_QUESTION_LENGTH}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <p>One sentence above each pair. Answers given to the question before stay as they are.</p>
+      </div>
+      <div class="actions">
+        <button type="submit" class="primary" disabled={action.isBusy || text.trim() === saved}>
+          Save the question
+        </button>
+        <p role="status">{action.done}</p>
+      </div>
+      {action.problem ? <Problem sentence={action.problem} /> : null}
+    </form>
   );
 }
 

@@ -7,6 +7,7 @@ import type { Labeler, Role } from "../connect/messages";
 import { logIn } from "../connect/session";
 import { ConfirmDialog } from "../shell/confirm_dialog";
 import { readAll, useLoaded } from "../shell/loading";
+import { labelerPath } from "./labeler_section";
 import type { SectionContext } from "./owner_page";
 import { Problem, ROLE_NAMES, Section, Time, useAction } from "../shell/parts";
 import { TokenCard, type ShownToken } from "./token_card";
@@ -113,7 +114,7 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
           {labelers.map((labeler) => (
             <tr key={labeler.labelerId} data-labeler={labeler.labelerId} class={labeler.revokeTime ? "over" : ""}>
               <th scope="row">
-                {labeler.name} {labeler.labelerId === ownId ? <span class="chip">you</span> : null}
+                <Name labeler={labeler} /> {labeler.labelerId === ownId ? <span class="chip">you</span> : null}
                 <small>{labeler.labelerId}</small>
               </th>
               <td>{ROLE_NAMES[labeler.role]}</td>
@@ -145,6 +146,12 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
       </table>
     </div>
   );
+}
+
+/** Whoever answers has a page of their own. */
+function Name({ labeler: { labelerId, name, role } }: { labeler: Labeler }) {
+  const answers = role === "ROLE_LABELER" || role === "ROLE_TEACHER";
+  return answers ? <a href={labelerPath(labelerId)}>{name || labelerId}</a> : <>{name || labelerId}</>;
 }
 
 interface ChangeDialogProps {

@@ -1,12 +1,15 @@
-// The owner page: how a run asks, who may call, how well they answer, guidelines, export, webhooks, and what was changed.
+// The owner page: how a run asks, who may call, how well they answer, what they answered, export, webhooks, and what was
+// changed.
 
 import { useEffect, useState } from "preact/hooks";
 
 import type { Run } from "../connect/messages";
 import { logOut, type Session } from "../connect/session";
+import { AnswersSection } from "./answers_section";
 import { AuditSection } from "./audit_section";
 import { ExportSection } from "./export_section";
 import { GuidelinesSection } from "./guidelines_section";
+import { LabelerSection } from "./labeler_section";
 import { LabelersSection } from "./labelers_section";
 import { readAll, useLoaded, type Loaded } from "../shell/loading";
 import { Problem } from "../shell/parts";
@@ -25,9 +28,10 @@ export interface SectionContext {
 
 const SECTIONS = [
   { id: "asking", name: "How it asks", Section: RunSection },
+  { id: "guidelines", name: "Question and guidelines", Section: GuidelinesSection },
   { id: "labelers", name: "Labelers", Section: LabelersSection },
   { id: "quality", name: "Quality", Section: QualitySection },
-  { id: "guidelines", name: "Guidelines", Section: GuidelinesSection },
+  { id: "answers", name: "Answers", Section: AnswersSection },
   { id: "export", name: "Export", Section: ExportSection },
   { id: "webhooks", name: "Webhooks", Section: WebhooksSection },
   { id: "audit", name: "Audit log", Section: AuditSection },
@@ -35,10 +39,15 @@ const SECTIONS = [
 
 export function Page({ session }: { session: Session }) {
   const runs = useLoaded("runs", () => readAll<Run>("ListRuns", "runs"));
-  const [chosen, choose] = useState(session.runId);
+  const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("run") ?? session.runId);
+  const choose = (runId: string) => {
+    history.replaceState(null, "", `?run=${encodeURIComponent(runId)}${location.hash}`);
+    setChosen(runId);
+  };
   const run = runs.value?.find(({ runId }) => runId === chosen) ?? runs.value?.[0];
   const place = useHash();
-  const { id, Section } = SECTIONS.find((section) => section.id === place) ?? SECTIONS[0];
+  const [name, labelerId] = place.split("/");
+  const { id, Section } = SECTIONS.find((section) => section.id === (labelerId ? "quality" : name)) ?? SECTIONS[0];
   if (session.role !== "owner") return <NotAnOwner session={session} />;
   return (
     <div class="owner">
@@ -61,7 +70,11 @@ export function Page({ session }: { session: Session }) {
       </aside>
       <div class="sections">
         {runs.problem ? <Problem sentence={runs.problem} /> : null}
-        {run ? <Section key={`${id} ${run.runId}`} session={session} run={run} runs={runs} /> : <NoRun runs={runs} />}
+        {run && labelerId ? (
+          <LabelerSection key={`${place} ${run.runId}`} {...{ session, run, runs }} labelerId={decodeURIComponent(labelerId)} />
+        ) : null}
+        {run && !labelerId ? <Section key={`${id} ${run.runId}`} {...{ session, run, runs }} /> : null}
+        {run ? null : <NoRun runs={runs} />}
       </div>
     </div>
   );

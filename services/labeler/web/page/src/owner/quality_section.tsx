@@ -4,9 +4,10 @@ import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
 import { num, type Agreement, type LabelerQuality } from "../connect/messages";
-import { ConfirmDialog } from "../shell/confirm_dialog";
 import { useLoaded } from "../shell/loading";
+import { labelerPath } from "./labeler_section";
 import type { SectionContext } from "./owner_page";
+import { WeightDialog } from "./weight_dialog";
 import { ROLE_NAMES, Section, ShareCell } from "../shell/parts";
 
 interface Quality {
@@ -119,7 +120,8 @@ function QualityRow({ labeler, onChange }: { labeler: LabelerQuality; onChange: 
   return (
     <tr data-labeler={labeler.labelerId} class={weight === 0 ? "over" : ""}>
       <th scope="row">
-        {labeler.name || labeler.labelerId} {weight === 0 ? <span class="chip bad">excluded</span> : null}
+        <a href={labelerPath(labeler.labelerId)}>{labeler.name || labeler.labelerId}</a>{" "}
+        {weight === 0 ? <span class="chip bad">excluded</span> : null}
         <small>{labeler.role ? ROLE_NAMES[labeler.role] : ""}</small>
       </th>
       <td class="number" title={`entropy ${(labeler.entropyBits ?? 0).toFixed(2)} of 2 bits`}>
@@ -159,63 +161,5 @@ function QualityRow({ labeler, onChange }: { labeler: LabelerQuality; onChange: 
         )}
       </td>
     </tr>
-  );
-}
-
-interface WeightDialogProps {
-  runId: string;
-  labeler: LabelerQuality;
-  proposed: number;
-  onChanged: () => Promise<void>;
-  onClose: () => void;
-}
-
-function WeightDialog({ runId, labeler, proposed, onChanged, onClose }: WeightDialogProps) {
-  const [weight, setWeight] = useState(String(proposed));
-  const [reason, setReason] = useState("");
-  const name = labeler.name || labeler.labelerId;
-  const isExclusion = Number(weight) === 0;
-  const confirm = async () => {
-    const { labelerId } = labeler;
-    await call("SetLabelerWeight", { runId, labelerId, weight: Number(weight), reason: reason.trim() });
-    await onChanged();
-  };
-  return (
-    <ConfirmDialog
-      id="weight"
-      title={`How much ${name}’s answers count`}
-      action={isExclusion ? "Exclude" : "Set the weight"}
-      isBad={isExclusion}
-      onConfirm={confirm}
-      onClose={onClose}
-    >
-      <div class="field">
-        <label for="weight-value">Weight</label>
-        <input
-          id="weight-value"
-          type="number"
-          min={0}
-          max={10}
-          step="any"
-          required
-          value={weight}
-          onInput={(event) => setWeight(event.currentTarget.value)}
-        />
-        <p>
-          1 is the usual, 0 excludes. It holds for all of {name}’s answers in this run, those before it too; the reward
-          is learned again with it, and it can be taken back.
-        </p>
-      </div>
-      <div class="field">
-        <label for="weight-reason">Why</label>
-        <input
-          id="weight-reason"
-          maxLength={500}
-          value={reason}
-          onInput={(event) => setReason(event.currentTarget.value)}
-        />
-        <p>Kept in the audit log.</p>
-      </div>
-    </ConfirmDialog>
   );
 }

@@ -16,7 +16,9 @@ export function RunSection({ run, runs }: SectionContext) {
         </div>
         <div>
           <dt>Question</dt>
-          <dd>{run.question || "–"}</dd>
+          <dd>
+            {run.question || "–"} <a href="#guidelines">Edit</a>
+          </dd>
         </div>
         <div>
           <dt>Known since</dt>

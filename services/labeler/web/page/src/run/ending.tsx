@@ -58,7 +58,8 @@ export function Command({ name, command }: { name: string; command: string }) {
   const [isCopied, setCopied] = useState(false);
   return (
     <p class="command">
-      <span>{name}</span> <code>{command}</code>
+      {name ? <span>{name}</span> : null}
+      <code>{command}</code>
       <button type="button" class="small" onClick={() => void copied(command).then(setCopied)}>
         {isCopied ? "Copied" : "Copy"}
       </button>

@@ -20,6 +20,7 @@ import { readLabelers, readPairs, readPolicyClips, readProgress, type Progress }
 import { StandingBanner } from "./standing_banner";
 import { standingOf } from "./standing";
 
+import "./state.css";
 import "./run.css";
 
 const CURVES_MS = 5_000; // as often as there are new points

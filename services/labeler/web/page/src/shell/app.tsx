@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { PAGES, type PageEntry, type PageModule } from "./pages";
-import { isLoginShown, logInAndReload, loginProblem, session } from "./shell";
+import { isLoginShown, isReadOnly, logInAndReload, loginProblem, session } from "./shell";
 
 /** The page's module once it is loaded. */
 export const pageModule = signal<PageModule | null>(null);
@@ -46,7 +46,8 @@ export function App({ page }: { page: PageEntry }) {
 }
 
 function Navigation({ page }: { page: PageEntry }) {
-  if (openPages.value.length < 2) return null;
+  // The other pages need what a server that only lists runs does not do.
+  if (openPages.value.length < 2 || isReadOnly.value) return null;
   return (
     <nav aria-label="Pages">
       {openPages.value.map(({ path, name }) => (

@@ -44,6 +44,14 @@ export const PAGES: readonly PageEntry[] = [
     load: () => import("../run/run_page"),
   },
   {
+    path: "/runs",
+    name: "Runs",
+    kinds: ["owner"],
+    loginTitle: "Log in to see the runs",
+    loginHint: "Open the owner’s address that `somersault train` or `somersault runs` printed, or paste an owner’s token here.",
+    load: () => import("../runs/runs_page"),
+  },
+  {
     path: "/owner",
     name: "Owner",
     kinds: ["owner"],

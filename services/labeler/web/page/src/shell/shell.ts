@@ -11,6 +11,8 @@ export const session = signal<Session | null>(null);
 /** True while the form is shown. */
 export const isLoginShown = signal(false);
 export const loginProblem = signal("");
+/** Whether the server only lists runs, as one over a folder of runs does; false until that is known. */
+export const isReadOnly = signal(false);
 
 const UNKNOWN = "This token is not known.";
 

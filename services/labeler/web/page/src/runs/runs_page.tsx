@@ -1,0 +1,84 @@
+// The page of all runs: how each stands, and their curves laid over each other.
+
+import { useEffect, useState } from "preact/hooks";
+
+import { call, callError } from "../connect/call";
+import type { Session } from "../connect/session";
+import type { ListedRun } from "../run/messages";
+import { readAll } from "../shell/loading";
+import { Problem } from "../shell/parts";
+import { usePolled } from "../shell/polling";
+import { isReadOnly } from "../shell/shell";
+import { plural } from "../shell/words";
+import { Comparison, MAX_COMPARED } from "./comparison";
+import { RunsTable } from "./runs_table";
+
+import "../run/state.css";
+import "./runs.css";
+
+const RUNS_MS = 10_000;
+
+
+export function Page({ session }: { session: Session }) {
+  const runs = usePolled("runs", RUNS_MS, () => readAll<ListedRun>("ListRuns", "runs"));
+  const [chosen, setChosen] = useState(chosenInAddress);
+  useProbe(runs.value?.[0]?.runId);
+  if (session.role !== "owner") return <NotAnOwner session={session} />;
+  const known = chosen.filter((id) => runs.value?.some(({ runId }) => runId === id));
+  const choose = (runId: string, isChosen: boolean) => {
+    const others = known.filter((id) => id !== runId);
+    const next = isChosen ? [...others, runId] : others;
+    history.replaceState(null, "", next.length ? `?compare=${next.map(encodeURIComponent).join(",")}` : location.pathname);
+    setChosen(next);
+  };
+  return (
+    <div class="runs-page">
+      <header>
+        <h1>Runs</h1>
+        <p>
+          {runs.value ? plural(runs.value.length, "run") : "Loading …"}
+          {runs.value && runs.value.length > 1 ? ". Choose some to lay their curves over each other." : ""}
+        </p>
+      </header>
+      {runs.problem ? <Problem sentence={`${runs.problem}. The page keeps trying.`} /> : null}
+      {runs.value?.length === 0 ? <NoRuns /> : null}
+      {runs.value?.length ? <RunsTable runs={runs.value} chosen={known} choose={choose} /> : null}
+      {known.length ? <Comparison runs={(runs.value ?? []).filter(({ runId }) => known.includes(runId))} chosen={known} /> : null}
+    </div>
+  );
+}
+
+/** Finds out whether this server only lists runs, as that of `somersault runs` does. */
+function useProbe(runId: string | undefined): void {
+  useEffect(() => {
+    if (runId === undefined) return;
+    call("GetStats", { runId }).then(
+      () => (isReadOnly.value = false),
+      (error: unknown) => (isReadOnly.value = callError(error).code === "unimplemented"),
+    );
+  }, [runId]);
+}
+
+function chosenInAddress(): string[] {
+  const text = new URLSearchParams(location.search).get("compare") ?? "";
+  return text.split(",").filter(Boolean).slice(0, MAX_COMPARED);
+}
+
+function NoRuns() {
+  return (
+    <p class="awaited">
+      None so far. <code>somersault train hopper-backflip</code> begins one.
+    </p>
+  );
+}
+
+function NotAnOwner({ session }: { session: Session }) {
+  return (
+    <div class="card">
+      <h1>This page is for owners</h1>
+      <p>
+        You are logged in as {session.name}, a {session.role}. Open the owner’s address to see it.
+      </p>
+    </div>
+  );
+}
