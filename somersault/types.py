@@ -113,13 +113,16 @@ class TaskSpec:
     num_actions: int = 0
     """How many actions there are to choose from; 0 if an action is a vector."""
     episode_steps: int
-    """Steps in an episode, always the same; of a continuing task, steps after which an episode counts as over."""
+    """Steps in an episode, always the same where ``still_steps`` is 0, else at most; of a continuing task, steps after
+    which an episode counts as over."""
     segment_steps: int
     """Steps in a segment."""
     step_s: float
     """Simulated seconds a step."""
     is_continuing: bool = False
     """Whether play goes on for ever as far as the agent is told: no transition is ever truncated."""
+    still_steps: int = 0
+    """Where episodes may end early: steps for which an ended one stands still before the next begins; else 0."""
 
     @property
     def is_image(self) -> bool:
@@ -172,11 +175,14 @@ class Rollout:
     log_probs: FloatArray
     """``[T, N]`` float32, natural logarithm of the density or probability."""
     is_truncated: BoolArray
-    """``[T, N]`` bool, the episode reached its fixed length with this transition."""
+    """``[T, N]`` bool, the next transition is of another episode: this one reached its length, or its still moment is over."""
     final_observations: FrameArray
     """``[M, *frame]``, the frame after each truncated transition, in row-major order of ``is_truncated``."""
     next_observations: FrameArray
     """``[N, *frame]``, the frame with which the next rollout begins."""
+    is_still: BoolArray | None = None
+    """``[T, N]`` bool, the environment stood still in this step, since its episode had ended; None where episodes never
+    end early."""
 
     @property
     def num_steps(self) -> int:
@@ -186,13 +192,17 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A fixed-length slice of one episode, as far as the agent and the reward model may see it."""
+    """A fixed-length slice of one episode, as far as the agent and the reward model may see it.
+
+    Where the episode ended early within it, the rest is its still moment, prolonged to the segment's length.
+    """
 
     segment_id: str
     observations: FrameArray
     """``[T + F - 1, *frame]``, the newest before each action last."""
     actions: ActionArray
-    """``[T, A]`` float32, as the environment executed them, or ``[T]`` int32."""
+    """``[T, A]`` float32, as the environment executed them, or ``[T]`` int32; of steps that stand still see
+    `somersault.actions`."""
     rollout_sequence: int
     """The rollout within which it ended."""
     policy_version: int

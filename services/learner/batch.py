@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.types import Rollout
+from somersault.types import BoolArray, Rollout
 
 __all__ = ["Batch", "Collected", "Part", "join_rollouts", "make_batch"]
 
@@ -69,7 +69,13 @@ def join_rollouts(rollouts: Sequence[Rollout]) -> Rollout:
             _row_major_order(rollouts)
         ],
         next_observations=np.concatenate([each.next_observations for each in rollouts]),
+        is_still=_join_still(rollouts),
     )
+
+
+def _join_still(rollouts: Sequence[Rollout]) -> BoolArray | None:
+    parts = [each.is_still for each in rollouts if each.is_still is not None]
+    return np.concatenate(parts, axis=1) if parts else None
 
 
 def _row_major_order(rollouts: Sequence[Rollout]) -> NDArray[np.intp]:

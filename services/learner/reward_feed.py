@@ -14,10 +14,11 @@ import structlog
 from services.learner.batch import Batch
 from services.learner.loop import Rewards
 from services.learner.reward_normaliser import normalise_rewards
+from somersault.actions import leave_out_still
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
 from somersault.rpc import Backoff, dial_forever, translated_errors
-from somersault.types import ActionArray, FloatArray
+from somersault.types import ActionArray, FloatArray, Rollout
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 __all__ = ["RewardFeed"]
@@ -157,16 +158,16 @@ _MAX_POSITIONS = 4096
 
 def _score(ensemble: RewardEnsemble, batch: Batch) -> tuple[FloatArray, float]:
     rollout = batch.rollout
-    predictions = ensemble.predict_steps(rollout.observations, _executed(rollout.actions))
+    predictions = ensemble.predict_steps(rollout.observations, _executed(rollout))
     return normalise_rewards(predictions), float(predictions.mean())
 
 
-def _executed(actions: ActionArray) -> ActionArray:
-    """Gives actions as the environment executed them: vectors within -1 and 1, choices as they were made."""
-    if actions.dtype == np.int32:
-        return actions
-    executed: FloatArray = np.clip(actions, np.float32(-1), np.float32(1))
-    return executed
+def _executed(rollout: Rollout) -> ActionArray:
+    """Return actions as the environment executed them: vectors within -1 and 1, choices as made, none while it stood still."""
+    actions: ActionArray = rollout.actions
+    if actions.dtype != np.int32:
+        actions = np.clip(actions.astype(np.float32), np.float32(-1), np.float32(1))
+    return actions if rollout.is_still is None else leave_out_still(actions, rollout.is_still)
 
 
 @contextlib.asynccontextmanager

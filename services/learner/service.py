@@ -230,6 +230,8 @@ def rollout_bytes(spec: TaskSpec, *, num_steps: int, num_environments: int) -> i
     action = math.prod(spec.action_shape) * spec.action_dtype.itemsize
     num_frames = num_steps + spec.num_frames - 1  # observations
     num_frames += 1  # next_observations
-    num_frames += 0 if spec.is_continuing else -(-num_steps // spec.episode_steps)  # final_observations
-    log_prob, is_truncated, names = 4, 1, 1024
-    return num_environments * (num_frames * frame + num_steps * (action + log_prob + is_truncated)) + names
+    shortest = min(spec.episode_steps, 1 + spec.still_steps) if spec.still_steps else spec.episode_steps
+    num_frames += 0 if spec.is_continuing else -(-num_steps // shortest)  # final_observations
+    log_prob, names = 4, 1024
+    flags = 2 if spec.still_steps else 1  # is_truncated, is_still
+    return num_environments * (num_frames * frame + num_steps * (action + log_prob + flags)) + names

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.actions import least_choice_of
 from somersault.types import TaskSpec
 
 __all__ = ["SegmentLayout"]
@@ -27,6 +28,7 @@ class SegmentLayout:
         """F."""
         self.is_image = spec.is_image
         """Whether frames are pictures."""
+        self._least_choice = least_choice_of(spec)
         self.num_actions = spec.num_actions
         """How many actions there are to choose from; 0 if an action is a vector."""
         self._arrays = {
@@ -60,7 +62,7 @@ class SegmentLayout:
                 raise ValueError(
                     f"{name} is {array.dtype} {array.shape}, must be {dtype} {(*leading, *shape)}"
                 )
-        if self.num_actions and not 0 <= actions.min() <= actions.max() < self.num_actions:
+        if self.num_actions and not self._least_choice <= actions.min() <= actions.max() < self.num_actions:
             raise ValueError(
-                f"actions is {actions.min()} to {actions.max()}, must be 0 to {self.num_actions - 1}"
+                f"actions is {actions.min()} to {actions.max()}, must be {self._least_choice} to {self.num_actions - 1}"
             )

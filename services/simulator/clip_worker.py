@@ -66,6 +66,8 @@ def draw_clip(
     footage: Mapping[str, NDArray[Any]],
     num_steps: int,
     predicted_rewards: FloatArray | None,
+    *,
+    num_still_steps: int = 0,
     size_px: int = 0,
 ) -> Clip:
     """Draw and encode one segment; see `services.simulator.drawers.Drawer` and, for ``size_px``, `open_drawer`."""
@@ -73,7 +75,12 @@ def draw_clip(
     assert _task is not None
     drawer = open_drawer(_task, backend=_backend, size_px=size_px) if size_px else _drawer
     try:
-        frames = drawer.draw(footage, num_steps=num_steps, predicted_rewards=predicted_rewards)
+        frames = drawer.draw(
+            footage,
+            num_steps=num_steps,
+            num_still_steps=num_still_steps,
+            predicted_rewards=predicted_rewards,
+        )
         return _encode_clip(frames, fps=_task.clip_fps)
     finally:
         if drawer is not _drawer:

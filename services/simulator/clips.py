@@ -81,6 +81,7 @@ class ClipRenderer:
         footage: Mapping[str, NDArray[Any]],
         *,
         num_steps: int,
+        num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
         size_px: int = 0,
     ) -> Clip:
@@ -90,7 +91,14 @@ class ClipRenderer:
             CorruptDataError: The footage does not fit together.
             UnavailableError: No OpenGL library works, or the worker failed twice.
         """
-        work = functools.partial(draw_clip, footage, num_steps, predicted_rewards, size_px)
+        work = functools.partial(
+            draw_clip,
+            footage,
+            num_steps,
+            predicted_rewards,
+            num_still_steps=num_still_steps,
+            size_px=size_px,
+        )
         timeout_s = self._timeout_s * max(1.0, self._pixels(num_steps, size_px) / _PIXELS_IN_TIME)
         async with self._turn:
             try:

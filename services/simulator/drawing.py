@@ -75,6 +75,7 @@ class ClipDrawer:
                 clip = await self._renderer.draw(
                     segment.footage,
                     num_steps=segment.num_steps,
+                    num_still_steps=segment.num_still_steps,
                     predicted_rewards=predicted_rewards,
                     size_px=size_px,
                 )

@@ -6,12 +6,13 @@ Shapes: T steps of a rollout or a segment, N environments.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.simulator.ending_row import EndingRow
 from services.simulator.recording import FilmedRow, FullSegment
 from services.simulator.rollout import Trace
 from services.simulator.scores import EpisodeScore, ScoreKeeper
@@ -43,8 +44,9 @@ class EpisodeRecorder:
     """Takes the traces of consecutive rollouts of one batch; not thread-safe.
 
     A segment is cut as soon as its last step is in, so that it is offered with the rollout within
-    which it ended. Of episodes of a fixed length each segment lies within one; of play without an
-    end, segments are cut from stretches of a fixed length, whatever ends within them.
+    which it ended. Each segment lies within one episode (of those that may end early see
+    `services.simulator.ending_row`); of play without an end, segments are cut from stretches of a fixed
+    length, whatever ends within them.
     """
 
     def __init__(
@@ -71,15 +73,24 @@ class EpisodeRecorder:
         self._incarnation = incarnation
         self._rng = rng
         self._num_segments = num_segments_per_episode
+        # Where only some environments are filmed, more is cut of those: as much in all, as far as there is enough.
+        sparseness = max(1, _CUT_SHARE * len(filmed_rows) // len(elapsed_steps))
         self._stretch_steps = task.episode_steps
         if task.is_continuing:
-            # Where only some environments are filmed, more is cut of those: as much in all, as far as there is enough.
-            sparseness = max(1, _CUT_SHARE * len(filmed_rows) // len(elapsed_steps))
             self._stretch_steps = sparseness * num_segments_per_episode * task.segment_steps
         self._num_cut = 0
         self._recent_returns: deque[float] = deque(maxlen=_NUM_RETURNS)
         self._scores: deque[EpisodeScore] = deque(maxlen=_NUM_SCORES)
         self._score_keeper = ScoreKeeper(task, elapsed_steps=elapsed_steps)
+        self._ending_rows: Sequence[EndingRow] = ()
+        self._rows: Sequence[FilmedRow] = ()
+        self._steps_left: list[int] = []
+        if task.still_steps:
+            self._ending_rows = [
+                EndingRow(row=row, segment_steps=task.segment_steps, sparseness=sparseness, rng=rng)
+                for row in filmed_rows
+            ]
+            return
         self._rows = [FilmedRow(row=row, segment_steps=task.segment_steps) for row in filmed_rows]
         self._steps_left = [self._stretch_steps - int(elapsed_steps[row]) for row in filmed_rows]
         for row, steps_left in zip(self._rows, self._steps_left, strict=True):
@@ -94,6 +105,8 @@ class EpisodeRecorder:
         """Goes on with each episode and gives the segments that ended, by environment then time."""
         self._scores += [score for _, score in self._score_keeper.add(trace.passage)]
         ended: list[FullSegment] = []
+        for ending_row in self._ending_rows:
+            ended += ending_row.record(trace)
         for index, row in enumerate(self._rows):
             for begin, end in self._split(index, len(trace.actions)):
                 ended += row.record(trace, begin=begin, end=end)

@@ -111,6 +111,7 @@ class _Watch:
         task, num = environment.task, environment.num_environments
         self._name = name
         self._num = num
+        self._may_end_early = task.still_steps > 0
         self._keeper = ScoreKeeper(task, elapsed_steps=np.zeros(num, np.int64))
         self._scores: dict[int, EpisodeScore] = {}
         rows = _kept_rows(environment, kept_steps=kept_steps) if kept_steps else ()
@@ -134,8 +135,22 @@ class _Watch:
         for row, score in self._keeper.add(trace.passage):
             self._scores.setdefault(row, score)
         for filmed in self._filmed:
-            for full in filmed.record(trace, begin=0, end=len(trace.actions)):
-                self._kept[filmed.row] = full
+            if filmed.row not in self._kept:
+                self._keep(filmed, trace)
+
+    def _keep(self, filmed: FilmedRow, trace: Trace) -> None:
+        """Go on with what is kept of an environment: all, or where it may end early up to there and no further."""
+        end, overs = len(trace.actions), np.flatnonzero(trace.passage.is_over[:, filmed.row])
+        is_over = self._may_end_early and len(overs) > 0
+        if is_over:
+            end = int(overs[0]) + 1
+        full: FullSegment | None = None
+        for full in filmed.record(trace, begin=0, end=end):
+            self._kept[filmed.row] = full
+        if full is None and is_over:
+            full = filmed.finish(trace.passage.footage)
+            assert full is not None, "nothing was begun"
+            self._kept[filmed.row] = full
 
     def best_episodes(self, num_episodes: int) -> tuple[RecordedSegment, ...]:
         """Gives the best of what is kept as segments, best true return first."""

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from services.simulator.environment.batch import Arrays, Footage
 from services.simulator.rollout import Trace
+from somersault.actions import leave_out_still
 from somersault.types import ActionArray, FloatArray, FrameArray
 
-__all__ = ["FilmedRow", "FullSegment"]
+__all__ = ["FilmedRow", "FullSegment", "OpenSegment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class FullSegment:
 
 
 @dataclass(slots=True)
-class _OpenSegment:
+class OpenSegment:
     """A segment whose last step has not come yet."""
 
     num_missing: int
@@ -39,6 +40,7 @@ class _OpenSegment:
     actions: list[NDArray[Any]] = field(default_factory=list)
     true_rewards: list[FloatArray] = field(default_factory=list)
     footage: list[Arrays] = field(default_factory=list)
+    num_still_steps: int = 0
 
     def add(self, trace: Trace, *, row: int, begin: int, end: int) -> None:
         """Takes copies of some steps of a rollout."""
@@ -46,10 +48,20 @@ class _OpenSegment:
         # Frames before the first step's newest belong to the first piece; later pieces have them already.
         first_frame = begin if not self.frames else begin + num_before
         self.frames.append(trace.frames[first_frame : end + num_before, row].copy())
-        self.actions.append(trace.actions[begin:end, row].copy())
+        still = trace.passage.is_still[begin:end, row]
+        self.actions.append(leave_out_still(trace.actions[begin:end, row], still))
+        self.num_still_steps += int(still.sum())
         self.true_rewards.append(trace.passage.true_rewards[begin:end, row].copy())
         self.footage.append(trace.passage.footage.part(row, begin, end))
         self.num_missing -= end - begin
+
+    def prolong(self) -> None:
+        """Fill up with steps like the last one, which stood still; whatever shows it shows it for so long."""
+        num_more = self.num_missing
+        for pieces in (self.frames, self.actions):
+            pieces.append(np.repeat(pieces[-1][-1:], num_more, axis=0))
+        self.true_rewards.append(np.zeros(num_more, np.float32))
+        self.num_missing = 0
 
     def close(self, footage: Footage) -> FullSegment:
         """Joins the pieces."""
@@ -69,7 +81,7 @@ class FilmedRow:
         self.row = row
         self._segment_steps = segment_steps
         self._begins: deque[int] = deque()
-        self._open: _OpenSegment | None = None
+        self._open: OpenSegment | None = None
         self._num_steps = 0
 
     def plan(self, offsets: list[int]) -> None:
@@ -84,11 +96,16 @@ class FilmedRow:
         if self._open is not None:
             full += self._fill(self._open, trace, begin, end)
         while self._begins and self._begins[0] < self._num_steps:
-            self._open = _OpenSegment(self._segment_steps)
+            self._open = OpenSegment(self._segment_steps)
             full += self._fill(self._open, trace, self._begins.popleft() + shift, end)
         return full
 
-    def _fill(self, opened: _OpenSegment, trace: Trace, begin: int, end: int) -> list[FullSegment]:
+    def finish(self, footage: Footage) -> FullSegment | None:
+        """Close the segment that is open as it is, and return it; None where there is none."""
+        opened, self._open = self._open, None
+        return opened.close(footage) if opened is not None else None
+
+    def _fill(self, opened: OpenSegment, trace: Trace, begin: int, end: int) -> list[FullSegment]:
         """Goes on with the segment that is open, and closes it if that completes it."""
         opened.add(trace, row=self.row, begin=begin, end=min(end, begin + opened.num_missing))
         if opened.num_missing:

@@ -83,6 +83,7 @@ def gather(
         is_truncated=passage.is_truncated,
         final_observations=passage.final_observations,
         next_observations=passage.next_observations,
+        is_still=passage.is_still if spec.still_steps else None,
     )
     trace = Trace(
         sequence=sequence,

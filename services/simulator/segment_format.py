@@ -4,7 +4,7 @@ Both are safetensors, format version 1, whose metadata values are JSON:
 
 - *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
   what shows them again, which each kind of environment names (MuJoCo: float64 ``states [T + 1, S]``); enough to learn
-  from and to draw again.
+  from and to draw again. Steps that stand still since the episode had ended have no action (`somersault.actions`).
 - *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
   ``recent_segment_return_std`` in the metadata; for teachers alone.
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from services.simulator.environment import footage_layout
 from services.simulator.segments import RecordedSegment
+from somersault.actions import is_still
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.types import ActionArray, FrameArray
@@ -51,6 +52,11 @@ class DrawableSegment:
     """``[T, A]`` float32 or ``[T]`` int32."""
     footage: Mapping[str, NDArray[Any]]
     """What shows it again, by name."""
+
+    @property
+    def num_still_steps(self) -> int:
+        """How many of its steps, the last ones, stand still, since the episode had ended early."""
+        return int(is_still(self.actions).sum())
 
     @property
     def num_steps(self) -> int:

@@ -82,6 +82,10 @@ def _observation(task: Task) -> str:
 def _episode(task: Task) -> str:
     if task.is_continuing:
         return f"play goes on for ever; measured over {task.episode_steps:,} steps"
+    if task.still_steps:
+        return (
+            f"at most {task.episode_steps:,} steps; one that ends early stands still for {task.still_s:g} s"
+        )
     return f"always {task.episode_steps:,} steps"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from somersault.actions import least_choice_of
 from somersault.convert.tensors import array_from_tensor, tensor_from_array
 from somersault.errors import InvalidInputError
 from somersault.types import Rollout, Segment, StoredSegment, TaskSpec, check_name
@@ -37,6 +38,7 @@ def rollout_to_message(rollout: Rollout) -> trajectory_pb2.Rollout:
         is_truncated=tensor_from_array(rollout.is_truncated),
         final_observations=tensor_from_array(rollout.final_observations),
         next_observations=tensor_from_array(rollout.next_observations),
+        is_still=None if rollout.is_still is None else tensor_from_array(rollout.is_still),
     )
 
 
@@ -58,6 +60,9 @@ def rollout_from_message(
         raise InvalidInputError(
             "rollout.is_truncated", "a transition is truncated", "none: the task is continuing"
         )
+    is_still = None
+    if spec.still_steps:
+        is_still = array_from_tensor("rollout.is_still", message.is_still, dtype=np.bool_, shape=steps)
     return Rollout(
         sequence=message.sequence,
         policy_version=message.policy_version,
@@ -76,6 +81,7 @@ def rollout_from_message(
         next_observations=_frames(
             "rollout.next_observations", message.next_observations, (num_environments,), spec
         ),
+        is_still=is_still,
     )
 
 
@@ -87,12 +93,22 @@ def _frames(
 
 
 def _actions(
-    field: str, tensor: trajectory_pb2.Tensor, leading: tuple[int, ...], spec: TaskSpec
+    field: str,
+    tensor: trajectory_pb2.Tensor,
+    leading: tuple[int, ...],
+    spec: TaskSpec,
+    *,
+    least_choice: int = 0,
 ) -> npt.NDArray[Any]:
     """Gives actions of the task's kind; a choice must be among those there are."""
     actions = array_from_tensor(field, tensor, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape))
-    if spec.is_discrete and actions.size and not 0 <= actions.min() <= actions.max() < spec.num_actions:
-        raise InvalidInputError(field, f"{actions.min()} to {actions.max()}", f"0 to {spec.num_actions - 1}")
+    if (
+        spec.is_discrete
+        and actions.size
+        and not least_choice <= actions.min() <= actions.max() < spec.num_actions
+    ):
+        bound = f"{least_choice} to {spec.num_actions - 1}"
+        raise InvalidInputError(field, f"{actions.min()} to {actions.max()}", bound)
     return actions
 
 
@@ -119,7 +135,9 @@ def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> 
         observations=_frames(
             "segment.observations", message.observations, (steps + spec.num_frames - 1,), spec
         ),
-        actions=_actions("segment.actions", message.actions, (steps,), spec),
+        actions=_actions(
+            "segment.actions", message.actions, (steps,), spec, least_choice=least_choice_of(spec)
+        ),
         rollout_sequence=message.rollout_sequence,
         policy_version=message.policy_version,
     )
@@ -165,6 +183,7 @@ def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:
         segment_steps=spec.segment_steps,
         step_s=spec.step_s,
         is_continuing=spec.is_continuing,
+        still_steps=spec.still_steps,
     )
 
 
@@ -185,6 +204,7 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
         raise InvalidInputError("task.action_dim and task.num_actions", found, "one positive, the other 0")
     for field in ("episode_steps", "segment_steps"):
         _check_at_least(f"task.{field}", getattr(message, field), 1)
+    _check_at_least("task.still_steps", message.still_steps, 0)
     if not message.step_s > 0:
         raise InvalidInputError("task.step_s", message.step_s, "more than 0 seconds")
     return TaskSpec(
@@ -197,6 +217,7 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
         segment_steps=message.segment_steps,
         step_s=message.step_s,
         is_continuing=message.is_continuing,
+        still_steps=message.still_steps,
     )
 
 

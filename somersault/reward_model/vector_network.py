@@ -77,7 +77,8 @@ class VectorNetwork(nn.Module):
     def _action_inputs(self, actions: Tensor) -> Tensor:
         if not self.config.is_discrete:
             return actions
-        return nn.functional.one_hot(actions.long(), self.config.num_actions).float()
+        choices = torch.arange(self.config.num_actions)
+        return (actions.unsqueeze(-1) == choices).float()  # where nothing was chosen, all are 0
 
 
 def _layer_sizes(config: RewardModelConfig) -> list[tuple[int, int]]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.tasks.environments import GymnasiumEnvironment
-from somersault.tasks.task import Task, TrainingDefaults
+from somersault.tasks.gymnasium_guides import guide_of
+from somersault.tasks.task import Task
 
 __all__ = ["gymnasium_task", "is_picture", "open_gymnasium"]
 
@@ -28,6 +29,7 @@ _PICTURE_FRAMES = 4
 _FPS = 30.0  # where an environment does not say
 _MIN_FPS = 10.0  # games played in turns say 1 or 4, too slow to judge a clip of 1.5 s by
 _MAX_CLIP_FPS = 30.0
+_SEGMENT_S = 1.5  # Christiano et al. 2017, appendix A.1; a segment lies within one episode
 _EPISODE_STEPS = 1000  # where an environment has no limit
 
 
@@ -100,18 +102,16 @@ def _missing(environment_id: str, err: Exception) -> UnavailableError:
 def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
     """Gives the task of an opened environment."""
     title = _title(environment.environment_id)
+    guide = guide_of(environment.environment_id, title=title)
+    episode_steps = (opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS
     frame_shape, num_frames = _frame(opened.observation_space)
     action_dim, num_actions = _action(opened.action_space)
     fps = max(float(opened.metadata.get("render_fps") or _FPS), _MIN_FPS)
     return Task(
         name=environment.environment_id,
         title=title,
-        question="Which clip shows more of what you want?",
-        description=(
-            f"You decide what is to be learned in {title}: settle on it before the first answer and stay with it. "
-            "Choose the clip that shows more of it, or that comes closer to it. If both do equally well or equally "
-            "badly, say so."
-        ),
+        question=guide.question,
+        description=guide.description,
         teacher="what the environment itself pays",
         environment=environment,
         frame_shape=frame_shape,
@@ -119,10 +119,10 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
         action_dim=action_dim,
         num_actions=num_actions,
         step_s=1 / fps,
-        episode_steps=(opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS,
-        is_continuing=True,
+        episode_steps=episode_steps,
         clip_step=math.ceil(fps / _MAX_CLIP_FPS),
-        defaults=TrainingDefaults(num_environments=16, rollout_steps=128),
+        segment_s=min(_SEGMENT_S, episode_steps / fps),
+        defaults=guide.defaults,
     )
 
 

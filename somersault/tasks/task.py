@@ -80,10 +80,13 @@ class Task:
     step_s: float
     """Simulated time of an environment step."""
     episode_steps: int
-    """Length of each episode; none ends early, since an end would tell the agent what is good. Of a
+    """Length of each episode; none ends early but those of a Gymnasium environment, which last at most so long. Of a
     continuing task: steps after which an evaluation ends and a game counts as over."""
     is_continuing: bool = False
     """Whether play goes on without an end as far as the agent is told."""
+    still_s: float = 0.5
+    """Of a Gymnasium environment: how long it stands still where an episode ended early, before the next begins; long
+    enough to be seen, and for the value of being there to be learned (docs/tasks.md)."""
     segment_s: float = 1.5
     """Simulated time of a segment (Christiano et al. 2017, appendix A.1: 1.5 s)."""
     clip_size_px: int = 320
@@ -127,6 +130,13 @@ class Task:
         return math.ceil(round(self.segment_s / self.step_s, 6))
 
     @property
+    def still_steps(self) -> int:
+        """Steps for which an ended episode stands still; 0 where episodes never end early."""
+        if not isinstance(self.environment, GymnasiumEnvironment):
+            return 0
+        return max(1, math.ceil(round(self.still_s / self.step_s, 6)))
+
+    @property
     def spec(self) -> TaskSpec:
         """What goes over the wire: the task as far as the agent may know it."""
         return TaskSpec(
@@ -139,6 +149,7 @@ class Task:
             segment_steps=self.segment_steps,
             step_s=self.step_s,
             is_continuing=self.is_continuing,
+            still_steps=self.still_steps,
         )
 
     @property

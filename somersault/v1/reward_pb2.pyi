@@ -305,7 +305,7 @@ class ScoreRequest(_message.Message):
 
     @_builtins.property
     def actions(self) -> _trajectory_pb2.Tensor:
-        """float32 [..., A] or int32 [...], with the same leading axes; at most 1,000,000 rows."""
+        """float32 [..., A] or int32 [...], with the same leading axes, as in a Segment; at most 1,000,000 rows."""
 
     def __init__(
         self,

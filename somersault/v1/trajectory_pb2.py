@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esomersault/v1/trajectory.proto\x12\rsomersault.v1\"W\n\x06Tensor\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x30\n\x0c\x65lement_type\x18\x02 \x01(\x0e\x32\x1a.somersault.v1.ElementType\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xc4\x02\n\x07Rollout\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\x12+\n\x0cobservations\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x04 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12(\n\tlog_probs\x18\x05 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12+\n\x0cis_truncated\x18\x06 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x31\n\x12\x66inal_observations\x18\x07 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x30\n\x11next_observations\x18\x08 \x01(\x0b\x32\x15.somersault.v1.Tensor\"\xa4\x01\n\x07Segment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12+\n\x0cobservations\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x18\n\x10rollout_sequence\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\"`\n\rStoredSegment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x13\n\x0bsegment_uri\x18\x02 \x01(\t\x12\x12\n\nsealed_uri\x18\x03 \x01(\t\x12\x12\n\nduration_s\x18\x04 \x01(\x01\"\xbf\x01\n\x08TaskSpec\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0b\x66rame_shape\x18\x02 \x03(\x05\x12\x12\n\nnum_frames\x18\x03 \x01(\x05\x12\x12\n\naction_dim\x18\x04 \x01(\x05\x12\x13\n\x0bnum_actions\x18\x05 \x01(\x05\x12\x15\n\repisode_steps\x18\x06 \x01(\x05\x12\x15\n\rsegment_steps\x18\x07 \x01(\x05\x12\x0e\n\x06step_s\x18\x08 \x01(\x01\x12\x15\n\ris_continuing\x18\t \x01(\x08*\xbe\x01\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x01\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT64\x10\x02\x12\x16\n\x12\x45LEMENT_TYPE_INT32\x10\x03\x12\x16\n\x12\x45LEMENT_TYPE_INT64\x10\x04\x12\x16\n\x12\x45LEMENT_TYPE_UINT8\x10\x05\x12\x15\n\x11\x45LEMENT_TYPE_BOOL\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esomersault/v1/trajectory.proto\x12\rsomersault.v1\"W\n\x06Tensor\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x30\n\x0c\x65lement_type\x18\x02 \x01(\x0e\x32\x1a.somersault.v1.ElementType\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xed\x02\n\x07Rollout\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x02 \x01(\x03\x12+\n\x0cobservations\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x04 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12(\n\tlog_probs\x18\x05 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12+\n\x0cis_truncated\x18\x06 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x31\n\x12\x66inal_observations\x18\x07 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x30\n\x11next_observations\x18\x08 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\'\n\x08is_still\x18\t \x01(\x0b\x32\x15.somersault.v1.Tensor\"\xa4\x01\n\x07Segment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12+\n\x0cobservations\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x18\n\x10rollout_sequence\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\"`\n\rStoredSegment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x13\n\x0bsegment_uri\x18\x02 \x01(\t\x12\x12\n\nsealed_uri\x18\x03 \x01(\t\x12\x12\n\nduration_s\x18\x04 \x01(\x01\"\xd4\x01\n\x08TaskSpec\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0b\x66rame_shape\x18\x02 \x03(\x05\x12\x12\n\nnum_frames\x18\x03 \x01(\x05\x12\x12\n\naction_dim\x18\x04 \x01(\x05\x12\x13\n\x0bnum_actions\x18\x05 \x01(\x05\x12\x15\n\repisode_steps\x18\x06 \x01(\x05\x12\x15\n\rsegment_steps\x18\x07 \x01(\x05\x12\x0e\n\x06step_s\x18\x08 \x01(\x01\x12\x15\n\ris_continuing\x18\t \x01(\x08\x12\x13\n\x0bstill_steps\x18\n \x01(\x05*\xbe\x01\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x01\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT64\x10\x02\x12\x16\n\x12\x45LEMENT_TYPE_INT32\x10\x03\x12\x16\n\x12\x45LEMENT_TYPE_INT64\x10\x04\x12\x16\n\x12\x45LEMENT_TYPE_UINT8\x10\x05\x12\x15\n\x11\x45LEMENT_TYPE_BOOL\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'somersault.v1.trajectory_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ELEMENTTYPE']._serialized_start=925
-  _globals['_ELEMENTTYPE']._serialized_end=1115
+  _globals['_ELEMENTTYPE']._serialized_start=987
+  _globals['_ELEMENTTYPE']._serialized_end=1177
   _globals['_TENSOR']._serialized_start=49
   _globals['_TENSOR']._serialized_end=136
   _globals['_ROLLOUT']._serialized_start=139
-  _globals['_ROLLOUT']._serialized_end=463
-  _globals['_SEGMENT']._serialized_start=466
-  _globals['_SEGMENT']._serialized_end=630
-  _globals['_STOREDSEGMENT']._serialized_start=632
-  _globals['_STOREDSEGMENT']._serialized_end=728
-  _globals['_TASKSPEC']._serialized_start=731
-  _globals['_TASKSPEC']._serialized_end=922
+  _globals['_ROLLOUT']._serialized_end=504
+  _globals['_SEGMENT']._serialized_start=507
+  _globals['_SEGMENT']._serialized_end=671
+  _globals['_STOREDSEGMENT']._serialized_start=673
+  _globals['_STOREDSEGMENT']._serialized_end=769
+  _globals['_TASKSPEC']._serialized_start=772
+  _globals['_TASKSPEC']._serialized_end=984
 # @@protoc_insertion_point(module_scope)

@@ -107,6 +107,7 @@ class Rollout(_message.Message):
     IS_TRUNCATED_FIELD_NUMBER: _builtins.int
     FINAL_OBSERVATIONS_FIELD_NUMBER: _builtins.int
     NEXT_OBSERVATIONS_FIELD_NUMBER: _builtins.int
+    IS_STILL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts this simulator incarnation's rollouts from 0; (incarnation, sequence) names a rollout once, so a repeated one is dropped."""
     policy_version: _builtins.int
@@ -125,7 +126,9 @@ class Rollout(_message.Message):
 
     @_builtins.property
     def is_truncated(self) -> Global___Tensor:
-        """bool [T, N]: the episode reached its fixed length with this transition. Episodes never end early; those of a continuing task never end."""
+        """bool [T, N]: the next transition is of another episode. The episode reached its length; or it had ended early, and its still moment
+        is over (see TaskSpec.still_steps). Learners bootstrap from what was seen last in both cases. Those of a continuing task never end.
+        """
 
     @_builtins.property
     def final_observations(self) -> Global___Tensor:
@@ -134,6 +137,12 @@ class Rollout(_message.Message):
     @_builtins.property
     def next_observations(self) -> Global___Tensor:
         """[N, *frame]: the frame after the last step, with which the next rollout begins."""
+
+    @_builtins.property
+    def is_still(self) -> Global___Tensor:
+        """bool [T, N]: the environment stood still in this step, since its episode had ended (see TaskSpec.still_steps). Absent where episodes
+        never end early. Says no more than that: whether an end is good is for the reward model to tell.
+        """
 
     def __init__(
         self,
@@ -146,10 +155,11 @@ class Rollout(_message.Message):
         is_truncated: Global___Tensor | None = ...,
         final_observations: Global___Tensor | None = ...,
         next_observations: Global___Tensor | None = ...,
+        is_still: Global___Tensor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "final_observations", b"final_observations", "is_truncated", b"is_truncated", "log_probs", b"log_probs", "next_observations", b"next_observations", "observations", b"observations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "final_observations", b"final_observations", "is_still", b"is_still", "is_truncated", b"is_truncated", "log_probs", b"log_probs", "next_observations", b"next_observations", "observations", b"observations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "final_observations", b"final_observations", "is_truncated", b"is_truncated", "log_probs", b"log_probs", "next_observations", b"next_observations", "observations", b"observations", "policy_version", b"policy_version", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "final_observations", b"final_observations", "is_still", b"is_still", "is_truncated", b"is_truncated", "log_probs", b"log_probs", "next_observations", b"next_observations", "observations", b"observations", "policy_version", b"policy_version", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -157,7 +167,9 @@ Global___Rollout: _TypeAlias = Rollout  # noqa: Y015
 
 @_typing.final
 class Segment(_message.Message):
-    """A fixed-length slice of one episode: what is compared."""
+    """A fixed-length slice of one episode: what is compared. Where the episode ended early within it, the rest is its still moment,
+    prolonged to the segment's length (see TaskSpec.still_steps).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -178,7 +190,9 @@ class Segment(_message.Message):
 
     @_builtins.property
     def actions(self) -> Global___Tensor:
-        """float32 [T, A]: the action as the environment executed it; or int32 [T]: the action chosen."""
+        """float32 [T, A]: the action as the environment executed it; or int32 [T]: the action chosen. Where it stood still nothing was executed:
+        -2 in each component, or -1.
+        """
 
     def __init__(
         self,
@@ -250,6 +264,7 @@ class TaskSpec(_message.Message):
     SEGMENT_STEPS_FIELD_NUMBER: _builtins.int
     STEP_S_FIELD_NUMBER: _builtins.int
     IS_CONTINUING_FIELD_NUMBER: _builtins.int
+    STILL_STEPS_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """The task's name, such as "hopper-backflip"."""
     num_frames: _builtins.int
@@ -259,13 +274,17 @@ class TaskSpec(_message.Message):
     num_actions: _builtins.int
     """How many actions there are to choose from; 0 if an action is a vector."""
     episode_steps: _builtins.int
-    """Steps in an episode, always the same; of a continuing task, steps after which an episode counts as over."""
+    """Steps in an episode: always the same where `still_steps` is 0, else at most. Of a continuing task, steps after which an episode counts as over."""
     segment_steps: _builtins.int
     """Steps in a segment."""
     step_s: _builtins.float
     """Simulated seconds a step."""
     is_continuing: _builtins.bool
     """Play goes on for ever as far as the agent is told: no transition is ever truncated."""
+    still_steps: _builtins.int
+    """Where episodes may end early: steps for which an environment whose episode ended stands still before the next begins. What is seen
+    stays the same meanwhile, actions change nothing, and the hidden reward is 0. 0: episodes never end early.
+    """
     @_builtins.property
     def frame_shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Axes of a frame: one for a vector, two for a picture."""
@@ -282,10 +301,11 @@ class TaskSpec(_message.Message):
         segment_steps: _builtins.int = ...,
         step_s: _builtins.float = ...,
         is_continuing: _builtins.bool = ...,
+        still_steps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "still_steps", b"still_steps", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,9 +36,11 @@ class AtariDrawer:
         footage: Mapping[str, NDArray[Any]],
         *,
         num_steps: int,
+        num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
         """Plays the log again; see `services.simulator.drawers.Drawer`."""
+        del num_still_steps  # where a game is over the next begins at once
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step, screen in enumerate(self._replayer.replay(footage, num_steps=num_steps)):
             if step % self._task.clip_step == 0:

@@ -36,6 +36,7 @@ class Drawer(Protocol):
         footage: Mapping[str, NDArray[Any]],
         *,
         num_steps: int,
+        num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
         """Gives the frames of a segment, all of one size.
@@ -43,6 +44,7 @@ class Drawer(Protocol):
         Args:
             footage: What shows its steps again; see `services.simulator.environment.batch.Footage`.
             num_steps: T.
+            num_still_steps: How many of the last steps stand still since the episode had ended early: they are marked.
             predicted_rewards: ``[T]`` float32, drawn as a bar; None for no bar.
 
         Raises:

@@ -66,9 +66,11 @@ class MujocoDrawer:
         footage: Mapping[str, NDArray[Any]],
         *,
         num_steps: int,
+        num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
         """Draws each ``clip_step``-th of the ``states`` ``[T + 1, S]`` float64, beginning with the first."""
+        del num_still_steps  # a body's episode never ends early
         self._context.make_current()  # another drawer of this thread may have bound its own
         states = footage["states"]
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)

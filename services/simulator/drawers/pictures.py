@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from services.simulator.drawers.drawer import Frame
+from services.simulator.drawers.end_mark import mark_end
 from services.simulator.drawers.reward_bar import RewardBar
 from services.simulator.drawers.scaling import scale_to_longer_side
 from services.simulator.environment.gymnasium_footage import decode_pictures
@@ -26,6 +27,7 @@ class PictureDrawer:
 
     def __init__(self, task: Task, *, size_px: int = 0) -> None:
         """Take the task whose segments are drawn, and how long the longer side is; 0 for the task's own."""
+        self._clip_step = task.clip_step
         self._own_size_px = task.clip_size_px
         self._size_px = size_px
 
@@ -34,19 +36,36 @@ class PictureDrawer:
         footage: Mapping[str, NDArray[Any]],
         *,
         num_steps: int,
+        num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
         """Shows the pictures of the segment's steps; see `services.simulator.drawers.Drawer`."""
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
-        num_shown = 0
-        for step, picture in decode_pictures(footage):
-            if not 0 <= step < num_steps:
-                continue
+        for step, picture in self._pictures(footage, num_steps=num_steps, num_still_steps=num_still_steps):
             frame = self._enlarge(picture)
-            num_shown += 1
+            if step >= num_steps - num_still_steps:
+                frame = mark_end(frame)
             yield frame if bar is None else bar.draw_beside(frame, step=step)
-        if not num_shown:
+
+    def _pictures(
+        self, footage: Mapping[str, NDArray[Any]], *, num_steps: int, num_still_steps: int
+    ) -> Iterator[tuple[int, Frame]]:
+        """Yield the step and the picture of each moment shown; while nothing moves the last one is shown on.
+
+        Raises:
+            CorruptDataError: There is no picture of the segment.
+        """
+        shown: tuple[int, Frame] | None = None
+        for step, picture in decode_pictures(footage):
+            if 0 <= step < num_steps:
+                shown = step, picture
+                yield shown
+        if shown is None:
             raise CorruptDataError(f"pictures: none is of the {num_steps} steps")
+        last, picture = shown
+        if num_still_steps:
+            for step in range(last + self._clip_step, num_steps, self._clip_step):
+                yield step, picture
 
     def _enlarge(self, picture: Frame) -> Frame:
         """Return the picture in the size of the clip."""

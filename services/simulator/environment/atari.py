@@ -223,6 +223,7 @@ class AtariBatch:
         return Passage(
             is_truncated=np.zeros_like(results.is_over),
             is_over=results.is_over,
+            is_still=np.zeros_like(results.is_over),
             final_observations=np.empty((0, *self.task.frame_shape), np.uint8),
             next_observations=newest,
             true_rewards=results.true_rewards,

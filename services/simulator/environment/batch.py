@@ -39,9 +39,11 @@ class Passage:
     """What T steps of every environment came to, beyond the frames that `Lane.observe` gave."""
 
     is_truncated: BoolArray
-    """``[T, N]``, the episode reached its fixed length with this step; all False in a continuing task."""
+    """``[T, N]``, the next step is of another episode, and the agent is told so; all False in a continuing task."""
     is_over: BoolArray
-    """``[T, N]``, an episode or a game was over with this step; the agent is not told."""
+    """``[T, N]``, an episode or a game was over with this step; of one that ended early, its still moment too."""
+    is_still: BoolArray
+    """``[T, N]``, the episode had ended early before this step, which changed nothing (`TaskSpec.still_steps`)."""
     final_observations: FrameArray
     """``[M, *frame]``, the frame after each truncated step, in row-major order."""
     next_observations: FrameArray
@@ -119,7 +121,7 @@ def lane_rows(num_environments: int, *, most: int) -> list[slice]:
 def steps_already_taken(task: Task, num_environments: int, *, is_staggered: bool) -> NDArray[np.int64]:
     """Gives where in its episode each environment begins, ``[N]``: evenly spread if staggered, else 0.
 
-    Play without an end has no length to be spread over.
+    Play without an end has no length to be spread over. Where episodes may end early it is the longest.
     """
     if not is_staggered or task.is_continuing:
         return np.zeros(num_environments, np.int64)

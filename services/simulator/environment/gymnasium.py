@@ -1,7 +1,9 @@
 """Steps any Gymnasium environments, one after the other: slower than the kinds that are stepped in batch.
 
-An episode that terminates or is truncated begins again in the same step with the environment's next seed; the agent
-is not told. The first few environments are filmed: they draw themselves before every ``clip_step``-th step.
+An episode that terminates stands still for `TaskSpec.still_steps` steps: what was seen last is seen, actions change
+nothing, and the true reward is 0, as it is for the rest of such an episode in the environment itself. Then, or in the
+step in which an episode reaches its full length, the next begins with the environment's next seed (docs/tasks.md says
+what the agent is told). The first few environments are filmed: they draw themselves before every ``clip_step``-th step.
 
 Shapes: T steps of a passage, N environments, n environments of a lane, ``*frame`` the axes of a frame.
 """
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.environment.batch import Passage, lane_rows
+from services.simulator.environment.batch import Passage, lane_rows, steps_already_taken
 from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
 from somersault.environments.gymnasium_spaces import action_maker, frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
@@ -47,13 +49,12 @@ class GymnasiumBatch:
             task: Whose environment is a `GymnasiumEnvironment`.
             num_environments: N.
             rng: Draws each environment's seeds.
-            is_staggered: Changes nothing: play without an end has no length to be spread over.
+            is_staggered: Whether first episodes are shortened; see `open_environment`.
 
         Raises:
             InvalidInputError: The environment can't be made, or is not as the task declares it.
             UnavailableError: A package that it needs is missing.
         """
-        del is_staggered
         assert isinstance(task.environment, GymnasiumEnvironment)
         self.task = task
         self.num_environments = num_environments
@@ -61,8 +62,14 @@ class GymnasiumBatch:
         # OpenGL binds what an environment draws with to one thread, and rollouts do not keep theirs.
         self._camera = ThreadPoolExecutor(1, thread_name_prefix="camera")
         seeds = rng.integers(_MAX_SEED, size=num_environments).tolist()
+        elapsed = steps_already_taken(task, num_environments, is_staggered=is_staggered).tolist()
         self._environments = [
-            _Environment(task, seed=seed, camera=self._camera if row in self.filmed_rows else None)
+            _Environment(
+                task,
+                seed=seed,
+                first_steps=task.episode_steps - elapsed[row],
+                camera=self._camera if row in self.filmed_rows else None,
+            )
             for row, seed in enumerate(seeds)
         ]
         self.lanes = [
@@ -78,11 +85,16 @@ class GymnasiumBatch:
     def finish(self) -> Passage:
         """Gives what the passage came to."""
         is_over = np.concatenate([lane.is_over for lane in self.lanes], axis=1)
+        is_told = is_over & (not self.task.is_continuing)
+        final = {place: frame for lane in self.lanes for place, frame in lane.final_frames.items()}
         frames = np.stack([environment.frame for environment in self._environments])
         return Passage(
-            is_truncated=np.zeros_like(is_over),
+            is_truncated=is_told,
             is_over=is_over,
-            final_observations=np.empty((0, *self.task.frame_shape), frames.dtype),
+            is_still=np.concatenate([lane.is_still for lane in self.lanes], axis=1),
+            final_observations=np.array(
+                [final[step, row] for step, row in np.argwhere(is_told).tolist()], frames.dtype
+            ).reshape(-1, *self.task.frame_shape),
             next_observations=frames,
             true_rewards=np.concatenate([lane.true_rewards for lane in self.lanes], axis=1),
             footage=GymnasiumFootage([self._environments[row].end_reel() for row in self.filmed_rows]),
@@ -96,9 +108,9 @@ class GymnasiumBatch:
 
 
 class _Environment:
-    """Plays one environment without an end."""
+    """Plays one environment, episode after episode."""
 
-    def __init__(self, task: Task, *, seed: int, camera: ThreadPoolExecutor | None) -> None:
+    def __init__(self, task: Task, *, seed: int, first_steps: int, camera: ThreadPoolExecutor | None) -> None:
         assert isinstance(task.environment, GymnasiumEnvironment)
         self._task = task
         self._opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
@@ -108,20 +120,45 @@ class _Environment:
         self._camera = camera
         self._reel = PictureReel()
         self._num_steps = 0
+        self._steps_left = first_steps
+        self._still_steps_left = 0
+        self._still_picture: NDArray[np.uint8] | None = None
         self.frame: NDArray[Any] = self._reset()
 
+    @property
+    def is_still(self) -> bool:
+        """Whether the episode has ended and nothing moves."""
+        return self._still_steps_left > 0
+
     def step(self, action: Any) -> tuple[float, bool]:
-        """Makes a step; gives its true reward and whether the episode was over with it."""
-        observation, reward, is_terminated, is_truncated, _ = self._opened.step(self._to_action(action))
+        """Make a step; return its true reward and whether another episode is to begin: `begin` it then."""
         self._num_steps += 1
-        is_over = bool(is_terminated or is_truncated)
-        self.frame = self._reset() if is_over else self._checked(observation)
-        return float(reward), is_over
+        if self.is_still:
+            self._still_steps_left -= 1
+            return 0.0, self._still_steps_left == 0
+        observation, reward, is_terminated, is_truncated, _ = self._opened.step(self._to_action(action))
+        self.frame = self._checked(observation)
+        self._steps_left -= 1
+        if is_terminated:
+            self._still_steps_left = self._task.still_steps
+            return float(reward), False
+        return float(reward), bool(is_truncated) or self._steps_left == 0
+
+    def begin(self) -> None:
+        """Begin the next episode."""
+        self._steps_left = self._task.episode_steps
+        self._still_picture = None
+        self.frame = self._reset()
 
     def film(self, step: int) -> None:
         """Takes the picture of the moment before a step of the passage, if it is time for one."""
-        if self._camera is not None and self._num_steps % self._task.clip_step == 0:
-            self._camera.submit(self._take_picture, step).result()
+        if self._camera is None or self._num_steps % self._task.clip_step:
+            return
+        picture = self._still_picture
+        if picture is None:
+            picture = self._camera.submit(self._draw).result()
+        self._still_picture = picture if self.is_still else None
+        self._reel.add(picture, step=step)
 
     def end_reel(self) -> PictureReel:
         """Gives the pictures of the passage and begins anew."""
@@ -149,8 +186,8 @@ class _Environment:
             raise CorruptDataError(f"{self._task.name} shows a number that is not finite")
         return frame
 
-    def _take_picture(self, step: int) -> None:
-        """Draws the present moment; called on the camera's thread.
+    def _draw(self) -> NDArray[np.uint8]:
+        """Draw the present moment; called on the camera's thread.
 
         Raises:
             InvalidInputError: The environment gives no picture.
@@ -165,7 +202,7 @@ class _Environment:
         if shape is None or len(shape) != 3 or shape[2] != 3 or picture.dtype != np.uint8:
             bound = "a uint8 array of height x width x 3"
             raise InvalidInputError(f"picture that {self._task.name} draws", type(picture), bound)
-        self._reel.add(shrink(picture, max_px=self._task.clip_size_px), step=step)
+        return shrink(picture, max_px=self._task.clip_size_px)
 
 
 class _Lane:
@@ -183,6 +220,9 @@ class _Lane:
         self._step = 0
         self.true_rewards: FloatArray = np.zeros(shape, np.float32)
         self.is_over: BoolArray = np.zeros(shape, np.bool_)
+        self.is_still: BoolArray = np.zeros(shape, np.bool_)
+        self.final_frames: dict[tuple[int, int], NDArray[Any]] = {}
+        """By step and environment of the batch: what was seen after each step with which an episode was over."""
 
     def observe(self, out: FrameArray) -> None:
         """Writes the newest frames."""
@@ -193,7 +233,11 @@ class _Lane:
         """Makes a step of each, the filmed ones after their picture was taken."""
         for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
             environment.film(self._step)
+            self.is_still[self._step, index] = environment.is_still
             reward, is_over = environment.step(action)
             self.true_rewards[self._step, index] = reward
             self.is_over[self._step, index] = is_over
+            if is_over:
+                self.final_frames[self._step, self.rows.start + index] = environment.frame
+                environment.begin()
         self._step += 1

@@ -81,6 +81,7 @@ class MujocoBatch:
         return Passage(
             is_truncated=tape.is_ended,
             is_over=tape.is_ended,
+            is_still=np.zeros_like(tape.is_ended),
             final_observations=tape.final_observations,
             next_observations=self._observations.copy(),
             true_rewards=np.asarray(self._true_reward(steps), np.float32),

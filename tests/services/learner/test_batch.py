@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from services.learner.advantage import successor_values
@@ -46,6 +48,15 @@ def test_columns_stand_side_by_side_in_the_order_given() -> None:
     np.testing.assert_array_equal(joined.next_observations[:, 0], [2010, 2011, 2110])
     assert joined.policy_version == 2
     assert joined.num_steps == 6
+
+
+def test_still_steps_stand_side_by_side_too() -> None:
+    """Where episodes never end early there are none to join."""
+    first, second = _rollout(0, [[0, 0], [0, 0]]), _rollout(100, [[0], [0]])
+    assert join_rollouts([first, second]).is_still is None
+    still = dataclasses.replace(first, is_still=np.array([[True, False], [False, False]]))
+    other = dataclasses.replace(second, is_still=np.array([[False], [True]]))
+    np.testing.assert_array_equal(join_rollouts([still, other]).is_still, [[1, 0, 0], [0, 0, 1]])
 
 
 def test_final_observations_follow_the_joined_mask() -> None:

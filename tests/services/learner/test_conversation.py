@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from somersault.v1 import learner_pb2
 _VECTORS = TaskSpec(
     task="t", frame_shape=(11,), action_dim=3, episode_steps=50, segment_steps=10, step_s=0.01
 )
+_ENDING = dataclasses.replace(_VECTORS, still_steps=4)
 _PICTURES = TaskSpec(
     task="t",
     frame_shape=(84, 84),
@@ -74,7 +76,7 @@ async def test_every_simulator_is_sent_the_same_policy_message() -> None:
     assert (sent[0].policy.policy_version, sent[0].policy.weights) == (3, b"weights")
 
 
-@pytest.mark.parametrize("spec", [_VECTORS, _PICTURES])
+@pytest.mark.parametrize("spec", [_VECTORS, _PICTURES, _ENDING])
 def test_the_bound_on_a_rollout_is_just_above_its_message(spec: TaskSpec) -> None:
     """120 steps of 16 environments in which each episode ends as often as it can: within a hundredth."""
     rollout = _rollout(spec, num_steps=120, num_environments=16)
@@ -86,7 +88,9 @@ def test_the_bound_on_a_rollout_is_just_above_its_message(spec: TaskSpec) -> Non
 def _rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> Rollout:
     steps = (num_steps, num_environments)
     is_truncated = np.zeros(steps, np.bool_)
-    if not spec.is_continuing:
+    if spec.still_steps:
+        is_truncated[spec.still_steps :: spec.still_steps + 1] = True
+    elif not spec.is_continuing:
         is_truncated[spec.episode_steps // 5 :: spec.episode_steps] = True  # 10, 60, 110
     num_frames = num_steps + spec.num_frames - 1
     return Rollout(
@@ -98,6 +102,7 @@ def _rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> Rollou
         is_truncated=is_truncated,
         final_observations=np.zeros((int(is_truncated.sum()), *spec.frame_shape), spec.frame_dtype),
         next_observations=np.zeros((num_environments, *spec.frame_shape), spec.frame_dtype),
+        is_still=np.zeros(steps, np.bool_) if spec.still_steps else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest import mock
@@ -13,6 +14,7 @@ import pytest
 from services.learner import reward_feed
 from services.learner.batch import Batch
 from services.learner.reward_feed import RewardFeed, _score
+from services.learner.reward_normaliser import normalise_rewards
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.rpc import Backoff
 from somersault.types import Rollout
@@ -46,6 +48,28 @@ def test_a_vector_is_scored_as_it_was_executed() -> None:
     assert abs(rewards[0, 0] - rewards[1, 0]) > 1
     executed = np.float32([[1.0], [-1.0]])
     assert np.isclose(mean, ensemble.predict(np.ones((2, 3), np.float32), executed).mean(), atol=1e-6)
+
+
+@pytest.mark.parametrize("is_discrete", [True, False])
+def test_a_step_that_stood_still_is_scored_as_one_without_an_action(*, is_discrete: bool) -> None:
+    """Whatever the policy drew: the reward model tells the end of an episode from a state that looks the same."""
+    config = RewardModelConfig(
+        frame_shape=(3,), action_dim=0 if is_discrete else 2, num_actions=2 if is_discrete else 0
+    )
+    ensemble = RewardEnsemble(config, seed=0)
+    actions = np.int32([[0], [1], [1]]) if is_discrete else np.float32([[[0.5, 1]], [[-1, 0]], [[-1, 0]]])
+    batch = _batch(np.ones((3, 1, 3), np.float32), actions)
+    rollout = dataclasses.replace(batch.rollout, is_still=np.array([[False], [False], [True]]))
+
+    scored, _ = _score(ensemble, dataclasses.replace(batch, rollout=rollout))
+    unmarked, _ = _score(ensemble, batch)
+
+    executed = actions[:, 0].copy()
+    executed[2] = -1 if is_discrete else -2
+    predictions = ensemble.predict(np.ones((3, 3), np.float32), executed)
+    np.testing.assert_allclose(scored, normalise_rewards(predictions[..., None]), atol=1e-5)
+    assert scored[2, 0] != pytest.approx(scored[1, 0])
+    assert unmarked[2, 0] == pytest.approx(unmarked[1, 0])
 
 
 def test_pictures_are_scored_from_frames_held_once() -> None:

@@ -51,6 +51,39 @@ def test_rollout_comes_back_as_it_went() -> None:
         np.testing.assert_array_equal(getattr(restored, name), getattr(rollout, name), err_msg=name)
 
 
+def test_rollout_says_where_environments_stood_still() -> None:
+    """In tasks whose episodes may end early, and there it must; in others it does not."""
+    spec = dataclasses.replace(SPEC, still_steps=2)
+    still = np.array([[False, True], [True, False], [False, False]])
+    rollout = dataclasses.replace(make_rollout(), is_still=still)
+    message = convert.rollout_to_message(rollout)
+    restored = convert.rollout_from_message(message, spec=spec, num_steps=3, num_environments=2)
+    np.testing.assert_array_equal(restored.is_still, still)
+    message = convert.rollout_to_message(make_rollout())
+    with pytest.raises(InvalidInputError, match="is_still"):
+        convert.rollout_from_message(message, spec=spec, num_steps=3, num_environments=2)
+
+
+@pytest.mark.parametrize(("still_steps", "is_taken"), [(4, True), (0, False)])
+def test_segment_may_lack_actions_where_episodes_end_early(still_steps: int, *, is_taken: bool) -> None:
+    """-1 stands for no choice there; elsewhere it is a choice that does not exist."""
+    spec = dataclasses.replace(SPEC, action_dim=0, num_actions=2, still_steps=still_steps)
+    actions = np.array([1, -1, -1], np.int32)
+    segment = Segment(
+        segment_id="a",
+        observations=np.zeros((3, 2), np.float32),
+        actions=actions,
+        rollout_sequence=0,
+        policy_version=0,
+    )
+    message = convert.segment_to_message(segment)
+    if is_taken:
+        np.testing.assert_array_equal(convert.segment_from_message(message, spec=spec).actions, actions)
+    else:
+        with pytest.raises(InvalidInputError, match=r"segment\.actions"):
+            convert.segment_from_message(message, spec=spec)
+
+
 def test_rollout_of_other_size_is_refused() -> None:
     """A rollout must have the steps and environments that were agreed on."""
     message = convert.rollout_to_message(make_rollout())

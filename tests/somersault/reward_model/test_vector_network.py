@@ -129,3 +129,18 @@ def test_choice_enters_as_one_input_of_its_own() -> None:
 
     expected = vector.predict(observations, np.tile(np.float32([0, 0, 1]), (5, 1)))
     np.testing.assert_array_equal(predictions, expected)
+
+
+def test_no_choice_enters_as_none_of_them() -> None:
+    """-1, where an environment stands still: the inputs of the choices are all 0."""
+    config = RewardModelConfig(frame_shape=(4,), num_actions=3, num_members=2, hidden_size=8)
+    ensemble = RewardEnsemble(config, seed=0)
+    observations = np.ones((1, 4), np.float32)
+    with torch.no_grad():
+        ensemble.network.weights[0][:, 4:] += 5  # whatever is chosen adds a lot
+        chosen = [ensemble.predict(observations, np.array([choice], np.int32)) for choice in range(3)]
+        none = ensemble.predict(observations, np.array([-1], np.int32))
+        ensemble.network.weights[0][:, 4:] = 0
+        expected = ensemble.predict(observations, np.array([1], np.int32))
+    np.testing.assert_allclose(none, expected, atol=1e-6)
+    assert all(np.abs(each - none).min() > 0.1 for each in chosen)

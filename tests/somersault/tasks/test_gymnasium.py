@@ -13,6 +13,7 @@ from gymnasium import spaces
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.tasks import get_task
 from somersault.tasks.gymnasium import gymnasium_task
+from somersault.tasks.gymnasium_guides import guide_of
 
 
 class Odd(gymnasium.Env):
@@ -67,8 +68,47 @@ def test_task_is_read_from_the_environment() -> None:
     assert (task.name, task.title) == ("CartPole-v1", "Cart Pole")
     assert (task.frame_shape, task.num_actions, task.action_dim) == ((4,), 2, 0)
     assert (task.step_s, task.segment_steps, task.clip_fps) == (0.02, 75, 25.0)
-    assert (task.episode_steps, task.is_continuing) == (500, True)
-    assert "Cart Pole" in task.description
+    assert (task.episode_steps, task.is_continuing) == (500, False)
+    assert (task.still_steps, task.spec.still_steps) == (25, 25)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CartPole-v1",
+        "Acrobot-v1",
+        "MountainCar-v0",
+        "MountainCarContinuous-v0",
+    ],
+)
+def test_well_known_environments_have_questions_of_their_own(name: str) -> None:
+    """That say what is better, what an end looks like, and what it means."""
+    task, other = get_task(name), get_task("Plain-v0")
+    assert task.question != other.question
+    assert "grey in a dark frame" in task.description
+    assert task.defaults.labels_by_teacher < other.defaults.labels_by_teacher
+
+
+def test_landers_share_a_question() -> None:
+    """Whether their engines are fired or driven. Box2D itself does not survive that warnings are errors, so it stays out."""
+    names = ("LunarLander-v3", "LunarLander-v2", "LunarLanderContinuous-v3")
+    guide, *others = (guide_of(name, title="") for name in names)
+    assert others == [guide, guide]
+    assert guide.question == "Which clip shows the better landing?"
+
+
+def test_others_are_asked_about_in_general_words() -> None:
+    """With the environment's name."""
+    task = get_task("FrozenLake-v1")
+    assert task.question == "Which clip shows more of what you want?"
+    assert "Frozen Lake" in task.description
+
+
+def test_segment_fits_into_the_shortest_full_episode() -> None:
+    """Ten steps at thirty a second."""
+    gymnasium.register("Brief-v0", entry_point=Odd, max_episode_steps=10)
+    task = get_task("Brief-v0")
+    assert (task.episode_steps, task.segment_steps) == (10, 10)
 
 
 def test_action_may_be_a_vector() -> None:

@@ -102,7 +102,7 @@ def _seeds(batch_seed: int, *, num: int, row: int) -> np.random.Generator:
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1"])
 def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> None:
-    """Observations, rewards, ends and drawn pictures equal those of a plain environment with the same seeds."""
+    """Observations, rewards and drawn pictures equal those of a plain environment with the same seeds, ends stand still."""
     task = get_task(name)
     batch = _open(task)
     actions = _actions(task, 60)
@@ -112,7 +112,7 @@ def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> N
     plain = gymnasium.make(name, render_mode="rgb_array")
     seeds = _seeds(0, num=NUM, row=1)
     seen, _ = plain.reset(seed=int(seeds.integers(2**31)))
-    pictures = []
+    pictures, still_steps_left, finals = [], 0, []
     for step, action in enumerate(actions[:, 1]):
         np.testing.assert_array_equal(frames[step, 1], np.asarray(seen, np.float32))
         if step % task.clip_step == 0:
@@ -120,14 +120,28 @@ def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> N
             drawn = plain.render().astype(np.uint16)
             pictures.append((drawn[::2, ::2] + drawn[1::2, ::2] + drawn[::2, 1::2] + drawn[1::2, 1::2]) // 4)
         chosen = int(action) if task.num_actions else 2 * action  # the pendulum's torque is bounded by 2
-        seen, reward, is_terminated, is_truncated, _ = plain.step(chosen)
+        assert passage.is_still[step, 1] == (still_steps_left > 0)
+        if still_steps_left:
+            reward, is_terminated = 0.0, False
+            still_steps_left -= 1
+            is_over = still_steps_left == 0
+        else:
+            seen, reward, is_terminated, is_over, _ = plain.step(chosen)
+        if is_terminated:
+            still_steps_left = task.still_steps
         assert passage.true_rewards[step, 1] == np.float32(reward)
-        assert passage.is_over[step, 1] == (is_terminated or is_truncated)
-        if is_terminated or is_truncated:
+        assert passage.is_over[step, 1] == is_over
+        if is_over:
+            finals.append(seen)
             seen, _ = plain.reset(seed=int(seeds.integers(2**31)))
     plain.close()
-    assert not passage.is_truncated.any()
-    assert passage.final_observations.shape == (0, *task.frame_shape)
+    np.testing.assert_array_equal(passage.is_truncated, passage.is_over)
+    assert passage.final_observations.shape == (passage.is_over.sum(), *task.frame_shape)
+    own = np.argwhere(passage.is_over)[:, 1] == 1
+    np.testing.assert_array_equal(
+        passage.final_observations[own], np.array(finals, np.float32).reshape(-1, *task.frame_shape)
+    )
+    assert len(finals) == (1 if name == "CartPole-v1" else 0)
     np.testing.assert_array_equal(passage.next_observations[1], np.asarray(seen, np.float32))
     footage = passage.footage.join([passage.footage.part(1, 0, 60)])
     shown = list(open_drawer(task, backend="none").draw(footage, num_steps=60))
@@ -146,16 +160,40 @@ def test_segment_over_two_passages_shows_its_own_pictures_alone() -> None:
         overs += passage.is_over[:, 2].tolist()
         joined = passage.footage.join(parts)
     batch.close()
-    assert [step for step, is_over in enumerate(overs) if is_over] == [4, 9, 14, 19, 24, 29]
+    # Five steps and, at fifteen a second, half a second of standing still.
+    assert [step for step, is_over in enumerate(overs) if is_over] == [12, 25]
     drawer = open_drawer(task, backend="none")
     shown = list(drawer.draw(joined, num_steps=14))
     assert len(shown) == 14
     assert shown[0].shape == (200, 300, 3)  # enlarged tenfold, to at most 320
     # The row of an environment's count since its episode began is lit; the passage began at step 0.
     counts = [int(np.flatnonzero(frame[::10, 0, 2])[0]) for frame in shown]
-    assert counts == [3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]
-    # Actions count from 5 in this environment, and it pays their number.
-    assert set(np.unique(rewards)) == {5.0, 6.0, 7.0}
+    assert counts == [0, 1, 2, 3, 4, 5, 5, 5, 5, 5, 5, 5, 5, 0]
+    # Actions count from 5 in this environment, and it pays their number; while it stands still it pays nothing.
+    assert set(np.unique(rewards)) == {0.0, 5.0, 6.0, 7.0}
+
+
+def test_first_episodes_are_staggered_and_later_ones_whole() -> None:
+    """Of four environments the first episodes begin 0, 50, 100 and 150 steps in: they do not end in the same step."""
+    task = get_task("Pendulum-v1")
+    batch = open_environment(task, num_environments=4, rng=np.random.default_rng(0), is_staggered=True)
+    _, passage = _play(batch, _actions(task, 400, num=4))
+    batch.close()
+    ends = [np.flatnonzero(passage.is_over[:, row]).tolist() for row in range(4)]
+    assert ends == [[199, 399], [149, 349], [99, 299], [49, 249]]
+    assert not passage.is_still.any()
+
+
+def test_continuing_task_is_told_of_no_end() -> None:
+    """A task of one's own may say that play goes on; the environment stands still all the same."""
+    task = dataclasses.replace(get_task("CartPole-v1"), is_continuing=True)
+    batch = _open(task)
+    _, passage = _play(batch, _actions(task, 60))
+    batch.close()
+    assert passage.is_over.any()
+    assert passage.is_still.any()
+    assert not passage.is_truncated.any()
+    assert passage.final_observations.shape == (0, 4)
 
 
 def test_pictures_are_seen_as_grey_of_84_by_84() -> None:

@@ -1,0 +1,27 @@
+"""The mark of an end: a picture without colour, in a dark frame.
+
+It says that an episode is over and not whether that is good: falling over and arriving look alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.simulator.drawers.drawer import Frame
+
+__all__ = ["mark_end"]
+
+_EDGE_RGB = (24, 27, 31)
+_EDGE_SHARE = 24  # of the shorter side: seen at a glance, hides next to nothing
+_DIMMED = 0.85  # so that a white background turns grey too
+_LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, section 2.5.1
+
+
+def mark_end(frame: Frame) -> Frame:
+    """Return a copy of a frame that shows what an episode ended in."""
+    grey = np.rint(frame @ (_LUMA * _DIMMED)).astype(np.uint8)
+    marked = np.repeat(grey[..., None], 3, axis=-1)
+    edge = max(2, min(frame.shape[:2]) // _EDGE_SHARE)
+    marked[:edge] = marked[-edge:] = _EDGE_RGB
+    marked[:, :edge] = marked[:, -edge:] = _EDGE_RGB
+    return marked
