@@ -89,7 +89,8 @@ class RewardLoop:
     def num_awaited(self) -> int:
         """Answers without which the learner does not go on."""
         if self._config.pacing == "lockstep":
-            return 0 if self.pacing.is_finishing else self.ledger.num_unfilled
+            most = 0 if self.pacing.is_finishing else self.pacing.label_budget
+            return min(self.ledger.num_unfilled, most)
         return self.pacing.num_awaited(
             self._place.env_steps,
             self._count,

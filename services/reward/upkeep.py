@@ -55,3 +55,6 @@ class Upkeep:
                 num_skipped=num_skipped,
                 num_open=self._ledger.num_open,
             )
+        num_begun = self._ledger.num_unfilled - self._ledger.num_ready
+        if num_begun > 0:
+            _log.info("further_answers_awaited", num_queries=num_begun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from somersault import rpc
@@ -9,10 +10,13 @@ from somersault.convert import preference_to_message
 from somersault.types import Preference
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 
-__all__ = ["LabelerClient", "LeasedQuery"]
+__all__ = ["IDLE_S", "LabelerClient", "LeasedQuery"]
 
 _TIMEOUT_S = 10.0
 _WAIT_S = 20.0
+IDLE_S = 2.0  # a run that is paused may go on
+
+_NOT_LEASING = (labeler_pb2.RUN_STATE_PAUSED, labeler_pb2.RUN_STATE_FINISHED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +46,15 @@ class LabelerClient:
         return response.labeler_id
 
     async def lease(self, *, count: int, lease_s: float) -> list[LeasedQuery]:
-        """Gives up to ``count`` queries, none after a while without any."""
+        """Gives up to ``count`` queries, none after a while without any, be it that the run is paused or finished."""
         request = labeler_pb2.LeaseQueriesRequest(
             run_id=self._run_id, count=count, wait_s=_WAIT_S, lease_s=lease_s
         )
         response: labeler_pb2.LeaseQueriesResponse = await rpc.call(
             self._stub.LeaseQueries, request, timeout_s=_WAIT_S + _TIMEOUT_S
         )
+        if response.run_state in _NOT_LEASING:
+            await asyncio.sleep(IDLE_S)  # the labeler says so at once
         return [
             LeasedQuery(
                 lease_token=lease.lease_token,

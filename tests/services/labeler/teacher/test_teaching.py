@@ -13,10 +13,12 @@ import pytest
 
 from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
+from services.labeler.teacher.labeler_client import IDLE_S, LabelerClient
 from services.labeler.teacher.own_function import FunctionFailedError
 from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role, sealed_key
+from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, until
 from tests.services.labeler.teacher.sealing import seal
@@ -199,3 +201,39 @@ async def test_a_wrong_token_ends_the_teacher(labeler: RunningLabeler, tmp_path:
         async with _teaching(_config(labeler.address, tmp_path, token=token)) as task:
             with pytest.raises(error):
                 await task
+
+
+@pytest.mark.parametrize(
+    ("resting", "going_on"),
+    [
+        ({"is_paused": True}, {"is_paused": False}),
+        ({"state": pb.RUN_STATE_FINISHED}, {"state": pb.RUN_STATE_RUNNING}),
+    ],
+)
+async def test_a_run_that_leases_nothing_is_asked_now_and_then(
+    labeler: RunningLabeler, tmp_path: Path, resting: dict[str, Any], going_on: dict[str, Any]
+) -> None:
+    """The labeler says at once that it is paused or finished: no reason to ask it thousands of times a second."""
+    _store_pair(labeler.store, "a", 5, 0)
+    await labeler.propose("a")
+    owner = labeler.as_role(Role.OWNER)
+    await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, **resting))
+    client = LabelerClient(labeler.address, token=TOKENS[Role.TEACHER], run_id=RUN_ID)
+    started_s = time.monotonic()
+    assert await client.lease(count=1, lease_s=10) == []
+    assert time.monotonic() - started_s >= IDLE_S
+    await client.close()
+    async with _teaching(_config(labeler.address, tmp_path)):
+        await asyncio.sleep(0.2)
+        await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, **going_on))
+        assert await _answers(labeler, 1) == {"a": "first"}
+
+
+async def test_a_run_that_was_stopped_is_answered(labeler: RunningLabeler, tmp_path: Path) -> None:
+    """It learns from that when it is resumed."""
+    _store_pair(labeler.store, "a", 5, 0)
+    await labeler.propose("a")
+    request = pb.UpdateRunRequest(run_id=RUN_ID, state=pb.RUN_STATE_STOPPED)
+    await labeler.as_role(Role.OWNER).UpdateRun(request)
+    async with _teaching(_config(labeler.address, tmp_path)):
+        assert await _answers(labeler, 1) == {"a": "first"}
