@@ -93,6 +93,19 @@ async def test_what_failed_was_withdrawn_or_skipped_is_told_apart(tmp_path: Path
     assert stats.num_rendering + stats.num_ready + stats.num_leased == 2
 
 
+async def test_a_returned_query_is_not_skipped(tmp_path: Path) -> None:
+    """A page that closed gave it back: nobody thinks that it can't be judged."""
+    async with running_labeler(tmp_path) as labeler:
+        await labeler.create_run()
+        await labeler.propose("a")
+        stub = await labeler.new_labeler()
+        (held,) = await lease(stub)
+        await stub.ReleaseQuery(pb.ReleaseQueryRequest(lease_token=held.lease_token, is_returned=True))
+        client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
+        assert [query.num_skips for query in await client.list_open()] == [0]
+        await client.close()
+
+
 async def test_what_the_owner_wants_is_heard_without_a_point(tmp_path: Path) -> None:
     """As often as it is asked, nothing is added to the learning curves."""
     async with running_labeler(tmp_path) as labeler:
