@@ -48,7 +48,8 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
         raise FailedPreconditionError(
             f"{task.name} has no hidden score to measure by: people alone judge it; `somersault render` shows it"
         )
-    num_episodes = options.num_episodes or task.defaults.evaluation_episodes
+    default = task.defaults.evaluation_episodes
+    num_episodes = default if options.num_episodes is None else options.num_episodes
     if not 1 <= num_episodes <= _MAX_EPISODES:
         raise InvalidInputError("--episodes", num_episodes, f"1 to {_MAX_EPISODES}")
     stored = run.policy(options.version)
@@ -110,7 +111,8 @@ def format_report(report: Mapping[str, Any]) -> str:
 
 async def _play(run: Run, plays: Sequence[Play], *, num_episodes: int) -> list[simulator_pb2.EpisodeResult]:
     episodes: list[simulator_pb2.EpisodeResult] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         shown = progress.add_task("starting a simulator", total=num_episodes)
         async with open_simulator(run, draws=False) as simulator:
             progress.update(shown, description="playing episodes")

@@ -132,7 +132,8 @@ async def _draw(
     run: Run, play: Play, *, options: RenderOptions, reward_model: RewardModel | None, num_tiles: int
 ) -> tuple[list[dict[str, float]], list[bytes]]:
     """Play and draw; return how the episodes that are shown went, and their clips."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("starting a simulator", total=None)
         async with open_simulator(run, draws=True) as simulator:
             progress.update(bar, description="playing episodes")

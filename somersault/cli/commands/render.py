@@ -79,7 +79,7 @@ def render(
         output=out or Path(f"{opened.name}.mp4"),
         num_episodes=episodes,
         seconds=seconds,
-        size_px=size or 0,
+        size_px=0 if size is None else size,
         pick=pick,
         grid=grid,
         has_bar=bar,
