@@ -12,7 +12,7 @@ __all__ = ["find_runs"]
 _MAX_DEPTH = 3  # runs/study/seed-0: deeper are the insides of runs and other people's trees
 
 
-def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
+def find_runs(folder: str | Path) -> tuple[list[Run], list[str]]:
     """Find the runs in a folder and the folders in it.
 
     Returns:
@@ -21,7 +21,7 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     Raises:
         NotFoundError: there is no such folder.
     """
-    folder = folder.expanduser()
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise NotFoundError(f"no folder {folder}: `somersault train` makes runs/ where it is started")
     runs: list[Run] = []

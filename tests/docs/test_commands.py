@@ -18,8 +18,8 @@ from somersault.tasks import get_task
 from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of
 
-LANGUAGES = {"sh", "text"}
-"""sh: commands, each checked here. text: pictures and conversations."""
+LANGUAGES = {"sh", "text", "pycon"}
+"""sh: commands, each checked here. text: pictures and conversations. pycon: examples that `test_python_api.py` runs."""
 
 OTHERS = (". .venv/bin/activate",)
 """Commands that are nobody's of ours."""
