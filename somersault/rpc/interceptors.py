@@ -75,6 +75,8 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], 
     if isinstance(error, SomersaultError):
         _log.info("call_refused", method=method, status=error.status.name, detail=str(error))
         await context.abort(error.status, str(error))
+    if isinstance(error, NotImplementedError):  # as generated servicers say of what a server leaves out
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this server does not have that method")
     _log.error("call_failed", method=method, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "internal error; the service's log has the cause")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from somersault.errors import CorruptDataError
+from somersault.runs.database import open_database
 from somersault.runs.run import Run
 
 __all__ = ["LabelRow", "read_label_rows"]
-
-_BUSY_S = 10.0  # the labeler of a running run may be writing
 
 # One row an answer, by its newest version. The columns are those of the first released database, so that older and
 # newer ones are read alike.
@@ -64,7 +61,7 @@ def read_label_rows(run: Run) -> list[LabelRow]:
     if not run.labels.is_file():
         return []
     try:
-        with _open(run) as database:
+        with open_database(run) as database:
             rows = database.execute(_QUERY).fetchall()
     except sqlite3.Error as error:
         raise CorruptDataError(f"{run.labels} can't be read: {error}") from error
@@ -74,18 +71,3 @@ def read_label_rows(run: Run) -> list[LabelRow]:
 def _row(values: Sequence[Any]) -> LabelRow:
     row = dict(zip(LabelRow.__slots__, values, strict=True))
     return LabelRow(**row | {name: bool(row[name]) for name in ("is_extra", "is_gold")})
-
-
-@contextlib.contextmanager
-def _open(run: Run) -> Iterator[sqlite3.Connection]:
-    """Open the database without the right to write; a folder without that right is read as it lies."""
-    place = quote(str(run.labels))
-    connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=_BUSY_S)
-    try:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.OperationalError:
-        # A write-ahead log can't be opened where its index can't be made.
-        connection.close()
-        connection = sqlite3.connect(f"file:{place}?immutable=1", uri=True)
-    with contextlib.closing(connection):
-        yield connection

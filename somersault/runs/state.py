@@ -16,7 +16,7 @@ class RunState(enum.StrEnum):
     """How a run stands."""
 
     RUNNING = "running"
-    """A `somersault train` works with it now."""
+    """A `somersault train` works with it now; `somersault open` only shows it."""
     STOPPED = "stopped"
     """Interrupted before its end; `--resume` goes on with it."""
     FINISHED = "finished"
@@ -31,15 +31,15 @@ def state_of(folder: Path, *, summary: Mapping[str, Any] | None, newest: Mapping
         summary: its results, None before its end.
         newest: the newest row of its curves. A run that went on after its end has more steps than its summary.
     """
-    if _is_locked(folder / ".lock"):
+    if _is_trained(folder / ".lock"):
         return RunState.RUNNING
     if summary is None or newest.get("run/env_steps", 0) > summary.get("env_steps", 0):
         return RunState.STOPPED
     return RunState.FINISHED
 
 
-def _is_locked(path: Path) -> bool:
-    """Tell whether a process holds the lock; a shared one is taken for a moment to find out."""
+def _is_trained(path: Path) -> bool:
+    """Tell whether a process trains, which holds the lock; a shared one is taken for a moment to find out."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -47,7 +47,7 @@ def _is_locked(path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return True
+        return os.read(descriptor, 64).strip() != b"open"
     finally:
         os.close(descriptor)
     return False

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from somersault.cli.afterwards import comparison
+from somersault.cli.afterwards.pages.serving import Pages, serve_runs
 from somersault.runs import find_runs
 
-__all__ = ["runs"]
+__all__ = ["open_folder", "runs"]
 
 
 def runs(
@@ -20,14 +21,26 @@ def runs(
         Path, typer.Argument(metavar="[DIR]", help="A folder that holds runs, or folders of runs.")
     ] = Path("runs"),
     *,
+    is_opened: Annotated[
+        bool, typer.Option("--open", help="Serves a page of them until Ctrl-C, instead of printing them.")
+    ] = False,
+    web_port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="The page's port. (Default: 8400 if free, else any.)")
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Prints one JSON object a run, one a line.")
+        bool,
+        typer.Option(
+            "--json", help="Prints one JSON object a run, one a line; with --open, the page's address."
+        ),
     ] = False,
 ) -> None:
     """Lists the runs of a folder, newest first: how each stands and what it reached.
 
-    For example: somersault runs runs/
+    For example: somersault runs runs/ --open
     """
+    if is_opened:
+        open_folder(folder, web_port=web_port, as_json=as_json)
+        return
     found, problems = find_runs(folder)
     rows = [comparison.as_values(run) for run in found]
     for problem in problems:
@@ -40,3 +53,19 @@ def runs(
         typer.echo(f"\nlook at one: somersault plot {shlex.quote(rows[0]['path'])}")
     else:
         typer.echo(f"no runs in {folder}; begin one: somersault train hopper-backflip --teacher oracle")
+
+
+def open_folder(folder: Path, *, web_port: int | None, as_json: bool) -> None:
+    """Serve the page of a folder's runs until Ctrl-C.
+
+    Raises:
+        SomersaultError: it can't be served; says why.
+    """
+
+    def announce(pages: Pages) -> None:
+        if as_json:
+            typer.echo(json.dumps({"url": pages.url, "labeler_address": pages.labeler_address}))
+        else:
+            typer.echo(f"runs page: {pages.url}\nCtrl-C ends it")
+
+    serve_runs(folder.expanduser(), web_port=web_port, announce=announce)
