@@ -27,7 +27,7 @@ def least_choice_of(spec: TaskSpec) -> int:
 
 def leave_out_still(actions: ActionArray, is_still: BoolArray) -> ActionArray:
     """Return a copy of actions ``[..., *action]`` without those of the steps ``[...]`` that stand still."""
-    if actions.dtype == np.int32:
+    if np.issubdtype(actions.dtype, np.integer):
         return np.where(is_still, np.int32(NO_CHOICE), actions)
     left: ActionArray = np.where(is_still[..., None], np.float32(NO_MOVE), actions)
     return left
@@ -35,6 +35,6 @@ def leave_out_still(actions: ActionArray, is_still: BoolArray) -> ActionArray:
 
 def is_still(actions: ActionArray) -> BoolArray:
     """Return which steps ``[...]`` of ``[..., *action]`` stand still: nothing was executed."""
-    if actions.dtype == np.int32:
+    if np.issubdtype(actions.dtype, np.integer):
         return np.asarray(actions == NO_CHOICE)
     return np.asarray((actions == np.float32(NO_MOVE)).all(axis=-1))

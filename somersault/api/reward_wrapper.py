@@ -7,6 +7,7 @@ from typing import Any, SupportsFloat
 import gymnasium
 import numpy as np
 
+from somersault.actions import leave_out_still
 from somersault.api.reward_model import RewardModel
 from somersault.errors import FailedPreconditionError
 
@@ -45,6 +46,8 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         executed = np.asarray(action)
         if executed.dtype.kind == "f":
             executed = np.clip(executed, -1.0, 1.0)
+        if info.get("is_still"):
+            executed = leave_out_still(executed, np.array(True))
         reward = float(self._reward_model.score(np.asarray(self._observation)[None], executed[None])[0])
         self._observation = observation
         return observation, reward, is_terminated, is_truncated, _without_rewards(info)

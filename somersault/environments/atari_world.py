@@ -22,6 +22,9 @@ _MAX_SEED = 2**31 - 1
 class AtariWorld:
     """A `World` of a task whose environment is an `AtariEnvironment`."""
 
+    is_still = False
+    is_over = False  # none ends early
+
     def __init__(self, task: Task) -> None:
         """Open the game.
 

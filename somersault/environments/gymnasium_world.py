@@ -1,4 +1,4 @@
-"""A task that is a Gymnasium environment, played on through the ends of its episodes as a simulator does."""
+"""A task that is a Gymnasium environment: where an episode ends early it stands still for a while, as in a simulator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ class GymnasiumWorld:
             UnavailableError: a package that it needs is missing.
         """
         assert isinstance(task.environment, GymnasiumEnvironment)
-        self._inner = open_gymnasium(task.environment)
+        self._inner = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+        self._still_steps = task.still_steps
+        self._still_steps_left = 0
+        self._frame: Frame | None = None
+        self.is_over = False
         self._to_frame = frame_maker(self._inner.observation_space, task)
         self._to_action = action_maker(self._inner.action_space, task)
         self._seeds = np.random.default_rng()
@@ -39,10 +43,24 @@ class GymnasiumWorld:
             self._seeds = np.random.default_rng(int(np.random.default_rng(seed).integers(_MAX_SEED)))
         return self._reset()
 
+    @property
+    def is_still(self) -> bool:
+        """See `World`."""
+        return self._still_steps_left > 0
+
     def step(self, action: NDArray[Any]) -> Frame:
-        """Make a step; where it ends an episode the next begins at once, and the agent is not told."""
+        """Make a step, or stand still; see `World`."""
+        if self._still_steps_left:
+            self._still_steps_left -= 1
+            self.is_over = self._still_steps_left == 0
+            assert self._frame is not None, "it stands still after a step"
+            return self._frame
         observation, _, is_terminated, is_truncated, _ = self._inner.step(self._to_action(action))
-        return self._reset() if is_terminated or is_truncated else self._to_frame(observation)
+        if is_terminated:
+            self._still_steps_left = self._still_steps
+        self.is_over = bool(is_truncated) and not is_terminated
+        self._frame = self._to_frame(observation)
+        return self._frame
 
     def draw(self) -> NDArray[Any]:
         """Return a picture; see `World`."""
@@ -53,5 +71,6 @@ class GymnasiumWorld:
         self._inner.close()
 
     def _reset(self) -> Frame:
+        self._still_steps_left, self.is_over = 0, False
         observation, _ = self._inner.reset(seed=int(self._seeds.integers(_MAX_SEED)))
         return self._to_frame(observation)

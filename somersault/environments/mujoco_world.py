@@ -35,6 +35,9 @@ def gymnasium_options(environment: MujocoEnvironment) -> dict[str, Any]:
 class MujocoWorld:
     """A `World` of a task whose environment is a `MujocoEnvironment`."""
 
+    is_still = False
+    is_over = False  # none ends early
+
     def __init__(self, task: Task, *, draws: bool) -> None:
         """Open the environment.
 

@@ -24,11 +24,13 @@ Action = NDArray[Any]
 
 
 class TaskEnvironment(gymnasium.Env[Observation, Action]):
-    """Observes, acts and ends as in a run; its reward is 0 and its info empty.
+    """Observes, acts and ends as in a run; its reward is 0.
 
     Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first. Actions are float32
     ``[A]`` within -1 and 1, clipped there, or one of ``Discrete(n)``. An episode is truncated after the task's length
-    and never terminates.
+    and never terminates: where one ends early, the environment stands still for the task's `still_steps`, then it is
+    truncated too, and learners bootstrap. The info of a step says ``is_still`` where it changed nothing; else it is
+    empty.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - Gymnasium's own name for it
@@ -59,9 +61,12 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
         Raises:
             InvalidInputError: the action has another shape, or is none of the choices.
         """
+        is_still = self._world.is_still
         self._frames.append(self._world.step(self._executed(action)))
-        self._num_steps += 1
-        return self._observe(), 0.0, False, self._num_steps >= self.task.episode_steps, {}
+        self._num_steps += not is_still
+        is_at_limit = self._num_steps >= self.task.episode_steps and not self._world.is_still and not is_still
+        info = {"is_still": True} if is_still else {}
+        return self._observe(), 0.0, False, is_at_limit or self._world.is_over, info
 
     def render(self) -> Any:
         """Return a picture, ``[height, width, 3]`` uint8, if it was made with ``render_mode="rgb_array"``."""

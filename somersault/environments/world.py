@@ -18,6 +18,16 @@ Frame = NDArray[Any]
 class World(Protocol):
     """One environment of a task without its reward. Play in it goes on until it is begun anew."""
 
+    @property
+    def is_still(self) -> bool:
+        """Whether the next step changes nothing, since the episode has ended early."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of this episode, its still moment included."""
+        ...
+
     def begin(self, seed: int | None) -> Frame:
         """Begin an episode and return its first frame.
 

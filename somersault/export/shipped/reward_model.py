@@ -19,7 +19,10 @@ class RewardModel:  # noqa: D101
             pictures = observations / np.float32(255)
             hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
         else:
-            one_hot = np.eye(get("weights.0").shape[1] - observations.shape[-1], dtype=np.float32)
+            num_actions = get("weights.0").shape[1] - observations.shape[-1]
+            one_hot = np.eye(
+                num_actions + 1, num_actions, dtype=np.float32
+            )  # -1, where it stands still: none
             vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
             hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
         for layer in range(sum(name.startswith("weights.") for name in self.arrays)):

@@ -109,6 +109,23 @@ def test_wrapper_pays_what_the_reward_model_gives(real_run: Path) -> None:
         assert reward == pytest.approx(expected)
 
 
+def test_wrapper_pays_a_still_moment_as_a_run_does(tmp_path: Path) -> None:
+    """An ended CartPole executes nothing, whatever is done in it: no choice, as the reward service has it too."""
+    run = make_run(tmp_path / "runs" / "one", "CartPole-v1")
+    model = somersault.load_reward_model(run)
+    wrapped = somersault.RewardWrapper(somersault.make_env(run), model)
+    observation, _ = wrapped.reset(seed=0)
+    none = np.array([-1], np.int32)
+    for _ in range(15):
+        before = observation
+        observation, reward, *_, info = wrapped.step(1)
+    assert info == {"is_still": True}
+    assert reward == pytest.approx(model.score(before[None], none)[0])
+    assert reward != pytest.approx(model.score(before[None], np.array([1]))[0])
+    members = reference(run).predict(before[None], none)
+    np.testing.assert_allclose(model.members(before[None], none), members, rtol=1e-4, atol=1e-5)
+
+
 def test_true_reward_cannot_be_reached_through_the_wrapper(real_run: Path) -> None:
     """The environment beneath pays nothing, tells nothing, and names no other beneath it."""
     run = load_run(real_run)

@@ -46,8 +46,29 @@ def test_environment_observes_what_the_simulator_does_bit_for_bit(name: str) -> 
     actions = _actions(task, min(120, task.episode_steps - 1))
     expected = _simulated(task, actions)
     env = make_env(task)
-    observed = [env.reset(seed=SEED)[0]] + [env.step(action)[0] for action in actions]
+    observed = [env.reset(seed=SEED)[0]]
+    for action in actions:
+        observation, _, is_terminated, is_truncated, _ = env.step(action)
+        assert not is_terminated
+        observed.append(env.reset()[0] if is_truncated else observation)
     env.close()
     assert observed[0].dtype == env.observation_space.dtype
     assert observed[0].shape == env.observation_space.shape
     np.testing.assert_array_equal(np.stack(observed), expected)
+
+
+def test_environment_stands_still_where_an_episode_ends_early() -> None:
+    """CartPole with one push only falls within 10 steps; half a second later it is truncated, never terminated."""
+    task = get_task("CartPole-v1")
+    env = make_env(task)
+    env.reset(seed=SEED)
+    steps = []
+    while not steps or not steps[-1][3]:
+        steps.append(env.step(np.int32(1)))
+    env.close()
+    is_still = [info.get("is_still", False) for *_, info in steps]
+    assert is_still == [False] * (len(steps) - 25) + [True] * 25
+    assert len(steps) - 25 <= 10
+    assert not any(is_terminated for _, _, is_terminated, _, _ in steps)
+    for observation, *_ in steps[-25:]:
+        np.testing.assert_array_equal(observation, steps[-26][0])
