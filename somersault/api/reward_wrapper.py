@@ -47,7 +47,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         if executed.dtype.kind == "f":
             executed = np.clip(executed, -1.0, 1.0)
         if info.get("is_still"):
-            executed = leave_out_still(executed, np.array(True))
+            executed = leave_out_still(executed, np.ones((), np.bool_))
         reward = float(self._reward_model.score(np.asarray(self._observation)[None], executed[None])[0])
         self._observation = observation
         return observation, reward, is_terminated, is_truncated, _without_rewards(info)
