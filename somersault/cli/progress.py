@@ -51,6 +51,8 @@ class RunProgress:
     predicted_reward_mean: float | None
     preference_accuracy: float | None
     """How often the reward model foresaw the newest answers; 0 to 1."""
+    training_loss: float | None = None
+    """The reward model's, mean over its last round; nats a comparison."""
     statistics: Mapping[str, float] = field(default_factory=dict)
     """The learner's figures of its last improvement."""
 
@@ -116,6 +118,7 @@ class ProgressWatcher:
             landed_flips_mean=episodes.landed_flips_mean if has_episodes and episodes.flips_mean else None,
             predicted_reward_mean=learner.predicted_reward_mean if has_improved else None,
             preference_accuracy=_number(reward.preference_accuracy),
+            training_loss=_number(reward.training_loss) if reward.reward_version else None,
             statistics=dict(learner.statistics),
         )
 

@@ -46,6 +46,8 @@ class RunConfig:
     """None takes one a core. Where frames are pictures sums depend on it, so it is settled when the run begins."""
     precision: str = "float32"
     """``float32`` or ``bfloat16``: what a policy for pictures acts and learns in."""
+    track: str | None = None
+    """The experiment tracker that the curves go to beside TensorBoard; None goes to none."""
 
     @property
     def is_labelled_by_people(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from somersault.cli import finish
-from somersault.cli.curves import CurveWriter
+from somersault.cli.curves import CurveWriter, open_curves
 from somersault.cli.display import Display
 from somersault.cli.page import labeling_url, open_page, run_url
 from somersault.cli.peers import Peers, connect
@@ -104,16 +104,18 @@ class Session:
                 label_budget=self._config.label_budget,
             )
             try:
-                async with asyncio.TaskGroup() as group:
-                    background = [
-                        group.create_task(self._supervisor.watch()),
-                        group.create_task(watcher.run()),
-                        group.create_task(self._draw_curves(watcher)),
-                        group.create_task(self._show(watcher)),
-                    ]
-                    summary = await self._train_and_finish(peers, watcher)
-                    for task in background:
-                        task.cancel()
+                with open_curves(self._config, self._folder, say=self._display.say) as curves:
+                    async with asyncio.TaskGroup() as group:
+                        background = [
+                            group.create_task(self._supervisor.watch()),
+                            group.create_task(watcher.run()),
+                            group.create_task(self._draw_curves(watcher, curves)),
+                            group.create_task(self._show(watcher)),
+                        ]
+                        summary = await self._train_and_finish(peers, watcher)
+                        curves.conclude(summary, video=self._folder.video)
+                        for task in background:
+                            task.cancel()
             except BaseExceptionGroup as group_error:
                 raise _first_of(group_error) from None
             return summary
@@ -147,23 +149,22 @@ class Session:
         self._folder.store_summary(summary)
         return summary
 
-    async def _draw_curves(self, watcher: ProgressWatcher) -> None:
-        """Adds a point to each curve every few seconds, and one at the end, however it comes."""
-        with CurveWriter(tensorboard=self._folder.curves, progress=self._folder.progress) as curves:
+    async def _draw_curves(self, watcher: ProgressWatcher, curves: CurveWriter) -> None:
+        """Add a point to each curve every few seconds, and one at the end, however it comes."""
 
-            def write() -> None:
-                curves.write(
-                    watcher.snapshot(),
-                    wall_s=self.wall_s,
-                    num_restarts=self._supervisor.num_restarts,
-                )
+        def write() -> None:
+            curves.write(
+                watcher.snapshot(),
+                wall_s=self.wall_s,
+                num_restarts=self._supervisor.num_restarts,
+            )
 
-            try:
-                while True:
-                    await asyncio.sleep(_CURVES_EVERY_S)
-                    write()
-            finally:
+        try:
+            while True:
+                await asyncio.sleep(_CURVES_EVERY_S)
                 write()
+        finally:
+            write()
 
     async def _show(self, watcher: ProgressWatcher) -> None:
         while True:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from somersault.cli import finish
 from somersault.cli.budgets import check_budget, check_nothing_is_taken_back
+from somersault.cli.curves import check_tracker
 from somersault.cli.display import Display, open_display
 from somersault.cli.ports import choose_ports, is_free
 from somersault.cli.probes import check_drawing
@@ -38,7 +39,7 @@ DEFAULT_WEB_PORT = 8400
 PACINGS = ("lockstep", "free")
 PRECISIONS = get_args(Precision)
 
-_MAY_CHANGE = ("label_budget", "total_env_steps", "num_threads", "has_web", "web_port")
+_MAY_CHANGE = ("label_budget", "total_env_steps", "num_threads", "has_web", "web_port", "track")
 """What ``--resume`` may say anew; the rest would make another run of it."""
 
 
@@ -62,6 +63,7 @@ class TrainOptions:
     num_environments: int | None = None
     num_threads: int | None = None
     precision: str | None = None
+    track: str | None = None
 
 
 def train(options: TrainOptions) -> int:
@@ -115,6 +117,7 @@ def _check(options: TrainOptions) -> None:
     _check_teacher(options.teacher)
     _check_choice("--pacing", options.pacing, PACINGS)
     _check_choice("--precision", options.precision, PRECISIONS)
+    check_tracker(options.track)
     for name, value, least in (
         ("--labels", options.labels, 1),
         ("--steps", options.steps, 1),
@@ -171,6 +174,7 @@ def _begun(options: TrainOptions, folder: RunFolder) -> RunConfig:
         num_environments=options.num_environments or defaults.num_environments,
         num_threads=options.num_threads or _settled_threads(options),
         precision=options.precision or "float32",
+        track=options.track,
     )
     check_budget(config, get_task(config.task))
     _open_store(config)
@@ -237,6 +241,7 @@ def _resumed(options: TrainOptions, folder: RunFolder) -> RunConfig:
         "num_environments": options.num_environments,
         "num_threads": options.num_threads,
         "precision": options.precision,
+        "track": options.track,
     }
     changes = _changes(stored, {name: value for name, value in given.items() if value is not None})
     config = dataclasses.replace(stored, **changes)

@@ -117,6 +117,14 @@ def train(
             " reward model scores in float32 in any case. (Default: float32.)",
         ),
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wandb|mlflow|trackio",
+            help="Sends the curves, settings and videos to an experiment tracker too, by its own client, which"
+            " pip install 'somersault[wandb]' brings. (Default: none; TensorBoard's are in the run folder.)",
+        ),
+    ] = None,
 ) -> int:
     """Teaches an agent TASK and ends with a video of it.
 
@@ -140,5 +148,6 @@ def train(
         num_environments=num_environments,
         num_threads=num_threads,
         precision=precision,
+        track=track,
     )
     return training.train(options)

@@ -1,0 +1,8 @@
+"""A run's curves, settings, texts and videos, for those who follow it with other tools than its own pages."""
+
+from somersault.cli.curves.opening import open_curves
+from somersault.cli.curves.sink import CurveSink, RunFacts
+from somersault.cli.curves.tracking import TRACKERS, check_tracker
+from somersault.cli.curves.writer import CurveWriter
+
+__all__ = ["TRACKERS", "CurveSink", "CurveWriter", "RunFacts", "check_tracker", "open_curves"]

@@ -1,0 +1,90 @@
+"""Keeps a slow or absent tracker from holding up a run: it is spoken to on a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+
+from somersault.cli.curves.sink import CurvePoint, CurveSink
+
+__all__ = ["BackgroundSink"]
+
+_MAX_WAITING = 1000  # points, half an hour's, for a server that doesn't answer; more are dropped
+_CLOSE_S = 15.0
+
+_Work = Callable[[CurveSink], None]
+
+
+class BackgroundSink:
+    """Passes everything on, in order. A tracker that fails is said once and then left alone.
+
+    Trackers can't forget points. After a checkpoint is restored they hear nothing until the run is past what they have.
+    """
+
+    def __init__(
+        self,
+        open_sink: Callable[[], CurveSink],
+        *,
+        name: str,
+        say: Callable[[str], None],
+        newest_env_steps: int = 0,
+    ) -> None:
+        """Begin to open the tracker.
+
+        Args:
+            open_sink: Opens it; called on the thread.
+            name: The tracker's, for messages.
+            say: Told what went wrong, from the thread.
+            newest_env_steps: The newest step that it has of earlier lives.
+        """
+        self._open_sink = open_sink
+        self._name = name
+        self._say = say
+        self._newest = newest_env_steps
+        self._works: queue.Queue[_Work | None] = queue.Queue(_MAX_WAITING)
+        # Not waited for at the process's end beyond `close`: a server that never answers must not keep a run open.
+        self._thread = threading.Thread(target=self._run, name=f"track-{name}", daemon=True)
+        self._thread.start()
+
+    def write(self, point: CurvePoint) -> None:
+        """Pass a point on if it is as far as those before it."""
+        if point.env_steps >= self._newest:
+            self._newest = point.env_steps
+            self._pass_on(lambda sink: sink.write(point))
+
+    def rewind(self, env_steps: int) -> None:
+        """Stay silent until the run is past what the tracker has."""
+
+    def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
+        """Pass a clip on."""
+        self._pass_on(lambda sink: sink.add_video(name, clip, env_steps=env_steps))
+
+    def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
+        """Pass the results on."""
+        self._pass_on(lambda sink: sink.finish(results, env_steps=env_steps))
+
+    def close(self) -> None:
+        """Wait until the tracker has everything, at most some seconds."""
+        if self._thread.is_alive():
+            self._pass_on(None)
+            self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            self._say(
+                f"{self._name} did not take everything within {_CLOSE_S:.0f} s; the rest is in progress.jsonl"
+            )
+
+    def _pass_on(self, work: _Work | None) -> None:
+        try:
+            self._works.put_nowait(work)
+        except queue.Full:
+            return  # said by `close`, which then finds the thread alive
+
+    def _run(self) -> None:
+        try:
+            sink = self._open_sink()
+            while (work := self._works.get()) is not None:
+                work(sink)
+            sink.close()
+        except Exception as error:  # another project's client: whatever it raises, the run goes on
+            self._say(f"{self._name} stopped taking the curves, the run goes on without it: {error!r}")

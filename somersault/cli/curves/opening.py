@@ -1,0 +1,61 @@
+"""Opens a run's curves: ``progress.jsonl``, TensorBoard, and the tracker that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from somersault.cli.curves.background import BackgroundSink
+from somersault.cli.curves.progress_log import ProgressLog
+from somersault.cli.curves.sink import CurveSink, RunFacts
+from somersault.cli.curves.tensorboard import TensorBoard
+from somersault.cli.curves.tracking import open_tracker
+from somersault.cli.curves.writer import CurveWriter
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.tasks import get_task
+
+__all__ = ["facts_of", "open_curves"]
+
+_SETTINGS = (
+    "task",
+    "teacher",
+    "seed",
+    "label_budget",
+    "total_env_steps",
+    "pacing",
+    "is_reference",
+    "num_environments",
+    "precision",
+)
+"""What tells runs apart; where a run's services listen and store does not."""
+
+
+def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], None]) -> CurveWriter:
+    """Open a run's curves, to go on where its earlier lives ended.
+
+    Args:
+        config: The run's settings.
+        folder: Where it is kept.
+        say: Told what a tracker can't do; the run goes on without it.
+
+    Raises:
+        ConfigError: TensorBoard's package is missing.
+    """
+    facts, log = facts_of(config), ProgressLog(folder.progress)
+    newest = log.newest_env_steps
+    sinks: list[CurveSink] = [log, TensorBoard(folder.curves, facts)]
+    if config.track is not None:
+        open_sink = partial(open_tracker, config.track, facts, folder=folder.path)
+        sinks.append(BackgroundSink(open_sink, name=config.track, newest_env_steps=newest, say=say))
+    return CurveWriter(sinks, newest_env_steps=newest)
+
+
+def facts_of(config: RunConfig) -> RunFacts:
+    """Return what is known of a run when it begins."""
+    task = get_task(config.task)
+    settings = {name: getattr(config, name) for name in _SETTINGS}
+    settings |= {f"ppo.{name}": value for name, value in task.defaults.ppo.items()}
+    texts = {"question": task.question, "guidelines": task.description}
+    if task.teacher is not None:
+        texts["hidden_reward"] = f"The agent never sees it; teachers and tests do: {task.teacher}."
+    return RunFacts(run_id=config.run_id, settings=settings, texts=texts)

@@ -1,0 +1,73 @@
+"""``progress.jsonl``: a JSON object a point, for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from somersault.cli.curves.sink import CurvePoint
+
+__all__ = ["ProgressLog"]
+
+
+class ProgressLog:
+    """Appends rows; several lives of a run follow each other in the same file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which need not exist."""
+        self._path = path
+        self._rows = path.open("a", encoding="utf-8")
+        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+            self._rows.write("\n")  # the last life was killed in mid-row
+
+    @property
+    def newest_env_steps(self) -> int:
+        """The step of the newest row; 0 without any."""
+        return max((_env_steps(line) or 0 for line in self._lines()), default=0)
+
+    def write(self, point: CurvePoint) -> None:
+        """Append a row."""
+        row = {
+            "wall_s": round(point.wall_s, 3),
+            "restarts": point.num_restarts,
+            "state": point.state,
+            **point.scalars,
+        }
+        self._rows.write(json.dumps(row) + "\n")
+        self._rows.flush()
+
+    def rewind(self, env_steps: int) -> None:
+        """Drop rows after this step; the file is replaced whole, so that a crash never leaves half of it."""
+        kept = [line for line in self._lines() if (_env_steps(line) or 0) <= env_steps]
+        self._rows.close()
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in kept)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(self._path)
+        self._rows = self._path.open("a", encoding="utf-8")
+
+    def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
+        """Keep nothing: videos are files of the run folder."""
+
+    def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
+        """Keep nothing: results are in ``summary.json``."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._rows.close()
+
+    def _lines(self) -> list[str]:
+        self._rows.flush()
+        return self._path.read_text(encoding="utf-8").splitlines()
+
+
+def _env_steps(line: str) -> int | None:
+    """Return a row's step; None of a row that was cut off."""
+    try:
+        return int(json.loads(line)["run/env_steps"])
+    except (ValueError, KeyError, TypeError):
+        return None

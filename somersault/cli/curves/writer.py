@@ -1,0 +1,68 @@
+"""Writes a run's curves to every sink; curves never run back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from somersault.cli.curves.sink import CurveSink, make_point, results_of
+from somersault.cli.progress import RunProgress
+
+__all__ = ["CurveWriter"]
+
+
+class CurveWriter:
+    """Appends to a run's curves over its lives. When a checkpoint is restored, what came after it is forgotten."""
+
+    def __init__(self, sinks: Sequence[CurveSink], *, newest_env_steps: int = 0) -> None:
+        """Take where to write.
+
+        Args:
+            sinks: Each gets everything, in this order.
+            newest_env_steps: The newest step that earlier lives of the run wrote; 0 in its first.
+        """
+        self._sinks = sinks
+        self._newest = newest_env_steps
+
+    def write(self, progress: RunProgress, *, wall_s: float, num_restarts: int) -> None:
+        """Append one point to each curve that has a value; none before a learner says where it goes on from."""
+        if progress.env_steps == 0 and self._newest > 0:
+            return  # it has not been heard since it was started again
+        if progress.env_steps < self._newest:
+            for sink in self._sinks:
+                sink.rewind(progress.env_steps)
+        self._newest = progress.env_steps
+        point = make_point(progress, wall_s=wall_s, num_restarts=num_restarts)
+        for sink in self._sinks:
+            sink.write(point)
+
+    def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
+        """Show an mp4 of the policy as it is at this step."""
+        for sink in self._sinks:
+            sink.add_video(name, clip, env_steps=env_steps)
+
+    def conclude(self, summary: Mapping[str, Any], *, video: Path) -> None:
+        """Add what came of a run, and its final video.
+
+        Args:
+            summary: As in ``summary.json``.
+            video: The mp4 of the final policy.
+        """
+        env_steps = int(summary["env_steps"])
+        self.add_video("policy/final", video.read_bytes(), env_steps=env_steps)
+        for sink in self._sinks:
+            sink.finish(results_of(summary), env_steps=env_steps)
+
+    def close(self) -> None:
+        """Close all."""
+        for sink in self._sinks:
+            sink.close()
+
+    def __enter__(self) -> Self:
+        """Return the writer itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close all."""
+        self.close()

@@ -1,0 +1,1 @@
+"""Tests of curves and of experiment trackers."""
