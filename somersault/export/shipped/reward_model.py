@@ -19,11 +19,8 @@ class RewardModel:  # noqa: D101
             pictures = observations / np.float32(255)
             hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
         else:
-            num_actions = get("weights.0").shape[1] - observations.shape[-1]
-            one_hot = np.eye(
-                num_actions + 1, num_actions, dtype=np.float32
-            )  # -1, where it stands still: none
-            vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
+            choices = np.arange(get("weights.0").shape[1] - observations.shape[-1])
+            vectors = actions if actions.ndim == observations.ndim else actions[..., None] == choices
             hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
         for layer in range(sum(name.startswith("weights.") for name in self.arrays)):
             hidden = hidden if layer == 0 else np.where(hidden > 0, hidden, 0.01 * hidden)
