@@ -54,7 +54,7 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     """Return a reward model as a graph.
 
     Its inputs are ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``, and, where the reward depends on it,
-    ``action``, float32 ``[B, A]`` or int64 ``[B]``. Its outputs are ``reward`` ``[B]``, the standardised mean, and
+    ``action``, float32 ``[B, A]`` or int64 ``[B]``, -1 for none. Its outputs are ``reward`` ``[B]``, the standardised mean, and
     ``members`` ``[K, B]``.
 
     Raises:
@@ -72,7 +72,7 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
         hidden = graph.add("Add", product, f"biases.{layer}")
         if layer < num_layers - 1:
             hidden = graph.add("LeakyRelu", hidden, alpha=_SLOPE)
-    graph.add("Squeeze", hidden, graph.constant("last_axis", np.array([2])), out="members")
+    graph.add("Squeeze", hidden, graph.constant("third_axis", np.array([2])), out="members")
     centred = graph.add("Sub", "members", "member_mean")
     standardised = graph.add("Div", centred, "member_std")
     graph.add("ReduceMean", standardised, out="reward", axes=[0], keepdims=0)
@@ -103,8 +103,10 @@ def _reward_vectors(graph: _Graph, spec: TaskSpec) -> str:
     """Return ``[1, B, O + A]``: a batched product then spreads it over the members."""
     action = "action"
     if spec.is_discrete:
-        depth = graph.constant("num_actions", np.array([spec.num_actions]))
-        action = graph.add("OneHot", action, depth, graph.constant("off_on", np.array([0, 1], np.float32)))
+        # Not the operator OneHot, which counts -1 from the end: here it is no action, where it stands still.
+        column = graph.add("Unsqueeze", action, graph.constant("second_axis", np.array([1])))
+        choices = graph.constant("choices", np.arange(spec.num_actions))
+        action = graph.cast(graph.add("Equal", column, choices))
     joined = graph.add("Concat", "observation", action, axis=1)
     return graph.add("Unsqueeze", joined, graph.constant("first_axis", np.array([0])))
 
@@ -176,10 +178,13 @@ class _Graph:
         )
         return self.add("Clip", name, low, high, out=out)
 
+    def cast(self, name: str) -> str:
+        """Turn into float32."""
+        return self.add("Cast", name, to=self._onnx.TensorProto.FLOAT)
+
     def unit_levels(self, pictures: str) -> str:
         """Turn uint8 into 0 to 1."""
-        cast = self.add("Cast", pictures, to=self._onnx.TensorProto.FLOAT)
-        return self.add("Div", cast, self.constant("max_level", np.array(255, np.float32)))
+        return self.add("Div", self.cast(pictures), self.constant("max_level", np.array(255, np.float32)))
 
     def encode(
         self,

@@ -27,13 +27,13 @@ policy = Policy(load("policy.safetensors"), seed=0)
 
 for episode in range(NUM_EPISODES):
     seen, _ = env.reset(seed=episode)
-    paid, ends = 0.0, 0
-    for _ in range(EPISODE_STEPS):
+    paid = 0.0
+    for step in range(EPISODE_STEPS):
         seen, reward, terminated, truncated, _ = env.step(to_action(policy.act({observe})))
         paid += float(reward)
         if {ends}:
-            seen, ends = env.reset()[0], ends + 1
-    print(f"episode {{episode}}: {{EPISODE_STEPS}} steps, {{ends}} ends, the environment itself paid {{paid:.1f}}")
+            break
+    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}")
 """
 
 _STRETCH = """
@@ -67,14 +67,14 @@ policy = Policy(load("policy.safetensors"), seed=0)
 for episode in range(NUM_EPISODES):
     seen, _ = env.reset(seed=episode)
     frames = [to_frame(seen)] * {num_frames}
-    paid, ends = 0.0, 0
-    for _ in range(EPISODE_STEPS):
+    paid = 0.0
+    for step in range(EPISODE_STEPS):
         seen, reward, terminated, truncated, _ = env.step(to_action(policy.act(np.stack(frames))))
         paid += float(reward)
         if terminated or truncated:
-            seen, ends = env.reset()[0], ends + 1
+            break
         frames = [*frames[1:], to_frame(seen)]
-    print(f"episode {{episode}}: {{EPISODE_STEPS}} steps, {{ends}} ends, the environment itself paid {{paid:.1f}}")
+    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}")
 """
 _ATARI = """
 env = AtariVectorEnv(

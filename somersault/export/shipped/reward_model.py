@@ -19,8 +19,9 @@ class RewardModel:  # noqa: D101
             pictures = observations / np.float32(255)
             hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
         else:
-            choices = np.arange(get("weights.0").shape[1] - observations.shape[-1])
-            vectors = actions if actions.ndim == observations.ndim else actions[..., None] == choices
+            size = get("weights.0").shape[1] - observations.shape[-1]
+            one_hot = np.eye(size + 1, size, dtype=np.float32)  # -1, where it stands still, has none
+            vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
             hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
         for layer in range(sum(name.startswith("weights.") for name in self.arrays)):
             hidden = hidden if layer == 0 else np.where(hidden > 0, hidden, 0.01 * hidden)
