@@ -76,6 +76,13 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     """Oldest first; each shows one of the little videos, by its version."""
     practice: list[labeler_pb2.PracticePair] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
+    returnable: list[str] = field(default_factory=list)
+    """Queries that were returned and are leased before new ones."""
+    stats: labeler_pb2.GetStatsResponse = field(
+        default_factory=lambda: labeler_pb2.GetStatsResponse(num_rendering=2)
+    )
+    """What else there is to count."""
+    num_asked: int = 0
 
     def answers(self) -> list[tuple[str, int, int]]:
         """Gives (query, version, preference) of each log row."""
@@ -122,8 +129,11 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
                     await asyncio.sleep(0.02)
 
     def _lease(self, request) -> preference_pb2.Lease:
-        query_id = f"query-{self.num_proposed:03d}"
-        self.num_proposed += 1
+        if self.returnable:
+            query_id = self.returnable.pop(0)
+        else:
+            query_id = f"query-{self.num_proposed:03d}"
+            self.num_proposed += 1
         self.leases[f"lease-{query_id}"] = query_id
         query = preference_pb2.Query(
             query_id=query_id, run_id="flip-1", question=QUESTION, guidelines_version=len(self.guidelines)
@@ -141,6 +151,9 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         query_id = self.leases.pop(request.lease_token, None)
         if query_id is not None:
             (self.returned if request.is_returned else self.released).append(query_id)
+        if query_id is not None and request.is_returned:
+            self.returnable = sorted([*self.returnable, query_id])
+            self.num_open += 1
         return labeler_pb2.ReleaseQueryResponse()
 
     async def SubmitPreference(self, request, context):
@@ -286,9 +299,9 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetStats(self, request, context):
         """Counts."""
         self._role(context)
+        self.num_asked += 1
         num_answered = sum(row.version == 1 for row in self.records)
-        return labeler_pb2.GetStatsResponse(
-            num_rendering=2,
+        stats = labeler_pb2.GetStatsResponse(
             num_answered=num_answered,
             num_own=num_answered,
             question=QUESTION,
@@ -300,6 +313,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
             result=self.result,
             task="hopper-backflip",
         )
+        stats.MergeFrom(self.stats)
+        return stats
 
 
 @dataclass

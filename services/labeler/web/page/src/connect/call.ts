@@ -44,6 +44,8 @@ export function callError(error: unknown): CallError {
 interface CallOptions {
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Whether the call goes on when the page is left. */
+  keepalive?: boolean;
 }
 
 let kind: SessionKind = "labeler";
@@ -57,9 +59,10 @@ export function speakAs(newKind: SessionKind): void {
 export function call<Reply>(
   method: string,
   message: object,
-  { timeoutMs = 10_000, signal }: CallOptions = {},
+  { timeoutMs = 10_000, signal, keepalive = false }: CallOptions = {},
 ): Promise<Reply> {
   return post<Reply>(SERVICE + method, message, {
+    keepalive,
     // A little more than the server's deadline, so that its own answer can still arrive.
     signal: eitherSignal(signal, timeoutMs + 2_000),
     headers: { "Connect-Timeout-Ms": String(timeoutMs) },
@@ -92,8 +95,13 @@ export function get(path: string, { timeoutMs = 30_000, signal }: CallOptions = 
 }
 
 /** Gives one clip of a query. */
-export async function fetchClip(queryId: string, side: string, options: CallOptions = {}): Promise<Blob> {
-  const response = await get(`/clips/${encodeURIComponent(queryId)}/${side}.mp4`, options);
+export function fetchClip(queryId: string, side: string, options: CallOptions = {}): Promise<Blob> {
+  return fetchBlob(`/clips/${encodeURIComponent(queryId)}/${side}.mp4`, options);
+}
+
+/** Return what a path of the gateway holds, whole. */
+export async function fetchBlob(path: string, options: CallOptions = {}): Promise<Blob> {
+  const response = await get(path, options);
   try {
     return await response.blob();
   } catch {

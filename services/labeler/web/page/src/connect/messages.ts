@@ -26,6 +26,23 @@ export interface Lease {
   remainingS?: number;
 }
 
+/** Where a run is in its life. */
+export type RunState =
+  | "RUN_STATE_UNSPECIFIED"
+  | "RUN_STATE_RUNNING"
+  | "RUN_STATE_PAUSED"
+  | "RUN_STATE_STOPPED"
+  | "RUN_STATE_FINISHED";
+
+/** What came of a run. */
+export interface RunResult {
+  envSteps?: string;
+  numLabels?: string;
+  headline?: string;
+  trueReturnMean?: number;
+  finishTime?: string;
+}
+
 export interface Stats {
   numRendering?: string;
   numReady?: string;
@@ -43,6 +60,39 @@ export interface Stats {
   numLastHourByTeachers?: string;
   guidelinesVersion?: number;
   isPaused?: boolean;
+  runState?: RunState;
+  labelBudget?: string;
+  numAwaited?: string;
+  result?: RunResult;
+  task?: string;
+}
+
+export type PreferenceName = "PREFERENCE_LEFT" | "PREFERENCE_RIGHT" | "PREFERENCE_EQUAL" | "PREFERENCE_INCOMPARABLE";
+
+/** One of the caller's own answers, in its newest version. */
+export interface OwnAnswer {
+  query: Query;
+  answerId: string;
+  version?: number;
+  preference: PreferenceName;
+  answerTime?: string;
+  isRevisable?: boolean;
+}
+
+/** A clip of what a policy of the run does. */
+export interface PolicyClip {
+  policyVersion?: string;
+  envSteps?: string;
+  clipUrl?: string;
+  isFinal?: boolean;
+}
+
+/** A pair whose answer is obvious; clips in base64. */
+export interface PracticePair {
+  leftClip?: string;
+  rightClip?: string;
+  preference: PreferenceName;
+  explanation?: string;
 }
 
 export interface Guidelines {
