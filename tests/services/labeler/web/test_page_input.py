@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from tests.services.labeler.web.accessibility import WINDOWS
 from tests.services.labeler.web.browsing import LABELER, open_page, press, saved, shown_pair, until
 
 LEFT, RIGHT, EQUAL = 1, 2, 3
@@ -50,15 +55,12 @@ async def test_keyboard_alone_teaches(page, labeler, gateway_url):
 
 
 async def test_tap_on_a_clip_chooses_it(browser, labeler, gateway_url):
-    """A finger needs no button; all that it can press is large enough, and a mouse's click on a clip is no answer."""
+    """A finger needs no button, and all that it can press is large enough."""
     labeler.double.num_open = 4
     context = await browser.new_context(has_touch=True, viewport={"width": 390, "height": 780})
     page = await context.new_page()
     await open_page(page, gateway_url)
-    before = await shown_pair(page)
 
-    await page.mouse.click(300, 260)
-    after_mouse = await shown_pair(page)
     await page.tap("#frame-right")
     await saved(page)
     heights = await page.eval_on_selector_all(
@@ -66,9 +68,103 @@ async def test_tap_on_a_clip_chooses_it(browser, labeler, gateway_url):
         "all => all.map(each => each.getBoundingClientRect().height).filter(height => height > 0)",
     )
 
-    assert after_mouse == before
     assert labeler.double.answers() == [("query-000", 1, RIGHT)]
     assert min(heights) >= 40
+
+
+async def test_click_on_a_clip_chooses_it_once(page, labeler, gateway_url):
+    """A mouse does what a finger does; the second half of a double click is no answer to the next pair."""
+    labeler.double.num_open = 4
+    await open_page(page, gateway_url)
+    await asyncio.sleep(0.5)
+    before = await shown_pair(page)
+
+    await page.dblclick("#frame-left")
+    await saved(page)
+
+    assert await shown_pair(page) != before
+    assert labeler.double.answers() == [("query-000", 1, LEFT)]
+
+
+async def test_click_that_brings_the_window_to_the_front_is_no_answer(page, labeler, gateway_url):
+    """Who comes back from another window has judged nothing yet."""
+    labeler.double.num_open = 2
+    await open_page(page, gateway_url)
+    await asyncio.sleep(0.5)
+
+    await page.evaluate(
+        "dispatchEvent(new FocusEvent('focus')); document.getElementById('frame-left').click()"
+    )
+    await asyncio.sleep(0.5)
+    await page.click("#frame-right")
+    await saved(page)
+
+    assert labeler.double.answers() == [("query-000", 1, RIGHT)]
+
+
+async def test_what_plays_clips_answers_nothing(page, labeler, gateway_url):
+    """The slider and the player's buttons are no clips."""
+    labeler.double.num_open = 2
+    await open_page(page, gateway_url)
+
+    await page.click("#moment")
+    for action in ("pause", "replay", "frame-back", "frame-forward", "slower", "faster"):
+        await page.click(f"[data-action={action}]")
+    await press(page, "ArrowDown")
+    await saved(page)
+
+    assert labeler.double.answers() == [("query-000", 1, EQUAL)]
+
+
+async def test_button_under_the_mouse_looks_untouched_for_the_next_pair(page, labeler, gateway_url):
+    """What was clicked has the colour of a button nobody points at, until the mouse moves."""
+    labeler.double.num_open = 3
+    await open_page(page, gateway_url)
+    colour = "getComputedStyle(document.querySelector('.answer.left')).backgroundColor"
+    at_rest = await page.evaluate(colour)
+    await page.hover(".answer.left")
+    pointed_at = await page.evaluate(colour)
+
+    await page.mouse.down()
+    await page.mouse.up()
+    await saved(page)
+    after_click = await page.evaluate(colour)
+    await page.mouse.move(*(await centre(page, ".answer.left", off=20)))
+    after_move = await page.evaluate(colour)
+
+    assert pointed_at != at_rest
+    assert after_click == at_rest
+    assert after_move == pointed_at
+
+
+async def centre(page, selector: str, *, off: float) -> tuple[float, float]:
+    """Return a point beside the middle of an element, CSS pixels."""
+    box = await page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2 + off, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_answers_are_in_the_window(browser, labeler, gateway_url, window):
+    """Nobody has to scroll to answer, be the phone upright or on its side; fingers see no keys."""
+    width, height = WINDOWS[window]
+    is_phone = window != "desktop"
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=is_phone, is_mobile=is_phone
+    )
+    page = await context.new_page()
+    labeler.double.num_open, labeler.double.guidelines = 2, [GUIDELINES]
+    await open_page(page, gateway_url)
+    await page.wait_for_selector("#guidelines[open]")
+    await page.keyboard.press("Escape")
+
+    boxes = [await answer.bounding_box() for answer in await page.locator(".answer, .frame").all()]
+    caps = await page.locator("#labeling .work kbd:visible").count()
+
+    assert len(boxes) == 6
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    assert all(box["y"] >= 0 and box["y"] + box["height"] <= height for box in boxes)
+    assert min(box["height"] for box in boxes) >= 44
+    assert (caps == 0) == is_phone
 
 
 async def test_guidelines_open_once_a_version_and_hold_keys_back(page, labeler, gateway_url):

@@ -48,6 +48,11 @@ export class AnswerHistory {
     this.#place = null;
   }
 
+  /** Return the answer of that name, or null if it is too old. */
+  find(answerId: string): Answer | null {
+    return this.#answers.find((answer) => answer.answerId === answerId) ?? null;
+  }
+
   /** Forgets an answer that the server never took. */
   drop(answerId: string): void {
     const place = this.#answers.findIndex((answer) => answer.answerId === answerId);

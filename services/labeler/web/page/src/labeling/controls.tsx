@@ -1,7 +1,8 @@
 // The buttons, each with its keys on it.
 
-import { guidelines } from "./guidelines_book";
 import type { Preference } from "./pair";
+import { Explanation } from "./practice/practice_parts";
+import { practice } from "./practice/practice";
 import * as screen from "./screen";
 
 const ANSWERS: readonly { preference: Preference; words: string; keys: readonly string[] }[] = [
@@ -11,10 +12,11 @@ const ANSWERS: readonly { preference: Preference; words: string; keys: readonly 
   { preference: "right", words: "Right is better", keys: ["→", "D", "2"] },
 ];
 
-/** The four answers. */
+/** The four answers, or what explains the answer to a practice pair. */
 export function Answers() {
   const revising = screen.revising.value;
   const canAnswer = screen.can.value.answer;
+  if (practice.value?.verdict) return <Explanation />;
   return (
     <div class="answers" role="group" aria-label="Your answer">
       {ANSWERS.map(({ preference, words, keys }) => (
@@ -38,34 +40,28 @@ export function Answers() {
   );
 }
 
-/** What else can be done: undo, replay, speed, skip, guidelines. */
+/** What else can be done: undo, skip, look at answers again, fill the screen. */
 export function Tools() {
-  const { answer, undo, skip } = screen.can.value;
+  const { undo, skip } = screen.can.value;
   return (
-    <div class="tools" role="group" aria-label="Playing and undoing">
+    <div class="tools" role="group" aria-label="More">
       <button type="button" class="quiet" data-action="undo" disabled={!undo}>
         Undo <kbd>Z</kbd>
       </button>
-      <button type="button" class="quiet" data-action="replay" disabled={!answer}>
-        Replay <kbd>space</kbd>
-      </button>
-      <span class="speed" role="group" aria-label="Speed">
-        <button type="button" class="quiet" data-action="slower" aria-label="Slower">
-          <kbd>[</kbd>
-        </button>
-        <output id="speed">{screen.speed}×</output>
-        <button type="button" class="quiet" data-action="faster" aria-label="Faster">
-          <kbd>]</kbd>
-        </button>
-      </span>
       <button type="button" class="quiet" data-action="skip" disabled={!skip}>
         Skip <kbd>R</kbd>
       </button>
-      {guidelines.value ? (
-        <button type="button" class="quiet" data-action="guidelines">
-          Guidelines <kbd>G</kbd>
+      <button type="button" class="quiet" data-action="answers">
+        Your answers <kbd>H</kbd>
+      </button>
+      {document.fullscreenEnabled ? (
+        <button type="button" class="quiet" data-action="fullscreen">
+          Full screen <kbd>F</kbd>
         </button>
       ) : null}
+      <p class="note" id="note">
+        {screen.note}
+      </p>
     </div>
   );
 }

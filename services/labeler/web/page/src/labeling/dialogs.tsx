@@ -2,22 +2,28 @@
 
 import { Markdown } from "../markdown/markdown";
 import { Dialog } from "../shell/dialog";
-import { guidelines, isOpen } from "./guidelines_book";
 import * as screen from "./screen";
+import { guidelines, isOpen } from "./session/guidelines_book";
 
 const KEYS: readonly { keys: readonly string[]; meaning: string }[] = [
   { keys: ["←", "A", "1"], meaning: "The left clip is better." },
   { keys: ["→", "D", "2"], meaning: "The right clip is better." },
-  { keys: ["↓", "S"], meaning: "Equal: both are as good, or as bad. The learner learns from this too." },
-  { keys: ["↑", "W"], meaning: "Can’t compare: you can’t judge these two. The learner leaves the pair out." },
+  { keys: ["↓", "S"], meaning: "Equal: both are as good, or as bad. The agent learns from this too." },
+  { keys: ["↑", "W"], meaning: "Can’t compare: you can’t judge these two. The pair is left out." },
   { keys: ["space"], meaning: "Replay both from the start." },
+  { keys: ["P", "K"], meaning: "Pause, play." },
+  { keys: [",", "."], meaning: "One frame back, one frame on. The slider moves both clips to any moment." },
   { keys: ["[", "]"], meaning: "Slower, faster." },
   {
     keys: ["Z", "⌫"],
     meaning: "Undo: go back to the pair before, up to ten, and answer it again. Esc keeps the answer as it was.",
   },
   { keys: ["R"], meaning: "Skip: the pair goes to somebody else and does not come back to you." },
-  { keys: ["G"], meaning: "The guidelines, if the run has some." },
+  { keys: ["G"], meaning: "The guidelines: what to judge by." },
+  { keys: ["H"], meaning: "Your answers so far, to look at again and to change." },
+  { keys: ["F"], meaning: "Full screen." },
+  { keys: ["X"], meaning: "Close the card or the hint that came up." },
+  { keys: ["?"], meaning: "This help." },
 ];
 
 export function Help() {
@@ -25,8 +31,8 @@ export function Help() {
     <Dialog id="help" isOpen={screen.isHelpOpen} title="How to label">
       <form method="dialog">
         <p>
-          Watch both clips and press the key of the one that does better what the question asks. Follow your first clear
-          impression. With a finger, tap the better clip.
+          Watch both clips and press the key of the one that does better what the question asks, or click or tap it.
+          Follow your first clear impression.
         </p>
         <table>
           <tbody>
@@ -42,10 +48,18 @@ export function Help() {
             ))}
           </tbody>
         </table>
-        <p>Answers wait in this browser until the server has them safely; the top of the page says so.</p>
-        <button class="primary" value="close" autofocus>
-          Close <kbd>Esc</kbd>
-        </button>
+        <p>
+          Answers wait in this browser until the server has them safely; the top of the page says so. After three minutes
+          without a key your pairs go back, so that others can have them.
+        </p>
+        <div class="buttons">
+          <button type="button" class="quiet" data-action="practise">
+            Practise
+          </button>
+          <button class="primary" value="close" autofocus>
+            Close <kbd>Esc</kbd>
+          </button>
+        </div>
       </form>
     </Dialog>
   );
@@ -54,10 +68,16 @@ export function Help() {
 export function GuidelinesDialog() {
   const { text = "", version = 0 } = guidelines.value ?? {};
   return (
-    <Dialog id="guidelines" isOpen={isOpen} title="Guidelines">
+    <Dialog id="guidelines" isOpen={isOpen} title={screen.question.value}>
       <form method="dialog">
         <Markdown text={text} />
-        <p class="foot">Version {version}. Your answers are stored with it.</p>
+        <p class="foot">
+          Guidelines, version {version}. Your answers are stored with it.
+          <span class="by-key">
+            {" "}
+            <kbd>G</kbd> shows them again.
+          </span>
+        </p>
         <button class="primary" value="close" autofocus>
           Go on <kbd>Esc</kbd>
         </button>

@@ -11,7 +11,17 @@ export type Action =
   | "skip"
   | "slower"
   | "faster"
+  | "pause"
+  | "frame-back"
+  | "frame-forward"
+  | "fullscreen"
   | "guidelines"
+  | "answers"
+  | "goal"
+  | "practise"
+  | "go-on"
+  | "dismiss"
+  | "try-now"
   | "help";
 
 const ACTIONS: Record<string, Action> = {
@@ -29,15 +39,36 @@ const ACTIONS: Record<string, Action> = {
   Backspace: "undo",
   z: "undo",
   Escape: "keep",
+  Enter: "go-on",
   r: "skip",
   g: "guidelines",
+  h: "answers",
+  p: "pause",
+  k: "pause",
+  ",": "frame-back",
+  ".": "frame-forward",
+  f: "fullscreen",
+  x: "dismiss",
   "[": "slower",
   "]": "faster",
   "?": "help",
 };
 
-/** Calls `onAction(name, time)` for each press of a known key, of a button with data-action, and for a tap on a clip. */
+// A click that brings the window to the front means the window; one on a pair that has just appeared was meant for the
+// pair before.
+const FRONT_MS = 300;
+const NEW_MS = 300;
+/** So far a mouse must move after a click before what is under it counts as pointed at, CSS pixels. */
+const MOVED_PX = 6;
+
+/** Keys that a slider needs itself. */
+const SLIDER_KEYS = /^(Arrow|Home|End|Page)/;
+
+/** Calls `onAction(name, time)` for each press of a known key, of a button with data-action, and for a clip. */
 export function listen(onAction: (action: Action, time: number) => void): void {
+  let frontAt = -Infinity;
+  let changedAt = -Infinity;
+  addEventListener("focus", () => (frontAt = performance.now()));
   addEventListener("keydown", (event) => {
     const action = actionOf(event);
     if (!action) return;
@@ -45,21 +76,45 @@ export function listen(onAction: (action: Action, time: number) => void): void {
     onAction(action, event.timeStamp);
   });
   document.addEventListener("click", (event) => {
-    const pressed = (event.target as Element).closest<HTMLElement>("[data-action], [data-tap]");
+    const pressed = (event.target as Element).closest<HTMLElement>("[data-action], [data-clip]");
     if (!pressed || (pressed instanceof HTMLButtonElement && pressed.disabled)) return;
-    // A finger on a clip means that clip; a mouse that only clicks into the page means nothing.
-    if (pressed.dataset["tap"] && (event as PointerEvent).pointerType !== "touch") return;
+    const clip = pressed.dataset["clip"];
+    if (clip && (event.timeStamp - frontAt < FRONT_MS || event.timeStamp - changedAt < NEW_MS)) return;
     // After a click or a tap the space bar must replay, not press the same answer again.
     if (event.detail > 0) pressed.blur();
-    onAction((pressed.dataset["action"] ?? pressed.dataset["tap"]) as Action, event.timeStamp);
+    if (clip || pressed.classList.contains("answer")) {
+      changedAt = event.timeStamp;
+      calmPointer(event);
+    }
+    onAction((pressed.dataset["action"] ?? clip) as Action, event.timeStamp);
   });
 }
 
+/** Let nothing look pointed at until the pointer moves: the next pair was not looked at yet. */
+function calmPointer({ clientX, clientY }: MouseEvent): void {
+  const root = document.documentElement;
+  root.dataset["pointer"] = "still";
+  const gone = new AbortController();
+  const onMove = (event: PointerEvent) => {
+    if (Math.hypot(event.clientX - clientX, event.clientY - clientY) < MOVED_PX) return;
+    delete root.dataset["pointer"];
+    gone.abort();
+  };
+  addEventListener("pointermove", onMove, { signal: gone.signal, passive: true });
+}
+
 function actionOf(event: KeyboardEvent): Action | null {
-  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return null;
+  if (event.repeat && !isFrameKey(event.key)) return null;
+  if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const target = event.target instanceof Element ? event.target : null;
-  if (document.querySelector("dialog[open]") || target?.closest("input, textarea")) return null;
+  if (document.querySelector("dialog[open]")) return null;
+  const field = target?.closest<HTMLInputElement>("input, textarea");
+  if (field && (field.type !== "range" || SLIDER_KEYS.test(event.key))) return null;
   // Space and Enter press what has the focus, as everywhere.
-  if (event.key === " " && target?.closest("button, a")) return null;
+  if ((event.key === " " || event.key === "Enter") && target?.closest("button, a, video[controls]")) return null;
   return ACTIONS[event.key] ?? ACTIONS[event.key.toLowerCase()] ?? null;
+}
+
+function isFrameKey(key: string): boolean {
+  return key === "," || key === ".";
 }

@@ -1,9 +1,10 @@
 // Keeps a few pairs leased and their clips fetched, so that the next one is there before it is asked for.
 
-import { Backoff, pause } from "../connect/backoff";
+import { Backoff, pause, tryNow } from "../connect/backoff";
 import { call, CallError, callError, fetchClip } from "../connect/call";
-import type { Lease } from "../connect/messages";
+import type { Lease, RunState } from "../connect/messages";
 import { Emitter } from "./emitter";
+import { LeaseStore } from "./lease_store";
 import { keptPairOf, pairOf, type KeptPair, type Pair } from "./pair";
 
 const NUM_HELD = 3;
@@ -11,14 +12,20 @@ const LEASE_S = 120;
 const WAIT_S = 20;
 const RENEW_BEFORE_MS = 60_000;
 const TEND_EVERY_MS = 5_000;
-const AWAY_AFTER_MS = 5 * 60_000;
 // What follows a key press is the next pair's; fetching and decoding another one waits until it plays.
 const YIELD_MS = 250;
+// A paused or finished run answers at once that there is nothing.
+const NOTHING_MS = 3_000;
+
+/** Why no pairs are held for now. */
+export type RestReason = "unstarted" | "away" | "practice" | "over" | "left";
 
 interface Events {
   /** The first pair or the error may have changed. */
   change: null;
   lost: { pair: Pair; reason: string };
+  /** Where the run is in its life, as a lease said. */
+  state: RunState;
 }
 
 interface QueueOptions {
@@ -33,16 +40,22 @@ interface QueueOptions {
 /** Leases pairs, oldest first. */
 export class LeaseQueue extends Emitter<Events> {
   readonly #options: QueueOptions;
-  readonly #storageKey: string;
+  readonly #store: LeaseStore;
+  readonly #resting = new Set<RestReason>(["unstarted"]);
   #held: Pair[] = [];
-  #lastSeen = Date.now();
+  #asking = new AbortController();
   #wake = () => {};
   #error: CallError | null = null;
 
   constructor(options: QueueOptions) {
     super();
     this.#options = options;
-    this.#storageKey = `somersault.leases.${options.labelerId}`;
+    this.#store = new LeaseStore(options.labelerId);
+    addEventListener("pagehide", () => this.rest("left"));
+    // Out of the browser's back-forward cache.
+    addEventListener("pageshow", () => this.resume("left"));
+    void this.#leaseForever();
+    void this.#tendForever();
   }
 
   /** The pair to show now, or null while there is none. */
@@ -67,40 +80,52 @@ export class LeaseQueue extends Emitter<Events> {
     if (this.#error?.isUnreachable || this.#error?.code === "not_found") this.#setError(null);
   }
 
+  /** Begin to lease, with what this tab held before it was loaded again. */
   async start(): Promise<void> {
     await this.#takeUp();
-    void this.#leaseForever();
-    void this.#tendForever();
+    this.resume("unstarted");
   }
 
-  /** Notes that the labeler is here: leases are kept for nobody else. */
-  see(): void {
-    const wasAway = this.#isAway;
-    this.#lastSeen = Date.now();
-    if (wasAway) this.#wake();
+  /** Give all pairs back, so that somebody else may have them, and lease none until that is over. */
+  rest(reason: RestReason): void {
+    this.#resting.add(reason);
+    this.#asking.abort();
+    const pairs = this.#held;
+    this.#held = [];
+    if (pairs.length) this.#store.noteReturned(pairs.map(({ leaseToken }) => leaseToken));
+    for (const pair of pairs) {
+      // What can't be given back ends by itself.
+      giveBack(pair.leaseToken).catch(() => {});
+      this.#options.discard(pair);
+    }
+    this.emit("change", null);
+  }
+
+  /** Lease again, unless there is another reason not to. */
+  resume(reason: RestReason): void {
+    if (!this.#resting.delete(reason) || this.#resting.size) return;
+    this.#wake();
+    tryNow();
+    this.emit("change", null);
   }
 
   /** Takes the first pair out because it was answered. */
-  finish(pair: Pair): void {
-    this.#remove(pair);
-  }
+  finish = (pair: Pair): void => this.#remove(pair);
 
-  /** Gives a pair to somebody else. */
+  /** Gives a pair to somebody else for good. */
   async release(pair: Pair): Promise<void> {
     this.#remove(pair);
     this.#options.discard(pair);
     await call("ReleaseQuery", { leaseToken: pair.leaseToken });
   }
 
-  get #isAway(): boolean {
-    return Date.now() - this.#lastSeen > AWAY_AFTER_MS;
-  }
-
   /** Takes up the leases that this tab held before it was loaded again: the server would not give them twice. */
   async #takeUp(): Promise<void> {
-    const kept = JSON.parse(sessionStorage.getItem(this.#storageKey) ?? "[]") as KeptPair[];
+    const { held, returned } = this.#store.read();
+    // What was given back as the page was left may still be on its way. Leasing must come after it.
+    await Promise.all(returned.map((token) => giveBack(token).catch(() => {})));
     const { runId } = this.#options;
-    for (const pair of kept.filter((one) => !runId || one.runId === runId)) {
+    for (const pair of held.filter((one) => !runId || one.runId === runId)) {
       try {
         this.#hold(pairOf(pair, await renewed(pair)));
       } catch (error) {
@@ -114,34 +139,44 @@ export class LeaseQueue extends Emitter<Events> {
     const backoff = new Backoff();
     for (;;) {
       const count = NUM_HELD - this.#held.length;
-      if (count < 1 || this.#isAway) {
+      if (count < 1 || this.#resting.size) {
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }
       try {
-        for (const lease of await this.#lease(count)) {
-          this.#hold(pairOf(keptPairOf(lease), lease.remainingS ?? LEASE_S));
-        }
+        const isAnswered = await this.#lease(count);
         this.#setError(null);
         backoff.reset();
+        if (!isAnswered) await pause(NOTHING_MS);
       } catch (error) {
+        if (this.#asking.signal.aborted) continue;
         this.#setError(callError(error));
         await backoff.wait();
       }
     }
   }
 
-  async #lease(count: number): Promise<Lease[]> {
+  /** Lease up to so many pairs; return whether there were any or the server waited for some. */
+  async #lease(count: number): Promise<boolean> {
+    this.#asking = new AbortController();
+    const askedAt = Date.now();
     const request = { runId: this.#options.runId, count, waitS: WAIT_S, leaseS: LEASE_S };
-    const options = { timeoutMs: (WAIT_S + 8) * 1000 };
-    const { leases = [] } = await call<{ leases?: Lease[] }>("LeaseQueries", request, options);
-    return leases;
+    const options = { timeoutMs: (WAIT_S + 8) * 1000, signal: this.#asking.signal };
+    const reply = await call<{ leases?: Lease[]; runState?: RunState }>("LeaseQueries", request, options);
+    const leases = reply.leases ?? [];
+    for (const lease of leases) {
+      // They came as the labeler left.
+      if (this.#resting.size) giveBack(lease.leaseToken).catch(() => {});
+      else this.#hold(pairOf(keptPairOf(lease), lease.remainingS ?? LEASE_S));
+    }
+    if (reply.runState) this.emit("state", reply.runState);
+    return leases.length > 0 || Date.now() - askedAt > NOTHING_MS;
   }
 
   #hold(pair: Pair): void {
     if (this.#held.some((one) => one.queryId === pair.queryId)) return;
     this.#held.push(pair);
-    this.#keep();
+    this.#store.keep(this.#held);
     void this.#fetch(pair);
   }
 
@@ -158,7 +193,7 @@ export class LeaseQueue extends Emitter<Events> {
       } catch (error) {
         if (error instanceof CallError && error.isTransient) {
           await backoff.wait();
-        } else {
+        } else if (this.#held.includes(pair)) {
           this.#lose(pair, "It could not be shown and was skipped.");
           call("ReleaseQuery", { leaseToken: pair.leaseToken }).catch(() => {});
         }
@@ -174,9 +209,7 @@ export class LeaseQueue extends Emitter<Events> {
   }
 
   async #tend(pair: Pair): Promise<void> {
-    const leftMs = pair.endsAt - Date.now();
-    if (leftMs > RENEW_BEFORE_MS || (this.#isAway && leftMs > 0) || !this.#held.includes(pair)) return;
-    if (this.#isAway) return this.#lose(pair, "Its time was over, so it goes to somebody else.");
+    if (pair.endsAt - Date.now() > RENEW_BEFORE_MS || !this.#held.includes(pair)) return;
     try {
       pair.endsAt = Date.now() + (await renewed(pair)) * 1000;
     } catch (error) {
@@ -194,19 +227,8 @@ export class LeaseQueue extends Emitter<Events> {
 
   #remove(pair: Pair): void {
     this.#held = this.#held.filter((one) => one !== pair);
-    this.#keep();
+    this.#store.keep(this.#held);
     setTimeout(() => this.#wake(), this.#held.length ? YIELD_MS : 0);
-  }
-
-  #keep(): void {
-    const kept: KeptPair[] = this.#held.map(({ queryId, runId, question, guidelinesVersion, leaseToken }) => ({
-      queryId,
-      runId,
-      question,
-      guidelinesVersion,
-      leaseToken,
-    }));
-    sessionStorage.setItem(this.#storageKey, JSON.stringify(kept));
   }
 
   #setError(error: CallError | null): void {
@@ -220,4 +242,9 @@ export class LeaseQueue extends Emitter<Events> {
 async function renewed(pair: KeptPair): Promise<number> {
   const request = { leaseToken: pair.leaseToken, leaseS: LEASE_S };
   return (await call<{ remainingS?: number }>("RenewLease", request)).remainingS ?? 0;
+}
+
+/** End a lease without an answer, even while the page is being left; the pair may come again. */
+async function giveBack(leaseToken: string): Promise<void> {
+  await call("ReleaseQuery", { leaseToken, isReturned: true }, { keepalive: true });
 }

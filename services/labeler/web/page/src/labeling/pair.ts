@@ -1,18 +1,23 @@
 // A leased pair of clips and the four answers to it.
 
-import type { Lease } from "../connect/messages";
+import type { Lease, PreferenceName } from "../connect/messages";
 
 export type Side = "left" | "right";
 
 export type Preference = "left" | "right" | "equal" | "incomparable";
 
 /** The answers as the API names them. */
-export const PREFERENCES: Record<Preference, string> = {
+export const PREFERENCES: Record<Preference, PreferenceName> = {
   left: "PREFERENCE_LEFT",
   right: "PREFERENCE_RIGHT",
   equal: "PREFERENCE_EQUAL",
   incomparable: "PREFERENCE_INCOMPARABLE",
 };
+
+/** Return the answer that the API's name stands for. */
+export function preferenceOf(name: PreferenceName): Preference {
+  return (Object.keys(PREFERENCES) as Preference[]).find((each) => PREFERENCES[each] === name) ?? "incomparable";
+}
 
 /** What outlives the page's reload. */
 export interface KeptPair {

@@ -1,43 +1,91 @@
 // Why there is no pair to show, in words.
 
 import type { CallError } from "../connect/call";
-import { num, type Stats } from "../connect/messages";
+import { num, type RunState, type Stats } from "../connect/messages";
 
 export interface Reason {
   title: string;
+  /** `Backticks` mark what is typed. */
   reason: string;
+  /** Whether nothing is under way: no dots that breathe. */
+  isStill?: boolean;
+  /** Whether the labeler may ask to try again at once. */
+  canRetry?: boolean;
 }
 
-interface Situation {
+export interface Situation {
+  runId: string;
   isFetching: boolean;
   error: CallError | null;
   stats: Stats | null;
+  state: RunState;
+  /** Whether the labeler left, so that the pairs were given back. */
+  isAway: boolean;
+  /** For how long nothing was heard of the run. */
+  lostMs: number;
+  /** Answers that wait in this browser. */
+  numWaiting: number;
 }
 
+const LONG_LOST_MS = 60_000;
+
 /** Gives the reason from the run's counts (GetStats) and the queue's state. */
-export function whyEmpty({ isFetching, error, stats }: Situation): Reason {
-  if (error) return whyRefused(error);
-  const title = "No pair is ready yet";
+export function whyEmpty(situation: Situation): Reason {
+  const { isFetching, error, stats, state, isAway } = situation;
+  if (isAway) {
+    const reason = "Your pairs went back, so that others can have them. Any key brings the next pair.";
+    return { title: "Still there?", reason, isStill: true };
+  }
+  if (state === "RUN_STATE_STOPPED" && !isFetching) return whyStopped(situation);
+  if (error) return whyRefused(error, situation);
   if (isFetching) return { title: "One moment", reason: "The next clips are on their way." };
-  if (!stats) return { title, reason: "Asking the run what it has." };
-  if (stats.isPaused) return { title: "The run is paused", reason: "Pairs appear here by themselves once it goes on." };
+  if (!stats) return { title: "No pair is ready yet", reason: "Asking the run what it has." };
+  if (stats.isPaused || state === "RUN_STATE_PAUSED") {
+    return { title: "The run is paused", reason: "Pairs appear here by themselves once it goes on.", isStill: true };
+  }
+  return whyNotReady(stats);
+}
+
+function whyNotReady(stats: Stats): Reason {
+  const numAwaited = num(stats.numAwaited);
+  const answers = numAwaited === 1 ? "1 answer" : `${numAwaited} answers`;
+  const title = numAwaited ? `The agent waits for ${answers}` : "No pair is ready yet";
   const numRendering = num(stats.numRendering);
   if (numRendering > 0) {
-    const what = numRendering === 1 ? "One pair is" : `${numRendering} pairs are`;
+    const what = numRendering === 1 ? "1 pair is" : `${numRendering} pairs are`;
     return { title, reason: `${what} being drawn. The next one appears here by itself.` };
   }
   if (num(stats.numReady) + num(stats.numLeased) > 0) {
     return { title, reason: "The open pairs are with other labelers, or you have seen them." };
   }
-  const reason =
-    "The run asks nothing right now: it is learning from the answers so far. New pairs appear here by themselves.";
-  return { title, reason };
+  if (numAwaited) return { title, reason: "The next pairs are being chosen and appear here by themselves." };
+  return {
+    title: "The agent is practising",
+    reason: "It learns from the answers so far and needs none right now. New pairs come by themselves.",
+  };
 }
 
-function whyRefused(error: CallError): Reason {
+function whyStopped({ error, numWaiting, runId }: Situation): Reason {
+  const title = "The run was stopped";
+  if (error?.isUnreachable) {
+    const reason = `${kept(numWaiting)} It may be resumed: this page goes on by itself then. \`somersault open ${runId}\` shows it again.`;
+    return { title, reason: reason.trim(), isStill: true, canRetry: true };
+  }
+  const reason = "It may be resumed: new pairs appear here by themselves then, and it learns from the answers so far.";
+  return { title, reason, isStill: true };
+}
+
+function whyRefused(error: CallError, { lostMs, numWaiting, runId }: Situation): Reason {
   if (error.isUnreachable) {
-    const reason = "This page tries again by itself. Answers that were not saved yet are kept in this browser.";
-    return { title: "The labeler can’t be reached", reason };
+    const title = "The labeler can’t be reached";
+    if (lostMs < LONG_LOST_MS) {
+      const reason = "This page tries again by itself. Answers that were not saved yet are kept in this browser.";
+      return { title, reason, canRetry: true };
+    }
+    const minutes = Math.floor(lostMs / 60_000);
+    const since = `Nothing was heard of it for ${minutes === 1 ? "a minute" : `${minutes} minutes`}.`;
+    const reason = `${since} ${kept(numWaiting)} You may close this tab: \`somersault open ${runId}\` opens the run again.`;
+    return { title, reason, isStill: true, canRetry: true };
   }
   if (error.code === "not_found") {
     return { title: "The run has not begun yet", reason: "Its first pairs appear here by themselves." };
@@ -48,7 +96,15 @@ function whyRefused(error: CallError): Reason {
     return { title: "Too many pairs at once", reason };
   }
   if (error.code === "permission_denied") {
-    return { title: "This token may not label", reason: `Log in with a labeler’s token. ${error.message}` };
+    const reason = `Log in with a labeler’s token. ${error.message}`;
+    return { title: "This token isn’t allowed to label", reason, isStill: true };
   }
-  return { title: "No pair could be had", reason: error.message };
+  return { title: "Couldn’t load a pair", reason: error.message };
+}
+
+/** Say what becomes of answers that wait. */
+function kept(numWaiting: number): string {
+  if (numWaiting === 0) return "All your answers are saved.";
+  const which = numWaiting === 1 ? "1 answer is" : `${numWaiting} answers are`;
+  return `${which} kept in this browser and sent when the run is open again.`;
 }

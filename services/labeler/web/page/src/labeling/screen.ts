@@ -32,7 +32,9 @@ export interface Saving {
 
 export const question = signal("Which is better?");
 export const isPairThere = signal(false);
-export const empty = signal<Reason>({ title: "No pair is ready yet", reason: "" });
+export const empty = signal<Reason>({ title: "One moment", reason: "Asking the run what it has." });
+/** Whether the run is stopped: what is answered now counts once it is resumed. */
+export const isStopped = signal(false);
 export const stats = signal<Stats | null>(null);
 export const counts = signal<Counts>({ numOwn: 0, numRun: 0, perMinute: null });
 export const saving = signal<Saving | null>(null);
@@ -42,8 +44,14 @@ export const can = signal({ answer: false, undo: false, skip: false });
 /** The answer whose button looks pressed. */
 export const pressed = signal<Preference | null>(null);
 export const speed = signal(1);
+/** Whether the clips move, or would if the tab were seen. */
+export const isPlaying = signal(false);
+/** Something to think of, until it is dismissed: a goal that is reached, a break. */
+export const hint = signal("");
+/** Which run the pair before the labeler is of. */
+export const runId = signal("");
 export const isHelpOpen = signal(false);
-/** The line above the pair. */
+/** What happened last. */
 export const note = signal("");
 /** The same for those who hear the page rather than see it. */
 export const announcement = signal("");

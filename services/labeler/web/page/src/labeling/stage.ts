@@ -1,17 +1,17 @@
-// Plays the two clips of a pair side by side: muted, in step, again and again.
+// Holds the videos of pairs that are shown or soon will be.
 
 import type { Pair, Side } from "./pair";
-import { keepInStep, moved, START_S, warmedUp } from "./video";
+import { Player } from "./player";
+import * as screen from "./screen";
+import { moved, warmedUp } from "./video";
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const SPEED_KEY = "somersault.speed";
 
-// A moment on the last frame shows where a clip ends before it begins again.
-const HOLD_MS = 250;
-
 export interface StageElements {
   frames: Record<Side, HTMLElement>;
-  progress: HTMLElement;
+  /** The moment of both clips. */
+  slider: HTMLInputElement;
 }
 
 interface Clips {
@@ -23,20 +23,25 @@ interface Clips {
 
 /** Owns the two frames and the videos in them. */
 export class Stage {
+  readonly player: Player;
   readonly #elements: StageElements;
   #clipsByPair = new Map<Pair, Clips>();
   #shown: Pair | null = null;
   #speed: number;
-  #holdTimer = 0;
-  #frame = 0;
-  #mayLoop = true;
-  readonly #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(elements: StageElements) {
     this.#elements = elements;
+    const { slider } = elements;
+    this.player = new Player({
+      onMoment: (share) => (slider.valueAsNumber = share),
+      onPlaying: (isPlaying) => (screen.isPlaying.value = isPlaying),
+    });
+    slider.addEventListener("input", () => this.player.seek(slider.valueAsNumber));
+    // A finger or a mouse that is done leaves the arrow keys to the answers.
+    slider.addEventListener("pointerup", () => slider.blur());
     const kept = Number(localStorage.getItem(SPEED_KEY));
     this.#speed = SPEEDS.includes(kept) ? kept : 1;
-    document.addEventListener("visibilitychange", () => this.#onVisibility());
+    this.player.speed = this.#speed;
   }
 
   /** How fast clips play; 1 is real time. */
@@ -62,22 +67,15 @@ export class Stage {
    * `askedAt` is the time (performance.now) of the key press that asked for it, 0 if none did.
    */
   show(pair: Pair, askedAt = 0): void {
-    this.hide();
     this.#shown = pair;
-    for (const video of this.#videos) video.classList.add("shown");
-    if (askedAt) this.#measure(askedAt);
-    if (!this.#reducedMotion.matches) this.#play({ mayLoop: true });
-    this.#schedule();
+    const videos = this.#clipsByPair.get(pair)?.videos ?? [];
+    if (askedAt) measure(videos, askedAt);
+    this.player.show(videos);
   }
 
   /** Shows nothing. */
   hide(): void {
-    clearTimeout(this.#holdTimer);
-    this.#holdTimer = 0;
-    for (const video of this.#videos) {
-      video.pause();
-      video.classList.remove("shown");
-    }
+    this.player.hide();
     this.#shown = null;
   }
 
@@ -93,21 +91,12 @@ export class Stage {
     this.#clipsByPair.delete(pair);
   }
 
-  /** Plays both from the start; with reduced motion, once. */
-  replay(): void {
-    this.#play({ mayLoop: !this.#reducedMotion.matches });
-  }
-
   /** Takes the next speed: up for 1, down for -1. */
   changeSpeed(direction: 1 | -1): void {
     const place = SPEEDS.indexOf(this.#speed) + direction;
     this.#speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, place))] ?? 1;
     localStorage.setItem(SPEED_KEY, String(this.#speed));
-    for (const video of this.#videos) video.playbackRate = this.#speed;
-  }
-
-  get #videos(): readonly HTMLVideoElement[] {
-    return (this.#shown && this.#clipsByPair.get(this.#shown)?.videos) ?? [];
+    this.player.speed = this.#speed;
   }
 
   #createClips(pair: Pair): Clips {
@@ -125,59 +114,16 @@ export class Stage {
     video.disablePictureInPicture = true;
     video.preload = "auto";
     video.setAttribute("aria-label", side === "left" ? "Left clip" : "Right clip");
-    video.addEventListener("ended", () => this.#onEnded());
+    video.addEventListener("ended", () => this.player.onEnded());
     video.src = url;
     this.#elements.frames[side].append(video);
     return video;
   }
+}
 
-  #play({ mayLoop }: { mayLoop: boolean }): void {
-    clearTimeout(this.#holdTimer);
-    this.#holdTimer = 0;
-    this.#mayLoop = mayLoop;
-    for (const video of this.#videos) {
-      // Seeking costs some milliseconds even to where it stands: a warm video stands in its first picture.
-      if (video.currentTime > START_S) video.currentTime = 0;
-      video.playbackRate = this.#speed;
-    }
-    if (document.hidden) return;
-    // A browser may refuse to play; the space bar then asks again.
-    for (const video of this.#videos) video.play().catch(() => {});
-  }
-
-  #onEnded(): void {
-    const videos = this.#videos;
-    if (!this.#mayLoop || this.#holdTimer || !videos.every((video) => video.ended)) return;
-    this.#holdTimer = setTimeout(() => this.#play({ mayLoop: true }), HOLD_MS);
-  }
-
-  #onVisibility(): void {
-    if (document.hidden) {
-      for (const video of this.#videos) video.pause();
-    } else if (!this.#reducedMotion.matches) {
-      this.#play({ mayLoop: true });
-    }
-  }
-
-  #tick(): void {
-    const [left, right] = this.#videos;
-    if (!left || !right) return;
-    keepInStep(left, right, this.#speed);
-    const lead = left.duration >= right.duration ? left : right;
-    const share = lead.duration ? lead.currentTime / lead.duration : 0;
-    this.#elements.progress.style.transform = `scaleX(${share})`;
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = requestAnimationFrame(() => this.#tick());
-  }
-
-  /** Records how long it took from a key press until both clips of the pair moved. */
-  #measure(askedAt: number): void {
-    void Promise.all(this.#videos.map(moved)).then((times) => {
-      performance.measure("key-to-moving", { start: askedAt, end: Math.max(...times) });
-    });
-  }
+/** Records how long it took from a key press until both clips of the pair moved. */
+function measure(videos: readonly HTMLVideoElement[], askedAt: number): void {
+  void Promise.all(videos.map(moved)).then((times) => {
+    performance.measure("key-to-moving", { start: askedAt, end: Math.max(...times) });
+  });
 }

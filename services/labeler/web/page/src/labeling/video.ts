@@ -23,6 +23,29 @@ export function keepInStep(one: HTMLVideoElement, other: HTMLVideoElement, speed
   other.playbackRate = drift < -DRIFT_S ? speed * 0.85 : speed;
 }
 
+const NEXT_TARGETS = new WeakMap<HTMLVideoElement, number>();
+// The last picture, not the end: what has ended starts over when it plays.
+const BEFORE_END_S = 0.01;
+
+/** Move a video to a moment, s; of moments asked for while it still moves, only the last one counts. */
+export function seekTo(video: HTMLVideoElement, timeS: number): void {
+  const target = Math.max(0, Math.min(timeS, video.duration - BEFORE_END_S));
+  if (!Number.isFinite(target)) return;
+  if (!video.seeking) {
+    video.currentTime = target;
+    return;
+  }
+  const isAwaited = NEXT_TARGETS.has(video);
+  NEXT_TARGETS.set(video, target);
+  if (isAwaited) return;
+  const onSeeked = () => {
+    const next = NEXT_TARGETS.get(video);
+    NEXT_TARGETS.delete(video);
+    if (next !== undefined) video.currentTime = next;
+  };
+  video.addEventListener("seeked", onSeeked, { once: true });
+}
+
 /** Loads a video and sets its decoder going for a moment: what is warm starts within a frame of a key press. */
 export async function warmedUp(video: HTMLVideoElement): Promise<void> {
   await loaded(video);

@@ -1,0 +1,5 @@
+// A sentence in which `backticks` mark what is typed.
+
+export function Prose({ text }: { text: string }) {
+  return <>{text.split("`").map((part, index) => (index % 2 ? <code key={part}>{part}</code> : part))}</>;
+}

@@ -1,0 +1,125 @@
+"""A labeler's own session: how far, a goal, a break, answers to look at again, and what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from somersault.v1 import labeler_pb2
+from tests.services.labeler.web.browsing import open_page, press, saved, until
+
+LEFT, RIGHT, EQUAL = 1, 2, 3
+
+
+async def test_progress_is_of_the_budget(page, labeler, gateway_url):
+    """Two of twenty are answered, and no time left is made up from two answers."""
+    double = labeler.double
+    double.num_open = 4
+    double.label_budget = 20
+    double.stats = labeler_pb2.GetStatsResponse(num_last_hour=2, num_ready=20)
+    await open_page(page, gateway_url)
+
+    await press(page, "a")
+    await press(page, "a")
+    await saved(page)
+    await until(page, "document.getElementById('run-count').textContent === '2 of 20'")
+
+    assert await page.inner_text("#own-count") == "2"
+    assert await page.inner_text("#time-left") == "–"
+
+
+async def test_goal_counts_this_session(page, labeler, gateway_url):
+    """It is set once, outlives a reload, says when it is reached, and holds nobody up."""
+    labeler.double.num_open = 30
+    await open_page(page, gateway_url)
+
+    await page.click("#goal-button")
+    await page.click(".goal-choices button:has-text('10')")
+    await press(page, "a")
+    await page.reload()
+    await page.wait_for_selector("video.shown")
+    after_reload = await page.inner_text("#goal-text")
+    for _ in range(9):
+        await press(page, "a")
+    await page.wait_for_selector("#hint")
+    hint = await page.inner_text("#hint")
+    await press(page, "a")
+    await page.keyboard.press("x")
+    await saved(page)
+
+    assert after_reload == "1 of 10"
+    assert "You reached your goal: 10 answers" in hint
+    assert await page.inner_text("#goal-text") == "✓ 11 of 10"
+    assert await page.locator("#hint").count() == 0
+    assert len(labeler.double.records) == 11
+
+
+async def test_break_is_proposed_once_after_twenty_minutes(page, labeler, gateway_url):
+    """Steady work brings one hint, which answers nothing and blocks nothing."""
+    labeler.double.num_open = 40
+    await page.clock.install()
+    await open_page(page, gateway_url)
+    hints = []
+
+    for _ in range(17):
+        await page.clock.fast_forward(80_000)
+        await press(page, "a")
+        hints.append(await page.locator("#hint").count())
+        await page.keyboard.press("x")
+
+    assert hints == [0] * 15 + [1, 0]
+
+
+async def test_earlier_answers_can_be_seen_and_changed(page, labeler, gateway_url):
+    """The list has each answer with its clips; a change is a new version, and undo knows of it."""
+    double = labeler.double
+    double.num_open = 14
+    await open_page(page, gateway_url)
+    for _ in range(12):
+        await press(page, "ArrowLeft")
+    await saved(page)
+
+    await page.keyboard.press("h")
+    await page.wait_for_selector("#own-answers[open] li:nth-child(12)")
+    await until(page, "document.querySelectorAll('#own-answers video[src]').length === 24")
+    num_changeable = await page.locator("#own-answers .choices").count()
+    await page.click("#own-answers li:first-child [data-choice=PREFERENCE_EQUAL]")
+    await until(page, "document.querySelector('#own-answers li p').textContent.startsWith('Equal')")
+    await page.keyboard.press("Escape")
+    focus = await page.evaluate("document.activeElement === document.body")
+    await press(page, "z")
+    await press(page, "ArrowRight")
+    await saved(page)
+
+    assert num_changeable == 10
+    assert focus
+    assert double.answers()[12:] == [("query-011", 2, EQUAL), ("query-011", 3, RIGHT)]
+
+
+async def test_agents_newest_clip_is_shown_after_ten_answers(page, labeler, gateway_url):
+    """A card beside the pair, once a policy; a key closes it; nothing that was predicted is in it."""
+    double = labeler.double
+    double.num_open = 40
+    double.add_policy_clip(1, env_steps=120_000)
+    await open_page(page, gateway_url)
+
+    for _ in range(9):
+        await press(page, "a")
+    await saved(page)
+    early = await page.locator("#reveal").count()
+    await press(page, "a")
+    await page.wait_for_selector("#reveal")
+    await until(page, "document.querySelector('#reveal video').currentTime > 0")
+    text = await page.inner_text("#reveal")
+    await press(page, "d")
+    await page.keyboard.press("x")
+    await page.wait_for_selector("#reveal", state="detached")
+    for _ in range(9):
+        await press(page, "a")
+    await saved(page)
+    await asyncio.sleep(0.5)
+
+    assert early == 0
+    assert "What the agent does now" in text
+    assert "120k steps" in text
+    assert await page.locator("#reveal").count() == 0
+    assert len(double.records) == 20
