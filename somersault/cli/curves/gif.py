@@ -6,6 +6,8 @@ import io
 import math
 from typing import Any
 
+from somersault.errors import CorruptDataError
+
 __all__ = ["encode_gif"]
 
 _MAX_SIZE_PX = 200
@@ -15,8 +17,18 @@ _NUM_COLOURS = 64  # plenty for drawn bodies and games; halves the size
 
 
 def encode_gif(clip: bytes) -> tuple[bytes, int, int]:
-    """Return a small GIF of the beginning of an mp4, its width and its height in pixels."""
-    pictures, fps = _pictures(clip)
+    """Return a small GIF of the beginning of an mp4, its width and its height in pixels.
+
+    Raises:
+        CorruptDataError: it isn't a video.
+    """
+    # Imported here: the command line starts without it, and only a run with videos needs it.
+    import av
+
+    try:
+        pictures, fps = _pictures(clip)
+    except (av.FFmpegError, IndexError) as error:
+        raise CorruptDataError(f"a clip of {len(clip)} bytes can't be read as a video: {error}") from error
     buffer = io.BytesIO()
     pictures[0].save(
         buffer,
@@ -32,7 +44,6 @@ def encode_gif(clip: bytes) -> tuple[bytes, int, int]:
 
 def _pictures(clip: bytes) -> tuple[list[Any], float]:
     """Return the frames that are kept, scaled, in few colours, and how many are shown a second."""
-    # Imported here: the command line starts without it, and only a run with videos needs it.
     import av
 
     pictures: list[Any] = []

@@ -47,7 +47,7 @@ def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], No
     if config.track is not None:
         open_sink = partial(open_tracker, config.track, facts, folder=folder.path)
         sinks.append(BackgroundSink(open_sink, name=config.track, newest_env_steps=newest, say=say))
-    return CurveWriter(sinks, newest_env_steps=newest)
+    return CurveWriter(sinks, say=say, newest_env_steps=newest)
 
 
 def facts_of(config: RunConfig) -> RunFacts:

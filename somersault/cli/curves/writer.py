@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from somersault.cli.curves.sink import CurveSink, make_point, results_of
 from somersault.cli.progress import RunProgress
+from somersault.errors import SomersaultError
 
 __all__ = ["CurveWriter"]
 
@@ -15,14 +16,18 @@ __all__ = ["CurveWriter"]
 class CurveWriter:
     """Appends to a run's curves over its lives. When a checkpoint is restored, what came after it is forgotten."""
 
-    def __init__(self, sinks: Sequence[CurveSink], *, newest_env_steps: int = 0) -> None:
+    def __init__(
+        self, sinks: Sequence[CurveSink], *, say: Callable[[str], None], newest_env_steps: int = 0
+    ) -> None:
         """Take where to write.
 
         Args:
             sinks: Each gets everything, in this order.
+            say: Told of a video that can't be shown.
             newest_env_steps: The newest step that earlier lives of the run wrote; 0 in its first.
         """
         self._sinks = sinks
+        self._say = say
         self._newest = newest_env_steps
 
     def write(self, progress: RunProgress, *, wall_s: float, num_restarts: int) -> None:
@@ -38,9 +43,12 @@ class CurveWriter:
             sink.write(point)
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
-        """Show an mp4 of the policy as it is at this step."""
+        """Show an mp4 of the policy as it is at this step; one that can't be shown is said and costs nothing else."""
         for sink in self._sinks:
-            sink.add_video(name, clip, env_steps=env_steps)
+            try:
+                sink.add_video(name, clip, env_steps=env_steps)
+            except SomersaultError as error:
+                self._say(f"{name} is not among the curves: {error}")
 
     def conclude(self, summary: Mapping[str, Any], *, video: Path) -> None:
         """Add what came of a run, and its final video.

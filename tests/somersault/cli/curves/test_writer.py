@@ -153,6 +153,19 @@ def test_tensorboard_shows_the_final_video(folder: RunFolder) -> None:
     assert Image.open(io.BytesIO(image.encoded_image_string)).is_animated
 
 
+def test_a_video_that_cannot_be_shown_is_said(folder: RunFolder) -> None:
+    """What else came of the run is kept."""
+    folder.video.write_bytes(b"no video")
+    said: list[str] = []
+    with open_curves(make_config(folder), folder, say=said.append) as curves:
+        curves.conclude(_SUMMARY, video=folder.video)
+    (sentence,) = said
+    assert sentence.startswith(
+        "policy/final is not among the curves: a clip of 8 bytes can't be read as a video"
+    )
+    assert events_of(folder).Scalars("final/true_return_mean")[0].value == 7.5
+
+
 def test_a_gif_shows_the_clip_and_stays_small() -> None:
     """At its speed, within 200 pixels and 300 kB."""
     gif, width, height = encode_gif(_CLIP.read_bytes())
