@@ -66,6 +66,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     lease_asked: asyncio.Event = field(default_factory=asyncio.Event)
     lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     returned: list[str] = field(default_factory=list)
+    release_s: float = 0.0
+    """How long it takes to give a lease back."""
     guidelines: list[str] = field(default_factory=list)
     state: int = labeler_pb2.RUN_STATE_RUNNING
     """Where the run is in its life; a wait for pairs ends when it changes."""
@@ -148,6 +150,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def ReleaseQuery(self, request, context):
         """Takes a lease back; what is only returned may be leased again."""
+        await asyncio.sleep(self.release_s)
         query_id = self.leases.pop(request.lease_token, None)
         if query_id is not None:
             (self.returned if request.is_returned else self.released).append(query_id)
