@@ -1,6 +1,6 @@
 """A labeling front end for a terminal, with nothing but grpc and the generated stubs.
 
-python examples/labeling_front_end.py --address 127.0.0.1:7004 --token=TOKEN --player "mpv --loop"
+python examples/labeling_front_end.py --address 127.0.0.1:7004 --token=TOKEN --run-id=RUN --player "mpv --loop"
 
 Keys: a left, d right, s equally good, w can't compare, k skip, z change the last answer, q quit.
 """
@@ -62,11 +62,15 @@ def show(stub: LabelerServiceStub, query: Any, folder: Path) -> float:
 
 
 def label(stub: LabelerServiceStub, folder: Path) -> None:
-    """Asks for one pair after another until q."""
+    """Asks for one pair after another until q, or until the run is finished."""
     answered, version, guidelines = "", 1, 0
     while True:
         asked = pb.LeaseQueriesRequest(run_id=options.run_id, count=1, wait_s=30, lease_s=300)
-        if not (leases := call(stub.LeaseQueries, asked, timeout_s=40).leases):
+        reply = call(stub.LeaseQueries, asked, timeout_s=40)
+        if reply.run_state == pb.RUN_STATE_FINISHED:  # said of the run that --run-id names
+            break
+        if not (leases := reply.leases):
+            time.sleep(5 if reply.run_state == pb.RUN_STATE_PAUSED else 0)  # a paused run is not waited for
             continue
         lease, query, end = leases[0], leases[0].query, time.monotonic() + leases[0].remaining_s
         if query.guidelines_version not in (0, guidelines):
@@ -86,6 +90,8 @@ def label(stub: LabelerServiceStub, folder: Path) -> None:
             answered, version, took_s = str(uuid.uuid4()), 1, time.monotonic() - shown
             what = {"answer_id": answered, "preference": KEYS[key], "response_ms": max(1, int(1000 * took_s))}
             call(stub.SubmitPreference, pb.SubmitPreferenceRequest(lease_token=lease.lease_token, **what))
+    stats = call(stub.GetStats, pb.GetStatsRequest(run_id=options.run_id))
+    print(f"The run is finished. You gave {stats.num_own} answers: thank you! {stats.result.headline}")
 
 
 if __name__ == "__main__":

@@ -95,34 +95,46 @@ async def check_client(
         ):
             on_place(place)
             async with running(place.fill_in(command), ended) as front_end:
-                quiet = await _try_out(labeler, sighting, ended, time_limit_s=options.time_limit_s)
+                quiet, rest = await _try_out(labeler, sighting, ended, time_limit_s=options.time_limit_s)
     front_end.check_that_it_called(len(sighting.askings))
     if front_end.end and sighting.num_settled < NUM_QUERIES:
         on_end(f"{front_end.end} with {sighting.num_settled} of {NUM_QUERIES} pairs settled")
-    return judge(sighting, quiet)
+    return judge(sighting, quiet, rest)
 
 
 async def _try_out(
     labeler: ReferenceLabeler, sighting: Sighting, ended: asyncio.Event, *, time_limit_s: float
-) -> Quiet | None:
-    """Gives queries, then none for a while, then some more under new guidelines."""
-    quiet = None
+) -> tuple[Quiet | None, Quiet | None]:
+    """Give queries, then none for a while, then some more under new guidelines, then finish the run.
+
+    Returns:
+        The time without queries and the time after the end, as far as these were reached.
+    """
+    quiet = rest = None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(time_limit_s):
             await labeler.set_guidelines("Prefer the *calmer* square.")
             await labeler.propose(_NUM_FIRST)
             if not await _until_settled(sighting, _NUM_FIRST, ended):
-                return None
-            begin, num_settled = time.monotonic(), sighting.num_settled
-            await asyncio.sleep(_QUIET_S)
-            quiet = Quiet(begin=begin, end=time.monotonic(), num_settled=num_settled)
+                return None, None
+            quiet = await _quiet_time(sighting)
             if ended.is_set():
-                return quiet
+                return quiet, None
             await labeler.set_guidelines("Prefer the *livelier* square.")
             await labeler.propose(_NUM_LATER)
-            await _until_settled(sighting, NUM_QUERIES, ended)
+            is_settled = await _until_settled(sighting, NUM_QUERIES, ended)
             await asyncio.sleep(_LAST_WORDS_S)
-    return quiet
+            if is_settled:
+                await labeler.finish()
+                rest = await _quiet_time(sighting)
+    return quiet, rest
+
+
+async def _quiet_time(sighting: Sighting) -> Quiet:
+    """Let a time pass in which there is nothing to lease."""
+    begin, num_settled = time.monotonic(), sighting.num_settled
+    await asyncio.sleep(_QUIET_S)
+    return Quiet(begin=begin, end=time.monotonic(), num_settled=num_settled)
 
 
 async def _until_settled(sighting: Sighting, count: int, ended: asyncio.Event) -> bool:

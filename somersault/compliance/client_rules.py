@@ -37,8 +37,14 @@ class _NotSeenError(Exception):
     """Says that what is judged did not happen."""
 
 
-def judge(sighting: Sighting, quiet: Quiet | None) -> list[Outcome]:
-    """Gives what each rule says of what was seen; ``quiet`` is None if the end of the queries was not reached."""
+def judge(sighting: Sighting, quiet: Quiet | None, rest: Quiet | None = None) -> list[Outcome]:
+    """Return what each rule says of what was seen.
+
+    Args:
+        sighting: What was seen.
+        quiet: The time between the first queries and the later ones; None if these were not all settled.
+        rest: The time after the run was finished; None if it was not, as not all queries were settled.
+    """
     rules: list[tuple[Callable[[], None], bool]] = [
         (lambda: _each_answer_has_its_key(sighting), True),
         (lambda: _is_sent_until_acknowledged(sighting, is_change=False), True),
@@ -51,6 +57,7 @@ def judge(sighting: Sighting, quiet: Quiet | None) -> list[Outcome]:
         (lambda: _asks_again(sighting), True),
         (lambda: _waits_by_long_poll(sighting, quiet), True),
         (lambda: _goes_on_after_the_quiet(sighting, quiet), True),
+        (lambda: _rests_after_the_end(sighting, rest), True),
         (lambda: _calls_have_deadlines(sighting), True),
         (lambda: _nothing_is_invalid(sighting), True),
         (lambda: _leases_are_settled(sighting), True),
@@ -91,6 +98,10 @@ _TEXTS = (
         "while there is nothing to lease: a wait_s of 1 or more and a longer deadline, at most 4 calls in 6 s",
     ),
     ("it goes on by itself", "queries that come after a quiet time are answered"),
+    (
+        "it rests once the run is finished",
+        "when LeaseQueries says that the run is finished it ends, or asks at most 4 times in the next 6 s",
+    ),
     ("every call has a deadline", "no unary call waits for ever"),
     ("nothing that it sends is refused as wrong", f"no call ends with {', '.join(_INVALID)}"),
     ("every lease is settled", "each leased query is answered or released"),
@@ -222,6 +233,14 @@ def _goes_on_after_the_quiet(sighting: Sighting, quiet: Quiet | None) -> None:
     if quiet is None:
         raise _NotSeenError("the first queries were not all answered or given back")
     expect(sighting.num_settled > quiet.num_settled, "none of the later queries was answered or given back")
+
+
+def _rests_after_the_end(sighting: Sighting, rest: Quiet | None) -> None:
+    if rest is None:
+        raise _NotSeenError("the queries were not all answered or given back, so the run was not finished")
+    askings = rest.askings(sighting)
+    seconds = rest.end - rest.begin
+    expect(len(askings) <= _MAX_ASKS, f"{len(askings)} calls in {seconds:.0f} s of a finished run")
 
 
 def _calls_have_deadlines(sighting: Sighting) -> None:

@@ -89,6 +89,18 @@ def _update_run(trial: Trial) -> Bad:
     for interval in (-1, 1001):
         request = pb.UpdateRunRequest(run_id=trial.run_id, gold_interval=interval)
         yield "UpdateRun", "gold_interval", request
+    for budget in (0, 1_000_001):
+        request = pb.UpdateRunRequest(run_id=trial.run_id, label_budget=budget)
+        yield "UpdateRun", "label_budget", request
+    for question in ("", "?" * 2001):
+        yield "UpdateRun", "question", pb.UpdateRunRequest(run_id=trial.run_id, question=question)
+    paused = pb.UpdateRunRequest(run_id=trial.run_id, state=pb.RUN_STATE_PAUSED)
+    yield "UpdateRun", "state", paused
+    early = pb.UpdateRunRequest(run_id=trial.run_id, result=pb.RunResult(env_steps=1))
+    yield "UpdateRun", "state", early
+    long = pb.RunResult(headline="!" * 501)
+    finished = pb.UpdateRunRequest(run_id=trial.run_id, state=pb.RUN_STATE_FINISHED, result=long)
+    yield "UpdateRun", "headline", finished
 
 
 def _labelers(_: Trial) -> Bad:

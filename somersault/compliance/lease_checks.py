@@ -107,6 +107,21 @@ async def a_released_query_goes_to_somebody_else(trial: Trial) -> None:
     expect(got == [query_id], f"the next labeler got {got}, not {query_id!r}")
 
 
+async def a_returned_query_may_come_again(trial: Trial) -> None:
+    """ReleaseQuery with is_returned ends the lease: anybody may have the query, the caller too. A late answer is taken."""
+    (query_id,) = await trial.propose("one")
+    caller, other = await trial.invite(), await trial.invite()
+    lease = await trial.lease_one(caller)
+    request = pb.ReleaseQueryRequest(lease_token=lease.lease_token, is_returned=True)
+    for _ in range(2):
+        await caller.call("ReleaseQuery", request)
+    got = [lease.query.query_id for lease in await trial.lease(caller)]
+    expect(got == [query_id], f"the caller got {got}, not {query_id!r} again")
+    expect(not await trial.lease(other), "another got it while the caller held it again")
+    row = await trial.submit(caller, lease, "late")
+    expect(not row.is_extra, "an answer under the returned lease did not count")
+
+
 async def a_released_lease_takes_no_answer(trial: Trial) -> None:
     """SubmitPreference under a lease that was released is FAILED_PRECONDITION."""
     await trial.propose("one")
@@ -183,6 +198,7 @@ LEASE_CHECKS = gather(
         a_renewed_lease_goes_on,
         an_ended_lease_is_not_renewed,
         a_released_query_goes_to_somebody_else,
+        a_returned_query_may_come_again,
         a_released_lease_takes_no_answer,
         an_answered_query_does_not_come_back,
         somebody_elses_lease_is_of_no_use,

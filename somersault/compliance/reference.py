@@ -29,10 +29,11 @@ from somersault.v1 import (
     trajectory_pb2,
 )
 
-__all__ = ["QUESTION", "RUN_ID", "ReferenceLabeler", "reference_labeler", "started"]
+__all__ = ["HEADLINE", "QUESTION", "RUN_ID", "ReferenceLabeler", "reference_labeler", "started"]
 
 RUN_ID = "compliance"
 QUESTION = "Which square is more to your liking?"
+HEADLINE = "The square learned to move as you like it."
 _TIMEOUT_S = 30.0
 
 
@@ -77,6 +78,15 @@ class ReferenceLabeler:
         async with asyncio.timeout(_TIMEOUT_S):
             while (await self._stats()).num_rendering:  # noqa: ASYNC110 - what is awaited happens in another process
                 await asyncio.sleep(0.05)
+
+    async def finish(self) -> None:
+        """Finish the run: nothing of it is leased any more."""
+        request = labeler_pb2.UpdateRunRequest(
+            run_id=RUN_ID,
+            state=labeler_pb2.RUN_STATE_FINISHED,
+            result=labeler_pb2.RunResult(env_steps=1000, num_labels=self._num_proposed, headline=HEADLINE),
+        )
+        await self._stub.UpdateRun(request, timeout=5)
 
     async def log(self) -> list[preference_pb2.PreferenceRecord]:
         """Gives the whole log."""

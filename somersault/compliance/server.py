@@ -16,6 +16,7 @@ from somersault.compliance.clip_checks import CLIP_CHECKS
 from somersault.compliance.export_checks import EXPORT_CHECKS
 from somersault.compliance.input_checks import INPUT_CHECKS
 from somersault.compliance.lease_checks import LEASE_CHECKS
+from somersault.compliance.life_checks import LIFE_CHECKS
 from somersault.compliance.log_checks import LOG_CHECKS
 from somersault.compliance.trial import Trial
 from somersault.errors import PermissionDeniedError, SomersaultError
@@ -28,6 +29,7 @@ SERVER_CHECKS = (
     *LEASE_CHECKS,
     *ANSWER_CHECKS,
     *LOG_CHECKS,
+    *LIFE_CHECKS,
     *EXPORT_CHECKS,
     *CLIP_CHECKS,
     *ACCESS_CHECKS,

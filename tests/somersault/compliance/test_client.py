@@ -25,6 +25,7 @@ from somersault.compliance.client import NUM_QUERIES
 from somersault.compliance.client_rules import Quiet, judge
 from somersault.compliance.front_end import running
 from somersault.compliance.proxy import LabelerProxy
+from somersault.compliance.reference import HEADLINE
 from somersault.compliance.sighting import Sighting
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
@@ -45,6 +46,7 @@ def test_our_example_passes_every_rule() -> None:
         "--address",
         "{address}",
         "--token={token}",
+        "--run-id={run_id}",
     ]
     command = [*PROGRAM, "--time-limit-s", "100", "--json"]
     ended = subprocess.run(
@@ -59,10 +61,11 @@ def test_our_example_passes_every_rule() -> None:
 
     outcomes = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [outcome for outcome in outcomes if outcome["verdict"] != Verdict.PASSED] == [], ended.stderr
-    assert len(outcomes) == 17
+    assert len(outcomes) == 18
     assert ended.returncode == 0
     assert "Prefer the *livelier* square." in ended.stderr
     assert ended.stderr.count(".mp4") == 2 * NUM_QUERIES
+    assert f"thank you! {HEADLINE}" in ended.stderr
 
 
 async def test_the_end_of_the_front_end_is_noticed() -> None:
@@ -118,7 +121,7 @@ def test_a_program_without_its_interpreter_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_program_that_ends_before_it_asks_is_not_judged(program: str, end: str) -> None:
-    """One line says how it ended, instead of seventeen rules that nothing was seen of."""
+    """One line says how it ended, instead of eighteen rules that nothing was seen of."""
     code, (line,) = _tried(sys.executable, "-c", program)
     assert code == 1
     assert line.startswith(f"somersault: error: {sys.executable!r} {end} before it asked for a pair")
@@ -195,6 +198,18 @@ async def front_end(tmp_path: Path) -> AsyncIterator[FrontEnd]:
     async with labeler_with_clips(tmp_path, "a", "b", "c", "d", gold_interval=0) as labeler:
         text = pb.SetGuidelinesRequest(run_id=RUN_ID, text="Whole flips.")
         await labeler.as_role(Role.OWNER).SetGuidelines(text)
+        async with _watched(labeler) as (address, sighting):
+            one = FrontEnd(address, sighting)
+            yield one
+            await one.close()
+
+
+@pytest_asyncio.fixture
+async def finished(tmp_path: Path) -> AsyncIterator[FrontEnd]:
+    """A front end before a labeler whose run is finished."""
+    async with labeler_with_clips(tmp_path, "a", gold_interval=0) as labeler:
+        end = pb.UpdateRunRequest(run_id=RUN_ID, state=pb.RUN_STATE_FINISHED)
+        await labeler.as_role(Role.OWNER).UpdateRun(end)
         async with _watched(labeler) as (address, sighting):
             one = FrontEnd(address, sighting)
             yield one
@@ -318,6 +333,7 @@ async def test_who_behaves_breaks_none(front_end: FrontEnd) -> None:
     assert not_met == {
         "it waits by long poll": Verdict.FAILED,
         "it goes on by itself": Verdict.FAILED,
+        "it rests once the run is finished": Verdict.FAILED,
         "undo is the next version": Verdict.NOT_SEEN,
         "a change is sent until it is acknowledged": Verdict.NOT_SEEN,
         "a skipped query is given back": Verdict.NOT_SEEN,
@@ -336,6 +352,22 @@ async def test_polling_without_waiting_is_seen(front_end: FrontEnd, wait_s: floa
 
     assert verdicts["it waits by long poll"] is verdict
     assert verdicts["it goes on by itself"] is Verdict.PASSED
+
+
+@pytest.mark.parametrize(("pause_s", "verdict"), [(1.0, Verdict.PASSED), (0.0, Verdict.FAILED)])
+async def test_asking_a_finished_run_again_and_again_is_seen(
+    finished: FrontEnd, pause_s: float, verdict: Verdict
+) -> None:
+    """A client that takes no notice asks as fast as it is answered."""
+    begin = time.monotonic() - 0.5
+    while time.monotonic() < begin + 4.5:
+        await finished.lease(wait_s=20)
+        await asyncio.sleep(pause_s)
+    rest = Quiet(begin=begin, end=time.monotonic(), num_settled=0)
+
+    outcomes = {outcome.name: outcome.verdict for outcome in judge(finished.sighting, None, rest)}
+
+    assert outcomes["it rests once the run is finished"] is verdict
 
 
 async def test_a_version_that_leaves_one_out_is_seen(front_end: FrontEnd) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -20,7 +21,7 @@ from somersault.cli.__main__ import main
 from somersault.compliance import Verdict, check_server, clip_checks
 from somersault.compliance.access_checks import ROLES
 from somersault.compliance.checks import Outcome, format_outcomes
-from somersault.compliance.proxy import Around, LabelerProxy
+from somersault.compliance.proxy import Around, Call, LabelerProxy
 from somersault.compliance.server import SERVER_CHECKS
 from somersault.errors import PermissionDeniedError, UnavailableError
 from somersault.storage import open_store
@@ -76,7 +77,7 @@ async def test_our_labeler_keeps_every_promise(labeler: RunningLabeler) -> None:
 
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
     assert [outcome.name for outcome in outcomes] == [check.name for check in SERVER_CHECKS]
-    assert len(outcomes) >= 70
+    assert len(outcomes) >= 84
 
 
 async def test_no_labeler_that_was_invited_may_call_afterwards(labeler: RunningLabeler) -> None:
@@ -212,6 +213,53 @@ async def _imports_anew(call, forward):
 _imports_anew.count = 0
 
 
+async def _says_nothing_of_the_end(call, forward):
+    reply = await forward(call)
+    if call.method == "LeaseQueries":
+        reply.run_state = labeler_pb2.RUN_STATE_RUNNING
+    return reply
+
+
+async def _waits_out_every_end(call, forward):
+    reply = await forward(call)
+    if call.method == "LeaseQueries" and not reply.leases:
+        await asyncio.sleep(min(call.request.wait_s, 6))
+    return reply
+
+
+async def _ends_nothing(call, forward):
+    if call.method == "UpdateRun":
+        call.request.ClearField("state")
+        call.request.ClearField("result")
+    return await forward(call)
+
+
+async def _asks_the_tasks_question(call, forward):
+    if call.method == "CreateRun" and call.request.question:
+        change = labeler_pb2.UpdateRunRequest(run_id=call.request.run_id, question=call.request.question)
+        await forward(Call("UpdateRun", change, call.authorization, call.deadline_s))
+    return await forward(call)
+
+
+async def _takes_skips_for_returns(call, forward):
+    if call.method == "ReleaseQuery":
+        call.request.is_returned = False
+    return await forward(call)
+
+
+async def _takes_any_budget(call, forward):
+    if call.method == "UpdateRun" and call.request.HasField("label_budget"):
+        call.request.label_budget = max(1, min(1_000_000, call.request.label_budget))
+    return await forward(call)
+
+
+async def _keeps_its_wishes(call, forward):
+    reply = await forward(call)
+    if call.method == "ReportProgress":
+        reply.is_finishing = False
+    return reply
+
+
 @pytest.mark.parametrize(
     ("around", "fails"),
     [
@@ -233,6 +281,16 @@ _imports_anew.count = 0
         (_imports_anew, "what is imported twice counts once"),
         (_imports_anew, "an import that contradicts keeps nothing"),
         (_does_not_wait, "what lasts ends with its token"),
+        (_says_nothing_of_the_end, "a finished run leases nothing and says so"),
+        (_waits_out_every_end, "a finished run leases nothing and says so"),
+        (_waits_out_every_end, "a wait ends when the run does"),
+        (_ends_nothing, "a finished run has a result"),
+        (_ends_nothing, "followers hear of the end"),
+        (_ends_nothing, "a finished run neither finishes nor rests"),
+        (_asks_the_tasks_question, "a question that was edited stays"),
+        (_takes_skips_for_returns, "a returned query may come again"),
+        (_takes_any_budget, "bad input of update run is refused"),
+        (_keeps_its_wishes, "services hear what owners want"),
     ],
 )
 async def test_a_broken_promise_fails_its_check(labeler: RunningLabeler, around: Around, fails: str) -> None:
