@@ -16,6 +16,7 @@ CURVES = {
     "landed-flips": ("episode/landed_flips_mean", "landed flips an episode"),
     "predicted-reward": ("reward/predicted_reward_mean", "predicted reward"),
     "accuracy": ("reward/preference_accuracy", "answers predicted"),
+    "training-loss": ("reward/training_loss", "loss of the reward model (nats)"),
     "labels": ("run/labels", "answers"),
     "speed": ("run/env_steps_per_s", "steps/s"),
     "entropy": ("learner/entropy", "entropy of the policy"),
