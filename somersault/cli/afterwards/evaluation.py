@@ -15,6 +15,7 @@ from somersault.cli.afterwards.simulator import Play, open_simulator
 from somersault.cli.finish import evaluation_seed
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run
+from somersault.tasks import Task
 from somersault.v1 import simulator_pb2
 
 __all__ = ["EvaluationOptions", "evaluate", "format_report"]
@@ -43,15 +44,7 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
         FailedPreconditionError: the run has no policy yet, or its task no hidden score.
         SomersaultError: the simulator can't be started or failed.
     """
-    task = run.task
-    if task.teacher is None:
-        raise FailedPreconditionError(
-            f"{task.name} has no hidden score to measure by: people alone judge it; `somersault render` shows it"
-        )
-    default = task.defaults.evaluation_episodes
-    num_episodes = default if options.num_episodes is None else options.num_episodes
-    if not 1 <= num_episodes <= _MAX_EPISODES:
-        raise InvalidInputError("--episodes", num_episodes, f"1 to {_MAX_EPISODES}")
+    num_episodes = _num_episodes(run.task, options)
     stored = run.policy(options.version)
     seed = evaluation_seed(run.settings.seed) if options.seed is None else options.seed
     plays = [
@@ -64,18 +57,44 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
         for index, begin in enumerate(range(0, num_episodes, _AT_ONCE))
     ]
     episodes = asyncio.run(_play(run, plays, num_episodes=num_episodes))
-    returns = [episode.true_return for episode in episodes]
-    flips = _statistics([episode.flips for episode in episodes]) if task.has_flips else None
-    landed = _statistics([episode.landed_flips for episode in episodes]) if task.has_flips else None
     return {
         "run": str(run.path),
-        "task": task.name,
         "policy_version": stored.version,
         "policy_sha256": stored.sha256,
-        "episodes": num_episodes,
         "seed": seed,
         "is_deterministic": options.is_deterministic,
-        "true_return": _statistics(returns),
+        **_results(run.task, episodes),
+    }
+
+
+def _num_episodes(task: Task, options: EvaluationOptions) -> int:
+    """Return how many episodes are played.
+
+    Raises:
+        FailedPreconditionError: the task has no hidden score.
+        InvalidInputError: the number is out of its bounds.
+    """
+    if task.teacher is None:
+        raise FailedPreconditionError(
+            f"{task.name} has no hidden score to measure by: people alone judge it; `somersault render` shows it"
+        )
+    default = task.defaults.evaluation_episodes
+    num_episodes = default if options.num_episodes is None else options.num_episodes
+    if not 1 <= num_episodes <= _MAX_EPISODES:
+        raise InvalidInputError("--episodes", num_episodes, f"1 to {_MAX_EPISODES}")
+    return num_episodes
+
+
+def _results(task: Task, episodes: Sequence[simulator_pb2.EpisodeResult]) -> dict[str, Any]:
+    """Return what episodes came to, and what others reach."""
+    flips = landed = None
+    if task.has_flips:
+        flips = _statistics([episode.flips for episode in episodes])
+        landed = _statistics([episode.landed_flips for episode in episodes])
+    return {
+        "task": task.name,
+        "episodes": len(episodes),
+        "true_return": _statistics([episode.true_return for episode in episodes]),
         "flips": flips,
         "landed_flips": landed,
         "random_return_mean": task.random_return_mean,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 
-def load(path: str) -> dict[str, np.ndarray]:  # noqa: D103
+def load(path: str) -> dict[str, np.ndarray]:
     data = np.fromfile(path, np.uint8).tobytes()
     start = 8 + int.from_bytes(data[:8], "little")
     entries = json.loads(data[8:start]) | {"__metadata__": {"shape": 0, "data_offsets": (0, 0)}}
@@ -13,11 +13,11 @@ def load(path: str) -> dict[str, np.ndarray]:  # noqa: D103
     return {name: np.frombuffer(part, "<f4").reshape(entries[name]["shape"]) for name, part in parts.items()}
 
 
-class Policy:  # noqa: D101
+class Policy:
     def __init__(self, arrays: dict[str, np.ndarray], *, seed: int | None = None) -> None:
         self.arrays, self.rng = arrays, np.random.default_rng(seed)
 
-    def act(self, observation: np.ndarray, *, deterministic: bool = False) -> int | np.ndarray:  # noqa: D102
+    def act(self, observation: np.ndarray, *, deterministic: bool = False) -> int | np.ndarray:
         get, hidden = self.arrays.__getitem__, np.asarray(observation, np.float32)
         if "hidden_0.weight" in self.arrays:
             hidden = np.clip((hidden - get("observation_mean")) / get("observation_std"), -10, 10)

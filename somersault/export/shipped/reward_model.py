@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class RewardModel:  # noqa: D101
+class RewardModel:
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
 
@@ -28,7 +28,7 @@ class RewardModel:  # noqa: D101
             hidden = hidden @ get(f"weights.{layer}") + get(f"biases.{layer}")
         return hidden[..., 0]
 
-    def features(self, hidden: np.ndarray, member: int) -> np.ndarray:  # noqa: D102
+    def features(self, hidden: np.ndarray, member: int) -> np.ndarray:
         for layer, stride in enumerate((3, 2, 1, 1)):
             weight = self.arrays[f"filters.{layer}"][member]
             windows = np.lib.stride_tricks.sliding_window_view(hidden, weight.shape[2:], (2, 3))
