@@ -67,6 +67,8 @@ class RewardLoop:
         self._place = self._settled_place = LearnerPlace()
         self.ledger = Ledger()
         self._upkeep = Upkeep(self.ledger, labeler)
+        self._is_calling = False
+        """Whether, in free pacing, the labeler is being called: it may be away for long."""
         self._woken = asyncio.Event()
         self.pace = Pace()
 
@@ -108,6 +110,8 @@ class RewardLoop:
         self._place = place
         self.pace.note(place.env_steps)
         self._woken.set()
+        if self._is_calling:
+            self._let_go_on()
 
     def hear(self, wishes: Wishes) -> None:
         """Hear what the run's owner wants."""
@@ -164,13 +168,21 @@ class RewardLoop:
         """Keeps queries ready, learns what was answered, and lets the learner go on unless answers are far behind."""
         await self._wait()
         self._offers.admit(None)
-        await self._upkeep.tidy(label_budget=self.pacing.label_budget)
-        if self._has_segments:
-            tell(self.settled, wants_segments=False)
-            await self._ask(self._num_to_ask_ahead)
+        await self._call_labeler()
         if self._is_pretrained or self.ledger.num_answered >= self.pacing.num_initial:
             await self._learn(self.ledger.to_learn())
         self._let_go_on()
+
+    async def _call_labeler(self) -> None:
+        """Keep queries ready. A labeler that is away is waited for; the learner goes on meanwhile, as far as it may."""
+        self._is_calling = True
+        try:
+            await self._upkeep.tidy(label_budget=self.pacing.label_budget)
+            if self._has_segments:
+                tell(self.settled, wants_segments=False)
+                await self._ask(self._num_to_ask_ahead)
+        finally:
+            self._is_calling = False
 
     def _let_go_on(self) -> None:
         """Tell the learner how far it may go, or if it may not, whether segments are what is missing."""
@@ -183,7 +195,7 @@ class RewardLoop:
             self.settled,
             env_steps=self.settled.value.env_steps if is_held else env_steps,
             horizon=None if horizon == NO_HORIZON else horizon,
-            wants_segments=is_held and self._num_to_ask_ahead > 0,
+            wants_segments=is_held and not self._is_calling and self._num_to_ask_ahead > 0,
         )
 
     @property

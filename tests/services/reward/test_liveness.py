@@ -425,6 +425,24 @@ def test_answers_given_while_the_reward_service_is_stopped_are_learned_after_it_
     _in_virtual_time(story, pacing=pacing)
 
 
+def test_a_labeler_service_that_is_away_holds_up_no_learner_that_waits_for_nobody() -> None:
+    """A teacher's run goes on with the rewards that it has, to its end; nobody gathers for segments that can't be asked about."""
+
+    async def story(world: World) -> None:
+        await _until_waiting(world)
+        _answer(world, 4)
+        assert world.reward is not None
+        while not world.reward.loop.settled.value.is_pretrained:
+            await asyncio.sleep(0.1)
+        world.labeler.go_away()
+        await asyncio.sleep(120.0)
+        assert world.is_finished
+        assert world.learner is not None
+        assert world.learner.collector.num_spare == 0
+
+    _in_virtual_time(story, has_people=False)
+
+
 @pytest.fixture
 def _quiet() -> Iterator[None]:
     """Log nothing: two thousand runs have much to say."""
