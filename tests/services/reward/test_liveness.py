@@ -458,6 +458,7 @@ def _walk(max_examples: int, num_steps: int) -> None:
             max_examples=max_examples,
             stateful_step_count=num_steps,
             deadline=None,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
