@@ -77,6 +77,15 @@ def test_run_that_somebody_works_with_is_running(copied: Path) -> None:
     assert load_run(copied).state is RunState.FINISHED
 
 
+def test_run_whose_pages_are_open_is_not_running(copied: Path) -> None:
+    """`somersault open` holds the lock as well, and says so in it."""
+    with (copied / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("open")
+        lock.flush()
+        assert load_run(copied).state is RunState.FINISHED
+
+
 def test_run_without_summary_is_stopped(copied: Path) -> None:
     """And so is one that went on after its end."""
     with (copied / "progress.jsonl").open("a") as progress:
