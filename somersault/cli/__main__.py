@@ -15,6 +15,7 @@ from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
+from somersault.cli.commands.open import open_pages
 from somersault.cli.commands.plot import compare, plot
 from somersault.cli.commands.render import render
 from somersault.cli.commands.runs import runs
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 
 app.command()(train)
+app.command("open")(open_pages)
 app.command(context_settings=CONTEXT_SETTINGS)(serve)
 app.command()(tasks)
 app.command("eval")(evaluate)

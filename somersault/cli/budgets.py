@@ -45,21 +45,26 @@ def check_budget(config: RunConfig, task: Task) -> None:
         raise InvalidInputError("--labels", config.label_budget, bound)
 
 
-def check_nothing_is_taken_back(config: RunConfig, progress: Mapping[str, Any]) -> None:
+def check_nothing_is_taken_back(
+    *, steps: int | None, labels: int | None, progress: Mapping[str, Any]
+) -> None:
     """Refuse to go on with less than a run has used already.
 
+    What was not said anew is left alone: a last rollout goes past the end, and an owner may have raised the labels.
+
     Args:
-        config: The settings it would go on with.
+        steps: What is asked for; None where nothing is.
+        labels: So.
         progress: The last row of ``progress.jsonl``.
 
     Raises:
         InvalidInputError: a budget is below what was used.
     """
     for option, value, used in (
-        ("--steps", config.total_env_steps, int(progress.get("run/env_steps", 0))),
-        ("--labels", config.label_budget, int(progress.get("run/labels", 0))),
+        ("--steps", steps, int(progress.get("run/env_steps", 0))),
+        ("--labels", labels, int(progress.get("run/labels", 0))),
     ):
-        if value < used:
+        if value is not None and value < used:
             raise InvalidInputError(option, value, f"at least {used:,}: the run has used as many already")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from somersault.cli.headline import headline
 from somersault.cli.peers import Peers
 from somersault.cli.progress import RunProgress
 from somersault.cli.run_folder import RunConfig
@@ -21,11 +22,23 @@ from somersault.errors import CorruptDataError
 from somersault.frames import observations_of
 from somersault.rpc import call
 from somersault.storage import ObjectStore
-from somersault.tasks import get_task
+from somersault.tasks import Task, get_task
 from somersault.types import FloatArray
-from somersault.v1 import learner_pb2, reward_pb2, reward_pb2_grpc, simulator_pb2
+from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, reward_pb2_grpc, simulator_pb2
 
-__all__ = ["Evaluation", "draw_best_episode", "evaluate_policy", "standardised_mean", "summarise"]
+__all__ = [
+    "CALL_TIMEOUT_S",
+    "EVALUATE_TIMEOUT_S",
+    "IS_STOCHASTIC",
+    "RETRY_FOR_S",
+    "Evaluation",
+    "draw_best_episode",
+    "evaluate_policy",
+    "predict_rewards",
+    "result_of",
+    "standardised_mean",
+    "summarise",
+]
 
 IS_STOCHASTIC = True  # as it was learned: the mean action alone is another policy, better on some seeds and worse on others
 RETRY_FOR_S = 60.0  # a service that is being restarted is back well before
@@ -90,23 +103,28 @@ async def draw_best_episode(
     clip_uri = f"{config.run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
     request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
     if peers.reward is not None:
-        rewards = await _predict_rewards(
+        rewards = await predict_rewards(
             peers.reward,
             store,
             segment_uri=evaluation.best_segment_uri,
             num_frames=get_task(config.task).num_frames,
         )
-        request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
+        if rewards is not None:
+            request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
     response: simulator_pb2.RenderResponse = await call(
         peers.simulator.Render, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
     )
     return await asyncio.to_thread(store.get, response.clip_uri, expect_sha256=response.clip_sha256)
 
 
-async def _predict_rewards(
+async def predict_rewards(
     reward: reward_pb2_grpc.RewardServiceAsyncStub, store: ObjectStore, *, segment_uri: str, num_frames: int
-) -> FloatArray:
-    """Gives ``[T]`` float32 for a stored episode."""
+) -> FloatArray | None:
+    """Return the rewards predicted for a stored episode, ``[T]`` float32; None before any label was learned from.
+
+    Raises:
+        SomersaultError: the service or the store refused, or stayed away too long.
+    """
     data = await asyncio.to_thread(store.get, segment_uri)
     try:
         arrays = safetensors.numpy.load(data)
@@ -123,6 +141,8 @@ async def _predict_rewards(
         response: reward_pb2.ScoreResponse = await call(
             reward.Score, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
         )
+        if response.reward_version == 0:
+            return None
         num_steps = len(observations[here])
         members.append(array_from_tensor("members", response.members, shape=(None, num_steps)))
     return standardised_mean(np.concatenate(members, axis=1))
@@ -179,6 +199,16 @@ def summarise(
         "reward_versions": progress.reward_version,
         "restarts": num_restarts,
     }
+
+
+def result_of(summary: Mapping[str, Any], *, task: Task) -> labeler_pb2.RunResult:
+    """Return what those who answered are told of the run, from its summary."""
+    return labeler_pb2.RunResult(
+        env_steps=summary["env_steps"],
+        num_labels=summary["labels"],
+        headline=headline(task, summary),
+        true_return_mean=summary["true_return_mean"] if task.teacher is not None else None,
+    )
 
 
 def describe(summary: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from somersault.cli.pages.client import WebAddress, answers_healthily
 from somersault.errors import SomersaultError
 from somersault.rpc import call, open_channel
 
@@ -16,10 +16,12 @@ _INTERVAL_S = 0.1
 _TIMEOUT_S = 5.0
 
 
-async def wait_until_healthy(address: str, *, is_http: bool = False) -> None:
-    """Returns once the service at ``host:port`` says that it takes calls; asks for as long as that needs."""
-    is_healthy = _answers_http if is_http else _answers_grpc
-    while not await is_healthy(address):  # noqa: ASYNC110 - what is awaited happens in another process
+async def wait_until_healthy(address: str, *, is_http: bool = False, is_tls: bool = False) -> None:
+    """Return once the service at ``host:port`` says that it takes calls; ask for as long as that needs."""
+    web = WebAddress(address, is_tls)
+    while not await (  # noqa: ASYNC110 - what is awaited happens in another process
+        answers_healthily(web) if is_http else _answers_grpc(address)
+    ):
         await asyncio.sleep(_INTERVAL_S)
 
 
@@ -34,24 +36,6 @@ async def _answers_grpc(address: str) -> bool:
     except (OSError, SomersaultError):
         return False
     return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-async def _answers_http(address: str) -> bool:
-    request = f"GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(*_host_and_port(address))
-            try:
-                writer.write(request.encode("ascii"))
-                await writer.drain()
-                status = await reader.readline()
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
-    except (OSError, TimeoutError):
-        return False
-    return status.split()[1:2] == [b"200"]
 
 
 def _host_and_port(address: str) -> tuple[str, int]:

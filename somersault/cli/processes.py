@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.serve import MODULES
@@ -13,7 +14,13 @@ from somersault.config import environment
 from somersault.tasks import Task, get_task
 from somersault.types import Role
 
-__all__ = ["ServiceProcess", "names_of_services", "num_usable_cores", "plan_processes"]
+__all__ = [
+    "ServiceProcess",
+    "names_of_pages",
+    "names_of_services",
+    "num_usable_cores",
+    "plan_processes",
+]
 
 _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
@@ -31,6 +38,8 @@ class ServiceProcess:
     """Environment variables beside those inherited."""
     is_http: bool = False
     """Says so by HTTP instead of gRPC."""
+    is_tls: bool = False
+    """Says so by HTTPS."""
 
 
 def names_of_services(config: RunConfig) -> list[str]:
@@ -45,23 +54,39 @@ def names_of_services(config: RunConfig) -> list[str]:
     return names
 
 
+def names_of_pages() -> list[str]:
+    """Return the names of the services that show a run which isn't trained, in the order in which they are drained."""
+    return ["web", "labeler"]
+
+
 def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
-    """Gives the run's processes, each on its port of loopback."""
+    """Return the processes of the services that have a port, each on its port; all but the pages on loopback."""
     tokens = folder.read_tokens()
     addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
+    if "web" in ports:
+        addresses["web"] = f"{_reachable(config.web_host)}:{ports['web']}"
     plan = _Plan(config, get_task(config.task), folder, addresses)
     secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
     return [
         ServiceProcess(
             name=name,
             module=MODULES[name],
-            arguments=("--host", LOOPBACK, "--port", str(ports[name]), *plan.arguments(name)),
+            arguments=(
+                *("--host", config.web_host if name == "web" else LOOPBACK, "--port", str(port)),
+                *plan.arguments(name),
+            ),
             address=plan.addresses[name],
             secrets=_secrets(name, token=secrets.get(name)),
             is_http=name == "web",
+            is_tls=name == "web" and bool(config.tls_key),
         )
-        for name in names_of_services(config)
+        for name, port in ports.items()
     ]
+
+
+def _reachable(host: str) -> str:
+    """Return where this machine reaches what listens at an address."""
+    return LOOPBACK if host in (ANY_HOST, "::") else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +148,7 @@ class _Plan:
         return {
             "database-url": f"sqlite:///{self.folder.database}",
             "storage-url": self.config.storage_url,
-            "simulator-addresses": self.addresses["simulator"],
+            "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
             "token-path": self.folder.tokens,
         }
 
@@ -137,7 +162,19 @@ class _Plan:
         }
 
     def _web(self) -> dict[str, object]:
-        return {"labeler-address": self.addresses["labeler"], "run-id": self.config.run_id}
+        return {
+            "labeler-address": self.addresses["labeler"],
+            "run-id": self.config.run_id,
+            "public-url": self._public_url(),
+            "allowed-origins": ",".join(self.config.allowed_origins) or None,
+            "tls-certificate-path": self.config.tls_certificate or None,
+            "tls-key-path": self.config.tls_key or None,
+        }
+
+    def _public_url(self) -> str | None:
+        """Return where others reach the pages; None where nobody else does."""
+        url = web_url(self.config, int(self.addresses["web"].rpartition(":")[2]))
+        return url if is_shared(url) else None
 
     def _num_network_threads(self) -> int | None:
         """Gives the threads of a gradient step: all cores where frames are pictures, else the service's default."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from somersault.cli.peers import Peers
+from somersault.cli.rate_window import RateWindow
+from somersault.cli.run_folder import RunConfig
 from somersault.errors import PermissionDeniedError, SomersaultError, UnauthenticatedError
 from somersault.rpc import Backoff, call, translated_errors
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2
@@ -17,6 +20,17 @@ __all__ = ["ProgressWatcher", "RunProgress"]
 
 _POLL_S = 1.0
 _POLL_TIMEOUT_S = 5.0
+
+_STEPS_WINDOW_S = 30.0
+_LEAST_STEPS_S = 2.0
+_ANSWERS_WINDOW_S = 300.0
+_LEAST_ANSWERS_S = 20.0
+_LEAST_ANSWERS = 5  # of fewer the time that is left would be a guess
+
+_BEFORE_RESTORING = (
+    learner_pb2.LEARNER_STATE_UNSPECIFIED,
+    learner_pb2.LEARNER_STATE_WAITING_FOR_SIMULATORS,
+)
 
 _STATES = {
     learner_pb2.LEARNER_STATE_UNSPECIFIED: "starting",
@@ -34,6 +48,8 @@ class RunProgress:
 
     state: str
     is_finished: bool
+    has_learner: bool = True
+    """The learner has said how far it is."""
     env_steps: int
     total_env_steps: int
     env_steps_per_s: float
@@ -45,6 +61,11 @@ class RunProgress:
     """By the label schedule, at the learner's step."""
     num_open_queries: int
     """Queries that wait for an answer now."""
+    num_awaited: int = 0
+    """Answers without which the learner does not go on."""
+    labels_per_s: float | None = None
+    """Answers a second in the last minutes, where people give them; None while too few came to tell."""
+    is_labelled_by_people: bool = False
     true_return_mean: float | None
     flips_mean: float | None
     landed_flips_mean: float | None
@@ -58,21 +79,31 @@ class RunProgress:
 
     @property
     def time_left_s(self) -> float | None:
-        """Seconds until the last step at the present speed; None while nothing moves."""
-        if self.env_steps_per_s <= 0:
+        """Seconds until the end at the present speed, of the learner and of who answers; None while nobody can tell."""
+        num_steps_left = max(0, self.total_env_steps - self.env_steps)
+        steps_s = num_steps_left / self.env_steps_per_s if self.env_steps_per_s > 0 else None
+        num_labels_left = max(0, self.label_budget - self.num_labels)
+        if not (self.is_labelled_by_people and num_labels_left) or self.is_finished:
+            return steps_s
+        if self.labels_per_s is None:
             return None
-        return max(0, self.total_env_steps - self.env_steps) / self.env_steps_per_s
+        # A learner that waits for people is slow because of them.
+        labels_s = num_labels_left / self.labels_per_s
+        return labels_s if self.num_awaited or steps_s is None else max(labels_s, steps_s)
 
 
 class ProgressWatcher:
     """Keeps the newest word of each service. Used from one event loop."""
 
-    def __init__(self, peers: Peers, *, run_id: str, total_env_steps: int, label_budget: int) -> None:
-        """Takes whom to ask and what the run is to reach."""
+    def __init__(self, peers: Peers, *, config: RunConfig, earlier_env_steps: int = 0) -> None:
+        """Take whom to ask, what the run is to reach, and how far its earlier lives came."""
         self._peers = peers
-        self._run_id = run_id
-        self._total_env_steps = total_env_steps
-        self._label_budget = label_budget
+        self._config = config
+        self._earlier_env_steps = earlier_env_steps
+        self._steps = RateWindow(window_s=_STEPS_WINDOW_S, least_s=_LEAST_STEPS_S)
+        self._answers = RateWindow(
+            window_s=_ANSWERS_WINDOW_S, least_s=_LEAST_ANSWERS_S, least_count=_LEAST_ANSWERS
+        )
         self._learner = learner_pb2.Progress()
         self._reward = reward_pb2.RewardStatus(preference_accuracy=math.nan)
         self._labels = labeler_pb2.GetStatsResponse()
@@ -89,6 +120,7 @@ class ProgressWatcher:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_learner())
+            group.create_task(self._time_learner())
             for poll in self._polls():
                 group.create_task(_repeat(poll))
 
@@ -100,18 +132,23 @@ class ProgressWatcher:
         """Gives what is known now."""
         learner, reward, episodes = self._learner, self._reward, self._episodes
         has_episodes, has_improved = episodes.num_episodes > 0, learner.env_steps > 0
+        is_people = self._config.is_labelled_by_people
         return RunProgress(
             state=_STATES.get(learner.state, "unknown"),
             is_finished=learner.state == learner_pb2.LEARNER_STATE_FINISHED,
-            env_steps=learner.env_steps,
-            total_env_steps=learner.total_env_steps or self._total_env_steps,
-            env_steps_per_s=learner.env_steps_per_s,
+            has_learner=not self._is_restoring,
+            env_steps=self._earlier_env_steps if self._is_restoring else learner.env_steps,
+            total_env_steps=learner.total_env_steps or self._config.total_env_steps,
+            env_steps_per_s=self._steps.rate or 0.0,
             policy_version=learner.policy_version,
             reward_version=max(reward.reward_version, learner.reward_version),
             num_labels=self._labels.num_answered,
-            label_budget=reward.label_budget or self._label_budget,
+            label_budget=reward.label_budget or self._config.label_budget,
             num_labels_due=reward.num_labels_due,
             num_open_queries=self._labels.num_ready + self._labels.num_leased,
+            num_awaited=reward.num_awaited,
+            labels_per_s=self._answers.rate if is_people else None,
+            is_labelled_by_people=is_people,
             true_return_mean=episodes.true_return_mean if has_episodes else None,
             # A task without a torso that could turn says exactly 0.
             flips_mean=episodes.flips_mean if has_episodes and episodes.flips_mean else None,
@@ -128,15 +165,21 @@ class ProgressWatcher:
             try:
                 with translated_errors():
                     stream = self._peers.learner.WatchProgress(learner_pb2.WatchProgressRequest())
-                    async for self._learner in stream:
+                    async for progress in stream:
                         backoff.reset()
-                        if self._learner.state == learner_pb2.LEARNER_STATE_FINISHED:
-                            self.finished.set()
+                        self._keep_learner(progress)
             except (UnauthenticatedError, PermissionDeniedError):
                 raise
             except SomersaultError:
                 pass  # it is being restarted
             await backoff.wait()
+
+    async def _time_learner(self) -> NoReturn:
+        """Note that time passes while the learner says nothing, for it waits."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            if not self._is_restoring:
+                self._steps.note(self._learner.env_steps, now_s=time.monotonic())
 
     def _polls(self) -> list[_Poll]:
         peers = self._peers
@@ -150,9 +193,23 @@ class ProgressWatcher:
         if peers.reward is not None:
             polls.append(_Poll(peers.reward.GetStatus, reward_pb2.GetStatusRequest(), self._keep_reward))
         if peers.labeler is not None:
-            request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
+            request = labeler_pb2.GetStatsRequest(run_id=self._config.run_id)
             polls.append(_Poll(peers.labeler.GetStats, request, self._keep_labels))
         return polls
+
+    @property
+    def _is_restoring(self) -> bool:
+        """Whether the learner has not said yet how far it was when it stopped."""
+        return self._learner.env_steps == 0 and self._learner.state in _BEFORE_RESTORING
+
+    def _keep_learner(self, progress: learner_pb2.Progress) -> None:
+        self._learner = progress
+        if progress.state in _BEFORE_RESTORING:
+            self._steps.forget()  # what it restores is not made now
+        else:
+            self._steps.note(progress.env_steps, now_s=time.monotonic())
+        if progress.state == learner_pb2.LEARNER_STATE_FINISHED:
+            self.finished.set()
 
     def _keep_episodes(self, response: simulator_pb2.GetEpisodeStatisticsResponse) -> None:
         if response.num_episodes:  # a restarted simulator has none at first; the older word is better
@@ -163,6 +220,7 @@ class ProgressWatcher:
 
     def _keep_labels(self, response: labeler_pb2.GetStatsResponse) -> None:
         self._labels = response
+        self._answers.note(response.num_answered, now_s=time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ import json
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+from somersault.cli.ports import LOOPBACK
 from somersault.errors import ConfigError, CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.types import Role, check_name
 
@@ -48,6 +50,16 @@ class RunConfig:
     """``float32`` or ``bfloat16``: what a policy for pictures acts and learns in."""
     track: str | None = None
     """The experiment tracker that the curves go to beside TensorBoard; None goes to none."""
+    web_host: str = LOOPBACK
+    """Where the pages are served: loopback, or an address that other machines reach."""
+    public_url: str = ""
+    """Where others reach the pages, without a slash at the end; empty for this machine alone."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other front ends that may call the pages' gateway."""
+    tls_certificate: str = ""
+    """PEM file by whose certificate the pages are served; empty for none."""
+    tls_key: str = ""
+    """PEM file of the certificate's private key."""
 
     @property
     def is_labelled_by_people(self) -> bool:
@@ -58,13 +70,14 @@ class RunConfig:
 class RunFolder:
     """Knows where everything of one run is. One process at a time works with a run: it holds the folder's lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Takes the folder; it need not exist.
+    def __init__(self, path: Path, *, command: str = "train") -> None:
+        """Take the folder, which need not exist, and the command that is to work with it.
 
         Raises:
             InvalidInputError: the folder's name can't name a run.
         """
         self.path = path.absolute()
+        self._command = command
         self.run_id = check_name("name of the run folder", self.path.name)
         self.database = self.path / "labels.sqlite"
         self.logs = self.path / "logs"
@@ -73,13 +86,20 @@ class RunFolder:
         self.summary = self.path / "summary.json"
         self.tokens = self.path / "tokens.json"
         self.video = self.path / "policy.mp4"
+        self.addresses = self.path / "addresses.json"
         self._config = self.path / "config.json"
+        self._lock_file = self.path / ".lock"
         self._lock: int | None = None
 
     @property
     def storage_url(self) -> str:
         """The object store that is the folder around this one, in which the run's keys lead into this one."""
         return f"file://{quote(str(self.path.parent))}"
+
+    @property
+    def open_command(self) -> str:
+        """The command that shows the run's pages when nobody trains it."""
+        return f"somersault open {shlex.quote(str(self.path))}"
 
     def begin(self, config: RunConfig) -> None:
         """Makes the folder of a new run, locked.
@@ -104,24 +124,53 @@ class RunFolder:
         self.store_config(config)
 
     def resume(self) -> RunConfig:
-        """Locks the folder of an earlier run and gives its settings.
+        """Lock the folder of an earlier run and return its settings.
 
         Raises:
             NotFoundError: there is no run in it.
+            FailedPreconditionError: another command works with it.
             CorruptDataError: its settings can't be read.
         """
-        if not self._config.is_file():
-            raise NotFoundError(
-                f"no run in {self.path}, config.json is missing; leave --resume out to begin one"
-            )
+        self._check_exists()
         self._take_lock()
+        return self.read_config()
+
+    def read_config(self) -> RunConfig:
+        """Return the run's settings, whoever works with it.
+
+        Raises:
+            NotFoundError: there is no run in the folder.
+            ConfigError: the folder was renamed, so that what it stored can't be found.
+            CorruptDataError: the settings can't be read.
+        """
+        self._check_exists()
         values = _read_object(self._config)
         if values.pop("format", None) != _FORMAT:
             raise CorruptDataError(f"{self._config} is of another version of somersault; begin a new run")
         try:
-            return RunConfig(**values)
+            config = RunConfig(**{**values, "allowed_origins": tuple(values.get("allowed_origins", ()))})
         except TypeError as error:
             raise CorruptDataError(f"{self._config} lacks settings or has unknown ones ({error})") from error
+        if config.run_id != self.run_id:
+            raise ConfigError(
+                f"run {config.run_id} lies in a folder of another name, {self.path}; give the folder its name"
+                " back"
+            )
+        return config
+
+    def user(self) -> str | None:
+        """Return the command that works with the run now, None if there is none."""
+        try:
+            lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return os.read(lock, _MAX_STEM).decode("utf-8", errors="replace").strip() or "train"
+        finally:
+            os.close(lock)
+        return None
 
     def store_config(self, config: RunConfig) -> None:
         """Stores the settings that ``--resume`` shall find."""
@@ -172,15 +221,27 @@ class RunFolder:
         """Releases the lock."""
         self.release()
 
+    def _check_exists(self) -> None:
+        if not self._config.is_file():
+            hint = (
+                "leave --resume out to begin one"
+                if self._command == "train"
+                else "runs are in runs/ by default"
+            )
+            raise NotFoundError(f"no run in {self.path}, config.json is missing; {hint}")
+
     def _take_lock(self) -> None:
-        self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        user = self.user() or "train"
+        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.release()
             raise FailedPreconditionError(
-                f"run folder {self.path} is in use by another somersault train; wait for its end or stop it"
+                f"run folder {self.path} is in use by another somersault {user}; wait for its end or stop it"
             ) from error
+        os.truncate(self._lock, 0)
+        os.write(self._lock, self._command.encode())
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, json.dumps(values, indent=2) + "\n", mode=0o644)

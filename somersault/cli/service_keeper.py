@@ -138,7 +138,7 @@ class ServiceKeeper:
             )
 
     async def _follow_health(self) -> None:
-        await wait_until_healthy(self._spec.address, is_http=self._spec.is_http)
+        await wait_until_healthy(self._spec.address, is_http=self._spec.is_http, is_tls=self._spec.is_tls)
         self.is_ready = True
         self._num_unhealthy_lives = 0
         self.ready.set()

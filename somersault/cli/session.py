@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from somersault.cli import finish
 from somersault.cli.curves import CurveWriter, open_curves
 from somersault.cli.display import Display
-from somersault.cli.page import labeling_url, open_page, run_url
+from somersault.cli.ending import RunEnd
+from somersault.cli.pages.links import open_page
 from somersault.cli.peers import Peers, connect
-from somersault.cli.ports import LOOPBACK, choose_ports
-from somersault.cli.processes import names_of_services, plan_processes
+from somersault.cli.policy_clips import PolicyClips
+from somersault.cli.processes import names_of_services
 from somersault.cli.progress import ProgressWatcher, RunProgress
 from somersault.cli.run_folder import RunConfig, RunFolder
-from somersault.cli.supervisor import Supervisor
-from somersault.errors import SomersaultError, UnavailableError
+from somersault.cli.run_services import RunServices
+from somersault.cli.stop_signals import stop_signals
+from somersault.errors import SomersaultError
 from somersault.storage import ObjectStore
-from somersault.types import Role
 
 __all__ = ["Interrupted", "Session"]
 
 _SHOW_EVERY_S = 0.5
 _CURVES_EVERY_S = 2.0
-
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -38,76 +34,89 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked for i
 class Session:
     """Owns the processes and the curves of a run from its start, or its resumption, to its end."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder, *, store: ObjectStore, display: Display) -> None:
-        """Takes a run whose folder is locked, its object store, and where to show progress."""
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: RunFolder,
+        *,
+        store: ObjectStore,
+        display: Display,
+        new_label_budget: int | None = None,
+    ) -> None:
+        """Take a run whose folder is locked.
+
+        Args:
+            config: The run's settings.
+            folder: Where it is kept.
+            store: Its object store.
+            display: Where to show progress.
+            new_label_budget: Labels that the run may use from now on, where that was said anew.
+        """
         self._config = config
         self._folder = folder
         self._store = store
         self._display = display
-        earlier = folder.read_last_progress()
-        self._wall_s_before = float(earlier.get("wall_s", 0.0))
+        self._new_label_budget = new_label_budget
+        self._earlier = folder.read_last_progress()
         self._training_since_s: float | None = None
         self._wall_s_at_end: float | None = None
-        names = names_of_services(config)
-        self._ports = dict(zip(names, choose_ports(len(names)), strict=True))
-        if "web" in self._ports:
-            self._ports["web"] = config.web_port
-        self._supervisor = Supervisor(
-            plan_processes(config, folder, ports=self._ports),
-            logs=folder.logs,
-            num_restarts=int(earlier.get("restarts", 0)),
+        self._summary: dict[str, Any] | None = None
+        self._services = RunServices(
+            config,
+            folder,
+            names=names_of_services(config),
+            num_restarts=int(self._earlier.get("restarts", 0)),
         )
 
     async def run(self) -> dict[str, Any]:
-        """Trains to the end and gives the summary, which is stored then.
+        """Train to the end and return the summary, which is stored then.
 
         Raises:
-            Interrupted: SIGINT, SIGTERM or SIGHUP came; everything is drained.
+            Interrupted: SIGINT, SIGTERM or SIGHUP came before the end; everything is drained.
             SomersaultError: a service can't be kept running, or refuses; everything is drained.
         """
         stopped = asyncio.Event()
-        with _stop_signals(stopped, kill=self._supervisor.kill):
+        with stop_signals(stopped, kill=self._services.supervisor.kill):
             work = asyncio.create_task(self._work())
             stop = asyncio.create_task(stopped.wait())
             try:
                 await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
                 if work.done():
                     return work.result()
+                if self._summary is not None:  # nothing was left but to wait for open pages
+                    return self._summary
                 self._display.say("stopping: the learner stores a checkpoint; Ctrl-C again kills at once")
                 raise Interrupted
             finally:
                 for task in (stop, work):
                     task.cancel()
                 await asyncio.gather(stop, work, return_exceptions=True)
-                await self._supervisor.stop()
+                await self._say_stopped()
+                await self._services.supervisor.stop()
 
     @property
     def wall_s(self) -> float:
         """Seconds of training so far, over all lives of the run."""
+        before = float(self._earlier.get("wall_s", 0.0))
         if self._training_since_s is None:
-            return self._wall_s_before
+            return before
         end = self._wall_s_at_end if self._wall_s_at_end is not None else time.monotonic()
-        return self._wall_s_before + end - self._training_since_s
+        return before + end - self._training_since_s
 
     async def _work(self) -> dict[str, Any]:
         self._display.say(f"run folder: {self._folder.path}")
-        await self._supervisor.start()
+        await self._services.start()
         self._training_since_s = time.monotonic()
-        self._announce_pages()
-        addresses = {name: f"{LOOPBACK}:{port}" for name, port in self._ports.items()}
-        token = self._folder.read_tokens()[Role.OWNER]
-        async with connect(addresses, token=token) as peers:
+        self._announce()
+        async with connect(self._services.by_name, token=self._services.owner_token) as peers:
             watcher = ProgressWatcher(
-                peers,
-                run_id=self._config.run_id,
-                total_env_steps=self._config.total_env_steps,
-                label_budget=self._config.label_budget,
+                peers, config=self._config, earlier_env_steps=int(self._earlier.get("run/env_steps", 0))
             )
             try:
                 with open_curves(self._config, self._folder, say=self._display.say) as curves:
                     async with asyncio.TaskGroup() as group:
                         background = [
-                            group.create_task(self._supervisor.watch()),
+                            group.create_task(self._services.supervisor.watch()),
                             group.create_task(watcher.run()),
                             group.create_task(self._draw_curves(watcher, curves)),
                             group.create_task(self._show(watcher)),
@@ -121,33 +130,48 @@ class Session:
             return summary
 
     async def _train_and_finish(self, peers: Peers, watcher: ProgressWatcher) -> dict[str, Any]:
-        await watcher.finished.wait()
+        clips = self._policy_clips(peers)
+        await self._train(watcher, clips=clips)
         self._wall_s_at_end = time.monotonic()
         await watcher.refresh()
-        self._display.say("trained; measuring the final policy and drawing its best episode")
-        evaluation = await finish.evaluate_policy(peers, self._config)
-        summary = finish.summarise(
-            self._config,
-            watcher.snapshot(),
-            evaluation,
-            wall_s=self.wall_s,
-            num_restarts=self._supervisor.num_restarts,
+        end = RunEnd(
+            config=self._config,
+            folder=self._folder,
+            store=self._store,
+            services=self._services,
+            peers=peers,
+            clips=clips,
+            display=self._display,
         )
-        summary |= {"run_dir": str(self._folder.path), "video": None}
-        self._folder.store_summary(summary)
-        try:
-            video = await finish.draw_best_episode(
-                peers, self._store, config=self._config, evaluation=evaluation
-            )
-        except SomersaultError as error:
-            raise UnavailableError(
-                f"the policy is learned ({self._folder.summary} says how well), but its video could not be made:"
-                f" {error}; --resume tries again"
-            ) from error
-        await asyncio.to_thread(self._folder.video.write_bytes, video)
-        summary |= {"restarts": self._supervisor.num_restarts, "video": str(self._folder.video)}
-        self._folder.store_summary(summary)
-        return summary
+        self._summary = await end.conclude(watcher.snapshot(), wall_s=self.wall_s)
+        await end.let_pages_hear()
+        return self._summary
+
+    async def _train(self, watcher: ProgressWatcher, *, clips: PolicyClips | None) -> None:
+        """Return when the learner has made its last step."""
+        if clips is None:
+            await watcher.finished.wait()
+            return
+        async with asyncio.TaskGroup() as group:
+            beginning = group.create_task(self._services.life.begin(label_budget=self._new_label_budget))
+            filming = group.create_task(clips.follow(watcher))
+            await watcher.finished.wait()
+            filming.cancel()  # the end has a clip of its own
+            await beginning  # what is finished has begun, also in the labeler's eyes
+
+    def _policy_clips(self, peers: Peers) -> PolicyClips | None:
+        """Return what films the policy; None in a reference run, which nobody teaches."""
+        if peers.labeler is None:
+            return None
+        return PolicyClips(peers, peers.labeler, self._store, self._config, self._display.say)
+
+    async def _say_stopped(self) -> None:
+        """Tell those who answer that the services stop, where they do so before the run's end."""
+        if self._config.is_reference or self._summary is not None or self._training_since_s is None:
+            return
+        error = await self._services.life.stop()
+        if error is not None:
+            self._display.say(f"the pages could not be told that the run stops: {error}")
 
     async def _draw_curves(self, watcher: ProgressWatcher, curves: CurveWriter) -> None:
         """Add a point to each curve every few seconds, and one at the end, however it comes."""
@@ -156,7 +180,7 @@ class Session:
             curves.write(
                 watcher.snapshot(),
                 wall_s=self.wall_s,
-                num_restarts=self._supervisor.num_restarts,
+                num_restarts=self._services.supervisor.num_restarts,
             )
 
         try:
@@ -167,33 +191,28 @@ class Session:
             write()
 
     async def _show(self, watcher: ProgressWatcher) -> None:
+        supervisor = self._services.supervisor
         while True:
             progress = watcher.snapshot()
-            self._display.show(
-                progress, note=self._describe(progress), num_restarts=self._supervisor.num_restarts
-            )
+            self._display.show(progress, note=self._describe(progress), num_restarts=supervisor.num_restarts)
             await asyncio.sleep(_SHOW_EVERY_S)
 
     def _describe(self, progress: RunProgress) -> str:
-        """Says what the run is doing or waiting for."""
-        restarting = self._supervisor.restarting
+        """Return what the run is doing or waiting for."""
+        restarting = self._services.supervisor.restarting
         if restarting:
             return f"{progress.state}; restarting {', '.join(restarting)}"
         if self._config.is_labelled_by_people and progress.state == "waiting for labels":
-            # Without the token, which was said once at the start: this line comes again and again, into logs too.
-            name = "web" if "web" in self._ports else "labeler"
-            return f"waiting for your answers at http://{LOOPBACK}:{self._ports[name]}/"
+            return self._services.announcement.waiting(num_awaited=progress.num_awaited)
         return progress.state
 
-    def _announce_pages(self) -> None:
-        if "web" not in self._ports:
-            return
-        tokens, port = self._folder.read_tokens(), self._ports["web"]
-        self._display.say(f"run page: {run_url(port, token=tokens[Role.OWNER])}")
-        labeling = labeling_url(port, token=tokens[Role.LABELER])
-        self._display.say(f"labeling page: {labeling}")
-        if self._config.is_labelled_by_people:
-            open_page(labeling)
+    def _announce(self) -> None:
+        announcement = self._services.announcement
+        is_opened = False
+        if self._config.is_labelled_by_people and self._services.web is not None:
+            is_opened = open_page(announcement.labeling_page)
+        for line in announcement.lines(is_opened=is_opened):
+            self._display.say(line)
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -208,22 +227,3 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
-
-
-@contextlib.contextmanager
-def _stop_signals(stopped: asyncio.Event, *, kill: Callable[[], None]) -> Iterator[None]:
-    """Sets ``stopped`` at the first signal and calls ``kill`` at each further one."""
-    loop = asyncio.get_running_loop()
-
-    def handle() -> None:
-        if stopped.is_set():
-            kill()
-        stopped.set()
-
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, handle)
-    try:
-        yield
-    finally:
-        for number in _STOP_SIGNALS:
-            loop.remove_signal_handler(number)

@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from somersault.cli import __main__ as command_line
-from somersault.cli import train
+from somersault.cli import train_options
 from somersault.cli.serve import MODULES
 from somersault.config import load_config
 from somersault.tasks import get_task
@@ -77,7 +77,7 @@ def test_the_table_of_defaults_is_what_train_does() -> None:
     backflip = get_task("hopper-backflip").defaults
     assert defaults["--labels"] == (f"{backflip.labels_by_teacher:,}", f"{backflip.labels_by_people:,}")
     assert defaults["--steps"] == (f"{backflip.steps_by_teacher:,}", f"{backflip.steps_by_people:,}")
-    assert str(train.DEFAULT_WEB_PORT) in defaults["--web-port"][0]
+    assert str(train_options.DEFAULT_WEB_PORT) in defaults["--web-port"][0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from somersault.cli import train as training
+from somersault.cli.commands import sharing
+from somersault.cli.pages.access import ShareOptions
 
 __all__ = ["train"]
 
@@ -125,6 +127,12 @@ def train(
             " pip install 'somersault[wandb]' brings. (Default: none; TensorBoard's are in the run folder.)",
         ),
     ] = None,
+    share: sharing.Share = False,
+    host: sharing.Host = None,
+    public_url: sharing.PublicUrl = None,
+    allowed_origins: sharing.AllowedOrigins = None,
+    tls_certificate: sharing.TlsCertificate = None,
+    tls_key: sharing.TlsKey = None,
 ) -> int:
     """Teaches an agent TASK and ends with a video of it.
 
@@ -149,5 +157,13 @@ def train(
         num_threads=num_threads,
         precision=precision,
         track=track,
+        sharing=ShareOptions(
+            is_shared=share,
+            host=host,
+            public_url=public_url,
+            allowed_origins=allowed_origins,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+        ),
     )
     return training.train(options)

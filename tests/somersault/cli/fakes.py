@@ -3,7 +3,7 @@
     python -m tests.somersault.cli.fakes --port 7000 [any flags a service takes]
 
 The environment says how it behaves: FAKE_EXIT=CODE ends it at once with a line on standard error, FAKE_TRAINING_S is
-how long training takes, FAKE_DRAIN leaves that file behind on SIGTERM.
+how long training takes, FAKE_DRAIN leaves that file behind on SIGTERM, FAKE_TOLD is a file of what the labeler is told.
 """
 
 from __future__ import annotations
@@ -120,18 +120,54 @@ class Reward(reward_pb2_grpc.RewardServiceServicer):
     async def Score(self, request, context):
         """Predicts the first number of each observation, and ten times that plus one."""
         first = array_from_tensor("observations", request.observations)[:, 0]
-        return reward_pb2.ScoreResponse(members=tensor_from_array(np.stack([first, 10 * first + 1])))
+        members = tensor_from_array(np.stack([first, 10 * first + 1]))
+        return reward_pb2.ScoreResponse(members=members, reward_version=2)
 
 
 class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
-    """Knows the token ``owner-token`` and every token of 32 random bytes."""
+    """Knows the token ``owner-token`` and every token of 32 random bytes. Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.state = labeler_pb2.RUN_STATE_RUNNING
 
     async def GetStats(self, request, context):
         """Gives a fixed count."""
-        token = dict(context.invocation_metadata()).get("authorization", "")
-        if token != "Bearer owner-token" and len(token) != len("Bearer ") + 64:
-            raise UnauthenticatedError("unknown token")
-        return labeler_pb2.GetStatsResponse(num_answered=7, num_ready=1, num_leased=1)
+        _check_token(context)
+        return labeler_pb2.GetStatsResponse(
+            num_answered=7, num_ready=1, num_leased=1, run_state=self.state, num_rendering=2
+        )
+
+    async def UpdateRun(self, request, context):
+        """Takes the run's state."""
+        _check_token(context)
+        self.state = request.state
+        budget = f" budget {request.label_budget}" if request.HasField("label_budget") else ""
+        _note(f"{labeler_pb2.RunState.Name(request.state)}{budget} {request.result.headline}".strip())
+        return labeler_pb2.UpdateRunResponse()
+
+    async def ListPolicyClips(self, request, context):
+        """Gives none."""
+        return labeler_pb2.ListPolicyClipsResponse()
+
+    async def AddPolicyClip(self, request, context):
+        """Takes a clip."""
+        _check_token(context)
+        clip = request.clip
+        _note(f"clip {clip.policy_version} of {len(clip.predicted_rewards)} steps, final {clip.is_final}")
+        return labeler_pb2.AddPolicyClipResponse()
+
+
+def _check_token(context: grpc.aio.ServicerContext) -> None:
+    token = dict(context.invocation_metadata()).get("authorization", "")
+    if token != "Bearer owner-token" and len(token) != len("Bearer ") + 64:
+        raise UnauthenticatedError("unknown token")
+
+
+def _note(line: str) -> None:
+    """Appends to the file of what the labeler was told, if a test wants one."""
+    if os.environ.get("FAKE_TOLD"):
+        with Path(os.environ["FAKE_TOLD"]).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
 
 
 def add_fakes(

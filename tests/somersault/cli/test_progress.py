@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc.aio
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from somersault.cli.peers import Peers, connect
 from somersault.cli.ports import choose_ports
 from somersault.cli.progress import ProgressWatcher, RunProgress
+from somersault.cli.run_folder import RunFolder
 from somersault.errors import UnauthenticatedError
 from somersault.rpc import bind, create_server
 from somersault.rpc.server import set_serving
+from tests.somersault.cli.conftest import make_config
 from tests.somersault.cli.fakes import add_fakes
 
 SERVICES = ("learner", "simulator", "reward", "labeler")
@@ -45,9 +48,9 @@ async def watching(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def make_watcher(peers: Peers) -> ProgressWatcher:
+def make_watcher(peers: Peers, **changes: object) -> ProgressWatcher:
     """A watcher of a run of 1,000 steps and 9 labels."""
-    return ProgressWatcher(peers, run_id="run", total_env_steps=1000, label_budget=9)
+    return ProgressWatcher(peers, config=make_config(RunFolder(Path("run"))), **changes)
 
 
 async def until_finished(watcher: ProgressWatcher) -> RunProgress:
@@ -144,6 +147,25 @@ def make_progress(**changes: object) -> RunProgress:
         "statistics": {"policy_loss": 0.25},
     }
     return RunProgress(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_time_left_of_people_is_theirs() -> None:
+    """Six answers at one in four seconds are 24 s; after the second answer nobody can tell; steps count where they take longer."""
+    people = {"is_labelled_by_people": True, "labels_per_s": 0.25}
+    assert make_progress(**people, env_steps_per_s=0.0).time_left_s == 24.0
+    assert make_progress(**people, num_awaited=3, env_steps_per_s=1.0).time_left_s == 24.0
+    assert make_progress(**people).time_left_s == 75.0
+    assert make_progress(is_labelled_by_people=True, env_steps_per_s=0.02).time_left_s is None
+    assert make_progress(**people, num_labels=9).time_left_s == 75.0
+
+
+async def test_a_resumed_run_is_where_it_was_until_the_learner_says() -> None:
+    """Neither the display nor the curves run back to step 0 while the learner restores."""
+    port = choose_ports(1)[0]
+    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="x") as peers:
+        watcher = make_watcher(peers, earlier_env_steps=640)
+        progress = watcher.snapshot()
+    assert (progress.env_steps, progress.has_learner, progress.env_steps_per_s) == (640, False, 0.0)
 
 
 def test_time_left_is_what_the_present_speed_needs() -> None:

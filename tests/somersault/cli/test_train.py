@@ -16,7 +16,7 @@ import pytest
 
 from somersault.cli.__main__ import main
 from somersault.cli.run_folder import RunFolder
-from somersault.cli.train import TrainOptions, _begun
+from somersault.cli.train_options import TrainOptions, begin_run
 from tests.somersault.cli.conftest import ROOT
 
 TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "40000", "--no-web"]
@@ -76,6 +76,21 @@ def test_run_ends_with_summary_and_video(tmp_path: Path) -> None:
     }
 
 
+def test_those_who_answer_are_told_of_the_end(tmp_path: Path) -> None:
+    """The labeler hears that the run goes on, gets the final policy's clip, and only then that it is finished."""
+    told = tmp_path / "told"
+    code, output, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_TOLD=str(told))
+    assert code == 0, errors
+    assert told.read_text().splitlines() == [
+        "RUN_STATE_RUNNING",
+        "clip 3 of 5 steps, final True",
+        "RUN_STATE_FINISHED The hopper makes 1.0 backflip an episode.",
+    ]
+    assert output.splitlines()[-1] == f"  somersault open {tmp_path}/run"
+    addresses = json.loads((tmp_path / "run" / "addresses.json").read_text())
+    assert f"labeler (gRPC, not a page): {addresses['labeler']}, tokens: {tmp_path}/run/tokens.json" in output
+
+
 def test_reference_run_has_no_bar_and_no_agreement(tmp_path: Path) -> None:
     """Without reward model there is nothing to draw beside the agent."""
     command = ["train", "hopper-backflip", "--true-reward", "--run-dir", str(tmp_path / "run"), "--json"]
@@ -88,21 +103,25 @@ def test_reference_run_has_no_bar_and_no_agreement(tmp_path: Path) -> None:
 
 def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
     """SIGINT drains, exits with 130 and prints a command that finishes the run; its time is added up."""
-    process = start(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_TRAINING_S="600")
+    told = tmp_path / "told"
+    process = start(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_TRAINING_S="600", FAKE_TOLD=str(told))
     folder = RunFolder(tmp_path / "run")
     give_up = time.monotonic() + 60
-    while not folder.progress.is_file() or not folder.progress.read_text():
+    while not folder.progress.is_file() or not folder.progress.read_text() or not told.is_file():
         assert time.monotonic() < give_up
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"somersault train hopper-backflip --run-dir {tmp_path}/run --resume" in output
+    assert output.splitlines()[-1] == f"  somersault open {tmp_path}/run"
+    assert told.read_text().splitlines()[-1] == "RUN_STATE_STOPPED"
     earlier_s = folder.read_last_progress()["wall_s"]
     assert earlier_s > 0
     resume = ["train", "hopper-backflip", "--run-dir", str(tmp_path / "run"), "--resume", "--json"]
-    code, output, errors = run(*resume)
+    code, output, errors = run(*resume, "--labels", "80", FAKE_TOLD=str(told))
     assert code == 0, errors
+    assert "RUN_STATE_RUNNING budget 80" in told.read_text().splitlines()
     assert json.loads(output)["wall_s"] >= round(earlier_s, 2)
 
 
@@ -280,7 +299,7 @@ def test_threads_that_change_sums_are_settled_when_a_run_begins(
     """A resume on a machine with more cores sums over a minibatch of pictures as the run did before."""
     run_dir = tmp_path / "run"
     with RunFolder(run_dir) as folder:
-        begun = _begun(TrainOptions(task=task, run_dir=run_dir, teacher="oracle"), folder)
+        begun = begin_run(TrainOptions(task=task, run_dir=run_dir, teacher="oracle"), folder)
     with RunFolder(run_dir) as folder:
         assert folder.resume() == begun
     assert (begun.num_threads is not None) is is_settled

@@ -1,0 +1,60 @@
+"""The options of ``somersault open``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.cli.commands import sharing
+from somersault.cli.open_run import OpenOptions, open_run
+from somersault.cli.pages.access import ShareOptions
+
+__all__ = ["open_pages"]
+
+
+def open_pages(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    *,
+    web_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help="The pages' port. (Default: the one they had, if it is free: browsers keep answers by address.)",
+        ),
+    ] = None,
+    share: sharing.Share = False,
+    host: sharing.Host = None,
+    public_url: sharing.PublicUrl = None,
+    allowed_origins: sharing.AllowedOrigins = None,
+    tls_certificate: sharing.TlsCertificate = None,
+    tls_key: sharing.TlsKey = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Prints one JSON object, the addresses, to standard output and all else to standard error.",
+        ),
+    ] = False,
+) -> int:
+    """Serves the pages of a finished or stopped run until Ctrl-C.
+
+    Shows its curves, clips, answers and export, and takes answers: those that still wait in a browser, and to a
+    stopped run's questions new ones. Nothing is simulated or learned.
+    """
+    return open_run(
+        OpenOptions(
+            path=run.expanduser(),
+            web_port=web_port,
+            sharing=ShareOptions(
+                is_shared=share,
+                host=host,
+                public_url=public_url,
+                allowed_origins=allowed_origins,
+                tls_certificate=tls_certificate,
+                tls_key=tls_key,
+            ),
+            is_json=as_json,
+        )
+    )

@@ -1,0 +1,82 @@
+"""What a command says about where a run is reached, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from somersault.cli.pages.access import clear_text_warning, is_shared
+from somersault.cli.pages.addresses import Addresses
+from somersault.cli.pages.links import labeling_url, owner_url, run_url
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.types import Role
+
+__all__ = ["Announcement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Knows a run's addresses and tokens."""
+
+    config: RunConfig
+    folder: RunFolder
+    addresses: Addresses
+
+    @property
+    def labeling_page(self) -> str:
+        """The labeling page's address with its token."""
+        return labeling_url(self.addresses.web, token=self.folder.read_tokens()[Role.LABELER])
+
+    @property
+    def run_page(self) -> str:
+        """The run page's address with its token."""
+        return run_url(self.addresses.web, token=self.folder.read_tokens()[Role.OWNER])
+
+    def lines(self, *, is_opened: bool) -> Iterator[str]:
+        """Yield what a person is told at the start.
+
+        Args:
+            is_opened: Whether the labeling page was opened for them.
+        """
+        tokens = self.folder.read_tokens()
+        if self.addresses.web:
+            yield f"run page: {self.run_page}"
+            yield f"labeling page: {self.labeling_page}"
+            yield from self._about_reach(owner_token=tokens[Role.OWNER], is_opened=is_opened)
+        if self.addresses.labeler:
+            yield f"labeler (gRPC, not a page): {self.addresses.labeler}, tokens: {self.folder.tokens}"
+
+    def waiting(self, *, num_awaited: int) -> str:
+        """Return what the run waits for and where it is given, without the token: it is said again and again, into logs too.
+
+        Args:
+            num_awaited: Answers without which the learner does not go on; 0 where nobody has told.
+        """
+        answers = f"{num_awaited} answer{'' if num_awaited == 1 else 's'}" if num_awaited else "your answers"
+        if self.addresses.web:
+            return f"waiting for {answers} at {self.addresses.web}/"
+        return f"waiting for {answers} at the labeler, by gRPC: {self.addresses.labeler}"
+
+    def values(self) -> dict[str, str]:
+        """Return the same for programs."""
+        tokens, web = self.folder.read_tokens(), self.addresses.web
+        pages = {
+            "run_page": self.run_page,
+            "labeling_page": self.labeling_page,
+            "owner_page": owner_url(web, token=tokens[Role.OWNER]),
+        }
+        return {"web_url": web, "labeler_address": self.addresses.labeler, **(pages if web else {})}
+
+    def _about_reach(self, *, owner_token: str, is_opened: bool) -> Iterator[str]:
+        web = self.addresses.web
+        if is_shared(web):
+            yield f"invite people here: {owner_url(web, token=owner_token)}"
+            warning = clear_text_warning(web)
+            if warning:
+                yield warning
+        elif not is_opened and self.config.is_labelled_by_people:
+            port = web.rpartition(":")[2]
+            yield (
+                "no browser is opened here: open the labeling page's address on this machine, or on yours after"
+                f" `ssh -L {port}:127.0.0.1:{port} THIS-MACHINE`; --share lets other machines in"
+            )

@@ -1,0 +1,73 @@
+"""Asks the web gateway by HTTP, with nothing but what the standard library has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from dataclasses import dataclass
+
+__all__ = ["WebAddress", "answers_healthily", "read_idle_s"]
+
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """Where the gateway listens."""
+
+    address: str
+    """``host:port``."""
+    is_tls: bool = False
+
+
+async def answers_healthily(web: WebAddress) -> bool:
+    """Return whether the gateway is up."""
+    try:
+        return (await _get(web, "/healthz", token=None))[0] == b"200"
+    except (OSError, TimeoutError):
+        return False
+
+
+async def read_idle_s(web: WebAddress, *, token: str) -> float | None:
+    """Return the seconds since a page's last request, 0 while one waits; None if none came or the gateway is away.
+
+    Args:
+        web: The gateway.
+        token: An owner's.
+    """
+    try:
+        status, body = await _get(web, "/activity", token=token)
+        idle_s = json.loads(body)["idleS"] if status == b"200" else None
+    except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+        return None
+    return None if idle_s is None else float(idle_s)
+
+
+async def _get(web: WebAddress, path: str, *, token: str | None) -> tuple[bytes, bytes]:
+    """Return the status and the body of the answer."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {web.address}", "Connection: close"]
+    if token is not None:
+        lines.append(f"Authorization: Bearer {token}")
+    host, _, port = web.address.rpartition(":")
+    async with asyncio.timeout(_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=_tls() if web.is_tls else None)
+        try:
+            writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+            await writer.drain()
+            answer = await reader.read()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.split()[1] if len(head.split()) > 1 else b"", body
+
+
+def _tls() -> ssl.SSLContext:
+    """Return a context that takes any certificate: it is our own process, and its certificate names the public host."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,97 @@
+"""Tells the labeler where a run is in its life, so that everybody who answers in it knows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from somersault.errors import FailedPreconditionError, NotFoundError, SomersaultError, UnavailableError
+from somersault.rpc import call, open_channel
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+
+__all__ = ["RunLife"]
+
+_RETRY_S = 0.5
+_TIMEOUT_S = 10.0
+_RETRY_FOR_S = 60.0  # a labeler that is being restarted is back well before
+_STOP_TIMEOUT_S = 3.0  # whoever pressed Ctrl-C waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class RunLife:
+    """Speaks for whoever starts and stops the run's services."""
+
+    labeler_address: str
+    owner_token: str
+    run_id: str
+
+    async def begin(self, *, label_budget: int | None) -> None:
+        """Say that the run's services work on it, once the reward service has made the run known.
+
+        Args:
+            label_budget: Labels that the whole run may use from now on; None leaves it as it is.
+
+        Raises:
+            SomersaultError: the labeler refused.
+        """
+        request = labeler_pb2.UpdateRunRequest(
+            run_id=self.run_id, state=labeler_pb2.RUN_STATE_RUNNING, label_budget=label_budget
+        )
+        while True:
+            try:
+                await self._update(request)
+            except (NotFoundError, UnavailableError):
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def stop(self) -> SomersaultError | None:
+        """Say that the services stop before the run's end; return why that could not be said, None if it was.
+
+        A run that the labeler does not know yet has nobody to be told, and one that is finished stays so.
+        """
+        request = labeler_pb2.UpdateRunRequest(run_id=self.run_id, state=labeler_pb2.RUN_STATE_STOPPED)
+        try:
+            await self._update(request, timeout_s=_STOP_TIMEOUT_S)
+        except (NotFoundError, FailedPreconditionError):
+            return None
+        except SomersaultError as error:
+            return error
+        return None
+
+    async def finish(self, result: labeler_pb2.RunResult) -> None:
+        """Say that the policy is learned and no answer is wanted any more.
+
+        Raises:
+            SomersaultError: the labeler refused, or stayed away too long.
+        """
+        request = labeler_pb2.UpdateRunRequest(
+            run_id=self.run_id, state=labeler_pb2.RUN_STATE_FINISHED, result=result
+        )
+        await self._update(request, retry_for_s=_RETRY_FOR_S)
+
+    async def read_stats(self) -> labeler_pb2.GetStatsResponse:
+        """Return how the labeler says the run stands.
+
+        Raises:
+            NotFoundError: the labeler does not know the run.
+            SomersaultError: the labeler refused, or stayed away too long.
+        """
+        request = labeler_pb2.GetStatsRequest(run_id=self.run_id)
+        async with open_channel(self.labeler_address, token=self.owner_token) as channel:
+            stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+            response: labeler_pb2.GetStatsResponse = await call(
+                stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
+            )
+        return response
+
+    async def _update(
+        self,
+        request: labeler_pb2.UpdateRunRequest,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        retry_for_s: float = 0.0,
+    ) -> None:
+        async with open_channel(self.labeler_address, token=self.owner_token) as channel:
+            stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+            await call(stub.UpdateRun, request, timeout_s=timeout_s, retry_for_s=retry_for_s)
