@@ -38,9 +38,9 @@ _CONTROL = TrainingDefaults(
     steps_by_teacher=100_000,
     steps_by_people=200_000,
     steps_of_reference=100_000,
-    num_environments=8,
+    num_environments=16,
     rollout_steps=64,
-    ppo={"learning_rate": 1e-3, "num_epochs": 10, "minibatch_size": 256},
+    ppo={"learning_rate": 1e-3, "minibatch_size": 256},
 )
 _LANDER = dataclasses.replace(
     _CONTROL,

@@ -78,9 +78,9 @@ class Run:
             return database.execute("SELECT * FROM preference_log ORDER BY cursor").fetchall()
 
 
-def start(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> Run:
+def start(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), task: str = "hopper-backflip") -> Run:
     """Starts a run in ``run_dir``."""
-    command = [*prefix, sys.executable, "-m", "somersault.cli", "train", "hopper-backflip"]
+    command = [*prefix, sys.executable, "-m", "somersault.cli", "train", task]
     command += ["--run-dir", str(run_dir), "--no-web", "--json", *arguments]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -89,9 +89,11 @@ def start(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> Run:
 
 
 @contextlib.contextmanager
-def train(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[Run]:
+def train(
+    run_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), task: str = "hopper-backflip"
+) -> Iterator[Run]:
     """Starts a run and makes sure that nothing of it is left behind."""
-    run = start(run_dir, *arguments, prefix=prefix)
+    run = start(run_dir, *arguments, prefix=prefix, task=task)
     try:
         yield run
     finally:

@@ -1,4 +1,7 @@
-"""Draws a segment of a game again, by playing its log: in colour, with the score that the agent is not shown."""
+"""Draws a segment of a game again, by playing its log: in colour, with the score that the agent is not shown.
+
+Where a game is over and the next begins, a dark frame marks the last picture of the old one and the first of the new.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulator.drawers.drawer import Frame
+from services.simulator.drawers.end_mark import frame_end
 from services.simulator.drawers.reward_bar import RewardBar
 from services.simulator.drawers.scaling import scale_to_height
 from services.simulator.environment.atari_replay import GameReplayer
@@ -19,6 +23,7 @@ from somersault.types import FloatArray
 __all__ = ["AtariDrawer", "stretch_to_screen"]
 
 _HEIGHT_PX, _WIDTH_PX = 210, 160
+_MARKED_STEPS = 6  # 0.4 s: seen, and over before much of the next game is
 
 
 class AtariDrawer:
@@ -41,14 +46,24 @@ class AtariDrawer:
     ) -> Iterator[Frame]:
         """Plays the log again; see `services.simulator.drawers.Drawer`."""
         del num_still_steps  # where a game is over the next begins at once
+        ends = _ends(footage, num_steps=num_steps)
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step, screen in enumerate(self._replayer.replay(footage, num_steps=num_steps)):
             if step % self._task.clip_step == 0:
                 frame = scale_to_height(stretch_to_screen(screen, factor=self._factor), self._height_px)
+                if any(end <= step < end + _MARKED_STEPS for end in ends):
+                    frame = frame_end(frame)
                 yield frame if bar is None else bar.draw_beside(frame, step=step)
 
     def close(self) -> None:
         """Gives nothing back: the emulator goes with its process."""
+
+
+def _ends(footage: Mapping[str, NDArray[Any]], *, num_steps: int) -> list[int]:
+    """Return the steps of a segment with which a game was over: before each that is the first of another."""
+    first_shown = len(footage["log"]) - num_steps
+    begins = footage["games"][:, 0]
+    return [int(begin) - first_shown - 1 for begin in begins if begin > first_shown]
 
 
 def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:
