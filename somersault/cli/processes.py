@@ -142,6 +142,7 @@ class _Plan:
             "num-threads": self._num_network_threads(),
             "max-label-lag": "auto" if self.config.teacher == "none" else None,
             "wants-clips": "all" if self.config.teacher == "none" else "sample",
+            **{name.replace("_", "-"): value for name, value in self.task.defaults.reward.items()},
         }
 
     def _labeler(self) -> dict[str, object]:

@@ -40,7 +40,8 @@ _CONTROL = TrainingDefaults(
     steps_of_reference=100_000,
     num_environments=16,
     rollout_steps=64,
-    ppo={"learning_rate": 1e-3, "minibatch_size": 256},
+    ppo={"learning_rate": 1e-3, "minibatch_size": 256, "discount": 0.98, "trace_decay": 0.9},
+    reward={"trainer.round_steps": 60, "labeling_fraction": 0.9},
 )
 _LANDER = dataclasses.replace(
     _CONTROL,

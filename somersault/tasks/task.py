@@ -44,6 +44,8 @@ class TrainingDefaults:
     """Steps of each environment in a rollout."""
     ppo: Mapping[str, float] = field(default_factory=dict)
     """Settings of the learner's ``ppo`` that differ from its defaults, by name."""
+    reward: Mapping[str, float] = field(default_factory=dict)
+    """Settings of the reward service that differ from its defaults, by name, such as ``trainer.round_steps``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

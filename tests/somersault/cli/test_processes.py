@@ -99,6 +99,13 @@ def test_settings_of_the_task_reach_the_learner(folder: RunFolder) -> None:
     assert float(flags["--ppo.learning-rate"]) == defaults.ppo["learning_rate"]
 
 
+def test_reward_service_begins_with_the_tasks_settings(folder: RunFolder) -> None:
+    """CartPole's ensemble takes more gradient steps a round than the hopper's."""
+    rounds = get_task("CartPole-v1").defaults.reward["trainer.round_steps"]
+    flags = flags_of(plan(folder, task="CartPole-v1")["reward"])
+    assert float(flags["--trainer.round-steps"]) == rounds
+
+
 def test_networks_for_pictures_get_all_cores(folder: RunFolder) -> None:
     """Those for vectors are too small to gain from a second."""
     processes = plan(folder, task="pong", num_threads=3)
