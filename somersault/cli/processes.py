@@ -151,6 +151,8 @@ class _Plan:
             "storage-url": self.config.storage_url,
             "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
             "token-path": self.folder.tokens,
+            # whose pairs to practise on no name leads to
+            "task": self.config.task if self.config.task.endswith(".py") else None,
         }
 
     def _teacher(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Any
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.tasks.environments import GymnasiumEnvironment
 from somersault.tasks.gymnasium_guides import guide_of
+from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
 
 __all__ = ["gymnasium_task", "is_picture", "open_gymnasium"]
@@ -122,6 +123,7 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
         episode_steps=episode_steps,
         clip_step=math.ceil(fps / _MAX_CLIP_FPS),
         segment_s=min(_SEGMENT_S, episode_steps / fps),
+        practice=PACKAGED.get(environment.environment_id, ()),
         defaults=guide.defaults,
     )
 

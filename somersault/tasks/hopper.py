@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from somersault.tasks.environments import Camera, MujocoEnvironment
+from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task, TrainingDefaults
 
 __all__ = ["HOPPER", "HOPPER_BACKFLIP"]
@@ -54,6 +55,7 @@ HOPPER_BACKFLIP = Task(
     frame_shape=(11,),
     action_dim=3,
     has_flips=True,
+    practice=PACKAGED["hopper-backflip"],
     # 60 answers do as well as 900: docs/results.md
     defaults=TrainingDefaults(labels_by_teacher=60, steps_by_teacher=1_500_000),
     reference_return_mean=7_840,  # seeds 0 and 1 after 3 M steps; docs/results.md

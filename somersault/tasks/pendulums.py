@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from somersault.tasks.environments import Camera, MujocoEnvironment
+from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
 
 __all__ = ["DOUBLE_PENDULUM", "PENDULUM"]
@@ -53,6 +54,7 @@ PENDULUM = Task(
     step_s=0.04,
     # Gymnasium's 1,000 steps would mostly show a fallen pole, as nothing ends an episode early here.
     episode_steps=200,
+    practice=PACKAGED["pendulum"],
     frame_shape=(4,),
     action_dim=1,
     clip_step=1,

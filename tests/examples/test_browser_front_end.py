@@ -19,6 +19,7 @@ from playwright.async_api import Page, Request, Route, async_playwright
 
 from somersault.compliance import ClientOptions, Outcome, Verdict, check_client
 from somersault.compliance.client import Place
+from somersault.compliance.reference import HEADLINE
 from tests.docs.documents import ROOT
 
 EXAMPLE = ROOT / "examples" / "browser_front_end"
@@ -86,11 +87,12 @@ async def test_connect_web_labels_by_the_gateway(origin: str) -> None:
         page = await browser.new_page()
         await page.goto(f"{origin}/#gateway={where.gateway}&token={where.token}&run={where.run_id}")
         outcomes = await _Person(page, checking).label()
-        guidelines = await page.text_content("#guidelines")
+        guidelines, status = await page.text_content("#guidelines"), await page.text_content("#status")
         await browser.close()
 
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
     assert guidelines == "Prefer the *livelier* square."
+    assert HEADLINE in (status or "")
 
 
 @dataclass

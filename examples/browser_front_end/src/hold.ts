@@ -3,6 +3,7 @@
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Labeler } from "./api";
+import { type RunState } from "./gen/somersault/v1/labeler_pb";
 import { LeaseSchema, type Lease } from "./gen/somersault/v1/preference_pb";
 
 const KEY = "held lease"; // in sessionStorage: a reload goes on with it, a closed tab forgets it
@@ -51,8 +52,8 @@ export class Hold {
   }
 }
 
-/** Gives the next pair, after a reload the one that was on show; undefined if none came in time. */
-export async function nextLease(labeler: Labeler, runId: string): Promise<Lease | undefined> {
+/** Return the next pair, after a reload the one that was on show; else in which state the run has none. */
+export async function nextLease(labeler: Labeler, runId: string): Promise<Lease | RunState> {
   const kept = sessionStorage.getItem(KEY);
   if (kept) {
     const lease = fromJsonString(LeaseSchema, kept);
@@ -65,6 +66,6 @@ export async function nextLease(labeler: Labeler, runId: string): Promise<Lease 
     }
   }
   const asked = { runId, count: 1, waitS: 30, leaseS: LEASE_S };
-  const { leases } = await labeler.leaseQueries(asked, { timeoutMs: 40_000 });
-  return leases[0];
+  const { leases, runState } = await labeler.leaseQueries(asked, { timeoutMs: 40_000 });
+  return leases[0] ?? runState;
 }

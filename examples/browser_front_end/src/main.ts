@@ -6,7 +6,7 @@ import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connect, persist } from "./api";
 import { Hold, nextLease } from "./hold";
-import { SubmitPreferenceRequestSchema, type SubmitPreferenceRequest } from "./gen/somersault/v1/labeler_pb";
+import { RunState, SubmitPreferenceRequestSchema, type SubmitPreferenceRequest } from "./gen/somersault/v1/labeler_pb";
 import { Preference, type Lease } from "./gen/somersault/v1/preference_pb";
 
 const PREFERENCES: Record<string, Preference> = {
@@ -118,9 +118,22 @@ async function label(): Promise<void> {
   if (waiting) await send(fromJsonString(SubmitPreferenceRequestSchema, waiting));
   for (;;) {
     const lease = await again(() => nextLease(labeler, settings.get("run") ?? ""));
-    if (lease) await judge(lease);
-    else say(`Nothing to judge yet. ${numAnswered} answered.`);
+    if (typeof lease === "object") {
+      await judge(lease);
+    } else if (lease === RunState.FINISHED) {
+      return thank();
+    } else {
+      say(`Nothing to judge yet. ${numAnswered} answered.`);
+      // A paused run is not waited for: the labeler answers at once.
+      if (lease === RunState.PAUSED) await new Promise((resume) => setTimeout(resume, 5000));
+    }
   }
+}
+
+/** Say what came of the run. No more is asked of it. */
+async function thank(): Promise<void> {
+  const { numOwn, result } = await again(() => labeler.getStats({ runId: settings.get("run") ?? "" }));
+  say(`The run is finished. You gave ${numOwn} answers: thank you! ${result?.headline ?? ""}`);
 }
 
 document.addEventListener("keydown", (event) => {

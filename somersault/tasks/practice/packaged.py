@@ -11,6 +11,7 @@ from somersault.types import Preference
 __all__ = ["PACKAGED"]
 
 _FOLDER = Path(__file__).parent
+_BALANCED = "On the {} the pole stays upright; on the other side it falls at once."
 
 
 def _pair(left: str, right: str, preference: Preference, explanation: str) -> PracticePair:
@@ -20,5 +21,28 @@ def _pair(left: str, right: str, preference: Preference, explanation: str) -> Pr
     return pair.based_at(_FOLDER)
 
 
-PACKAGED: Mapping[str, tuple[PracticePair, ...]] = {}
+PACKAGED: Mapping[str, tuple[PracticePair, ...]] = {
+    "CartPole-v1": (
+        _pair("cartpole-upright", "cartpole-falling", Preference.LEFT, _BALANCED.format("left")),
+        _pair("cartpole-falling-left", "cartpole-steady", Preference.RIGHT, _BALANCED.format("right")),
+    ),
+    "hopper-backflip": (
+        _pair(
+            "hopper-backflip-lying",
+            "hopper-backflip-turning",
+            Preference.RIGHT,
+            "On the right it jumps and turns backwards through the air; on the left it lies on the floor.",
+        ),
+        _pair(
+            "hopper-backflip-turning",
+            "hopper-backflip-hopping",
+            Preference.LEFT,
+            "On the left it turns all the way over; on the right it hops along and falls, without turning over.",
+        ),
+    ),
+    "pendulum": (
+        _pair("pendulum-falling", "pendulum-upright", Preference.RIGHT, _BALANCED.format("right")),
+        _pair("pendulum-steady", "pendulum-hanging", Preference.LEFT, _BALANCED.format("left")),
+    ),
+}
 """By the task's name or its Gymnasium id."""

@@ -6,6 +6,7 @@ Needs Debian's ``postgresql``: a private cluster is made in a temporary folder.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,55 @@ async def test_two_replicas_keep_one_runs_curves(tmp_path: Path, url: str) -> No
     assert {each.predicted_reward_mean for each in curves.points} == {-0.5}
     assert told.is_paused
     assert leased.is_paused
+
+
+async def test_the_end_at_one_replica_is_heard_at_the_other(tmp_path: Path, url: str) -> None:
+    """By who waits for a pair and by who follows the log, though nothing announces it there."""
+    settings, run_id = {"database_url": url}, "run-finished"
+    async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
+        await one.create_run(run_id)
+        asked = pb.LeaseQueriesRequest(run_id=run_id, count=1, wait_s=20)
+        waiting = asyncio.ensure_future(two.as_role(Role.TEACHER).LeaseQueries(asked))
+        follower = two.as_role(Role.SERVICE).WatchPreferences(pb.WatchPreferencesRequest(run_id=run_id))
+        await asyncio.sleep(0.3)
+        result = pb.RunResult(env_steps=9, headline="Done.", true_return_mean=0.1)
+        end = pb.UpdateRunRequest(run_id=run_id, state=pb.RUN_STATE_FINISHED, result=result)
+        await one.as_role(Role.OWNER).UpdateRun(end)
+        async with asyncio.timeout(5):
+            told = [(await waiting).run_state, (await follower.read()).run_state]
+        follower.cancel()
+        stats = await two.stats(run_id)
+    assert told == [pb.RUN_STATE_FINISHED] * 2
+    assert (stats.result.headline, stats.result.true_return_mean) == ("Done.", 0.1)
+
+
+async def test_policies_clips_and_disagreements_are_listed(tmp_path: Path, url: str) -> None:
+    """Whatever the database makes of booleans, floats and bytes."""
+    run_id = "run-shown"
+    async with running_labeler(tmp_path, database_url=url) as labeler:
+        await labeler.create_run(run_id)
+        owner = labeler.as_role(Role.OWNER)
+        labeler.store.put(f"{run_id}/7.mp4", b"clip")
+        sha256 = hashlib.sha256(b"clip").hexdigest()
+        clip = pb.PolicyClip(
+            policy_version=7, clip_sha256=sha256, duration_s=3.2, is_final=True, predicted_rewards=[0.5]
+        )
+        adding = pb.AddPolicyClipRequest(run_id=run_id, clip=clip, clip_uri=f"{run_id}/7.mp4")
+        for _ in range(2):
+            await owner.AddPolicyClip(adding)
+        listed = await owner.ListPolicyClips(pb.ListPolicyClipsRequest(run_id=run_id))
+        chosen = pb.ListClipsRequest(
+            run_id=run_id,
+            labeler_id="labeler",
+            preference=preference_pb2.PREFERENCE_INCOMPARABLE,
+            is_answered=True,
+            order=pb.CLIP_ORDER_DISAGREEMENT,
+            page_token="1_2.5_3",
+        )
+        found = await owner.ListClips(chosen)
+        own = await labeler.as_role(Role.TEACHER).ListOwnAnswers(pb.ListOwnAnswersRequest(run_id=run_id))
+    assert [list(each.predicted_rewards) for each in listed.clips] == [[0.5]]
+    assert (list(found.queries), list(own.answers)) == ([], [])
 
 
 async def test_what_was_predicted_is_kept(tmp_path: Path, url: str) -> None:
