@@ -32,6 +32,8 @@ def add(connection: sa.Connection, run_id: str, clip: PolicyClip) -> bool:
     if known is not None and all(getattr(known, name) == value for name, value in row.items()):
         return False
     connection.execute(sa.delete(_TABLE).where(is_this))
+    if clip.is_final:  # the run went on after an earlier end
+        connection.execute(sa.update(_TABLE).where(_TABLE.c.run_id == run_id).values(is_final=False))
     connection.execute(sa.insert(_TABLE), {"run_id": run_id, "created_ms": clock.now_ms(connection), **row})
     return True
 

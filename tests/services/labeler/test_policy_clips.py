@@ -94,6 +94,17 @@ async def test_adding_again_is_once_and_a_newer_clip_takes_the_place(labeler: Ru
     assert [entry.object for entry in log.entries if entry.action == "AddPolicyClip"] == ["policy 7"] * 2
 
 
+async def test_one_policy_is_the_final_one(labeler: RunningLabeler) -> None:
+    """A run that was taken up again and finished once more ends with its newest."""
+    labeler.store.put(URI, CLIP)
+    await _add(labeler, policy_version=10, is_final=True)
+    await _add(labeler, policy_version=15)
+    before = [clip.is_final for clip in await _list(labeler)]
+    await _add(labeler, policy_version=20, is_final=True)
+    assert before == [True, False]
+    assert [clip.is_final for clip in await _list(labeler)] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
