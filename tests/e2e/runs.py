@@ -78,10 +78,16 @@ class Run:
             return database.execute("SELECT * FROM preference_log ORDER BY cursor").fetchall()
 
 
-def start(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), task: str = "hopper-backflip") -> Run:
+def start(
+    run_dir: Path,
+    *arguments: str,
+    prefix: tuple[str, ...] = (),
+    task: str = "hopper-backflip",
+    has_web: bool = False,
+) -> Run:
     """Starts a run in ``run_dir``."""
     command = [*prefix, sys.executable, "-m", "somersault.cli", "train", task]
-    command += ["--run-dir", str(run_dir), "--no-web", "--json", *arguments]
+    command += ["--run-dir", str(run_dir), *([] if has_web else ["--no-web"]), "--json", *arguments]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -90,10 +96,14 @@ def start(run_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), task: st
 
 @contextlib.contextmanager
 def train(
-    run_dir: Path, *arguments: str, prefix: tuple[str, ...] = (), task: str = "hopper-backflip"
+    run_dir: Path,
+    *arguments: str,
+    prefix: tuple[str, ...] = (),
+    task: str = "hopper-backflip",
+    has_web: bool = False,
 ) -> Iterator[Run]:
     """Starts a run and makes sure that nothing of it is left behind."""
-    run = start(run_dir, *arguments, prefix=prefix, task=task)
+    run = start(run_dir, *arguments, prefix=prefix, task=task, has_web=has_web)
     try:
         yield run
     finally:
