@@ -14,15 +14,12 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from benchmarks.measure import describe_machine
-from benchmarks.playing import play_segments
+from benchmarks.playing import Played, play_segments
 from services.simulator.clips import ClipRenderer
 from somersault.errors import SomersaultError
 from somersault.tasks import Task, get_task
@@ -60,10 +57,10 @@ async def soak(task: Task, *, num_clips: int, clips_a_sample: int) -> list[Sampl
     return samples
 
 
-async def _draw(renderer: ClipRenderer, footage: Mapping[str, NDArray[Any]], task: Task) -> bool:
+async def _draw(renderer: ClipRenderer, played: Played, task: Task) -> bool:
     """Draws one clip; says whether that worked."""
     try:
-        await renderer.draw(footage, num_steps=task.segment_steps)
+        await renderer.draw(played.footage, num_steps=task.segment_steps)
     except SomersaultError as err:
         print(f"failed: {err}", flush=True)
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,21 @@ from numpy.typing import NDArray
 from services.simulator.environment import EnvironmentBatch, open_environment
 from somersault.tasks import Task
 
-__all__ = ["play_segments"]
+__all__ = ["Played", "play_segments"]
 
 
-def play_segments(task: Task, *, num_segments: int, seed: int = 0) -> list[Mapping[str, NDArray[Any]]]:
-    """Gives what shows so many consecutive segments of one environment again.
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A segment that was played."""
+
+    footage: Mapping[str, NDArray[Any]]
+    """What shows it again."""
+    num_still_steps: int
+    """How many of its last steps stand still, since the episode had ended."""
+
+
+def play_segments(task: Task, *, num_segments: int, seed: int = 0) -> list[Played]:
+    """Play so many consecutive segments of one environment; where episodes may end early each begins one.
 
     Args:
         task: What is played.
@@ -23,6 +34,9 @@ def play_segments(task: Task, *, num_segments: int, seed: int = 0) -> list[Mappi
         seed: Of the environment and of the actions, which sway between -1 and 1 or last half a second each.
     """
     rng = np.random.default_rng(seed)
+    if task.still_steps and num_segments > 1:
+        seeds = rng.integers(2**31, size=num_segments).tolist()
+        return [play_segments(task, num_segments=1, seed=each)[0] for each in seeds]
     environment = open_environment(task, num_environments=1, rng=rng)
     try:
         return [_play_segment(environment, rng) for _ in range(num_segments)]
@@ -30,8 +44,8 @@ def play_segments(task: Task, *, num_segments: int, seed: int = 0) -> list[Mappi
         environment.close()
 
 
-def _play_segment(environment: EnvironmentBatch, rng: np.random.Generator) -> Mapping[str, NDArray[Any]]:
-    """Plays one segment."""
+def _play_segment(environment: EnvironmentBatch, rng: np.random.Generator) -> Played:
+    """Play one segment, at most to the end of its episode."""
     task, num_steps = environment.task, environment.task.segment_steps
     actions = _choices(task, rng) if task.num_actions else _swaying(task, rng)
     frame = np.empty((1, *task.spec.frame_shape), task.spec.frame_dtype)
@@ -40,8 +54,15 @@ def _play_segment(environment: EnvironmentBatch, rng: np.random.Generator) -> Ma
     for action in actions:
         lane.observe(frame)
         lane.step(action[None])
-    footage = environment.finish().footage
-    return footage.join([footage.part(0, 0, num_steps)])
+    passage = environment.finish()
+    still = np.flatnonzero(passage.is_still[:, 0])
+    end = (
+        int(np.flatnonzero(passage.is_over[:, 0])[0]) + 1
+        if len(still) and passage.is_over.any()
+        else num_steps
+    )
+    footage = passage.footage.join([passage.footage.part(0, 0, end)])
+    return Played(footage, num_steps - int(still[0]) if len(still) else 0)
 
 
 def _choices(task: Task, rng: np.random.Generator) -> NDArray[np.int32]:

@@ -37,9 +37,16 @@ def draw_sheet(task: Task) -> tuple[Frame, float]:
     rewards = np.sin(np.arange(task.segment_steps) / 8).astype(np.float32)
     times_s: list[float] = []
     *_, first, last = play_segments(task, num_segments=4)
-    for footage in (first, last, first, last):
+    for played in (first, last, first, last):
         begun_s = time.process_time()
-        frames = list(drawer.draw(footage, num_steps=task.segment_steps, predicted_rewards=rewards))
+        frames = list(
+            drawer.draw(
+                played.footage,
+                num_steps=task.segment_steps,
+                num_still_steps=played.num_still_steps,
+                predicted_rewards=rewards,
+            )
+        )
         encode_video(frames, fps=task.clip_fps)
         times_s.append(time.process_time() - begun_s)
     drawer.close()
