@@ -11,13 +11,13 @@ from typing import Any
 __all__ = ["train"]
 
 
-def train(run_dir: Path, *arguments: str) -> dict[str, Any]:
+def train(run_dir: Path, *arguments: str, task: str = "hopper-backflip") -> dict[str, Any]:
     """Trains to the end and gives the summary.
 
     Raises:
         RuntimeError: the run failed; the message is the end of its standard error.
     """
-    command = [sys.executable, "-m", "somersault.cli", "train", "hopper-backflip", "--run-dir", str(run_dir)]
+    command = [sys.executable, "-m", "somersault.cli", "train", task, "--run-dir", str(run_dir)]
     command += ["--no-web", "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
