@@ -140,7 +140,7 @@ def _figures(progress: RunProgress, *, num_restarts: int) -> list[tuple[str, str
     if progress.flips_mean is not None:
         figures.append(("flips", f"{progress.flips_mean:.2f}"))
     if progress.preference_accuracy is not None:
-        figures.append(("agreement", f"{100 * progress.preference_accuracy:.0f}%"))
+        figures.append(("predicted", f"{100 * progress.preference_accuracy:.0f}%"))
     figures.append(("steps/s", f"{progress.env_steps_per_s:,.0f}"))
     figures.append(("time left", format_duration(progress.time_left_s)))
     if num_restarts:

@@ -12,9 +12,9 @@ from tests.somersault.cli.test_progress import make_progress
 
 
 def test_line_has_everything_that_is_known() -> None:
-    """Steps, labels, true return, flips, agreement, speed, time left, restarts and what it does."""
+    """Steps, labels, true return, flips, how well it predicts, speed, time left, restarts and what it does."""
     assert format_line(make_progress(), note="learning", num_restarts=2) == (
-        " 25% 250/1,000 steps  labels 3/9  true return 1,234  flips 1.25  agreement 80%  steps/s 10"
+        " 25% 250/1,000 steps  labels 3/9  true return 1,234  flips 1.25  predicted 80%  steps/s 10"
         "  time left 1:15  restarts 2  learning"
     )
 
