@@ -147,6 +147,9 @@ class World:
             assert 0 <= standing.num_labels_due <= standing.label_budget, "more wanted than the budget"
             assert standing.num_awaited <= standing.label_budget, "more awaited than the budget"
         self.labeler.standings.clear()
+        owner_said = self.labeler.wishes.label_budget is not None or self.labeler.wishes.is_finishing
+        if self.has_people and not owner_said and self.labeler.num_answered < self.labeler.budget:
+            assert self.env_steps < self.last_label_step, "the last steps are made while answers are wanted"
 
     async def close(self) -> None:
         """End everything for good."""
@@ -158,6 +161,11 @@ class World:
     def is_finished(self) -> bool:
         """Whether the learner says that it is."""
         return self.learner is not None and self.learner.loop.progress.value.state is LearnerState.FINISHED
+
+    @property
+    def last_label_step(self) -> int:
+        """Where all labels are due."""
+        return round(self.config.total_env_steps * self.config.labeling_fraction)
 
     @property
     def env_steps(self) -> int:
