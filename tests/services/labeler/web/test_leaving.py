@@ -1,8 +1,9 @@
-"""What is sent as a page closes arrives, and what policies do is served as clips are."""
+"""What is sent as a page closes arrives; what policies do, and what to practise on, is served."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import urllib.parse
@@ -11,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from somersault.v1 import preference_pb2
+from somersault.v1 import labeler_pb2, preference_pb2
 from tests.services.labeler.web.test_gateway import OWN_PAGE, SERVICE
 
 _GIVE_BACK = """(leaseToken) => addEventListener("pagehide", () => fetch("/somersault.v1.LabelerService/ReleaseQuery", {
@@ -107,3 +108,32 @@ async def test_a_policys_clip_is_shown_in_either_sessions_name(gateway_url, labe
         await client.post("/login", json={"token": "owner-token"}, headers=OWN_PAGE)
         after = await client.get(path)
     assert (before.status_code, after.status_code) == (401, 200)
+
+
+async def test_practice_pairs_come_with_their_clips(logged_in, labeler, clips):
+    """In JSON as in base64: a page needs no other request for them."""
+    pair = labeler_pb2.PracticePair(left_clip=clips[0], right_clip=clips[1], preference=1, explanation="So.")
+    labeler.double.practice = [pair]
+
+    reply = await logged_in.post(f"{SERVICE}/GetPracticePairs", json={"runId": "flip-1"}, headers=OWN_PAGE)
+
+    (told,) = reply.json()["pairs"]
+    assert [base64.b64decode(told[side]) for side in ("leftClip", "rightClip")] == [clips[0], clips[1]]
+    assert (told["preference"], told["explanation"]) == ("PREFERENCE_LEFT", "So.")
+
+
+async def test_a_finished_run_is_told_of_at_once(http, labeler):
+    """A page that waits for a pair hears of the end, and may read what came of it."""
+    asking = asyncio.create_task(
+        http.post(f"{SERVICE}/LeaseQueries", json={"runId": "flip-1", "count": 1, "waitS": 20})
+    )
+    await labeler.double.lease_asked.wait()
+    labeler.double.result = labeler_pb2.RunResult(headline="It turns.")
+    labeler.double.state = labeler_pb2.RUN_STATE_FINISHED
+
+    async with asyncio.timeout(5):
+        reply = (await asking).json()
+    stats = (await http.post(f"{SERVICE}/GetStats", json={"runId": "flip-1"})).json()
+
+    assert reply == {"runState": "RUN_STATE_FINISHED"}
+    assert (stats["runState"], stats["result"]["headline"]) == ("RUN_STATE_FINISHED", "It turns.")
