@@ -35,7 +35,7 @@ class Ledger:
 
     @property
     def num_unfilled(self) -> int:
-        """Queries proposed that still lack some of the answers that they want, be it all; those skipped aren't waited for."""
+        """Queries that lack some or all of the answers that they want; those skipped aren't waited for."""
         return len(self._unfilled - self._skipped)
 
     @property

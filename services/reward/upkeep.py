@@ -12,6 +12,8 @@ __all__ = ["Upkeep"]
 
 _log = structlog.get_logger()
 
+_MOST_AT_ONCE = 1000  # withdrawn in one call, as the labeler says
+
 
 class Upkeep:
     """Compares the ledger with what the labeler holds. Used from one event loop.
@@ -37,7 +39,7 @@ class Upkeep:
             await self._look()
 
     async def _withdraw_surplus(self, label_budget: int) -> None:
-        surplus = self._ledger.surplus(label_budget)
+        surplus = self._ledger.surplus(label_budget)[-_MOST_AT_ONCE:]
         if surplus:
             num_gone = self._ledger.drop(await self._labeler.withdraw(surplus))
             _log.info("surplus_withdrawn", num_queries=num_gone, label_budget=label_budget)

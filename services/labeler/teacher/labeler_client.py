@@ -46,7 +46,7 @@ class LabelerClient:
         return response.labeler_id
 
     async def lease(self, *, count: int, lease_s: float) -> list[LeasedQuery]:
-        """Gives up to ``count`` queries, none after a while without any, be it that the run is paused or finished."""
+        """Gives up to ``count`` queries, none after a while without any, or if the run is paused or finished."""
         request = labeler_pb2.LeaseQueriesRequest(
             run_id=self._run_id, count=count, wait_s=_WAIT_S, lease_s=lease_s
         )
