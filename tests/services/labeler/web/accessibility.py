@@ -10,7 +10,7 @@ from playwright.async_api import Page
 
 from services.labeler import web
 
-__all__ = ["SCHEMES", "WINDOWS", "serious_findings"]
+__all__ = ["SCHEMES", "WINDOWS", "overflowing", "serious_findings"]
 
 SCHEMES = ("light", "dark")
 
@@ -39,3 +39,13 @@ async def serious_findings(page: Page) -> list[str]:
         # By way of the debugger: the page's policy forbids scripts of other origins and inline ones.
         await page.evaluate(_source())
     return list(await page.evaluate(_RUN))
+
+
+_OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((one) =>
+    document.documentElement.scrollWidth > innerWidth && one.getBoundingClientRect().right > innerWidth + 1
+).map((one) => one.tagName + "." + one.className)"""
+
+
+async def overflowing(page: Page) -> list[str]:
+    """Return what makes the page scroll sideways; nothing if it does not."""
+    return list(await page.evaluate(_OVERFLOWING))

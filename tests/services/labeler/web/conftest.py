@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from somersault.rpc import bind, create_server
 from somersault.storage import open_store
 from somersault.v1 import simulator_pb2_grpc
 from tests.services.labeler import running
+from tests.services.labeler.web import watched_run
 from tests.services.labeler.web.gateways import serving_gateway
 from tests.services.labeler.web.labeler_double import LabelerDouble, LabelerProcess, draw_clip
 from tests.services.labeler.web.real_labeler import RUN_ID, RealLabeler, Simulator, propose
@@ -155,3 +157,21 @@ async def whole_url(whole_labeler) -> AsyncIterator[str]:
     """The address of a gateway before it."""
     async with serving_gateway(whole_labeler.address, run_id=running.RUN_ID) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def labeler_process(tmp_path_factory) -> Iterator[watched_run.LabelerProcess]:
+    """One labeler's process for all of a file's tests, each of which has a run of its own."""
+    folder, simulator_port = tmp_path_factory.mktemp("labeler"), watched_run.free_port()
+    process = RealLabeler(folder, port=watched_run.free_port(), simulator_port=simulator_port)
+    process.start()
+    yield watched_run.LabelerProcess(process, folder, simulator_port)
+    process.kill()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def run(labeler_process, clips, request) -> AsyncIterator[watched_run.WatchedRun]:
+    """A new run of the real labeler, a simulator that draws for it, and a gateway."""
+    run_id = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:64]
+    async with watched_run.watching(labeler_process, clips, run_id=run_id) as watched:
+        yield watched

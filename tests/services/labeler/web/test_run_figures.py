@@ -104,6 +104,7 @@ def test_time_left_without_answers_is_a_bound() -> None:
         (23, 19, 20, "none", "every label of the run is answered"),
         (8, 0, 4, "4 now", "then 12 more"),
         (4, 6, 4, "6 now", "then 10 more"),
+        (14, 6, 4, "6 to go on", "10 are due by now, then 6 more"),
         (4, 0, 4, "none now", "then 16 more"),
     ],
 )
@@ -177,7 +178,7 @@ _RUNNING = {
 def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
     """It does not run while it waits for somebody, and is never said to wait for more than its budget has left."""
     inputs = {"points": [_point(0, 100), _point(5, 200)]} | _RUNNING | fields
-    standing = called("run/standing.ts", "standingOf", inputs)
+    standing = called("run/standing/standing.ts", "standingOf", inputs)
     assert (standing["kind"], standing["words"]) == (kind, words)
 
 
@@ -201,4 +202,4 @@ def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
 def test_a_new_budget_says_what_it_will_mean(budget, sentence) -> None:
     """Before it is set."""
     now = {"labelBudget": 20, "numAnswered": 6}
-    assert called("run/budget_dialog.tsx", "meaningOf", budget, now) == sentence
+    assert called("run/controls/budget_dialog.tsx", "meaningOf", budget, now) == sentence

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from somersault.v1 import labeler_pb2 as pb
-from tests.services.labeler.web.accessibility import SCHEMES, WINDOWS, serious_findings
+from tests.services.labeler.web.accessibility import SCHEMES, WINDOWS, overflowing, serious_findings
 from tests.services.labeler.web.browsing import until
 from tests.services.labeler.web.runs_double import TOKEN, RunsDouble, curve, serving_runs
 
@@ -164,4 +164,4 @@ async def test_the_page_has_no_serious_finding(browser, runs_url, window, scheme
     await expect(tab.locator("#compare-true path.curve")).to_have_count(2)
 
     assert await serious_findings(tab) == []
-    assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await overflowing(tab) == []

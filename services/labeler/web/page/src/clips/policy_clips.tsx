@@ -39,20 +39,22 @@ export function PolicyClips({ clips, isFinished }: PolicyClipsProps) {
       </header>
       {newest ? (
         <>
-          <div class={hasTwo ? "policy-pair" : "policy-pair single"}>
-            {hasTwo ? (
-              <PolicyPlayer clip={compared} name={titleOf(compared, clips ?? [])} reach={reach} isPlaying={isPlaying} />
+          <div class="policy">
+            <div class={hasTwo ? "policy-pair" : "policy-pair single"}>
+              {hasTwo ? (
+                <PolicyPlayer clip={compared} name={titleOf(compared, clips ?? [])} reach={reach} isPlaying={isPlaying} />
+              ) : null}
+              <PolicyPlayer clip={newest} name={titleOf(newest, clips ?? [])} reach={reach} isPlaying={isPlaying} />
+            </div>
+            {clips && clips.length > 2 ? (
+              <Filmstrip clips={clips} compared={versionOf(compared?.policyVersion)} choose={choose} />
             ) : null}
-            <PolicyPlayer clip={newest} name={titleOf(newest, clips ?? [])} reach={reach} isPlaying={isPlaying} />
           </div>
           {hasRewards ? (
             <p class="legend">
               Line: the reward predicted for each moment. <b class="up">Up</b> is better than the clip’s mean,{" "}
               <b class="down">down</b> is worse.
             </p>
-          ) : null}
-          {clips && clips.length > 2 ? (
-            <Filmstrip clips={clips} compared={versionOf(compared?.policyVersion)} choose={choose} />
           ) : null}
         </>
       ) : (

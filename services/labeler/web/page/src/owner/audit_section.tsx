@@ -11,7 +11,7 @@ import { Problem, Section, Time } from "../shell/parts";
 const PAGE_SIZE = 50;
 
 const WORDS: Record<string, string> = {
-  AddPolicyClip: "added a policy’s clip to",
+  AddPolicyClip: "added the clip of",
   CreateLabeler: "invited",
   CreateRun: "made known",
   CreateWebhook: "made",
@@ -56,19 +56,21 @@ export function AuditSection({ run: { runId } }: SectionContext) {
   const lead = "Every change by an owner, and every export. Rows are added, never changed.";
   return (
     <Section id="audit" title="Audit log" lead={lead} loaded={first}>
-      <label class="check">
-        <input type="checkbox" checked={onlyRun} onChange={(event) => setOnlyRun(event.currentTarget.checked)} />
-        Only {runId}
-      </label>
-      <label class="check">
-        <input
-          id="audit-services"
-          type="checkbox"
-          checked={hasServices}
-          onChange={(event) => setHasServices(event.currentTarget.checked)}
-        />
-        Also what the run’s own services did
-      </label>
+      <div class="actions">
+        <label class="check">
+          <input type="checkbox" checked={onlyRun} onChange={(event) => setOnlyRun(event.currentTarget.checked)} />
+          Only {runId}
+        </label>
+        <label class="check">
+          <input
+            id="audit-services"
+            type="checkbox"
+            checked={hasServices}
+            onChange={(event) => setHasServices(event.currentTarget.checked)}
+          />
+          Also what the run’s own services did
+        </label>
+      </div>
       {first.value && !first.value.entries?.length ? <p class="faint">Nothing so far.</p> : null}
       <AuditTable entries={pages.flatMap(({ entries = [] }) => entries)} nameOf={nameOf} />
       {problem ? <Problem sentence={problem} /> : null}

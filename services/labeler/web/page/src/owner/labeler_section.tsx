@@ -46,7 +46,7 @@ export function LabelerSection({ run: { runId }, labelerId }: SectionContext & {
     <Section id="labeler" title={labeler?.name || labelerId} lead={lead} loaded={known}>
       {quality ? <QualityFigures quality={quality} onWeight={() => setWeight(quality.weight ?? 0)} /> : null}
       {known.value && !quality ? <p class="faint">No answers in this run so far.</p> : null}
-      <header class="actions">
+      <div class="actions">
         <h3>Answers</h3>
         <label class="faint">
           first{" "}
@@ -55,7 +55,7 @@ export function LabelerSection({ run: { runId }, labelerId }: SectionContext & {
             <option value="CLIP_ORDER_DISAGREEMENT">where others answered differently</option>
           </select>
         </label>
-      </header>
+      </div>
       <AnswerCards runId={runId} filter={{ labelerId, preference: "PREFERENCE_UNSPECIFIED", order }} />
       {quality && weight !== null ? (
         <WeightDialog

@@ -28,7 +28,7 @@ export interface SectionContext {
 
 const SECTIONS = [
   { id: "asking", name: "How it asks", Section: RunSection },
-  { id: "guidelines", name: "Question and guidelines", Section: GuidelinesSection },
+  { id: "guidelines", name: "Guidelines", Section: GuidelinesSection },
   { id: "labelers", name: "Labelers", Section: LabelersSection },
   { id: "quality", name: "Quality", Section: QualitySection },
   { id: "answers", name: "Answers", Section: AnswersSection },
@@ -48,6 +48,10 @@ export function Page({ session }: { session: Session }) {
   const place = useHash();
   const [name, labelerId] = place.split("/");
   const { id, Section } = SECTIONS.find((section) => section.id === (labelerId ? "quality" : name)) ?? SECTIONS[0];
+  // In a narrow window the names are in one row, of which a part is seen.
+  useEffect(() => {
+    document.querySelector(".owner aside [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [id, run?.runId]);
   if (session.role !== "owner") return <NotAnOwner session={session} />;
   return (
     <div class="owner">

@@ -59,7 +59,7 @@ function AgreementFigures({ agreement }: { agreement: Agreement }) {
       </div>
       <div>
         <dt>Krippendorff’s α, 0 is chance</dt>
-        <dd>{alpha === undefined ? "–" : alpha.toFixed(2)}</dd>
+        <dd>{alpha === undefined ? "–" : alpha.toFixed(2).replace("-", "−")}</dd>
       </div>
       <div>
         <dt>questions with two answers or more</dt>

@@ -83,8 +83,10 @@ export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, l
   if (numLeft === 0) return { value: "none", more: "every label of the run is answered" };
   const numDue = Math.min(numLeft, Math.max(numAwaited, num(newest.numLabelsDue) - numAnswered, 0));
   const numLater = numLeft - numDue;
-  if (numLater === 0) return { value: `${numDue} now`, more: "the last of the run" };
-  return { value: numDue > 0 ? `${numDue} now` : "none now", more: `then ${short(numLater)} more${spread(newest, numLater)}` };
+  const later = numLater === 0 ? "the last of the run" : `then ${short(numLater)} more${spread(newest, numLater)}`;
+  if (numAwaited > 0 && numAwaited < numDue) return { value: `${numAwaited} to go on`, more: `${numDue} are due by now, ${later}` };
+  if (numDue === 0) return { value: "none now", more: later };
+  return { value: `${numDue} now`, more: later };
 }
 
 /** Return over which time the later labels become due, as far as the learner's pace is known. */

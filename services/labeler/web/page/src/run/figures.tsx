@@ -5,7 +5,7 @@ import { figure as inFigures, short } from "../shell/words";
 import { needs, predictedCorrectly, stepsPerSecond, timeLeft, type Told } from "./estimates";
 import { continuous } from "./history";
 import type { ProgressPoint, RunStats } from "./messages";
-import type { Standing } from "./standing";
+import type { Standing } from "./standing/standing";
 
 interface FiguresProps {
   /** As they were reported. */
@@ -24,7 +24,7 @@ export function Figures({ points, stats, standing, labelBudget, numAnswered }: F
     <dl class="panel run-figures" id="figures">
       <Figure id="labels" name="labels answered" told={{
         value: labelBudget ? `${numAnswered} / ${labelBudget}` : String(numAnswered),
-        more: stats && !isOver ? `${num(stats.numReady)} ready, ${num(stats.numLeased)} before somebody now` : "",
+        more: stats && !isOver ? `${num(stats.numReady)} ready, ${num(stats.numLeased)} being answered` : "",
       }} />
       {isOver ? null : <Figure id="needs" name="the learner needs" told={needs(newest, inputs)} />}
       {isOver ? null : <Figure id="rate" name="answers in the last hour" told={rate(stats)} />}

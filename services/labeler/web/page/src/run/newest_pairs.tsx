@@ -10,27 +10,28 @@ import { answersBehind } from "./estimates";
 import type { ClippedQuery, ProgressPoint } from "./messages";
 
 interface NewestPairsProps {
+  runId: string;
   clips: ClippedQuery[] | null;
   points: ProgressPoint[];
   /** What is waited for while there are none. */
   awaited: string;
 }
 
-export function NewestPairs({ clips, points, awaited }: NewestPairsProps) {
+export function NewestPairs({ runId, clips, points, awaited }: NewestPairsProps) {
   const isPlaying = useSignal(wantsMotion());
   const reach = Math.max(0, ...(clips ?? []).map((clipped) => predictionOf(clipped)?.reach ?? 0));
   return (
     <section class="panel" aria-labelledby="clips-title">
       <header>
         <h2 id="clips-title">Newest pairs</h2>
-        <a class="to-all" href="/owner#answers">
-          All answers
-        </a>
-        {clips?.length ? (
-          <button type="button" id="clips-play" class="quiet" onClick={() => (isPlaying.value = !isPlaying.value)}>
-            {isPlaying.value ? "Stop all" : "Play all"}
-          </button>
-        ) : null}
+        <div class="chart-tools">
+          <a href={`/owner?run=${encodeURIComponent(runId)}#answers`}>All answers</a>
+          {clips?.length ? (
+            <button type="button" id="clips-play" class="quiet" onClick={() => (isPlaying.value = !isPlaying.value)}>
+              {isPlaying.value ? "Stop all" : "Play all"}
+            </button>
+          ) : null}
+        </div>
       </header>
       {clips?.length ? (
         <>

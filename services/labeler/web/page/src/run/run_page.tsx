@@ -8,19 +8,19 @@ import { num, type Stats } from "../connect/messages";
 import type { Session } from "../connect/session";
 import { readAll } from "../shell/loading";
 import { usePolled } from "../shell/polling";
-import { Controls } from "./controls";
+import { Controls } from "./controls/controls";
 import { Curves } from "./curves";
-import { Ending } from "./ending";
+import { Ending } from "./standing/ending";
 import { Figures } from "./figures";
 import { continuous } from "./history";
 import { Labelers } from "./labelers";
 import type { ListedRun, RunStats } from "./messages";
 import { NewestPairs } from "./newest_pairs";
 import { readLabelers, readPairs, readPolicyClips, readProgress, type Progress } from "./reading";
-import { StandingBanner } from "./standing_banner";
-import { standingOf } from "./standing";
+import { StandingBanner } from "./standing/standing_banner";
+import { standingOf } from "./standing/standing";
 
-import "./state.css";
+import "./standing/state.css";
 import "./run.css";
 
 const CURVES_MS = 5_000; // as often as there are new points
@@ -120,7 +120,7 @@ function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
       <Figures points={reported} stats={stats.value} {...{ standing, labelBudget, numAnswered }} />
       {standing.kind === "finished" ? null : <PolicyClips clips={policyClips.value} isFinished={false} />}
       {newest || !progress.value ? <Curves runId={runId} points={points} labelBudget={labelBudget} /> : <NoReport />}
-      <NewestPairs clips={pairs.value} points={points} awaited={awaitedPairs(stats.value)} />
+      <NewestPairs runId={runId} clips={pairs.value} points={points} awaited={awaitedPairs(stats.value)} />
       <Labelers labelers={labelers.value} runId={runId} />
     </div>
   );

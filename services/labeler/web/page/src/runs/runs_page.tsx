@@ -13,7 +13,7 @@ import { plural } from "../shell/words";
 import { Comparison, MAX_COMPARED } from "./comparison";
 import { RunsTable } from "./runs_table";
 
-import "../run/state.css";
+import "../run/standing/state.css";
 import "./runs.css";
 
 const RUNS_MS = 10_000;

@@ -2,8 +2,8 @@
 
 import { useState } from "preact/hooks";
 
-import { ConfirmDialog } from "../shell/confirm_dialog";
-import { plural } from "../shell/words";
+import { ConfirmDialog } from "../../shell/confirm_dialog";
+import { plural } from "../../shell/words";
 
 export const MAX_BUDGET = 1_000_000;
 

@@ -1,9 +1,9 @@
 // Where a run stands, in a few words and a colour: what an owner must know first.
 
-import { num } from "../connect/messages";
-import { duration, plural } from "../shell/words";
-import { isResuming, SILENT_S } from "./history";
-import type { ProgressPoint, RunState } from "./messages";
+import { num } from "../../connect/messages";
+import { duration, plural } from "../../shell/words";
+import { isResuming, SILENT_S } from "../history";
+import type { ProgressPoint, RunState } from "../messages";
 
 export type Kind =
   | "waiting" // for a first report

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 
-import { ConfirmDialog } from "../shell/confirm_dialog";
+import { ConfirmDialog } from "../../shell/confirm_dialog";
 
 export const MAX_QUESTION_LENGTH = 2000;
 

@@ -2,12 +2,12 @@
 
 import { useState } from "preact/hooks";
 
-import { call } from "../connect/call";
-import { ConfirmDialog } from "../shell/confirm_dialog";
-import { plural, short } from "../shell/words";
+import { call } from "../../connect/call";
+import { ConfirmDialog } from "../../shell/confirm_dialog";
+import { plural, short } from "../../shell/words";
 import { BudgetDialog } from "./budget_dialog";
 import { QuestionDialog } from "./question_dialog";
-import type { Standing } from "./standing";
+import type { Standing } from "../standing/standing";
 
 export interface ControlsProps {
   runId: string;

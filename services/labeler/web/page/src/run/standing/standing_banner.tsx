@@ -1,9 +1,9 @@
 // The first thing on the page: where the run stands, and what to do about it.
 
-import { num } from "../connect/messages";
-import type { Session } from "../connect/session";
-import { plural } from "../shell/words";
-import type { RunStats } from "./messages";
+import { num } from "../../connect/messages";
+import type { Session } from "../../connect/session";
+import { plural } from "../../shell/words";
+import type { RunStats } from "../messages";
 import type { Standing } from "./standing";
 
 interface BannerProps {

@@ -2,11 +2,11 @@
 
 import { useState } from "preact/hooks";
 
-import { num } from "../connect/messages";
-import { copied } from "../shell/copied";
-import { Time } from "../shell/parts";
-import { figure, plural, short } from "../shell/words";
-import type { RunResult, RunState } from "./messages";
+import { num } from "../../connect/messages";
+import { copied } from "../../shell/copied";
+import { Time } from "../../shell/parts";
+import { figure, plural, short } from "../../shell/words";
+import type { RunResult, RunState } from "../messages";
 
 interface EndingProps {
   state: RunState | undefined;
