@@ -73,6 +73,29 @@ async def test_two_people_never_get_a_pair_beyond_what_it_wants(
     assert Counter(query for _, queries in opened for query in queries) == answers
 
 
+async def test_pairs_of_a_closed_tab_are_the_next_persons_at_once(browser, whole_labeler, whole_url):
+    """Nobody waits until leases end: what one person leaves, another one answers."""
+    await whole_labeler.propose("one", "two", "three", wants_clips=True)
+    ada, grace = [await invite(whole_labeler, name) for name in ("Ada", "Grace")]
+    first, seen_by_ada = await open_for(browser, whole_url, ada)
+    async with asyncio.timeout(10):
+        while len(seen_by_ada) < 3:
+            await asyncio.sleep(0.02)
+
+    await first.close()
+    async with asyncio.timeout(15):
+        second, seen_by_grace = await open_for(browser, whole_url, grace)
+        while len(seen_by_grace) < 3:
+            await asyncio.sleep(0.02)
+    for _ in range(3):
+        await second.wait_for_selector("video.shown")
+        await press(second, "ArrowLeft")
+    await saved(second)
+
+    assert seen_by_grace == seen_by_ada
+    assert len(await whole_labeler.log()) == 3
+
+
 async def test_login_of_somebody_else_takes_no_answer_along(browser, whole_labeler, whole_url):
     """An answer that waits in one tab is not sent in the name of who logs in in another, and not lost either."""
     await whole_labeler.propose(*(f"pair-{number}" for number in range(16)), wants_clips=True)

@@ -4,8 +4,7 @@ import { Backoff, pause, tryNow } from "../connect/backoff";
 import { call, CallError, callError, fetchClip } from "../connect/call";
 import type { Lease, RunState } from "../connect/messages";
 import { Emitter } from "./emitter";
-import { LeaseStore } from "./lease_store";
-import { keptPairOf, pairOf, type KeptPair, type Pair } from "./pair";
+import { pairOf, type Pair } from "./pair";
 
 const NUM_HELD = 3;
 const LEASE_S = 120;
@@ -40,7 +39,7 @@ interface QueueOptions {
 /** Leases pairs, oldest first. */
 export class LeaseQueue extends Emitter<Events> {
   readonly #options: QueueOptions;
-  readonly #store: LeaseStore;
+  readonly #returnedKey: string;
   readonly #resting = new Set<RestReason>(["unstarted"]);
   #held: Pair[] = [];
   #asking = new AbortController();
@@ -50,7 +49,7 @@ export class LeaseQueue extends Emitter<Events> {
   constructor(options: QueueOptions) {
     super();
     this.#options = options;
-    this.#store = new LeaseStore(options.labelerId);
+    this.#returnedKey = `somersault.returned.${options.labelerId}`;
     addEventListener("pagehide", () => this.rest("left"));
     // Out of the browser's back-forward cache.
     addEventListener("pageshow", () => this.resume("left"));
@@ -80,9 +79,13 @@ export class LeaseQueue extends Emitter<Events> {
     if (this.#error?.isUnreachable || this.#error?.code === "not_found") this.#setError(null);
   }
 
-  /** Begin to lease, with what this tab held before it was loaded again. */
+  /** Begin to lease. */
   async start(): Promise<void> {
-    await this.#takeUp();
+    // What the page before gave back as it was left may still be on its way, and leasing must come after it: then a
+    // page that is loaded again gets the same pairs.
+    const returned = JSON.parse(sessionStorage.getItem(this.#returnedKey) ?? "[]") as string[];
+    await Promise.all(returned.map((token) => giveBack(token).catch(() => {})));
+    sessionStorage.removeItem(this.#returnedKey);
     this.resume("unstarted");
   }
 
@@ -92,7 +95,8 @@ export class LeaseQueue extends Emitter<Events> {
     this.#asking.abort();
     const pairs = this.#held;
     this.#held = [];
-    if (pairs.length) this.#store.noteReturned(pairs.map(({ leaseToken }) => leaseToken));
+    const tokens = pairs.map(({ leaseToken }) => leaseToken);
+    if (reason === "left") sessionStorage.setItem(this.#returnedKey, JSON.stringify(tokens));
     for (const pair of pairs) {
       // What can't be given back ends by itself.
       giveBack(pair.leaseToken).catch(() => {});
@@ -117,22 +121,6 @@ export class LeaseQueue extends Emitter<Events> {
     this.#remove(pair);
     this.#options.discard(pair);
     await call("ReleaseQuery", { leaseToken: pair.leaseToken });
-  }
-
-  /** Takes up the leases that this tab held before it was loaded again: the server would not give them twice. */
-  async #takeUp(): Promise<void> {
-    const { held, returned } = this.#store.read();
-    // What was given back as the page was left may still be on its way. Leasing must come after it.
-    await Promise.all(returned.map((token) => giveBack(token).catch(() => {})));
-    const { runId } = this.#options;
-    for (const pair of held.filter((one) => !runId || one.runId === runId)) {
-      try {
-        this.#hold(pairOf(pair, await renewed(pair)));
-      } catch (error) {
-        // One that ended or was answered can't be taken up; of one that nothing is known of, we shall hear.
-        if (callError(error).isTransient) this.#hold(pairOf(pair, 0));
-      }
-    }
   }
 
   async #leaseForever(): Promise<never> {
@@ -167,7 +155,7 @@ export class LeaseQueue extends Emitter<Events> {
     for (const lease of leases) {
       // They came as the labeler left.
       if (this.#resting.size) giveBack(lease.leaseToken).catch(() => {});
-      else this.#hold(pairOf(keptPairOf(lease), lease.remainingS ?? LEASE_S));
+      else this.#hold(pairOf(lease));
     }
     if (reply.runState) this.emit("state", reply.runState);
     return leases.length > 0 || Date.now() - askedAt > NOTHING_MS;
@@ -176,7 +164,6 @@ export class LeaseQueue extends Emitter<Events> {
   #hold(pair: Pair): void {
     if (this.#held.some((one) => one.queryId === pair.queryId)) return;
     this.#held.push(pair);
-    this.#store.keep(this.#held);
     void this.#fetch(pair);
   }
 
@@ -227,7 +214,6 @@ export class LeaseQueue extends Emitter<Events> {
 
   #remove(pair: Pair): void {
     this.#held = this.#held.filter((one) => one !== pair);
-    this.#store.keep(this.#held);
     setTimeout(() => this.#wake(), this.#held.length ? YIELD_MS : 0);
   }
 
@@ -239,7 +225,7 @@ export class LeaseQueue extends Emitter<Events> {
 }
 
 /** Prolongs a pair's lease and gives the seconds that it lasts. */
-async function renewed(pair: KeptPair): Promise<number> {
+async function renewed(pair: Pair): Promise<number> {
   const request = { leaseToken: pair.leaseToken, leaseS: LEASE_S };
   return (await call<{ remainingS?: number }>("RenewLease", request)).remainingS ?? 0;
 }

@@ -19,16 +19,12 @@ export function preferenceOf(name: PreferenceName): Preference {
   return (Object.keys(PREFERENCES) as Preference[]).find((each) => PREFERENCES[each] === name) ?? "incomparable";
 }
 
-/** What outlives the page's reload. */
-export interface KeptPair {
+export interface Pair {
   queryId: string;
   runId: string;
   question: string;
   guidelinesVersion: number;
   leaseToken: string;
-}
-
-export interface Pair extends KeptPair {
   /** When its lease ends, by Date.now. */
   endsAt: number;
   /** Where its clips are once they are fetched. */
@@ -37,16 +33,16 @@ export interface Pair extends KeptPair {
   isPrepared: boolean;
 }
 
-export function pairOf(kept: KeptPair, remainingS: number): Pair {
-  return { ...kept, endsAt: Date.now() + remainingS * 1000, urls: null, isPrepared: false };
-}
-
-export function keptPairOf({ leaseToken, query }: Lease): KeptPair {
+/** Return the pair that a lease is of, or a practice pair like it. */
+export function pairOf({ leaseToken, query, remainingS = 0 }: Lease): Pair {
   return {
     queryId: query.queryId,
     runId: query.runId,
     question: query.question ?? "",
     guidelinesVersion: query.guidelinesVersion ?? 0,
     leaseToken,
+    endsAt: Date.now() + remainingS * 1000,
+    urls: null,
+    isPrepared: false,
   };
 }

@@ -136,10 +136,9 @@ export class Practice {
 }
 
 function practicePair(each: PracticePair, { runId, index }: { runId: string; index: number }): Pair {
-  const kept = { queryId: `practice-${index}`, runId, question: "", guidelinesVersion: 0, leaseToken: "" };
   const urls = {
     left: URL.createObjectURL(videoOf(each.leftClip ?? "")),
     right: URL.createObjectURL(videoOf(each.rightClip ?? "")),
   };
-  return { ...pairOf(kept, 0), urls };
+  return { ...pairOf({ leaseToken: "", query: { queryId: `practice-${index}`, runId } }), urls };
 }
