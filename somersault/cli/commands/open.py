@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from somersault.cli.commands import sharing
+from somersault.cli.commands.runs import open_folder
 from somersault.cli.open_run import OpenOptions, open_run
-from somersault.cli.pages.access import ShareOptions
+from somersault.cli.pages.access import NOT_SHARED, ShareOptions
+from somersault.errors import ConfigError
+from somersault.runs import find_runs
 
 __all__ = ["open_pages"]
 
 
 def open_pages(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or a folder of runs.")],
     *,
     web_port: Annotated[
         int | None,
@@ -41,20 +44,28 @@ def open_pages(
     """Serves the pages of a finished or stopped run until Ctrl-C.
 
     Shows its curves, clips, answers and export, and takes answers: those that still wait in a browser, and to a
-    stopped run's questions new ones. Nothing is simulated or learned.
+    stopped run's questions new ones. Nothing is simulated or learned. Of a folder of runs it serves the page that lists
+    them and lays their curves over each other, as `somersault runs --open` does.
     """
-    return open_run(
-        OpenOptions(
-            path=run.expanduser(),
-            web_port=web_port,
-            sharing=ShareOptions(
-                is_shared=share,
-                host=host,
-                public_url=public_url,
-                allowed_origins=allowed_origins,
-                tls_certificate=tls_certificate,
-                tls_key=tls_key,
-            ),
-            is_json=as_json,
-        )
+    path = run.expanduser()
+    sharing_options = ShareOptions(
+        is_shared=share,
+        host=host,
+        public_url=public_url,
+        allowed_origins=allowed_origins,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
     )
+    if _holds_runs(path):
+        if sharing_options != NOT_SHARED:
+            raise ConfigError(
+                f"{path} is a folder of runs, whose page is for this machine alone; share one run"
+            )
+        open_folder(path, web_port=web_port, as_json=as_json)
+        return 0
+    return open_run(OpenOptions(path=path, web_port=web_port, sharing=sharing_options, is_json=as_json))
+
+
+def _holds_runs(path: Path) -> bool:
+    """Tell a folder of runs from a run's."""
+    return path.is_dir() and not (path / "config.json").is_file() and bool(find_runs(path)[0])

@@ -232,3 +232,10 @@ async def test_page_is_served_by_the_ordinary_gateway(page: str, real_run: Path)
 def test_folder_that_is_not_there_is_told(command: Command, tmp_path: Path) -> None:
     """Before anything is served."""
     assert "no folder" in command.error("runs", tmp_path / "absent", "--open")
+
+
+def test_page_of_a_folder_is_not_shared(command: Command, real_run: Path) -> None:
+    """It is for this machine; a folder without runs is told as `open` tells what is no run."""
+    code, output, errors = command.all("open", real_run.parent, "--share")
+    assert (code, output) == (2, "")
+    assert "is a folder of runs, whose page is for this machine alone" in errors
