@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,11 +142,8 @@ def test_a_persons_whole_run_survives_what_happens_on_the_way(tmp_path: Path, ta
         _answer(person, until=15)
         run.kill("simulator")
         _answer(person, until=30)
-        learner = run.pid_of("learner")
-        os.kill(learner, signal.SIGSTOP)
-        _answer(person, until=33)
-        os.kill(learner, signal.SIGCONT)
-        _answer(person, until=40)
+        with _stopped_for(run.pid_of("learner"), 20):
+            _answer(person, until=40)
         person.page.reload()
         _answer(person, until=45)
         person.page.screenshot(path=person_shot(person, "labeling"))
@@ -166,6 +164,18 @@ def test_a_persons_whole_run_survives_what_happens_on_the_way(tmp_path: Path, ta
         person.page.wait_for_selector("svg")
         time.sleep(3)
         person.page.screenshot(path=person_shot(person, "run"), full_page=True)
+
+
+@contextlib.contextmanager
+def _stopped_for(pid: int, seconds: float) -> Iterator[None]:
+    """Stop a process for a while, whatever happens meanwhile: pairs may run out while nobody learns."""
+    os.kill(pid, signal.SIGSTOP)
+    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGCONT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def _answer(person: Person, *, until: int) -> None:
