@@ -10,6 +10,7 @@ never sees it.
 from __future__ import annotations
 
 from somersault.tasks.environments import AtariEnvironment
+from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task, TrainingDefaults
 
 __all__ = ["ATARI_TASKS"]
@@ -58,6 +59,7 @@ def _task(
         num_actions=num_actions,
         step_s=_STEP_S,
         episode_steps=_GAME_STEPS,
+        practice=PACKAGED.get(name, ()),
         is_continuing=True,
         segment_s=_SEGMENT_STEPS * _STEP_S,
         clip_size_px=_CLIP_HEIGHT_PX,

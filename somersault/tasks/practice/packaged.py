@@ -26,6 +26,20 @@ PACKAGED: Mapping[str, tuple[PracticePair, ...]] = {
         _pair("cartpole-upright", "cartpole-falling", Preference.LEFT, _BALANCED.format("left")),
         _pair("cartpole-falling-left", "cartpole-steady", Preference.RIGHT, _BALANCED.format("right")),
     ),
+    "breakout": (
+        _pair(
+            "breakout-missing",
+            "breakout-returning",
+            Preference.RIGHT,
+            "On the right the ball is returned; on the left it is missed, which costs a life.",
+        ),
+        _pair(
+            "breakout-scoring",
+            "breakout-idle",
+            Preference.LEFT,
+            "On the left the ball is sent back into the bricks; on the right the paddle stays in its corner.",
+        ),
+    ),
     "hopper-backflip": (
         _pair(
             "hopper-backflip-lying",
