@@ -46,6 +46,8 @@ class PolicyClips:
     store: ObjectStore
     config: RunConfig
     say: Callable[[str], None]
+    show: Callable[[bytes, int], None] = lambda _clip, _env_steps: None
+    """Told each clip, as an mp4, and the step it is of; for those who draw curves."""
 
     async def follow(self, watcher: ProgressWatcher) -> None:
         """Film at each tenth that has no clip yet, until cancelled. A clip that can't be made is tried again."""
@@ -120,6 +122,8 @@ class PolicyClips:
             timeout_s=CALL_TIMEOUT_S,
             retry_for_s=RETRY_FOR_S,
         )
+        if not is_final:  # the end has a longer video
+            self.show(await asyncio.to_thread(self.store.get, clip_uri), env_steps)
 
     async def _evaluate(
         self, policy: learner_pb2.Policy, *, num_episodes: int

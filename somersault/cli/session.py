@@ -121,16 +121,17 @@ class Session:
                             group.create_task(self._draw_curves(watcher, curves)),
                             group.create_task(self._show(watcher)),
                         ]
-                        summary = await self._train_and_finish(peers, watcher)
-                        curves.conclude(summary, video=self._folder.video)
+                        summary = await self._train_and_finish(peers, watcher, curves)
                         for task in background:
                             task.cancel()
             except BaseExceptionGroup as group_error:
                 raise _first_of(group_error) from None
             return summary
 
-    async def _train_and_finish(self, peers: Peers, watcher: ProgressWatcher) -> dict[str, Any]:
-        clips = self._policy_clips(peers)
+    async def _train_and_finish(
+        self, peers: Peers, watcher: ProgressWatcher, curves: CurveWriter
+    ) -> dict[str, Any]:
+        clips = self._policy_clips(peers, curves)
         await self._train(watcher, clips=clips)
         self._wall_s_at_end = time.monotonic()
         await watcher.refresh()
@@ -144,6 +145,7 @@ class Session:
             display=self._display,
         )
         self._summary = await end.conclude(watcher.snapshot(), wall_s=self.wall_s)
+        curves.conclude(self._summary, video=self._folder.video)
         await end.let_pages_hear()
         return self._summary
 
@@ -159,11 +161,13 @@ class Session:
             filming.cancel()  # the end has a clip of its own
             await beginning  # what is finished has begun, also in the labeler's eyes
 
-    def _policy_clips(self, peers: Peers) -> PolicyClips | None:
+    def _policy_clips(self, peers: Peers, curves: CurveWriter) -> PolicyClips | None:
         """Return what films the policy; None in a reference run, which nobody teaches."""
         if peers.labeler is None:
             return None
-        return PolicyClips(peers, peers.labeler, self._store, self._config, self._display.say)
+        return PolicyClips(
+            peers, peers.labeler, self._store, self._config, self._display.say, curves.add_policy_clip
+        )
 
     async def _say_stopped(self) -> None:
         """Tell those who answer that the services stop, where they do so before the run's end."""

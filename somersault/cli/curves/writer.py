@@ -50,6 +50,10 @@ class CurveWriter:
             except SomersaultError as error:
                 self._say(f"{name} is not among the curves: {error}")
 
+    def add_policy_clip(self, clip: bytes, env_steps: int) -> None:
+        """Show what the policy does at this step of the run, before its end."""
+        self.add_video("policy/clip", clip, env_steps=env_steps)
+
     def conclude(self, summary: Mapping[str, Any], *, video: Path) -> None:
         """Add what came of a run, and its final video.
 

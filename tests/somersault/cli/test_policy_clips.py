@@ -69,7 +69,7 @@ async def scene(tmp_path, monkeypatch) -> AsyncIterator[SimpleNamespace]:
     """A run of 1,000 steps whose services are fakes, and who films it."""
     for name in ("_POLL_S", "_RETRY_S"):
         monkeypatch.setattr(f"somersault.cli.policy_clips.{name}", 0.01)
-    port, labeler, said = choose_ports(1)[0], Labeler(), []
+    port, labeler, said, shown = choose_ports(1)[0], Labeler(), [], []
     monkeypatch.setattr(fakes, "Labeler", lambda: labeler)
     url = f"file://{tmp_path}"
     server = create_server()
@@ -79,14 +79,27 @@ async def scene(tmp_path, monkeypatch) -> AsyncIterator[SimpleNamespace]:
     async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="owner-token") as peers:
         config = make_config(RunFolder(tmp_path / "run"), storage_url=url)
         yield SimpleNamespace(
-            clips=_clips(peers, url, config, said), labeler=labeler, watcher=Watcher(), said=said
+            clips=_clips(peers, url, config, said, shown),
+            labeler=labeler,
+            watcher=Watcher(),
+            said=said,
+            shown=shown,
         )
     await server.stop(None)
 
 
-def _clips(peers: Peers, url: str, config: Any, said: list[str]) -> PolicyClips:
+def _clips(
+    peers: Peers, url: str, config: Any, said: list[str], shown: list[tuple[bytes, int]]
+) -> PolicyClips:
     assert peers.labeler is not None
-    return PolicyClips(peers, peers.labeler, open_store(url), config, said.append)
+    return PolicyClips(
+        peers,
+        peers.labeler,
+        open_store(url),
+        config,
+        said.append,
+        lambda clip, env_steps: shown.append((clip, env_steps)),
+    )
 
 
 async def _until(condition) -> None:
@@ -117,6 +130,8 @@ async def test_each_tenth_begins_with_a_clip(scene) -> None:
     assert clip.true_return == 20.0
     assert clip.duration_s == 1.0
     assert scene.labeler.uris[0] == "run/policy-clips/00000003.mp4"
+    assert [env_steps for _, env_steps in scene.shown] == [0, 120, 205]
+    assert all(clip for clip, _ in scene.shown)
 
 
 async def test_a_tenth_is_filmed_once_over_all_lives(scene) -> None:
