@@ -44,6 +44,8 @@ _SHOWN = """
 })()
 """
 
+_TOUCH_EVERY_S = 20.0
+
 _KEYS = {
     Preference.LEFT: "ArrowLeft",
     Preference.RIGHT: "ArrowRight",
@@ -63,6 +65,7 @@ class Person:
         self._store = open_store(run_dir.parent.as_uri())
         self._kind = parse_teacher("oracle")[0].kind
         self._last_s = 0.0
+        self._touched_s = 0.0
         page.add_init_script(KNOW_CLIPS)
 
     def sit_down(self, url: str) -> None:
@@ -88,6 +91,7 @@ class Person:
         """Return the digests of the clips on the stage; close what lies over it, and skip practice."""
         give_up = time.monotonic() + timeout_s
         while time.monotonic() < give_up:
+            self._be_there()
             shown = self._shown()
             if shown is not None and all(shown):
                 return shown[0], shown[1]
@@ -95,6 +99,12 @@ class Person:
                 self._clear_away()
             time.sleep(0.05)
         raise AssertionError(f"no pair within {timeout_s:.0f} s; the page says: {self.describe()}")
+
+    def _be_there(self) -> None:
+        """Touch the mouse now and then, as somebody does who waits: the page gives pairs to nobody else."""
+        if time.monotonic() - self._touched_s > _TOUCH_EVERY_S:
+            self._touched_s = time.monotonic()
+            self.page.mouse.move(10 + self._touched_s % 20, 10)
 
     def _clear_away(self) -> None:
         if self.page.locator("dialog[open]").count():
