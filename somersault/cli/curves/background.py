@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import sys
 import threading
 from collections.abc import Callable, Mapping
 
@@ -85,6 +87,7 @@ class BackgroundSink:
             sink = self._open_sink()
             while (work := self._works.get()) is not None:
                 work(sink)
-            sink.close()
+            with contextlib.redirect_stdout(sys.stderr):  # some say farewell; ours may be one JSON object
+                sink.close()
         except Exception as error:  # another project's client: whatever it raises, the run goes on
             self._say(f"{self._name} stopped taking the curves, the run goes on without it: {error!r}")

@@ -87,7 +87,7 @@ class TensorBoard:
         from tensorboard.plugins.hparams import summary_v2
 
         metrics = [summary_v2.Metric(f"final/{name}", display_name=words) for name, words in RESULTS.items()]
-        names = [summary_v2.HParam(name) for name in sorted(facts.settings)]
+        names = [summary_v2.HParam(name) for name in facts.settings]  # TensorBoard shows the first five
         summaries = (
             summary_v2.hparams_config_pb(hparams=names, metrics=metrics),
             summary_v2.hparams_pb(dict(facts.settings), trial_id=facts.run_id),

@@ -189,7 +189,10 @@ def test_a_missing_client_is_named_with_what_installs_it(
 class _Tracker:
     """Notes the steps it is told; may fail, or wait, at the first."""
 
-    def __init__(self, *, error: Exception | None = None, gate: threading.Event | None = None) -> None:
+    def __init__(
+        self, *, error: Exception | None = None, gate: threading.Event | None = None, farewell: str = ""
+    ) -> None:
+        self._farewell = farewell
         self.steps: list[int] = []
         self.is_closed = False
         self._error, self._gate = error, gate
@@ -210,6 +213,8 @@ class _Tracker:
 
     def close(self) -> None:
         self.is_closed = True
+        if self._farewell:
+            sys.stdout.write(f"{self._farewell}\n")
 
 
 def test_a_tracker_hears_nothing_twice() -> None:
@@ -224,6 +229,14 @@ def test_a_tracker_hears_nothing_twice() -> None:
     sink.close()
     assert tracker.steps == [200, 300, 300, 400]
     assert tracker.is_closed
+
+
+def test_a_farewell_does_not_reach_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json that is one JSON object."""
+    sink = BackgroundSink(lambda: _Tracker(farewell="Run finished."), name="x", say=pytest.fail)
+    sink.close()
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "Run finished.\n")
 
 
 def test_a_tracker_that_fails_is_said_once_and_left_alone() -> None:
