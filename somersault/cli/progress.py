@@ -178,7 +178,7 @@ class ProgressWatcher:
         """Note that time passes while the learner says nothing, for it waits."""
         while True:
             await asyncio.sleep(_POLL_S)
-            if not self._is_restoring:
+            if not self._is_restoring and not self.finished.is_set():
                 self._steps.note(self._learner.env_steps, now_s=time.monotonic())
 
     def _polls(self) -> list[_Poll]:
