@@ -16,7 +16,7 @@ MIN_POOL_SEGMENTS = 64
 """Segments before the first question, as the reward service's ``min_pool_segments``; a test compares them."""
 
 _SEGMENTS_AN_EPISODE = 2  # as the simulator's num_segments_per_episode
-_CUT_SHARE = 4  # of play without an end one step in four is cut
+_CUT_SHARE = 4  # where play goes on, and where episodes may end early, one step in four is cut
 
 
 def check_budget(config: RunConfig, task: Task) -> None:
@@ -79,7 +79,7 @@ def _steps_until_first_question(config: RunConfig, task: Task) -> float:
 
 def _steps_a_segment(task: Task) -> float:
     """Return how many environment steps bring a segment, over all environments of a simulator."""
-    if task.is_continuing:
+    if task.is_continuing or task.still_steps:
         return float(_CUT_SHARE * task.segment_steps)
     num_fitting = min(_SEGMENTS_AN_EPISODE, task.episode_steps // task.segment_steps)
     return task.episode_steps / max(1, num_fitting)
