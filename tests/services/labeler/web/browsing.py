@@ -7,7 +7,7 @@ import asyncio
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
-__all__ = ["LABELER", "evaluate", "open_page", "press", "saved", "shown_pair", "until"]
+__all__ = ["LABELER", "evaluate", "open_page", "press", "saved", "shown_pair", "skip_practice", "until"]
 
 LABELER = "labeler-token"
 """The token that the labeler in memory knows."""
@@ -31,9 +31,18 @@ async def evaluate(page: Page, expression: str, arg: object = None) -> bool:
 
 
 async def open_page(page: Page, gateway_url: str, *, token: str = LABELER) -> None:
-    """Opens the address that the command line prints and waits for the first pair."""
+    """Opens the address that the command line prints and waits for the first pair that counts."""
     await page.goto(f"{gateway_url}/#token={token}")
+    await skip_practice(page)
+
+
+async def skip_practice(page: Page) -> None:
+    """Wait for the first pair that counts, without those that the run's task has to practise on."""
     await page.wait_for_selector("video.shown")
+    if await page.locator("#practice").count():
+        await page.locator("#practice [data-action=skip]").dispatch_event("click")
+        await page.wait_for_selector("#practice", state="detached")
+        await page.wait_for_selector("video.shown")
 
 
 async def shown_pair(page: Page) -> str:

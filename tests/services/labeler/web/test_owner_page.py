@@ -11,7 +11,7 @@ import pytest_asyncio
 from somersault.types import Role
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, lease, submit
-from tests.services.labeler.web.browsing import press, saved, until
+from tests.services.labeler.web.browsing import press, saved, skip_practice, until
 from tests.services.labeler.web.gateways import serving_gateway
 
 
@@ -64,7 +64,7 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
     address = await owner.input_value("#token-address")
     ada = await (await browser.new_context()).new_page()
     await ada.goto(address)
-    await ada.wait_for_selector("video.shown")
+    await skip_practice(ada)
     await press(ada, "ArrowLeft")
     await saved(ada)
     await owner.reload()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.services.labeler.web.browsing import open_page
 from tests.services.labeler.web.real_labeler import NUM_QUERIES, read_log
 
 
 async def test_kill_9_of_the_labeler_loses_and_doubles_nothing(page, real_labeler, real_url):
     """A person answers on while the labeler dies twice: every answer is in the log once, with its change."""
     keys = ["ArrowLeft", "ArrowRight", "ArrowDown", "ArrowUp"] * 3
-    await page.goto(f"{real_url}/#token={real_labeler.tokens['labeler']}")
+    await open_page(page, real_url, token=real_labeler.tokens["labeler"])
     for number, key in enumerate(keys):
         await page.wait_for_selector("video.shown", timeout=30_000)
         await page.keyboard.press(key)
