@@ -82,6 +82,12 @@ class Person:
         self.page.keyboard.press(_KEYS[preference])
         self.num_answers += 1
         self._until_other_pair(left, right)
+        self._until_committed()
+
+    @property
+    def num_labels(self) -> int:
+        """Answers that the run has used: gold ones, which check the labeler, are none of them."""
+        return int(self._read("SELECT num_answered FROM runs"))
 
     def describe(self) -> str:
         """Return what the page says, for a failing test's message."""
@@ -119,6 +125,12 @@ class Person:
             assert time.monotonic() < give_up, f"the pair stays: {self.describe()}"
             time.sleep(0.02)
 
+    def _until_committed(self) -> None:
+        give_up = time.monotonic() + 60
+        while int(self._read("SELECT count(*) FROM preference_log")) < self.num_answers:
+            assert time.monotonic() < give_up, f"the answer is not saved: {self.describe()}"
+            time.sleep(0.02)
+
     def _shown(self) -> Any:
         with contextlib.suppress(PlaywrightError):  # between two pages
             return self.page.evaluate(_SHOWN)
@@ -126,13 +138,17 @@ class Person:
 
     def _sealed_uri(self, digest: str) -> str:
         """Return where the hidden rewards of the segment are that a clip shows."""
-        uri = f"file:{self.run_dir / 'labels.sqlite'}?mode=ro"
         question = (
             "SELECT sealed_uri FROM segments JOIN clips USING (run_id, segment_id) WHERE clips.sha256 = ?"
         )
+        return str(self._read(question, digest))
+
+    def _read(self, question: str, *values: str) -> Any:
+        """Return the one value that the run's database answers."""
+        uri = f"file:{self.run_dir / 'labels.sqlite'}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
-            (found,) = database.execute(question, (digest,)).fetchone()
-        return str(found)
+            (found,) = database.execute(question, values).fetchone()
+        return found
 
 
 def pages_of(run_dir: Path) -> dict[str, str]:
