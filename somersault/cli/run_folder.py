@@ -18,7 +18,7 @@ from somersault.cli.ports import LOOPBACK
 from somersault.errors import ConfigError, CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.types import Role, check_name
 
-__all__ = ["RunConfig", "RunFolder", "next_folder"]
+__all__ = ["RunConfig", "RunFolder", "find_folder", "next_folder"]
 
 _FORMAT = 1
 _MAX_STEM = 56  # leaves room for the number in a run's 64 characters
@@ -245,6 +245,13 @@ class RunFolder:
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, json.dumps(values, indent=2) + "\n", mode=0o644)
+
+
+def find_folder(run: Path) -> Path:
+    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``."""
+    run = run.expanduser()
+    is_name = run.name == str(run) and not run.exists()
+    return Path("runs") / run if is_name else run
 
 
 def next_folder(runs: Path, task: str) -> Path:

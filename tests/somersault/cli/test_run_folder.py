@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.run_folder import RunFolder, next_folder
+from somersault.cli.run_folder import RunFolder, find_folder, next_folder
 from somersault.errors import (
     CorruptDataError,
     FailedPreconditionError,
@@ -129,3 +129,12 @@ def test_folder_of_any_task_can_name_a_run(task: str, folder: str, tmp_path: Pat
     path = next_folder(tmp_path, task)
     assert path.name == folder
     assert RunFolder(path).run_id == folder
+
+
+def test_a_run_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages know a run's name and not where it lies: `somersault open NAME` looks among runs/, a folder comes first."""
+    monkeypatch.chdir(tmp_path)
+    assert find_folder(Path("flip-1")) == Path("runs/flip-1")
+    assert find_folder(Path("elsewhere/flip-1")) == Path("elsewhere/flip-1")
+    (tmp_path / "flip-1").mkdir()
+    assert find_folder(Path("flip-1")) == Path("flip-1")
