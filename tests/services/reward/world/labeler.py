@@ -55,6 +55,7 @@ class LabelerModel:
         self.default_budget = 0
         self.heard_budget = 0
         """As the reward service knows it."""
+        self._told_gone: set[str] = set()
         self._is_back = asyncio.Event()
         self._is_back.set()
         self._grown = asyncio.Event()
@@ -156,7 +157,10 @@ class LabelerModel:
         gone = [query_id for query_id in query_ids if not self.queries[query_id].answered_by]
         for query_id in gone:
             self.queries[query_id].state = "withdrawn"
-        kept = sum(query.is_open or bool(query.answered_by) for query in self.queries.values())
+        kept = sum(
+            query.is_open or bool(query.answered_by) or self._has_failed_unheard(query)
+            for query in self.queries.values()
+        )
         if max(kept, self.num_answered) < budget:
             self.withdrawn_in_want += gone
         return gone
@@ -171,7 +175,13 @@ class LabelerModel:
 
     async def list_gone(self) -> list[KnownQuery]:
         """List those that nobody can answer any more."""
-        return await self._list("withdrawn", "failed")
+        gone = await self._list("withdrawn", "failed")
+        self._told_gone |= {query.query_id for query in gone}
+        return gone
+
+    def _has_failed_unheard(self, query: QueryModel) -> bool:
+        """Tell whether the reward service must still count on a query that failed."""
+        return query.state == "failed" and query.query_id not in self._told_gone
 
     async def _list(self, *states: str) -> list[KnownQuery]:
         await self._is_back.wait()
