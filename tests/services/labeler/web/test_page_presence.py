@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.services.labeler.web.browsing import open_page, press, saved, until
+from tests.services.labeler.web.browsing import LABELER, open_page, press, saved, until
 
 HIDE = """isHidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
@@ -97,6 +97,24 @@ async def test_idle_tab_gives_its_pairs_to_others(page, labeler, gateway_url):
     assert (open_for_others, still_open) == (3, 3)
     assert double.answers() == []
     assert await page.is_hidden("#empty")
+
+
+async def test_who_waits_for_a_pair_is_not_asked_whether_they_are_there(page, labeler, gateway_url):
+    """Ten still minutes without a pair hold nothing up, and the pair that comes then is shown."""
+    double = labeler.double
+    double.num_open = 0
+    await page.clock.install()
+    await page.goto(f"{gateway_url}/#token={LABELER}")
+    await page.wait_for_selector("#empty-title")
+
+    for _ in range(10):
+        await page.clock.run_for(60_000)
+    title = await page.inner_text("#empty-title")
+    double.num_open = 1
+    await page.clock.run_for(2_000)
+    await page.wait_for_selector("video.shown")
+
+    assert title != "Still there?"
 
 
 async def test_hidden_tab_gives_its_pairs_back_after_a_minute(page, labeler, gateway_url):

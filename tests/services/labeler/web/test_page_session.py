@@ -27,6 +27,18 @@ async def test_progress_is_of_the_budget(page, labeler, gateway_url):
     assert await page.inner_text("#time-left") == "–"
 
 
+async def test_tests_of_the_labeler_are_none_of_the_runs_labels(page, labeler, gateway_url):
+    """What the labeler gave may be more than what the run counts: the run's count is the server's, never past its budget."""
+    double = labeler.double
+    double.num_open = 4
+    double.label_budget = 20
+    double.stats = labeler_pb2.GetStatsResponse(num_answered=20, num_own=21)
+    await open_page(page, gateway_url)
+    await until(page, "document.getElementById('own-count').textContent === '21'")
+
+    assert await page.inner_text("#run-count") == "20 of 20"
+
+
 async def test_goal_counts_this_session(page, labeler, gateway_url):
     """It is set once, outlives a reload, says when it is reached, and holds nobody up."""
     labeler.double.num_open = 30

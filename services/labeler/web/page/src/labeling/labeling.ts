@@ -34,7 +34,7 @@ export class Labeling {
   readonly #queue: LeaseQueue;
   readonly #follower: RunFollower;
   readonly #history: AnswerHistory;
-  readonly #presence = new Presence();
+  readonly #presence = new Presence(() => this.#queue.isHolding);
   readonly #tally: Tally;
   readonly #desk: AnswerDesk;
   readonly #shown: ShownPair;

@@ -63,6 +63,11 @@ export class LeaseQueue extends Emitter<Events> {
     return pair?.isPrepared ? pair : null;
   }
 
+  /** True while any pair is held, shown or not. */
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
   /** True while a leased pair's clips are on their way. */
   get isFetching(): boolean {
     const [pair] = this.#held;

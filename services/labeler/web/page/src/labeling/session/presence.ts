@@ -17,12 +17,15 @@ interface Events {
 
 /** Notices who leaves and who comes back. */
 export class Presence extends Emitter<Events> {
+  readonly #holdsPairs: () => boolean;
   #seenAt = Date.now();
   #hiddenAt = document.hidden ? Date.now() : null;
   #isAway = false;
 
-  constructor() {
+  /** `holdsPairs` tells whether others wait for this page's pairs: who only waits for one may sit as still as they like. */
+  constructor(holdsPairs: () => boolean) {
     super();
+    this.#holdsPairs = holdsPairs;
     // First of all: a key that ends an absence must find the page awake.
     for (const sign of SIGNS) addEventListener(sign, () => this.#see(), { capture: true, passive: true });
     document.addEventListener("visibilitychange", () => {
@@ -44,6 +47,7 @@ export class Presence extends Emitter<Events> {
   }
 
   #check(): void {
+    if (this.#hiddenAt === null && !this.#isAway && !this.#holdsPairs()) this.#seenAt = Date.now();
     const isUnseen = this.#hiddenAt !== null && Date.now() - this.#hiddenAt >= HIDDEN_MS;
     if (this.#isAway || !(isUnseen || Date.now() - this.#seenAt >= STILL_MS)) return;
     this.#isAway = true;

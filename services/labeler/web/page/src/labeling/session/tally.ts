@@ -40,8 +40,7 @@ export class Tally {
   }
 
   #show(): void {
-    // The run's count is some seconds old; it holds our own answers at least.
-    const numRun = Math.max(this.#numOwn, this.#numRun);
-    screen.counts.value = { numOwn: this.#numOwn, numRun, perMinute: this.#pace.perMinute };
+    // The server's word alone, though it is some seconds old: not every answer of ours is one of the run's labels.
+    screen.counts.value = { numOwn: this.#numOwn, numRun: this.#numRun, perMinute: this.#pace.perMinute };
   }
 }
