@@ -62,21 +62,17 @@ def show(stub: LabelerServiceStub, query: Any, folder: Path) -> float:
 
 
 def label(stub: LabelerServiceStub, folder: Path) -> None:
-    """Asks for one pair after another until q, or until the run is finished."""
+    """Asks for one pair after another until q, or until the run that --run-id names is finished."""
     answered, version, guidelines = "", 1, 0
-    while True:
-        asked = pb.LeaseQueriesRequest(run_id=options.run_id, count=1, wait_s=30, lease_s=300)
-        reply = call(stub.LeaseQueries, asked, timeout_s=40)
-        if reply.run_state == pb.RUN_STATE_FINISHED:  # said of the run that --run-id names
-            break
+    asked = pb.LeaseQueriesRequest(run_id=options.run_id, count=1, wait_s=30, lease_s=300)
+    while (reply := call(stub.LeaseQueries, asked, timeout_s=40)).run_state != pb.RUN_STATE_FINISHED:
         if not (leases := reply.leases):
-            time.sleep(5 if reply.run_state == pb.RUN_STATE_PAUSED else 0)  # a paused run is not waited for
+            time.sleep(5 * reply.is_paused)
             continue
         lease, query, end = leases[0], leases[0].query, time.monotonic() + leases[0].remaining_s
         if query.guidelines_version not in (0, guidelines):
-            guidelines = query.guidelines_version
-            text = pb.GetGuidelinesRequest(run_id=query.run_id, version=guidelines)
-            print(call(stub.GetGuidelines, text).text)
+            what = {"run_id": query.run_id, "version": (guidelines := query.guidelines_version)}
+            print(call(stub.GetGuidelines, pb.GetGuidelinesRequest(**what)).text)
         shown = show(stub, query, folder)
         while (key := read_key("adswkqz")) == "z":
             if answered and (choice := read_key("adsw")) in KEYS:
