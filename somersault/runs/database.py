@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
-from somersault.runs.run import Run
-
-__all__ = ["open_database"]
+__all__ = ["count_labels", "open_database"]
 
 _BUSY_S = 10.0  # the labeler of a running run may be writing
 
+# As the run itself counts: pairs that somebody answered, `incomparable` too; tests of the labeler and answers beyond
+# those that a pair wanted are none of its labels.
+_COUNT = "SELECT COUNT(DISTINCT query_number) FROM answers WHERE NOT is_extra AND NOT is_gold"
+
 
 @contextlib.contextmanager
-def open_database(run: Run) -> Iterator[sqlite3.Connection]:
-    """Open the database of a run's labeler; a folder without the right to write is read as it lies."""
-    place = quote(str(run.labels))
+def open_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database file of a run's labeler; a folder without the right to write is read as it lies."""
+    place = quote(str(path))
     connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=_BUSY_S)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
@@ -27,3 +30,14 @@ def open_database(run: Run) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(f"file:{place}?immutable=1", uri=True)
     with contextlib.closing(connection):
         yield connection
+
+
+def count_labels(path: Path) -> int | None:
+    """Return how many labels a database file holds; None if there is none, or it can't be read."""
+    if not path.is_file():
+        return None
+    try:
+        with open_database(path) as database:
+            return int(database.execute(_COUNT).fetchone()[0])
+    except sqlite3.Error:
+        return None

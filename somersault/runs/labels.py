@@ -61,7 +61,7 @@ def read_label_rows(run: Run) -> list[LabelRow]:
     if not run.labels.is_file():
         return []
     try:
-        with open_database(run) as database:
+        with open_database(run.labels) as database:
             rows = database.execute(_QUERY).fetchall()
     except sqlite3.Error as error:
         raise CorruptDataError(f"{run.labels} can't be read: {error}") from error

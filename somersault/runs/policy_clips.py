@@ -71,7 +71,7 @@ def read_policy_clip(run: Run, policy_version: int) -> tuple[bytes, str]:
 
 def _from_database(run: Run) -> list[StoredClip]:
     try:
-        with open_database(run) as database:
+        with open_database(run.labels) as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'policy_clips'").fetchall():
                 return []  # a run of an earlier version
             rows = database.execute(_QUERY, (run.settings.run_id,)).fetchall()

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from somersault import checkpoint
 from somersault.config import environment
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.runs.database import count_labels
 from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
 from somersault.runs.settings import RunSettings, read_json_object
 from somersault.runs.state import RunState, state_of
@@ -117,6 +118,14 @@ class Run:
     def labels(self) -> Path:
         """The database of its answers; it need not exist."""
         return self.path / "labels.sqlite"
+
+    @property
+    def num_labels(self) -> int:
+        """Labels so far: as the training tells while it goes on, else those stored, late answers among them."""
+        stored = None if self.state is RunState.RUNNING else count_labels(self.labels)
+        if stored is not None:
+            return stored
+        return int(self.newest_point.get("run/labels", (self.summary or {}).get("labels", 0)))
 
     @cached_property
     def store(self) -> ObjectStore:

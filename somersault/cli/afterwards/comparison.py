@@ -30,7 +30,7 @@ def as_values(run: Run) -> dict[str, Any]:
         "task": _task_name(run),
         "labelled_by": settings.labelled_by,
         "seed": settings.seed,
-        "labels": newest.get("run/labels", summary.get("labels", 0)),
+        "labels": run.num_labels,
         "label_budget": settings.label_budget,
         "env_steps": newest.get("run/env_steps", summary.get("env_steps", 0)),
         "total_env_steps": settings.total_env_steps,

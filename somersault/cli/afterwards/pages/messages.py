@@ -39,7 +39,7 @@ def run_to_message(run_id: str, run: Run, *, clips: Sequence[StoredClip]) -> lab
         create_time=_timestamp(run.started_s),
         state=_STATES[state],
         label_budget=run.settings.label_budget,
-        num_answered=int(newest.get("run/labels", 0)),
+        num_answered=run.num_labels,
         newest_policy_clip=clips[-1].policy_version if clips else None,
     )
     if newest:
