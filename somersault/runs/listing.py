@@ -41,6 +41,6 @@ def _run_folders(folder: Path, *, depth: int) -> list[Path]:
         return []
     try:
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except PermissionError:
+    except (PermissionError, FileNotFoundError):  # somebody else's, or gone since its parent was read
         return []
     return [found for path in inside for found in _run_folders(path, depth=depth - 1)]

@@ -11,6 +11,7 @@ import typer
 
 from somersault.cli.afterwards import comparison
 from somersault.cli.afterwards.pages.serving import Pages, serve_runs
+from somersault.errors import CorruptDataError
 from somersault.runs import find_runs
 
 __all__ = ["open_folder", "runs"]
@@ -42,7 +43,12 @@ def runs(
         open_folder(folder, web_port=web_port, as_json=as_json)
         return
     found, problems = find_runs(folder)
-    rows = [comparison.as_values(run) for run in found]
+    rows = []
+    for run in found:
+        try:
+            rows.append(comparison.as_values(run))
+        except CorruptDataError as error:  # the others can be shown
+            problems.append(str(error))
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
     if as_json:

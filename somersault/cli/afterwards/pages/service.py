@@ -17,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from somersault.cli.afterwards.pages.messages import clip_to_message, points_to_messages, run_to_message
 from somersault.convert.preference import role_to_message
-from somersault.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError, UnauthenticatedError
 from somersault.runs import Run, find_runs
 from somersault.runs.policy_clips import list_policy_clips, read_policy_clip
 from somersault.types import Role
@@ -63,7 +63,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
             *(asyncio.to_thread(_describe, run_id, run) for run_id, run in runs[begin:end])
         )
         return labeler_pb2.ListRunsResponse(
-            runs=messages, next_page_token=str(end) if end < len(runs) else ""
+            runs=filter(None, messages), next_page_token=str(end) if end < len(runs) else ""
         )
 
     async def GetRunProgress(
@@ -127,8 +127,12 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
             raise UnauthenticatedError("the token is missing or wrong: open the address that was printed")
 
 
-def _describe(run_id: str, run: Run) -> labeler_pb2.Run:
-    return run_to_message(run_id, run, clips=list_policy_clips(run))
+def _describe(run_id: str, run: Run) -> labeler_pb2.Run | None:
+    """Return a run's message; None of a damaged one, which hides no other."""
+    try:
+        return run_to_message(run_id, run, clips=list_policy_clips(run))
+    except CorruptDataError:
+        return None
 
 
 def _named(runs: list[Run]) -> dict[str, Run]:

@@ -53,6 +53,13 @@ def test_run_whose_task_is_gone_is_listed(command: Command, tmp_path: Path) -> N
     assert command.json("runs", tmp_path)["task"] == "/gone/task.py"
 
 
+def test_damaged_run_hides_no_other(command: Command, tmp_path: Path) -> None:
+    """A summary that was cut off is a problem of its own run alone."""
+    whole, damaged = (make_run(tmp_path / name, "pendulum") for name in ("whole", "damaged"))
+    (damaged.path / "summary.json").write_text('{"env_steps": 1')
+    assert command.json("runs", tmp_path)["path"] == str(whole.path)
+
+
 def test_plot_is_drawn_in_the_terminal(real_run: Path, command: Command) -> None:
     """Dots between the lowest and the highest value, from the first step to the last."""
     lines = command.text("plot", real_run, "--curve", "return").splitlines()

@@ -118,6 +118,17 @@ async def test_pages_of_the_list_go_on_where_the_last_ended(tmp_path: Path) -> N
     assert names == ["y", "b.x", "a.x"]
 
 
+async def test_damaged_runs_hide_no_other(tmp_path: Path) -> None:
+    """Whether what is damaged is the summary or the answers."""
+    for name in ("whole", "summary", "answers"):
+        make_run(tmp_path / name, "pendulum")
+    (tmp_path / "summary" / "summary.json").write_text("[]")
+    (tmp_path / "answers" / "labels.sqlite").write_bytes(b"no database" * 100)
+    async with labeler(tmp_path) as stub:
+        listed = (await ask(stub.ListRuns, pb.ListRunsRequest())).runs
+    assert [run.run_id for run in listed] == ["whole"]
+
+
 async def test_curves_are_read_on_from_a_cursor(tmp_path: Path) -> None:
     """Thinned to 2,000 points with the newest among them; then only what is new."""
     run = make_run(tmp_path / "one", "pendulum")
