@@ -22,6 +22,7 @@ __all__ = ["RunConfig", "RunFolder", "find_folder", "next_folder"]
 
 _FORMAT = 1
 _MAX_STEM = 56  # leaves room for the number in a run's 64 characters
+_OBJECTS = ("segments", "policies", "checkpoints")  # in the run's folder unless another store was named
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,12 @@ class RunFolder:
                 f"run {config.run_id} lies in a folder of another name, {self.path}; give the folder its name"
                 " back"
             )
-        return config
+        return dataclasses.replace(config, storage_url=self._storage_url_now(config.storage_url))
+
+    def _storage_url_now(self, stored: str) -> str:
+        """Return where the run's objects are: where they lie in the folder itself, wherever that was moved or copied."""
+        has_objects = any((self.path / name).is_dir() for name in _OBJECTS)
+        return self.storage_url if has_objects and stored.startswith("file:") else stored
 
     def user(self) -> str | None:
         """Return the command that works with the run now, None if there is none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -38,6 +40,24 @@ def test_store_of_a_run_leads_into_its_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "with space" / "run")
     assert folder.run_id == "run"
     assert folder.storage_url == f"file://{tmp_path}/with%20space"
+
+
+def test_moved_run_keeps_its_objects_in_its_folder(tmp_path: Path) -> None:
+    """A copy, or a run that was moved, neither lacks its clips nor writes over those of the folder that it left."""
+    (begin(tmp_path / "old" / "run").path / "segments").mkdir()
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    with RunFolder(tmp_path / "new" / "run") as moved:
+        assert moved.resume().storage_url == f"file://{tmp_path}/new"
+
+
+def test_objects_that_lie_elsewhere_are_looked_for_there(tmp_path: Path) -> None:
+    """Of a run that was told where its objects go, however its folder was moved."""
+    folder = RunFolder(tmp_path / "old" / "run")
+    folder.begin(dataclasses.replace(make_config(folder), storage_url=f"file://{tmp_path}/store"))
+    folder.release()
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    with RunFolder(tmp_path / "new" / "run") as moved:
+        assert moved.resume().storage_url == f"file://{tmp_path}/store"
 
 
 def test_folder_with_something_in_it_is_not_begun(tmp_path: Path) -> None:
