@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
@@ -29,15 +30,32 @@ from somersault.errors import InvalidInputError, SomersaultError
 __all__ = ["main"]
 
 _USAGE_ERROR = 2
+_LONGEST_SUMMARY = 200  # characters
 
 # The base of what typer says about wrong options. Older versions take it from click, newer ones bring it along.
 _UsageError: Any = typer.BadParameter.__base__
+
+
+class _Commands(TyperGroup):
+    """Lists the commands with the whole first sentence of each; click cuts it off."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        rows = [
+            (name, command.get_short_help_str(_LONGEST_SUMMARY))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 app = typer.Typer(
     name="somersault",
     help="Teaches agents from human judgement: compare two clips, a reward model learns what you meant, an agent"
     " learns to do it.\n\nBegin with: somersault train hopper-backflip --teacher oracle",
+    cls=_Commands,
     add_completion=False,
+    rich_markup_mode=None,  # it takes 'somersault[plot]' for markup, and the extra is gone
     pretty_exceptions_enable=False,
 )
 

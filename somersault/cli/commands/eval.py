@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
+from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+        ),
+    ],
     *,
     episodes: Annotated[
         int | None,
@@ -54,5 +60,5 @@ def evaluate(
     options = EvaluationOptions(
         num_episodes=episodes, seed=seed, is_deterministic=deterministic, version=version
     )
-    report = evaluate_run(load_run(run), options)
+    report = evaluate_run(load_run(find_folder(run)), options)
     typer.echo(json.dumps(report) if as_json else format_report(report))

@@ -9,13 +9,19 @@ from typing import Annotated
 
 import typer
 
+from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
 
 __all__ = ["export"]
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -39,7 +45,7 @@ def export(
     """
     from somersault.export.exporting import export as export_run
 
-    opened = load_run(run)
+    opened = load_run(find_folder(run))
     done = export_run(opened, out or Path(f"{opened.name}-export"), version=version)
     if as_json:
         typer.echo(json.dumps(done))

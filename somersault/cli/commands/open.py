@@ -11,6 +11,7 @@ from somersault.cli.commands import sharing
 from somersault.cli.commands.runs import open_folder
 from somersault.cli.open_run import OpenOptions, open_run
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions
+from somersault.cli.run_folder import find_folder
 from somersault.errors import ConfigError
 from somersault.runs import find_runs
 
@@ -18,7 +19,12 @@ __all__ = ["open_pages"]
 
 
 def open_pages(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or a folder of runs.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, by its folder or by its name in runs/, or a folder of runs."
+        ),
+    ],
     *,
     web_port: Annotated[
         int | None,
@@ -47,7 +53,7 @@ def open_pages(
     stopped run's questions new ones. Nothing is simulated or learned. Of a folder of runs it serves the page that lists
     them and lays their curves over each other, as `somersault runs --open` does.
     """
-    path = run.expanduser()
+    path = find_folder(run)
     sharing_options = ShareOptions(
         is_shared=share,
         host=host,

@@ -11,6 +11,7 @@ import typer
 
 from somersault.cli.afterwards import comparison, plotting
 from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
+from somersault.cli.run_folder import find_folder
 from somersault.errors import FailedPreconditionError
 from somersault.runs import Run, load_run
 
@@ -33,7 +34,12 @@ _Json = Annotated[bool, typer.Option("--json", help="Prints one JSON object, the
 
 
 def plot(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -53,7 +59,7 @@ def plot(
 
     For example: somersault plot runs/hopper-backflip-1 --curve return --out return.svg
     """
-    opened = load_run(run)
+    opened = load_run(find_folder(run))
     title = f"{opened.name}: {opened.settings.task}"
     drawn = _draw([opened], curve, by=by, smooth=smooth, out=out, title=title, is_quiet=as_json)
     if as_json:
@@ -61,7 +67,10 @@ def plot(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="The folders of two or more runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN…", help="Two or more runs, by their folders or by their names in runs/."),
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -81,7 +90,7 @@ def compare(
 
     For example: somersault compare runs/* --by labels --out compared.png
     """
-    opened = [load_run(run) for run in runs]
+    opened = [load_run(find_folder(run)) for run in runs]
     rows = [comparison.as_values(run) for run in opened]
     drawn = None
     if out is not None:

@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
+from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
 
 __all__ = ["render"]
 
 
 def render(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; it may be running.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -74,7 +80,7 @@ def render(
     from somersault.cli.afterwards.rendering import RenderOptions
     from somersault.cli.afterwards.rendering import render as render_run
 
-    opened = load_run(run)
+    opened = load_run(find_folder(run))
     options = RenderOptions(
         output=out or Path(f"{opened.name}.mp4"),
         num_episodes=episodes,
