@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from somersault.cli.accuracy import telling_accuracy
 from somersault.cli.progress import RunProgress
 
 __all__ = ["Display", "open_display"]
@@ -139,8 +140,9 @@ def _figures(progress: RunProgress, *, num_restarts: int) -> list[tuple[str, str
         figures.append(("true return", f"{progress.true_return_mean:,.0f}"))
     if progress.flips_mean is not None:
         figures.append(("flips", f"{progress.flips_mean:.2f}"))
-    if progress.preference_accuracy is not None:
-        figures.append(("predicted", f"{100 * progress.preference_accuracy:.0f}%"))
+    accuracy = telling_accuracy(progress.preference_accuracy, num_answers=progress.num_accuracy_preferences)
+    if accuracy is not None:
+        figures.append(("predicted", f"{100 * accuracy:.0f}%"))
     figures.append(("steps/s", f"{progress.env_steps_per_s:,.0f}"))
     figures.append(("time left", format_duration(progress.time_left_s)))
     if num_restarts:

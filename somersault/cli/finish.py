@@ -195,6 +195,7 @@ def summarise(
         "flips_per_episode": flips or None,  # where no torso turns, flips say nothing
         "landed_flips_per_episode": _mean([episode.landed_flips for episode in episodes]) if flips else None,
         "preference_accuracy": progress.preference_accuracy,
+        "num_accuracy_preferences": progress.num_accuracy_preferences,
         "policy_versions": progress.policy_version,
         "reward_versions": progress.reward_version,
         "restarts": num_restarts,

@@ -72,6 +72,8 @@ class RunProgress:
     predicted_reward_mean: float | None
     preference_accuracy: float | None
     """How often the reward model foresaw the newest answers; 0 to 1."""
+    num_accuracy_preferences: int = 0
+    """Over how many answers of left or right that is."""
     training_loss: float | None = None
     """The reward model's, mean over its last round; nats a comparison."""
     statistics: Mapping[str, float] = field(default_factory=dict)
@@ -155,6 +157,7 @@ class ProgressWatcher:
             landed_flips_mean=episodes.landed_flips_mean if has_episodes and episodes.flips_mean else None,
             predicted_reward_mean=learner.predicted_reward_mean if has_improved else None,
             preference_accuracy=_number(reward.preference_accuracy),
+            num_accuracy_preferences=reward.num_accuracy_preferences,
             training_loss=_number(reward.training_loss) if reward.reward_version else None,
             statistics=dict(learner.statistics),
         )

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from somersault.cli.accuracy import telling_accuracy
 from somersault.errors import InvalidInputError
 from somersault.runs import Run
 
@@ -24,6 +25,9 @@ def as_values(run: Run) -> dict[str, Any]:
     state = run.state
     is_finished = state == "finished"
     known = summary if is_finished else {}
+    num_predicted = newest.get(
+        "reward/num_accuracy_preferences", run.num_labels
+    )  # older runs tell labels alone
     return {
         "name": run.name,
         "state": state.value,
@@ -37,6 +41,7 @@ def as_values(run: Run) -> dict[str, Any]:
         "true_return_mean": known.get("true_return_mean", newest.get("episode/true_return_mean")),
         "flips_per_episode": known.get("flips_per_episode", newest.get("episode/flips_mean")),
         "preference_accuracy": known.get("preference_accuracy", newest.get("reward/preference_accuracy")),
+        "num_accuracy_preferences": known.get("num_accuracy_preferences", num_predicted),
         "wall_s": known.get("wall_s", newest.get("wall_s")),
         "started_s": round(run.started_s),
         "path": str(run.path),
@@ -76,6 +81,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     flips, accuracy, true_return = (
         row[name] for name in ("flips_per_episode", "preference_accuracy", "true_return_mean")
     )
+    accuracy = telling_accuracy(accuracy, num_answers=row["num_accuracy_preferences"])
     labels = f"{row['labels']:,}/{row['label_budget']:,}" if row["label_budget"] else "-"
     return [
         row["state"],

@@ -68,6 +68,7 @@ def make_point(progress: RunProgress, *, wall_s: float, num_restarts: int) -> Cu
         "episode/landed_flips_mean": progress.landed_flips_mean,
         "reward/predicted_reward_mean": progress.predicted_reward_mean,
         "reward/preference_accuracy": progress.preference_accuracy,
+        "reward/num_accuracy_preferences": progress.num_accuracy_preferences or None,
         "reward/training_loss": progress.training_loss,
         **{f"learner/{name}": value for name, value in progress.statistics.items()},
     }

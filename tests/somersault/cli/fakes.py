@@ -114,7 +114,11 @@ class Reward(reward_pb2_grpc.RewardServiceServicer):
     async def GetStatus(self, request, context):
         """Gives a fixed status."""
         return reward_pb2.RewardStatus(
-            reward_version=2, label_budget=9, num_labels_due=8, preference_accuracy=0.75
+            reward_version=2,
+            label_budget=9,
+            num_labels_due=8,
+            preference_accuracy=0.75,
+            num_accuracy_preferences=6,
         )
 
     async def Score(self, request, context):

@@ -33,6 +33,14 @@ def test_line_leaves_out_what_nobody_has_told() -> None:
     )
 
 
+def test_nine_answers_are_too_few_to_say_how_well_it_predicts() -> None:
+    """As on the pages: after nine right in a row nothing is said, and after the tenth it is."""
+    nine = make_progress(preference_accuracy=1.0, num_accuracy_preferences=9)
+    ten = make_progress(preference_accuracy=1.0, num_accuracy_preferences=10)
+    assert "predicted" not in format_line(nine, note="learning", num_restarts=0)
+    assert "predicted 100%" in format_line(ten, note="learning", num_restarts=0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(None, "-"), (0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3675, "1:01:15")]
 )

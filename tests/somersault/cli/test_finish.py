@@ -61,6 +61,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "flips_per_episode": 1.5,
         "landed_flips_per_episode": 0.5,
         "preference_accuracy": 0.8,
+        "num_accuracy_preferences": 10,
         "policy_versions": 1,
         "reward_versions": 1,
         "restarts": 2,

@@ -75,7 +75,7 @@ async def test_progress_comes_from_every_service() -> None:
     assert (progress.env_steps, progress.policy_version, progress.reward_version) == (1000, 3, 2)
     assert (progress.num_labels, progress.label_budget, progress.num_open_queries) == (7, 9, 2)
     assert (progress.true_return_mean, progress.flips_mean, progress.landed_flips_mean) == (100, 1.5, 0.5)
-    assert progress.preference_accuracy == 0.75
+    assert (progress.preference_accuracy, progress.num_accuracy_preferences) == (0.75, 6)
     assert progress.statistics == {"policy_loss": 0.25}
 
 
@@ -144,6 +144,7 @@ def make_progress(**changes: object) -> RunProgress:
         "landed_flips_mean": 0.5,
         "predicted_reward_mean": -0.5,
         "preference_accuracy": 0.8,
+        "num_accuracy_preferences": 10,
         "statistics": {"policy_loss": 0.25},
     }
     return RunProgress(**{**values, **changes})  # type: ignore[arg-type]

@@ -96,6 +96,7 @@ def _point(run: Run, number: int, point: dict[str, Any], *, offset_s: float) -> 
         num_labels_due=int(point.get("run/labels_due", 0)),
         num_answered=int(point.get("run/labels", 0)),
         preference_accuracy=point.get("reward/preference_accuracy"),
+        num_accuracy_preferences=int(point.get("reward/num_accuracy_preferences", 0)),
         predicted_reward_mean=point.get("reward/predicted_reward_mean"),
         reward_version=int(point.get("run/reward_version", 0)),
         true_return_mean=point.get("episode/true_return_mean"),

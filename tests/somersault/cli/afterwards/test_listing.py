@@ -160,3 +160,25 @@ def test_without_matplotlib_the_terminal_still_draws(
     line = command.error("plot", real_run, "--out", tmp_path / "x.png", code=2)
     assert "pip install 'somersault[plot]'" in line
     assert command.text("plot", real_run)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"run/labels": 30, "reward/num_accuracy_preferences": 9}, "-"),
+        ({"run/labels": 30, "reward/num_accuracy_preferences": 10}, "100%"),
+        ({"run/labels": 9}, "-"),
+        ({"run/labels": 10}, "100%"),
+    ],
+)
+def test_too_few_answers_say_nothing_of_prediction(
+    told: dict[str, int], shown: str, command: Command, tmp_path: Path
+) -> None:
+    """Lists and comparisons leave the share out under ten answers, as pages do; older runs tell all answers alone."""
+    run = make_run(tmp_path / "one", "pendulum")
+    (run.path / "summary.json").unlink()
+    write_points(run.path, [{"run/env_steps": 1, "reward/preference_accuracy": 1.0, **told}])
+    for arguments in (("runs", tmp_path), ("compare", run.path, run.path)):
+        header, line, *_ = command.text(*arguments).splitlines()
+        # Figures are right-aligned: the cell ends where its header does.
+        assert line[: header.index("predicted") + len("predicted")].split()[-1] == shown
