@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -23,7 +23,7 @@ from somersault.cli.commands.runs import runs
 from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
-from somersault.cli.commands.version import version
+from somersault.cli.commands.version import print_version, version
 from somersault.cli.train import INTERRUPTED
 from somersault.errors import InvalidInputError, SomersaultError
 
@@ -58,6 +58,17 @@ app = typer.Typer(
     rich_markup_mode=None,  # it takes 'somersault[plot]' for markup, and the extra is gone
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _choose(
+    *,
+    _is_version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Prints the version.")
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
 
 app.command()(train)
 app.command("open")(open_pages)

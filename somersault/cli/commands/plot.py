@@ -12,10 +12,12 @@ import typer
 from somersault.cli.afterwards import comparison, plotting
 from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
 from somersault.cli.run_folder import find_folder
-from somersault.errors import FailedPreconditionError
+from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run, load_run
 
 __all__ = ["compare", "plot"]
+
+_LEAST_COMPARED = 2
 
 _Curves = Annotated[
     list[str] | None,
@@ -90,6 +92,10 @@ def compare(
 
     For example: somersault compare runs/* --by labels --out compared.png
     """
+    if len(runs) < _LEAST_COMPARED:
+        raise InvalidInputError(
+            "RUN", str(runs[0]), "two or more runs; `somersault plot` and `somersault runs` show one"
+        )
     opened = [load_run(find_folder(run)) for run in runs]
     rows = [comparison.as_values(run) for run in opened]
     drawn = None

@@ -6,9 +6,16 @@ import importlib.metadata
 
 import typer
 
-__all__ = ["version"]
+__all__ = ["print_version", "version"]
 
 
 def version() -> None:
     """Prints the version."""
     typer.echo(f"somersault {importlib.metadata.version('somersault')}")
+
+
+def print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    """Print the version and end, where ``--version`` is given."""
+    if is_asked:
+        version()
+        raise typer.Exit

@@ -54,7 +54,7 @@ class Announcement:
         """
         answers = f"{num_awaited} answer{'' if num_awaited == 1 else 's'}" if num_awaited else "your answers"
         if self.addresses.web:
-            return f"waiting for {answers} at {self.addresses.web}/"
+            return f"waiting for {answers} on the labeling page (its address is above)"
         return f"waiting for {answers} at the labeler, by gRPC: {self.addresses.labeler}"
 
     def values(self) -> dict[str, str]:

@@ -34,5 +34,14 @@ def test_list_of_commands_says_whole_sentences(capsys: pytest.CaptureFixture[str
     """None is cut off."""
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert "..." not in text
+    assert not any(line.endswith("...") for line in text.splitlines()[1:])
     assert set(COMMANDS) <= {line.split()[0] for line in text.splitlines() if line.startswith("  ")}
+
+
+def test_version_is_told_by_option_and_by_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """People try the option first."""
+    assert main(["version"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("somersault ")
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == told

@@ -71,3 +71,9 @@ def test_unknown_name_is_looked_for_in_runs(
     second = ["walker-3"] if command == "compare" else []
     assert main([command, "walker-2", *second]) == 1
     assert "runs/walker-2" in capsys.readouterr().err
+
+
+def test_one_run_is_nothing_to_compare(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what shows one."""
+    assert main(["compare", NAME]) == 2
+    assert "must be two or more runs; `somersault plot`" in capsys.readouterr().err

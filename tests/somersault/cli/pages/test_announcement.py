@@ -59,12 +59,23 @@ def test_without_pages_the_labeler_is_no_page(folder: RunFolder) -> None:
     assert announcement.values() == {"web_url": "", "labeler_address": LABELER}
 
 
-def test_waiting_says_for_how_many_and_where_without_the_token(folder: RunFolder) -> None:
-    """The line goes into logs, so no secret is in it."""
+def test_waiting_says_for_how_many_and_where_without_an_address_that_lets_nobody_in(
+    folder: RunFolder,
+) -> None:
+    """The line goes into logs, so no token is in it; without one the page's address is of no use."""
     announcement = announce(folder, "http://127.0.0.1:8400")
-    assert announcement.waiting(num_awaited=12) == "waiting for 12 answers at http://127.0.0.1:8400/"
-    assert announcement.waiting(num_awaited=1) == "waiting for 1 answer at http://127.0.0.1:8400/"
-    assert announcement.waiting(num_awaited=0) == "waiting for your answers at http://127.0.0.1:8400/"
+    assert (
+        announcement.waiting(num_awaited=12)
+        == "waiting for 12 answers on the labeling page (its address is above)"
+    )
+    assert (
+        announcement.waiting(num_awaited=1)
+        == "waiting for 1 answer on the labeling page (its address is above)"
+    )
+    assert (
+        announcement.waiting(num_awaited=0)
+        == "waiting for your answers on the labeling page (its address is above)"
+    )
 
 
 def test_addresses_are_found_again(tmp_path: Path) -> None:
