@@ -134,7 +134,7 @@ def _percent(progress: RunProgress) -> str:
 def _figures(progress: RunProgress, *, num_restarts: int) -> list[tuple[str, str]]:
     """Gives what is known, by name, in the order in which it is shown."""
     figures = []
-    if progress.label_budget:
+    if progress.label_budget and progress.has_labels:
         figures.append(("labels", f"{progress.num_labels}/{progress.label_budget}"))
     if progress.true_return_mean is not None:
         figures.append(("true return", f"{progress.true_return_mean:,.0f}"))
@@ -157,7 +157,7 @@ def _panel(progress: RunProgress, *, task: str, note: str, num_restarts: int) ->
         ProgressBar(total=max(1, progress.total_env_steps), completed=progress.env_steps, width=40),
         f"{progress.env_steps:,}/{progress.total_env_steps:,}",
     )
-    if progress.label_budget:
+    if progress.label_budget and progress.has_labels:
         bars.add_row(
             "labels",
             ProgressBar(total=progress.label_budget, completed=progress.num_labels, width=40),

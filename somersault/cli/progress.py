@@ -56,6 +56,8 @@ class RunProgress:
     policy_version: int
     reward_version: int
     num_labels: int
+    has_labels: bool = True
+    """The labeler has said how many there are."""
     label_budget: int
     num_labels_due: int
     """By the label schedule, at the learner's step."""
@@ -109,6 +111,7 @@ class ProgressWatcher:
         self._learner = learner_pb2.Progress()
         self._reward = reward_pb2.RewardStatus(preference_accuracy=math.nan)
         self._labels = labeler_pb2.GetStatsResponse()
+        self._has_labels = peers.labeler is None  # who has no labeler has none, and knows it
         self._episodes = simulator_pb2.GetEpisodeStatisticsResponse()
         self.finished = asyncio.Event()
         """Set once the learner has made all its steps."""
@@ -145,6 +148,7 @@ class ProgressWatcher:
             policy_version=learner.policy_version,
             reward_version=max(reward.reward_version, learner.reward_version),
             num_labels=self._labels.num_answered,
+            has_labels=self._has_labels,
             label_budget=reward.label_budget or self._config.label_budget,
             num_labels_due=reward.num_labels_due,
             num_open_queries=self._labels.num_ready + self._labels.num_leased,
@@ -223,6 +227,7 @@ class ProgressWatcher:
 
     def _keep_labels(self, response: labeler_pb2.GetStatsResponse) -> None:
         self._labels = response
+        self._has_labels = True
         self._answers.note(response.num_answered, now_s=time.monotonic())
 
 

@@ -59,7 +59,7 @@ def make_point(progress: RunProgress, *, wall_s: float, num_restarts: int) -> Cu
     values: dict[str, float | None] = {
         "run/env_steps": progress.env_steps,
         "run/env_steps_per_s": progress.env_steps_per_s,
-        "run/labels": progress.num_labels,
+        "run/labels": progress.num_labels if progress.has_labels else None,
         "run/labels_due": progress.num_labels_due,
         "run/policy_version": progress.policy_version,
         "run/reward_version": progress.reward_version,

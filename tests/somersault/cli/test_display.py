@@ -33,6 +33,17 @@ def test_line_leaves_out_what_nobody_has_told() -> None:
     )
 
 
+def test_labels_are_not_shown_before_they_are_counted() -> None:
+    """A resumed run has its earlier answers: until the labeler says how many, 0 would be wrong."""
+    unknown = make_progress(num_labels=0, has_labels=False)
+    assert "labels" not in format_line(unknown, note="starting", num_restarts=0)
+    assert "labels 0/9" in format_line(make_progress(num_labels=0), note="learning", num_restarts=0)
+    output = io.StringIO()
+    with open_display(Console(file=output, force_terminal=True, width=100), task="hop") as display:
+        display.show(unknown, note="starting", num_restarts=0)
+    assert "0/9" not in output.getvalue()
+
+
 def test_nine_answers_are_too_few_to_say_how_well_it_predicts() -> None:
     """As on the pages: after nine right in a row nothing is said, and after the tenth it is."""
     nine = make_progress(preference_accuracy=1.0, num_accuracy_preferences=9)

@@ -74,6 +74,7 @@ async def test_progress_comes_from_every_service() -> None:
     assert progress.is_finished
     assert (progress.env_steps, progress.policy_version, progress.reward_version) == (1000, 3, 2)
     assert (progress.num_labels, progress.label_budget, progress.num_open_queries) == (7, 9, 2)
+    assert progress.has_labels
     assert (progress.true_return_mean, progress.flips_mean, progress.landed_flips_mean) == (100, 1.5, 0.5)
     assert (progress.preference_accuracy, progress.num_accuracy_preferences) == (0.75, 6)
     assert progress.statistics == {"policy_loss": 0.25}
@@ -167,6 +168,7 @@ async def test_a_resumed_run_is_where_it_was_until_the_learner_says() -> None:
         watcher = make_watcher(peers, earlier_env_steps=640)
         progress = watcher.snapshot()
     assert (progress.env_steps, progress.has_learner, progress.env_steps_per_s) == (640, False, 0.0)
+    assert not progress.has_labels, "the labeler has not said yet how many there are"
 
 
 def test_time_left_is_what_the_present_speed_needs() -> None:

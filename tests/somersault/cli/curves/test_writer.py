@@ -72,6 +72,12 @@ def test_progress_is_one_object_a_line(folder: RunFolder) -> None:
     assert row["reward/preference_accuracy"] == 0.8
 
 
+def test_curve_of_labels_does_not_run_back_to_none(folder: RunFolder) -> None:
+    """After a resume the labeler has not said yet how many there are."""
+    write(folder, 100, num_labels=0, has_labels=False)
+    assert "run/labels" not in rows_of(folder)[0]
+
+
 def test_curve_without_a_value_has_no_point(folder: RunFolder) -> None:
     """Nothing known is not zero."""
     write(folder, 100, preference_accuracy=None, training_loss=None)
