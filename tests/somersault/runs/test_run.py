@@ -6,10 +6,12 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from somersault.cli.afterwards import comparison
 from somersault.errors import (
     CorruptDataError,
     FailedPreconditionError,
@@ -93,6 +95,34 @@ def test_run_without_summary_is_stopped(copied: Path) -> None:
     assert load_run(copied).state is RunState.STOPPED
     (copied / "summary.json").unlink()
     assert load_run(copied).state is RunState.STOPPED
+
+
+def test_late_answers_are_counted_once_nobody_trains(copied: Path) -> None:
+    """A stopped run tells what training knew last; its labels know more. Gold and extras are none of them."""
+    newest = load_run(copied).newest_point
+    (copied / "progress.jsonl").write_text(json.dumps(newest | {"run/labels": 7}) + "\n")
+    (copied / "summary.json").unlink()
+    assert load_run(copied).num_labels == NUM_LABELS
+    with sqlite3.connect(copied / "labels.sqlite") as database:
+        numbers = [
+            number for (number,) in database.execute("SELECT number FROM answers ORDER BY number LIMIT 3")
+        ]
+        database.execute("UPDATE answers SET preference = 'incomparable' WHERE number = ?", numbers[:1])
+        database.execute("UPDATE answers SET is_extra = 1 WHERE number = ?", numbers[1:2])
+        database.execute("UPDATE answers SET is_gold = 1, is_extra = 1 WHERE number = ?", numbers[2:])
+    database.close()
+    assert load_run(copied).num_labels == NUM_LABELS - 2
+    (row,) = (comparison.as_values(run) for run in find_runs(copied)[0])
+    assert row["labels"] == NUM_LABELS - 2
+    with (copied / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert load_run(copied).num_labels == 7
+
+
+def test_labels_that_cannot_be_read_are_as_many_as_training_told(copied: Path) -> None:
+    """A damaged database doesn't keep a run out of the list."""
+    (copied / "labels.sqlite").write_bytes(b"no database")
+    assert load_run(copied).num_labels == NUM_LABELS
 
 
 def test_moved_and_renamed_run_finds_its_objects(copied: Path, real_run: Path) -> None:
