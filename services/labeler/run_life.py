@@ -38,5 +38,5 @@ class RunResult:
     """0 in a request: the database's clock says when."""
 
     def seen_by(self, role: Role) -> RunResult:
-        """Return the result as a role may know it: no service learns a true return."""
-        return dataclasses.replace(self, true_return_mean=None) if role is Role.SERVICE else self
+        """Return the result as a role may know it: no service learns a true return, nor the headline, which may say it."""
+        return dataclasses.replace(self, headline="", true_return_mean=None) if role is Role.SERVICE else self

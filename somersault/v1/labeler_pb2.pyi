@@ -114,9 +114,9 @@ class RunResult(_message.Message):
     num_labels: _builtins.int
     """Answers that were used."""
     headline: _builtins.str
-    """What was learned, in a sentence of plain text; at most 500 characters."""
+    """What was learned, in a sentence of plain text; at most 500 characters. Empty for services, since it may tell the true return."""
     true_return_mean: _builtins.float
-    """Mean true return of fresh episodes under the final policy, where the task has a hidden reward."""
+    """Mean true return of fresh episodes under the final policy, where the task has a hidden reward; absent for services."""
     @_builtins.property
     def finish_time(self) -> _timestamp_pb2.Timestamp:
         """When it finished, by the database's clock; left out in requests."""

@@ -162,19 +162,21 @@ async def test_followers_of_the_log_hear_of_each_state(labeler: RunningLabeler) 
 
 
 async def test_a_result_is_kept_and_told_to_who_answered(labeler: RunningLabeler) -> None:
-    """With the database's time; a service, which may know no true return, is not told that."""
-    await _update(labeler, state=pb.RUN_STATE_FINISHED, result=RESULT)
+    """With the database's time; a service, which may know no true return, is told neither that nor the sentence."""
+    own = (await _update(labeler, role=Role.SERVICE, state=pb.RUN_STATE_FINISHED, result=RESULT)).result
 
     told = {role: (await _stats(labeler, role)).result for role in Role}
     listed = (await _listed(labeler)).result
 
     for result in (*told.values(), listed):
-        assert (result.env_steps, result.num_labels, result.headline) == (200_000, 60, "It turns twice.")
+        assert (result.env_steps, result.num_labels) == (200_000, 60)
         assert abs(result.finish_time.seconds - time.time()) < 60
     knowing = {role for role, result in told.items() if result.HasField("true_return_mean")}
     assert knowing == set(Role) - {Role.SERVICE}
-    assert listed.true_return_mean == 31.5
-    assert not (await _listed(labeler, Role.SERVICE)).result.HasField("true_return_mean")
+    assert {role for role, result in told.items() if result.headline == "It turns twice."} == knowing
+    assert (listed.headline, listed.true_return_mean) == ("It turns twice.", 31.5)
+    for hidden in (told[Role.SERVICE], own, (await _listed(labeler, Role.SERVICE)).result):
+        assert (hidden.headline, hidden.HasField("true_return_mean")) == ("", False)
 
 
 async def test_a_run_that_finishes_without_a_word_has_its_own_figures(labeler: RunningLabeler) -> None:
