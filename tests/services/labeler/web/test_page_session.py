@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.web.browsing import open_page, press, saved, until
+from tests.services.labeler.web.real_labeler import RUN_ID, calling
 
 LEFT, RIGHT, EQUAL = 1, 2, 3
 
@@ -37,6 +40,45 @@ async def test_tests_of_the_labeler_are_none_of_the_runs_labels(page, labeler, g
     await until(page, "document.getElementById('own-count').textContent === '21'")
 
     assert await page.inner_text("#run-count") == "20 of 20"
+
+
+@pytest.mark.parametrize(
+    "state", [labeler_pb2.RUN_STATE_STOPPED, labeler_pb2.RUN_STATE_RUNNING], ids=["stopped", "running"]
+)
+async def test_counts_agree_soon_after_an_answer(page, labeler, gateway_url, state):
+    """Long before the next look at the run, which is rare while it is stopped; no time left is told of a stopped run."""
+    double = labeler.double
+    double.num_open = 12
+    double.label_budget = 70
+    double.state = state
+    double.stats = labeler_pb2.GetStatsResponse(num_last_hour=60, num_ready=3)
+    await open_page(page, gateway_url)
+    await until(page, "document.getElementById('run-count').textContent === '0 of 70'")
+
+    for _ in range(9):
+        await press(page, "a")
+    await saved(page)
+    await until(page, "document.getElementById('run-count').textContent === '9 of 70'", timeout_s=2)
+
+    assert await page.inner_text("#own-count") == "9"
+    is_running = state == labeler_pb2.RUN_STATE_RUNNING
+    # At 60 in the last hour; nine answers of a second say nothing of the next 61.
+    assert await page.inner_text("#time-left") == ("61 min" if is_running else "–")
+
+
+async def test_answers_to_a_stopped_run_count_with_the_real_labeler(page, real_labeler, real_url):
+    """What the labeler says itself, and says soon."""
+    async with calling(real_labeler, real_labeler.tokens["owner"]) as owner:
+        change = labeler_pb2.UpdateRunRequest(run_id=RUN_ID, state=labeler_pb2.RUN_STATE_STOPPED)
+        await owner.UpdateRun(change, timeout=10)
+    await open_page(page, real_url, token=real_labeler.tokens["labeler"])
+
+    for _ in range(9):
+        await press(page, "a")
+    await saved(page)
+    await until(page, "document.getElementById('run-count').textContent.startsWith('9')", timeout_s=3)
+
+    assert await page.inner_text("#own-count") == "9"
 
 
 async def test_goal_counts_this_session(page, labeler, gateway_url):

@@ -20,9 +20,11 @@ export function Bar() {
 }
 
 function Figures() {
-  const { numOwn, numRun, perMinute } = screen.counts.value;
+  const { numOwn, numRun, perMinute, perMinuteTrusted } = screen.counts.value;
   const stats = screen.stats.value;
-  const left = stats && !ending.value ? numLeft(numRun, stats) : 0;
+  // A stopped run uses no answers, so nobody knows when it will have all.
+  const isOver = ending.value !== null || screen.isStopped.value;
+  const left = stats && !isOver ? numLeft(numRun, stats) : 0;
   return (
     <dl class="counts" id="counts">
       <div title="Your answers in this run">
@@ -39,7 +41,7 @@ function Figures() {
       </div>
       <div title="Until the run has all its answers, at the pace of the last hour or at yours if that is faster">
         <dt>left</dt>
-        <dd id="time-left">{timeLeft(left, { perHour: num(stats?.numLastHour), perMinute })}</dd>
+        <dd id="time-left">{timeLeft(left, { perHour: num(stats?.numLastHour), perMinute: perMinuteTrusted })}</dd>
       </div>
     </dl>
   );

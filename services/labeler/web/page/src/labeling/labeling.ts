@@ -202,9 +202,8 @@ export class Labeling {
   }
 
   #onSaved(entry: Entry): void {
-    if (entry.method !== "SubmitPreference") return;
-    this.#tally.noteSaved();
-    this.reveal.note(this.runId);
+    this.#follower.readSoon();
+    if (entry.method === "SubmitPreference") this.reveal.note(this.runId);
   }
 
   #onRefused({ entry, error }: { entry: Entry; error: CallError }): void {

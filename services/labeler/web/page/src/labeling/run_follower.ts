@@ -10,6 +10,8 @@ const EVERY_MS = 3_000;
 const UNSEEN_EVERY_MS = 6_000;
 /** A stopped run says nothing new until somebody resumes it. */
 const STOPPED_EVERY_MS = 15_000;
+/** So long after an answer of ours was saved. */
+const SOON_MS = 700;
 
 interface Events {
   stats: Stats;
@@ -29,6 +31,9 @@ export class RunFollower extends Emitter<Events> {
   #stats: Stats | null = null;
   #state: RunState = "RUN_STATE_UNSPECIFIED";
   #lostAt: number | null = null;
+  #soon = 0;
+  #numAsked = 0;
+  #newestHeard = 0;
 
   constructor(options: FollowerOptions) {
     super();
@@ -73,6 +78,16 @@ export class RunFollower extends Emitter<Events> {
     tryNow();
   }
 
+  /** Ask soon, because something of ours changed the counts; what changes until then is read along with it. */
+  readSoon(): void {
+    if (this.#soon) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = 0;
+      const runId = this.#options.runId();
+      if (runId) void this.#read(runId);
+    }, SOON_MS);
+  }
+
   get #everyMs(): number {
     if (this.isFinished && this.#stats?.runState === this.#state) return 0;
     if (this.#state === "RUN_STATE_STOPPED") return STOPPED_EVERY_MS;
@@ -80,8 +95,10 @@ export class RunFollower extends Emitter<Events> {
   }
 
   async #read(runId: string): Promise<boolean> {
+    const number = (this.#numAsked += 1);
+    let stats: Stats;
     try {
-      this.#stats = await call<Stats>("GetStats", { runId });
+      stats = await call<Stats>("GetStats", { runId });
     } catch (thrown) {
       const error = callError(thrown);
       if (error.isUnreachable) this.#lostAt ??= Date.now();
@@ -89,8 +106,12 @@ export class RunFollower extends Emitter<Events> {
       return false;
     }
     this.#lostAt = null;
-    this.#state = this.#stats.runState ?? "RUN_STATE_UNSPECIFIED";
-    this.emit("stats", this.#stats);
+    // A reply that was overtaken knows less than the one that is shown.
+    if (number < this.#newestHeard) return true;
+    this.#newestHeard = number;
+    this.#stats = stats;
+    this.#state = stats.runState ?? "RUN_STATE_UNSPECIFIED";
+    this.emit("stats", stats);
     return true;
   }
 }

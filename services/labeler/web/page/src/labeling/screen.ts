@@ -22,6 +22,8 @@ export interface Counts {
   numRun: number;
   /** The labeler's own pace; null before there is one. */
   perMinute: number | null;
+  /** The same, once it is over enough answers to say something of the next ones. */
+  perMinuteTrusted: number | null;
 }
 
 export interface Saving {
@@ -36,7 +38,7 @@ export const empty = signal<Reason>({ title: "One moment", reason: "Asking the r
 /** Whether the run is stopped: what is answered now counts once it is resumed. */
 export const isStopped = signal(false);
 export const stats = signal<Stats | null>(null);
-export const counts = signal<Counts>({ numOwn: 0, numRun: 0, perMinute: null });
+export const counts = signal<Counts>({ numOwn: 0, numRun: 0, perMinute: null, perMinuteTrusted: null });
 export const saving = signal<Saving | null>(null);
 /** The answer that is being changed. */
 export const revising = signal<Preference | null>(null);

@@ -1,6 +1,8 @@
 // How fast somebody answers.
 
 const NUM_KEPT = 20;
+/** From so many answers on, their pace says something about the next. */
+const NUM_TRUSTED = 10;
 const BREAK_MS = 60_000;
 
 /** Gives answers a minute over the newest answers; a break longer than a minute doesn't count. */
@@ -12,6 +14,11 @@ export class Pace {
     if (last && now - last > BREAK_MS) this.#times = [];
     this.#times.push(now);
     if (this.#times.length > NUM_KEPT) this.#times.shift();
+  }
+
+  /** Answers a minute, or null before there are enough to foretell the next ones. */
+  get perMinuteTrusted(): number | null {
+    return this.#times.length < NUM_TRUSTED ? null : this.perMinute;
   }
 
   /** Answers a minute, or null before there are three. */

@@ -23,24 +23,20 @@ export class Tally {
     this.#pace.note();
     const reason = this.#rest.note();
     if (reason) screen.hint.value = reason;
+    this.#show();
     if (this.#goal.note()) screen.hint.value = `You reached your goal: ${goal.value} answers. Thank you!`;
   }
 
-  /** Note an answer that the server has. */
-  noteSaved(): void {
-    this.#numOwn += 1;
-    this.#show();
-  }
-
-  /** Take the server's counts. */
+  /** Take the server's counts: both of one reply, so that they fit each other. */
   read(stats: Stats): void {
-    this.#numOwn = Math.max(this.#numOwn, num(stats.numOwn));
+    this.#numOwn = num(stats.numOwn);
     this.#numRun = num(stats.numAnswered);
     this.#show();
   }
 
   #show(): void {
-    // The server's word alone, though it is some seconds old: not every answer of ours is one of the run's labels.
-    screen.counts.value = { numOwn: this.#numOwn, numRun: this.#numRun, perMinute: this.#pace.perMinute };
+    // The server's word alone, which is asked for soon after each answer: not every answer of ours is one of the run's labels.
+    const { perMinute, perMinuteTrusted } = this.#pace;
+    screen.counts.value = { numOwn: this.#numOwn, numRun: this.#numRun, perMinute, perMinuteTrusted };
   }
 }
