@@ -112,3 +112,26 @@ async def test_practice_can_be_clicked_through(page, double, gateway_url):
 
     assert focus == "go-on"
     assert double.answers() == []
+
+
+async def test_answer_keys_go_on_once_a_pair_is_explained(page, double, gateway_url):
+    """Whoever answers by arrows goes on by them, too; a second press of the same finger skips no explanation."""
+    await begin(page, gateway_url)
+    await page.keyboard.press("ArrowLeft")
+    await page.keyboard.press("ArrowLeft")
+    await page.wait_for_selector("#explanation[data-verdict=right]")
+    still = await page.inner_text("#practice")
+
+    await asyncio.sleep(0.4)
+    await page.keyboard.press("d")
+    await until(page, "document.getElementById('practice').textContent.includes('2 of 2')")
+    await page.wait_for_selector("video.shown")
+    await page.keyboard.press("ArrowRight")
+    await page.wait_for_selector("#explanation[data-verdict=right]")
+    await asyncio.sleep(0.4)
+    await page.keyboard.press("ArrowDown")
+    await page.wait_for_selector("#practice", state="detached")
+    await page.wait_for_selector("video.shown")
+
+    assert "Practice 1 of 2" in still
+    assert double.answers() == []

@@ -98,7 +98,7 @@ export class Labeling {
     if (!pair || (undone && undone.pair !== pair)) return;
     screen.flash(preference);
     if (undone) this.#desk.revise(undone, preference);
-    else if (this.practice.isOn) return this.practice.answer(preference);
+    else if (this.practice.isOn) return this.practice.answer(preference, time);
     else this.#submit(pair, preference, time);
     this.#settle(time);
   }

@@ -19,6 +19,8 @@ export interface PracticeView {
 export const practice = signal<PracticeView | null>(null);
 
 const DONE_KEY = "somersault.practice";
+/** A key pressed so soon after the answer was not meant for what is explained. */
+const GUARD_MS = 300;
 
 interface PracticeOptions {
   labelerId: string;
@@ -39,6 +41,7 @@ export class Practice {
   readonly #options: PracticeOptions;
   #exercises: Exercise[] = [];
   #place = 0;
+  #answeredAt = 0;
 
   constructor(options: PracticeOptions) {
     this.#options = options;
@@ -77,11 +80,16 @@ export class Practice {
     return this.isOn;
   }
 
-  /** Explain the pair to who answered it. */
-  answer(preference: Preference): void {
+  /** Explain the pair to who answered it at `time`; once it is explained, an answer goes on. */
+  answer(preference: Preference, time: number): void {
     const exercise = this.#exercises[this.#place];
     const view = practice.value;
-    if (!exercise || !view || view.verdict) return;
+    if (!exercise || !view) return;
+    if (view.verdict) {
+      if (time - this.#answeredAt >= GUARD_MS) this.goOn();
+      return;
+    }
+    this.#answeredAt = time;
     const obvious = preferenceOf(exercise.preference);
     const explanation = exercise.explanation ?? "";
     practice.value = { ...view, verdict: { isRight: preference === obvious, obvious, explanation } };
