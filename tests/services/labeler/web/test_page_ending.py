@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from somersault.v1 import labeler_pb2
+from somersault.v1 import labeler_pb2, preference_pb2
 from tests.services.labeler.web.browsing import open_page, press, saved, until
 
 HEADLINE = "The hopper turns over backwards, two to three times in an episode."
@@ -88,6 +88,43 @@ async def test_finished_run_that_is_opened_later_shows_its_end(page, labeler, ga
     assert labeler.double.num_proposed == 0
 
 
+async def test_finished_run_asks_nobody_to_read_its_guidelines(page, labeler, gateway_url):
+    """Nothing lies over the thanks; whoever is on the run's own machine learns how to see it again."""
+    labeler.double.guidelines = ["Only whole flips count."]
+    finish(labeler.double)
+
+    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await page.wait_for_selector("#end")
+    await until(page, PLAYS)
+
+    assert await page.locator("#guidelines[open]").count() == 0
+    assert "somersault open flip-1" in await page.inner_text("#end-next")
+    assert await page.locator("#end-next a").count() == 0
+
+
+async def test_thanks_lead_an_owner_to_the_run(page, labeler, gateway_url):
+    """Who holds an owner's session in this browser, too, goes on to the run page."""
+    labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
+    finish(labeler.double)
+    await page.goto(f"{gateway_url}/run#token=owner-token")
+    await page.wait_for_selector("nav a")
+    await page.goto(f"{gateway_url}/#token=labeler-token")
+
+    assert await page.get_attribute("#end-next a", "href") == "/run"
+
+
+async def test_end_closes_guidelines_that_are_open(page, labeler, gateway_url):
+    """A run that ends while somebody reads shows its thanks."""
+    labeler.double.num_open, labeler.double.guidelines = 2, ["Only whole flips count."]
+    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await page.wait_for_selector("#guidelines[open]")
+
+    finish(labeler.double)
+    await page.wait_for_selector("#end")
+
+    assert await page.locator("#guidelines[open]").count() == 0
+
+
 async def test_stopped_run_is_said_to_be_stopped_when_its_server_is_gone(page, labeler, gateway_url):
     """Ctrl-C: the page says so calmly, and goes on by itself once the run is resumed."""
     double = labeler.double
@@ -150,19 +187,18 @@ async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_
 
 
 @pytest.mark.parametrize(
-    ("num_awaited", "num_rendering", "title", "reason"),
+    ("num_awaited", "others", "title", "reason"),
     [
-        (12, 0, "The agent waits for 12 answers", "being chosen"),
-        (0, 0, "The agent is practising", "New pairs come by themselves"),
-        (1, 1, "The agent waits for 1 answer", "1 pair is being drawn"),
+        (12, {}, "The agent waits for 12 answers", "being chosen"),
+        (0, {}, "The agent is practising", "New pairs come by themselves"),
+        (1, {"num_rendering": 1}, "The agent waits for 1 answer", "1 pair is being drawn"),
+        (2, {"num_leased": 2}, "The agent waits for 2 answers", "perhaps by a tab of yours that was closed"),
     ],
 )
-async def test_waiting_says_why_and_what_for(
-    page, labeler, gateway_url, num_awaited, num_rendering, title, reason
-):
+async def test_waiting_says_why_and_what_for(page, labeler, gateway_url, num_awaited, others, title, reason):
     """Whoever waits knows for what."""
     labeler.double.num_awaited = num_awaited
-    labeler.double.stats = labeler_pb2.GetStatsResponse(num_rendering=num_rendering)
+    labeler.double.stats = labeler_pb2.GetStatsResponse(**others)
 
     await page.goto(f"{gateway_url}/#token=labeler-token")
     await until(page, "title => document.getElementById('empty-title')?.textContent === title", title)

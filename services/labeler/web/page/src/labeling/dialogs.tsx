@@ -18,7 +18,7 @@ const KEYS: readonly { keys: readonly string[]; meaning: string }[] = [
     keys: ["Z", "⌫"],
     meaning: "Undo: go back to the pair before, up to ten, and answer it again. Esc keeps the answer as it was.",
   },
-  { keys: ["R"], meaning: "Skip: the pair goes to somebody else and does not come back to you." },
+  { keys: ["R"], meaning: "Skip: the pair does not come back to you; others may get it." },
   { keys: ["G"], meaning: "The guidelines: what to judge by." },
   { keys: ["H"], meaning: "Your answers so far, to look at again and to change." },
   { keys: ["F"], meaning: "Full screen." },

@@ -125,7 +125,7 @@ export class Labeling {
     if (!pair || this.#history.current) return;
     // If this can't be sent the lease ends by itself.
     this.#queue.release(pair).catch(() => {});
-    screen.say("Skipped: somebody else gets that pair.");
+    screen.say("Skipped. You won’t see that pair again.");
     this.#settle();
   }
 
@@ -227,8 +227,8 @@ export class Labeling {
     this.#tally.read(stats);
     screen.stats.value = stats;
     if (!this.#shown.pair?.question && stats.question) screen.question.value = stats.question;
-    if (!this.#shown.pair?.guidelinesVersion) this.guidelines.expect(this.runId, stats.guidelinesVersion ?? 0);
     if (this.#follower.isFinished) this.#finish(stats);
+    else if (!this.#shown.pair?.guidelinesVersion) this.guidelines.expect(this.runId, stats.guidelinesVersion ?? 0);
     this.#queue.forgive();
     this.#settle();
   }
@@ -246,6 +246,7 @@ export class Labeling {
     this.practice.end();
     this.#queue.rest("over");
     this.reveal.dismiss();
+    this.guidelines.end();
     void end(this.runId, stats?.result ?? {});
   }
 }

@@ -41,7 +41,7 @@ export function Page({ session }: { session: Session }) {
   return (
     <section id="labeling" aria-labelledby="question">
       <h1 id="question">{screen.question}</h1>
-      <EndCard runId={screen.runId.value} />
+      <EndCard runId={screen.runId.value} session={session} />
       <div class="work" hidden={isOver}>
         <div class="line">
           <Line />

@@ -207,7 +207,7 @@ export class LeaseQueue extends Emitter<Events> {
     } catch (error) {
       // While the server is away the pair stays: an answer to it waits in the outbox and may still count.
       if (callError(error).isTransient || !this.#held.includes(pair)) return;
-      this.#lose(pair, "Its time was over, so it goes to somebody else.");
+      this.#lose(pair, "Its time was over, so others may get it.");
     }
   }
 

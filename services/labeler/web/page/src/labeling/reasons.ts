@@ -56,7 +56,9 @@ function whyNotReady(stats: Stats): Reason {
     return { title, reason: `${what} being drawn. The next one appears here by itself.` };
   }
   if (num(stats.numReady) + num(stats.numLeased) > 0) {
-    return { title, reason: "The open pairs are with other labelers, or you have seen them." };
+    const reason =
+      "The open pairs are held elsewhere, perhaps by a tab of yours that was closed; they come back within two minutes.";
+    return { title, reason };
   }
   if (numAwaited) return { title, reason: "The next pairs are being chosen and appear here by themselves." };
   return {

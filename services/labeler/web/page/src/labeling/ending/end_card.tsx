@@ -1,10 +1,14 @@
 // What stands in the pair's place when the run is finished.
 
+import type { Session } from "../../connect/session";
 import * as screen from "../screen";
 import { Prose } from "../prose";
 import { ending } from "./ending";
 
-export function EndCard({ runId }: { runId: string }) {
+/** Where the run is on the labeler’s own machine. */
+const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+
+export function EndCard({ runId, session }: { runId: string; session: Session }) {
   if (!ending.value) return null;
   const { result, videoUrl, isFetching } = ending.value;
   const { numOwn } = screen.counts.value;
@@ -22,7 +26,26 @@ export function EndCard({ runId }: { runId: string }) {
         </figure>
       ) : null}
       {isFetching ? <p class="note">Fetching its video…</p> : null}
+      <NextStep runId={runId} session={session} />
     </section>
+  );
+}
+
+/** What whoever started the run can do now. Others, who came by an invitation, have no command line there. */
+function NextStep({ runId, session }: { runId: string; session: Session }) {
+  const isOwner = session.sessions.includes("owner");
+  if (!isOwner && !LOCAL_HOSTS.includes(location.hostname)) return null;
+  return (
+    <p class="next" id="end-next">
+      {isOwner ? (
+        <a class="primary" href="/run">
+          See the whole run
+        </a>
+      ) : null}
+      <span>
+        <Prose text={`Later, \`somersault open ${runId}\` shows it again.`} />
+      </span>
+    </p>
   );
 }
 

@@ -44,11 +44,19 @@ export class GuidelinesBook {
     if (guidelines.value) isOpen.value = true;
   }
 
+  /** Ask nobody to read them any more: the run is over. */
+  end(): void {
+    this.#version = 0;
+    isOpen.value = false;
+  }
+
   async #fetch(runId: string, version: number): Promise<void> {
     const backoff = new Backoff();
     while (this.#runId === runId && this.#version === version) {
       try {
-        guidelines.value = await call<Guidelines>("GetGuidelines", { runId, version });
+        const fetched = await call<Guidelines>("GetGuidelines", { runId, version });
+        if (this.#version !== version) return;
+        guidelines.value = fetched;
         if (this.#numRead(runId) < version) isOpen.value = true;
         return;
       } catch (error) {
