@@ -50,6 +50,10 @@ class Policy:
         first = arrays["conv_0.weight" if is_image else "hidden_0.weight"]
         self._shape: tuple[int | None, ...] = (first.shape[1], None, None) if is_image else (first.shape[1],)
 
+    def __repr__(self) -> str:
+        sees = "pictures" if len(self._shape) == 3 else f"{self._shape[0]} numbers"
+        return f"<Policy version {self.version} that looks at {sees}>"
+
     def act(self, observation: NDArray[Any], *, deterministic: bool = False) -> ActionArray:
         """Choose an action.
 

@@ -41,6 +41,10 @@ class RewardModel:
         self.version = version
         self._scorer = Scorer(arrays)
 
+    def __repr__(self) -> str:
+        sees = "pictures" if self.is_image else "numbers"
+        return f"<RewardModel version {self.version} that looks at {sees}>"
+
     @property
     def is_image(self) -> bool:
         """Whether it looks at pictures."""

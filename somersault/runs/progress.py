@@ -7,7 +7,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["curve_of", "read_newest_point", "read_points"]
+from somersault.errors import InvalidInputError
+
+__all__ = ["CURVE_NAMES", "curve_of", "read_newest_point", "read_points"]
+
+CURVE_NAMES = (
+    "run/env_steps",
+    "run/env_steps_per_s",
+    "run/labels",
+    "run/labels_due",
+    "run/policy_version",
+    "run/reward_version",
+    "episode/true_return_mean",
+    "episode/flips_mean",
+    "episode/landed_flips_mean",
+    "reward/predicted_reward_mean",
+    "reward/preference_accuracy",
+    "reward/num_accuracy_preferences",
+    "reward/training_loss",
+)
+"""What every run may have; an algorithm's own, ``learner/...``, come on top."""
 
 _TAIL_BYTES = 64 * 1024  # holds dozens of points: the newest whole one is among them
 
@@ -46,8 +65,15 @@ def read_newest_point(path: Path) -> Point:
 
 
 def curve_of(points: Sequence[Point], name: str) -> tuple[list[int], list[float]]:
-    """Return environment steps and values of the points that have a value."""
+    """Return environment steps and values of the points that have a value; none of a curve that didn't begin yet.
+
+    Raises:
+        InvalidInputError: there is no curve of that name.
+    """
     told = [point for point in points if isinstance(point.get(name), int | float)]
+    if not told and name not in CURVE_NAMES:
+        numbers = {key for point in points for key, value in point.items() if isinstance(value, int | float)}
+        raise InvalidInputError("curve", name, f"one of {', '.join(sorted(numbers.union(CURVE_NAMES)))}")
     return [int(point["run/env_steps"]) for point in told], [float(point[name]) for point in told]
 
 

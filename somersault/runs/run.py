@@ -69,6 +69,9 @@ class Run:
         self.path = path.absolute()
         self.settings = RunSettings.read(self.path)
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, task={self.settings.task!r}, state={self.state.value!r})"
+
     @property
     def name(self) -> str:
         """The folder's name."""
@@ -100,7 +103,11 @@ class Run:
         return read_points(self.path / "progress.jsonl")
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
-        """Return a curve as steps and values, ``episode/true_return_mean`` for one."""
+        """Return a curve as steps and values, ``episode/true_return_mean`` for one.
+
+        Raises:
+            InvalidInputError: there is no curve of that name; names those there are.
+        """
         return curve_of(self.points, name)
 
     @property

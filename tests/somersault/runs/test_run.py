@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import somersault
 from somersault.cli.afterwards import comparison
 from somersault.errors import (
     CorruptDataError,
     FailedPreconditionError,
+    InvalidInputError,
     NotFoundError,
     SomersaultError,
 )
 from somersault.runs import RunState, find_runs, load_run, read_label_rows
+from somersault.runs.progress import CURVE_NAMES
 from tests.real_runs import NUM_LABELS, TASK
 from tests.somersault.synthetic_runs import make_run
 
@@ -123,6 +126,31 @@ def test_labels_that_cannot_be_read_are_as_many_as_training_told(copied: Path) -
     """A damaged database doesn't keep a run out of the list."""
     (copied / "labels.sqlite").write_bytes(b"no database")
     assert load_run(copied).num_labels == NUM_LABELS
+
+
+def test_curve_that_no_run_has_is_refused(copied: Path) -> None:
+    """By the names there are, an algorithm's own among them; what has no point yet is empty."""
+    run = load_run(copied)
+    with pytest.raises(
+        InvalidInputError, match=r"curve is 'nonsense', must be one of .*learner/entropy.*run/labels"
+    ):
+        run.curve("nonsense")
+    (copied / "progress.jsonl").unlink()
+    assert all(run.curve(name) == ([], []) for name in CURVE_NAMES)
+
+
+def test_curves_of_every_run_are_known(real_run: Path) -> None:
+    """What `train` writes into its points, but for the algorithm's own."""
+    written = {name for point in load_run(real_run).points for name in point}
+    assert {name for name in written if name.startswith(("run/", "episode/", "reward/"))} <= set(CURVE_NAMES)
+
+
+def test_run_policy_and_reward_model_say_what_they_are(tmp_path: Path) -> None:
+    """Where somebody prints them."""
+    run = make_run(tmp_path / "one", "pendulum")
+    assert repr(run) == f"Run('{tmp_path}/one', task='pendulum', state='finished')"
+    assert repr(somersault.load_policy(run)) == "<Policy version 7 that looks at 4 numbers>"
+    assert repr(somersault.load_reward_model(run)) == "<RewardModel version 3 that looks at numbers>"
 
 
 def test_moved_and_renamed_run_finds_its_objects(copied: Path, real_run: Path) -> None:
