@@ -84,7 +84,10 @@ def clip_to_message(run_id: str, clip: StoredClip) -> labeler_pb2.PolicyClip:
 
 
 def _point(run: Run, number: int, point: dict[str, Any], *, offset_s: float) -> labeler_pb2.ProgressPoint:
-    """Return the message of one point; what it doesn't tell is absent."""
+    """Return the message of one point; what it doesn't tell is absent.
+
+    What a reference run names predicted is the true reward that it trained on.
+    """
     steps = int(point.get("run/env_steps", 0))
     return labeler_pb2.ProgressPoint(
         number=number,
@@ -97,7 +100,9 @@ def _point(run: Run, number: int, point: dict[str, Any], *, offset_s: float) -> 
         num_answered=int(point.get("run/labels", 0)),
         preference_accuracy=point.get("reward/preference_accuracy"),
         num_accuracy_preferences=int(point.get("reward/num_accuracy_preferences", 0)),
-        predicted_reward_mean=point.get("reward/predicted_reward_mean"),
+        predicted_reward_mean=None
+        if run.settings.is_reference
+        else point.get("reward/predicted_reward_mean"),
         reward_version=int(point.get("run/reward_version", 0)),
         true_return_mean=point.get("episode/true_return_mean"),
         training_loss=point.get("reward/training_loss"),

@@ -152,6 +152,20 @@ async def test_curves_are_read_on_from_a_cursor(tmp_path: Path) -> None:
             await ask(stub.GetRunProgress, pb.GetRunProgressRequest(run_id="two"))
 
 
+async def test_reference_run_predicts_nothing(tmp_path: Path) -> None:
+    """It trained on the true reward, which is no prediction; others' predictions are listed."""
+    point = {"run/env_steps": 10, "reward/predicted_reward_mean": 2.0}
+    for name in ("reference", "taught"):
+        run = make_run(tmp_path / name, "pendulum", is_reference=name == "reference")
+        (run.path / "progress.jsonl").write_text(json.dumps(point) + "\n")
+    async with labeler(tmp_path) as stub:
+        told = {}
+        for name in ("reference", "taught"):
+            (told[name],) = (await ask(stub.GetRunProgress, pb.GetRunProgressRequest(run_id=name))).points
+    assert not told["reference"].HasField("predicted_reward_mean")
+    assert told["taught"].predicted_reward_mean == 2.0
+
+
 async def test_clips_of_policies_are_those_of_the_runs_labeler(tmp_path: Path) -> None:
     """With what was predicted and their returns, and their bytes from the run's store, though it was renamed."""
     folder = make_run(tmp_path / "old", "pendulum").path
