@@ -96,7 +96,7 @@ class _LineDisplay:
 
     def show(self, progress: RunProgress, *, note: str, num_restarts: int) -> None:
         now = time.monotonic()
-        if now - self._last_s < _LINE_EVERY_S:
+        if now - self._last_s < _LINE_EVERY_S and not progress.is_finished:
             return
         self._last_s = now
         self.say(format_line(progress, note=note, num_restarts=num_restarts))

@@ -69,7 +69,7 @@ class RunEnd:
         """Keep the pages up while open ones send their last answers and fetch the video, a moment at most."""
         web, token = self.services.web, self.services.owner_token
         if web is not None and await has_open_pages(web, token=token):
-            self.display.say(f"finished; open pages are told, which takes {GRACE_S:.0f} s at most")
+            self.display.say(f"open pages are told of the end, which takes {GRACE_S:.0f} s at most")
             await wait_for_pages(web, token=token)
 
     async def _show(self, evaluation: finish.Evaluation, summary: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from somersault.cli.headline import headline
+from somersault.cli.headline import headline, set_beside
 from somersault.cli.peers import Peers
 from somersault.cli.progress import RunProgress
 from somersault.cli.run_folder import RunConfig
@@ -212,13 +212,14 @@ def result_of(summary: Mapping[str, Any], *, task: Task) -> labeler_pb2.RunResul
     )
 
 
-def describe(summary: Mapping[str, Any]) -> str:
-    """Gives the summary as one sentence for a person."""
+def describe(summary: Mapping[str, Any], *, task: Task) -> str:
+    """Return the summary as one sentence for a person: how much was done, and what the final policy reaches."""
     parts = [f"{summary['env_steps']:,} steps in {summary['wall_s']:.0f} s"]
     labels, budget = summary["labels"], summary["label_budget"]
     if budget:
         parts.append(f"{labels} labels" if labels >= budget else f"{labels} of {budget} labels")
-    parts.append(f"true return {summary['true_return_mean']:,.0f}")
+    if task.teacher is not None:
+        parts.append(f"the final policy's true return {set_beside(task, summary['true_return_mean'])}")
     if summary["flips_per_episode"]:
         landed = summary["landed_flips_per_episode"]
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")

@@ -7,7 +7,7 @@ from typing import Any
 
 from somersault.tasks import MujocoEnvironment, Task
 
-__all__ = ["headline"]
+__all__ = ["headline", "set_beside", "warn_of_chance"]
 
 _LEAST_FLIPS = 0.05
 """Turns an episode that are called none."""
@@ -23,10 +23,35 @@ def headline(task: Task, summary: Mapping[str, Any]) -> str:
     if not summary["labels"]:
         return "Nothing was learned, because no question was answered."
     if task.has_flips:
-        return _flips(_body(task), summary["flips_per_episode"] or 0.0)
+        flips = summary["flips_per_episode"] or 0.0
+        is_chance = flips >= _LEAST_FLIPS and _is_chance(task, summary["true_return_mean"])
+        sentence = _flips(_body(task), flips)
+        return f"{sentence[:-1]}, which is no better than chance yet." if is_chance else sentence
     if task.teacher is None:
         return f"{task.title}: the agent learned from {_count(summary['labels'], 'answer')}."
     return _score(task, summary["true_return_mean"])
+
+
+def set_beside(task: Task, true_return: float) -> str:
+    """Return a true return beside a random policy's and that of one trained on it, as far as they were measured."""
+    known = {"random": task.random_return_mean, "trained on it": task.reference_return_mean}
+    others = ", ".join(f"{who} {_number(value)}" for who, value in known.items() if value is not None)
+    return f"{_number(true_return)} ({others})" if others else _number(true_return)
+
+
+def warn_of_chance(task: Task, summary: Mapping[str, Any]) -> str | None:
+    """Return what to say of a policy that is no better than a random one; None where it is, or nobody can tell."""
+    if not _is_chance(task, summary["true_return_mean"]):
+        return None
+    return (
+        "the policy is no better than one that acts at random; look at its video, and give the run more --labels or"
+        " --steps"
+    )
+
+
+def _is_chance(task: Task, score: float) -> bool:
+    random = task.random_return_mean
+    return task.teacher is not None and random is not None and score <= random
 
 
 def _flips(body: str, flips: float) -> str:
@@ -44,10 +69,13 @@ def _score(task: Task, score: float) -> str:
     known = []
     if task.random_return_mean is not None:
         known.append(f"chance scores {_number(task.random_return_mean)}")
+    lead = f"the agent scores {_number(score)} an episode"
+    if _is_chance(task, score):
+        lead = f"the agent is no better than chance yet, at {_number(score)} an episode"
     if task.reference_return_mean is not None:
         known.append(f"an agent that is told its score reaches {_number(task.reference_return_mean)}")
     others = f"; {' and '.join(known)}" if known else ""
-    return f"{task.title}: the agent scores {_number(score)} an episode{others}."
+    return f"{task.title}: {lead}{others}."
 
 
 def _body(task: Task) -> str:

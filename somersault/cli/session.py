@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -135,6 +136,7 @@ class Session:
         await self._train(watcher, clips=clips)
         self._wall_s_at_end = time.monotonic()
         await watcher.refresh()
+        self._show_learned(watcher.snapshot())
         end = RunEnd(
             config=self._config,
             folder=self._folder,
@@ -196,10 +198,14 @@ class Session:
 
     async def _show(self, watcher: ProgressWatcher) -> None:
         supervisor = self._services.supervisor
-        while True:
-            progress = watcher.snapshot()
+        while not (progress := watcher.snapshot()).is_finished:
             self._display.show(progress, note=self._describe(progress), num_restarts=supervisor.num_restarts)
             await asyncio.sleep(_SHOW_EVERY_S)
+
+    def _show_learned(self, progress: RunProgress) -> None:
+        """Show that all steps are made, less what the last policies reached: the final one is measured next."""
+        progress = dataclasses.replace(progress, true_return_mean=None, flips_mean=None)
+        self._display.show(progress, note=progress.state, num_restarts=self._services.supervisor.num_restarts)
 
     def _describe(self, progress: RunProgress) -> str:
         """Return what the run is doing or waiting for."""

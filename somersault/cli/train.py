@@ -14,6 +14,7 @@ from rich.console import Console
 
 from somersault.cli import finish
 from somersault.cli.display import Display, open_display
+from somersault.cli.headline import warn_of_chance
 from somersault.cli.probes import check_drawing
 from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
 from somersault.cli.session import Interrupted, Session
@@ -64,7 +65,12 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
         _print_pages(console, pages, "answer and look at it meanwhile")
         _print_json({"error": "interrupted", "resume": resume, "open": pages}, is_json=is_json)
         return INTERRUPTED
-    _print(console, f"{finish.describe(summary)}\nvideo: {summary['video']}")
+    task = get_task(config.task)
+    _print(console, finish.describe(summary, task=task))
+    warning = warn_of_chance(task, summary)
+    if warning is not None:
+        _print(console, f"warning: {warning}")
+    _print(console, f"video: {summary['video']}")
     _print_pages(console, pages, "its pages (curves, clips, answers, export)")
     _print_json(summary, is_json=is_json)
     return 0

@@ -7,6 +7,7 @@ import pytest
 
 from somersault.cli import finish
 from somersault.cli.run_folder import RunFolder
+from somersault.tasks import get_task
 from somersault.v1 import simulator_pb2
 from tests.somersault.cli.conftest import make_config
 from tests.somersault.cli.test_progress import make_progress
@@ -71,14 +72,16 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("labels", "budget", "words"),
     [
-        (60, 60, "250 steps in 5 s, 60 labels, true return 15"),
-        (3, 60, "250 steps in 5 s, 3 of 60 labels, true return 15"),
-        (0, 0, "250 steps in 5 s, true return 15"),
+        (60, 60, "250 steps in 5 s, 60 labels, the final policy's true return 15.0 (random 540, "),
+        (3, 60, "250 steps in 5 s, 3 of 60 labels, the final policy's true return 15.0 (random 540, "),
+        (0, 0, "250 steps in 5 s, the final policy's true return 15.0 (random 540, "),
         (0, 60, "give it more --steps"),
     ],
 )
 def test_a_run_that_asked_too_little_says_so(labels: int, budget: int, words: str) -> None:
     """A run that ended before anything could be asked has learned nothing, which nobody should overlook."""
     summary = {"env_steps": 250, "wall_s": 5.0, "labels": labels, "label_budget": budget}
-    said = finish.describe({**summary, "true_return_mean": 15.0, "flips_per_episode": None})
+    said = finish.describe(
+        {**summary, "true_return_mean": 15.0, "flips_per_episode": None}, task=get_task("hopper-backflip")
+    )
     assert words in said

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from somersault.cli.finish import result_of
-from somersault.cli.headline import headline
+from somersault.cli.headline import headline, set_beside, warn_of_chance
 from somersault.tasks import get_task
 
 BACKFLIP, WALKER = get_task("hopper-backflip"), get_task("walker")
@@ -64,3 +64,29 @@ def test_the_result_holds_the_runs_figures() -> None:
     result = result_of(summary(), task=BACKFLIP)
     assert (result.env_steps, result.num_labels, result.true_return_mean) == (1500, 70, 6200.4)
     assert result.headline == "The hopper makes 2.7 backflips an episode."
+
+
+def test_what_is_no_better_than_chance_is_not_told_as_success() -> None:
+    """Neither to labelers nor to who trained it; a random hopper falls backwards, which turns it a little."""
+    walker = dataclasses.replace(WALKER, random_return_mean=3.2, reference_return_mean=900.0)
+    assert headline(walker, summary(true_return_mean=3.2)) == (
+        "Walker: the agent is no better than chance yet, at 3.2 an episode; chance scores 3.2 and an agent that is"
+        " told its score reaches 900."
+    )
+    falling = summary(true_return_mean=325, flips_per_episode=0.3)
+    assert headline(BACKFLIP, falling) == (
+        "The hopper makes 0.3 of a backflip an episode, which is no better than chance yet."
+    )
+    assert "no better than one that acts at random" in str(warn_of_chance(BACKFLIP, falling))
+    assert warn_of_chance(BACKFLIP, summary()) is None
+    assert warn_of_chance(dataclasses.replace(BACKFLIP, random_return_mean=None), falling) is None
+    assert warn_of_chance(dataclasses.replace(BACKFLIP, teacher=None), falling) is None
+
+
+def test_a_return_stands_beside_those_of_others() -> None:
+    """As far as the task knows them."""
+    task = dataclasses.replace(WALKER, random_return_mean=3.2, reference_return_mean=900.0)
+    assert set_beside(task, 325.4) == "325 (random 3.2, trained on it 900)"
+    assert set_beside(dataclasses.replace(task, random_return_mean=None), 1.26) == "1.3 (trained on it 900)"
+    unmeasured = dataclasses.replace(task, random_return_mean=None, reference_return_mean=None)
+    assert set_beside(unmeasured, 325.4) == "325"

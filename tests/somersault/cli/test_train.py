@@ -84,11 +84,24 @@ def test_those_who_answer_are_told_of_the_end(tmp_path: Path) -> None:
     assert told.read_text().splitlines() == [
         "RUN_STATE_RUNNING",
         "clip 3 of 5 steps, final True",
-        "RUN_STATE_FINISHED The hopper makes 1.0 backflip an episode.",
+        "RUN_STATE_FINISHED The hopper makes 1.0 backflip an episode, which is no better than chance yet.",
     ]
     assert output.splitlines()[-1] == f"  somersault open {tmp_path}/run"
     addresses = json.loads((tmp_path / "run" / "addresses.json").read_text())
     assert f"labeler (gRPC, not a page): {addresses['labeler']}, tokens: {tmp_path}/run/tokens.json" in output
+
+
+def test_run_is_finished_once_with_one_true_return(tmp_path: Path) -> None:
+    """What the last rollouts returned is not told beside what the final policy returns; chance is named."""
+    code, output, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"))
+    assert code == 0, errors
+    lines = output.splitlines()
+    (finished,) = [number for number, line in enumerate(lines) if line.endswith("  finished")]
+    assert lines[finished].startswith("100% 40,000/40,000 steps")
+    end = "\n".join(lines[finished:])
+    assert end.count("true return") == 1
+    assert "the final policy's true return 15.0 (random 540, " in end
+    assert "warning: the policy is no better than one that acts at random" in end
 
 
 def test_reference_run_has_no_bar_and_no_agreement(tmp_path: Path) -> None:
