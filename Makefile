@@ -20,11 +20,12 @@ setup: system $(STAMP) $(PAGE) ## make .venv with everything, build the pages, a
 system:
 	@deploy/setup/system.sh
 
+# By path, not by a finder, which comes last: beside the clone `import somersault` would be a folder without code.
 # torch first and by exact version: a range would fetch gigabytes of CUDA libraries.
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -e '.[all,dev]'
+	$(BIN)/pip install -q -e '.[all,dev]' --config-settings editable_mode=compat
 	touch $@
 
 $(PAGE): $(PAGE_SOURCES) | $(STAMP)
