@@ -9,6 +9,9 @@ import type { SectionContext } from "./owner_page";
 import { Problem, Section, Time } from "../shell/parts";
 
 const PAGE_SIZE = 50;
+/** What is no longer stands in the row as it is; the rest unfolds. */
+const NUM_SHORT = 3;
+const LONGEST_SHORT = 80;
 
 const WORDS: Record<string, string> = {
   AddPolicyClip: "added the clip of",
@@ -109,7 +112,9 @@ function AuditTable({ entries, nameOf }: { entries: AuditEntry[]; nameOf: (id: s
               <td>{nameOf(entry.labelerId)}</td>
               <td title={entry.action}>{WORDS[entry.action] ?? entry.action}</td>
               <td>{nameOf(entry.object ?? "")}</td>
-              <td class="detail">{inWords(entry.detail)}</td>
+              <td class="detail">
+                <Detail json={entry.detail} />
+              </td>
             </tr>
           ))}
         </tbody>
@@ -118,16 +123,39 @@ function AuditTable({ entries, nameOf }: { entries: AuditEntry[]; nameOf: (id: s
   );
 }
 
-/** Gives an entry's JSON as "name value, name value". */
-function inWords(detail: string | undefined): string {
-  if (!detail) return "";
+function Detail({ json }: { json: string | undefined }) {
+  const words = detailWords(json ?? "");
+  const [first] = words;
+  if (words.length <= NUM_SHORT && words.join(", ").length <= LONGEST_SHORT) return <>{words.join(", ")}</>;
+  return (
+    <details>
+      <summary>
+        {(first ?? "").length <= LONGEST_SHORT ? first : `${first?.slice(0, LONGEST_SHORT).trimEnd()}…`}
+        {words.length > 1 ? ` and ${words.length - 1} more` : ""}
+      </summary>
+      <ul>
+        {words.map((each) => (
+          <li key={each}>{each}</li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** Return an entry's JSON as "name value" pairs; what is in an object inside it stands for itself. */
+export function detailWords(json: string): string[] {
   try {
-    const value: unknown = JSON.parse(detail);
-    if (typeof value !== "object" || value === null) return detail;
-    return Object.entries(value)
-      .map(([name, what]) => `${name.replaceAll("_", " ")} ${typeof what === "string" ? what : JSON.stringify(what)}`)
-      .join(", ");
+    return wordsIn(JSON.parse(json || "{}"));
   } catch {
-    return detail;
+    return [json];
   }
+}
+
+function wordsIn(value: unknown, name = ""): string[] {
+  const words = name.replaceAll("_", " ");
+  if (Array.isArray(value)) return [`${words} ${value.map((each) => wordsIn(each).join(" ")).join(", ")}`.trim()];
+  if (typeof value === "object" && value !== null) return Object.entries(value).flatMap(([key, each]) => wordsIn(each, key));
+  if (value === null || value === "") return words ? [`no ${words.replace(/^is /, "")}`] : [];
+  if (typeof value === "boolean" && words) return [value ? words.replace(/^is /, "") : `not ${words.replace(/^is /, "")}`];
+  return [`${words} ${String(value)}`.trim()];
 }
