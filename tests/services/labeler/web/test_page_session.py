@@ -176,3 +176,17 @@ async def test_agents_newest_clip_is_shown_after_ten_answers(page, labeler, gate
     assert "120k steps" in text
     assert await page.locator("#reveal").count() == 0
     assert len(double.records) == 20
+
+
+async def test_pair_answers_and_last_answer_fit_a_small_laptop(page, labeler, gateway_url):
+    """All of the page is within 1280 by 800 pixels, the note of the last answer too."""
+    labeler.double.num_open = 3
+    labeler.double.guidelines = ["Only whole flips count."]
+    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await page.wait_for_selector("#guidelines[open]")
+    await page.keyboard.press("Escape")
+    await page.wait_for_selector("video.shown")
+    await press(page, "a")
+    await saved(page)
+
+    assert await page.evaluate("document.documentElement.scrollHeight") <= 800
