@@ -77,6 +77,21 @@ async def test_the_policys_clips_are_shown_over_the_run(page, run, clips):
     await expect(captions.last).to_have_text("Newest, after 40k steps", timeout=15_000)
 
 
+async def test_policy_clips_stand_at_one_top_without_bars(page, run, clips):
+    """The first beside the newest, each as wide as high, as its video is, in a low window too."""
+    await run.report(env_steps=40_000)
+    for number, env_steps in enumerate((0, 10_000)):
+        await run.add_policy_clip(clips[number], env_steps=env_steps)
+    await page.set_viewport_size({"width": 1280, "height": 700})
+    await run.open(page)
+    await expect(page.locator("#policy .policy-player video[src]")).to_have_count(2)
+
+    figures = [await one.bounding_box() for one in await page.locator("#policy .policy-player").all()]
+    videos = [await one.bounding_box() for one in await page.locator("#policy .policy-player video").all()]
+    assert figures[0]["y"] == figures[1]["y"]
+    assert [round(box["width"] - box["height"]) for box in videos] == [0, 0]
+
+
 async def test_a_run_is_finished_after_a_confirmation_that_says_what_happens(page, run):
     """Nothing before it; then the run is told, and it can be taken back as long as it is not over."""
     await run.update(label_budget=60)
