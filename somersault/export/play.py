@@ -30,12 +30,13 @@ for episode in range(NUM_EPISODES):
     paid = 0.0
     for step in range(EPISODE_STEPS):
         seen, reward, terminated, truncated, _ = env.step(to_action(policy.act({observe})))
-        paid += float(reward)
-        if {ends}:
-            break
-    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}")
+        paid += float(reward){ends}
+    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}, not what was taught")
 """
 
+_ENDS = """
+        if terminated or truncated:
+            break"""
 _STRETCH = """
 low, high = env.action_space.low, env.action_space.high
 
@@ -74,7 +75,7 @@ for episode in range(NUM_EPISODES):
         if terminated or truncated:
             break
         frames = [*frames[1:], to_frame(seen)]
-    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}")
+    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}, not what was taught")
 """
 _ATARI = """
 env = AtariVectorEnv(
@@ -143,7 +144,7 @@ def _body(task: Task) -> str:
             action=action,
             observe="seen",
             unwrapped=".unwrapped",
-            ends="False",  # nothing ends an episode early in a run
+            ends="",  # nothing ends an episode early in a run
         )
     assert isinstance(environment, GymnasiumEnvironment)
     shared = {
@@ -156,7 +157,7 @@ def _body(task: Task) -> str:
         grey = _GREY.format(luma=(0.299, 0.587, 0.114), side=task.frame_shape[0])
         return _PICTURES.format(**shared, grey=grey, num_frames=task.num_frames)
     observe = "gymnasium.spaces.flatten(env.observation_space, seen)"
-    return _VECTOR.format(**shared, observe=observe, ends="terminated or truncated")
+    return _VECTOR.format(**shared, observe=observe, ends=_ENDS)
 
 
 def _atari(task: Task, environment: AtariEnvironment) -> str:

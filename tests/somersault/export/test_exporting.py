@@ -115,6 +115,8 @@ def test_script_plays_in_plain_gymnasium(name: str, tmp_path: Path) -> None:
     script = (out / "play.py").read_text().replace("EPISODE_STEPS = ", "EPISODE_STEPS = 20 or ")
     played = run_there(out, script)
     assert played.startswith("episode 0: ")
+    assert "if False" not in script
+    assert name == "pong" or ("the environment itself paid" in played and "not what was taught" in played)
 
 
 def test_script_makes_the_environment_of_the_run(tmp_path: Path) -> None:
