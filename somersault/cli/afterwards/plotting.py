@@ -42,10 +42,11 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str) ->
     runs = list(dict.fromkeys(curve.run for curve in curves))
     width, height = _INCHES
     figure: Any = Figure(figsize=(width, height * len(names) + 0.6), layout="constrained", dpi=_DPI)
-    for axes, name in zip(figure.subplots(len(names), squeeze=False)[:, 0], names, strict=True):
+    for axes, name in zip(figure.subplots(len(names), squeeze=False, sharex=True)[:, 0], names, strict=True):
         for curve in (curve for curve in curves if curve.name == name):
             colour = _COLOURS[runs.index(curve.run) % len(_COLOURS)]
-            axes.plot(curve.places, curve.values, color=colour, linewidth=1.6, label=curve.run)
+            marker = "o" if len(curve.places) == 1 else None  # a line needs two points
+            axes.plot(curve.places, curve.values, color=colour, linewidth=1.6, marker=marker, label=curve.run)
         _dress(axes, name, axis)
     if len(runs) > 1:
         figure.axes[0].legend(frameon=False, fontsize=9)
@@ -64,7 +65,8 @@ def _dress(axes: Any, name: str, axis: str) -> None:
     axes.set_xlabel(AXES[axis][1])
     axes.grid(visible=True, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.get_major_locator().set_params(integer=True)  # of a range that holds two whole numbers
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     if name == "accuracy":
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from somersault.cli.afterwards.curves import read_curves
+from somersault.cli.afterwards import plotting
+from somersault.cli.afterwards.curves import Curve, read_curves
 from somersault.runs import load_run
 from tests.real_runs import NUM_LABELS
 from tests.somersault.cli.afterwards.conftest import Command
@@ -183,3 +186,19 @@ def test_too_few_answers_say_nothing_of_prediction(
         header, line, *_ = command.text(*arguments).splitlines()
         # Figures are right-aligned: the cell ends where its header does.
         assert line[: header.index("predicted") + len("predicted")].split()[-1] == shown
+
+
+def test_ticks_are_whole_and_a_single_point_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Panels share their range; no tick's label is rounded; a line of one point would be nothing."""
+    figures: list[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, _: figures.append(figure))
+    curves = [
+        Curve("a", "return", [0, 5, 15], [1.0, 2.0, 3.0]),
+        Curve("b", "return", [1], [1.0]),
+        Curve("a", "flips", [3, 4], [0.0, 1.0]),
+    ]
+    plotting.write_plot(tmp_path / "x.png", curves, axis="labels", title="")
+    panels = figures[0].axes
+    assert panels[0].get_xlim() == panels[1].get_xlim()
+    assert all(tick == int(tick) for panel in panels for tick in panel.get_xticks())
+    assert [line.get_marker() for line in panels[0].lines] == ["None", "o"]
