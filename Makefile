@@ -32,11 +32,11 @@ $(PAGE): $(PAGE_SOURCES) | $(STAMP)
 	deploy/setup/page.sh build
 
 demo: setup ## teach a hopper a backflip from 60 comparisons and keep the video
-	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000
+	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000 || test $$? -eq 130 # Ctrl-C
 
 # 70 answers are under five minutes at 15 a minute; two cores make the steps in about as long, and wait for answers.
 label: setup ## teach a hopper a backflip yourself: five minutes of answering on the labeling page
-	$(BIN)/somersault train hopper-backflip --labels 70 --steps 1500000 --pacing free
+	$(BIN)/somersault train hopper-backflip --labels 70 --steps 1500000 --pacing free || test $$? -eq 130 # Ctrl-C
 
 # buf is installed when it is first called: once, before two tests call it at once.
 test: setup ## pass the default tests (under 15 minutes on 2 cores)
