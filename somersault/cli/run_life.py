@@ -22,7 +22,8 @@ class RunLife:
     """Speaks for whoever starts and stops the run's services."""
 
     labeler_address: str
-    owner_token: str
+    service_token: str
+    """What the run does by itself is a service's in the audit log, not an owner's."""
     run_id: str
 
     async def begin(self, *, label_budget: int | None) -> None:
@@ -78,7 +79,7 @@ class RunLife:
             SomersaultError: the labeler refused, or stayed away too long.
         """
         request = labeler_pb2.GetStatsRequest(run_id=self.run_id)
-        async with open_channel(self.labeler_address, token=self.owner_token) as channel:
+        async with open_channel(self.labeler_address, token=self.service_token) as channel:
             stub = labeler_pb2_grpc.LabelerServiceStub(channel)
             response: labeler_pb2.GetStatsResponse = await call(
                 stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
@@ -92,6 +93,6 @@ class RunLife:
         timeout_s: float = _TIMEOUT_S,
         retry_for_s: float = 0.0,
     ) -> None:
-        async with open_channel(self.labeler_address, token=self.owner_token) as channel:
+        async with open_channel(self.labeler_address, token=self.service_token) as channel:
             stub = labeler_pb2_grpc.LabelerServiceStub(channel)
             await call(stub.UpdateRun, request, timeout_s=timeout_s, retry_for_s=retry_for_s)

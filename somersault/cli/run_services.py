@@ -42,10 +42,12 @@ class RunServices:
             web=web_url(config, ports["web"]) if "web" in ports else "",
         )
         self.announcement = Announcement(config, folder, self.addresses)
-        self.owner_token = folder.read_tokens()[Role.OWNER]
+        tokens = folder.read_tokens()
+        self.owner_token = tokens[Role.OWNER]
+        self.service_token = tokens[Role.SERVICE]
         self.web = next((WebAddress(one.address, one.is_tls) for one in plan if one.name == "web"), None)
         """The pages' gateway as this machine reaches it, if there is one."""
-        self.life = RunLife(self.addresses.labeler, self.owner_token, config.run_id)
+        self.life = RunLife(self.addresses.labeler, self.service_token, config.run_id)
         """What the labeler is told of the run; of no use in a reference run, which has none."""
         self.supervisor = Supervisor(plan, logs=folder.logs, num_restarts=num_restarts)
 

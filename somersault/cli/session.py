@@ -109,7 +109,7 @@ class Session:
         await self._services.start()
         self._training_since_s = time.monotonic()
         self._announce()
-        async with connect(self._services.by_name, token=self._services.owner_token) as peers:
+        async with connect(self._services.by_name, token=self._services.service_token) as peers:
             watcher = ProgressWatcher(
                 peers, config=self._config, earlier_env_steps=int(self._earlier.get("run/env_steps", 0))
             )

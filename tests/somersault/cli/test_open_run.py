@@ -147,6 +147,23 @@ def opened_again(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.e2e
+def test_what_the_command_does_by_itself_is_no_owners_act(tmp_path: Path) -> None:
+    """That the run stopped is logged as a service's act, which the owner page leaves out."""
+    path = tmp_path / "run"
+    begin(path)
+    with opened(path) as addresses:
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{addresses['web_url']}/somersault.v1.LabelerService/ListAuditLog",
+            data=json.dumps({"isWithoutServices": True}).encode(),
+            headers={"authorization": f"Bearer {owner_of(path)}", "content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - loopback
+            told = response.read().decode()
+    assert "AddPolicyClip" in told, "the test's own, by an owner's token"
+    assert "UpdateRun" not in told
+
+
+@pytest.mark.e2e
 def test_a_run_from_before_ends_were_told_is_finished(tmp_path: Path) -> None:
     """Its summary says that it came to its end; those who open it are told what was learned, also the next time."""
     path = tmp_path / "run"
