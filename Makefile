@@ -16,6 +16,7 @@ help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: system $(STAMP) $(PAGE) ## make .venv with everything, build the pages, and install what the system lacks
+	@$(if $(filter setup,$(MAKECMDGOALS)),echo "ready: . $(BIN)/activate && somersault doctor",:)
 
 system:
 	@deploy/setup/system.sh
