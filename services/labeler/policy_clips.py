@@ -12,11 +12,13 @@ from services.labeler.records import Labeler
 from services.labeler.run_view import PolicyClip
 from services.labeler.store import Database, audit, policy_clips, runs
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
-from somersault.storage import ObjectStore
+from somersault.storage import ObjectStore, check_policy_clip_key
 
 __all__ = ["PolicyClips"]
 
 MAX_PREDICTED = 10_000  # steps of the longest episode
+
+_FTYP = slice(4, 8)  # where the first box of an MP4 has its kind, after its length
 
 
 class PolicyClips:
@@ -68,13 +70,17 @@ class PolicyClips:
 
     def _verify(self, clip: PolicyClip) -> None:
         try:
-            size = len(self._store.get(clip.clip_uri, expect_sha256=clip.sha256))
+            data = self._store.get(clip.clip_uri, expect_sha256=clip.sha256)
         except (NotFoundError, CorruptDataError) as err:
             raise InvalidInputError(
                 f"clip_uri {clip.clip_uri!r} holds no clip of clip_sha256: {err}"
             ) from err
-        if not 0 < size <= MAX_CLIP_BYTES:
-            raise InvalidInputError("size of the clip in bytes", size, f"1 to {MAX_CLIP_BYTES}")
+        if not 0 < len(data) <= MAX_CLIP_BYTES:
+            raise InvalidInputError("size of the clip in bytes", len(data), f"1 to {MAX_CLIP_BYTES}")
+        if data[_FTYP] != b"ftyp":
+            raise InvalidInputError(
+                f"clip_uri {clip.clip_uri!r} holds no MP4: it does not begin with the box ftyp"
+            )
 
 
 def _check(run_id: str, clip: PolicyClip) -> None:
@@ -83,8 +89,7 @@ def _check(run_id: str, clip: PolicyClip) -> None:
             raise InvalidInputError(f"clip.{field}", getattr(clip, field), "at least 0")
     if not (math.isfinite(clip.duration_s) and clip.duration_s > 0):
         raise InvalidInputError("clip.duration_s", clip.duration_s, "a finite number above 0")
-    if not clip.clip_uri.startswith(f"{run_id}/"):
-        raise InvalidInputError("clip_uri", clip.clip_uri, f"a key that begins with {run_id!r} and a slash")
+    check_policy_clip_key("clip_uri", clip.clip_uri, run_id=run_id)
     if len(clip.sha256) != 64 or set(clip.sha256) - set("0123456789abcdef"):
         raise InvalidInputError("clip.clip_sha256", clip.sha256, "64 lower-case hexadecimal digits")
     if len(clip.predicted_rewards) > MAX_PREDICTED:

@@ -21,7 +21,7 @@ from somersault.cli.progress import ProgressWatcher
 from somersault.cli.run_folder import RunConfig
 from somersault.errors import SomersaultError
 from somersault.rpc import call
-from somersault.storage import ObjectStore
+from somersault.storage import ObjectStore, policy_clip_key
 from somersault.tasks import Task, get_task
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, learner_pb2, simulator_pb2
 
@@ -99,7 +99,7 @@ class PolicyClips:
         )
         evaluation = await self._evaluate(policy, num_episodes=num_episodes)
         episode = evaluation.stored_episodes[0]
-        clip_uri = f"{self.config.run_id}/policy-clips/{policy.policy_version:08d}.mp4"
+        clip_uri = policy_clip_key(self.config.run_id, policy.policy_version)
         drawn: simulator_pb2.RenderResponse = await call(
             self.peers.simulator.Render,
             simulator_pb2.RenderRequest(segment_uri=episode.segment_uri, clip_uri=clip_uri),

@@ -170,9 +170,13 @@ async def own_answers_are_listed(trial: Trial) -> None:
 
 
 async def a_policys_clip_must_be_stored(trial: Trial) -> None:
-    """AddPolicyClip is INVALID_ARGUMENT for a clip that is not there or lies under another run; nothing is listed then."""
+    """AddPolicyClip is INVALID_ARGUMENT for a clip that is not there or lies elsewhere than under the run's policy-clips/; nothing is listed then."""
     clip = pb.PolicyClip(policy_version=1, clip_sha256="0" * 64, duration_s=1.5)
-    for clip_uri in (f"{trial.run_id}/policies/1.mp4", "another-run/policies/1.mp4"):
+    for clip_uri in (
+        f"{trial.run_id}/policy-clips/1.mp4",
+        "another-run/policy-clips/1.mp4",
+        f"{trial.run_id}/tokens.json",
+    ):
         request = pb.AddPolicyClipRequest(run_id=trial.run_id, clip=clip, clip_uri=clip_uri)
         adding = trial.owner.call("AddPolicyClip", request)
         await expect_refused(adding, grpc.StatusCode.INVALID_ARGUMENT, doing=f"AddPolicyClip of {clip_uri}")

@@ -7,6 +7,7 @@ from somersault.errors import InvalidInputError
 MAX_KEY_BYTES = 512  # S3 takes 1024, and the store's own prefix stands before ours
 MAX_COMPONENT_BYTES = 200  # file systems take 255
 TEMPORARY_PREFIX = ".tmp-"  # reserved: what the folder store has not finished writing
+_CLIP_SUFFIX = ".mp4"
 
 _KEY_BOUND = (
     f"at most {MAX_KEY_BYTES} bytes: printable components of 1 to {MAX_COMPONENT_BYTES} bytes "
@@ -34,6 +35,29 @@ def check_prefix(prefix: str) -> None:
     *folders, last = prefix.split("/")
     if not _is_in_bounds(prefix) or not all(map(_is_component, folders)) or last == "..":
         raise InvalidInputError("object prefix", prefix, f"the start of a key: {_KEY_BOUND}")
+
+
+def policy_clip_key(run_id: str, policy_version: int) -> str:
+    """Return the key of the clip that shows what a policy of a run does."""
+    return f"{_policy_clips_of(run_id)}{policy_version:08d}{_CLIP_SUFFIX}"
+
+
+def check_policy_clip_key(field: str, key: str, *, run_id: str) -> None:
+    """Check that a key is of a clip of one of a run's policies, and of nothing else that the run keeps.
+
+    Raises:
+        InvalidInputError: it lies elsewhere, is no MP4, or is no key.
+    """
+    check_key(key)
+    prefix = _policy_clips_of(run_id)
+    if not (key.startswith(prefix) and key.endswith(_CLIP_SUFFIX)):
+        raise InvalidInputError(
+            field, key, f"a key that begins with {prefix!r} and ends with {_CLIP_SUFFIX!r}"
+        )
+
+
+def _policy_clips_of(run_id: str) -> str:
+    return f"{run_id}/policy-clips/"
 
 
 def _is_in_bounds(text: str) -> bool:

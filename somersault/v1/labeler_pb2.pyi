@@ -2703,7 +2703,7 @@ class AddPolicyClipRequest(_message.Message):
     run_id: _builtins.str
     """The run."""
     clip_uri: _builtins.str
-    """Key of the clip in object storage, under the run's own prefix."""
+    """Key of the clip in object storage: `RUN/policy-clips/NAME.mp4`, and nothing else that lies under the run. The bytes begin with the box `ftyp`."""
     @_builtins.property
     def clip(self) -> Global___PolicyClip:
         """The clip; `clip_url` and `create_time` are left out."""

@@ -461,7 +461,7 @@ class LabelerServiceServicer:
 
     def AddPolicyClip(self, request, context):
         """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
-        INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+        INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

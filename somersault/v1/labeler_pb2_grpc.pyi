@@ -117,7 +117,7 @@ class LabelerServiceStub:
     """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
     AddPolicyClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]
     """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
-    INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+    INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
     """
     ListPolicyClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]
     """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
@@ -227,7 +227,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
     AddPolicyClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]  # type: ignore[assignment]
     """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
-    INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+    INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
     """
     ListPolicyClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]  # type: ignore[assignment]
     """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
@@ -526,7 +526,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.AddPolicyClipResponse, _abc.Awaitable[_labeler_pb2.AddPolicyClipResponse]]:
         """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
-        INVALID_ARGUMENT if the clip is not stored under the run, or is not what its SHA-256 says.
+        INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
         """
 
     @_abc_1.abstractmethod

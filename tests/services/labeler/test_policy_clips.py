@@ -12,9 +12,9 @@ from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused
 
-CLIP = b"a clip of a policy"
+CLIP = b"\0\0\0\x18ftypisom a clip of a policy"
 SHA256 = hashlib.sha256(CLIP).hexdigest()
-URI = f"{RUN_ID}/policies/7.mp4"
+URI = f"{RUN_ID}/policy-clips/7.mp4"
 
 
 def _add(labeler: RunningLabeler, *, clip_uri: str = URI, run_id: str = RUN_ID, **fields: Any) -> Any:
@@ -77,15 +77,15 @@ async def test_a_run_without_clips_has_no_newest_one(labeler: RunningLabeler) ->
 
 async def test_adding_again_is_once_and_a_newer_clip_takes_the_place(labeler: RunningLabeler) -> None:
     """The audit log has what changed alone."""
-    other = b"another clip of the same policy"
+    other = b"\0\0\0\x18ftypisom another clip of the same policy"
     labeler.store.put(URI, CLIP)
-    labeler.store.put(f"{RUN_ID}/policies/7-final.mp4", other)
+    labeler.store.put(f"{RUN_ID}/policy-clips/7-final.mp4", other)
     await _add(labeler)
     (first,) = await _list(labeler)
     await _add(labeler)
     (second,) = await _list(labeler)
     sha256 = hashlib.sha256(other).hexdigest()
-    await _add(labeler, clip_uri=f"{RUN_ID}/policies/7-final.mp4", clip_sha256=sha256, is_final=True)
+    await _add(labeler, clip_uri=f"{RUN_ID}/policy-clips/7-final.mp4", clip_sha256=sha256, is_final=True)
     (third,) = await _list(labeler)
 
     log = await labeler.as_role(Role.OWNER).ListAuditLog(pb.ListAuditLogRequest(run_id=RUN_ID))
@@ -114,9 +114,9 @@ async def test_one_policy_is_the_final_one(labeler: RunningLabeler) -> None:
         ({"duration_s": float("inf")}, "duration_s"),
         ({"clip_sha256": "ab"}, "clip_sha256"),
         ({"clip_sha256": "0" * 64}, "clip_sha256"),
-        ({"clip_uri": "run-2/policies/7.mp4"}, "clip_uri"),
-        ({"clip_uri": f"{RUN_ID}/../run-2/7.mp4"}, "key"),
-        ({"clip_uri": f"{RUN_ID}/policies/8.mp4"}, "clip_uri"),
+        ({"clip_uri": "run-2/policy-clips/7.mp4"}, "clip_uri"),
+        ({"clip_uri": f"{RUN_ID}/policy-clips/../../run-2/7.mp4"}, "key"),
+        ({"clip_uri": f"{RUN_ID}/policy-clips/8.mp4"}, "clip_uri"),
         ({"predicted_rewards": [float("nan")]}, "predicted_rewards"),
         ({"predicted_rewards": [0.0] * 10_001}, "predicted_rewards"),
         ({"true_return": float("inf")}, "true_return"),
@@ -131,12 +131,49 @@ async def test_bounds_on_a_clip(labeler: RunningLabeler, change: dict[str, Any],
     assert await _list(labeler) == []
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{RUN_ID}/tokens.json",
+        f"{RUN_ID}/labels.sqlite",
+        f"{RUN_ID}/sealed/s1.safetensors",
+        f"{RUN_ID}/clips/s1.mp4",
+        f"{RUN_ID}/policy-clips/tokens.json",
+    ],
+)
+async def test_no_other_file_of_the_run_is_taken_for_a_clip(labeler: RunningLabeler, key: str) -> None:
+    """INVALID_ARGUMENT, whatever the bytes are and although the SHA-256 is right."""
+    labeler.store.put(key, CLIP)
+    error = await refused(_add(labeler, clip_uri=key))
+    assert isinstance(error, InvalidInputError)
+    assert key in str(error)
+    assert await _list(labeler) == []
+
+
+async def test_what_is_no_mp4_is_no_clip(labeler: RunningLabeler) -> None:
+    """Wherever it lies."""
+    tokens = b'{"owner": "owner-token"}'
+    labeler.store.put(URI, tokens)
+    error = await refused(_add(labeler, clip_sha256=hashlib.sha256(tokens).hexdigest()))
+    assert isinstance(error, InvalidInputError)
+    assert "MP4" in str(error)
+    assert await _list(labeler) == []
+
+
+async def test_a_wrong_hash_is_refused_without_the_right_one(labeler: RunningLabeler) -> None:
+    """Who learns it could say it next time, of what they never stored."""
+    labeler.store.put(URI, CLIP)
+    error = await refused(_add(labeler, clip_sha256="0" * 64))
+    assert isinstance(error, InvalidInputError)
+    assert SHA256 not in str(error)
+
+
 async def test_a_clip_needs_a_run_and_a_policy(labeler: RunningLabeler) -> None:
     """NOT_FOUND without."""
-    labeler.store.put("run-2/7.mp4", CLIP)
+    labeler.store.put("run-2/policy-clips/7.mp4", CLIP)
     labeler_stub = labeler.as_role(Role.LABELER)
     calls = (
-        _add(labeler, run_id="run-2", clip_uri="run-2/7.mp4"),
+        _add(labeler, run_id="run-2", clip_uri="run-2/policy-clips/7.mp4"),
         labeler_stub.ListPolicyClips(pb.ListPolicyClipsRequest(run_id="run-2")),
         labeler_stub.GetPolicyClip(pb.GetPolicyClipRequest(run_id=RUN_ID, policy_version=8)),
     )

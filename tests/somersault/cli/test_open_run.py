@@ -28,7 +28,7 @@ from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 from tests.somersault.cli.conftest import ROOT, make_config
 from tests.somersault.storage.conftest import ACCESS_KEY, SECRET_KEY, StoreServer, moto  # noqa: F401 - a fixture
 
-CLIP = b"not quite an mp4"
+CLIP = b"\0\0\0\x18ftypisom and no more of an mp4"
 SUMMARY = {
     "env_steps": 1000,
     "labels": 9,

@@ -202,12 +202,13 @@ async def test_policies_clips_and_disagreements_are_listed(tmp_path: Path, url: 
     async with running_labeler(tmp_path, database_url=url) as labeler:
         await labeler.create_run(run_id)
         owner = labeler.as_role(Role.OWNER)
-        labeler.store.put(f"{run_id}/7.mp4", b"clip")
-        sha256 = hashlib.sha256(b"clip").hexdigest()
+        data, uri = b"\0\0\0\x18ftypisom", f"{run_id}/policy-clips/7.mp4"
+        labeler.store.put(uri, data)
+        sha256 = hashlib.sha256(data).hexdigest()
         clip = pb.PolicyClip(
             policy_version=7, clip_sha256=sha256, duration_s=3.2, is_final=True, predicted_rewards=[0.5]
         )
-        adding = pb.AddPolicyClipRequest(run_id=run_id, clip=clip, clip_uri=f"{run_id}/7.mp4")
+        adding = pb.AddPolicyClipRequest(run_id=run_id, clip=clip, clip_uri=uri)
         for _ in range(2):
             await owner.AddPolicyClip(adding)
         listed = await owner.ListPolicyClips(pb.ListPolicyClipsRequest(run_id=run_id))

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from somersault.rpc import bind, create_server
-from somersault.storage import open_store
+from somersault.storage import open_store, policy_clip_key
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 from tests.services.labeler.web.gateways import serving_gateway
@@ -89,7 +89,7 @@ class WatchedRun:
 
     async def add_policy_clip(self, clip: bytes, *, env_steps: int, **fields: Any) -> None:
         """Store a clip of a policy and make it known."""
-        uri = f"{self.run_id}/clips/policy-{env_steps:08d}.mp4"
+        uri = policy_clip_key(self.run_id, env_steps)
         await asyncio.to_thread(open_store(f"file://{self.folder}").put, uri, clip)
         message = pb.PolicyClip(
             policy_version=env_steps // 1_000,
