@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from services.labeler import pages, tokens
 from services.labeler.records import KnownLabeler, Labeler
 from services.labeler.store import Database, audit, labelers
-from somersault.errors import ConfigError, InvalidInputError
+from services.labeler.texts import check_text
+from somersault.errors import ConfigError
 from somersault.types import Role
 
 __all__ = ["Labelers", "read_tokens"]
@@ -48,10 +49,9 @@ class Labelers:
         """Invites a labeler; gives it and its token, which can't be had again.
 
         Raises:
-            InvalidInputError: the name is empty, too long or not printable.
+            InvalidInputError: the name is blank, too long, or has control characters.
         """
-        if not (1 <= len(name) <= MAX_NAME and name.isprintable()):
-            raise InvalidInputError("name", name, f"1 to {MAX_NAME} printable characters")
+        check_text("name", name, least=1, most=MAX_NAME)
         token = tokens.new_token()
         labeler = Labeler(labeler_id=f"{role.value}-{secrets.token_hex(6)}", name=name, role=role)
 

@@ -10,6 +10,7 @@ from services.labeler.changes import Changes
 from services.labeler.quality import Quality, assess
 from services.labeler.records import AuditEntry, Labeler, WeightChange
 from services.labeler.store import Database, audit, oversight
+from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
 
 __all__ = ["Oversight"]
@@ -43,13 +44,12 @@ class Oversight:
         """Makes a labeler's answers in a run count for more or less; gives its newest change, if it ever had one.
 
         Raises:
-            InvalidInputError: the weight is not 0 to 10, or the reason is too long.
+            InvalidInputError: the weight is not 0 to 10, or the reason no text of its length.
             NotFoundError: the run or the labeler is unknown.
         """
         if not (math.isfinite(weight) and 0 <= weight <= MAX_WEIGHT):
             raise InvalidInputError("weight", weight, f"0 to {MAX_WEIGHT:g}")
-        if len(reason) > MAX_REASON:
-            raise InvalidInputError("reason", reason, f"at most {MAX_REASON} characters")
+        check_text("reason", reason, most=MAX_REASON, has_lines=True)
         change = await self._database.write(
             lambda connection: oversight.set_weight(
                 connection, by, run_id=run_id, labeler_id=labeler_id, weight=weight, reason=reason

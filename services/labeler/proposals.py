@@ -13,6 +13,7 @@ from services.labeler.records import Labeler, Proposal, QueryPage, QueryState, R
 from services.labeler.run_changes import MAX_QUESTION, check_target
 from services.labeler.run_settings import check_guidelines
 from services.labeler.store import Database, audit, guidelines, queries, run_stats, runs
+from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
 from somersault.types import check_name
 
@@ -44,13 +45,11 @@ class Proposals:
         Guidelines become version 1 of a run that has none; those of an owner stay.
 
         Raises:
-            InvalidInputError: the name is not a name, the question is too long, or the guidelines are no guidelines.
+            InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
         """
         check_name("run_id", run_id)
         check_name("task", task)
-        if len(question) > MAX_QUESTION:
-            raise InvalidInputError("question", question, f"at most {MAX_QUESTION} characters")
-
+        check_text("question", question, most=MAX_QUESTION, has_lines=True)
         if guidelines_text:
             check_guidelines("guidelines", guidelines_text)
 

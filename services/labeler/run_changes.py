@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.labeler.records import Labeler, Run
 from services.labeler.run_life import RunResult, RunState
 from services.labeler.store import audit, progress, run_results, runs
+from services.labeler.texts import check_text
 from somersault.errors import FailedPreconditionError, InvalidInputError
 
 __all__ = ["MAX_QUESTION", "RunChange", "apply", "check", "check_target"]
@@ -55,8 +56,8 @@ def check(change: RunChange) -> None:
         check_target(change.target_answers)
     _check_range("gold_interval", change.gold_interval, 0, MAX_GOLD_INTERVAL)
     _check_range("label_budget", change.label_budget, 1, MAX_LABEL_BUDGET)
-    if change.question is not None and not 1 <= len(change.question) <= MAX_QUESTION:
-        raise InvalidInputError("length of question", len(change.question), f"1 to {MAX_QUESTION} characters")
+    if change.question is not None:
+        check_text("question", change.question, least=1, most=MAX_QUESTION, has_lines=True)
     if change.state is RunState.PAUSED:
         raise InvalidInputError("state", change.state.value, "running, stopped or finished; is_paused pauses")
     if change.result is not None:
@@ -155,9 +156,7 @@ def _check_result(result: RunResult, state: RunState | None) -> None:
     for field in ("env_steps", "num_labels"):
         if getattr(result, field) < 0:
             raise InvalidInputError(f"result.{field}", getattr(result, field), "at least 0")
-    if len(result.headline) > MAX_HEADLINE:
-        length = len(result.headline)
-        raise InvalidInputError("length of result.headline", length, f"at most {MAX_HEADLINE} characters")
+    check_text("result.headline", result.headline, most=MAX_HEADLINE)
     if result.true_return_mean is not None and not math.isfinite(result.true_return_mean):
         raise InvalidInputError("result.true_return_mean", result.true_return_mean, "a finite number")
 

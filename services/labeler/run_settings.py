@@ -13,6 +13,7 @@ from services.labeler.records import Guidelines, Labeler
 from services.labeler.run_changes import RunChange
 from services.labeler.run_view import RunView
 from services.labeler.store import Database, guidelines, run_views, runs, tallies
+from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
 
 __all__ = ["RunSettings", "check_guidelines"]
@@ -86,7 +87,7 @@ class RunSettings:
         """Adds a version of a run's guidelines and gives its number.
 
         Raises:
-            InvalidInputError: the text is empty, too long, or may hold raw HTML.
+            InvalidInputError: the text is blank, too long, has control characters, or may hold raw HTML.
             NotFoundError: the run is unknown.
         """
         check_guidelines("text", text)
@@ -105,10 +106,9 @@ def check_guidelines(field: str, text: str) -> None:
     """Check what labelers are told to judge by.
 
     Raises:
-        InvalidInputError: it is empty, too long, or may hold raw HTML.
+        InvalidInputError: it is blank, too long, has control characters, or may hold raw HTML.
     """
-    if not 1 <= len(text) <= MAX_GUIDELINES:
-        raise InvalidInputError(f"length of {field}", len(text), f"1 to {MAX_GUIDELINES} characters")
+    check_text(field, text, least=1, most=MAX_GUIDELINES, has_lines=True)
     if found := _RAW_HTML.search(text):
         at = text[found.start() : found.start() + 20]
         raise InvalidInputError(field, at, "Markdown without raw HTML; write &lt; for <")

@@ -92,7 +92,7 @@ def _update_run(trial: Trial) -> Bad:
     for budget in (0, 1_000_001):
         request = pb.UpdateRunRequest(run_id=trial.run_id, label_budget=budget)
         yield "UpdateRun", "label_budget", request
-    for question in ("", "?" * 2001):
+    for question in ("", "?" * 2001, "   ", "Which\x1b[2J?", "Which\u202e?"):
         yield "UpdateRun", "question", pb.UpdateRunRequest(run_id=trial.run_id, question=question)
     paused = pb.UpdateRunRequest(run_id=trial.run_id, state=pb.RUN_STATE_PAUSED)
     yield "UpdateRun", "state", paused
@@ -104,9 +104,9 @@ def _update_run(trial: Trial) -> Bad:
 
 
 def _labelers(_: Trial) -> Bad:
-    """The name has 1 to 100 characters, a role."""
+    """The name has 1 to 100 characters, not blanks alone and no control character; a role."""
     role = preference_pb2.ROLE_LABELER
-    for name in ("", "n" * 101):
+    for name in ("", "n" * 101, "  ", "n\0"):
         yield "CreateLabeler", "name", pb.CreateLabelerRequest(name=name, role=role)
     yield "CreateLabeler", "role", pb.CreateLabelerRequest(name="compliance")
 
@@ -119,8 +119,8 @@ def _weights(trial: Trial) -> Bad:
 
 
 def _guidelines(trial: Trial) -> Bad:
-    """The text has 1 to 20,000 characters, without raw HTML."""
-    for text in ("", "g" * 20_001, "Look: <script>alert(1)</script>"):
+    """The text has 1 to 20,000 characters, not blanks alone, without control characters and raw HTML."""
+    for text in ("", "g" * 20_001, "Look: <script>alert(1)</script>", " \n\t", "Look\0"):
         yield "SetGuidelines", "text", pb.SetGuidelinesRequest(run_id=trial.run_id, text=text)
 
 

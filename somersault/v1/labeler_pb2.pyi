@@ -114,7 +114,7 @@ class RunResult(_message.Message):
     num_labels: _builtins.int
     """Answers that were used."""
     headline: _builtins.str
-    """What was learned, in a sentence of plain text; at most 500 characters. Empty for services, since it may tell the true return."""
+    """What was learned, in a sentence of plain text on one line; at most 500 characters. Empty for services, since it may tell the true return."""
     true_return_mean: _builtins.float
     """Mean true return of fresh episodes under the final policy, where the task has a hidden reward; absent for services."""
     @_builtins.property
@@ -155,7 +155,9 @@ class CreateRunRequest(_message.Message):
     task: _builtins.str
     """The task."""
     question: _builtins.str
-    """What labelers are asked; at most 2,000 characters of plain text."""
+    """What labelers are asked; at most 2,000 characters of plain text. Here and in all that people are to read, blanks alone, control characters but newlines and tabs, and overrides of
+    direction (U+202A to U+202E, U+2066 to U+2069) are INVALID_ARGUMENT.
+    """
     guidelines: _builtins.str
     """What a labeler needs to know to judge: Markdown as in SetGuidelines. It becomes version 1 of the guidelines of a run that has none; empty for none."""
     def __init__(
@@ -1019,7 +1021,7 @@ class CreateLabelerRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """A name to show; 1 to 100 characters."""
+    """A name to show; 1 to 100 characters on one line."""
     role: _preference_pb2.Role.ValueType
     """Its role."""
     def __init__(
