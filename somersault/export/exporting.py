@@ -17,6 +17,7 @@ from somersault.errors import ConfigError, FailedPreconditionError
 from somersault.export import onnx_graphs
 from somersault.export.card import model_card
 from somersault.export.play import play_script
+from somersault.outputs import writing
 from somersault.runs import Run, StoredPolicy
 from somersault.types import FloatArray
 
@@ -45,9 +46,12 @@ def export(run: Run, out: Path, *, version: int | None = None) -> dict[str, Any]
 
     Raises:
         FailedPreconditionError: the folder isn't empty, or the run has no policy yet.
+        ConfigError: the folder can't be written.
         SomersaultError: something of the run can't be read.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    with writing(out):
+        is_free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not is_free:
         raise FailedPreconditionError(f"--out {out} is not an empty folder; choose another")
     policy = run.policy(version)
     reward_model, no_reward = _reward_model_of(run)
@@ -62,9 +66,10 @@ def export(run: Run, out: Path, *, version: int | None = None) -> dict[str, Any]
         has_onnx="policy.onnx" in files,
         has_reward=reward_model is not None,
     ).encode()
-    out.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (out / name).write_bytes(data)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (out / name).write_bytes(data)
     return {
         "out": str(out),
         "run": str(run.path),

@@ -8,6 +8,7 @@ from typing import Any
 
 from somersault.cli.afterwards.curves import AXES, CURVES, Curve
 from somersault.errors import ConfigError, InvalidInputError
+from somersault.outputs import prepare_file, writing
 
 __all__ = ["SUFFIXES", "draw_in_terminal", "write_plot"]
 
@@ -28,7 +29,7 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str) ->
 
     Raises:
         InvalidInputError: the suffix is unknown.
-        ConfigError: matplotlib is missing.
+        ConfigError: matplotlib is missing, or the file can't be written.
     """
     if path.suffix not in SUFFIXES:
         raise InvalidInputError("--out", str(path), f"a file that ends in {', '.join(SUFFIXES)}")
@@ -51,8 +52,9 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str) ->
     if len(runs) > 1:
         figure.axes[0].legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    prepare_file(path)
+    with writing(path):
+        figure.savefig(path)
 
 
 def draw_in_terminal(curves: Sequence[Curve], *, axis: str) -> str:

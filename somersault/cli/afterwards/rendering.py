@@ -21,6 +21,7 @@ from somersault.cli.afterwards.simulator import Play, Simulator, open_simulator
 from somersault.cli.finish import evaluation_seed, standardised_mean
 from somersault.errors import InvalidInputError
 from somersault.frames import observations_of
+from somersault.outputs import prepare_file, writing
 from somersault.runs import Run
 from somersault.tasks import Task
 from somersault.types import FloatArray
@@ -60,6 +61,7 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
 
     Raises:
         InvalidInputError: an option is out of its bounds.
+        ConfigError: the video can't be written.
         FailedPreconditionError: the run has no policy yet, or no reward model for the bar.
         SomersaultError: the simulator can't be started or failed, or nothing can be drawn here.
     """
@@ -67,6 +69,7 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
     _check(options)
     stored = run.policy(options.version)
     reward_model = load_reward_model(run) if options.has_bar else None
+    prepare_file(options.output)
     play = Play(
         policy=stored.data,
         num_episodes=max(options.num_episodes, num_tiles),
@@ -79,8 +82,8 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
         _draw(run, play, options=options, reward_model=reward_model, num_tiles=num_tiles)
     )
     fps = film.frames_per_second(clips[0])
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    num_frames = film.write_video(options.output, _frames(clips, columns=columns), fps=fps)
+    with writing(options.output):
+        num_frames = film.write_video(options.output, _frames(clips, columns=columns), fps=fps)
     return {
         "video": str(options.output),
         "run": str(run.path),

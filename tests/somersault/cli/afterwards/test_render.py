@@ -108,3 +108,30 @@ def test_odd_sizes_and_clips_of_other_lengths_are_put_together(tmp_path: Path) -
     assert [frame.shape for frame in tiled] == [(10, 28, 3)] * 3
     assert abs(int(tiled[2][5, 5, 0]) - 40) < 12
     assert abs(int(tiled[2][5, 22, 0]) - 220) < 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "out"),
+    [
+        (("export",), "/proc/x"),
+        (("render", "--episodes", 1), "/proc/x.mp4"),
+        (("render", "--episodes", 1), "/proc/x/y.mp4"),
+        (("plot",), "/proc/x.png"),
+        (("compare",), "/proc/x.svg"),
+    ],
+)
+def test_what_can_not_be_written_is_named(
+    arguments: tuple[object, ...], out: str, real_run: Path, command: Command
+) -> None:
+    """By each command that writes: one line with the option and the system's reason."""
+    name, *options = arguments
+    runs = [real_run] * (2 if name == "compare" else 1)
+    assert command.error(name, *runs, *options, "--out", out, code=2) == (
+        f"--out {out} can't be written (No such file or directory); choose another place"
+    )
+
+
+def test_a_folder_is_not_written_as_a_video(real_run: Path, command: Command, tmp_path: Path) -> None:
+    """It is said before anything is played."""
+    (tmp_path / "a.mp4").mkdir()
+    assert "is a folder" in command.error("render", real_run, "--out", tmp_path / "a.mp4", code=2)
