@@ -188,6 +188,7 @@ def summarise(
         "env_steps": progress.env_steps,
         "labels": progress.num_labels,
         "label_budget": progress.label_budget,
+        "unanswered": progress.num_open_queries,
         "wall_s": round(wall_s, 2),
         "env_steps_per_s": round(progress.env_steps / wall_s, 1) if wall_s > 0 else 0.0,
         "true_return_mean": _mean([episode.true_return for episode in episodes]),
@@ -224,10 +225,15 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
         landed = summary["landed_flips_per_episode"]
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
     if budget and not labels:
-        parts.append(
-            "nothing was asked and so nothing learned: give it more --steps, for segments to choose from"
-        )
+        parts.append(_why_nothing_was_learned(summary["unanswered"]))
     return ", ".join(parts)
+
+
+def _why_nothing_was_learned(num_unanswered: int) -> str:
+    if not num_unanswered:
+        return "nothing was asked and so nothing learned: give it more --steps, for segments to choose from"
+    questions = f"{num_unanswered} question{'' if num_unanswered == 1 else 's'}"
+    return f"{questions} asked and none answered, so nothing was learned of what you want"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -56,6 +56,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "env_steps": 250,
         "labels": 3,
         "label_budget": 9,
+        "unanswered": 1,
         "wall_s": 5.0,
         "env_steps_per_s": 50.0,
         "true_return_mean": 15.0,
@@ -80,8 +81,18 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
 )
 def test_a_run_that_asked_too_little_says_so(labels: int, budget: int, words: str) -> None:
     """A run that ended before anything could be asked has learned nothing, which nobody should overlook."""
-    summary = {"env_steps": 250, "wall_s": 5.0, "labels": labels, "label_budget": budget}
+    summary = {"env_steps": 250, "wall_s": 5.0, "labels": labels, "label_budget": budget, "unanswered": 0}
     said = finish.describe(
         {**summary, "true_return_mean": 15.0, "flips_per_episode": None}, task=get_task("hopper-backflip")
     )
     assert words in said
+
+
+def test_a_run_that_nobody_answered_does_not_say_that_nothing_was_asked() -> None:
+    """More steps would not help it, but answers would."""
+    summary = {"env_steps": 250, "wall_s": 5.0, "labels": 0, "label_budget": 60, "unanswered": 4}
+    said = finish.describe(
+        {**summary, "true_return_mean": 15.0, "flips_per_episode": None}, task=get_task("hopper-backflip")
+    )
+    assert said.endswith("4 questions asked and none answered, so nothing was learned of what you want")
+    assert "--steps" not in said
