@@ -24,7 +24,7 @@ from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.cli.stop_signals import stop_signals
 from somersault.cli.train_options import check_web_port, free_web_port, open_run_store
-from somersault.errors import ConfigError, CorruptDataError, NotFoundError
+from somersault.errors import ConfigError, CorruptDataError, NotFoundError, UnavailableError
 from somersault.tasks import get_task
 from somersault.v1 import labeler_pb2
 
@@ -58,11 +58,12 @@ def open_run(options: OpenOptions) -> int:
     settings = settings_of_sharing(options.sharing)
     with RunFolder(options.path, command="open") as folder:
         config = folder.read_config()
-        _check_has_pages(config, folder)
+        _check_is_taught(config, folder)
         console = Console(stderr=options.is_json)
         user = folder.user()
         if user is not None:
             return _tell_of_user(config, folder, user=user, console=console, is_json=options.is_json)
+        _check_was_asked(folder)
         config = dataclasses.replace(
             folder.resume(), web_port=options.web_port or free_web_port(config.web_port), **settings
         )
@@ -71,12 +72,15 @@ def open_run(options: OpenOptions) -> int:
     return 0
 
 
-def _check_has_pages(config: RunConfig, folder: RunFolder) -> None:
+def _check_is_taught(config: RunConfig, folder: RunFolder) -> None:
     if config.is_reference:
         raise ConfigError(
             f"{folder.path} is a run on the true reward: nobody answered in it, so it has no pages;"
             " its curves are in tensorboard/ and progress.jsonl"
         )
+
+
+def _check_was_asked(folder: RunFolder) -> None:
     if not folder.database.is_file():
         raise NotFoundError(
             f"{folder.path} was stopped before anything was asked, so there is nothing to show"
@@ -84,7 +88,13 @@ def _check_has_pages(config: RunConfig, folder: RunFolder) -> None:
 
 
 def _tell_of_user(config: RunConfig, folder: RunFolder, *, user: str, console: Console, is_json: bool) -> int:
-    """Say who works with the run already, and where it is reached; its pages are up."""
+    """Say who works with the run already, and where it is reached; its pages are up.
+
+    Raises:
+        UnavailableError: they are not yet.
+    """
+    if not folder.addresses.is_file():
+        raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
     announcement = Announcement(config, folder, read_addresses(folder.addresses))
     _say(console, f"somersault {user} works with {folder.path} now; this is where it is reached:")
     for line in announcement.lines(is_opened=True):

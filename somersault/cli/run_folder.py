@@ -88,6 +88,7 @@ class RunFolder:
         self.tokens = self.path / "tokens.json"
         self.video = self.path / "policy.mp4"
         self.addresses = self.path / "addresses.json"
+        self.earlier_addresses = self.path / ".addresses.json.earlier"
         self._config = self.path / "config.json"
         self._lock_file = self.path / ".lock"
         self._lock: int | None = None
@@ -248,6 +249,8 @@ class RunFolder:
             ) from error
         os.truncate(self._lock, 0)
         os.write(self._lock, self._command.encode())
+        if self.addresses.exists():  # nobody is there until this life of the run has said so
+            self.addresses.replace(self.earlier_addresses)
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, json.dumps(values, indent=2) + "\n", mode=0o644)

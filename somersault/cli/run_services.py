@@ -66,5 +66,5 @@ def _choose_ports(config: RunConfig, folder: RunFolder, names: Sequence[str]) ->
     if "web" in ports:
         ports["web"] = config.web_port
     if "labeler" in ports:
-        ports["labeler"] = choose_labeler_port(folder.addresses)
+        ports["labeler"] = choose_labeler_port(folder.earlier_addresses)
     return ports

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from somersault.cli.__main__ import main
+from somersault.cli.pages.addresses import Addresses
 from somersault.cli.ports import choose_ports
 from somersault.cli.processes import names_of_pages
 from somersault.cli.run_folder import RunConfig, RunFolder
@@ -196,3 +197,27 @@ def test_what_has_no_pages_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
         folder.release()
         assert main(["open", str(folder.path)]) != 0
         assert told in capsys.readouterr().err
+
+
+def test_a_run_that_is_being_started_is_not_told_with_the_addresses_of_its_last_life(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither stale nor empty ones: who asks is told to ask again; its labeler gets the old port all the same."""
+    folder = RunFolder(tmp_path / "run")
+    config = make_config(folder, teacher="none")
+    folder.begin(config)
+    assert main(["open", str(folder.path)]) == 1
+    assert "is starting" in capsys.readouterr().err, "it has no database yet, and was not stopped"
+    folder.release()
+    folder.database.touch()
+    port = choose_ports(1)[0]
+    Addresses(labeler=f"127.0.0.1:{port}", web="http://127.0.0.1:1").store(folder.addresses)
+    with RunFolder(folder.path) as second:
+        second.resume()
+        assert main(["open", str(folder.path), "--json"]) == 1
+        told = capsys.readouterr()
+        assert "somersault train is starting" in told.err
+        assert "try again in a few seconds" in told.err
+        assert "127.0.0.1" not in told.out
+        services = RunServices(config, second, names=names_of_pages())
+        assert services.addresses.labeler == f"127.0.0.1:{port}"
