@@ -65,6 +65,8 @@ class RunProgress:
     """Queries that wait for an answer now."""
     num_awaited: int = 0
     """Answers without which the learner does not go on."""
+    is_paused: bool = False
+    """An owner lets nobody answer."""
     labels_per_s: float | None = None
     """Answers a second in the last minutes, where people give them; None while too few came to tell."""
     is_labelled_by_people: bool = False
@@ -153,6 +155,7 @@ class ProgressWatcher:
             num_labels_due=reward.num_labels_due,
             num_open_queries=self._labels.num_ready + self._labels.num_leased,
             num_awaited=reward.num_awaited,
+            is_paused=self._labels.is_paused,
             labels_per_s=self._answers.rate if is_people else None,
             is_labelled_by_people=is_people,
             true_return_mean=episodes.true_return_mean if has_episodes else None,

@@ -212,8 +212,11 @@ class Session:
         restarting = self._services.supervisor.restarting
         if restarting:
             return f"{progress.state}; restarting {', '.join(restarting)}"
-        if self._config.is_labelled_by_people and progress.state == "waiting for labels":
-            return self._services.announcement.waiting(num_awaited=progress.num_awaited)
+        is_by_people = self._config.is_labelled_by_people
+        if progress.state == "waiting for labels" and (is_by_people or progress.is_paused):
+            return self._services.announcement.waiting(
+                num_awaited=progress.num_awaited, is_paused=progress.is_paused
+            )
         return progress.state
 
     def _announce(self) -> None:

@@ -46,12 +46,15 @@ class Announcement:
         if self.addresses.labeler:
             yield f"labeler (gRPC, not a page): {self.addresses.labeler}, tokens: {self.folder.tokens}"
 
-    def waiting(self, *, num_awaited: int) -> str:
+    def waiting(self, *, num_awaited: int, is_paused: bool = False) -> str:
         """Return what the run waits for and where it is given, without the token: it is said again and again, into logs too.
 
         Args:
             num_awaited: Answers without which the learner does not go on; 0 where nobody has told.
+            is_paused: Whether an owner lets nobody answer.
         """
+        if is_paused:
+            return "paused by an owner"
         answers = f"{num_awaited} answer{'' if num_awaited == 1 else 's'}" if num_awaited else "your answers"
         if self.addresses.web:
             return f"waiting for {answers} on the labeling page (its address is above)"

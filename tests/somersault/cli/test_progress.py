@@ -17,8 +17,9 @@ from somersault.cli.run_folder import RunFolder
 from somersault.errors import UnauthenticatedError
 from somersault.rpc import bind, create_server
 from somersault.rpc.server import set_serving
+from somersault.v1 import labeler_pb2
 from tests.somersault.cli.conftest import make_config
-from tests.somersault.cli.fakes import add_fakes
+from tests.somersault.cli.fakes import Labeler, add_fakes
 
 SERVICES = ("learner", "simulator", "reward", "labeler")
 
@@ -78,6 +79,21 @@ async def test_progress_comes_from_every_service() -> None:
     assert (progress.true_return_mean, progress.flips_mean, progress.landed_flips_mean) == (100, 1.5, 0.5)
     assert (progress.preference_accuracy, progress.num_accuracy_preferences) == (0.75, 6)
     assert progress.statistics == {"policy_loss": 0.25}
+
+
+async def test_an_owners_pause_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learner does not know of it: it waits for labels as ever."""
+
+    async def paused(*_: object) -> labeler_pb2.GetStatsResponse:
+        return labeler_pb2.GetStatsResponse(num_answered=7, is_paused=True)
+
+    port = choose_ports(1)[0]
+    monkeypatch.setattr(Labeler, "GetStats", paused)
+    server = await serve(port)
+    async with watching(port) as watcher:
+        assert not watcher.snapshot().is_paused
+        assert (await until_finished(watcher)).is_paused
+    await server.stop(None)
 
 
 async def test_watcher_survives_that_nobody_is_there_yet() -> None:

@@ -78,6 +78,12 @@ def test_waiting_says_for_how_many_and_where_without_an_address_that_lets_nobody
     )
 
 
+def test_nobody_is_asked_for_answers_that_an_owner_lets_nobody_give(folder: RunFolder) -> None:
+    """A paused run names no page: nothing can be answered there."""
+    announcement = announce(folder, "http://127.0.0.1:8400")
+    assert announcement.waiting(num_awaited=4, is_paused=True) == "paused by an owner"
+
+
 def test_addresses_are_found_again(tmp_path: Path) -> None:
     """The labeler gets its port back, so that clients find it after a resume; without a file any free one does."""
     path = tmp_path / "addresses.json"
