@@ -22,6 +22,7 @@ __all__ = ["RunConfig", "RunFolder", "find_folder", "next_folder"]
 
 _FORMAT = 1
 _MAX_STEM = 56  # leaves room for the number in a run's 64 characters
+_OF_A_BEGINNING = {".lock", "logs", "tokens.json", ".tokens.json.new", ".config.json.new"}
 _OBJECTS = ("segments", "policies", "checkpoints")  # in the run's folder unless another store was named
 
 
@@ -104,16 +105,15 @@ class RunFolder:
         return f"somersault open {shlex.quote(str(self.path))}"
 
     def begin(self, config: RunConfig) -> None:
-        """Makes the folder of a new run, locked.
+        """Make the folder of a new run, locked; one whose making was cut off is made anew.
+
+        The settings come last: where they are, a run has begun.
 
         Raises:
-            FailedPreconditionError: there is something in it already.
+            FailedPreconditionError: there is something else in it already.
+            ConfigError: it can't be made.
         """
-        if self.path.exists() and any(self.path.iterdir()):
-            raise FailedPreconditionError(
-                f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"
-                " --run-dir"
-            )
+        self._check_may_begin()
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -121,6 +121,7 @@ class RunFolder:
                 f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
             ) from error
         self._take_lock()
+        self._check_may_begin()  # another may have begun and ended it meanwhile
         tokens = {role.value: secrets.token_hex(32) for role in Role}
         _write(self.tokens, json.dumps(tokens, indent=2), mode=0o600)
         self.store_config(config)
@@ -227,6 +228,23 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         """Releases the lock."""
         self.release()
+
+    def _check_may_begin(self) -> None:
+        if self._config.exists():
+            raise FailedPreconditionError(
+                f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"
+                " --run-dir"
+            )
+        if not self._is_empty_or_half_made():
+            raise FailedPreconditionError(
+                f"run folder {self.path} is not empty, and no run is in it; choose another --run-dir"
+            )
+
+    def _is_empty_or_half_made(self) -> bool:
+        if not self.path.is_dir():
+            return True  # a file is refused where the folder is made
+        names = {path.name for path in self.path.iterdir()}
+        return names <= _OF_A_BEGINNING and not (self.logs.is_dir() and any(self.logs.iterdir()))
 
     def _check_exists(self) -> None:
         if not self._config.is_file():

@@ -65,9 +65,43 @@ def test_folder_with_something_in_it_is_not_begun(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").touch()
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(FailedPreconditionError, match="not empty; add --resume"):
+    with pytest.raises(FailedPreconditionError, match="no run is in it; choose another --run-dir"):
         folder.begin(make_config(folder))
     assert [path.name for path in folder.path.iterdir()] == ["thesis.tex"]
+
+
+def test_folder_of_a_run_is_not_begun_again(tmp_path: Path) -> None:
+    """Its answers are not lost, and the way on is named."""
+    tokens = begin(tmp_path / "run").read_tokens()
+    with RunFolder(tmp_path / "run") as folder:
+        with pytest.raises(FailedPreconditionError, match="not empty; add --resume"):
+            folder.begin(make_config(folder))
+        assert folder.read_tokens() == tokens
+
+
+def test_folder_whose_making_was_cut_off_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each step of it: what is left is no run yet, and nothing of anybody's."""
+    for cut_off in ("_take_lock", "store_config"):
+        path = tmp_path / f"run{cut_off}"
+        with monkeypatch.context() as patch, RunFolder(path) as folder:
+            patch.setattr(folder, cut_off, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                folder.begin(make_config(folder))
+            assert any(path.iterdir())
+        with RunFolder(path) as again:
+            again.begin(make_config(again))
+            assert again.read_config() == make_config(again)
+
+
+def test_folder_with_what_services_wrote_is_not_begun(tmp_path: Path) -> None:
+    """Logs are of a run that lost its settings, which is for its owner to look at."""
+    folder = begin(tmp_path / "run")
+    (folder.path / "config.json").unlink()
+    (folder.logs / "learner.log").write_text("it learned")
+    with pytest.raises(FailedPreconditionError, match="no run is in it"):
+        folder.begin(make_config(folder))
 
 
 def test_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
