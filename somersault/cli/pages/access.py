@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def settings_of_sharing(options: ShareOptions) -> dict[str, Any]:
         "tls_certificate": _file("--tls-certificate", options.tls_certificate),
         "tls_key": _file("--tls-key", options.tls_key),
     }
+    if options.tls_certificate is not None and options.tls_key is not None:
+        _check_pair(options.tls_certificate, options.tls_key)
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -122,6 +125,17 @@ def _check_origin(option: str, origin: str) -> None:
     if not is_origin or origin != f"{parts.scheme}://{parts.netloc}".lower():
         rule = "http:// or https:// and a host in lower case, perhaps with a port, without a path or a slash at its end"
         raise InvalidInputError(option, origin, rule)
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")  # else it would ask at the terminal
+    except (OSError, ValueError) as error:  # of ssl, too
+        raise ConfigError(
+            f"--tls-certificate {certificate} and --tls-key {key} can't be used together ({error}); both must be PEM"
+            " files, the key that of the certificate and without a password"
+        ) from error
 
 
 def _file(option: str, path: Path | None) -> str | None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from somersault.cli.pages.access import (
     ShareOptions,
@@ -16,6 +17,7 @@ from somersault.cli.pages.access import (
 )
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.errors import InvalidInputError
+from tests.services.labeler.web.certificates import write_certificate
 from tests.somersault.cli.conftest import make_config
 
 
@@ -55,11 +57,12 @@ def test_behind_a_proxy_the_pages_stay_on_loopback() -> None:
     assert web_url(config(**settings), 8400) == "https://labels.example"
 
 
-def test_certificate_makes_the_address_https(pem: Path) -> None:
+def test_certificate_makes_the_address_https(tmp_path: Path) -> None:
     """Files are kept by their absolute paths, so that a resume from elsewhere finds them."""
-    options = ShareOptions(host="10.0.0.5", tls_certificate=pem, tls_key=pem)
+    certificate, key = write_certificate(tmp_path)
+    options = ShareOptions(host="10.0.0.5", tls_certificate=certificate, tls_key=key)
     settings = settings_of_sharing(options)
-    assert settings["tls_key"] == str(pem.resolve())
+    assert settings["tls_key"] == str(key.resolve())
     assert web_url(config(**settings), 8400) == "https://10.0.0.5:8400"
     assert web_url(config(web_host="fd00::5"), 8400) == "http://[fd00::5]:8400"
 
@@ -87,6 +90,34 @@ def test_http_beside_a_certificate_is_refused(pem: Path) -> None:
     options = ShareOptions(public_url="http://labels.example", tls_certificate=pem, tls_key=pem)
     with pytest.raises(InvalidInputError, match="must begin with https"):
         settings_of_sharing(options)
+
+
+def test_a_pair_that_can_not_be_used_is_refused_by_its_flags(pem: Path, tmp_path: Path) -> None:
+    """Before a run's folder is made: an empty file, another certificate's key, or both files the wrong way round."""
+    certificate, key = write_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, other_key = write_certificate(tmp_path / "other")
+    for first, second in ((pem, pem), (certificate, other_key), (key, certificate)):
+        options = ShareOptions(tls_certificate=first, tls_key=second)
+        with pytest.raises(
+            InvalidInputError, match=f"--tls-certificate {first} and --tls-key {second} can't"
+        ):
+            settings_of_sharing(options)
+
+
+def test_a_key_with_a_password_is_refused_without_asking(tmp_path: Path) -> None:
+    """A question at the terminal would hang a run that nobody watches."""
+    certificate, key = write_certificate(tmp_path)
+    loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    key.write_bytes(
+        loaded.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(InvalidInputError, match="without a password"):
+        settings_of_sharing(ShareOptions(tls_certificate=certificate, tls_key=key))
 
 
 def test_several_origins_are_given_with_commas() -> None:
