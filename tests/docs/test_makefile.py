@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 
 
 def planned(target: str) -> str:
     """Return the commands that a target would run."""
-    command = ["make", "-n", target]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # Without what a make around the tests hands down, which would add lines of its own.
+    own = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
+    command = ["make", "--no-print-directory", "-n", target]
+    return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=True).stdout
 
 
 def test_setup_ends_with_what_comes_next() -> None:

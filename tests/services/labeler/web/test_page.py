@@ -33,7 +33,7 @@ async def test_keys_answer(page, labeler, gateway_url):
         (f"query-{number:03d}", 1, answer) for number, answer in enumerate(expected)
     ]
     assert all(row.response_ms > 0 for row in labeler.double.records)
-    assert await page.inner_text("#own-count") == "10"
+    await until(page, "document.getElementById('own-count').textContent === '10'")
 
 
 async def test_buttons_answer_and_space_then_replays(page, labeler, gateway_url):

@@ -6,6 +6,8 @@ import { keepInStep, seekTo, START_S } from "./video";
 const HOLD_MS = 250;
 /** Until a clip has shown how long its frames are. */
 const FRAME_S = 1 / 30;
+// No clip has fewer than ten a second; what seems longer are frames that a busy screen left out.
+const LONGEST_FRAME_S = 0.12;
 const NUM_MEASURED = 6;
 
 type Videos = readonly HTMLVideoElement[];
@@ -142,7 +144,7 @@ export class Player {
       before = mediaTime;
       // Frames that the screen had no time for make longer ones.
       if (duration > 0.005) shortest = Math.min(shortest, duration);
-      if (shortest < 0.5) this.#frameS = shortest;
+      if (shortest < LONGEST_FRAME_S) this.#frameS = shortest;
       if ((numSeen += 1) < NUM_MEASURED) video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
