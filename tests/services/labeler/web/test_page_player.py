@@ -50,8 +50,10 @@ async def test_frame_keys_move_one_frame(page, labeler, gateway_url):
     await open_page(page, gateway_url)
     await asyncio.sleep(0.4)  # frames are measured by then
     await page.keyboard.press("p")
-    await page.evaluate("document.getElementById('moment').value = '0'")
-    await page.eval_on_selector("#moment", "slider => slider.dispatchEvent(new Event('input'))")
+    # In one go: the page itself moves the slider at each of the screen's frames.
+    await page.eval_on_selector(
+        "#moment", "slider => { slider.value = '0'; slider.dispatchEvent(new Event('input')) }"
+    )
     await settled(page)
 
     for _ in range(3):
