@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import time
@@ -22,6 +21,7 @@ from benchmarks.measure import describe_machine
 from benchmarks.playing import Played, play_segments
 from services.simulator.clips import ClipRenderer
 from somersault.errors import SomersaultError
+from somersault.strict_json import dump_json
 from somersault.tasks import Task, get_task
 
 __all__ = ["Sample", "main", "soak"]
@@ -119,7 +119,7 @@ def main() -> None:
     samples = asyncio.run(soak(task, num_clips=options.clips, clips_a_sample=options.clips_a_sample))
     _print_flatness(samples)
     if options.json:
-        options.json.write_text(json.dumps([asdict(sample) for sample in samples]), encoding="utf-8")
+        options.json.write_text(dump_json([asdict(sample) for sample in samples]), encoding="utf-8")
 
 
 if __name__ == "__main__":

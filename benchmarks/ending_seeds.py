@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.measure import describe_machine
 from benchmarks.training import train
+from somersault.strict_json import dump_json
 from somersault.tasks import get_task
 
 
@@ -44,7 +45,7 @@ def main() -> None:
                 run_dir, *source, "--steps", str(steps), "--seed", str(seed), task=arguments.task
             )
             with rows_path.open("a") as file:
-                file.write(json.dumps(rows[seed]) + "\n")
+                file.write(dump_json(rows[seed]) + "\n")
     _print(arguments.task, kind, [rows[seed] for seed in arguments.seeds])
 
 

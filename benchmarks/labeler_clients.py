@@ -20,6 +20,7 @@ from typing import Any
 import grpc.aio
 
 from somersault import rpc
+from somersault.strict_json import dump_json
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2
 
@@ -151,7 +152,7 @@ def main() -> None:
     """Takes the plan and prints what came of it."""
     plan = Plan(**json.loads(sys.stdin.readline()))
     samples = asyncio.run(_run(plan, lambda: asyncio.to_thread(sys.stdin.readline)))
-    print(json.dumps(dataclasses.asdict(samples)), flush=True)
+    print(dump_json(dataclasses.asdict(samples)), flush=True)
 
 
 if __name__ == "__main__":

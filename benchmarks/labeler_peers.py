@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 
 from benchmarks import labeler_filler
 from benchmarks.labeler_clients import Plan
+from somersault.strict_json import dump_json
 
 __all__ = ["expect", "heard", "say", "stalled", "started"]
 
@@ -20,7 +20,7 @@ def started(plan: Plan) -> Iterator[subprocess.Popen[str]]:
     """Starts a process of labelers; `expect` it to be ready, and `say` when to begin."""
     command = [sys.executable, "-m", "benchmarks.labeler_clients"]
     with _piped(command) as process:
-        say(process, json.dumps(dataclasses.asdict(plan)))
+        say(process, dump_json(dataclasses.asdict(plan)))
         yield process
 
 

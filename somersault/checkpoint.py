@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore
+from somersault.strict_json import dump_json
 
 __all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
 
@@ -69,8 +70,8 @@ def pack(checkpoint: Checkpoint) -> bytes:
     arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
     metadata = {
         "format": _FORMAT,
-        "facts": json.dumps(checkpoint.facts),
-        "sha256": _digest(arrays, json.dumps(checkpoint.facts)),
+        "facts": dump_json(checkpoint.facts),
+        "sha256": _digest(arrays, dump_json(checkpoint.facts)),
     }
     return safetensors.numpy.save(arrays, metadata=metadata)
 

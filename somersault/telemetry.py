@@ -9,6 +9,7 @@ import prometheus_client
 import structlog
 
 from somersault.errors import ConfigError
+from somersault.strict_json import dump_json
 
 __all__ = ["serve_metrics", "set_up_logging"]
 
@@ -29,7 +30,7 @@ def set_up_logging(*, service: str, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=dump_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from services.labeler import convert
 from services.labeler.records import LogPage
 from somersault.convert.preference_rows import COLUMNS, row_from_record, row_from_weight_change
+from somersault.strict_json import dump_json
 
 __all__ = ["jsonl", "parquet", "rows_of"]
 
@@ -21,7 +21,7 @@ _GROUP_ROWS = 8192  # of a Parquet row group: enough for its columns to compress
 async def jsonl(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
     """Gives the parts of a file of one JSON object a line, in UTF-8."""
     async for page in pages:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(page))
+        text = "".join(dump_json(row, ensure_ascii=False) + "\n" for row in rows_of(page))
         for part in _cut(text.encode()):
             yield part
 

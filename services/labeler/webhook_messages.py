@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from somersault.strict_json import dump_json
 
 __all__ = ["body_of", "headers_of", "message_id", "new_secret"]
 
@@ -39,7 +40,7 @@ def body_of(run_id: str, rows: Sequence[dict[str, Any]]) -> bytes:
         "timestamp": newest.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "data": {"run_id": run_id, "cursor": rows[-1]["cursor"], "rows": list(rows)},
     }
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return dump_json(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def headers_of(message_id: str, body: bytes, *, secret: str, now_s: int) -> dict[str, str]:

@@ -27,6 +27,7 @@ from services.simulator.environment import footage_layout
 from services.simulator.segments import RecordedSegment
 from somersault.actions import is_still
 from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.strict_json import dump_json
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.types import ActionArray, FrameArray
 
@@ -125,12 +126,12 @@ def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
 
 def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
     """Gives safetensors whose header is in one fixed order; the library's is not."""
-    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    texts = {name: dump_json(value) for name, value in metadata.items()}
     data = safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
     )
     begin = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
+    header = dump_json(json.loads(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[begin:]
 

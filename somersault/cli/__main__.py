@@ -5,7 +5,6 @@ somersault train hopper-backflip --teacher oracle
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from somersault.cli.commands.train import train
 from somersault.cli.commands.version import print_version, version
 from somersault.cli.train import INTERRUPTED
 from somersault.errors import InvalidInputError, SomersaultError
+from somersault.strict_json import dump_json
 
 __all__ = ["main"]
 
@@ -105,7 +105,7 @@ def _fail(message: str, arguments: list[str], *, code: int) -> int:
     line = " ".join(message.split())
     sys.stderr.write(f"somersault: error: {line}\n")
     if "--json" in arguments:  # even now the last line on standard output is one JSON object
-        sys.stdout.write(json.dumps({"error": line}) + "\n")
+        sys.stdout.write(dump_json({"error": line}) + "\n")
     return code
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
 
 from somersault.config import environment
 from somersault.errors import InvalidInputError
+from somersault.strict_json import dump_json
 
 __all__ = ["app"]
 
@@ -102,7 +102,7 @@ def _tell(outcomes: list, *, as_json: bool) -> int:  # type: ignore[type-arg]  #
 
     if as_json:
         for outcome in outcomes:
-            typer.echo(json.dumps(dataclasses.asdict(outcome)))
+            typer.echo(dump_json(dataclasses.asdict(outcome)))
     else:
         typer.echo(format_outcomes(outcomes))
     return int(any(outcome.verdict is Verdict.FAILED for outcome in outcomes))

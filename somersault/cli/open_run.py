@@ -25,6 +25,7 @@ from somersault.cli.run_services import RunServices
 from somersault.cli.stop_signals import stop_signals
 from somersault.cli.train_options import check_web_port, free_web_port, open_run_store
 from somersault.errors import ConfigError, CorruptDataError, NotFoundError, UnavailableError
+from somersault.strict_json import dump_json
 from somersault.tasks import get_task
 from somersault.v1 import labeler_pb2
 
@@ -194,5 +195,5 @@ def _say(console: Console, text: str) -> None:
 
 def _print_json(values: Mapping[str, Any], *, is_json: bool) -> None:
     if is_json:
-        sys.stdout.write(json.dumps(values) + "\n")
+        sys.stdout.write(dump_json(values) + "\n")
         sys.stdout.flush()

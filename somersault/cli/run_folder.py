@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from somersault.cli.ports import LOOPBACK
 from somersault.errors import ConfigError, CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.strict_json import dump_json
 from somersault.types import Role, check_name
 
 __all__ = ["RunConfig", "RunFolder", "find_folder", "next_folder"]
@@ -123,7 +124,7 @@ class RunFolder:
         self._take_lock()
         self._check_may_begin()  # another may have begun and ended it meanwhile
         tokens = {role.value: secrets.token_hex(32) for role in Role}
-        _write(self.tokens, json.dumps(tokens, indent=2), mode=0o600)
+        _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
         self.store_config(config)
 
     def resume(self) -> RunConfig:
@@ -271,7 +272,7 @@ class RunFolder:
             self.addresses.replace(self.earlier_addresses)
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
-        _write(path, json.dumps(values, indent=2) + "\n", mode=0o644)
+        _write(path, dump_json(values, indent=2) + "\n", mode=0o644)
 
 
 def find_folder(run: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from somersault.cli.train_options import (
     resume_run,
 )
 from somersault.storage import ObjectStore
+from somersault.strict_json import dump_json
 from somersault.tasks import MujocoEnvironment, get_task
 
 __all__ = ["INTERRUPTED", "TrainOptions", "train"]
@@ -96,5 +96,5 @@ def _print(console: Console, text: str) -> None:
 
 def _print_json(values: Mapping[str, Any], *, is_json: bool) -> None:
     if is_json:
-        sys.stdout.write(json.dumps(values) + "\n")
+        sys.stdout.write(dump_json(values) + "\n")
         sys.stdout.flush()

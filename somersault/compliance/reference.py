@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import sys
@@ -19,6 +18,7 @@ from somersault.cli.health import wait_until_healthy
 from somersault.cli.ports import LOOPBACK, choose_ports
 from somersault.errors import UnavailableError
 from somersault.storage import ObjectStore, open_store
+from somersault.strict_json import dump_json
 from somersault.types import Role
 from somersault.v1 import (
     labeler_pb2,
@@ -118,7 +118,7 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
     tokens = {role.value: secrets.token_hex(24) for role in Role}
     token_path = folder / "tokens.json"
     token_path.touch(mode=0o600)
-    token_path.write_text(json.dumps(tokens), encoding="utf-8")
+    token_path.write_text(dump_json(tokens), encoding="utf-8")
     store = open_store(f"file://{folder}")
     simulator = rpc.create_server()
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ from somersault.export.card import model_card
 from somersault.export.play import play_script
 from somersault.outputs import writing
 from somersault.runs import Run, StoredPolicy
+from somersault.strict_json import dump_json
 from somersault.types import FloatArray
 
 __all__ = ["export"]
@@ -125,7 +125,7 @@ def _files(
 
 def _encode(arrays: Mapping[str, FloatArray], facts: Mapping[str, str]) -> bytes:
     # One entry: safetensors keeps no order among several, and the same export gives the same bytes.
-    return safetensors.numpy.save(dict(arrays), metadata={"somersault": json.dumps(facts)})
+    return safetensors.numpy.save(dict(arrays), metadata={"somersault": dump_json(facts)})
 
 
 def _shipped(name: str) -> bytes:

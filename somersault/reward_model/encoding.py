@@ -17,6 +17,7 @@ from torch import Tensor
 
 from somersault.errors import CorruptDataError
 from somersault.reward_model.config import RewardModelConfig
+from somersault.strict_json import dump_json
 
 __all__ = ["decode", "encode", "read_config"]
 
@@ -28,7 +29,7 @@ _FLOAT_BYTES = 4
 def encode(config: RewardModelConfig, tensors: Mapping[str, Tensor]) -> bytes:
     """Encodes shape and arrays."""
     # one entry: safetensors keeps no order among several, and equal weights give equal bytes
-    metadata = {_FORMAT: json.dumps(asdict(config))}
+    metadata = {_FORMAT: dump_json(asdict(config))}
     return save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, metadata=metadata)
 
 

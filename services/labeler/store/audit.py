@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from services.labeler.records import AuditEntry, Labeler
 from services.labeler.store import clock, schema
+from somersault.strict_json import dump_json
 from somersault.types import Role
 
 __all__ = ["add", "list_newest"]
@@ -42,7 +42,7 @@ def add(
         "action": action,
         "run_id": run_id,
         "object": what,
-        "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
+        "detail": dump_json(detail, ensure_ascii=False, sort_keys=True),
     }
     connection.execute(sa.insert(_TABLE), row)
 

@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
 from somersault.errors import InvalidInputError, SomersaultError
+from somersault.strict_json import dump_json
 
 __all__ = [
     "CONTENT_TYPES",
@@ -72,7 +73,7 @@ def http_status_of(status: grpc.StatusCode) -> int:
 
 def encode_error(error: SomersaultError) -> bytes:
     """Gives the JSON body of an error; errors are JSON whatever the request was."""
-    return json.dumps({"code": code_of(error.status), "message": str(error)}).encode()
+    return dump_json({"code": code_of(error.status), "message": str(error)}).encode()
 
 
 def encode_stream_error(error: SomersaultError) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from somersault.cli import doctor as doctor_checks
+from somersault.strict_json import dump_json
 
 __all__ = ["doctor"]
 
@@ -23,7 +23,7 @@ def doctor(
     """Says what this machine lacks and how to get it; exit code 1 if something needed is missing."""
     findings = doctor_checks.examine(run_dir)
     if as_json:
-        typer.echo(json.dumps(doctor_checks.as_values(findings)))
+        typer.echo(dump_json(doctor_checks.as_values(findings)))
     else:
         for finding in findings:
             typer.echo(doctor_checks.format_finding(finding))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
+from somersault.strict_json import dump_json
 
 __all__ = ["evaluate"]
 
@@ -61,4 +61,4 @@ def evaluate(
         num_episodes=episodes, seed=seed, is_deterministic=deterministic, version=version
     )
     report = evaluate_run(load_run(find_folder(run)), options)
-    typer.echo(json.dumps(report) if as_json else format_report(report))
+    typer.echo(dump_json(report) if as_json else format_report(report))

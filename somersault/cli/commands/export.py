@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
+from somersault.strict_json import dump_json
 
 __all__ = ["export"]
 
@@ -48,7 +48,7 @@ def export(
     opened = load_run(find_folder(run))
     done = export_run(opened, out or Path(f"{opened.name}-export"), version=version)
     if as_json:
-        typer.echo(json.dumps(done))
+        typer.echo(dump_json(done))
         return
     typer.echo(f"{done['out']}: {', '.join(done['files'])}")
     for reason in done["left_out"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_
 from somersault.cli.run_folder import find_folder
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run, load_run
+from somersault.strict_json import dump_json
 
 __all__ = ["compare", "plot"]
 
@@ -65,7 +65,7 @@ def plot(
     title = f"{opened.name}: {opened.settings.task}"
     drawn = _draw([opened], curve, by=by, smooth=smooth, out=out, title=title, is_quiet=as_json)
     if as_json:
-        typer.echo(json.dumps(drawn))
+        typer.echo(dump_json(drawn))
 
 
 def compare(
@@ -102,7 +102,7 @@ def compare(
     if out is not None:
         drawn = _draw(opened, curve, by=by, smooth=smooth, out=out, title="", is_quiet=as_json)
     if as_json:
-        typer.echo(json.dumps({"runs": rows, "plot": drawn}))
+        typer.echo(dump_json({"runs": rows, "plot": drawn}))
     else:
         typer.echo(comparison.format_table(rows))
 

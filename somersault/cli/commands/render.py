@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from somersault.cli.run_folder import find_folder
 from somersault.runs import load_run
+from somersault.strict_json import dump_json
 
 __all__ = ["render"]
 
@@ -94,4 +94,4 @@ def render(
         version=version,
     )
     made = render_run(opened, options)
-    typer.echo(json.dumps(made) if as_json else f"{made['video']}: {made['frames']} frames")
+    typer.echo(dump_json(made) if as_json else f"{made['video']}: {made['frames']} frames")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from somersault.cli.afterwards import comparison
 from somersault.cli.afterwards.pages.serving import Pages, serve_runs
 from somersault.errors import CorruptDataError
 from somersault.runs import find_runs
+from somersault.strict_json import dump_json
 
 __all__ = ["open_folder", "runs"]
 
@@ -53,7 +53,7 @@ def runs(
         typer.echo(f"left out: {problem}", err=True)
     if as_json:
         for row in rows:
-            typer.echo(json.dumps(row))
+            typer.echo(dump_json(row))
     elif rows:
         typer.echo(comparison.format_table(rows))
         typer.echo(f"\nlook at one: somersault plot {shlex.quote(rows[0]['path'])}")
@@ -70,7 +70,7 @@ def open_folder(folder: Path, *, web_port: int | None, as_json: bool) -> None:
 
     def announce(pages: Pages) -> None:
         if as_json:
-            typer.echo(json.dumps({"url": pages.url, "labeler_address": pages.labeler_address}))
+            typer.echo(dump_json({"url": pages.url, "labeler_address": pages.labeler_address}))
         else:
             typer.echo(f"runs page: {pages.url}\nCtrl-C ends it")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from somersault.cli import task_listing
+from somersault.strict_json import dump_json
 from somersault.tasks import get_task, list_tasks
 
 __all__ = ["tasks"]
@@ -30,6 +30,6 @@ def tasks(
     chosen = list_tasks() if name is None else (get_task(name),)
     if as_json:
         for task in chosen:
-            typer.echo(json.dumps(task_listing.as_values(task)))
+            typer.echo(dump_json(task_listing.as_values(task)))
     else:
         typer.echo(task_listing.format_list(chosen) if name is None else task_listing.format_task(chosen[0]))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from somersault.cli.curves.sink import CurvePoint
+from somersault.strict_json import dump_json
 
 __all__ = ["ProgressLog"]
 
@@ -35,7 +36,7 @@ class ProgressLog:
             "state": point.state,
             **point.scalars,
         }
-        self._rows.write(json.dumps(row) + "\n")
+        self._rows.write(dump_json(row) + "\n")
         self._rows.flush()
 
     def rewind(self, env_steps: int) -> None:

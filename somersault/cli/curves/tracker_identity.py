@@ -6,6 +6,8 @@ import json
 import secrets
 from pathlib import Path
 
+from somersault.strict_json import dump_json
+
 __all__ = ["TrackerIdentity"]
 
 
@@ -25,7 +27,7 @@ class TrackerIdentity:
     def store(self, identity: str) -> str:
         """Store the name and return it."""
         values = {**self._read(), self._tracker: identity}
-        self._path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        self._path.write_text(dump_json(values, indent=2) + "\n", encoding="utf-8")
         return identity
 
     def stored_or_new(self) -> str:

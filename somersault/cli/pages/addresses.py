@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from somersault.cli.ports import choose_ports, is_free
+from somersault.strict_json import dump_json
 
 __all__ = ["Addresses", "choose_labeler_port", "read_addresses"]
 
@@ -23,7 +24,7 @@ class Addresses:
     def store(self, path: Path) -> None:
         """Write them to a file, whole or not at all."""
         temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(dump_json(asdict(self), indent=2) + "\n", encoding="utf-8")
         temporary.rename(path)
 
 

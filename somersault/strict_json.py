@@ -1,0 +1,39 @@
+"""JSON as RFC 8259 has it: what `json.dumps` alone would write for a number that is not finite no other reader takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["dump_json"]
+
+
+def dump_json(value: Any, **options: Any) -> str:
+    """Return a value as strict JSON; a measured number that is NaN or infinite becomes null.
+
+    Args:
+        value: What `json.dumps` takes.
+        options: As `json.dumps` has them, ``indent`` for one.
+
+    Raises:
+        TypeError: there is no JSON for something in it.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        return json.dumps(_finite(value, options.pop("default", None)), allow_nan=False, **options)
+
+
+def _finite(value: Any, default: Callable[[Any], Any] | None) -> Any:
+    """Return the same with None for each number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each, default) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each, default) for each in value]
+    if value is None or isinstance(value, str | int) or default is None:
+        return value
+    return _finite(default(value), default)
