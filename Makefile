@@ -42,8 +42,10 @@ label: setup ## teach a hopper a backflip yourself: five minutes of answering on
 # buf is installed when it is first called: once, before two tests call it at once.
 test: setup ## pass the default tests (under 15 minutes on 2 cores)
 	deploy/setup/buf.sh --version >/dev/null
+	deploy/setup/tree.sh note $(VENV)/.tree
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
 	$(BIN)/pytest -m 'alone and not slow'
+	deploy/setup/tree.sh check $(VENV)/.tree
 
 check: setup ## format, lint, types, protos and docs must be clean
 	$(BIN)/ruff format --check .

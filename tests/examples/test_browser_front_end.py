@@ -29,7 +29,7 @@ BUILD = """
 set -eu
 . "$root/deploy/setup/node.sh"
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-    $npm install --no-audit --no-fund --ignore-scripts --loglevel=error
+    $npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
     touch node_modules/.package-lock.json
 fi
 $npm run build --loglevel=error
@@ -60,10 +60,8 @@ def origin(built: Path) -> Iterator[str]:
     thread.join()
 
 
-def test_the_lock_file_names_no_registry() -> None:
-    """It works with whatever registry npm is set up for, and the compiler's and buf's versions are ours."""
-    locked = json.loads((EXAMPLE / "package-lock.json").read_text(encoding="utf-8"))
-    assert [name for name, package in locked["packages"].items() if "resolved" in package] == []
+def test_the_versions_of_buf_are_the_same() -> None:
+    """The example generates with the buf that the project checks its protos with."""
     tools = json.loads((ROOT / "deploy/setup/package.json").read_text(encoding="utf-8"))["dependencies"]
     own = json.loads((EXAMPLE / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     assert own["@bufbuild/buf"] == tools["@bufbuild/buf"]
