@@ -52,6 +52,7 @@ FrameArray = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 ActionArray = npt.NDArray[np.float32] | npt.NDArray[np.int32]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
 
 
 def check_name(field: str, value: str) -> str:
@@ -63,6 +64,17 @@ def check_name(field: str, value: str) -> str:
     if not _NAME.fullmatch(value):
         bound = "1 to 64 characters of [A-Za-z0-9._-], beginning with a letter or digit"
         raise InvalidInputError(field, value, bound)
+    return value
+
+
+def check_identity(field: str, value: str) -> str:
+    """Return ``value`` if it may be a run's identity, which is drawn when the run begins.
+
+    Raises:
+        InvalidInputError: it is not 32 lower-case hexadecimal digits.
+    """
+    if not _IDENTITY.fullmatch(value):
+        raise InvalidInputError(field, value, "32 lower-case hexadecimal digits")
     return value
 
 

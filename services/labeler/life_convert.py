@@ -93,7 +93,15 @@ def change_from_message(message: pb.UpdateRunRequest) -> RunChange:
     def said(name: str) -> object:
         return getattr(message, name) if message.HasField(name) else None  # type: ignore[arg-type]
 
-    names = ("target_answers", "gold_interval", "is_paused", "question", "label_budget", "is_finishing")
+    names = (
+        "target_answers",
+        "gold_interval",
+        "is_paused",
+        "question",
+        "label_budget",
+        "is_finishing",
+        "identity",
+    )
     return RunChange(
         **{name: said(name) for name in names},  # type: ignore[arg-type]
         asks_again=message.asks_again_on_disagreement

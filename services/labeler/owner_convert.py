@@ -41,6 +41,7 @@ def run_to_message(view: RunView) -> pb.Run:
         newest_point=owner_view_convert.point_to_message(point) if point else None,
         result=life_convert.result_to_message(view.result),
         newest_policy_clip=view.newest_policy_clip,
+        identity=run.identity,
     )
 
 

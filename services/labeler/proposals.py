@@ -15,7 +15,7 @@ from services.labeler.run_settings import check_guidelines
 from services.labeler.store import Database, audit, guidelines, queries, run_stats, runs
 from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
-from somersault.types import check_name
+from somersault.types import check_identity, check_name
 
 __all__ = ["Proposals"]
 
@@ -38,7 +38,14 @@ class Proposals:
         self._queries_changed = queries_changed
 
     async def create_run(
-        self, by: Labeler, *, run_id: str, task: str, question: str, guidelines_text: str = ""
+        self,
+        by: Labeler,
+        *,
+        run_id: str,
+        task: str,
+        question: str,
+        guidelines_text: str = "",
+        identity: str = "",
     ) -> None:
         """Make a run known, or change its task, and its question unless an owner did.
 
@@ -46,18 +53,20 @@ class Proposals:
 
         Raises:
             InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
+            FailedPreconditionError: a run of that name with another identity is known.
         """
         check_name("run_id", run_id)
         check_name("task", task)
         check_text("question", question, most=MAX_QUESTION, has_lines=True)
         if guidelines_text:
             check_guidelines("guidelines", guidelines_text)
+        if identity:
+            check_identity("identity", identity)
 
         def create(connection: sa.Connection) -> None:
-            if runs.create(connection, run_id=run_id, task=task, question=question):
-                audit.add(
-                    connection, by, "CreateRun", run_id=run_id, what=run_id, task=task, question=question
-                )
+            if runs.create(connection, run_id=run_id, task=task, question=question, identity=identity):
+                detail = {"task": task, "question": question} | ({"identity": identity} if identity else {})
+                audit.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
             if guidelines_text and not runs.lock(connection, run_id).guidelines_version:
                 guidelines.add(connection, by, run_id, guidelines_text)
 

@@ -321,6 +321,8 @@ class Run:
     is_finishing: bool
     """Told to finish with the policy that it has."""
     num_answered: int
+    identity: str
+    """Which run of that name it is; empty if nobody has said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

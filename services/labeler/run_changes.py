@@ -14,6 +14,7 @@ from services.labeler.run_life import RunResult, RunState
 from services.labeler.store import audit, progress, run_results, runs
 from services.labeler.texts import check_text
 from somersault.errors import FailedPreconditionError, InvalidInputError
+from somersault.types import check_identity
 
 __all__ = ["MAX_QUESTION", "RunChange", "apply", "check", "check_target"]
 
@@ -35,6 +36,7 @@ class RunChange:
     question: str | None = None
     label_budget: int | None = None
     is_finishing: bool | None = None
+    identity: str | None = None
     state: RunState | None = None
     """Running, stopped or finished."""
     result: RunResult | None = None
@@ -58,6 +60,8 @@ def check(change: RunChange) -> None:
     _check_range("label_budget", change.label_budget, 1, MAX_LABEL_BUDGET)
     if change.question is not None:
         check_text("question", change.question, least=1, most=MAX_QUESTION, has_lines=True)
+    if change.identity is not None:
+        check_identity("identity", change.identity)
     if change.state is RunState.PAUSED:
         raise InvalidInputError("state", change.state.value, "running, stopped or finished; is_paused pauses")
     if change.result is not None:

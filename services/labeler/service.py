@@ -49,6 +49,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             task=request.task,
             question=request.question,
             guidelines_text=request.guidelines,
+            identity=request.identity,
         )
         return pb.CreateRunResponse()
 

@@ -150,6 +150,7 @@ class CreateRunRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     GUIDELINES_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """1 to 64 characters of [A-Za-z0-9._-], beginning with a letter or digit."""
     task: _builtins.str
@@ -160,6 +161,8 @@ class CreateRunRequest(_message.Message):
     """
     guidelines: _builtins.str
     """What a labeler needs to know to judge: Markdown as in SetGuidelines. It becomes version 1 of the guidelines of a run that has none; empty for none."""
+    identity: _builtins.str
+    """Which run it is, since another may have the same name: 32 lower-case hexadecimal digits drawn when it began. The first that is said is kept. Empty is not compared."""
     def __init__(
         self,
         *,
@@ -167,10 +170,11 @@ class CreateRunRequest(_message.Message):
         task: _builtins.str = ...,
         question: _builtins.str = ...,
         guidelines: _builtins.str = ...,
+        identity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines", b"guidelines", "question", b"question", "run_id", b"run_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidelines", b"guidelines", "identity", b"identity", "question", b"question", "run_id", b"run_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1127,6 +1131,7 @@ class UpdateRunRequest(_message.Message):
     IS_FINISHING_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     target_answers: _builtins.int
@@ -1145,6 +1150,8 @@ class UpdateRunRequest(_message.Message):
     """True: the learner finishes with the policy that it has, however many steps and labels are left. It can't be taken back once the run is finished."""
     state: Global___RunState.ValueType
     """Where it is in its life, in the words of whoever starts and stops its services: running, stopped or finished. Paused is `is_paused`."""
+    identity: _builtins.str
+    """Which run it is from now on: 32 lower-case hexadecimal digits. For taking over a run whose services were given another identity."""
     @_builtins.property
     def result(self) -> Global___RunResult:
         """What came of it; with state finished."""
@@ -1162,15 +1169,18 @@ class UpdateRunRequest(_message.Message):
         is_finishing: _builtins.bool | None = ...,
         state: Global___RunState.ValueType = ...,
         result: Global___RunResult | None = ...,
+        identity: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "target_answers", b"target_answers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_identity", b"_identity", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "identity", b"identity", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "target_answers", b"target_answers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement", "_gold_interval", b"_gold_interval", "_identity", b"_identity", "_is_finishing", b"_is_finishing", "_is_paused", b"_is_paused", "_label_budget", b"_label_budget", "_question", b"_question", "_target_answers", b"_target_answers", "asks_again_on_disagreement", b"asks_again_on_disagreement", "gold_interval", b"gold_interval", "identity", b"identity", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofArgType__asks_again_on_disagreement: _TypeAlias = _typing.Literal["_asks_again_on_disagreement", b"_asks_again_on_disagreement"]  # noqa: Y015
     _WhichOneofReturnType__gold_interval: _TypeAlias = _typing.Literal["gold_interval"]  # noqa: Y015
     _WhichOneofArgType__gold_interval: _TypeAlias = _typing.Literal["_gold_interval", b"_gold_interval"]  # noqa: Y015
+    _WhichOneofReturnType__identity: _TypeAlias = _typing.Literal["identity"]  # noqa: Y015
+    _WhichOneofArgType__identity: _TypeAlias = _typing.Literal["_identity", b"_identity"]  # noqa: Y015
     _WhichOneofReturnType__is_finishing: _TypeAlias = _typing.Literal["is_finishing"]  # noqa: Y015
     _WhichOneofArgType__is_finishing: _TypeAlias = _typing.Literal["_is_finishing", b"_is_finishing"]  # noqa: Y015
     _WhichOneofReturnType__is_paused: _TypeAlias = _typing.Literal["is_paused"]  # noqa: Y015
@@ -1185,6 +1195,8 @@ class UpdateRunRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__asks_again_on_disagreement) -> _WhichOneofReturnType__asks_again_on_disagreement | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gold_interval) -> _WhichOneofReturnType__gold_interval | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__identity) -> _WhichOneofReturnType__identity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_finishing) -> _WhichOneofReturnType__is_finishing | None: ...
     @_typing.overload
@@ -1245,6 +1257,7 @@ class Run(_message.Message):
     NEWEST_POINT_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     NEWEST_POLICY_CLIP_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its name."""
     task: _builtins.str
@@ -1273,6 +1286,8 @@ class Run(_message.Message):
     """Queries answered."""
     newest_policy_clip: _builtins.int
     """The policy version of its newest policy clip; absent if there is none."""
+    identity: _builtins.str
+    """Which run it is, whatever others are called: 32 lower-case hexadecimal digits; empty if nobody has said."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made known."""
@@ -1305,10 +1320,11 @@ class Run(_message.Message):
         newest_point: Global___ProgressPoint | None = ...,
         result: Global___RunResult | None = ...,
         newest_policy_clip: _builtins.int | None = ...,
+        identity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "create_time", b"create_time", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_log_cursor", b"newest_log_cursor", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "num_answered", b"num_answered", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "identity", b"identity", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_log_cursor", b"newest_log_cursor", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "num_answered", b"num_answered", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newest_policy_clip: _TypeAlias = _typing.Literal["newest_policy_clip"]  # noqa: Y015
     _WhichOneofArgType__newest_policy_clip: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip"]  # noqa: Y015

@@ -235,6 +235,7 @@ class LabelerServiceServicer:
 
     def CreateRun(self, request, context):
         """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+        FAILED_PRECONDITION if a run of that name with another identity is known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,9 @@ class LabelerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LabelerServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]
-    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+    FAILED_PRECONDITION if a run of that name with another identity is known.
+    """
     ProposeQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]
     """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
@@ -146,7 +148,9 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]  # type: ignore[assignment]
-    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+    FAILED_PRECONDITION if a run of that name with another identity is known.
+    """
     ProposeQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]  # type: ignore[assignment]
     """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
@@ -259,7 +263,9 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.CreateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateRunResponse, _abc.Awaitable[_labeler_pb2.CreateRunResponse]]:
-        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner."""
+        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+        FAILED_PRECONDITION if a run of that name with another identity is known.
+        """
 
     @_abc_1.abstractmethod
     def ProposeQueries(

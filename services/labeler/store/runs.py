@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.labeler.records import Run
 from services.labeler.run_life import RunState
 from services.labeler.store import clock, schema
-from somersault.errors import NotFoundError
+from somersault.errors import FailedPreconditionError, NotFoundError
 
 __all__ = [
     "create",
@@ -28,21 +28,36 @@ _RUNS = schema.runs
 _STATE = sa.select(_RUNS.c.state, _RUNS.c.is_paused).where(_RUNS.c.run_id == sa.bindparam("of_run"))
 
 
-def create(connection: sa.Connection, *, run_id: str, task: str, question: str) -> bool:
-    """Make a run known, or change its task, and its question unless an owner did; return whether anything changed."""
+def create(connection: sa.Connection, *, run_id: str, task: str, question: str, identity: str = "") -> bool:
+    """Make a run known, or change its task, and its question unless an owner did; return whether anything changed.
+
+    Raises:
+        FailedPreconditionError: a run of that name with another identity is known.
+    """
     known = connection.execute(
-        sa.select(_RUNS.c.task, _RUNS.c.question, _RUNS.c.is_question_edited).where(_RUNS.c.run_id == run_id)
+        sa.select(_RUNS).where(_RUNS.c.run_id == run_id).with_for_update()
     ).one_or_none()
+    wanted = {"task": task, "question": question, "identity": identity}
     if known is None:
-        row = {"run_id": run_id, "task": task, "question": question, "newest_cursor": 0}
-        connection.execute(sa.insert(_RUNS), {**row, "created_ms": clock.now_ms(connection)})
+        row = {"run_id": run_id, **wanted, "newest_cursor": 0, "created_ms": clock.now_ms(connection)}
+        connection.execute(sa.insert(_RUNS), row)
         return True
+    _check_is_the_same(run_id, known=known.identity, given=identity)
+    wanted["identity"] = known.identity or identity
     if known.is_question_edited:
-        question = known.question
-    if (known.task, known.question) == (task, question):
+        wanted["question"] = known.question
+    if all(getattr(known, name) == value for name, value in wanted.items()):
         return False
-    update(connection, run_id, task=task, question=question)
+    update(connection, run_id, **wanted)
     return True
+
+
+def _check_is_the_same(run_id: str, *, known: str, given: str) -> None:
+    if known and given and known != given:
+        raise FailedPreconditionError(
+            f"run {run_id!r} in this database is another run of that name, of identity {known}, not {given}: its"
+            " answers are not yours; use the database of your run, or take this run over by UpdateRun with identity"
+        )
 
 
 def update(connection: sa.Connection, run_id: str, **values: object) -> None:

@@ -49,6 +49,8 @@ runs = sa.Table(
     # Counted up in the transaction that adds a row to the log, so the log has no gaps.
     required("newest_cursor", sa.BigInteger()),
     required("created_ms", sa.BigInteger()),
+    # Which run of that name it is; empty until somebody says.
+    text("identity", 32),
     # How it asks; see UpdateRun.
     count("target_answers", default=1),
     flag("asks_again"),

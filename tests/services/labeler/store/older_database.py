@@ -76,7 +76,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
     with engine.begin() as connection:
         _watch(connection)
-    for version in ("0007", "0006", "0005", "0004", "0003", "0002", "0001"):
+    for version in ("0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4
@@ -104,7 +104,7 @@ def _watch(connection: sa.Connection) -> None:
         num_pool_segments=4,
     )
     progress.add(connection, "r", report, true_returns=None)
-    runs.update(connection, "r", state="finished", is_finishing=True, label_budget=9)
+    runs.update(connection, "r", state="finished", is_finishing=True, label_budget=9, identity="0" * 32)
     result = RunResult(env_steps=9, num_labels=2, headline="Done.", true_return_mean=None)
     run_results.keep(connection, "r", result)
     policy_clips.add(connection, "r", _CLIP)
@@ -121,6 +121,7 @@ def _check(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         run = runs.read(connection, "r")
         assert (run.is_paused, run.state, run.label_budget) == (False, RunState.RUNNING, 0)
+        assert run.identity == ""
         assert run_results.read(connection, "r") is None
         assert policy_clips.list_newest(connection, "r") == []
         assert progress.read_after(connection, "r", cursor=0)[0] == []
