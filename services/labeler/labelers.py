@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from services.labeler import pages, tokens
 from services.labeler.records import KnownLabeler, Labeler
 from services.labeler.store import Database, audit, labelers
-from services.labeler.texts import check_text
 from somersault.errors import ConfigError
+from somersault.texts import check_text
 from somersault.types import Role
 
 __all__ = ["Labelers", "read_tokens"]

@@ -10,13 +10,11 @@ from services.labeler.changes import Changes
 from services.labeler.quality import Quality, assess
 from services.labeler.records import AuditEntry, Labeler, WeightChange
 from services.labeler.store import Database, audit, oversight
-from services.labeler.texts import check_text
+from somersault.convert.preference_checks import MAX_REASON, MAX_WEIGHT
 from somersault.errors import InvalidInputError
+from somersault.texts import check_text
 
 __all__ = ["Oversight"]
-
-MAX_WEIGHT = 10.0
-MAX_REASON = 500
 
 
 class Oversight:

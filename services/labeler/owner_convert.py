@@ -1,18 +1,20 @@
-"""What only owners and services are sent, to messages."""
+"""What only owners and services are sent and send, to messages and back."""
 
 from __future__ import annotations
 
 from services.labeler import convert, life_convert, owner_view_convert
 from services.labeler.agreement import Agreement
 from services.labeler.quality import Quality, Share
-from services.labeler.records import AuditEntry, KnownLabeler, Webhook
+from services.labeler.records import AuditEntry, KnownLabeler, PreferenceRecord, Webhook, WeightChange
 from services.labeler.run_view import RunView
 from somersault.convert import role_to_message
+from somersault.convert.preference_checks import check_log_row
 from somersault.v1 import labeler_pb2 as pb
 
 __all__ = [
     "agreement_to_message",
     "entry_to_message",
+    "imported_rows_from_message",
     "labeler_to_message",
     "quality_to_message",
     "run_to_message",
@@ -118,3 +120,19 @@ def webhook_to_message(webhook: Webhook) -> pb.Webhook:
 
 def _share(share: Share) -> pb.Share:
     return pb.Share(num=share.num, num_true=share.num_true, share=share.value, low=share.low, high=share.high)
+
+
+def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[PreferenceRecord | WeightChange]:
+    """Return the rows that are to be taken in.
+
+    Raises:
+        InvalidInputError: one is out of bounds.
+    """
+    for record in request.records:
+        check_log_row(record)
+    for change in request.weight_changes:
+        check_log_row(change)
+    return [
+        *map(convert.record_from_message, request.records),
+        *map(convert.weight_change_from_message, request.weight_changes),
+    ]

@@ -204,12 +204,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ImportPreferencesResponse:
         """Takes rows of an export in."""
         num_new, num_known = await self._labeling.importing.take(
-            caller(),
-            request.run_id,
-            [
-                *map(convert.record_from_message, request.records),
-                *map(convert.weight_change_from_message, request.weight_changes),
-            ],
+            caller(), request.run_id, owner_convert.imported_rows_from_message(request)
         )
         return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
 

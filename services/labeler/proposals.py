@@ -13,8 +13,8 @@ from services.labeler.records import Labeler, Proposal, QueryPage, QueryState, R
 from services.labeler.run_changes import MAX_QUESTION, check_target
 from services.labeler.run_settings import check_guidelines
 from services.labeler.store import Database, audit, guidelines, queries, run_stats, runs
-from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
+from somersault.texts import check_text
 from somersault.types import check_identity, check_name
 
 __all__ = ["Proposals"]

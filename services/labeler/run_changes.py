@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from services.labeler.records import Labeler, Run
 from services.labeler.run_life import RunResult, RunState
 from services.labeler.store import audit, progress, run_results, runs
-from services.labeler.texts import check_text
+from somersault.convert.preference_checks import MAX_TARGET
 from somersault.errors import FailedPreconditionError, InvalidInputError
+from somersault.texts import check_text
 from somersault.types import check_identity
 
 __all__ = ["MAX_QUESTION", "RunChange", "apply", "check", "check_target"]
 
-MAX_TARGET = 10  # answers a query: more people than that look at no pair
 MAX_GOLD_INTERVAL = 1000
 MAX_QUESTION = 2000
 MAX_LABEL_BUDGET = 1_000_000

@@ -13,8 +13,8 @@ from services.labeler.records import Guidelines, Labeler
 from services.labeler.run_changes import RunChange
 from services.labeler.run_view import RunView
 from services.labeler.store import Database, guidelines, run_views, runs, tallies
-from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
+from somersault.texts import check_text
 
 __all__ = ["RunSettings", "check_guidelines"]
 

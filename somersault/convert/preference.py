@@ -27,8 +27,14 @@ def preference_to_message(preference: Preference) -> preference_pb2.Preference.V
     return _PREFERENCES[preference]
 
 
-def preference_from_message(value: preference_pb2.Preference.ValueType) -> Preference:
-    """Gives the answer of an enum value.
+def preference_from_message(
+    value: preference_pb2.Preference.ValueType, *, field: str = "preference"
+) -> Preference:
+    """Return the answer of an enum value.
+
+    Args:
+        value: What came.
+        field: The name of the field that holds it, for the error.
 
     Raises:
         InvalidInputError: it is unspecified or unknown.
@@ -36,7 +42,7 @@ def preference_from_message(value: preference_pb2.Preference.ValueType) -> Prefe
     for preference, number in _PREFERENCES.items():
         if number == value:
             return preference
-    raise InvalidInputError("preference", value, "left, right, equal or incomparable (1 to 4)")
+    raise InvalidInputError(field, value, "left, right, equal or incomparable (1 to 4)")
 
 
 def role_to_message(role: Role) -> preference_pb2.Role.ValueType:

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 
 from services.labeler.records import Labeler, Query, QueryState
 from services.labeler.store import queries, schema
+from somersault.convert.preference_checks import GOLD_KINDS
 from somersault.types import Preference, Role
 
 __all__ = ["KINDS", "amounts_of", "draw", "mix_in"]
 
-KINDS = ("unanimous", "repeat")
+KINDS = GOLD_KINDS
 _NUM_CANDIDATES = 200  # looked at newest first, so that the cost is the same after a million answers
 _NUM_FRESH = 10  # of the labeler's own answers, which a person still remembers and may still change
 _COUNTED = {"unanimous": "num_unanimous", "repeat": "num_repeats"}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from google.protobuf import timestamp_pb2
+from google.protobuf.message import Message
 
 from services.labeler import exporting
 from somersault.convert.preference_rows import COLUMNS, message_from_row
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
-from somersault.v1 import preference_pb2
+from somersault.v1 import preference_pb2, trajectory_pb2
 from tests.services.labeler.judging import LEFT, RIGHT, answer, complete_log, update_run
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler
 
@@ -137,7 +140,18 @@ async def test_a_version_without_the_one_before_is_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "changed",
-    [{"version": 0}, {"labeler_id": "a b"}, {"response_ms": -1}, {"target_answers": 99}, {"is_gold": True}],
+    [
+        {"version": 0},
+        {"cursor": 0},
+        {"labeler_id": "a b"},
+        {"response_ms": -1},
+        {"target_answers": 99},
+        {"is_gold": True},
+        {"commit_time": timestamp_pb2.Timestamp(seconds=-1)},
+        {"left": trajectory_pb2.StoredSegment(segment_id="s", segment_uri="../s", duration_s=1)},
+        {"left": trajectory_pb2.StoredSegment(segment_id="s", segment_uri="s", duration_s=math.inf)},
+    ],
+    ids=lambda changed: next(iter(changed)),
 )
 async def test_malformed_rows_are_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
     """As strictly as the rpc that they came by first."""
@@ -145,14 +159,43 @@ async def test_malformed_rows_are_refused(tmp_path: Path, changed: dict[str, Any
         await _fill(labeler)
         rows, _ = await complete_log(labeler)
         for name, value in changed.items():
-            setattr(rows[0], name, value)
+            if isinstance(value, Message):
+                getattr(rows[0], name).CopyFrom(value)
+            else:
+                setattr(rows[0], name, value)
         assert isinstance(await refused(_import(labeler, rows)), InvalidInputError)
 
 
+_CHANGE = {
+    "kind": "weight",
+    "cursor": 1,
+    "run_id": "r",
+    "labeler_id": "l",
+    "weight": 1.0,
+    "commit_time_ms": 1000,
+    "changed_by": "owner",
+    "reason": "",
+    "change_id": "w1",
+}
+
+
 @pytest.mark.parametrize(
-    "row", [{}, {"kind": "x"}, {"kind": "weight", "who": 1}, {"kind": "weight", "cursor": "1"}]
+    ("changed", "told"),
+    [
+        ({"kind": "x"}, "kind is 'x', must be 'preference' or 'weight'"),
+        ({"who": 1}, "column is 'who', must be one of kind, cursor"),
+        ({"cursor": "1"}, "cursor is '1', must be a whole number"),
+        ({"cursor": 2**63}, "cursor is 9223372036854775808, must be a whole number of 64 bits"),
+        ({"reason": None}, "reason is None, must be text"),
+        ({"reason": "\ud800"}, "must be text of whole characters"),
+        ({"weight": True}, "weight is True, must be a number"),
+        ({"preference": "left"}, "preference is 'left', must be null in a row of kind weight"),
+    ],
 )
-def test_rows_of_another_schema_are_refused(row: dict[str, Any]) -> None:
-    """With the column that is wrong."""
-    with pytest.raises(InvalidInputError):
-        message_from_row(row)
+def test_rows_of_another_schema_are_refused(changed: dict[str, Any], told: str) -> None:
+    """With the column that is wrong, its value, and what it must be."""
+    assert message_from_row(_CHANGE).cursor == 1
+    assert message_from_row(_CHANGE | {"cursor": 1.0, "preference": None}).cursor == 1
+    with pytest.raises(InvalidInputError) as caught:
+        message_from_row(_CHANGE | changed)
+    assert told in str(caught.value)

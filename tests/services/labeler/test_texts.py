@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.labeler.texts import check_text
 from somersault.errors import InvalidInputError
+from somersault.texts import check_text
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -44,6 +44,15 @@ def _headline(stub: Any, text: str) -> Awaitable[Any]:
     return stub.UpdateRun(request)  # type: ignore[no-any-return]
 
 
+def _imported_reason(stub: Any, text: str) -> Awaitable[Any]:
+    change = preference_pb2.WeightChange(
+        cursor=1, run_id=RUN_ID, labeler_id="labeler", weight=1, reason=text, change_id=f"w{len(text)}"
+    )
+    return stub.ImportPreferences(  # type: ignore[no-any-return]
+        pb.ImportPreferencesRequest(run_id=RUN_ID, weight_changes=[change])
+    )
+
+
 WAYS: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
     "UpdateRun question": _question,
     "CreateRun question": lambda stub, text: _of_new_run(stub, question=text),
@@ -51,6 +60,7 @@ WAYS: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
     "SetGuidelines text": _guidelines,
     "CreateLabeler name": _name,
     "SetLabelerWeight reason": _reason,
+    "ImportPreferences reason": _imported_reason,
     "UpdateRun headline": _headline,
 }
 
