@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+import time
+from collections.abc import Awaitable, Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import grpc.aio
@@ -20,6 +24,8 @@ from somersault.rpc.server import bind, create_server, serve_health, set_serving
 __all__ = ["Application", "main", "serve"]
 
 _log = structlog.get_logger()
+
+_THREADS_END_S = 1.0
 
 Config = TypeVar("Config", bound=ServiceConfig)
 
@@ -57,14 +63,15 @@ def main(
     Anything wrong with settings, ports or stores at the start is one line on standard error and exit code 2.
     """
     allocator.keep_freed_memory()
+    earlier = set(threading.enumerate())
     try:
         config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service=name, level=config.log_level)
         asyncio.run(_build_and_serve(name, config, build))
     except SomersaultError as error:
         sys.stderr.write(f"somersault {name}: {error}\n")
-        return 2
-    return 0
+        return _leave(2, earlier)
+    return _leave(0, earlier)
 
 
 async def _build_and_serve(
@@ -72,6 +79,7 @@ async def _build_and_serve(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Threads(thread_name_prefix="asyncio"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     _log.info("starting", name=name, config=config.model_dump(mode="json"))
@@ -128,3 +136,27 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError, Exception):
         await task
+
+
+class _Threads(ThreadPoolExecutor):
+    """Is not waited for: what must not be lost is stored by `Application.drain`."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Begin no more work and leave alone what was begun."""
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def _leave(code: int, earlier: Container[threading.Thread]) -> int:
+    """Return the exit code, once the threads that were started since have ended.
+
+    One that doesn't end, for it runs somebody's function that never returns, would keep the drained process for ever.
+    """
+    give_up_s = time.monotonic() + _THREADS_END_S
+    for thread in threading.enumerate():
+        if thread not in earlier and not thread.daemon:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
+            if thread.is_alive():
+                _log.warning("thread_left_behind", thread=thread.name)
+                sys.stderr.flush()
+                os._exit(code)
+    return code

@@ -23,17 +23,14 @@ from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
 from somersault.cli.commands.version import print_version, version
-from somersault.cli.train import INTERRUPTED
-from somersault.errors import InvalidInputError, SomersaultError
-from somersault.strict_json import dump_json
+from somersault.cli.ending.ending import Ending, ending_of, tell
+from somersault.cli.ending.exit_codes import ExitCode
+from somersault.cli.ending.outlets import Outlets
+from somersault.cli.ending.stop_signals import signals_as_ctrl_c
 
 __all__ = ["main"]
 
-_USAGE_ERROR = 2
 _LONGEST_SUMMARY = 200  # characters
-
-# The base of what typer says about wrong options. Older versions take it from click, newer ones bring it along.
-_UsageError: Any = typer.BadParameter.__base__
 
 
 class _Commands(TyperGroup):
@@ -86,27 +83,21 @@ app.command()(version)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command and gives the exit code. What is wrong is one line on standard error."""
+    """Run one command and return its exit code; docs/operations.md has the table. What is wrong is one line on stderr."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    try:
-        result = app(args=arguments, prog_name="somersault", standalone_mode=False)
-    except _UsageError as error:
-        return _fail(f"{error.format_message()} (somersault --help)", arguments, code=_USAGE_ERROR)
-    except InvalidInputError as error:
-        return _fail(str(error), arguments, code=_USAGE_ERROR)
-    except SomersaultError as error:
-        return _fail(str(error), arguments, code=1)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return result if isinstance(result, int) else 0
+    with Outlets() as outlets, signals_as_ctrl_c():
+        try:
+            ending = Ending(code=_run(arguments))
+        except BaseException as error:
+            ending = ending_of(error)
+        return tell(ending, outlets, is_json="--json" in arguments)
 
 
-def _fail(message: str, arguments: list[str], *, code: int) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"somersault: error: {line}\n")
-    if "--json" in arguments:  # even now the last line on standard output is one JSON object
-        sys.stdout.write(dump_json({"error": line}) + "\n")
-    return code
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    with command.make_context("somersault", list(arguments)) as context:
+        result = command.invoke(context)
+    return result if isinstance(result, int) else ExitCode.DONE
 
 
 if __name__ == "__main__":

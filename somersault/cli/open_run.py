@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from somersault.cli import finish
+from somersault.cli.ending.stop_signals import stop_signals
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sharing
 from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.pages.announcement import Announcement
@@ -22,7 +23,6 @@ from somersault.cli.pages.links import open_page
 from somersault.cli.processes import names_of_pages
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
-from somersault.cli.stop_signals import stop_signals
 from somersault.cli.train_options import check_web_port, free_web_port, open_run_store
 from somersault.errors import ConfigError, CorruptDataError, NotFoundError, UnavailableError
 from somersault.strict_json import dump_json

@@ -22,6 +22,9 @@ __all__ = [
     "plan_processes",
 ]
 
+_CHECKPOINT_S = 30.0  # a learner stores one before it ends, on a slow disk or far away
+_END_S = 5.0  # the others have stored what they must when they are asked
+
 _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
@@ -40,6 +43,8 @@ class ServiceProcess:
     """Says so by HTTP instead of gRPC."""
     is_tls: bool = False
     """Says so by HTTPS."""
+    drain_s: float = _END_S
+    """Seconds in which it ends once it is asked to."""
 
 
 def names_of_services(config: RunConfig) -> list[str]:
@@ -79,6 +84,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
             secrets=_secrets(name, token=secrets.get(name)),
             is_http=name == "web",
             is_tls=name == "web" and bool(config.tls_key),
+            drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
         )
         for name, port in ports.items()
     ]

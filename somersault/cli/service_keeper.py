@@ -89,13 +89,13 @@ class ServiceKeeper:
         """Lets the process's next end be its last."""
         self._is_stopping = True
 
-    async def drain(self, *, timeout_s: float) -> None:
-        """Asks the process to end and waits for it; kills it after ``timeout_s``."""
+    async def drain(self) -> None:
+        """Ask the process to end and wait for it; kill it where it takes longer than it may."""
         process = self._process
         if process is not None and process.returncode is None:
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), timeout_s)
+                await asyncio.wait_for(process.wait(), self._spec.drain_s)
         self.kill()
 
     def kill(self) -> None:
@@ -107,6 +107,13 @@ class ServiceKeeper:
     def describe_log(self) -> str:
         """Gives the log's last line and its place."""
         return f"its last words: {self._last_line()} (log: {self._log})"
+
+    def describe_bad_end(self) -> str:
+        """Return how its last process ended, if that was not in order, "" otherwise or where it never was healthy."""
+        code = self._process.returncode if self._process is not None else None
+        if not code or not self.ready.is_set():
+            return ""
+        return f"{self.name} ended badly ({_describe_exit(code)}); {self.describe_log()}"
 
     async def _live(self) -> int:
         """Runs one process from its start to its end and gives its exit code."""
@@ -171,4 +178,6 @@ class ServiceKeeper:
 
 
 def _describe_exit(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed by SIGKILL, as the system does where memory runs out"
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

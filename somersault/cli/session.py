@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Iterator
 from typing import Any
 
+from somersault.cli.conclusion import RunEnd
 from somersault.cli.curves import CurveWriter, open_curves
 from somersault.cli.display import Display
-from somersault.cli.ending import RunEnd
+from somersault.cli.ending.ending import Interrupted, error_to_report
+from somersault.cli.ending.stop_signals import stop_signals
 from somersault.cli.pages.links import open_page
 from somersault.cli.peers import Peers, connect
 from somersault.cli.policy_clips import PolicyClips
@@ -18,18 +19,12 @@ from somersault.cli.processes import names_of_services
 from somersault.cli.progress import ProgressWatcher, RunProgress
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
-from somersault.cli.stop_signals import stop_signals
-from somersault.errors import SomersaultError
 from somersault.storage import ObjectStore
 
-__all__ = ["Interrupted", "Session"]
+__all__ = ["Session"]
 
 _SHOW_EVERY_S = 0.5
 _CURVES_EVERY_S = 2.0
-
-
-class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """Somebody stopped the run; what was learned is stored."""
 
 
 class Session:
@@ -73,7 +68,7 @@ class Session:
         """Train to the end and return the summary, which is stored then.
 
         Raises:
-            Interrupted: SIGINT, SIGTERM or SIGHUP came before the end; everything is drained.
+            Interrupted: a signal came before the end, or nobody reads the output any more; everything is drained.
             SomersaultError: a service can't be kept running, or refuses; everything is drained.
         """
         stopped = asyncio.Event()
@@ -82,18 +77,25 @@ class Session:
             stop = asyncio.create_task(stopped.wait())
             try:
                 await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if work.done():
-                    return work.result()
-                if self._summary is not None:  # nothing was left but to wait for open pages
-                    return self._summary
-                self._display.say("stopping: the learner stores a checkpoint; Ctrl-C again kills at once")
-                raise Interrupted
+                is_stopped = not work.done()
+                if is_stopped and self._summary is None:
+                    self._display.say("stopping: the learner stores a checkpoint; Ctrl-C again kills at once")
             finally:
-                for task in (stop, work):
-                    task.cancel()
-                await asyncio.gather(stop, work, return_exceptions=True)
-                await self._say_stopped()
-                await self._services.supervisor.stop()
+                loss = await self._end(work, stop)
+        if work.done() and not work.cancelled():
+            return work.result()
+        if self._summary is not None:  # nothing was left but to wait for open pages
+            return self._summary
+        raise Interrupted(loss=loss)
+
+    async def _end(self, *tasks: asyncio.Task[Any]) -> str:
+        """End what runs here, then the services; return what could not be kept, "" where all is."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._say_stopped()
+        problem = await self._services.supervisor.stop()
+        return f"at most the last minute of learning is lost, for {problem}" if problem else ""
 
     @property
     def wall_s(self) -> float:
@@ -126,7 +128,7 @@ class Session:
                         for task in background:
                             task.cancel()
             except BaseExceptionGroup as group_error:
-                raise _first_of(group_error) from None
+                raise error_to_report(group_error) from None
             return summary
 
     async def _train_and_finish(
@@ -226,17 +228,3 @@ class Session:
             is_opened = open_page(announcement.labeling_page)
         for line in announcement.lines(is_opened=is_opened):
             self._display.say(line)
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Gives the error to report: the domain's own if there is one, for it has the clear line."""
-    errors = list(_leaves(group))
-    return next((error for error in errors if isinstance(error, SomersaultError)), errors[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

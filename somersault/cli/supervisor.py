@@ -13,7 +13,6 @@ from somersault.errors import UnavailableError
 __all__ = ["Supervisor"]
 
 READY_TIMEOUT_S = 180.0  # importing torch twice at once on a slow disk takes most of a minute
-DRAIN_TIMEOUT_S = 30.0  # a learner stores its checkpoint in it
 
 
 class Supervisor:
@@ -70,14 +69,19 @@ class Supervisor:
         for task in done:
             task.result()
 
-    async def stop(self) -> None:
-        """Ends the first process with SIGTERM, then the others at once; what is not gone in time is killed."""
+    async def stop(self) -> str:
+        """End the first process with SIGTERM, then the others at once; what is not gone in time is killed.
+
+        Returns:
+            How the first ended, where it could not store what it should; "" where it did.
+        """
         first, rest = self._keepers[:1], self._keepers[1:]
         for keeper in self._keepers:
             keeper.restart_no_more()
         for group in (first, rest):
-            await asyncio.gather(*(keeper.drain(timeout_s=DRAIN_TIMEOUT_S) for keeper in group))
+            await asyncio.gather(*(keeper.drain() for keeper in group))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        return "".join(keeper.describe_bad_end() for keeper in first)
 
     def kill(self) -> None:
         """Ends every process at once with SIGKILL."""

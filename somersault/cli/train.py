@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,12 @@ from rich.console import Console
 
 from somersault.cli import finish
 from somersault.cli.display import Display, open_display
+from somersault.cli.ending.ending import RunCutShort
+from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
 from somersault.cli.probes import check_drawing
 from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
-from somersault.cli.session import Interrupted, Session
+from somersault.cli.session import Session
 from somersault.cli.train_options import (
     TrainOptions,
     begin_run,
@@ -28,17 +29,15 @@ from somersault.storage import ObjectStore
 from somersault.strict_json import dump_json
 from somersault.tasks import MujocoEnvironment, get_task
 
-__all__ = ["INTERRUPTED", "TrainOptions", "train"]
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells give it."""
+__all__ = ["TrainOptions", "train"]
 
 
 def train(options: TrainOptions) -> int:
     """Run a run to its end and return the exit code.
 
     Raises:
-        SomersaultError: something given can't be used, or a service can't be kept running; nothing is lost.
+        SomersaultError: something given can't be used; nothing was begun.
+        RunCutShort: the run began, or went on, and could not come to its end; says how to go on.
     """
     check_options(options)
     task = get_task(options.task)
@@ -47,33 +46,43 @@ def train(options: TrainOptions) -> int:
     path = options.run_dir or next_folder(Path("runs"), task.name)
     with RunFolder(path) as folder:
         config = resume_run(options, folder) if options.is_resumed else begin_run(options, folder)
-        store = open_run_store(config)
-        return _run(config, folder, store=store, options=options)
+        try:
+            return _run(config, folder, store=open_run_store(config), options=options)
+        except BaseException as error:
+            raise RunCutShort(
+                error,
+                resume=_resume_command(config, folder),
+                open_command=_open_command(config, folder),
+                logs=folder.logs,
+            ) from error
 
 
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: TrainOptions) -> int:
     """Train, and print what came of it; with ``--json`` nothing else reaches standard output."""
-    is_json = options.is_json
-    console = Console(stderr=is_json)
-    resume = f"somersault train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
-    pages = None if config.is_reference else folder.open_command
-    try:
-        with open_display(console, task=config.task) as display:
-            summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
-    except Interrupted:
-        _print(console, f"stopped; nothing is lost. Go on with:\n  {resume}")
-        _print_pages(console, pages, "answer and look at it meanwhile")
-        _print_json({"error": "interrupted", "resume": resume, "open": pages}, is_json=is_json)
-        return INTERRUPTED
+    console = Console(stderr=options.is_json)
+    with open_display(console, task=config.task) as display:
+        summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)
     _print(console, finish.describe(summary, task=task))
     warning = warn_of_chance(task, summary)
     if warning is not None:
         _print(console, f"warning: {warning}")
     _print(console, f"video: {summary['video']}")
-    _print_pages(console, pages, "its pages (curves, clips, answers, export)")
-    _print_json(summary, is_json=is_json)
-    return 0
+    pages = _open_command(config, folder)
+    if pages is not None:
+        _print(console, f"its pages (curves, clips, answers, export):\n  {pages}")
+    if options.is_json:
+        sys.stdout.write(dump_json(summary) + "\n")
+    return ExitCode.DONE
+
+
+def _resume_command(config: RunConfig, folder: RunFolder) -> str:
+    return f"somersault train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
+
+
+def _open_command(config: RunConfig, folder: RunFolder) -> str | None:
+    """Return the command that serves a run's pages; None of a run on the true reward, which has none."""
+    return None if config.is_reference else folder.open_command
 
 
 async def _live(
@@ -85,16 +94,5 @@ async def _live(
     ).run()
 
 
-def _print_pages(console: Console, command: str | None, what: str) -> None:
-    if command is not None:
-        _print(console, f"{what}:\n  {command}")
-
-
 def _print(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_json(values: Mapping[str, Any], *, is_json: bool) -> None:
-    if is_json:
-        sys.stdout.write(dump_json(values) + "\n")
-        sys.stdout.flush()

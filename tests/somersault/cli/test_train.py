@@ -139,10 +139,13 @@ def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
-    """The service's own words, exit code 2, and no process left."""
+    """The service's own words, exit code 2, and how to go on."""
     code, _, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_EXIT="2")
     assert code == 2
-    assert errors.splitlines()[-1] == "somersault: error: fake: port is 'x', must be a number"
+    assert errors.splitlines()[-1] == (
+        "somersault: error: fake: port is 'x', must be a number; when that is mended, go on with:"
+        f" somersault train hopper-backflip --run-dir {tmp_path}/run --resume"
+    )
 
 
 @pytest.mark.parametrize(

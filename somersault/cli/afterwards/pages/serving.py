@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from somersault.cli.afterwards.pages.service import ListingServicer
+from somersault.cli.ending.stop_signals import stop_signals
 from somersault.cli.ports import LOOPBACK, choose_ports, is_free
 from somersault.cli.processes import ServiceProcess
 from somersault.cli.serve import MODULES
@@ -58,10 +58,6 @@ def serve_runs(folder: Path, *, web_port: int | None, announce: Callable[[Pages]
 
 
 async def _serve(folder: Path, *, web_port: int | None, announce: Callable[[Pages], None]) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stopped.set)
     token = secrets.token_hex(32)
     server = create_server()
     servicer = ListingServicer(folder, token=token)  # type: ignore[abstract]  # the rest is UNIMPLEMENTED
@@ -70,15 +66,16 @@ async def _serve(folder: Path, *, web_port: int | None, announce: Callable[[Page
     port = web_port or (_PREFERRED_PORT if is_free(_PREFERRED_PORT) else choose_ports(1)[0])
     await server.start()
     with tempfile.TemporaryDirectory(prefix="somersault-runs-") as logs:
-        supervisor = Supervisor([_gateway(port, labeler_address)], logs=Path(logs))
-        try:
-            await supervisor.start()
-            url = f"http://{LOOPBACK}:{port}/runs#token={token}"
-            announce(Pages(url=url, labeler_address=labeler_address, token=token))
-            await _until(stopped, supervisor)
-        finally:
-            await supervisor.stop()
-            await server.stop(_GRACE_S)
+        supervisor, stopped = Supervisor([_gateway(port, labeler_address)], logs=Path(logs)), asyncio.Event()
+        with stop_signals(stopped, kill=supervisor.kill):
+            try:
+                await supervisor.start()
+                url = f"http://{LOOPBACK}:{port}/runs#token={token}"
+                announce(Pages(url=url, labeler_address=labeler_address, token=token))
+                await _until(stopped, supervisor)
+            finally:
+                await supervisor.stop()
+                await server.stop(_GRACE_S)
 
 
 async def _until(stopped: asyncio.Event, supervisor: Supervisor) -> None:
