@@ -13,6 +13,7 @@ from somersault.cli.serve import MODULES
 from somersault.config import environment
 from somersault.tasks import Task, get_task
 from somersault.types import Role
+from somersault.urls import sqlite_url
 
 __all__ = [
     "ServiceProcess",
@@ -153,7 +154,7 @@ class _Plan:
 
     def _labeler(self) -> dict[str, object]:
         return {
-            "database-url": f"sqlite:///{self.folder.database}",
+            "database-url": sqlite_url(self.folder.database),
             "storage-url": self.config.storage_url,
             "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
             "token-path": self.folder.tokens,

@@ -9,22 +9,32 @@ import os
 import re
 import secrets
 import shlex
+import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 from somersault.cli.ports import LOOPBACK
-from somersault.errors import ConfigError, CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.errors import (
+    ConfigError,
+    CorruptDataError,
+    FailedPreconditionError,
+    InvalidInputError,
+    NotFoundError,
+)
+from somersault.runs import find_runs
+from somersault.storage.run_place import IN_FOLDER, is_in_folder, storage_url_now
 from somersault.strict_json import dump_json
 from somersault.types import Role, check_name
+from somersault.urls import run_folder_url
 
-__all__ = ["RunConfig", "RunFolder", "find_folder", "next_folder"]
+__all__ = ["RunConfig", "RunFolder", "find_folder", "name_of", "next_folder"]
 
 _FORMAT = 1
-_MAX_STEM = 56  # leaves room for the number in a run's 64 characters
+_MAX_NAME = 64  # of a run's
+_MAX_STEM = 56  # leaves room for the number
 _OF_A_BEGINNING = {".lock", "logs", "tokens.json", ".tokens.json.new", ".config.json.new"}
-_OBJECTS = ("segments", "policies", "checkpoints")  # in the run's folder unless another store was named
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,7 @@ class RunConfig:
 
     task: str
     run_id: str
+    """What the run was called when it began. Its folder may be called otherwise, and be renamed."""
     seed: int
     label_budget: int
     """0 only in a reference run."""
@@ -46,6 +57,7 @@ class RunConfig:
     has_web: bool
     web_port: int
     storage_url: str
+    """Where its objects are now. Of a run that keeps them in its own folder the file says no place."""
     num_environments: int
     num_threads: int | None
     """None takes one a core. Where frames are pictures sums depend on it, so it is settled when the run begins."""
@@ -77,11 +89,12 @@ class RunFolder:
         """Take the folder, which need not exist, and the command that is to work with it.
 
         Raises:
-            InvalidInputError: the folder's name can't name a run.
+            InvalidInputError: no text can hold its name.
         """
-        self.path = path.absolute()
+        # A folder that is a link keeps the name that it was given by; "..", which names none, is followed.
+        self.path = path.resolve() if path.name in ("", "..") else path.absolute()
+        _check_is_text(self.path)
         self._command = command
-        self.run_id = check_name("name of the run folder", self.path.name)
         self.database = self.path / "labels.sqlite"
         self.logs = self.path / "logs"
         self.curves = self.path / "tensorboard"
@@ -96,9 +109,25 @@ class RunFolder:
         self._lock: int | None = None
 
     @property
+    def run_id(self) -> str:
+        """The name of the run in it, or of the one to begin: the folder's own, as far as that can name a run.
+
+        Raises:
+            CorruptDataError: its settings can't be read.
+        """
+        if not self._config.is_file():
+            return name_of(self.path.name)
+        return _run_id(self._config, _read_object(self._config))
+
+    @property
     def storage_url(self) -> str:
-        """The object store that is the folder around this one, in which the run's keys lead into this one."""
-        return f"file://{quote(str(self.path.parent))}"
+        """The object store that this folder is for its run."""
+        return run_folder_url(self.path, run_id=self.run_id)
+
+    def settle_storage(self, given: str | None) -> str:
+        """Return the store of a new run, or of one to resume, from what was asked for."""
+        is_own = given is None or is_in_folder(given, folder=self.path, run_id=self.run_id)
+        return self.storage_url if given is None or is_own else given
 
     @property
     def open_command(self) -> str:
@@ -144,7 +173,6 @@ class RunFolder:
 
         Raises:
             NotFoundError: there is no run in the folder.
-            ConfigError: the folder was renamed, so that what it stored can't be found.
             CorruptDataError: the settings can't be read.
         """
         self._check_exists()
@@ -155,17 +183,9 @@ class RunFolder:
             config = RunConfig(**{**values, "allowed_origins": tuple(values.get("allowed_origins", ()))})
         except TypeError as error:
             raise CorruptDataError(f"{self._config} lacks settings or has unknown ones ({error})") from error
-        if config.run_id != self.run_id:
-            raise ConfigError(
-                f"run {config.run_id} lies in a folder of another name, {self.path}; give the folder its name"
-                " back"
-            )
-        return dataclasses.replace(config, storage_url=self._storage_url_now(config.storage_url))
-
-    def _storage_url_now(self, stored: str) -> str:
-        """Return where the run's objects are: where they lie in the folder itself, wherever that was moved or copied."""
-        has_objects = any((self.path / name).is_dir() for name in _OBJECTS)
-        return self.storage_url if has_objects and stored.startswith("file:") else stored
+        run_id = _run_id(self._config, values)
+        url = storage_url_now(config.storage_url, folder=self.path, run_id=run_id)
+        return dataclasses.replace(config, storage_url=url)
 
     def user(self) -> str | None:
         """Return the command that works with the run now, None if there is none."""
@@ -182,8 +202,10 @@ class RunFolder:
         return None
 
     def store_config(self, config: RunConfig) -> None:
-        """Stores the settings that ``--resume`` shall find."""
-        self._write_object(self._config, {"format": _FORMAT, **dataclasses.asdict(config)})
+        """Store the settings for ``--resume`` to find."""
+        is_own = is_in_folder(config.storage_url, folder=self.path, run_id=config.run_id)
+        values = dataclasses.asdict(config) | ({"storage_url": IN_FOLDER} if is_own else {})
+        self._write_object(self._config, {"format": _FORMAT, **values})
 
     def store_summary(self, summary: Mapping[str, Any]) -> None:
         """Stores the results."""
@@ -276,19 +298,63 @@ class RunFolder:
 
 
 def find_folder(run: Path) -> Path:
-    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``."""
+    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``.
+
+    Raises:
+        ConfigError: several runs began under that name.
+    """
     run = run.expanduser()
-    is_name = run.name == str(run) and not run.exists()
-    return Path("runs") / run if is_name else run
+    if run.name != str(run) or run.exists():
+        return run
+    folder = Path("runs") / run
+    if folder.exists() or not folder.parent.is_dir():
+        return folder
+    renamed = [found.path for found in find_runs(folder.parent)[0] if found.settings.run_id == str(run)]
+    if len(renamed) > 1:
+        names = ", ".join(shlex.quote(str(path)) for path in sorted(renamed))
+        raise ConfigError(f"several runs in runs/ began as {run}: {names}; name the folder")
+    return renamed[0] if renamed else folder
 
 
 def next_folder(runs: Path, task: str) -> Path:
-    """Gives the first of ``TASK-1``, ``TASK-2``, … that is not there yet; what can't name a run becomes a hyphen."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", task)[:_MAX_STEM]
+    """Return the first of ``TASK-1``, ``TASK-2``, … that isn't there yet; what can't name a run becomes a hyphen."""
+    stem = name_of(task)[:_MAX_STEM]
     number = 1
     while (runs / f"{stem}-{number}").exists():
         number += 1
     return runs / f"{stem}-{number}"
+
+
+def name_of(text: str) -> str:
+    """Return a run's name made of any text: itself if it is one, else with hyphens for what can't be in a name."""
+    with suppress(InvalidInputError):
+        return check_name("name", text)
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or "run"
+
+
+def _check_is_text(path: Path) -> None:
+    """Check that a path can be printed, stored and sent.
+
+    Raises:
+        InvalidInputError: it holds bytes that are no UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError("run folder", str(path), "a path in UTF-8; rename the folder") from error
+
+
+def _run_id(config: Path, values: Mapping[str, Any]) -> str:
+    """Return the run's name in its settings.
+
+    Raises:
+        CorruptDataError: it has none.
+    """
+    try:
+        return check_name("run_id", str(values.get("run_id", "")))
+    except InvalidInputError as error:
+        raise CorruptDataError(f"{config}: {error}") from error
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:

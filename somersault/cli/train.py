@@ -60,6 +60,8 @@ def train(options: TrainOptions) -> int:
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: TrainOptions) -> int:
     """Train, and print what came of it; with ``--json`` nothing else reaches standard output."""
     console = Console(stderr=options.is_json)
+    if config.run_id != folder.path.name and not options.is_resumed:
+        _print(console, f"this run is called {config.run_id}: no run's name can be its folder's")
     with open_display(console, task=config.task) as display:
         summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)

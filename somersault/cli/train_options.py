@@ -147,7 +147,7 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
         is_reference=options.is_reference,
         has_web=options.has_web and not options.is_reference,
         web_port=options.web_port or free_web_port(DEFAULT_WEB_PORT),
-        storage_url=options.storage_url or folder.storage_url,
+        storage_url=folder.settle_storage(options.storage_url),
         num_environments=options.num_environments or defaults.num_environments,
         num_threads=options.num_threads or _settled_threads(options),
         precision=options.precision or "float32",
@@ -155,7 +155,8 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
         **settings_of_sharing(options.sharing),
     )
     check_budget(config, get_task(config.task))
-    open_run_store(config)
+    if config.storage_url != folder.storage_url:  # its own folder is not there yet
+        open_run_store(config)
     folder.begin(config)
     return config
 
@@ -211,7 +212,7 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
         "is_reference": options.is_reference or None,
         "has_web": None if options.has_web else False,
         "web_port": options.web_port or free_web_port(stored.web_port),
-        "storage_url": options.storage_url,
+        "storage_url": options.storage_url and folder.settle_storage(options.storage_url),
         "num_environments": options.num_environments,
         "num_threads": options.num_threads,
         "precision": options.precision,

@@ -20,6 +20,7 @@ from somersault.errors import UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.strict_json import dump_json
 from somersault.types import Role
+from somersault.urls import file_url, sqlite_url
 from somersault.v1 import (
     labeler_pb2,
     labeler_pb2_grpc,
@@ -119,7 +120,7 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
     token_path = folder / "tokens.json"
     token_path.touch(mode=0o600)
     token_path.write_text(dump_json(tokens), encoding="utf-8")
-    store = open_store(f"file://{folder}")
+    store = open_store(file_url(folder))
     simulator = rpc.create_server()
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(
         _Simulator(store),  # type: ignore[abstract]  # nothing but Render is asked for
@@ -130,8 +131,8 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
     (port,) = choose_ports(1)
     flags = {
         "--port": str(port),
-        "--database-url": f"sqlite:///{folder / 'labels.sqlite'}",
-        "--storage-url": f"file://{folder}",
+        "--database-url": sqlite_url(folder / "labels.sqlite"),
+        "--storage-url": file_url(folder),
         "--simulator-addresses": f"{LOOPBACK}:{simulator_port}",
         "--token-path": str(token_path),
     }

@@ -6,7 +6,8 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+
+from somersault.urls import sqlite_uri
 
 __all__ = ["count_labels", "open_database"]
 
@@ -20,14 +21,13 @@ _COUNT = "SELECT COUNT(DISTINCT query_number) FROM answers WHERE NOT is_extra AN
 @contextlib.contextmanager
 def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database file of a run's labeler; a folder without the right to write is read as it lies."""
-    place = quote(str(path))
-    connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=_BUSY_S)
+    connection = sqlite3.connect(sqlite_uri(path, mode="ro"), uri=True, timeout=_BUSY_S)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
         # A write-ahead log can't be opened where its index can't be made.
         connection.close()
-        connection = sqlite3.connect(f"file:{place}?immutable=1", uri=True)
+        connection = sqlite3.connect(sqlite_uri(path, immutable="1"), uri=True)
     with contextlib.closing(connection):
         yield connection
 

@@ -64,9 +64,7 @@ def read_policy_clip(run: Run, policy_version: int) -> tuple[bytes, str]:
     (clip,) = found
     if not clip.clip_uri:
         return (run.path / "policy.mp4").read_bytes(), clip.sha256
-    # The key begins with the name that the run had when it was made.
-    key = f"{run.prefix}/{clip.clip_uri.partition('/')[2]}"
-    return run.store.get(key, expect_sha256=clip.sha256), clip.sha256
+    return run.store.get(clip.clip_uri, expect_sha256=clip.sha256), clip.sha256
 
 
 def _from_database(run: Run) -> list[StoredClip]:

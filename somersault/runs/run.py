@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import safetensors.numpy
@@ -23,6 +22,7 @@ from somersault.runs.progress import Point, curve_of, read_newest_point, read_po
 from somersault.runs.settings import RunSettings, read_json_object
 from somersault.runs.state import RunState, state_of
 from somersault.storage import ObjectStore, open_store
+from somersault.storage.run_place import storage_url_now
 from somersault.tasks import Task, get_task
 from somersault.types import FloatArray
 
@@ -30,7 +30,6 @@ __all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
 
 _SECRETS = ("SOMERSAULT_STORAGE_ACCESS_KEY", "SOMERSAULT_STORAGE_SECRET_KEY")
 _POLICY_KEY = re.compile(r"(\d+)\.safetensors")
-_IN_FOLDER = ("policies", "checkpoints", "segments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +140,14 @@ class Run:
         Raises:
             ConfigError: the store's keys are missing from the environment.
         """
-        if self._is_own_store:
-            return open_store(f"file://{quote(str(self.path.parent))}")
+        url = storage_url_now(self.settings.storage_url, folder=self.path, run_id=self.settings.run_id)
         access_key, secret_key = (environment(name) for name in _SECRETS)
-        return open_store(self.settings.storage_url, access_key=access_key, secret_key=secret_key)
+        return open_store(url, access_key=access_key, secret_key=secret_key)
 
     @property
     def prefix(self) -> str:
         """What the keys of its objects begin with, without the slash."""
-        return self.path.name if self._is_own_store else self.settings.run_id
+        return self.settings.run_id
 
     def policy_versions(self) -> list[int]:
         """Return the versions of the stored policies, oldest first."""
@@ -211,11 +209,6 @@ class Run:
             CorruptDataError: it can't be read.
         """
         return _load(key, self.store.get(key))
-
-    @cached_property
-    def _is_own_store(self) -> bool:
-        has_objects = any((self.path / name).is_dir() for name in _IN_FOLDER)
-        return has_objects or self.settings.storage_url == f"file://{quote(str(self.path.parent))}"
 
 
 def load_run(path: str | Path) -> Run:

@@ -36,12 +36,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class FolderStore:
     """Keeps each object as a file; several processes may share one root."""
 
-    def __init__(self, root: Path, *, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
-        """Makes the root folder where it is missing."""
+    def __init__(self, root: Path, *, max_object_bytes: int = MAX_OBJECT_BYTES, is_made: bool = True) -> None:
+        """Take the root folder; ``is_made`` makes it where it is missing."""
         self._root = root.absolute()
         self._max_object_bytes = max_object_bytes
-        with self._translated():
-            self._root.mkdir(parents=True, exist_ok=True)
+        if is_made:
+            with self._translated():
+                self._root.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Stores an object, on disk before it returns; see `ObjectStore.put`."""

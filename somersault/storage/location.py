@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from somersault.errors import ConfigError, InvalidInputError
@@ -10,11 +9,13 @@ from somersault.storage import keys
 from somersault.storage.folder import FolderStore
 from somersault.storage.memory import MemoryStore
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore
+from somersault.storage.run_folder import RunFolderStore
 from somersault.storage.s3 import S3Store
 from somersault.storage.s3_errors import Place
+from somersault.urls import path_of_file_url
 
 _SHAPES = (
-    "file:///ABSOLUTE/PATH, memory:// or "
+    "file:///ABSOLUTE/PATH[?run=RUN_ID], memory:// or "
     "s3://HOST[:PORT]/BUCKET[/PREFIX][?secure=false&region=NAME&create=true]"
 )
 _BOOLEANS = {"true": True, "false": False}
@@ -31,9 +32,10 @@ def open_store(
 
     Args:
         url: ``file:///path``, ``s3://HOST:PORT/BUCKET[/PREFIX]``, or ``memory://`` for a new, empty
-            store each time. The query of an S3 URL may hold ``secure`` (``false`` for plain HTTP;
-            default ``true``), ``region`` (default ``us-east-1``) and ``create`` (``true`` makes a
-            missing bucket; default ``false``).
+            store each time. ``file:///path?run=RUN_ID`` is the folder of that run, which must exist:
+            what its keys have after ``RUN_ID/`` leads into it, other keys are refused. The query of an
+            S3 URL may hold ``secure`` (``false`` for plain HTTP; default ``true``), ``region`` (default
+            ``us-east-1``) and ``create`` (``true`` makes a missing bucket; default ``false``).
         access_key: the key id, for S3 only.
         secret_key: its secret, for S3 only.
         max_object_bytes: the bound on an object's size.
@@ -49,7 +51,7 @@ def open_store(
     if "@" in parts.netloc:  # not repeated in the message: it may hold the secret
         raise ConfigError("object store URL holds credentials; give the two keys apart")
     if parts.scheme == "file":
-        return FolderStore(_folder_path(parts, url=url), max_object_bytes=max_object_bytes)
+        return _open_folder(parts, url=url, max_object_bytes=max_object_bytes)
     if parts.scheme == "memory" and not (parts.netloc or parts.path or parts.query):
         return MemoryStore(max_object_bytes=max_object_bytes)
     if parts.scheme == "s3":
@@ -63,13 +65,20 @@ def open_store(
     raise ConfigError("object store URL", url, _SHAPES)
 
 
-def _folder_path(parts: SplitResult, *, url: str) -> Path:
-    path = unquote(parts.path)
-    if parts.netloc not in ("", "localhost") or not path.startswith("/") or parts.query or parts.fragment:
+def _open_folder(parts: SplitResult, *, url: str, max_object_bytes: int) -> ObjectStore:
+    path = path_of_file_url(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    is_known = [name for name, _ in query] in ([], ["run"]) and bool(query) == bool(parts.query)
+    if parts.netloc not in ("", "localhost") or not path.is_absolute() or not is_known or parts.fragment:
         raise ConfigError("object store URL", url, f"{_SHAPES}; write ? and # as %3F and %23")
-    if "\0" in path:
+    if "\0" in str(path):
         raise ConfigError("object store URL", url, "a path without NUL")
-    return Path(path)
+    if not query:
+        return FolderStore(path, max_object_bytes=max_object_bytes)
+    try:
+        return RunFolderStore(path, run_id=query[0][1], max_object_bytes=max_object_bytes)
+    except InvalidInputError as err:
+        raise ConfigError(f"object store URL {url!r} can't be used: {err}") from err
 
 
 def _open_s3(

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import safetensors.numpy
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from somersault.rpc import call, open_channel
 from somersault.runs import Run
 from somersault.storage import ObjectStore, open_store
 from somersault.types import FloatArray
+from somersault.urls import file_url
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
 __all__ = ["Play", "Simulator", "open_simulator"]
@@ -117,7 +117,7 @@ async def open_simulator(run: Run, *, draws: bool) -> AsyncIterator[Simulator]:
     with tempfile.TemporaryDirectory(prefix="somersault-simulator-") as folder:
         (port,) = choose_ports(1)
         address = f"{LOOPBACK}:{port}"
-        storage_url = f"file://{quote(folder)}"
+        storage_url = file_url(Path(folder))
         process = ServiceProcess(
             name="simulator",
             module=MODULES["simulator"],

@@ -14,6 +14,7 @@ from somersault.cli.curves.clip_file import clip_file
 from somersault.cli.curves.sink import CurvePoint, CurveSink, RunFacts
 from somersault.cli.curves.tracker_identity import TrackerIdentity
 from somersault.config import environment
+from somersault.urls import file_url, sqlite_url
 
 __all__ = ["open_sink"]
 
@@ -25,10 +26,10 @@ def open_sink(facts: RunFacts, *, folder: Path, identity: TrackerIdentity) -> Cu
     from mlflow.tracking import MlflowClient
 
     server = environment("MLFLOW_TRACKING_URI")
-    client = MlflowClient(tracking_uri=server or f"sqlite:///{folder.parent / 'mlflow.db'}")
+    client = MlflowClient(tracking_uri=server or sqlite_url(folder.parent / "mlflow.db"))
     run_id = identity.stored
     if run_id is None:
-        artifacts = None if server else f"file://{folder.parent / 'mlartifacts'}"
+        artifacts = None if server else file_url(folder.parent / "mlartifacts")
         run_id = identity.store(_begin(client, facts, artifacts=artifacts))
     else:
         client.update_run(run_id, status="RUNNING")

@@ -12,11 +12,13 @@ import pytest
 
 from somersault.cli.run_folder import RunFolder, find_folder, next_folder
 from somersault.errors import (
+    ConfigError,
     CorruptDataError,
     FailedPreconditionError,
     InvalidInputError,
     NotFoundError,
 )
+from somersault.storage import open_store
 from somersault.types import Role
 from tests.somersault.cli.conftest import make_config
 
@@ -36,28 +38,77 @@ def test_resumed_run_has_the_settings_it_began_with(tmp_path: Path) -> None:
 
 
 def test_store_of_a_run_leads_into_its_folder(tmp_path: Path) -> None:
-    """Keys begin with the run's name, so the store is the folder around it."""
-    folder = RunFolder(tmp_path / "with space" / "run")
-    assert folder.run_id == "run"
-    assert folder.storage_url == f"file://{tmp_path}/with%20space"
+    """What its keys have after the run's name lies in it."""
+    folder = begin(tmp_path / "with space" / "run")
+    open_store(folder.storage_url).put("run/segments/s", b"x")
+    assert (folder.path / "segments" / "s").read_bytes() == b"x"
 
 
-def test_moved_run_keeps_its_objects_in_its_folder(tmp_path: Path) -> None:
-    """A copy, or a run that was moved, neither lacks its clips nor writes over those of the folder that it left."""
-    (begin(tmp_path / "old" / "run").path / "segments").mkdir()
-    shutil.copytree(tmp_path / "old", tmp_path / "new")
-    with RunFolder(tmp_path / "new" / "run") as moved:
-        assert moved.resume().storage_url == f"file://{tmp_path}/new"
+def test_settings_name_no_place_for_a_store_in_the_folder(tmp_path: Path) -> None:
+    """So that it can lie elsewhere tomorrow."""
+    folder = begin(tmp_path / "run")
+    assert json.loads((folder.path / "config.json").read_text())["storage_url"] == ""
+    assert str(tmp_path) not in (folder.path / "config.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["run", "renamed", "of another name"])
+def test_store_is_where_the_folder_is_now(tmp_path: Path, name: str) -> None:
+    """Moved, renamed or copied: the run keeps its name and writes into no other folder."""
+    begin(tmp_path / "old" / "run")
+    shutil.copytree(tmp_path / "old" / "run", tmp_path / "new" / name)
+    with RunFolder(tmp_path / "new" / name) as copied:
+        config = copied.resume()
+        assert config.run_id == copied.run_id == "run"
+        open_store(config.storage_url).put("run/policies/p", b"x")
+    assert (tmp_path / "new" / name / "policies" / "p").exists()
+    assert not (tmp_path / "old" / "run" / "policies").exists()
+
+
+def set_store(folder: RunFolder, url: str) -> None:
+    """Write a store's URL into a run's settings, as earlier versions did."""
+    path = folder.path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"storage_url": url}))
+
+
+@pytest.mark.parametrize("has_objects", [True, False])
+@pytest.mark.parametrize("move", ["stay", "move", "rename", "copy"])
+def test_store_of_an_earlier_version_is_where_the_folder_is_now(
+    tmp_path: Path, move: str, *, has_objects: bool
+) -> None:
+    """Its settings hold the URL of the folder that was around it when it began."""
+    old = begin(tmp_path / "old" / "run")
+    set_store(old, old.path.parent.as_uri())
+    if has_objects:
+        (old.path / "segments").mkdir()
+    path = {"stay": old.path, "rename": tmp_path / "old" / "other"}.get(move, tmp_path / "new" / "run")
+    if move != "stay":
+        shutil.copytree(old.path, path)
+    if move == "move":
+        shutil.rmtree(old.path.parent)
+    if move == "rename":
+        shutil.rmtree(old.path)
+    with RunFolder(path) as resumed:
+        config = resumed.resume()
+        assert config.storage_url == f"{path.as_uri()}?run=run"
+        resumed.store_config(config)
+        assert json.loads((path / "config.json").read_text())["storage_url"] == ""
 
 
 def test_objects_that_lie_elsewhere_are_looked_for_there(tmp_path: Path) -> None:
     """Of a run that was told where its objects go, however its folder was moved."""
-    folder = RunFolder(tmp_path / "old" / "run")
-    folder.begin(dataclasses.replace(make_config(folder), storage_url=f"file://{tmp_path}/store"))
+    folder, url = RunFolder(tmp_path / "old" / "run"), (tmp_path / "store").as_uri()
+    folder.begin(dataclasses.replace(make_config(folder), storage_url=folder.settle_storage(url)))
     folder.release()
+    open_store(url).put("run/segments/s", b"x")
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     with RunFolder(tmp_path / "new" / "run") as moved:
-        assert moved.resume().storage_url == f"file://{tmp_path}/store"
+        assert moved.resume().storage_url == url
+
+
+def test_store_around_the_folder_is_the_folder_itself(tmp_path: Path) -> None:
+    """Where it was asked for by name: the objects lie in the folder all the same."""
+    folder = RunFolder(tmp_path / "run")
+    assert folder.settle_storage(tmp_path.as_uri()) == folder.settle_storage(None) == folder.storage_url
 
 
 def test_folder_with_something_in_it_is_not_begun(tmp_path: Path) -> None:
@@ -157,10 +208,27 @@ def test_summary_is_replaced_whole(tmp_path: Path) -> None:
     assert not list(folder.path.glob("*.new")) + list(folder.path.glob(".*.new"))
 
 
-def test_folder_that_can_not_name_a_run_is_refused(tmp_path: Path) -> None:
-    """The folder's name is part of every key."""
-    with pytest.raises(InvalidInputError, match="name of the run folder"):
-        RunFolder(tmp_path / "my run")
+@pytest.mark.parametrize(
+    ("name", "run_id"),
+    [
+        ("my run", "my-run"),
+        ("caf\u00e9?", "cafe"),
+        ("cafe\u0301?", "cafe"),
+        ("-_.x", "x"),
+        ("\u05e8\u05d9\u05e6\u05d4", "run"),
+        ("x" * 80, "x" * 64),
+        ("a-", "a-"),
+    ],
+)
+def test_run_in_a_folder_of_any_name_has_a_name_of_its_own(tmp_path: Path, name: str, run_id: str) -> None:
+    """The run's name is part of every key and so holds fewer characters than a folder's may."""
+    assert RunFolder(tmp_path / name).run_id == run_id
+
+
+def test_folder_whose_path_is_no_text_is_refused(tmp_path: Path) -> None:
+    """It could be neither printed nor sent."""
+    with pytest.raises(InvalidInputError, match="must be a path in UTF-8"):
+        RunFolder(tmp_path / "\udcff")
 
 
 def test_next_folder_is_the_first_free_one(tmp_path: Path) -> None:
@@ -192,3 +260,17 @@ def test_a_run_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_folder(Path("elsewhere/flip-1")) == Path("elsewhere/flip-1")
     (tmp_path / "flip-1").mkdir()
     assert find_folder(Path("flip-1")) == Path("flip-1")
+
+
+def test_a_renamed_run_is_found_by_the_name_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages still show that one; of two, the folder has to be named."""
+    monkeypatch.chdir(tmp_path)
+    begin(Path("runs/flip-1")).path.rename("runs/best")
+    assert find_folder(Path("flip-1")).resolve() == tmp_path / "runs" / "best"
+    shutil.copytree("runs/best", "runs/second best")
+    with pytest.raises(
+        ConfigError, match=r"began as flip-1: .*/runs/best, '.*/second best'; name the folder"
+    ):
+        find_folder(Path("flip-1"))

@@ -165,7 +165,7 @@ def test_objects_in_another_store_are_found(real_run: Path, tmp_path: Path) -> N
     elsewhere, folder = tmp_path / "store", tmp_path / "runs" / "one"
     folder.mkdir(parents=True)
     settings = json.loads((real_run / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(settings | {"storage_url": f"file://{elsewhere}"}))
+    (folder / "config.json").write_text(json.dumps(settings | {"storage_url": elsewhere.as_uri()}))
     for name in ("policies", "checkpoints"):
         shutil.copytree(real_run / name, elsewhere / settings["run_id"] / name)
     assert load_run(folder).policy().data == load_run(real_run).policy().data

@@ -1,0 +1,43 @@
+"""From a path to a URL and back. All of it is here, by each library's own constructor.
+
+A path put into a URL by hand leads elsewhere as soon as it holds ``?``, ``#``, ``%`` or a space.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlencode, urlsplit
+
+__all__ = ["file_url", "path_of_file_url", "run_folder_url", "sqlite_uri", "sqlite_url"]
+
+
+def file_url(path: Path) -> str:
+    """Return the ``file:///`` URL of a path, absolute from here."""
+    return path.absolute().as_uri()
+
+
+def path_of_file_url(url: str) -> Path:
+    """Return the path that a ``file:///`` URL leads to, whatever its query says."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(url).path)))
+
+
+def run_folder_url(folder: Path, *, run_id: str) -> str:
+    """Return the URL of the object store that is a run's own folder; `somersault.storage.open_store` opens it."""
+    return f"{file_url(folder)}?{urlencode({'run': run_id})}"
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL by which SQLAlchemy opens an SQLite database file."""
+    import sqlalchemy as sa  # of the labeler's extra: `somersault` starts without it
+
+    database = sa.URL.create("sqlite", database=str(path.absolute()))
+    return database.render_as_string(hide_password=False)
+
+
+def sqlite_uri(path: Path, **parameters: str) -> str:
+    """Return the URI by which SQLite itself opens a database file, ``mode="ro"`` for reading alone.
+
+    https://www.sqlite.org/uri.html
+    """
+    return f"{file_url(path)}?{urlencode(parameters)}"
