@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -13,18 +14,31 @@ from somersault.errors import FailedPreconditionError
 
 __all__ = ["RewardWrapper"]
 
+_KEPT_INFO = frozenset({"TimeLimit.truncated", "action_mask", "is_still", "lives"})
+"""What an agent may need and no score can be told from."""
+
 
 class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Pays what a reward model gives; nothing that a step returns tells what the environment itself pays.
 
     Wrap what `somersault.make_env` makes: that environment pays nothing at all, so the true reward can't be reached.
-    Around another environment, the reward it pays is dropped, and so is what its info tells of rewards and episodes.
+    Around another environment, the reward it pays is dropped, and so is all of its info but `TimeLimit.truncated`,
+    `action_mask`, `is_still` and `lives`: a score may have any name there.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], reward_model: RewardModel) -> None:
-        """Take an environment that observes and acts as the run did, and what is to pay in it."""
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], reward_model: RewardModel, *, keep_info: Iterable[str] = ()
+    ) -> None:
+        """Take an environment that observes and acts as the run did, and what is to pay in it.
+
+        Args:
+            env: what to wrap.
+            reward_model: what pays.
+            keep_info: further keys of info to keep; whoever names one vouches that it tells nothing of the true reward.
+        """
         super().__init__(env)
         self._reward_model = reward_model
+        self._kept_info = _KEPT_INFO | frozenset(keep_info)
         self._observation: Any = None
 
     def reset(
@@ -32,7 +46,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
         self._observation, info = self.env.reset(seed=seed, options=options)
-        return self._observation, _without_rewards(info)
+        return self._observation, self._kept(info)
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         """Make a step; the reward is the reward model's, of the observation before it and the action as executed.
@@ -50,8 +64,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             executed = leave_out_still(executed, np.ones((), np.bool_))
         reward = float(self._reward_model.score(np.asarray(self._observation)[None], executed[None])[0])
         self._observation = observation
-        return observation, reward, is_terminated, is_truncated, _without_rewards(info)
+        return observation, reward, is_terminated, is_truncated, self._kept(info)
 
-
-def _without_rewards(info: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in info.items() if "reward" not in name and name != "episode"}
+    def _kept(self, info: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in info.items() if name in self._kept_info}

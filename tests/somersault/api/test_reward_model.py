@@ -141,17 +141,24 @@ def test_true_reward_cannot_be_reached_through_the_wrapper(real_run: Path) -> No
 
 
 def test_wrapper_around_a_foreign_environment_drops_what_that_pays(tmp_path: Path) -> None:
-    """Neither reward nor info tell of it."""
+    """Neither reward nor info tell of it, whatever it is called there; what else is to be kept is named."""
 
     class Paying(gymnasium.Env):
         observation_space = gymnasium.spaces.Box(-1, 1, (4,), np.float32)
         action_space = gymnasium.spaces.Discrete(2)
 
         def reset(self, *, seed=None, options=None):
-            return np.zeros(4, np.float32), {"reward_start": 5}
+            return np.zeros(4, np.float32), {"reward_start": 5, "score": 0}
 
         def step(self, action):
-            info = {"reward_forward": 77.0, "episode": {"r": 77.0}, "lives": 2}
+            info = {
+                "reward_forward": 77.0,
+                "episode": {"r": 77.0},
+                "true_return": 77.0,
+                "x_velocity": 77.0,
+                "final_info": {"true_return": 77.0},
+                "lives": 2,
+            }
             return np.zeros(4, np.float32), 77.0, False, False, info
 
     model = somersault.load_reward_model(make_run(tmp_path / "runs" / "one", "CartPole-v1"))
@@ -159,6 +166,9 @@ def test_wrapper_around_a_foreign_environment_drops_what_that_pays(tmp_path: Pat
     assert wrapped.reset()[1] == {}
     _, reward, _, _, info = wrapped.step(1)
     assert info == {"lives": 2}
+    named = somersault.RewardWrapper(Paying(), model, keep_info=["x_velocity"])
+    named.reset()
+    assert named.step(1)[4] == {"lives": 2, "x_velocity": 77.0}
     assert reward == pytest.approx(float(model.score(np.zeros((1, 4)), np.array([1]))[0]))
 
 
