@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from services.labeler.records import Labeler, PreferenceRecord, QueryState
-from services.labeler.store import gold, leases, preference_log, schema, tallies
+from services.labeler.store import gold, leases, open_gold, preference_log, schema, tallies
 from services.labeler.store.leases import Held
 from services.labeler.store.steps import Step, run
 from services.labeler.tally import Tally
@@ -97,6 +97,7 @@ def _add(
         amounts=amounts,
     )
     keeping = [] if record.is_extra else tallies.keeping(query, tally, target=target)
+    is_counted = not record.is_gold or open_gold.is_counted(connection, query_number=query.number)
     done = run(
         connection,
         [
@@ -104,7 +105,7 @@ def _add(
             *appending,
             leases.marking_answered(held.lease.number),
             *keeping,
-            *counting_first(record, query),
+            *(counting_first(record, query) if is_counted else []),
         ],
     )
     if not done[0]:

@@ -2,7 +2,7 @@
 
 A gold query is a row of its own, made for one labeler when it is leased: a copy of a pair that two or more others
 answered alike, or of one that the labeler itself answered, the sides swapped. It is of state answered from the
-start, so nothing else ever leases or counts it.
+start, so nothing else ever leases or counts it. It is that labeler's until it is answered or skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.records import Labeler, Query, QueryState
-from services.labeler.store import queries, schema
+from services.labeler.store import open_gold, queries, schema
 from somersault.convert.preference_checks import GOLD_KINDS
 from somersault.types import Preference, Role
 
@@ -43,12 +43,14 @@ def mix_in(
     """Gives what a labeler gets instead of queries chosen for it: some of them gold, if it is a person."""
     if labeler.role is not Role.LABELER:
         return list(chosen)
-    return [
+    before, new = open_gold.bring_back(connection, labeler, chosen)
+    mixed = [
         (_make(connection, labeler, query, now_ms=now_ms) or query)
         if query.gold_interval and draw(query.gold_interval) == 0
         else query
-        for query in chosen
+        for query in new
     ]
+    return before + mixed
 
 
 def amounts_of(query: schema.Row, before: Preference | None, after: Preference) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.records import Labeler, PreferenceRecord
-from services.labeler.store import answers, clock, gold, leases, preference_log, schema, tallies
+from services.labeler.store import answers, clock, gold, leases, open_gold, preference_log, schema, tallies
 from services.labeler.store.steps import Step, run
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
 from somersault.types import Preference
@@ -82,8 +82,12 @@ def add_version(
     if is_moved:
         tally = tallies.of_query(query).plus(before, -1).plus(preference)
         steps += tallies.keeping(query, tally, target=query.target_answers)
-    numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
-    run(connection, [*steps, *tallies.counting_labeler(answer.run_id, answer.labeler_id, **numbers)])
+    if not answer.is_gold or open_gold.is_counted(
+        connection, query_number=query.number, answer_number=answer.number
+    ):
+        numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
+        steps += tallies.counting_labeler(answer.run_id, answer.labeler_id, **numbers)
+    run(connection, steps)
 
 
 def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
