@@ -16,6 +16,7 @@ from rich.console import Console
 
 from somersault.cli import finish
 from somersault.cli.ending.stop_signals import stop_signals
+from somersault.cli.invocation import own_command
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sharing
 from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.pages.announcement import Announcement
@@ -180,7 +181,9 @@ def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResp
     """Return what does not go without the other services."""
     if stats.run_state == labeler_pb2.RUN_STATE_FINISHED:
         return []
-    resume = f"somersault train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
+    resume = (
+        f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
+    )
     notes = [f"answers that are given now are learned from when the run goes on: {resume}"]
     if stats.num_rendering:
         notes.append(

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from somersault.cli.invocation import own_command
 from somersault.cli.ports import LOOPBACK
 from somersault.errors import (
     ConfigError,
@@ -132,7 +133,7 @@ class RunFolder:
     @property
     def open_command(self) -> str:
         """The command that shows the run's pages when nobody trains it."""
-        return f"somersault open {shlex.quote(str(self.path))}"
+        return f"{own_command()} open {shlex.quote(str(self.path))}"
 
     def begin(self, config: RunConfig) -> None:
         """Make the folder of a new run, locked; one whose making was cut off is made anew.

@@ -15,6 +15,7 @@ from somersault.cli.display import Display, open_display
 from somersault.cli.ending.ending import RunCutShort
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
+from somersault.cli.invocation import own_command
 from somersault.cli.probes import check_drawing
 from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
 from somersault.cli.session import Session
@@ -79,7 +80,9 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
 
 
 def _resume_command(config: RunConfig, folder: RunFolder) -> str:
-    return f"somersault train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
+    return (
+        f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
+    )
 
 
 def _open_command(config: RunConfig, folder: RunFolder) -> str | None:

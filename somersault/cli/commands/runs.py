@@ -10,6 +10,7 @@ import typer
 
 from somersault.cli.afterwards import comparison
 from somersault.cli.afterwards.pages.serving import Pages, serve_runs
+from somersault.cli.invocation import own_command
 from somersault.errors import CorruptDataError
 from somersault.runs import find_runs
 from somersault.strict_json import dump_json
@@ -56,9 +57,9 @@ def runs(
             typer.echo(dump_json(row))
     elif rows:
         typer.echo(comparison.format_table(rows))
-        typer.echo(f"\nlook at one: somersault plot {shlex.quote(rows[0]['path'])}")
+        typer.echo(f"\nlook at one: {own_command()} plot {shlex.quote(rows[0]['path'])}")
     else:
-        typer.echo(f"no runs in {folder}; begin one: somersault train hopper-backflip --teacher oracle")
+        typer.echo(f"no runs in {folder}; begin one: {own_command()} train hopper-backflip --teacher oracle")
 
 
 def open_folder(folder: Path, *, web_port: int | None, as_json: bool) -> None:
