@@ -24,12 +24,13 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille
 _BRAILLE = 0x2800
 
 
-def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str) -> None:
+def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, replaces: bool = False) -> None:
     """Draw curves into a file, one below the other, runs over each other.
 
     Raises:
         InvalidInputError: the suffix is unknown.
         ConfigError: matplotlib is missing, or the file can't be written.
+        FailedPreconditionError: the file is there already and ``replaces`` is false.
     """
     if path.suffix not in SUFFIXES:
         raise InvalidInputError("--out", str(path), f"a file that ends in {', '.join(SUFFIXES)}")
@@ -52,7 +53,7 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str) ->
     if len(runs) > 1:
         figure.axes[0].legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    prepare_file(path)
+    prepare_file(path, replaces=replaces)
     with writing(path):
         figure.savefig(path)
 

@@ -42,6 +42,8 @@ class RenderOptions:
     """What was given on the command line."""
 
     output: Path
+    replaces: bool = False
+    """Whether the file may be there already."""
     num_episodes: int = 9
     seconds: float | None = None
     """None for the task's episode."""
@@ -62,14 +64,14 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
     Raises:
         InvalidInputError: an option is out of its bounds.
         ConfigError: the video can't be written.
-        FailedPreconditionError: the run has no policy yet, or no reward model for the bar.
+        FailedPreconditionError: the run has no policy yet, or no reward model for the bar, or the file is there already.
         SomersaultError: the simulator can't be started or failed, or nothing can be drawn here.
     """
     columns, num_tiles = _read_grid(options.grid)
     _check(options)
     stored = run.policy(options.version)
     reward_model = load_reward_model(run) if options.has_bar else None
-    prepare_file(options.output)
+    prepare_file(options.output, replaces=options.replaces)
     play = Play(
         policy=stored.data,
         num_episodes=max(options.num_episodes, num_tiles),

@@ -32,6 +32,7 @@ _By = Annotated[str, typer.Option("--by", metavar="|".join(AXES), help="What the
 _Smooth = Annotated[
     float, typer.Option(metavar="S", help="Smoothing: the share of the past in each point, 0 to under 1.")
 ]
+_Force = Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")]
 _Json = Annotated[bool, typer.Option("--json", help="Prints one JSON object, the points in it.")]
 
 
@@ -52,6 +53,7 @@ def plot(
             help="A .png, .svg or .pdf, by matplotlib (pip install 'somersault[plot]'). (Default: draws here.)",
         ),
     ] = None,
+    force: _Force = False,
     curve: _Curves = None,
     by: _By = "steps",
     smooth: _Smooth = 0.0,
@@ -63,7 +65,9 @@ def plot(
     """
     opened = load_run(find_folder(run))
     title = f"{opened.name}: {opened.settings.task}"
-    drawn = _draw([opened], curve, by=by, smooth=smooth, out=out, title=title, is_quiet=as_json)
+    drawn = _draw(
+        [opened], curve, by=by, smooth=smooth, out=out, replaces=force, title=title, is_quiet=as_json
+    )
     if as_json:
         typer.echo(dump_json(drawn))
 
@@ -83,6 +87,7 @@ def compare(
             help="Draws the curves over each other into a .png, .svg or .pdf (pip install 'somersault[plot]').",
         ),
     ] = None,
+    force: _Force = False,
     curve: _Curves = None,
     by: _By = "steps",
     smooth: _Smooth = 0.0,
@@ -100,7 +105,9 @@ def compare(
     rows = [comparison.as_values(run) for run in opened]
     drawn = None
     if out is not None:
-        drawn = _draw(opened, curve, by=by, smooth=smooth, out=out, title="", is_quiet=as_json)
+        drawn = _draw(
+            opened, curve, by=by, smooth=smooth, out=out, replaces=force, title="", is_quiet=as_json
+        )
     if as_json:
         typer.echo(dump_json({"runs": rows, "plot": drawn}))
     else:
@@ -114,6 +121,7 @@ def _draw(
     by: str,
     smooth: float,
     out: Path | None,
+    replaces: bool,
     title: str,
     is_quiet: bool,
 ) -> dict[str, object]:
@@ -122,7 +130,7 @@ def _draw(
     if not curves:
         raise FailedPreconditionError(f"{', '.join(run.name for run in runs)}: no such curve has a point yet")
     if out is not None:
-        plotting.write_plot(out, curves, axis=by, title=title)
+        plotting.write_plot(out, curves, axis=by, title=title, replaces=replaces)
         if not is_quiet:
             typer.echo(f"plot: {out}")
     elif not is_quiet:

@@ -28,6 +28,7 @@ def render(
             "--out", "-o", metavar="FILE", help="An .mp4 or a .gif. (Default: NAME-OF-THE-RUN.mp4 here.)"
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")] = False,
     episodes: Annotated[
         int, typer.Option(metavar="N", help="Fresh episodes to play and choose among, 1 to 256.")
     ] = 9,
@@ -83,6 +84,7 @@ def render(
     opened = load_run(find_folder(run))
     options = RenderOptions(
         output=out or Path(f"{opened.name}.mp4"),
+        replaces=force,
         num_episodes=episodes,
         seconds=seconds,
         size_px=0 if size is None else size,

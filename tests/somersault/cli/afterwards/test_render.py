@@ -135,3 +135,21 @@ def test_a_folder_is_not_written_as_a_video(real_run: Path, command: Command, tm
     """It is said before anything is played."""
     (tmp_path / "a.mp4").mkdir()
     assert "is a folder" in command.error("render", real_run, "--out", tmp_path / "a.mp4", code=2)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("render", "--episodes", 1, "--seconds", 0.4, "--size", 64), ("plot",), ("compare",)]
+)
+def test_a_file_that_is_there_is_replaced_only_if_told(
+    arguments: tuple[object, ...], real_run: Path, command: Command, tmp_path: Path
+) -> None:
+    """By each command that writes one: nobody loses a video to the next one."""
+    name, *options = arguments
+    out = tmp_path / ("kept.mp4" if name == "render" else "kept.svg")
+    out.write_bytes(b"kept")
+    runs = [real_run] * (2 if name == "compare" else 1)
+    line = command.error(name, *runs, *options, "--out", out)
+    assert line == f"--out {out} is there already; name another file, or replace it by --force"
+    assert out.read_bytes() == b"kept"
+    command.text(name, *runs, *options, "--out", out, "--force")
+    assert out.stat().st_size > 1000
