@@ -8,7 +8,9 @@ const HOLD_MS = 250;
 const FRAME_S = 1 / 30;
 // No clip has fewer than ten a second; what seems longer are frames that a busy screen left out.
 const LONGEST_FRAME_S = 0.12;
-const NUM_MEASURED = 6;
+// So many frames of one length are how long frames are: a busy screen may leave pictures out for long.
+const NUM_MEASURED = 20;
+const SAME_LENGTH_S = 0.005;
 
 type Videos = readonly HTMLVideoElement[];
 
@@ -132,20 +134,23 @@ export class Player {
     else if (this.#isPlaying) this.#play({ mayLoop: this.#mayLoop, fromStart: true });
   }
 
-  /** Learns from the first frames how long each is. */
+  /** Learns from what is shown how long each frame is. */
   #measureFrames(): void {
     const [video] = this.#videos;
     if (!video) return;
     this.#frameS = FRAME_S;
-    let [shortest, before, numSeen] = [Infinity, NaN, 0];
+    let [shortest, before, numShortest] = [LONGEST_FRAME_S, NaN, 0];
     const onFrame = (_: number, { mediaTime }: VideoFrameCallbackMetadata) => {
       if (video !== this.#videos[0]) return;
       const duration = mediaTime - before;
       before = mediaTime;
       // Frames that the screen had no time for make longer ones.
-      if (duration > 0.005) shortest = Math.min(shortest, duration);
-      if (shortest < LONGEST_FRAME_S) this.#frameS = shortest;
-      if ((numSeen += 1) < NUM_MEASURED) video.requestVideoFrameCallback(onFrame);
+      if (duration > SAME_LENGTH_S && duration < shortest + SAME_LENGTH_S) {
+        numShortest = duration < shortest - SAME_LENGTH_S ? 1 : numShortest + 1;
+        shortest = Math.min(shortest, duration);
+        this.#frameS = shortest;
+      }
+      if (numShortest < NUM_MEASURED) video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
   }
