@@ -101,11 +101,10 @@ def test_simulators_rejoin_a_learner_that_was_killed(fleet: _Fleet) -> None:
     """They outlive it, gather nothing while it is away, and it goes on with both."""
     _wait_for_more_steps(fleet)
     fleet.kill("learner")
-    time.sleep(1)
-    cpu_s = [_cpu_s(process.pid) for process in fleet.processes.values()]
-    time.sleep(1)
-    idle = [_cpu_s(process.pid) - each for process, each in zip(fleet.processes.values(), cpu_s, strict=True)]
-    assert max(idle) < 0.3, "a simulator works for nobody"
+    # On a busy machine the rollout in hand takes its time.
+    give_up = time.monotonic() + 20
+    while (used_s := _busiest_s(fleet)) >= 0.3:
+        assert time.monotonic() < give_up, f"a simulator works for nobody: {used_s:.2f} s of the last second"
     fleet.start_learner()
     fleet.wait_until(_has_both)
     _wait_for_more_steps(fleet)
@@ -152,6 +151,15 @@ def _wait_for_more_steps(fleet: _Fleet) -> None:
 
 def _resident_mb(metrics: dict[str, float]) -> float:
     return metrics["process_resident_memory_bytes"] / 1e6
+
+
+def _busiest_s(fleet: _Fleet) -> float:
+    """Return how much processor time the busiest process uses within a second."""
+    before = [_cpu_s(process.pid) for process in fleet.processes.values()]
+    time.sleep(1)
+    return max(
+        _cpu_s(process.pid) - each for process, each in zip(fleet.processes.values(), before, strict=True)
+    )
 
 
 def _cpu_s(pid: int) -> float:

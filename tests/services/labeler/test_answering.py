@@ -258,7 +258,7 @@ async def test_another_replicas_answers_are_seen(tmp_path: Path) -> None:
         waiting = asyncio.create_task(lease(two.as_role(Role.TEACHER), wait_s=5))
         await asyncio.sleep(0.1)
         await one.propose("a")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):
             (held,) = await waiting
             await submit(one.as_role(Role.TEACHER), held.lease_token, "a1")
             assert [row.answer_id for row in (await stream.read()).records] == ["a1"]

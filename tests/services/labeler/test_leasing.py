@@ -70,7 +70,7 @@ async def test_waiting_in_vain_gives_nothing(labeler: RunningLabeler) -> None:
     """After wait_s the answer is empty, not an error."""
     started = time.monotonic()
     assert await lease(labeler.as_role(Role.TEACHER), wait_s=0.3) == []
-    assert 0.25 < time.monotonic() - started < 2
+    assert 0.25 < time.monotonic() - started < 10
 
 
 async def test_too_many_leases_are_refused(labeler: RunningLabeler) -> None:
@@ -190,11 +190,11 @@ async def test_a_hundred_who_wait_cost_what_one_does(
 
     monkeypatch.setattr(open_queries, "has_any", counted)
     teacher = labeler.as_role(Role.TEACHER)
-    waiting = [asyncio.create_task(lease(teacher, wait_s=3)) for _ in range(100)]
+    waiting = [asyncio.create_task(lease(teacher, wait_s=4)) for _ in range(100)]
     await asyncio.sleep(1.5)
     num_looks = len(looks)
     await labeler.propose("a")
-    done, _ = await asyncio.wait(waiting, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(waiting, timeout=2.4, return_when=asyncio.FIRST_COMPLETED)
     assert [len(task.result()) for task in done] == [1]
     assert sum(len(leased) for leased in await asyncio.gather(*waiting)) == 1
     assert 1 <= num_looks <= 10

@@ -90,7 +90,7 @@ async def test_only_running_and_stopped_runs_lease(
     assert (len(reply.leases), reply.run_state) == (num_leased, state)
     assert (len(anyones.leases), anyones.run_state) == (num_leased, pb.RUN_STATE_UNSPECIFIED)
     assert reply.is_paused == (state == pb.RUN_STATE_PAUSED)
-    assert took_s < 5
+    assert took_s < 15
     assert (await _stats(labeler)).run_state == state
 
 
@@ -113,7 +113,7 @@ async def test_waiting_ends_when_the_run_rests(labeler: RunningLabeler, change: 
     run = await _update(labeler, **change)
     reply, took_s = await waiting
     assert (list(reply.leases), reply.run_state) == ([], run.state)
-    assert took_s < 5
+    assert took_s < 15
 
 
 async def test_answers_under_leases_count_after_the_end(labeler: RunningLabeler) -> None:
@@ -144,7 +144,7 @@ async def test_followers_of_the_log_hear_of_each_state(labeler: RunningLabeler) 
     ):
         await asyncio.sleep(0.3)
         await _update(labeler, **change)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             told.append((await follower.read()).run_state)
     late = stub.WatchPreferences(pb.WatchPreferencesRequest(run_id=RUN_ID))
     async with asyncio.timeout(5):

@@ -142,7 +142,7 @@ async def test_a_silent_receiver_is_given_up(receiver: Receiver, monkeypatch: py
     began_s = time.monotonic()
     with pytest.raises(UnavailableError, match=r"did not answer within 0\.3 s"):
         await client.post(receiver.url, {}, b"{}")
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 4.5
     client.close()
 
 

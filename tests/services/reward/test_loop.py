@@ -193,6 +193,8 @@ async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectSto
     async with running(bench):
         bench.offer(0)
         await bench.settle(1, 0)
+        while len(bench.labeler.log) < 6:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         assert len(bench.labeler.log) == 6
         bench.offer(1)
@@ -346,7 +348,6 @@ async def test_gold_answers_neither_teach_nor_count(store: ObjectStore) -> None:
         await bench.settle(1, 0)
         version = bench.loop.settled.value.version
         labeler.append_gold(labeler.proposals[0])
-        await asyncio.sleep(0.05)
         await bench.settle(100, 0)
         assert bench.loop.ledger.num_asked == len(labeler.answers)
         assert bench.loop.settled.value.version.num_comparisons == len(labeler.answers)

@@ -168,10 +168,11 @@ async def test_nothing_is_gathered_for_a_learner_that_is_gone(task: Task, weight
     async with _collecting(task, port) as (_, offers):
         async with _serving(learner, port=port):
             await learner.rollouts.get()
-        await asyncio.sleep(0.5)  # for the rollout that was being gathered
-        num_gathered = len(offers)
-        await asyncio.sleep(0.5)
-        assert len(offers) == num_gathered < 10
+        num_gathered = -1
+        while num_gathered != len(offers):  # until the rollout that was being gathered is done
+            num_gathered = len(offers)
+            await asyncio.sleep(0.7)
+        assert num_gathered < 10
         learner.versions = [1]
         async with _serving(learner, port=port):
             async with asyncio.timeout(20):

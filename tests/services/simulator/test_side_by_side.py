@@ -34,13 +34,13 @@ def test_each_work_makes_all_its_steps_in_order(num_threads: int) -> None:
 def test_a_slow_work_is_not_left_to_one_thread_until_the_end() -> None:
     """Three works of which one is four times as slow take two threads half of all their time, give or take a step."""
     done: list[tuple[str, int]] = []
-    works = [_work("slow", 10, done, step_s=0.04), *(_work(name, 10, done, step_s=0.01) for name in "ab")]
+    works = [_work("slow", 10, done, step_s=0.12), *(_work(name, 10, done, step_s=0.03) for name in "ab")]
     started = time.monotonic()
 
     run_side_by_side(works, num_threads=2)
 
-    # 0.4 + 0.1 + 0.1 of work. One thread with the slow one alone takes 0.4; whoever had taken "a", "b" first, 0.5 or more.
-    assert time.monotonic() - started < 0.48
+    # 1.2 + 0.3 + 0.3 of work. One thread with the slow one alone takes 1.2; whoever had taken "a", "b" first, 1.5 or more.
+    assert time.monotonic() - started < 1.44
 
 
 def test_no_work_is_run_by_two_threads_at_once() -> None:

@@ -56,7 +56,7 @@ def make_watcher(peers: Peers, **changes: object) -> ProgressWatcher:
 
 async def until_finished(watcher: ProgressWatcher) -> RunProgress:
     """Waits for the learner's end and one round of everything else."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         await watcher.finished.wait()
         while watcher.snapshot().num_labels == 0 or watcher.snapshot().flips_mean is None:
             await asyncio.sleep(0.05)
@@ -124,7 +124,7 @@ async def test_wrong_token_is_not_waited_out() -> None:
     server = await serve(port)
     async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="wrong") as peers:
         with pytest.raises(BaseExceptionGroup) as raised:
-            await asyncio.wait_for(make_watcher(peers).run(), 10)
+            await asyncio.wait_for(make_watcher(peers).run(), 30)
     await server.stop(None)
     assert raised.group_contains(UnauthenticatedError)
 

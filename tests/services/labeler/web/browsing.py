@@ -7,13 +7,25 @@ import asyncio
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
-__all__ = ["LABELER", "evaluate", "open_page", "press", "saved", "shown_pair", "skip_practice", "until"]
+__all__ = [
+    "LABELER",
+    "all_fetched",
+    "close_dialog",
+    "evaluate",
+    "open_page",
+    "press",
+    "press_at_once",
+    "saved",
+    "shown_pair",
+    "skip_practice",
+    "until",
+]
 
 LABELER = "labeler-token"
 """The token that the labeler in memory knows."""
 
 
-async def until(page: Page, expression: str, arg: object = None, *, timeout_s: float = 15) -> None:
+async def until(page: Page, expression: str, arg: object = None, *, timeout_s: float = 30) -> None:
     """Waits until an expression is true in the page. Playwright's own way needs the eval that our policy forbids."""
     async with asyncio.timeout(timeout_s):
         while not await evaluate(page, expression, arg):
@@ -59,6 +71,25 @@ async def press(page: Page, key: str) -> None:
     await until(
         page, "document.querySelector('video.shown') || document.getElementById('empty')?.hidden === false"
     )
+
+
+async def press_at_once(page: Page, *keys: str) -> None:
+    """Press keys one right after the other, however busy the machine is: nothing else happens between two of them."""
+    await page.evaluate(
+        "keys => keys.forEach(key => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))",
+        list(keys),
+    )
+
+
+async def close_dialog(page: Page) -> None:
+    """Press Escape and wait until no dialog is open: until then keys are the dialog's."""
+    await page.keyboard.press("Escape")
+    await until(page, "!document.querySelector('dialog[open]')")
+
+
+async def all_fetched(page: Page, *, num_pairs: int = 3) -> None:
+    """Wait until the clips of so many pairs are in the page: then no lease of them is on its way any more."""
+    await until(page, "count => document.querySelectorAll('#pair video').length === count", 2 * num_pairs)
 
 
 async def saved(page: Page) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store
@@ -24,6 +24,8 @@ from tests.services.labeler.web.real_labeler import RUN_ID, RealLabeler, Simulat
 
 CHROMIUM = "/usr/bin/chromium"
 FOLDER = Path(__file__).parent
+
+expect.set_options(timeout=20_000)  # a machine that other tests share takes its time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -66,6 +66,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     lease_asked: asyncio.Event = field(default_factory=asyncio.Event)
     lease_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     returned: list[str] = field(default_factory=list)
+    release_asked: asyncio.Event = field(default_factory=asyncio.Event)
     release_s: float = 0.0
     """How long it takes to give a lease back."""
     guidelines: list[str] = field(default_factory=list)
@@ -150,6 +151,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def ReleaseQuery(self, request, context):
         """Takes a lease back; what is only returned may be leased again."""
+        self.release_asked.set()
         await asyncio.sleep(self.release_s)
         query_id = self.leases.pop(request.lease_token, None)
         if query_id is not None:

@@ -113,7 +113,7 @@ async def read_log(labeler: RealLabeler, *, num_records: int) -> list:
     async with calling(labeler, labeler.tokens["service"]) as stub:
         request = labeler_pb2.WatchPreferencesRequest(run_id=RUN_ID)
         try:
-            async for response in stub.WatchPreferences(request, timeout=20, wait_for_ready=True):
+            async for response in stub.WatchPreferences(request, timeout=60, wait_for_ready=True):
                 records += response.records
                 if len(records) >= num_records:
                     break

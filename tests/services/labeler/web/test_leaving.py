@@ -24,7 +24,7 @@ _GIVE_BACK = """(leaseToken) => addEventListener("pagehide", () => fetch("/somer
 
 
 async def _until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -67,7 +67,7 @@ async def test_a_pair_is_given_back_though_the_caller_is_gone(gateway_url, label
     _, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(head.encode() + body)
     await writer.drain()
-    await asyncio.sleep(0.2)
+    await labeler.double.release_asked.wait()
     writer.transport.abort()
 
     await _until(lambda: labeler.double.returned == ["query-007"])
@@ -131,7 +131,7 @@ async def test_a_finished_run_is_told_of_at_once(http, labeler):
     labeler.double.result = labeler_pb2.RunResult(headline="It turns.")
     labeler.double.state = labeler_pb2.RUN_STATE_FINISHED
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         reply = (await asking).json()
     stats = (await http.post(f"{SERVICE}/GetStats", json={"runId": "flip-1"})).json()
 

@@ -6,7 +6,7 @@ import pytest
 
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.web.accessibility import SCHEMES, WINDOWS, serious_findings
-from tests.services.labeler.web.browsing import press, saved
+from tests.services.labeler.web.browsing import close_dialog, press, saved
 
 GUIDELINES = "# What counts\n\nOnly **whole** flips. Turning further is better.\n"
 
@@ -57,7 +57,7 @@ async def test_states_have_no_serious_finding(browser, double, gateway_url, wind
     await findings.look("login", "#login:not([hidden])")
     await page.goto(f"{gateway_url}/#token=labeler-token")
     await findings.look("guidelines", "#guidelines[open]")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await page.wait_for_selector("video.shown")
     await findings.look("practice", "#practice")
     await page.keyboard.press("ArrowRight")
@@ -66,7 +66,7 @@ async def test_states_have_no_serious_finding(browser, double, gateway_url, wind
     await findings.look("pair", ".answer.left:enabled")
     await page.keyboard.press("?")
     await findings.look("help", "#help[open]")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await page.click("#goal-button")
     await findings.look("goal", "#goal[open]")
     await page.click(".goal-choices button:has-text('10')")
@@ -79,7 +79,7 @@ async def test_states_have_no_serious_finding(browser, double, gateway_url, wind
     await page.keyboard.press("Escape")
     await page.keyboard.press("h")
     await findings.look("answers", "#own-answers[open] li:nth-child(10)")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await press(page, "a")
     await findings.look("waiting", "#empty:not([hidden])")
     await saved(page)

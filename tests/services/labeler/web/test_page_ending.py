@@ -39,6 +39,9 @@ async def test_finished_run_thanks_and_shows_what_was_learned(page, labeler, gat
     finish(double)
     await page.wait_for_selector("#end")
     await until(page, PLAYS)
+    async with asyncio.timeout(15):
+        while double.leases:
+            await asyncio.sleep(0.02)
     await labeler.kill()
     num_asked = double.num_asked
     await asyncio.sleep(4)
@@ -179,9 +182,11 @@ async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_
         await page.mouse.move(5, 5)  # somebody is there
         await page.mouse.move(9, 9)
         await asyncio.sleep(0.1)
+    await until(
+        page, "document.getElementById('empty-reason').textContent.includes('Nothing was heard of it for')"
+    )
 
     reason = await page.inner_text("#empty-reason")
-    assert "Nothing was heard of it for" in reason
     assert "1 answer is kept in this browser" in reason
     assert "somersault open flip-1" in reason
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.services.labeler.web.browsing import open_page, press, saved, until
+from tests.services.labeler.web.browsing import all_fetched, open_page, press, saved, until
 
 LEFT = 1
 
@@ -57,7 +57,7 @@ async def test_answers_given_without_a_network_arrive_once(page, labeler, gatewa
     double = labeler.double
     double.num_open = 5
     await open_page(page, gateway_url)
-    await until(page, "document.querySelectorAll('video').length === 6")
+    await all_fetched(page)
 
     await page.context.set_offline(True)
     left_at = time.monotonic()

@@ -7,7 +7,15 @@ import asyncio
 import pytest
 
 from tests.services.labeler.web.accessibility import WINDOWS
-from tests.services.labeler.web.browsing import LABELER, open_page, press, saved, shown_pair, until
+from tests.services.labeler.web.browsing import (
+    LABELER,
+    close_dialog,
+    open_page,
+    press,
+    saved,
+    shown_pair,
+    until,
+)
 
 LEFT, RIGHT, EQUAL = 1, 2, 3
 
@@ -39,7 +47,7 @@ async def test_keyboard_alone_teaches(page, labeler, gateway_url):
     await page.keyboard.press("]")
     await page.keyboard.press("?")
     await page.wait_for_selector("#help[open]")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await press(page, "Backspace")
     await press(page, "ArrowRight")
     await saved(page)
@@ -60,6 +68,7 @@ async def test_tap_on_a_clip_chooses_it(browser, labeler, gateway_url):
     context = await browser.new_context(has_touch=True, viewport={"width": 390, "height": 780})
     page = await context.new_page()
     await open_page(page, gateway_url)
+    await asyncio.sleep(0.5)
 
     await page.tap("#frame-right")
     await saved(page)
@@ -79,7 +88,11 @@ async def test_click_on_a_clip_chooses_it_once(page, labeler, gateway_url):
     await asyncio.sleep(0.5)
     before = await shown_pair(page)
 
-    await page.dblclick("#frame-left")
+    # As a browser tells of a double click, but with nothing between its halves, however busy the machine is.
+    await page.eval_on_selector(
+        "#frame-left",
+        "frame => [1, 2].forEach(detail => frame.dispatchEvent(new MouseEvent('click', { detail, bubbles: true })))",
+    )
     await saved(page)
 
     assert await shown_pair(page) != before
@@ -123,18 +136,17 @@ async def test_button_under_the_mouse_looks_untouched_for_the_next_pair(page, la
     colour = "getComputedStyle(document.querySelector('.answer.left')).backgroundColor"
     at_rest = await page.evaluate(colour)
     await page.hover(".answer.left")
+    await until(page, f"at_rest => {colour} !== at_rest", at_rest)
     pointed_at = await page.evaluate(colour)
 
     await page.mouse.down()
     await page.mouse.up()
     await saved(page)
-    after_click = await page.evaluate(colour)
+    await until(page, f"at_rest => {colour} === at_rest", at_rest)
     await page.mouse.move(*(await centre(page, ".answer.left", off=20)))
-    after_move = await page.evaluate(colour)
+    await until(page, f"pointed_at => {colour} === pointed_at", pointed_at)
 
-    assert pointed_at != at_rest
-    assert after_click == at_rest
-    assert after_move == pointed_at
+    assert [row.preference for row in labeler.double.records] == [LEFT]
 
 
 async def centre(page, selector: str, *, off: float) -> tuple[float, float]:
@@ -155,7 +167,7 @@ async def test_answers_are_in_the_window(browser, labeler, gateway_url, window):
     labeler.double.num_open, labeler.double.guidelines = 2, [GUIDELINES]
     await open_page(page, gateway_url)
     await page.wait_for_selector("#guidelines[open]")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
 
     boxes = [await answer.bounding_box() for answer in await page.locator(".answer, .frame").all()]
     caps = await page.locator("#labeling .work kbd:visible").count()
@@ -174,7 +186,7 @@ async def test_guidelines_open_once_a_version_and_hold_keys_back(page, labeler, 
     await open_page(page, gateway_url)
     await page.wait_for_selector("#guidelines[open]")
     await page.keyboard.press("ArrowLeft")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await press(page, "ArrowRight")
     await page.reload()
     await page.wait_for_selector("video.shown")
@@ -183,6 +195,7 @@ async def test_guidelines_open_once_a_version_and_hold_keys_back(page, labeler, 
     await page.keyboard.press("g")
     await page.wait_for_selector("#guidelines[open]")
     await page.keyboard.press("Enter")
+    await until(page, "!document.querySelector('dialog[open]')")
     await press(page, "ArrowDown")
     await saved(page)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from somersault.v1 import labeler_pb2
-from tests.services.labeler.web.browsing import press, saved, until
+from tests.services.labeler.web.browsing import all_fetched, press, press_at_once, saved, until
 
 LEFT, RIGHT = 1, 2
 WHY_LEFT = "The left one goes all the way round."
@@ -43,10 +43,9 @@ async def test_practice_comes_first_explains_and_is_never_sent(page, double, gat
     await asyncio.sleep(0.5)
     held_meanwhile = double.num_proposed
 
-    await page.keyboard.press("ArrowLeft")
+    await press_at_once(page, "ArrowLeft", "ArrowLeft")  # too fast a finger skips no explanation
     await page.wait_for_selector("#explanation[data-verdict=right]")
     praise = await page.inner_text("#explanation")
-    await page.keyboard.press("ArrowLeft")  # too fast a finger skips no explanation
     await page.keyboard.press("Space")
     await until(page, "document.getElementById('practice').textContent.includes('2 of 2')")
     await page.wait_for_selector("video.shown")
@@ -77,11 +76,11 @@ async def test_practice_is_done_once(page, double, gateway_url):
     await page.reload()
     await page.wait_for_selector("video.shown")
     again = await page.locator("#practice").count()
-    await until(page, "document.querySelectorAll('video').length === 6")
+    await all_fetched(page)
     await page.keyboard.press("?")
     await page.click("[data-action=practise]")
     await page.wait_for_selector("#practice")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while double.leases:
             await asyncio.sleep(0.02)
     await page.click("#practice [data-action=skip]")
@@ -117,8 +116,7 @@ async def test_practice_can_be_clicked_through(page, double, gateway_url):
 async def test_answer_keys_go_on_once_a_pair_is_explained(page, double, gateway_url):
     """Whoever answers by arrows goes on by them, too; a second press of the same finger skips no explanation."""
     await begin(page, gateway_url)
-    await page.keyboard.press("ArrowLeft")
-    await page.keyboard.press("ArrowLeft")
+    await press_at_once(page, "ArrowLeft", "ArrowLeft")
     await page.wait_for_selector("#explanation[data-verdict=right]")
     still = await page.inner_text("#practice")
 

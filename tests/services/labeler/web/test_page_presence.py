@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.services.labeler.web.browsing import LABELER, open_page, press, saved, until
+from tests.services.labeler.web.browsing import LABELER, all_fetched, open_page, press, saved, until
 
 HIDE = """isHidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
@@ -13,7 +13,7 @@ HIDE = """isHidden => {
 }"""
 
 
-async def held(double, number: int, *, timeout_s: float = 10) -> float:
+async def held(double, number: int, *, timeout_s: float = 20) -> float:
     """Wait until so many leases are held; return the seconds that it took."""
     started = time.monotonic()
     async with asyncio.timeout(timeout_s):
@@ -83,7 +83,7 @@ async def test_idle_tab_gives_its_pairs_to_others(page, labeler, gateway_url):
     double.num_open = 3
     await page.clock.install()
     await open_page(page, gateway_url)
-    await held(double, 3)
+    await all_fetched(page)
 
     await page.clock.fast_forward(181_000)
     await until(page, "document.getElementById('empty-title').textContent === 'Still there?'")
@@ -111,8 +111,9 @@ async def test_who_waits_for_a_pair_is_not_asked_whether_they_are_there(page, la
         await page.clock.run_for(60_000)
     title = await page.inner_text("#empty-title")
     double.num_open = 1
-    await page.clock.run_for(2_000)
-    await page.wait_for_selector("video.shown")
+    async with asyncio.timeout(20):
+        while not await page.locator("video.shown").count():
+            await page.clock.run_for(2_000)
 
     assert title != "Still there?"
 
@@ -123,7 +124,7 @@ async def test_hidden_tab_gives_its_pairs_back_after_a_minute(page, labeler, gat
     double.num_open = 3
     await page.clock.install()
     await open_page(page, gateway_url)
-    await held(double, 3)
+    await all_fetched(page)
 
     await page.evaluate(HIDE, True)
     await page.clock.fast_forward(30_000)

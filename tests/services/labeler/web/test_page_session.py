@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from somersault.v1 import labeler_pb2
-from tests.services.labeler.web.browsing import open_page, press, saved, until
+from tests.services.labeler.web.browsing import all_fetched, close_dialog, open_page, press, saved, until
 from tests.services.labeler.web.real_labeler import RUN_ID, calling
 
 LEFT, RIGHT, EQUAL = 1, 2, 3
@@ -58,7 +58,7 @@ async def test_counts_agree_soon_after_an_answer(page, labeler, gateway_url, sta
     for _ in range(9):
         await press(page, "a")
     await saved(page)
-    await until(page, "document.getElementById('run-count').textContent === '9 of 70'", timeout_s=2)
+    await until(page, "document.getElementById('run-count').textContent === '9 of 70'", timeout_s=10)
 
     assert await page.inner_text("#own-count") == "9"
     is_running = state == labeler_pb2.RUN_STATE_RUNNING
@@ -76,7 +76,7 @@ async def test_answers_to_a_stopped_run_count_with_the_real_labeler(page, real_l
     for _ in range(9):
         await press(page, "a")
     await saved(page)
-    await until(page, "document.getElementById('run-count').textContent.startsWith('9')", timeout_s=3)
+    await until(page, "document.getElementById('run-count').textContent.startsWith('9')", timeout_s=10)
 
     assert await page.inner_text("#own-count") == "9"
 
@@ -115,6 +115,7 @@ async def test_break_is_proposed_once_after_twenty_minutes(page, labeler, gatewa
     hints = []
 
     for _ in range(17):
+        await all_fetched(page)
         await page.clock.fast_forward(80_000)
         await press(page, "a")
         hints.append(await page.locator("#hint").count())
@@ -184,7 +185,7 @@ async def test_pair_answers_and_last_answer_fit_a_small_laptop(page, labeler, ga
     labeler.double.guidelines = ["Only whole flips count."]
     await page.goto(f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#guidelines[open]")
-    await page.keyboard.press("Escape")
+    await close_dialog(page)
     await page.wait_for_selector("video.shown")
     await press(page, "a")
     await saved(page)

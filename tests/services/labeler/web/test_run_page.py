@@ -91,6 +91,7 @@ async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
     assert len((await run.lease(1)).leases) == 1
 
     await page.keyboard.press("Enter")
+    await expect(page.locator("#pause-dialog")).to_be_visible()
     await page.locator("#pause-dialog button[type=submit]").focus()
     await page.keyboard.press("Enter")
     await expect(page.locator("#run-state")).to_have_text("Paused: nobody is asked")

@@ -85,6 +85,9 @@ async def test_policy_clips_stand_at_one_top_without_bars(page, run, clips):
     await page.set_viewport_size({"width": 1280, "height": 700})
     await run.open(page)
     await expect(page.locator("#policy .policy-player video[src]")).to_have_count(2)
+    await until(
+        page, "[...document.querySelectorAll('.policy-player video')].every((one) => one.readyState > 0)"
+    )
 
     figures = [await one.bounding_box() for one in await page.locator("#policy .policy-player").all()]
     videos = [await one.bounding_box() for one in await page.locator("#policy .policy-player video").all()]
@@ -217,6 +220,7 @@ async def test_the_page_has_no_serious_finding(browser, run, clips, window, sche
     await expect(tab.locator("#labelers tbody tr")).to_have_count(1)
     findings["awaiting"] = await serious_findings(tab)
     await tab.locator("#edit-budget").click()
+    await expect(tab.locator("#budget-dialog")).to_be_visible()
     findings["dialog"] = await serious_findings(tab)
     await run.update(state=pb.RUN_STATE_FINISHED, result=pb.RunResult(headline="It flips twice."))
     await tab.reload()

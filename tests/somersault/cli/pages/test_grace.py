@@ -46,20 +46,21 @@ async def test_a_page_is_open_if_it_asked_lately(idle_s: float | None, is_open: 
         assert await grace.has_open_pages(web, token="owner") == is_open
 
 
-async def test_it_ends_early_once_no_page_asks_any_more() -> None:
-    """A page that has what it needs stops asking."""
+async def test_it_ends_early_once_no_page_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that has what it needs stops asking: long before the longest wait is over."""
+    monkeypatch.setattr(grace, "GRACE_S", 60.0)
     began = time.monotonic()
     async with gateway(lambda: max(0.0, time.monotonic() - began - 0.3)) as web:
         await grace.wait_for_pages(web, token="owner")
-    assert 0.5 < time.monotonic() - began < 0.95
+    assert 0.5 < time.monotonic() - began < 30
 
 
 async def test_a_page_that_asks_on_and_on_is_not_waited_for_for_ever() -> None:
     """A run page left open somewhere does not keep the run from ending."""
     began = time.monotonic()
-    async with gateway(lambda: 0.0) as web:
+    async with gateway(lambda: 0.0) as web, asyncio.timeout(30):
         await grace.wait_for_pages(web, token="owner")
-    assert 1.0 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 1.0
 
 
 async def test_a_gateway_that_is_away_or_refuses_tells_nothing() -> None:
