@@ -62,7 +62,7 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
     """Train, and print what came of it; with ``--json`` nothing else reaches standard output."""
     console = Console(stderr=options.is_json)
     if config.run_id != folder.path.name and not options.is_resumed:
-        _print(console, f"this run is called {config.run_id}: no run's name can be its folder's")
+        _print(console, f"this run is called {config.run_id}: its folder's name can't name a run")
     with open_display(console, task=config.task) as display:
         summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)
