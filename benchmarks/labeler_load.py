@@ -30,6 +30,7 @@ from benchmarks import labeler_filler, labeler_peers, labeler_servers
 from benchmarks.labeler_clients import Plan, Samples
 from benchmarks.labeler_servers import Server
 from benchmarks.measure import describe_machine
+from somersault.urls import sqlite_url
 
 __all__ = ["main"]
 
@@ -157,7 +158,7 @@ def serving(*, num_preferences: int, tree: Path | None = None) -> Iterator[dict[
     """Serves a labeler a database, each filled with so many preferences."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        urls = {"SQLite": f"sqlite:///{folder}/labels.sqlite"}
+        urls = {"SQLite": sqlite_url(folder / "labels.sqlite")}
         if labeler_servers.has_postgresql():
             urls["PostgreSQL"] = stack.enter_context(labeler_servers.postgresql())
         for name, url in urls.items():

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from somersault.urls import file_url
+
 __all__ = ["Server", "echo", "has_postgresql", "labeler", "postgresql"]
 
 _INITDB = shutil.which("initdb") or next(
@@ -60,7 +62,7 @@ def labeler(database_url: str, folder: Path, *, tree: Path | None = None) -> Ite
     """Runs the service, of another working tree if one is given, and ends it."""
     port = _free_port()
     command = [sys.executable, "-m", "services.labeler", f"--port={port}", f"--database-url={database_url}"]
-    command += [f"--storage-url=file://{folder}/objects", "--log-level=error"]
+    command += [f"--storage-url={file_url(folder / 'objects')}", "--log-level=error"]
     with _running(command, port, tree=tree, log=folder / f"labeler-{port}.log") as pid:
         yield Server(address=f"127.0.0.1:{port}", pid=pid)
 

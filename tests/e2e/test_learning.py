@@ -22,6 +22,7 @@ from somersault.rpc import call, open_channel
 from somersault.storage import open_store
 from somersault.tasks import get_task
 from somersault.types import FloatArray
+from somersault.urls import sqlite_url
 from somersault.v1 import reward_pb2, reward_pb2_grpc, simulator_pb2, simulator_pb2_grpc
 from tests.e2e.runs import train
 
@@ -117,7 +118,7 @@ async def _serving(
     storage = ("--storage-url", run_dir.parent.as_uri())
     labeler = (
         "--database-url",
-        f"sqlite:///{run_dir / 'labels.sqlite'}",
+        sqlite_url(run_dir / "labels.sqlite"),
         "--token-path",
         str(run_dir / "tokens.json"),
     )

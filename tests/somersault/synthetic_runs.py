@@ -14,6 +14,7 @@ from somersault.runs import Run, load_run
 from somersault.storage import open_store
 from somersault.tasks import get_task
 from somersault.types import TaskSpec
+from somersault.urls import file_url
 
 __all__ = ["make_run", "observations_and_actions", "policy_arrays"]
 
@@ -32,13 +33,13 @@ def make_run(folder: Path, task: str, *, num_segments: int = 2, **changes: objec
         "total_env_steps": 1000,
         "teacher": "oracle",
         "is_reference": False,
-        "storage_url": f"file://{folder.parent}",
+        "storage_url": file_url(folder.parent),
         **changes,
     }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "summary.json").write_text(json.dumps({"env_steps": 1000, "labels": 10}))
     (folder / "progress.jsonl").write_text(json.dumps({"run/env_steps": 1000, "run/labels": 10}) + "\n")
-    spec, store = get_task(task).spec, open_store(f"file://{folder.parent}")
+    spec, store = get_task(task).spec, open_store(file_url(folder.parent))
     store.put(f"{folder.name}/policies/00000007.safetensors", safetensors.numpy.save(policy_arrays(spec)))
     ensemble = RewardEnsemble(RewardModelConfig.for_task(spec), seed=1)
     arrays = {f"ensemble.{name}": array.numpy() for name, array in ensemble.network.state_dict().items()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (
@@ -57,7 +58,7 @@ async def complete_log(labeler: RunningLabeler) -> tuple[list[Any], list[Any]]:
 @contextlib.asynccontextmanager
 async def labeler_with_clips(folder: Path, *names: str, **settings: Any) -> AsyncIterator[RunningLabeler]:
     """Serves a labeler with a run so set whose queries all have clips, so that people may answer them."""
-    double = SimulatorDouble(open_store(f"file://{folder}/objects"))
+    double = SimulatorDouble(open_store(file_url(folder / "objects")))
     async with (
         serving_simulator(double) as address,
         running_labeler(folder, simulator_addresses=address) as labeler,

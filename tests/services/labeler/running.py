@@ -21,6 +21,7 @@ from somersault.config import ServiceConfig
 from somersault.errors import SomersaultError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role
+from somersault.urls import file_url, sqlite_url
 from somersault.v1 import (
     labeler_pb2,
     labeler_pb2_grpc,
@@ -146,8 +147,8 @@ async def running_labeler(folder: Path, **settings: Any) -> AsyncIterator[Runnin
     """Serves a labeler whose database and objects are in a folder."""
     config = LabelerConfig.model_validate(
         {
-            "database_url": f"sqlite:///{folder}/labels.sqlite",
-            "storage_url": f"file://{folder}/objects",
+            "database_url": sqlite_url(folder / "labels.sqlite"),
+            "storage_url": file_url(folder / "objects"),
             "token_path": write_tokens(folder),
             **settings,
         }

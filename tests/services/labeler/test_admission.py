@@ -18,6 +18,7 @@ from services.labeler.records import Labeler
 from services.labeler.store import open_database
 from somersault.errors import UnauthenticatedError
 from somersault.types import Role
+from somersault.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.postgresql_server import IS_INSTALLED, PostgresqlServer
@@ -36,7 +37,7 @@ _NEEDS_POSTGRESQL = pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is n
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Gives a database of each kind."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/labels.sqlite"
+        yield sqlite_url(tmp_path_factory.mktemp("database") / "labels.sqlite")
         return
     server = PostgresqlServer()
     server.start()
@@ -118,7 +119,7 @@ async def test_who_lost_its_token_while_it_waited_gets_no_lease(
 
 async def test_hundreds_of_lasting_calls_are_looked_up_together(tmp_path: Path) -> None:
     """Three hundred tokens, asked about 1,800 times, cost two reads: the first, and one for all when one ended."""
-    database = open_database(f"sqlite:///{tmp_path}/labels.sqlite")
+    database = open_database(sqlite_url(tmp_path / "labels.sqlite"))
     labelers = Labelers(database)
     owner = Labeler(labeler_id="owner", name="owner", role=Role.OWNER)
     invited = await asyncio.gather(

@@ -12,6 +12,7 @@ import pytest
 from somersault.errors import InvalidInputError
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import LEFT, RIGHT, update_run
@@ -45,7 +46,7 @@ ANSWERS = {
 @contextlib.asynccontextmanager
 async def _answered(folder: Path) -> AsyncIterator[tuple[RunningLabeler, dict[str, str], list[str]]]:
     """Serve a labeler with what is above; give also the name of each query and the two labelers."""
-    double = SimulatorDouble(open_store(f"file://{folder}/objects"))
+    double = SimulatorDouble(open_store(file_url(folder / "objects")))
     async with (
         serving_simulator(double) as address,
         running_labeler(folder, simulator_addresses=address) as labeler,

@@ -15,6 +15,7 @@ from services.labeler import clips
 from somersault.errors import CorruptDataError, FailedPreconditionError, InvalidInputError, NotFoundError
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (
@@ -65,7 +66,7 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture
 async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
     """Serves a simulator and a labeler that knows it."""
-    double = SimulatorDouble(open_store(f"file://{tmp_path}/objects"))
+    double = SimulatorDouble(open_store(file_url(tmp_path / "objects")))
     async with (
         serving_simulator(double) as address,
         running_labeler(tmp_path, simulator_addresses=address) as labeler,
@@ -207,7 +208,7 @@ async def test_a_restart_goes_on_drawing(tmp_path: Path) -> None:
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         await labeler.propose("a", wants_clips=True)
-    double = SimulatorDouble(open_store(f"file://{tmp_path}/objects"))
+    double = SimulatorDouble(open_store(file_url(tmp_path / "objects")))
     async with (
         serving_simulator(double) as address,
         running_labeler(tmp_path, simulator_addresses=address) as labeler,
@@ -217,7 +218,7 @@ async def test_a_restart_goes_on_drawing(tmp_path: Path) -> None:
 
 async def test_all_simulators_take_part(tmp_path: Path) -> None:
     """Eight clips over two simulators: four each."""
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     one, two = SimulatorDouble(store), SimulatorDouble(store)
     async with (
         serving_simulator(one) as first,

@@ -19,6 +19,7 @@ from somersault import rpc
 from somersault.errors import UnavailableError
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, write_tokens
@@ -64,11 +65,11 @@ class Process:
             self.port: int = probe.getsockname()[1]
         self._settings = [
             f"--port={self.port}",
-            f"--database-url={database_url or f'sqlite:///{folder}/labels.sqlite'}",
-            f"--storage-url=file://{folder}/objects",
+            f"--database-url={database_url or sqlite_url(folder / 'labels.sqlite')}",
+            f"--storage-url={file_url(folder / 'objects')}",
             f"--token-path={write_tokens(folder)}",
         ]
-        self.labeler = RunningLabeler(self.port, open_store(f"file://{folder}/objects"))
+        self.labeler = RunningLabeler(self.port, open_store(file_url(folder / "objects")))
 
     async def start(self, *program: str) -> None:
         """Begins a life and waits until it serves."""
@@ -240,7 +241,7 @@ async def test_a_teacher_with_a_wrong_token_ends_with_one_line(process: Process,
             "services.labeler.teacher",
             f"--labeler-address=127.0.0.1:{process.port}",
             f"--run-id={RUN_ID}",
-            f"--storage-url=file://{tmp_path}/objects",
+            f"--storage-url={file_url(tmp_path / 'objects')}",
             SOMERSAULT_TEACHER_TOKEN=token,
         )
         assert code == 2

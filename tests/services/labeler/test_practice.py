@@ -13,6 +13,7 @@ from somersault.errors import NotFoundError
 from somersault.tasks import PracticePair, get_task
 from somersault.tasks.practice import PACKAGED
 from somersault.types import Preference, Role
+from somersault.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.docs.documents import ROOT
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused
@@ -59,7 +60,7 @@ async def test_a_task_of_ones_own_brings_its_pairs(tmp_path: Path) -> None:
         )
         for number, name in enumerate(names)
     )
-    database = open_database(f"sqlite:///{tmp_path}/labels.sqlite")
+    database = open_database(sqlite_url(tmp_path / "labels.sqlite"))
     await database.write(lambda c: runs.create(c, run_id="r", task=own.name, question="?"))
     practice = Practice(database, own_task=dataclasses.replace(own, practice=pairs))
 

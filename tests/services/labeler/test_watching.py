@@ -14,6 +14,7 @@ from services.labeler.store import Database, open_database, progress, runs
 from somersault.errors import InvalidInputError, NotFoundError
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2
 from tests.services.labeler.running import (
@@ -143,7 +144,7 @@ async def test_curves_outlive_the_labeler(tmp_path: Path) -> None:
 @pytest.fixture
 def database(tmp_path: Path) -> Any:
     """Opens a database with one run."""
-    opened = open_database(f"sqlite:///{tmp_path}/labels.sqlite")
+    opened = open_database(sqlite_url(tmp_path / "labels.sqlite"))
     yield opened
     opened.close()
 
@@ -173,7 +174,7 @@ async def test_curves_are_bounded_and_stay_evenly_spread(
 
 async def test_true_returns_come_from_the_simulators(tmp_path: Path) -> None:
     """Their mean by episodes; a simulator of another task, without a teacher or away is left out."""
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     doubles = [ScoringSimulator(store) for _ in range(4)]
     doubles[1].true_return_mean = 40.0
     doubles[2].task = "walker"
@@ -239,7 +240,7 @@ def _predicted(name: str, *, wants_clips: bool = True) -> pb.Proposal:
 
 async def test_clips_come_with_predictions_and_answers(tmp_path: Path) -> None:
     """On the sides that were shown, with who answered what; a query without a prediction has none."""
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     async with (
         serving_simulator(SimulatorDouble(store)) as address,
         running_labeler(tmp_path, simulator_addresses=address) as labeler,
@@ -284,7 +285,7 @@ async def test_clips_come_with_predictions_and_answers(tmp_path: Path) -> None:
 
 async def test_clips_are_listed_by_pages(tmp_path: Path) -> None:
     """Five in pages of two, newest first: 2, 2, 1; a page too large is refused."""
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     async with (
         serving_simulator(SimulatorDouble(store)) as address,
         running_labeler(tmp_path, simulator_addresses=address) as labeler,

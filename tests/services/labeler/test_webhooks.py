@@ -15,6 +15,7 @@ from services.labeler.gauges import Gauges
 from services.labeler.store import open_database
 from somersault.errors import InvalidInputError, NotFoundError, ResourceExhaustedError
 from somersault.types import Role
+from somersault.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler, until
 from tests.services.labeler.webhook_receiver import (
@@ -61,7 +62,7 @@ async def test_a_redirect_and_a_missing_receiver_are_told(
     assert errors[1].startswith("127.0.0.1:9 can't be reached")
     assert {each.path for each in receiver.requests} == {"/hook"}
     assert all(_num_deliveries(outcome) > num for outcome, num in num_before.items())
-    database = open_database(f"sqlite:///{tmp_path}/labels.sqlite")
+    database = open_database(sqlite_url(tmp_path / "labels.sqlite"))
     await Gauges(database).refresh()
     database.close()
     waiting = "somersault_labeler_webhook_rows_waiting"

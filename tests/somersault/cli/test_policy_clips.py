@@ -19,6 +19,7 @@ from somersault.errors import UnavailableError
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store
 from somersault.tasks import get_task
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 from tests.somersault.cli import fakes
 from tests.somersault.cli.conftest import make_config
@@ -71,7 +72,7 @@ async def scene(tmp_path, monkeypatch) -> AsyncIterator[SimpleNamespace]:
         monkeypatch.setattr(f"somersault.cli.policy_clips.{name}", 0.01)
     port, labeler, said, shown = choose_ports(1)[0], Labeler(), [], []
     monkeypatch.setattr(fakes, "Labeler", lambda: labeler)
-    url = f"file://{tmp_path}"
+    url = file_url(tmp_path)
     server = create_server()
     fakes.add_fakes(server, storage_url=url)
     bind(server, host="127.0.0.1", port=port)

@@ -26,6 +26,7 @@ from somersault.compliance.server import SERVER_CHECKS
 from somersault.errors import PermissionDeniedError, UnavailableError
 from somersault.storage import open_store
 from somersault.types import Role
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2
 from tests.docs.documents import ROOT
 from tests.services.labeler.running import (
@@ -43,7 +44,7 @@ OWNER = TOKENS[Role.OWNER]
 async def drawing_labeler(folder: Path, **settings: str) -> AsyncIterator[RunningLabeler]:
     """Serves our labeler, with a simulator that draws the same clip of whatever segment it is asked for."""
     clip = (resources.files("somersault.compliance") / "clips" / "0.mp4").read_bytes()
-    double = SimulatorDouble(open_store(f"file://{folder}/objects"), clip=clip)
+    double = SimulatorDouble(open_store(file_url(folder / "objects")), clip=clip)
     async with (
         serving_simulator(double) as address,
         running_labeler(folder, simulator_addresses=address, **settings) as running,

@@ -17,6 +17,7 @@ from services.labeler.records import Labeler
 from services.labeler.store import Database, labelers, migrate, open_database, schema
 from somersault.errors import ConfigError, NotFoundError, UnavailableError
 from somersault.types import Role
+from somersault.urls import sqlite_url
 from tests.services.labeler.store import older_database
 
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
     """Opens a fresh database."""
-    opened = open_database(f"sqlite:///{path}")
+    opened = open_database(sqlite_url(path))
     yield opened
     opened.close()
 
@@ -46,7 +47,7 @@ async def _names(database: Database) -> list[str]:
 
 def test_migrations_make_the_tables_of_the_schema(database: Database, path: Path) -> None:
     """Nothing is in one and not in the other."""
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = sa.create_engine(sqlite_url(path))
     with engine.connect() as connection:
         context = alembic.migration.MigrationContext.configure(connection)
         assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
@@ -55,21 +56,21 @@ def test_migrations_make_the_tables_of_the_schema(database: Database, path: Path
 
 async def test_opening_again_keeps_the_data(path: Path) -> None:
     """An up-to-date database is left as it is."""
-    database = open_database(f"sqlite:///{path}")
+    database = open_database(sqlite_url(path))
     await database.write(lambda connection: connection.execute(_add("a")))
     database.close()
-    database = open_database(f"sqlite:///{path}")
+    database = open_database(sqlite_url(path))
     assert await _names(database) == ["a"]
     database.close()
 
 
 async def test_migrations_go_down_and_up_on_data(path: Path) -> None:
     """Down to nothing with rows that refer to each other, and up again."""
-    database = open_database(f"sqlite:///{path}")
+    database = open_database(sqlite_url(path))
     owner = Labeler(labeler_id="a", name="a", role=Role.OWNER)
     await database.write(lambda connection: labelers.add(connection, owner, token_sha256="x"))
     database.close()
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = sa.create_engine(sqlite_url(path))
     migrate.to_base(engine)
     assert sa.inspect(engine).get_table_names() == ["alembic_version"]
     migrate.to_head(engine)
@@ -79,7 +80,7 @@ async def test_migrations_go_down_and_up_on_data(path: Path) -> None:
 
 def test_an_older_databases_data_goes_up_down_and_up(path: Path) -> None:
     """Every count is there that the older version did not keep; going back loses no answer."""
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = sa.create_engine(sqlite_url(path))
     older_database.check_up_and_down(engine)
     engine.dispose()
 
@@ -90,7 +91,7 @@ def test_a_newer_programs_database_is_refused(database: Database, path: Path) ->
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(ConfigError, match="9999"):
-        open_database(f"sqlite:///{path}")
+        open_database(sqlite_url(path))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     """And left as it is."""
     path.write_bytes(b"not a database at all, and long enough to be read as a header" * 20)
     with pytest.raises(ConfigError, match="not a database"):
-        open_database(f"sqlite:///{path}")
+        open_database(sqlite_url(path))
 
 
 async def test_a_refused_work_leaves_nothing_and_spoils_nothing(database: Database) -> None:
@@ -187,7 +188,7 @@ async def test_commits_are_synced(database: Database) -> None:
 
 async def test_a_closed_database_has_committed_what_waited(path: Path) -> None:
     """Closing drains."""
-    database = open_database(f"sqlite:///{path}")
+    database = open_database(sqlite_url(path))
     waiting = [
         asyncio.ensure_future(database.write(functools.partial(_insert, name=f"n{i}"))) for i in range(50)
     ]

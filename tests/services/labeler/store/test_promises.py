@@ -49,6 +49,7 @@ from somersault.errors import (
     SomersaultError,
 )
 from somersault.types import Preference, Role, StoredSegment
+from somersault.urls import sqlite_url
 
 LEASE_S = 10.0
 MAX_LEASES = 3
@@ -78,7 +79,7 @@ class Labeling(RuleBasedStateMachine):
         """Makes a fresh database."""
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = sa.create_engine(f"sqlite:///{self.folder}/labels.sqlite")
+        self.engine = sa.create_engine(sqlite_url(self.folder / "labels.sqlite"))
         sa.event.listen(self.engine, "connect", self.set_up)
         self.now_ms = 1_000_000
         migrate.to_head(self.engine)

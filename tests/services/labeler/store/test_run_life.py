@@ -24,6 +24,7 @@ from services.labeler.run_life import RunResult, RunState
 from services.labeler.store import audit, labelers, migrate, open_queries, queries, run_views, runs
 from somersault.errors import FailedPreconditionError
 from somersault.types import Role, StoredSegment
+from somersault.urls import sqlite_url
 
 OWNER = Labeler(labeler_id="o", name="o", role=Role.OWNER)
 TEACHER = Labeler(labeler_id="t", name="t", role=Role.TEACHER)
@@ -43,7 +44,7 @@ class Life(RuleBasedStateMachine):
         """Make a fresh database with a run that has one query."""
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = sa.create_engine(f"sqlite:///{self.folder}/labels.sqlite")
+        self.engine = sa.create_engine(sqlite_url(self.folder / "labels.sqlite"))
         migrate.to_head(self.engine)
         self.change(lambda c: runs.create(c, run_id="r", task="t", question="first"))
         self.change(lambda c: labelers.add(c, TEACHER, token_sha256="t"))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.labeler.store import failures
 from services.labeler.store.steps import Step, run
 from somersault.errors import UnavailableError
+from somersault.urls import sqlite_url
 from tests.services.labeler.postgresql_server import IS_INSTALLED
 
 _TABLE = sa.Table(
@@ -34,7 +35,7 @@ _READ = sa.select(_TABLE.c.name, _TABLE.c.number).order_by(_TABLE.c.name)
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """Opens a database with an empty table."""
-    url = f"sqlite:///{tmp_path}/things.sqlite"
+    url = sqlite_url(tmp_path / "things.sqlite")
     if request.param == "postgresql":
         url = request.getfixturevalue("url").replace("postgresql:", "postgresql+psycopg:")
     opened = sa.create_engine(url)

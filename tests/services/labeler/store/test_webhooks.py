@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from services.labeler.store import migrate, runs, webhooks
 from services.labeler.store.webhooks import Batch
+from somersault.urls import sqlite_url
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sa.Connection]:
     """Gives a database with a run, whose log has five positions, and a webhook."""
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/labels.sqlite")
+    engine = sa.create_engine(sqlite_url(tmp_path / "labels.sqlite"))
     migrate.to_head(engine)
     with engine.begin() as opened:
         runs.create(opened, run_id="r", task="hopper", question="Which?")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from somersault.types import Role, sealed_key
+from somersault.urls import file_url
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler
 from tests.services.labeler.teacher.sealing import seal
 
@@ -17,7 +18,7 @@ async def _run_until_it_ends(labeler: RunningLabeler, folder: Path, kind: str) -
     flags = {
         "labeler-address": labeler.address,
         "run-id": RUN_ID,
-        "storage-url": f"file://{folder}/objects",
+        "storage-url": file_url(folder / "objects"),
         "kind": kind,
     }
     process = await asyncio.create_subprocess_exec(

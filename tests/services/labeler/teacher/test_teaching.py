@@ -18,6 +18,7 @@ from services.labeler.teacher.own_function import FunctionFailedError
 from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role, sealed_key
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, until
@@ -28,7 +29,7 @@ def _config(address: str, folder: Path, **settings: Any) -> TeacherConfig:
     values = {
         "labeler_address": address,
         "run_id": RUN_ID,
-        "storage_url": f"file://{folder}/objects",
+        "storage_url": file_url(folder / "objects"),
         "token": TOKENS[Role.TEACHER],
         **settings,
     }
@@ -168,7 +169,7 @@ async def test_a_labelers_restart_is_survived(tmp_path: Path) -> None:
     """The teacher comes before the labeler, sees it go, and goes on with the next one."""
     async with running_labeler(tmp_path, port=0) as first:
         port = int(first.address.rpartition(":")[2])
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     for name in ("a", "b"):
         _store_pair(store, name, 5, 0)
     async with _teaching(_config(f"127.0.0.1:{port}", tmp_path)) as task:

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store
+from somersault.urls import file_url
 from somersault.v1 import simulator_pb2_grpc
 from tests.services.labeler import running
 from tests.services.labeler.web import watched_run
@@ -117,7 +118,7 @@ async def page(browser) -> AsyncIterator[Page]:
 async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
     """The port of who draws clips."""
     server = create_server()
-    simulator = Simulator(open_store(f"file://{tmp_path}"), clips)
+    simulator = Simulator(open_store(file_url(tmp_path)), clips)
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(simulator, server)
     port = bind(server, host="127.0.0.1", port=0)
     await server.start()
@@ -146,7 +147,7 @@ async def real_url(real_labeler) -> AsyncIterator[str]:
 async def whole_labeler(tmp_path, simulator_port) -> AsyncIterator[running.RunningLabeler]:
     """The real labeler in this process, with a run and no queries yet."""
     settings = {
-        "storage_url": f"file://{tmp_path}",
+        "storage_url": file_url(tmp_path),
         "simulator_addresses": (f"127.0.0.1:{simulator_port}",),
     }
     async with running.running_labeler(tmp_path, **settings) as labeler:

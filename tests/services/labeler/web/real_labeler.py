@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from somersault.rpc import open_channel
+from somersault.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 
 __all__ = ["NUM_QUERIES", "RUN_ID", "RealLabeler", "Simulator", "calling", "propose", "read_log"]
@@ -50,8 +51,8 @@ class RealLabeler:
         self.address = f"127.0.0.1:{port}"
         flags = {
             "--port": port,
-            "--database-url": f"sqlite:///{folder / 'labels.sqlite'}",
-            "--storage-url": f"file://{folder}",
+            "--database-url": sqlite_url(folder / "labels.sqlite"),
+            "--storage-url": file_url(folder),
             "--simulator-addresses": f"127.0.0.1:{simulator_port}",
             "--token-path": token_path,
         }

@@ -16,6 +16,7 @@ from playwright.async_api import Page
 
 from somersault.rpc import bind, create_server
 from somersault.storage import open_store, policy_clip_key
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 from tests.services.labeler.web.gateways import serving_gateway
@@ -90,7 +91,7 @@ class WatchedRun:
     async def add_policy_clip(self, clip: bytes, *, env_steps: int, **fields: Any) -> None:
         """Store a clip of a policy and make it known."""
         uri = policy_clip_key(self.run_id, env_steps)
-        await asyncio.to_thread(open_store(f"file://{self.folder}").put, uri, clip)
+        await asyncio.to_thread(open_store(file_url(self.folder)).put, uri, clip)
         message = pb.PolicyClip(
             policy_version=env_steps // 1_000,
             env_steps=env_steps,
@@ -171,7 +172,7 @@ async def watching(process: LabelerProcess, clips: list[bytes], *, run_id: str) 
     """Make a run known, serve a simulator that draws for it and a gateway, and yield the run."""
     labeler, folder = process.labeler, process.folder
     server = create_server()
-    simulator = ScoringSimulator(open_store(f"file://{folder}"), clips)
+    simulator = ScoringSimulator(open_store(file_url(folder)), clips)
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(simulator, server)
     bind(server, host="127.0.0.1", port=process.simulator_port)
     await server.start()

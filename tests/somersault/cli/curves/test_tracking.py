@@ -22,6 +22,7 @@ from somersault.cli.curves.background import BackgroundSink
 from somersault.cli.curves.sink import CurvePoint, CurveSink
 from somersault.cli.curves.tracking import open_tracker
 from somersault.errors import ConfigError
+from somersault.urls import sqlite_url
 from tests.somersault.cli.curves import recorded_clients
 from tests.somersault.cli.curves.recorded_clients import CALLS, Recorder
 
@@ -142,7 +143,7 @@ def _kept_by_wandb(folder: Path) -> set[int]:
 def _kept_by_mlflow(folder: Path) -> set[int]:
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    client = MlflowClient(tracking_uri=sqlite_url(folder / "mlflow.db"))
     run_id = json.loads((folder / "first" / "tracking.json").read_text())["mlflow"]
     assert client.get_run(run_id).data.metrics["final/true_return_mean"] == 7.5
     return {metric.step for metric in client.get_metric_history(run_id, "run/labels")}
