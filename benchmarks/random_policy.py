@@ -22,6 +22,8 @@ def random_policy(spec: TaskSpec, *, seed: int = 0) -> bytes:
     }
     if not spec.is_image:
         arrays["observation_std"] = np.ones(spec.frame_shape, np.float32)
+    if spec.choice_sizes:
+        arrays["choice_sizes"] = np.array(spec.choice_sizes, np.float32)
     return safetensors.numpy.save(arrays)
 
 
@@ -45,7 +47,7 @@ def _picture_shapes(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
 
 def _head_shapes(spec: TaskSpec, width: int) -> dict[str, tuple[int, ...]]:
     if spec.is_discrete:
-        return _layer("logits", spec.num_actions, width)
+        return _layer("logits", spec.action_width, width)
     return _layer("mean", spec.action_dim, width) | {"log_std": (spec.action_dim,)}
 
 

@@ -8,7 +8,8 @@ and segments hold each frame once: T observations are T + F - 1 consecutive fram
 t … t + F - 1. Where an episode begins within them, frames of the one before stay in view for F - 1 steps, for the
 simulator's policy, the learner and the reward model alike.
 
-An *action* is either float32 ``[A]``, each component executed within -1 and 1, or one int32 of ``num_actions``.
+An *action* is float32 ``[A]``, each component executed within -1 and 1; or one int32 of ``num_actions``; or D choices
+made at once, int32 ``[D]``, each of its own number of ``choice_sizes``.
 """
 
 from __future__ import annotations
@@ -123,7 +124,9 @@ class TaskSpec:
     action_dim: int = 0
     """A, of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
-    """How many actions there are to choose from; 0 if an action is a vector."""
+    """How many actions there are to choose from; 0 if an action is a vector or several choices."""
+    choice_sizes: tuple[int, ...] = ()
+    """Of an action of D choices made at once: how many there are of each; empty of any other."""
     episode_steps: int
     """Steps in an episode, always the same where ``still_steps`` is 0, else at most; of a continuing task, steps after
     which an episode counts as over."""
@@ -143,8 +146,18 @@ class TaskSpec:
 
     @property
     def is_discrete(self) -> bool:
-        """Whether an action is a choice."""
-        return self.num_actions > 0
+        """Whether an action is a choice, or several."""
+        return bool(self.choices)
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """How many there are to choose from, of each choice that an action is made of; empty if it is a vector."""
+        return (self.num_actions,) if self.num_actions else self.choice_sizes
+
+    @property
+    def action_width(self) -> int:
+        """A of a vector; else how many there are to choose from, of all choices together."""
+        return sum(self.choices) or self.action_dim
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -153,8 +166,8 @@ class TaskSpec:
 
     @property
     def action_shape(self) -> tuple[int, ...]:
-        """``()`` or ``(A,)``."""
-        return () if self.is_discrete else (self.action_dim,)
+        """``()``, ``(D,)`` or ``(A,)``."""
+        return () if self.num_actions else (len(self.choice_sizes) or self.action_dim,)
 
     @property
     def action_dtype(self) -> np.dtype[Any]:
@@ -183,7 +196,7 @@ class Rollout:
     observations: FrameArray
     """``[T + F - 1, N, *frame]``, the newest before each action last."""
     actions: ActionArray
-    """``[T, N, A]`` float32, as the policy drew them, or ``[T, N]`` int32."""
+    """``[T, N, A]`` float32, as the policy drew them, or ``[T, N]`` or ``[T, N, D]`` int32."""
     log_probs: FloatArray
     """``[T, N]`` float32, natural logarithm of the density or probability."""
     is_truncated: BoolArray
@@ -213,8 +226,8 @@ class Segment:
     observations: FrameArray
     """``[T + F - 1, *frame]``, the newest before each action last."""
     actions: ActionArray
-    """``[T, A]`` float32, as the environment executed them, or ``[T]`` int32; of steps that stand still see
-    `somersault.actions`."""
+    """``[T, A]`` float32, as the environment executed them, or ``[T]`` or ``[T, D]`` int32; of steps that stand still
+    see `somersault.actions`."""
     rollout_sequence: int
     """The rollout within which it ended."""
     policy_version: int

@@ -89,6 +89,9 @@ class PPO:
         if self.observation_normaliser is not None:
             arrays["observation_mean"] = self.observation_normaliser.mean
             arrays["observation_std"] = self.observation_normaliser.std
+        if self._spec.choice_sizes:
+            # Whoever has the arrays alone, as of an export, must know whose logits these are.
+            arrays["choice_sizes"] = np.array(self._spec.choice_sizes, np.float32)
         return arrays
 
     def observe(self, observations: FrameArray) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.actions import least_choice_of
+from somersault.actions import bounds_of_choices, least_choice_of
 from somersault.types import TaskSpec
 
 __all__ = ["SegmentLayout"]
@@ -29,8 +29,7 @@ class SegmentLayout:
         self.is_image = spec.is_image
         """Whether frames are pictures."""
         self._least_choice = least_choice_of(spec)
-        self.num_actions = spec.num_actions
-        """How many actions there are to choose from; 0 if an action is a vector."""
+        self._choices = spec.choices
         self._arrays = {
             "observations": ((self.num_steps + spec.num_frames - 1, *spec.frame_shape), spec.frame_dtype),
             "actions": ((self.num_steps, *spec.action_shape), spec.action_dtype),
@@ -62,7 +61,7 @@ class SegmentLayout:
                 raise ValueError(
                     f"{name} is {array.dtype} {array.shape}, must be {dtype} {(*leading, *shape)}"
                 )
-        if self.num_actions and not self._least_choice <= actions.min() <= actions.max() < self.num_actions:
-            raise ValueError(
-                f"actions is {actions.min()} to {actions.max()}, must be {self._least_choice} to {self.num_actions - 1}"
-            )
+        if self._choices:
+            wrong = bounds_of_choices(actions, choices=self._choices, least=self._least_choice)
+            if wrong is not None:
+                raise ValueError("actions is {}, must be {}".format(*wrong))

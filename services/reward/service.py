@@ -15,7 +15,7 @@ from services.reward.offers import Demand, Offers, OfferSession
 from services.reward.segment_pool import SegmentPool
 from services.reward.settled import LearnerPlace, Settled
 from services.reward.student import Student
-from somersault.actions import least_choice_of
+from somersault.actions import bounds_of_choices, least_choice_of
 from somersault.convert import (
     array_from_tensor,
     segment_from_message,
@@ -162,10 +162,10 @@ def _transitions_from_message(
     actions = array_from_tensor(
         "actions", request.actions, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape)
     )
-    least = least_choice_of(spec)
-    if spec.is_discrete and actions.size and not least <= actions.min() <= actions.max() < spec.num_actions:
-        bound = f"{least} to {spec.num_actions - 1}"
-        raise InvalidInputError("actions", f"{actions.min()} to {actions.max()}", bound)
+    if spec.is_discrete:
+        wrong = bounds_of_choices(actions, choices=spec.choices, least=least_choice_of(spec))
+        if wrong is not None:
+            raise InvalidInputError("actions", *wrong)
     return observations, actions
 
 

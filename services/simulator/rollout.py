@@ -32,7 +32,7 @@ class Trace:
     frames: FrameArray
     """``[T + F - 1, N, *frame]``, the newest before each action last."""
     actions: ActionArray
-    """``[T, N, A]`` float32, as executed: clipped to -1 and 1; or ``[T, N]`` int32."""
+    """``[T, N, A]`` float32, as executed: clipped to -1 and 1; or ``[T, N]`` or ``[T, N, D]`` int32."""
     passage: Passage
     """What the steps came to, true rewards included."""
 

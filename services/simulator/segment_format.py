@@ -50,7 +50,7 @@ class DrawableSegment:
     observations: FrameArray
     """``[T + F - 1, *frame]``, the newest before each action last."""
     actions: ActionArray
-    """``[T, A]`` float32 or ``[T]`` int32."""
+    """``[T, A]`` float32, or ``[T]`` or ``[T, D]`` int32."""
     footage: Mapping[str, NDArray[Any]]
     """What shows it again, by name."""
 

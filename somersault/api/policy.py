@@ -1,6 +1,6 @@
 """A learned policy that acts in a Gymnasium environment, with numpy alone.
 
-Shapes: O observation length, F frames of H x W pixels, A action length.
+Shapes: O observation length, F frames of H x W pixels, A action length, D choices made at once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Policy:
             deterministic: takes the likeliest action instead of drawing one, as the run did.
 
         Returns:
-            ``[A]`` float32 within -1 and 1, or ``[]`` int32.
+            ``[A]`` float32 within -1 and 1, or ``[]`` or ``[D]`` int32.
 
         Raises:
             InvalidInputError: the observation has another shape.

@@ -4,7 +4,8 @@ Its members leave offset and scale of a reward open (Christiano et al. 2017, sec
 over every rollout, then takes the mean; here each is standardised by its moments over the run's stored segments, so
 that the same transition always has the same score.
 
-Shapes: B transitions, K members, O observation length, F frames of H x W pixels, A action length.
+Shapes: B transitions, K members, O observation length, F frames of H x W pixels, A action length, D
+choices made at once.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class RewardModel:
 
         Args:
             observations: ``[B, O]`` numbers, or uint8 ``[B, F, H, W]``: what was observed before the action.
-            actions: ``[B, A]``, within -1 and 1 as executed, or ``[B]`` choices.
+            actions: ``[B, A]``, within -1 and 1 as executed, or choices, ``[B]`` or ``[B, D]``.
 
         Returns:
             ``[B]`` float32.
@@ -82,11 +83,16 @@ class RewardModel:
                 bound = f"(B, {num_frames}, H, W)"
                 raise InvalidInputError("shape of observations", observations.shape, bound)
             return
-        width = self.arrays["weights.0"].shape[1]
-        given = observations.shape[-1] + (actions.shape[-1] if actions.ndim == 2 else 0)
-        fits = given == width if actions.ndim == 2 else given < width
+        width, sizes = self.arrays["weights.0"].shape[1], self.arrays.get("choice_sizes")
+        given, bound = observations.shape[-1], f"[B, O] and [B, A] with O + A = {width}, or [B] choices"
+        if sizes is not None:
+            bound = f"[B, {width - int(sizes.sum())}] and [B, {len(sizes)}] choices"
+            fits = actions.shape[1:] == sizes.shape and given + sizes.sum() == width
+        elif actions.ndim == 2:
+            fits = given + actions.shape[-1] == width
+        else:
+            fits = given < width
         if observations.ndim != 2 or not fits:
-            bound = f"[B, O] and [B, A] with O + A = {width}, or [B] choices"
             raise InvalidInputError(
                 "shapes of observations and actions", (observations.shape, actions.shape), bound
             )
@@ -105,8 +111,11 @@ def load_reward_model(source: str | Path | Run) -> RewardModel:
     """
     run = source if isinstance(source, Run) else load_run(source)
     stored = run.reward_model()
-    mean, std = _moments(run, Scorer(stored.arrays))
-    return RewardModel({**stored.arrays, "member_mean": mean, "member_std": std}, version=stored.version)
+    arrays, sizes = dict(stored.arrays), run.task.choice_sizes
+    if sizes and not run.task.spec.is_image:  # what pictures are scored by doesn't see the action
+        arrays["choice_sizes"] = np.array(sizes, np.float32)
+    mean, std = _moments(run, Scorer(arrays))
+    return RewardModel({**arrays, "member_mean": mean, "member_std": std}, version=stored.version)
 
 
 def _moments(run: Run, scorer: Scorer) -> tuple[FloatArray, FloatArray]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from somersault.actions import least_choice_of
+from somersault.actions import bounds_of_choices, least_choice_of
 from somersault.convert.tensors import array_from_tensor, tensor_from_array
 from somersault.errors import InvalidInputError
 from somersault.types import Rollout, Segment, StoredSegment, TaskSpec, check_name
@@ -102,13 +102,10 @@ def _actions(
 ) -> npt.NDArray[Any]:
     """Gives actions of the task's kind; a choice must be among those there are."""
     actions = array_from_tensor(field, tensor, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape))
-    if (
-        spec.is_discrete
-        and actions.size
-        and not least_choice <= actions.min() <= actions.max() < spec.num_actions
-    ):
-        bound = f"{least_choice} to {spec.num_actions - 1}"
-        raise InvalidInputError(field, f"{actions.min()} to {actions.max()}", bound)
+    if spec.is_discrete:
+        wrong = bounds_of_choices(actions, choices=spec.choices, least=least_choice)
+        if wrong is not None:
+            raise InvalidInputError(field, *wrong)
     return actions
 
 
@@ -179,6 +176,7 @@ def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:
         num_frames=spec.num_frames,
         action_dim=spec.action_dim,
         num_actions=spec.num_actions,
+        choice_sizes=spec.choice_sizes,
         episode_steps=spec.episode_steps,
         segment_steps=spec.segment_steps,
         step_s=spec.step_s,
@@ -199,9 +197,7 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
     if not 1 <= message.num_frames <= (_MAX_FRAMES if len(shape) == 2 else 1):
         bound = f"1 to {_MAX_FRAMES} where frames are pictures, else 1"
         raise InvalidInputError("task.num_frames", message.num_frames, bound)
-    if min(message.action_dim, message.num_actions) != 0 or max(message.action_dim, message.num_actions) < 1:
-        found = f"{message.action_dim} and {message.num_actions}"
-        raise InvalidInputError("task.action_dim and task.num_actions", found, "one positive, the other 0")
+    _check_action(message)
     for field in ("episode_steps", "segment_steps"):
         _check_at_least(f"task.{field}", getattr(message, field), 1)
     _check_at_least("task.still_steps", message.still_steps, 0)
@@ -213,12 +209,28 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
         num_frames=message.num_frames,
         action_dim=message.action_dim,
         num_actions=message.num_actions,
+        choice_sizes=tuple(message.choice_sizes),
         episode_steps=message.episode_steps,
         segment_steps=message.segment_steps,
         step_s=message.step_s,
         is_continuing=message.is_continuing,
         still_steps=message.still_steps,
     )
+
+
+def _check_action(message: trajectory_pb2.TaskSpec) -> None:
+    """Checks that an action is exactly one of a vector, a choice, and several choices.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    for size in message.choice_sizes:
+        _check_at_least("task.choice_sizes", size, 1)
+    kinds = (message.action_dim, message.num_actions, sum(message.choice_sizes))
+    if min(kinds) < 0 or sum(kind > 0 for kind in kinds) != 1:
+        found = f"{message.action_dim}, {message.num_actions} and {list(message.choice_sizes)}"
+        bound = "one positive, the others 0"
+        raise InvalidInputError("task.action_dim, task.num_actions and task.choice_sizes", found, bound)
 
 
 def _check_at_least(field: str, value: int, least: int) -> None:

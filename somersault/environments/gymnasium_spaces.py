@@ -1,6 +1,6 @@
-"""Turns what a Gymnasium environment shows into frames, and actions into what it takes.
+"""Turns what a Gymnasium environment shows into frames.
 
-Shapes: O observation, A action, H height and W width.
+Shapes: O observation, H height and W width.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 from somersault.tasks.gymnasium import is_picture
 
-__all__ = ["action_maker", "area_means", "frame_maker", "shrink"]
+__all__ = ["area_means", "frame_maker", "shrink"]
 
 _MAX_SMALL_FACTOR = 16  # 16 x 16 x 255 fits into 16 bits
 _LUMA = np.float32(0.299), np.float32(0.587), np.float32(0.114)  # ITU-R BT.601, section 2.5.1
@@ -49,29 +49,6 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     red, green, blue = (picture[..., channel] * luma for channel, luma in enumerate(_LUMA))
     grey: NDArray[np.float32] = red + green + blue
     return grey
-
-
-def action_maker(space: Any, task: Task) -> Callable[[Any], Any]:
-    """Gives a function from an action, float32 ``[A]`` within -1 and 1 or an int32, to one that the space holds.
-
-    Raises:
-        InvalidInputError: The space is not as the task declares it.
-    """
-    if isinstance(space, spaces.Discrete):
-        _check("action space", space, int(space.n), task.num_actions)
-        start = int(space.start)
-        return lambda action: start + int(action)
-    _check("action space", space, int(np.prod(space.shape)), task.action_dim)
-    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
-
-    def stretch(action: NDArray[np.float32]) -> NDArray[Any]:
-        share = (action.reshape(space.shape).astype(np.float64) + 1) / 2
-        # Rounding must not carry an action over a bound.
-        stretched: NDArray[Any] = np.asarray(low + share * (high - low), space.dtype)
-        np.clip(stretched, space.low, space.high, out=stretched)
-        return stretched
-
-    return stretch
 
 
 def area_means(values: NDArray[np.floating[Any]], num_to: int) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.environments.gymnasium_spaces import action_maker, frame_maker
+from somersault.environments.gymnasium_actions import action_maker
+from somersault.environments.gymnasium_spaces import frame_maker
 from somersault.environments.world import Frame
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from somersault.actions import bounds_of_choices
 from somersault.environments.world import World
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
@@ -27,7 +28,7 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
     """Observes, acts and ends as in a run; its reward is 0.
 
     Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first. Actions are float32
-    ``[A]`` within -1 and 1, clipped there, or one of ``Discrete(n)``. An episode is truncated after the task's length
+    ``[A]`` within -1 and 1, clipped there, one of ``Discrete(n)``, or several choices of ``MultiDiscrete``. An episode is truncated after the task's length
     and never terminates: where one ends early, the environment stands still for the task's `still_steps`, then it is
     truncated too, and learners bootstrap. The info of a step says ``is_still`` where it changed nothing; else it is
     empty.
@@ -86,8 +87,9 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
             raise InvalidInputError("shape of the action", executed.shape, str(spec.action_shape))
         if not spec.is_discrete:
             return np.asarray(np.clip(executed, np.float32(-1), np.float32(1)))
-        if not 0 <= int(executed) < spec.num_actions:
-            raise InvalidInputError("action", int(executed), f"0 to {spec.num_actions - 1}")
+        wrong = bounds_of_choices(executed, choices=spec.choices)
+        if wrong is not None:
+            raise InvalidInputError("action", *wrong)
         return executed
 
 
@@ -100,6 +102,8 @@ def _observation_space(task: Task) -> spaces.Box:
 
 def _action_space(task: Task) -> spaces.Space[Any]:
     spec = task.spec
+    if spec.choice_sizes:
+        return spaces.MultiDiscrete(np.array(spec.choice_sizes), np.int32)
     if spec.is_discrete:
         return spaces.Discrete(spec.num_actions)
     return spaces.Box(-1.0, 1.0, spec.action_shape, np.float32)

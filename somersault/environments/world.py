@@ -41,7 +41,7 @@ class World(Protocol):
         """Make a step and return the frame after it.
 
         Args:
-            action: ``[A]`` float32 within -1 and 1, or ``[]`` int32.
+            action: ``[A]`` float32 within -1 and 1, or ``[]`` or ``[D]`` int32.
         """
         ...
 

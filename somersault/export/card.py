@@ -103,7 +103,9 @@ def model_card(
     task, summary = run.task, run.summary or {}
     newest = run.newest_point
     parts = (
-        "`logits`" if task.num_actions else "`mean` and `std` of the distribution that actions are drawn from"
+        "`logits`"
+        if task.spec.is_discrete
+        else "`mean` and `std` of the distribution that actions are drawn from"
     )
     return _CARD.format(
         title=task.title,
@@ -156,6 +158,7 @@ def _observation(task: Task) -> str:
 def _action(task: Task) -> str:
     if task.num_actions:
         return f"one of 0 to {task.num_actions - 1}"
-    return (
-        f"{task.action_dim} numbers, float32, within -1 and 1, to be spread over the environment's own bounds"
-    )
+    if task.choice_sizes:
+        sizes = ", ".join(map(str, task.choice_sizes))
+        return f"{len(task.choice_sizes)} choices made at once, int32, of {sizes} each, counted from 0"
+    return f"{task.action_dim} numbers, float32, within -1 and 1, to be spread over the environment's own bounds as `play.py` does"

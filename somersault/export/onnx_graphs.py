@@ -1,6 +1,7 @@
 """A policy and a reward model as ONNX graphs, put together by hand: nothing is traced, and torch isn't needed.
 
-Legend: B batch, O observation length, F frames of H x W pixels, A action length, N choices, K members.
+Legend: B batch, O observation length, F frames of H x W pixels, A action length, D choices made at
+once, N to choose from in all, K members.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     """Return a policy as a graph.
 
     Its input is ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``. Its outputs are ``action``, the
-    likeliest, and what it is drawn from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``.
+    likeliest, and what it is drawn from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``, those of one choice
+    after those of another.
 
     Raises:
         ConfigError: the package onnx is missing.
@@ -38,8 +40,8 @@ def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     hidden = _picture_torso(graph) if spec.is_image else _vector_torso(graph)
     if spec.is_discrete:
         graph.add("Gemm", hidden, "logits.weight", "logits.bias", out="logits", transB=1)
-        graph.add("ArgMax", "logits", out="action", axis=1, keepdims=0)
-        outputs = {"action": ("int64", ["B"]), "logits": ("float32", ["B", spec.num_actions])}
+        _add_choices(graph, spec)
+        outputs = {"action": _action(spec), "logits": ("float32", ["B", spec.action_width])}
     else:
         graph.add("Gemm", hidden, "mean.weight", "mean.bias", out="mean", transB=1)
         graph.clip("mean", 1.0, out="action")
@@ -54,8 +56,8 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     """Return a reward model as a graph.
 
     Its inputs are ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``, and, where the reward depends on it,
-    ``action``, float32 ``[B, A]`` or int64 ``[B]``, -1 for none. Its outputs are ``reward`` ``[B]``, the standardised mean, and
-    ``members`` ``[K, B]``.
+    ``action``, float32 ``[B, A]``, int64 ``[B]`` or int64 ``[B, D]``, -1 for none. Its outputs are ``reward`` ``[B]``,
+    the standardised mean, and ``members`` ``[K, B]``.
 
     Raises:
         ConfigError: the package onnx is missing.
@@ -63,7 +65,7 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     graph = _Graph(arrays)
     inputs = {"observation": _observation(spec)}
     if not spec.is_image:
-        inputs["action"] = ("int64", ["B"]) if spec.is_discrete else ("float32", ["B", spec.action_dim])
+        inputs["action"] = _action(spec)
     num_members = len(arrays["weights.0"])
     hidden = _reward_pictures(graph, num_members) if spec.is_image else _reward_vectors(graph, spec)
     num_layers = sum(name.startswith("weights.") for name in arrays)
@@ -99,14 +101,33 @@ def _picture_torso(graph: _Graph) -> str:
     return graph.add("Relu", graph.add("Gemm", flat, "dense.weight", "dense.bias", transB=1))
 
 
+def _add_choices(graph: _Graph, spec: TaskSpec) -> None:
+    """Add ``action``: the likeliest of each choice's stretch of the logits."""
+    if not spec.choice_sizes:
+        graph.add("ArgMax", "logits", out="action", axis=1, keepdims=0)
+        return
+    likeliest, begin = [], 0
+    axis = graph.constant("logits_axis", np.array([1]))
+    for place, size in enumerate(spec.choice_sizes):
+        bounds = [graph.constant(f"bound_{at}", np.array([at])) for at in (begin, begin + size)]
+        stretch = graph.add("Slice", "logits", *bounds, axis)
+        likeliest.append(graph.add("ArgMax", stretch, out=f"choice_{place}", axis=1, keepdims=1))
+        begin += size
+    graph.add("Concat", *likeliest, out="action", axis=1)
+
+
 def _reward_vectors(graph: _Graph, spec: TaskSpec) -> str:
     """Return ``[1, B, O + A]``: a batched product then spreads it over the members."""
     action = "action"
     if spec.is_discrete:
         # Not the operator OneHot, which counts -1 from the end: here it is no action, where it stands still.
-        column = graph.add("Unsqueeze", action, graph.constant("second_axis", np.array([1])))
-        choices = graph.constant("choices", np.arange(spec.num_actions))
-        action = graph.cast(graph.add("Equal", column, choices))
+        if spec.choice_sizes:
+            owners = np.repeat(np.arange(len(spec.choices)), spec.choices)
+            columns = graph.add("Gather", action, graph.constant("owners", owners), axis=1)
+        else:
+            columns = graph.add("Unsqueeze", action, graph.constant("second_axis", np.array([1])))
+        choices = graph.constant("choices", np.concatenate([np.arange(size) for size in spec.choices]))
+        action = graph.cast(graph.add("Equal", columns, choices))
     joined = graph.add("Concat", "observation", action, axis=1)
     return graph.add("Unsqueeze", joined, graph.constant("first_axis", np.array([0])))
 
@@ -135,6 +156,12 @@ def _folded(arrays: Mapping[str, FloatArray], layer: int, member: int) -> tuple[
     factor = scale / np.sqrt(variance + _EPSILON)
     weight = arrays[f"filters.{layer}"][member] * factor[:, None, None, None]
     return weight.astype(np.float32), (shift - factor * mean).astype(np.float32)
+
+
+def _action(spec: TaskSpec) -> tuple[str, list[str | int]]:
+    if not spec.is_discrete:
+        return "float32", ["B", spec.action_dim]
+    return "int64", ["B", *spec.action_shape]
 
 
 def _observation(spec: TaskSpec) -> tuple[str, list[str | int]]:

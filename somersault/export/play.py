@@ -44,9 +44,30 @@ low, high = env.action_space.low, env.action_space.high
 def to_action(action):  # the policy's -1 to 1 is spread over what the environment takes
     return np.clip(low + (action.reshape(low.shape) + 1) / 2 * (high - low), low, high).astype(low.dtype)
 """
+_ANY_STRETCH = """
+space, limit = env.action_space, {limit!r}
+low, high = space.low.astype(float), space.high.astype(float)
+has_low, has_high = low >= -1e9, high <= 1e9  # what has no bound reaches as far as the limit, as in the run
+low = np.where(has_low, low, np.where(has_high, high - 2 * limit, -limit))
+high = np.where(has_high, high, np.where(has_low, low + 2 * limit, limit))
+
+
+def to_action(action):  # the policy's -1 to 1 is spread over what the environment takes
+    value = low + (action.reshape(low.shape) + 1) / 2 * (high - low)
+    value = value if space.dtype.kind == "f" else np.rint(value)
+    return np.clip(value.astype(space.dtype), space.low, space.high)
+"""
 _CHOICE = """
 def to_action(action):
     return env.action_space.start + action
+"""
+_CHOICES = """
+space = env.action_space
+first = getattr(space, "start", 0)
+
+
+def to_action(action):  # counted from 0, of each choice
+    return np.asarray(first + action.reshape(space.shape), space.dtype)
 """
 _GREY = """
 
@@ -134,7 +155,7 @@ def _body(task: Task) -> str:
     environment = task.environment
     if isinstance(environment, AtariEnvironment):
         return _atari(task, environment)
-    action = (_CHOICE if task.num_actions else _STRETCH).strip("\n")
+    action = _action(task).strip("\n")
     if isinstance(environment, MujocoEnvironment):
         from somersault.environments.mujoco_world import gymnasium_options
 
@@ -158,6 +179,15 @@ def _body(task: Task) -> str:
         return _PICTURES.format(**shared, grey=grey, num_frames=task.num_frames)
     observe = "gymnasium.spaces.flatten(env.observation_space, seen)"
     return _VECTOR.format(**shared, observe=observe, ends=_ENDS)
+
+
+def _action(task: Task) -> str:
+    if task.spec.is_discrete:
+        return _CHOICES if task.choice_sizes else _CHOICE
+    environment = task.environment
+    if isinstance(environment, GymnasiumEnvironment):
+        return _ANY_STRETCH.format(limit=environment.action_limit)
+    return _STRETCH
 
 
 def _atari(task: Task, environment: AtariEnvironment) -> str:

@@ -14,7 +14,7 @@ _MAX_HIDDEN_LAYERS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardModelConfig:
-    """The shape of an ensemble. Of ``action_dim`` and ``num_actions`` one is positive, as in `TaskSpec`."""
+    """The shape of an ensemble. Of ``action_dim``, ``num_actions`` and ``choice_sizes`` one is given, as in `TaskSpec`."""
 
     frame_shape: tuple[int, ...]
     """``(O,)`` of a vector or ``(H, W)`` of a picture."""
@@ -24,6 +24,8 @@ class RewardModelConfig:
     """A, of an action that is a vector."""
     num_actions: int = 0
     """How many actions there are to choose from."""
+    choice_sizes: tuple[int, ...] = ()
+    """Of D choices made at once: how many there are of each."""
     num_members: int = 3
     """Members ``K``; Christiano et al. 2017 train 3."""
     hidden_size: int = 64
@@ -32,7 +34,8 @@ class RewardModelConfig:
     """Hidden layers where frames are vectors; Christiano et al. 2017, appendix A.1. Those for pictures are fixed."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "frame_shape", tuple(self.frame_shape))  # JSON knows lists alone
+        for name in ("frame_shape", "choice_sizes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON knows lists alone
         if len(self.frame_shape) not in (1, 2):
             raise ValueError(f"frame_shape is {self.frame_shape}, must have one axis or two")
         for length in self.frame_shape:
@@ -40,10 +43,12 @@ class RewardModelConfig:
         _check("num_frames", self.num_frames, 1, 16 if self.is_image else 1)
         _check("action_dim", self.action_dim, 0, _MAX_SIZE)
         _check("num_actions", self.num_actions, 0, _MAX_SIZE)
-        if (self.action_dim > 0) == (self.num_actions > 0):
-            raise ValueError(
-                f"action_dim and num_actions are {self.action_dim} and {self.num_actions}, one must be positive"
-            )
+        for size in self.choice_sizes:
+            _check("choice_sizes", size, 1, _MAX_SIZE)
+        if [self.action_dim > 0, self.num_actions > 0, bool(self.choice_sizes)].count(True) != 1:
+            found = f"{self.action_dim}, {self.num_actions} and {self.choice_sizes}"
+            raise ValueError(f"action_dim, num_actions and choice_sizes are {found}, one must be given")
+        _check("choice_sizes", self.action_width, 1, _MAX_SIZE)
         _check("num_members", self.num_members, 1, _MAX_SIZE)
         _check("hidden_size", self.hidden_size, 1, _MAX_SIZE)
         _check("num_hidden_layers", self.num_hidden_layers, 1, _MAX_HIDDEN_LAYERS)
@@ -56,6 +61,7 @@ class RewardModelConfig:
             num_frames=spec.num_frames,
             action_dim=spec.action_dim,
             num_actions=spec.num_actions,
+            choice_sizes=spec.choice_sizes,
             num_members=num_members,
             hidden_size=hidden_size,
         )
@@ -67,8 +73,18 @@ class RewardModelConfig:
 
     @property
     def is_discrete(self) -> bool:
-        """Whether an action is a choice."""
-        return self.num_actions > 0
+        """Whether an action is a choice, or several."""
+        return bool(self.choices)
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """How many there are to choose from, of each choice; empty of vectors."""
+        return (self.num_actions,) if self.num_actions else self.choice_sizes
+
+    @property
+    def action_width(self) -> int:
+        """Inputs that an action takes: A, or one for each that there is to choose from."""
+        return sum(self.choices) or self.action_dim
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
@@ -77,8 +93,8 @@ class RewardModelConfig:
 
     @property
     def action_shape(self) -> tuple[int, ...]:
-        """``()`` or ``(A,)``."""
-        return () if self.is_discrete else (self.action_dim,)
+        """``()``, ``(D,)`` or ``(A,)``."""
+        return () if self.num_actions else (len(self.choice_sizes) or self.action_dim,)
 
 
 def _check(name: str, value: int, least: int, most: int) -> None:

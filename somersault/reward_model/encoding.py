@@ -29,7 +29,10 @@ _FLOAT_BYTES = 4
 def encode(config: RewardModelConfig, tensors: Mapping[str, Tensor]) -> bytes:
     """Encodes shape and arrays."""
     # one entry: safetensors keeps no order among several, and equal weights give equal bytes
-    metadata = {_FORMAT: dump_json(asdict(config))}
+    shape = asdict(config)
+    if not config.choice_sizes:
+        del shape["choice_sizes"]  # whoever knows of no such actions can still read the others
+    metadata = {_FORMAT: dump_json(shape)}
     return save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, metadata=metadata)
 
 

@@ -1,6 +1,6 @@
 """Reward predictors for observations that are vectors: ``K`` perceptrons, one batched product a layer.
 
-Shapes: ``K`` members, ``O`` observation length, ``A`` action length or number of actions; leading axes ``...`` are any.
+Shapes: ``K`` members, ``O`` observation length, ``A`` action length, ``D`` choices made at once; leading axes ``...`` are any.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NEGATIVE_SLOPE = 0.01  # Christiano et al. 2017, appendix A.1
 
 
 class VectorNetwork(nn.Module):
-    """Takes observation and action together; a choice enters as one of ``A`` inputs that is 1 while the others are 0."""
+    """Takes observation and action together; a choice enters as inputs of which one is 1 while the others are 0."""
 
     chunk_rows = 16_384
     """Transitions scored at once: keeps activations within the processor's cache and memory flat."""
@@ -49,7 +49,7 @@ class VectorNetwork(nn.Module):
 
         Args:
             observations: ``[..., O]`` float32.
-            actions: ``[..., A]`` float32, as executed, or ``[...]`` int32.
+            actions: ``[..., A]`` float32, as executed, or ``[...]`` or ``[..., D]`` int32.
             noise: not drawn from; these predictors have no dropout.
             dtype: not heeded; these predictors are small and float32.
 
@@ -77,11 +77,14 @@ class VectorNetwork(nn.Module):
     def _action_inputs(self, actions: Tensor) -> Tensor:
         if not self.config.is_discrete:
             return actions
-        choices = torch.arange(self.config.num_actions)
-        return (actions.unsqueeze(-1) == choices).float()  # where nothing was chosen, all are 0
+        choices = self.config.choices
+        made = actions if self.config.choice_sizes else actions.unsqueeze(-1)
+        owners = torch.arange(len(choices)).repeat_interleave(torch.tensor(choices))
+        numbers = torch.cat([torch.arange(size) for size in choices])
+        return (made[..., owners] == numbers).float()  # where nothing was chosen, all are 0
 
 
 def _layer_sizes(config: RewardModelConfig) -> list[tuple[int, int]]:
     hidden = [config.hidden_size] * config.num_hidden_layers
-    sizes = [config.frame_shape[0] + config.action_dim + config.num_actions, *hidden, 1]
+    sizes = [config.frame_shape[0] + config.action_width, *hidden, 1]
     return list(itertools.pairwise(sizes))

@@ -84,3 +84,15 @@ class GymnasiumEnvironment:
     """Gymnasium id, such as "CartPole-v1"; "module:Id-v0" imports the module first."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments for ``gymnasium.make``."""
+    action_limit: float = 10.0
+    """What stands for a bound that an action space lacks: a component without bounds reaches from minus this to this, one
+    with a single bound twice as far from there (docs/tasks.md)."""
+
+    def __post_init__(self) -> None:
+        """Checks the limit.
+
+        Raises:
+            ValueError: it is not a positive number.
+        """
+        if not 0 < self.action_limit < float("inf"):
+            raise ValueError(f"action_limit is {self.action_limit}, must be positive and finite")

@@ -12,6 +12,7 @@ from typing import Any
 
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.tasks.environments import GymnasiumEnvironment
+from somersault.tasks.gymnasium_actions import read_actions
 from somersault.tasks.gymnasium_guides import guide_of
 from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
@@ -106,7 +107,7 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
     guide = guide_of(environment.environment_id, title=title)
     episode_steps = (opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS
     frame_shape, num_frames = _frame(opened.observation_space)
-    action_dim, num_actions = _action(opened.action_space)
+    actions = read_actions(opened.action_space, limit=environment.action_limit)
     fps = max(float(opened.metadata.get("render_fps") or _FPS), _MIN_FPS)
     return Task(
         name=environment.environment_id,
@@ -117,8 +118,9 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
         environment=environment,
         frame_shape=frame_shape,
         num_frames=num_frames,
-        action_dim=action_dim,
-        num_actions=num_actions,
+        action_dim=actions.action_dim,
+        num_actions=actions.num_actions,
+        choice_sizes=actions.choice_sizes,
         step_s=1 / fps,
         episode_steps=episode_steps,
         clip_step=math.ceil(fps / _MAX_CLIP_FPS),
@@ -154,22 +156,3 @@ def _frame(space: Any) -> tuple[tuple[int, ...], int]:
         bound = f"one of 1 to {_MAX_NUMBERS} numbers, or of pictures (uint8, height x width or height x width x 3)"
         raise InvalidInputError("observation space", space, bound)
     return (length,), 1
-
-
-def _action(space: Any) -> tuple[int, int]:
-    """Gives the length of an action that is a vector and the number of actions to choose from; one of them is 0.
-
-    Raises:
-        InvalidInputError: The space is none that can be learned in.
-    """
-    import numpy as np
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete):
-        return 0, int(space.n)
-    is_real = isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)
-    if not is_real or not np.isfinite([space.low, space.high]).all():
-        raise InvalidInputError(
-            "action space", space, "Discrete, or a Box of real numbers within finite bounds"
-        )
-    return int(np.prod(space.shape)), 0

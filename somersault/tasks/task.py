@@ -78,7 +78,9 @@ class Task:
     action_dim: int = 0
     """Length of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
-    """How many actions there are to choose from; 0 if an action is a vector."""
+    """How many actions there are to choose from; 0 if an action is a vector or several choices."""
+    choice_sizes: tuple[int, ...] = ()
+    """Of an action of several choices made at once: how many there are of each; empty of any other."""
     step_s: float
     """Simulated time of an environment step."""
     episode_steps: int
@@ -147,6 +149,7 @@ class Task:
             num_frames=self.num_frames,
             action_dim=self.action_dim,
             num_actions=self.num_actions,
+            choice_sizes=self.choice_sizes,
             episode_steps=self.episode_steps,
             segment_steps=self.segment_steps,
             step_s=self.step_s,

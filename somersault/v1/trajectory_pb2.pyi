@@ -118,7 +118,9 @@ class Rollout(_message.Message):
 
     @_builtins.property
     def actions(self) -> Global___Tensor:
-        """float32 [T, N, A]: the action as the policy drew it, before the environment clipped it; or int32 [T, N]: the action chosen."""
+        """float32 [T, N, A]: the action as the policy drew it, before the environment clipped it; or int32 [T, N]: the action chosen;
+        or int32 [T, N, D]: the choices made.
+        """
 
     @_builtins.property
     def log_probs(self) -> Global___Tensor:
@@ -190,8 +192,8 @@ class Segment(_message.Message):
 
     @_builtins.property
     def actions(self) -> Global___Tensor:
-        """float32 [T, A]: the action as the environment executed it; or int32 [T]: the action chosen. Where it stood still nothing was executed:
-        -2 in each component, or -1.
+        """float32 [T, A]: the action as the environment executed it; or int32 [T]: the action chosen; or int32 [T, D]: the choices made.
+        Where it stood still nothing was executed: -2 in each component of a vector, or -1 in place of each choice.
         """
 
     def __init__(
@@ -250,7 +252,8 @@ class TaskSpec(_message.Message):
     """What is to be learned, as far as the agent may know it.
 
     An observation is the F newest frames of an environment. A frame is a vector, float32 [O], and then F is 1; or a grey picture, uint8 [H, W].
-    An action is a vector, float32 [A], each component executed within -1 and 1; or one int32 of `num_actions`.
+    An action is a vector, float32 [A], each component executed within -1 and 1; or one int32 of `num_actions`; or D choices made at once,
+    int32 [D], each of its own number of `choice_sizes`. Exactly one of `action_dim`, `num_actions` and `choice_sizes` is given.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -265,14 +268,15 @@ class TaskSpec(_message.Message):
     STEP_S_FIELD_NUMBER: _builtins.int
     IS_CONTINUING_FIELD_NUMBER: _builtins.int
     STILL_STEPS_FIELD_NUMBER: _builtins.int
+    CHOICE_SIZES_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """The task's name, such as "hopper-backflip"."""
     num_frames: _builtins.int
     """F: frames that make an observation, 1 to 16; 1 unless frames are pictures."""
     action_dim: _builtins.int
-    """A: length of an action that is a vector; 0 if it is a choice."""
+    """A: length of an action that is a vector; 0 if it is a choice or several."""
     num_actions: _builtins.int
-    """How many actions there are to choose from; 0 if an action is a vector."""
+    """How many actions there are to choose from; 0 if an action is a vector or several choices."""
     episode_steps: _builtins.int
     """Steps in an episode: always the same where `still_steps` is 0, else at most. Of a continuing task, steps after which an episode counts as over."""
     segment_steps: _builtins.int
@@ -289,6 +293,10 @@ class TaskSpec(_message.Message):
     def frame_shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Axes of a frame: one for a vector, two for a picture."""
 
+    @_builtins.property
+    def choice_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of an action of D choices made at once: how many there are of each, all positive; empty of any other."""
+
     def __init__(
         self,
         *,
@@ -302,10 +310,11 @@ class TaskSpec(_message.Message):
         step_s: _builtins.float = ...,
         is_continuing: _builtins.bool = ...,
         still_steps: _builtins.int = ...,
+        choice_sizes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "still_steps", b"still_steps", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "choice_sizes", b"choice_sizes", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "still_steps", b"still_steps", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ _VECTORS, _PICTURES = {"frame_shape": (5,)}, {"frame_shape": (84, 84), "num_fram
 _SPECS = {
     "vectors to motion": TaskSpec(**_TIMING, **_VECTORS, action_dim=2),
     "vectors to choice": TaskSpec(**_TIMING, **_VECTORS, num_actions=3),
+    "vectors to choices": TaskSpec(**_TIMING, **_VECTORS, choice_sizes=(2, 1)),
     "pictures to motion": TaskSpec(**_TIMING, **_PICTURES, action_dim=2),
     "pictures to choice": TaskSpec(**_TIMING, **_PICTURES, num_actions=3),
 }
@@ -33,10 +34,11 @@ def spec(request: pytest.FixtureRequest) -> TaskSpec:
 def _told(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
     """Gives the shapes that the page tells for a task, its letters filled in."""
     _, _, section = read(ROOT / "docs/protocol.md").text.partition("\n**Policy** (")
-    letters = {"O": 5, "F": 4, "A": 2, "C": 3, "P": 7 * 7, "H": 512 if spec.is_image else 64}
+    letters = {"O": 5, "F": 4, "A": 2, "C": 3, "D": 2, "P": 7 * 7, "H": 512 if spec.is_image else 64}
     conditions = {
         f"frames are {'pictures' if spec.is_image else 'vectors'}",
         f"actions are {'choices' if spec.is_discrete else 'vectors'}",
+        "actions are several choices" if spec.choice_sizes else "",
     }
     shapes = {}
     for row in section.partition("**Reward model**")[0].splitlines():

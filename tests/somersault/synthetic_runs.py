@@ -57,13 +57,15 @@ def policy_arrays(spec: TaskSpec, *, width: int = 32) -> dict[str, np.ndarray]:
     """Random weights of a policy, by the names of docs/protocol.md."""
     rng = np.random.default_rng(0)
     shapes = _picture_shapes(spec, width) if spec.is_image else _vector_shapes(spec, width)
-    head, size = ("logits", spec.num_actions) if spec.is_discrete else ("mean", spec.action_dim)
+    head, size = "logits" if spec.is_discrete else "mean", spec.action_width
     shapes |= {f"{head}.weight": (size, width), f"{head}.bias": (size,)}
     if not spec.is_discrete:
         shapes["log_std"] = (spec.action_dim,)
     arrays = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
     if not spec.is_image:
         arrays["observation_std"] = rng.uniform(0.5, 2, shapes["observation_std"]).astype(np.float32)
+    if spec.choice_sizes:
+        arrays["choice_sizes"] = np.array(spec.choice_sizes, np.float32)
     return arrays
 
 
@@ -78,7 +80,8 @@ def observations_and_actions(
     else:
         observations = rng.normal(0, 2, (num_steps, *spec.frame_shape)).astype(np.float32)
     if spec.is_discrete:
-        return observations, rng.integers(spec.num_actions, size=num_steps).astype(np.int32)
+        choices = np.reshape(spec.choices, spec.action_shape)
+        return observations, rng.integers(choices, size=(num_steps, *spec.action_shape)).astype(np.int32)
     return observations, rng.uniform(-1, 1, (num_steps, spec.action_dim)).astype(np.float32)
 
 

@@ -47,7 +47,7 @@ class ActorCritic(nn.Module):
 
         Args:
             observations: ``[B, O]`` float32, normalised, or ``[B, F, H, W]`` uint8.
-            actions: ``[B, A]`` float32 or ``[B]`` int64.
+            actions: ``[B, A]`` float32, or ``[B]`` or ``[B, D]`` int64.
         """
         features = self.policy.torso(observations)
         is_shared = self.value.torso is self.policy.torso
@@ -111,7 +111,7 @@ def _build_policy(
     torso: Torso, spec: TaskSpec, *, initial_log_std: float, generator: torch.Generator
 ) -> Policy:
     if spec.is_discrete:
-        return CategoricalPolicy(torso, num_actions=spec.num_actions, generator=generator)
+        return CategoricalPolicy(torso, choices=spec.choices, generator=generator)
     return GaussianPolicy(
         torso, action_dim=spec.action_dim, initial_log_std=initial_log_std, generator=generator
     )

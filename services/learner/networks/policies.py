@@ -1,12 +1,13 @@
-"""From features to a distribution over actions: a diagonal Gaussian over vectors, a categorical over choices.
+"""From features to a distribution over actions: a diagonal Gaussian over vectors, a categorical over each choice.
 
-Shapes: ``B`` rows, ``H`` features, ``A`` action length, ``K`` choices. Actions that are vectors are unclipped: the
+Shapes: ``B`` rows, ``H`` features, ``A`` action length, ``D`` choices made at once, ``K`` to choose from in all. Actions that are vectors are unclipped: the
 environment clips what it executes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,19 +42,35 @@ class GaussianPolicy(nn.Module):
 
 
 class CategoricalPolicy(nn.Module):
-    """Probabilities of choices: softmax of logits linear in the features."""
+    """Probabilities of choices, each independent of the others: softmax of its logits, linear in the features."""
 
-    def __init__(self, torso: Torso, *, num_actions: int, generator: torch.Generator) -> None:
-        """Takes the torso, which may be shared, and initialises the head."""
+    def __init__(self, torso: Torso, *, choices: Sequence[int], generator: torch.Generator) -> None:
+        """Takes the torso, which may be shared, and initialises the head.
+
+        Args:
+            torso: gives the features.
+            choices: how many there are to choose from, of each choice.
+            generator: draws the weights.
+        """
         super().__init__()
         self.torso = torso
-        self.logits = linear(torso.num_features, num_actions, gain=_GAIN, generator=generator)
+        self._choices = tuple(choices)
+        self.logits = linear(torso.num_features, sum(choices), gain=_GAIN, generator=generator)
 
     def log_prob_and_entropy(self, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives log probabilities ``[B]`` of choices ``[B]`` int64, and the mean entropy, a scalar in nats."""
-        log_probs = functional.log_softmax(self.logits(features), dim=-1)
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1).mean()
-        return log_probs.gather(-1, actions[:, None]).squeeze(-1), entropy
+        """Return log probabilities ``[B]`` and the mean entropy, a scalar in nats; both are sums over the choices.
+
+        Args:
+            features: ``[B, H]``.
+            actions: ``[B]`` int64 of one choice, or ``[B, D]``.
+        """
+        chosen, entropies = [], []
+        made = actions.reshape(len(features), -1, 1)
+        for place, logits in enumerate(self.logits(features).split(self._choices, dim=-1)):
+            log_probs = functional.log_softmax(logits, dim=-1)
+            chosen.append(log_probs.gather(-1, made[:, place]).squeeze(-1))
+            entropies.append(-(log_probs.exp() * log_probs).sum(dim=-1).mean())
+        return sum(chosen[1:], chosen[0]), sum(entropies[1:], entropies[0])
 
 
 Policy = GaussianPolicy | CategoricalPolicy

@@ -67,7 +67,7 @@ class Lane(Protocol):
         ...
 
     def step(self, actions: ActionArray) -> None:
-        """Makes one step of each: ``[n, A]`` float32 within -1 and 1, or ``[n]`` int32."""
+        """Makes one step of each: ``[n, A]`` float32 within -1 and 1, or ``[n]`` or ``[n, D]`` int32."""
         ...
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from services.simulator.environment.batch import Passage, lane_rows, steps_already_taken
 from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
-from somersault.environments.gymnasium_spaces import action_maker, frame_maker, shrink
+from somersault.environments.gymnasium_actions import action_maker
+from somersault.environments.gymnasium_spaces import frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium

@@ -2,7 +2,7 @@
 
 All are float32. The torso is ``observation_mean``, ``observation_std``, ``hidden_0`` and ``hidden_1`` where frames
 are vectors, ``conv_0`` to ``conv_2`` and ``dense`` where they are pictures. The head is ``logits`` where actions are
-choices, ``mean`` and ``log_std`` where they are vectors.
+choices, with ``choice_sizes`` where they are several at once, ``mean`` and ``log_std`` where they are vectors.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ def check_policy_arrays(
             raise InvalidInputError(f"policy array {name}", "not finite", "finite")
     if "observation_std" in shapes and not (arrays["observation_std"] > 0).all():  # type: ignore[operator]
         raise InvalidInputError("policy array observation_std", "not positive", "positive")
+    if spec.choice_sizes and arrays["choice_sizes"].tolist() != list(spec.choice_sizes):
+        found, bound = arrays["choice_sizes"].tolist(), f"{list(spec.choice_sizes)}, the task's"
+        raise InvalidInputError("policy array choice_sizes", found, bound)
     return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
 
 
@@ -83,7 +86,8 @@ def _picture_shapes(spec: TaskSpec, width: int) -> Shapes:
 
 def _head_shapes(spec: TaskSpec, width: int) -> Shapes:
     if spec.is_discrete:
-        return {"logits.weight": (spec.num_actions, width), "logits.bias": (spec.num_actions,)}
+        shapes = {"logits.weight": (spec.action_width, width), "logits.bias": (spec.action_width,)}
+        return shapes | ({"choice_sizes": (len(spec.choice_sizes),)} if spec.choice_sizes else {})
     num_components = spec.action_dim
     return {
         "mean.weight": (num_components, width),

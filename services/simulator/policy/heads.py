@@ -1,12 +1,13 @@
-"""From features to actions: a diagonal Gaussian over vectors, a categorical over choices. Numpy alone.
+"""From features to actions: a diagonal Gaussian over vectors, a categorical over each choice. Numpy alone.
 
-Shapes: n observations at once, H features, A action length, K choices. A head holds buffers: one for each thread.
+Shapes: n observations at once, H features, A action length, D choices made at once, K to choose from in all. A head holds buffers: one for each thread.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from somersault.types import ActionArray, FloatArray, TaskSpec
 
-__all__ = ["CategoricalHead", "GaussianHead", "Head", "draw_noise", "open_head"]
+__all__ = ["CategoricalHead", "GaussianHead", "Head", "SeveralChoicesHead", "draw_noise", "open_head"]
 
 _TINY = np.finfo(np.float32).tiny
 
@@ -31,6 +32,8 @@ class Head(Protocol):
 
 def open_head(arrays: Mapping[str, FloatArray], *, spec: TaskSpec) -> Head:
     """Gives a head of its own for one thread."""
+    if spec.choice_sizes:
+        return SeveralChoicesHead(arrays, choice_sizes=spec.choice_sizes)
     return CategoricalHead(arrays) if spec.is_discrete else GaussianHead(arrays)
 
 
@@ -38,7 +41,7 @@ def draw_noise(rng: np.random.Generator, shape: tuple[int, ...], *, spec: TaskSp
     """Draws what `Head.act` makes actions vary with: ``[*shape, A]`` normal or ``[*shape, K]`` Gumbel, float32."""
     if not spec.is_discrete:
         return rng.standard_normal((*shape, spec.action_dim), dtype=np.float32)
-    noise = rng.standard_exponential((*shape, spec.num_actions), dtype=np.float32)
+    noise = rng.standard_exponential((*shape, spec.action_width), dtype=np.float32)
     # -log of a standard exponential is standard Gumbel; an exact 0 among the draws must not become infinite.
     np.log(np.maximum(noise, _TINY, out=noise), out=noise)
     return np.negative(noise, out=noise)
@@ -120,3 +123,28 @@ class CategoricalHead:
         self._row = np.empty(num_rows, np.float32)
         self._chosen: NDArray[np.intp] = np.empty(num_rows, np.intp)
         self._row_offsets = np.arange(num_rows, dtype=np.intp) * len(self._bias)
+
+
+class SeveralChoicesHead:
+    """Each choice is made as by `CategoricalHead`, of its own stretch of the logits, independent of the others."""
+
+    def __init__(self, arrays: Mapping[str, FloatArray], *, choice_sizes: Sequence[int]) -> None:
+        """Takes ``logits.weight`` ``[K, H]``, ``logits.bias`` ``[K]``, and how many there are of each choice ``[D]``."""
+        bounds = np.cumsum([0, *choice_sizes]).tolist()
+        self._stretches = [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
+        self._heads = [
+            CategoricalHead({name: arrays[name][stretch] for name in ("logits.weight", "logits.bias")})
+            for stretch in self._stretches
+        ]
+        self._log_probs = np.empty(0, np.float32)
+
+    def act(
+        self, features: FloatArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
+    ) -> None:
+        """Writes ``[n, D]`` int32 actions; log-probability: the sum over the choices."""
+        if len(self._log_probs) != len(features):
+            self._log_probs = np.empty(len(features), np.float32)
+        log_probs[:] = 0
+        for place, (head, stretch) in enumerate(zip(self._heads, self._stretches, strict=True)):
+            head.act(features, noise[:, stretch], actions=actions[:, place], log_probs=self._log_probs)
+            np.add(log_probs, self._log_probs, out=log_probs)

@@ -1,6 +1,7 @@
 """A policy as a simulator has it: read from safetensors, checked, and opened once for each thread.
 
-Shapes: T steps, N environments, n observations at once, O observation, F frames, A action, K choices.
+Shapes: T steps, N environments, n observations at once, O observation, F frames, A action, D choices made at
+once, K to choose from in all.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class PolicyWorker:
             observations: ``[n, O]`` float32, or ``[n, F, H, W]`` uint8 of any strides.
             noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action, or the
                 likeliest choice.
-            actions: ``[n, A]`` float32, not clipped, or ``[n]`` int32.
+            actions: ``[n, A]`` float32, not clipped, or ``[n]`` or ``[n, D]`` int32.
             log_probs: ``[n]`` float32, natural logarithm of the density or probability.
         """
         self._head.act(self._torso.features(observations), noise, actions=actions, log_probs=log_probs)
@@ -118,8 +119,7 @@ class Policy:
         """
         if is_stochastic:
             return draw_noise(rng, shape, spec=self._spec)
-        width = self._spec.num_actions if self._spec.is_discrete else self._spec.action_dim
-        return np.zeros((*shape, width), np.float32)
+        return np.zeros((*shape, self._spec.action_width), np.float32)
 
     def worker(self) -> PolicyWorker:
         """Opens the policy for one thread."""

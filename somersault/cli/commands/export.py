@@ -38,7 +38,7 @@ def export(
 ) -> None:
     """Writes a run's policy and reward model for programs that don't have somersault.
 
-    As safetensors with loaders of at most 40 lines that need numpy alone, as ONNX (pip install 'somersault[export]'), with a
+    As safetensors with loaders of at most 50 lines that need numpy alone, as ONNX (pip install 'somersault[export]'), with a
     script that plays the policy in plain Gymnasium and a model card.
 
     For example: somersault export runs/hopper-backflip-1 --out backflip && cd backflip && python play.py

@@ -1,4 +1,4 @@
-"""Policy(load(path)).act(observation) is an int or float32 [A], for numbers [O] or uint8 pictures [F, H, W]."""
+"""Policy(load(path)).act(observation) is an int, int32 [D] or float32 [A], for numbers [O] or uint8 pictures [F, H, W]."""
 
 import json
 
@@ -36,4 +36,7 @@ class Policy:
             drawn = mean if deterministic else self.rng.normal(mean, std)
             return np.asarray(np.clip(drawn, -1, 1), np.float32)
         logits = get("logits.weight") @ hidden + get("logits.bias")
-        return int(np.argmax(logits if deterministic else logits + self.rng.gumbel(size=logits.shape)))
+        drawn = logits if deterministic else logits + self.rng.gumbel(size=logits.shape)
+        sizes = np.asarray(self.arrays.get("choice_sizes", ()), int)  # of several choices made at once
+        chosen = [int(np.argmax(one)) for one in np.split(drawn, np.cumsum(sizes)[:-1])]
+        return np.array(chosen, np.int32) if len(sizes) else chosen[0]

@@ -19,14 +19,22 @@ class RewardModel:
             pictures = observations / np.float32(255)
             hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
         else:
-            size = get("weights.0").shape[1] - observations.shape[-1]
-            one_hot = np.eye(size + 1, size, dtype=np.float32)  # -1, where it stands still, has none
-            vectors = actions if actions.ndim == observations.ndim else one_hot[actions]
+            vectors = self.vectors(actions, get("weights.0").shape[1] - observations.shape[-1])
             hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
         for layer in range(sum(name.startswith("weights.") for name in self.arrays)):
             hidden = hidden if layer == 0 else np.where(hidden > 0, hidden, 0.01 * hidden)
             hidden = hidden @ get(f"weights.{layer}") + get(f"biases.{layer}")
         return hidden[..., 0]
+
+    def vectors(self, actions: np.ndarray, num_inputs: int) -> np.ndarray:
+        if actions.ndim == 2 and "choice_sizes" not in self.arrays:
+            return actions
+        sizes = np.asarray(self.arrays.get("choice_sizes", [num_inputs]), int)
+        numbers = np.concatenate([np.arange(size) for size in sizes])
+        owners = np.repeat(np.arange(len(sizes)), sizes)
+        return np.asarray(
+            actions.reshape(len(actions), -1)[:, owners] == numbers
+        )  # -1 is none: it stood still
 
     def features(self, hidden: np.ndarray, member: int) -> np.ndarray:
         for layer, stride in enumerate((3, 2, 1, 1)):

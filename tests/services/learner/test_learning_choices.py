@@ -1,11 +1,14 @@
-"""PPO learns which choice pays, from vectors and from pictures, with the log-probabilities that simulators would send."""
+"""PPO learns which choice pays, or which of several, from vectors and from pictures, with the log-probabilities that simulators would send."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from services.learner.ppo import PPO, PPOConfig
+from services.simulator.policy import Policy
 from somersault.types import Rollout, TaskSpec
 
 _TIMING = {"task": "any", "episode_steps": 1000, "segment_steps": 4, "step_s": 0.01, "is_continuing": True}
@@ -31,7 +34,7 @@ def _rollout(frames: np.ndarray, actions: np.ndarray, log_probs: np.ndarray, *, 
         sequence=0,
         policy_version=0,
         observations=frames[:-1],
-        actions=actions.reshape(shape),
+        actions=actions.reshape(*shape, *actions.shape[1:]),
         log_probs=log_probs.reshape(shape),
         is_truncated=np.zeros(shape, np.bool_),
         final_observations=frames[:0, 0],
@@ -52,6 +55,48 @@ def test_the_arm_that_pays_comes_to_be_chosen() -> None:
         ppo.improve(rollout, (rollout.actions == 2).astype(np.float32))
     assert abs(before - 0.25) < 0.05
     assert _probabilities(ppo, rows)[0, 2].item() > 0.9
+
+
+def test_the_bits_shown_come_to_be_set() -> None:
+    """Three bits are shown and three are set; each pays alone. From half of them right to nine in ten on fresh ones."""
+    spec = TaskSpec(**_TIMING, frame_shape=(3,), choice_sizes=(2, 2, 2))
+    right = _learn_choices(spec, lambda seen: (seen > 0).astype(np.int32))
+    assert right[0] < 0.6
+    assert right[-1] > 0.9
+
+
+def test_choices_of_unlike_numbers_are_learned_side_by_side() -> None:
+    """Of three, of four and of a single one, the first two where the numbers shown are."""
+    spec = TaskSpec(**_TIMING, frame_shape=(2,), choice_sizes=(3, 4, 1))
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        first, second = np.digitize(seen[:, 0], [-0.43, 0.43]), np.digitize(seen[:, 1], [-0.67, 0, 0.67])
+        return np.stack([first, second, np.zeros(len(seen))], axis=1).astype(np.int32)
+
+    right = _learn_choices(spec, answer)
+    assert right[0] < 0.7  # a third, a quarter and all of three
+    assert right[-1] > 0.88
+
+
+def _learn_choices(spec: TaskSpec, answer: Callable[[np.ndarray], np.ndarray]) -> list[float]:
+    """Learn by the simulator's own copy of the policy; return which share of the choices was right, rollout by rollout."""
+    config = PPOConfig(hidden_size=32, minibatch_size=128, num_epochs=6, learning_rate=3e-3, discount=0.0)
+    ppo, rng = PPO(config, spec=spec, seed=0), np.random.default_rng(0)
+    shares, (steps, environments) = [], (32, 16)
+    for _ in range(25):
+        frames = rng.standard_normal((steps + 1, environments, *spec.frame_shape)).astype(np.float32)
+        seen = frames[:-1].reshape(-1, *spec.frame_shape)
+        policy = Policy(ppo.export_policy(), spec=spec)
+        actions, log_probs = (
+            np.empty((len(seen), *spec.action_shape), np.int32),
+            np.empty(len(seen), np.float32),
+        )
+        policy.worker().act(seen, policy.draw_noise(rng, (len(seen),)), actions=actions, log_probs=log_probs)
+        is_right = actions == answer(seen)
+        shares.append(float(is_right.mean()))
+        rollout = _rollout(frames, actions, log_probs, steps=steps)
+        ppo.improve(rollout, is_right.mean(axis=1).reshape(steps, environments).astype(np.float32))
+    return shares
 
 
 def test_the_brighter_half_comes_to_be_chosen() -> None:

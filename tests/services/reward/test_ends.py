@@ -78,7 +78,7 @@ def test_forty_comparisons_tell_what_an_end_costs(segments: list[RecordedSegment
     observations = np.stack([each.observations for each in fresh])
     actions = np.stack([each.actions for each in fresh])
     rewards = ensemble.predict_steps(observations, actions, axis=1)
-    still = is_still(actions)
+    still = is_still(actions, num_axes=2)
     for member in rewards:
         assert member[~still].mean() - member[still].mean() > member.std()
     returns = rewards.sum(axis=-1)

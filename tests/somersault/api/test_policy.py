@@ -14,9 +14,10 @@ from somersault.export.exporting import export
 from somersault.runs import load_run
 from somersault.tasks import get_task
 from tests.somersault.synthetic_runs import make_run, observations_and_actions, policy_arrays
+from tests.synthetic_environments import name_of
 
-KINDS = ["hopper-backflip", "CartPole-v1", "pong"]
-"""Vectors and pictures, actions that are vectors and choices."""
+KINDS = ["hopper-backflip", "CartPole-v1", "pong", name_of("Choices"), name_of("Bits")]
+"""Vectors and pictures, actions that are vectors, a choice, and several."""
 
 
 @pytest.mark.parametrize("name", KINDS)

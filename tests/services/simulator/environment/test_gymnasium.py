@@ -12,7 +12,8 @@ from gymnasium import spaces
 
 from services.simulator.drawers import open_drawer
 from services.simulator.environment import EnvironmentBatch, Passage, open_environment
-from somersault.environments.gymnasium_spaces import action_maker, area_means, frame_maker, shrink
+from somersault.environments.gymnasium_actions import action_maker
+from somersault.environments.gymnasium_spaces import area_means, frame_maker, shrink
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.gymnasium import gymnasium_task
