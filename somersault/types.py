@@ -25,6 +25,7 @@ import numpy.typing as npt
 from somersault.errors import InvalidInputError
 
 __all__ = [
+    "IDENTITY_PATTERN",
     "ActionArray",
     "BoolArray",
     "DoubleArray",
@@ -37,11 +38,15 @@ __all__ = [
     "Segment",
     "StoredSegment",
     "TaskSpec",
+    "check_identity",
     "check_name",
     "clip_key",
     "sealed_key",
     "segment_key",
 ]
+
+IDENTITY_PATTERN = "^([0-9a-f]{32})?$"
+"""What a setting takes for a run's identity: empty, or as `check_identity` has it."""
 
 Precision = Literal["float32", "bfloat16"]
 """What networks for pictures are computed in; a setting, never a guess from the processor."""

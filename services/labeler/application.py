@@ -23,6 +23,7 @@ from services.labeler.oversight import Oversight
 from services.labeler.policy_clips import PolicyClips
 from services.labeler.practice import Practice
 from services.labeler.proposals import Proposals
+from services.labeler.run_identity import check_run_identity
 from services.labeler.run_settings import RunSettings
 from services.labeler.service import Labeling, add_to_server
 from services.labeler.simulator_client import SimulatorClients
@@ -31,6 +32,7 @@ from services.labeler.watching import Watching
 from services.labeler.webhook_client import WebhookClient
 from services.labeler.webhook_delivery import WebhookDelivery
 from services.labeler.webhooks import Webhooks
+from somersault.errors import SomersaultError
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task
 
@@ -97,6 +99,11 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     tokens = read_tokens(config.token_path) if config.token_path else {}
     store = await _open_store(config)
     database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
+    try:
+        await check_run_identity(database, store, run_id=config.run_id, identity=config.run_identity)
+    except SomersaultError:
+        await asyncio.to_thread(database.close)  # its thread would keep the process
+        raise
     queries_changed, log_grew = Changes(), Changes()
     simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
     labeling = Labeling(

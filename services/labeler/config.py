@@ -9,6 +9,7 @@ import pydantic
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from somersault.config import ServiceConfig
+from somersault.types import IDENTITY_PATTERN
 
 __all__ = ["LabelerConfig"]
 
@@ -30,6 +31,14 @@ class LabelerConfig(ServiceConfig):
 
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
+
+    run_id: str = ""
+    """The run whose `run_identity` is compared; others may be in the database too. Empty for none."""
+
+    run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
+    """32 hexadecimal digits, drawn when the run `run_id` began: a database or store that holds another run of that name is
+    refused, and so is a store that lacks a run which the database knows. The store of a new run is told. Empty isn't
+    compared."""
 
     simulator_addresses: Annotated[tuple[str, ...], NoDecode] = ()
     """host:port of each simulator that may draw clips, with commas between; without any, clips are not drawn."""

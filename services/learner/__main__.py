@@ -20,7 +20,7 @@ from services.learner.reward_feed import RewardFeed, following
 from services.learner.service import CollectConversation, LearnerServicer
 from somersault import app
 from somersault.precision import keep_float32_whole
-from somersault.storage import open_store
+from somersault.storage import check_store, open_store
 from somersault.tasks import get_task
 from somersault.types import check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
@@ -112,6 +112,7 @@ async def build(config: LearnerConfig) -> LearnerApplication:
         secret_key=secret.get_secret_value() if secret else None,
     )
     await asyncio.to_thread(store.check)
+    await asyncio.to_thread(check_store, store, config.run_id, identity=config.run_identity)
     application = LearnerApplication(config, Keeper(store, run_id=config.run_id))
     await application.loop.restore()
     return application

@@ -29,7 +29,7 @@ from services.reward.student import Student
 from services.reward.trainer import Trainer
 from somersault import app
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
-from somersault.storage import ObjectStore, open_store
+from somersault.storage import ObjectStore, check_store, open_store
 from somersault.tasks import Task, get_task
 from somersault.types import TaskSpec, check_name
 from somersault.v1 import reward_pb2, reward_pb2_grpc
@@ -103,7 +103,12 @@ class RewardApplication:
     async def run(self) -> None:
         """Makes the run known, rebuilds what was learned, and works."""
         task = self._task
-        await self._labeler.create_run(task=task.name, question=task.question, guidelines=guidelines_of(task))
+        await self._labeler.create_run(
+            task=task.name,
+            question=task.question,
+            guidelines=guidelines_of(task),
+            identity=self._config.run_identity,
+        )
         await self._loop.restore()
         self._loop.hear(await self._labeler.hear_at_last())
         async with asyncio.TaskGroup() as group:
@@ -148,6 +153,7 @@ async def build(config: RewardConfig) -> RewardApplication:
         secret_key=secret.get_secret_value() if secret else None,
     )
     await asyncio.to_thread(store.check)
+    await asyncio.to_thread(check_store, store, config.run_id, identity=config.run_identity)
     return RewardApplication(config, task=task, store=store)
 
 

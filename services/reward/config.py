@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.reward.trainer_config import PictureTrainerConfig, TrainerConfig
 from somersault.config import ServiceConfig
+from somersault.types import IDENTITY_PATTERN
 
 __all__ = ["RewardConfig"]
 
@@ -23,6 +24,10 @@ class RewardConfig(ServiceConfig):
 
     run_id: str
     """The run; first component of every key in object storage."""
+
+    run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
+    """32 hexadecimal digits, drawn when the run began: a store that holds another run of that name, or nothing of this one,
+    is refused. Empty isn't compared."""
 
     storage_url: str
     """Where segments are read and checkpoints go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""

@@ -41,14 +41,15 @@ class LabelerClient:
         """Closes the channel."""
         await self._channel.close(None)
 
-    async def create_run(self, *, task: str, question: str, guidelines: str) -> None:
-        """Makes the run known; waits for a labeler that is away.
+    async def create_run(self, *, task: str, question: str, guidelines: str, identity: str = "") -> None:
+        """Make the run known; wait for a labeler that is away.
 
         Raises:
+            FailedPreconditionError: the labeler knows another run of that name.
             SomersaultError: the labeler refused.
         """
         request = labeler_pb2.CreateRunRequest(
-            run_id=self._run_id, task=task, question=question, guidelines=guidelines
+            run_id=self._run_id, task=task, question=question, guidelines=guidelines, identity=identity
         )
         await call(self._stub.CreateRun, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
 

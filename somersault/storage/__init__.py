@@ -1,5 +1,13 @@
 """Where segments, clips, policies and checkpoints are kept: a folder or any S3 API."""
 
+from somersault.storage.identity import (
+    StoredIdentity,
+    check_store,
+    identity_key,
+    new_identity,
+    read_identity,
+    write_identity,
+)
 from somersault.storage.keys import check_policy_clip_key, policy_clip_key
 from somersault.storage.location import open_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
@@ -7,8 +15,14 @@ from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, Store
 __all__ = [
     "MAX_OBJECT_BYTES",
     "ObjectStore",
+    "StoredIdentity",
     "StoredObject",
     "check_policy_clip_key",
+    "check_store",
+    "identity_key",
+    "new_identity",
     "open_store",
     "policy_clip_key",
+    "read_identity",
+    "write_identity",
 ]

@@ -12,6 +12,7 @@ from somersault.errors import FailedPreconditionError, NotFoundError
 __all__ = [
     "create",
     "exists",
+    "find_identity",
     "find_state",
     "list_newest",
     "lock",
@@ -103,6 +104,13 @@ def find_state(connection: sa.Connection, run_id: str) -> RunState | None:
     """Return where a run is in its life; None if it is unknown."""
     row = connection.execute(_STATE, {"of_run": run_id}).one_or_none()
     return None if row is None else state_of(row)
+
+
+def find_identity(connection: sa.Connection, run_id: str) -> str | None:
+    """Return which run of that name it is, empty if nobody has said; None if it is unknown."""
+    found = sa.select(_RUNS.c.identity).where(_RUNS.c.run_id == run_id)
+    identity: str | None = connection.execute(found).scalar_one_or_none()
+    return identity
 
 
 def newest_cursor(connection: sa.Connection, run_id: str) -> int:
