@@ -58,6 +58,15 @@ class Lessons:
         if kept is not None:
             await patiently(lambda: self._student.restore(kept))
 
+    def know_log_until(self, newest: int) -> None:
+        """Learn on from the end of a log that is shorter than the one the checkpoint was made beside.
+
+        Another database was taken over: its next rows have numbers that the checkpoint would hold for learned.
+        """
+        if newest < self.cursor:
+            _log.warning("preference_log_is_shorter", learned=self.cursor, newest=newest)
+            self._student.forget_cursor_after(newest)
+
     async def remember(self, row: LogRow) -> None:
         """Has the student know a row of the log that it learned before it was restored."""
         await patiently(lambda: self._student.remember(row))

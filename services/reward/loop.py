@@ -130,7 +130,9 @@ class RewardLoop:
         queries = await self._labeler.list_queries()
         self._asker.restore(query.segment_ids for query in queries)
         self.ledger.ask(query.query_id for query in queries if query.is_open)
-        await self._read_log(until=await self._labeler.newest_cursor())
+        until = await self._labeler.newest_cursor()
+        self._lessons.know_log_until(until)
+        await self._read_log(until=until)
         self._lessons.publish()
         version = self.settled.value.version.version
         _log.info("restored", reward_version=version, num_asked=self.ledger.num_asked)

@@ -117,6 +117,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             training_loss=self._student.training_loss,
             preference_cursor=version.cursor,
             num_awaited=self._loop.num_awaited,
+            num_lost_comparisons=self._student.num_lost,
         )
 
     async def _read_hello(self, requests: AsyncIterator[reward_pb2.OfferSegmentsRequest]) -> str:

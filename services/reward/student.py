@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import prometheus_client
 import structlog
 
 from services.reward.answers import Answer, ComparedSegments, LogRow, WeightChange, mu_of
@@ -20,6 +22,10 @@ from somersault.reward_model import RewardEnsemble
 __all__ = ["RewardVersion", "Student"]
 
 _log = structlog.get_logger()
+
+_NUM_LOST = prometheus_client.Gauge(
+    "somersault_reward_num_lost_comparisons", "Answers whose segments are gone or damaged for good"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,8 @@ class Student:
         self._weights = LabelerWeights(comparisons)
         self._sequences: dict[str, int] = {}
         """answer_id to the comparison it made."""
+        self._lost: set[str] = set()
+        """answer_ids of those whose segments are lost."""
         self.training_loss = float("nan")
         self.published = self._publish(version=0, cursor=0)
 
@@ -65,6 +73,11 @@ class Student:
     def num_agreement(self) -> int:
         """How many answers that is over."""
         return self._monitor.num_tested
+
+    @property
+    def num_lost(self) -> int:
+        """Answers that can't be learned from because their segments are lost for good."""
+        return len(self._lost)
 
     def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
         """Tests the ensemble on new answers, then trains on all of them, and publishes.
@@ -129,6 +142,11 @@ class Student:
         self.training_loss = float("nan") if loss is None else float(loss)
         self.published = self._publish(version=version, cursor=cursor)
 
+    def forget_cursor_after(self, newest: int) -> None:
+        """Take the log for known up to ``newest`` at most; what was learned stays."""
+        cursor = min(self.published.cursor, newest)
+        self.published = dataclasses.replace(self.published, cursor=cursor)
+
     def _load_or_lose(self, answer: Answer) -> ComparedSegments | None:
         """Reads an answer's segments; none if it is not to be trained on, or they are lost for good."""
         if answer.is_extra:
@@ -136,6 +154,8 @@ class Student:
         try:
             return self._load(answer)
         except (CorruptDataError, NotFoundError) as error:
+            self._lost.add(answer.answer_id)
+            _NUM_LOST.set(self.num_lost)
             _log.error("comparison_lost", query_id=answer.query_id, detail=str(error))
             return None
 

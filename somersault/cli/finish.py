@@ -189,6 +189,7 @@ def summarise(
         "labels": progress.num_labels,
         "label_budget": progress.label_budget,
         "unanswered": progress.num_open_queries,
+        "lost_comparisons": progress.num_lost_comparisons,
         "wall_s": round(wall_s, 2),
         "env_steps_per_s": round(progress.env_steps / wall_s, 1) if wall_s > 0 else 0.0,
         "true_return_mean": _mean([episode.true_return for episode in episodes]),
@@ -224,6 +225,8 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
     if summary["flips_per_episode"]:
         landed = summary["landed_flips_per_episode"]
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
+    if lost := summary.get("lost_comparisons", 0):
+        parts.append(f"{lost} of the answers could not be learned from: the segments they compare are gone")
     if budget and not labels:
         parts.append(_why_nothing_was_learned(summary["unanswered"]))
     return ", ".join(parts)

@@ -65,6 +65,8 @@ class RunProgress:
     """Queries that wait for an answer now."""
     num_awaited: int = 0
     """Answers without which the learner does not go on."""
+    num_lost_comparisons: int = 0
+    """Answers that can't be learned from, for their segments are lost."""
     is_paused: bool = False
     """An owner lets nobody answer."""
     labels_per_s: float | None = None
@@ -155,6 +157,7 @@ class ProgressWatcher:
             num_labels_due=reward.num_labels_due,
             num_open_queries=self._labels.num_ready + self._labels.num_leased,
             num_awaited=reward.num_awaited,
+            num_lost_comparisons=reward.num_lost_comparisons,
             is_paused=self._labels.is_paused,
             labels_per_s=self._answers.rate if is_people else None,
             is_labelled_by_people=is_people,

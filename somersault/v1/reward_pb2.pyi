@@ -384,6 +384,7 @@ class RewardStatus(_message.Message):
     TRAINING_LOSS_FIELD_NUMBER: _builtins.int
     PREFERENCE_CURSOR_FIELD_NUMBER: _builtins.int
     NUM_AWAITED_FIELD_NUMBER: _builtins.int
+    NUM_LOST_COMPARISONS_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """The newest version."""
     num_preferences: _builtins.int
@@ -408,6 +409,8 @@ class RewardStatus(_message.Message):
     """The cursor learned up to."""
     num_awaited: _builtins.int
     """Answers without which the learner does not go on; 0 while it needs none."""
+    num_lost_comparisons: _builtins.int
+    """Answers that can't be learned from because their segments are gone or damaged for good."""
     def __init__(
         self,
         *,
@@ -423,10 +426,11 @@ class RewardStatus(_message.Message):
         training_loss: _builtins.float = ...,
         preference_cursor: _builtins.int = ...,
         num_awaited: _builtins.int = ...,
+        num_lost_comparisons: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_awaited", b"num_awaited", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_awaited", b"num_awaited", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_lost_comparisons", b"num_lost_comparisons", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,6 +167,27 @@ async def test_answers_given_while_the_service_was_away_are_learned(store: Objec
         assert after.loop.settled.value.version.num_comparisons == 4
 
 
+async def test_answers_of_another_database_are_learned_whatever_the_checkpoint_knew(
+    store: ObjectStore,
+) -> None:
+    """Its log begins at 1 again: without its rows the model would stand still until the log is as long as the old one."""
+    before = make_bench(store, LabelerDouble(higher_is_better))
+    async with running(before):
+        before.offer(0)
+        await before.settle(300, 0)
+    version = before.loop.settled.value.version
+    assert version.cursor == 7
+    after = make_bench(store, LabelerDouble(higher_is_better))
+    async with running(after):
+        restored = after.loop.settled.value.version
+        assert (restored.weights, restored.cursor) == (version.weights, 0)
+        after.offer(1)
+        await after.settle(301, 1)
+        learned = after.loop.settled.value.version
+        assert learned.version == version.version + 1
+        assert learned.num_comparisons == learned.cursor == 7
+
+
 async def test_free_pacing_keeps_queries_ready_and_waits_for_a_person_far_behind(store: ObjectStore) -> None:
     """8 queries are open ahead of need; the learner may not run past its label lag."""
     labeler = LabelerDouble(higher_is_better, is_prompt=False)

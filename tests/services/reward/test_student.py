@@ -170,3 +170,14 @@ def test_a_restored_student_leaves_out_whom_the_log_excludes(store: ObjectStore)
     np.testing.assert_array_equal(known.all().sequences, comparisons.all().sequences)
     later = [_answer(16, "ada"), WeightChange(cursor=17, labeler_id="bob", weight=0.5)]
     assert student.learn(later).weights == restored.learn(later).weights
+
+
+def test_answers_whose_segments_are_gone_are_counted(store: ObjectStore) -> None:
+    """Each once, however often it is met; the others are learned."""
+    student, comparisons = _student(store)
+    store.delete(place_of("l2").segment_uri)
+    answers = [_answer(cursor, "ada") for cursor in range(1, 5)]
+    student.learn(answers)
+    student.remember(answers[0])
+    assert student.num_lost == 2
+    assert len(comparisons) == 2

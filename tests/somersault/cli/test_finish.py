@@ -57,6 +57,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "labels": 3,
         "label_budget": 9,
         "unanswered": 1,
+        "lost_comparisons": 0,
         "wall_s": 5.0,
         "env_steps_per_s": 50.0,
         "true_return_mean": 15.0,
@@ -86,6 +87,16 @@ def test_a_run_that_asked_too_little_says_so(labels: int, budget: int, words: st
         {**summary, "true_return_mean": 15.0, "flips_per_episode": None}, task=get_task("hopper-backflip")
     )
     assert words in said
+
+
+def test_a_run_whose_answers_were_lost_says_so() -> None:
+    """Answers given and not learned from are nothing to be silent about."""
+    summary = {"env_steps": 250, "wall_s": 5.0, "labels": 20, "label_budget": 20, "unanswered": 0}
+    said = finish.describe(
+        {**summary, "true_return_mean": 15.0, "flips_per_episode": None, "lost_comparisons": 10},
+        task=get_task("hopper-backflip"),
+    )
+    assert "10 of the answers could not be learned from: the segments they compare are gone" in said
 
 
 def test_a_run_that_nobody_answered_does_not_say_that_nothing_was_asked() -> None:
