@@ -201,6 +201,7 @@ def summarise(
         "policy_versions": progress.policy_version,
         "reward_versions": progress.reward_version,
         "restarts": num_restarts,
+        "settings": {"total_env_steps": config.total_env_steps, "label_budget": config.label_budget},
     }
 
 
@@ -228,11 +229,15 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
     if lost := summary.get("lost_comparisons", 0):
         parts.append(f"{lost} of the answers could not be learned from: the segments they compare are gone")
     if budget and not labels:
-        parts.append(_why_nothing_was_learned(summary["unanswered"]))
+        asked_steps = summary.get("settings", {}).get("total_env_steps", 0)
+        is_early = summary["env_steps"] < asked_steps
+        parts.append(_why_nothing_was_learned(summary["unanswered"], is_early=is_early))
     return ", ".join(parts)
 
 
-def _why_nothing_was_learned(num_unanswered: int) -> str:
+def _why_nothing_was_learned(num_unanswered: int, *, is_early: bool) -> str:
+    if not num_unanswered and is_early:
+        return "it was finished before anything was asked, and so nothing was learned"
     if not num_unanswered:
         return "nothing was asked and so nothing learned: give it more --steps, for segments to choose from"
     questions = f"{num_unanswered} question{'' if num_unanswered == 1 else 's'}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from somersault.cli import finish
+from somersault.cli.ending.reached_end import summary_of_end
 from somersault.cli.ending.stop_signals import stop_signals
 from somersault.cli.invocation import own_command
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sharing
@@ -25,7 +25,7 @@ from somersault.cli.processes import names_of_pages
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.cli.train_options import check_web_port, free_web_port, open_run_store
-from somersault.errors import ConfigError, CorruptDataError, NotFoundError, UnavailableError
+from somersault.errors import ConfigError, NotFoundError, UnavailableError
 from somersault.strict_json import dump_json
 from somersault.tasks import get_task
 from somersault.v1 import labeler_pb2
@@ -153,28 +153,12 @@ async def _settled(
     stats = await services.life.read_stats()
     if stats.run_state == labeler_pb2.RUN_STATE_FINISHED:
         return stats
-    summary = _summary_of_end(config, folder)
+    summary = summary_of_end(config, folder)
     if summary is None:
         await services.life.stop()  # it was killed, and had no time to say so
     else:  # it ended before labelers were told of ends
         await services.life.finish(finish.result_of(summary, task=get_task(config.task)))
     return await services.life.read_stats()
-
-
-def _summary_of_end(config: RunConfig, folder: RunFolder) -> Mapping[str, Any] | None:
-    """Return the run's summary if it tells of the end that the settings ask for, None otherwise."""
-    try:
-        summary = json.loads(folder.summary.read_text(encoding="utf-8"))
-        is_end = (
-            summary["video"] is not None
-            and summary["env_steps"] >= config.total_env_steps
-            and summary["label_budget"] >= config.label_budget
-        )
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptDataError(f"{folder.summary} can't be read: {error}") from error
-    return summary if is_end else None
 
 
 def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResponse) -> list[str]:

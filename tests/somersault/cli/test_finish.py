@@ -68,6 +68,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "policy_versions": 1,
         "reward_versions": 1,
         "restarts": 2,
+        "settings": {"total_env_steps": config.total_env_steps, "label_budget": config.label_budget},
     }
 
 
@@ -107,3 +108,13 @@ def test_a_run_that_nobody_answered_does_not_say_that_nothing_was_asked() -> Non
     )
     assert said.endswith("4 questions asked and none answered, so nothing was learned of what you want")
     assert "--steps" not in said
+
+
+def test_a_run_that_was_finished_before_it_asked_is_not_told_to_take_more_steps() -> None:
+    """It had as many as were wanted, and somebody wanted no more."""
+    summary = {"env_steps": 250, "wall_s": 5.0, "labels": 0, "label_budget": 60, "unanswered": 0}
+    summary |= {"settings": {"total_env_steps": 1000, "label_budget": 60}}
+    said = finish.describe(
+        {**summary, "true_return_mean": 15.0, "flips_per_episode": None}, task=get_task("hopper-backflip")
+    )
+    assert said.endswith("it was finished before anything was asked, and so nothing was learned")
