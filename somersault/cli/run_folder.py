@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shlex
+import time
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ __all__ = ["RunConfig", "RunFolder", "find_folder", "name_of", "next_folder"]
 
 _FORMAT = 1
 _MAX_NAME = 64  # of a run's
+_LOOK_S = 2.0  # whoever looks whether a run is in use has its lock for less than a millisecond
 _MAX_STEM = 56  # leaves room for the number
 _OF_A_BEGINNING = {".lock", "logs", "tokens.json", ".tokens.json.new", ".config.json.new"}
 
@@ -280,15 +282,17 @@ class RunFolder:
             raise NotFoundError(f"no run in {self.path}, config.json is missing; {hint}")
 
     def _take_lock(self) -> None:
-        user = self.user() or "train"
         self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        give_up_s = time.monotonic() + _LOOK_S
+        while not _locks(self._lock):
+            user = self.user()
+            if user is None and time.monotonic() < give_up_s:  # somebody only looks whether it is in use
+                time.sleep(0.01)
+                continue
             self.release()
             raise FailedPreconditionError(
-                f"run folder {self.path} is in use by another somersault {user}; wait for its end or stop it"
-            ) from error
+                f"run folder {self.path} is in use by another somersault {user or 'train'}; wait for its end or stop it"
+            )
         os.truncate(self._lock, 0)
         os.write(self._lock, self._command.encode())
         if self.addresses.exists():  # nobody is there until this life of the run has said so
@@ -296,6 +300,15 @@ class RunFolder:
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, dump_json(values, indent=2) + "\n", mode=0o644)
+
+
+def _locks(lock: int) -> bool:
+    """Lock an open file for this process alone; return whether nobody else had it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def find_folder(run: Path) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import shutil
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,18 @@ def test_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
     folder.release()
     with RunFolder(tmp_path / "run") as second:
         second.resume()
+
+
+def test_who_only_looks_keeps_nobody_from_resuming(tmp_path: Path) -> None:
+    """A list of runs looks at each lock for a moment, which may be the very moment of the resume."""
+    path = begin(tmp_path / "run").path
+    with (path / ".lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        unlock = threading.Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN))
+        unlock.start()
+        with RunFolder(path) as folder:
+            folder.resume()
+        unlock.join()
 
 
 def test_nothing_is_resumed_where_nothing_began(tmp_path: Path) -> None:
