@@ -1258,6 +1258,7 @@ class Run(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     NEWEST_POLICY_CLIP_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its name."""
     task: _builtins.str
@@ -1288,6 +1289,10 @@ class Run(_message.Message):
     """The policy version of its newest policy clip; absent if there is none."""
     identity: _builtins.str
     """Which run it is, whatever others are called: 32 lower-case hexadecimal digits; empty if nobody has said."""
+    folder: _builtins.str
+    """Where its folder is, as a command would name it: told by a server that does nothing but list the runs of a folder.
+    Empty from any other, whose runs also have pages of their own.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made known."""
@@ -1321,10 +1326,11 @@ class Run(_message.Message):
         result: Global___RunResult | None = ...,
         newest_policy_clip: _builtins.int | None = ...,
         identity: _builtins.str = ...,
+        folder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "create_time", b"create_time", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "identity", b"identity", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_log_cursor", b"newest_log_cursor", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "num_answered", b"num_answered", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip", "asks_again_on_disagreement", b"asks_again_on_disagreement", "create_time", b"create_time", "folder", b"folder", "gold_interval", b"gold_interval", "guidelines_version", b"guidelines_version", "identity", b"identity", "is_finishing", b"is_finishing", "is_paused", b"is_paused", "label_budget", b"label_budget", "newest_log_cursor", b"newest_log_cursor", "newest_point", b"newest_point", "newest_policy_clip", b"newest_policy_clip", "num_answered", b"num_answered", "question", b"question", "result", b"result", "run_id", b"run_id", "state", b"state", "target_answers", b"target_answers", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newest_policy_clip: _TypeAlias = _typing.Literal["newest_policy_clip"]  # noqa: Y015
     _WhichOneofArgType__newest_policy_clip: _TypeAlias = _typing.Literal["_newest_policy_clip", b"_newest_policy_clip"]  # noqa: Y015

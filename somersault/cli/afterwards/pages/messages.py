@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -34,6 +35,7 @@ def run_to_message(run_id: str, run: Run, *, clips: Sequence[StoredClip]) -> lab
     state, newest, summary = run.state, run.newest_point, run.summary
     message = labeler_pb2.Run(
         run_id=run_id,
+        folder=_shown(run.path),
         task=run.settings.task,
         question=_question(run),
         create_time=_timestamp(run.started_s),
@@ -121,6 +123,12 @@ def _timestamp(seconds: float) -> Timestamp:
     stamp = Timestamp()
     stamp.FromMilliseconds(round(seconds * 1000))
     return stamp
+
+
+def _shown(folder: Path) -> str:
+    """Return a folder as a command names it where this one was started."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def _question(run: Run) -> str:

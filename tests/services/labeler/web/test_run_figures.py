@@ -149,6 +149,15 @@ def test_a_prediction_is_not_sure_after_one_answer() -> None:
     assert called("clips/prediction.ts", "isRight", prediction, "PREFERENCE_LEFT", 12) is True
 
 
+@pytest.mark.parametrize(
+    ("count", "budget", "words"),
+    [(7, 20, "7 of 20"), (0, 20, "0 of 20"), (20, 20, "20 of 20"), (5, 2, "5"), (7, 0, "7"), (0, 0, "0")],
+)
+def test_no_count_is_above_what_it_is_of(count: int, budget: int, words: str) -> None:
+    """Five answers are none of two, whatever the owner made of the budget since."""
+    assert called("shell/words.ts", "ofBudget", count, budget) == words
+
+
 _RUNNING = {
     "state": "RUN_STATE_RUNNING",
     "isPaused": False,

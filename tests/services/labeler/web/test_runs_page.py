@@ -45,6 +45,9 @@ def _double(clips: list[bytes]) -> RunsDouble:
         "pole-1": [],
     }
     points["flip-2"][-1].num_awaited = 12
+    for run in (finished, waiting, stopped, new):
+        run.folder = f"runs/{run.run_id}"
+    stopped.folder, stopped.label_budget, stopped.num_answered = "runs/old ones/flip-1", 2, 5
     num_clips = {"flip-3": 10, "flip-2": 1}
     return RunsDouble([new, finished, waiting, stopped], points, clips, num_clips)
 
@@ -75,15 +78,21 @@ async def test_each_run_is_told_as_it_stands(page, runs_url):
     await expect(_row(page, "flip-3")).to_contain_text("3100")
     await expect(_row(page, "flip-2").locator(".run-state")).to_have_text("Waiting for 12 answers")
     await expect(_row(page, "flip-1").locator(".run-state")).to_have_text("Stopped before its end")
+    await expect(_row(page, "flip-1").locator("[data-label=labels]")).to_have_text("5")
     await expect(_row(page, "pole-1").locator(".run-state")).to_have_text("Waiting for the first report")
     await expect(_row(page, "flip-3").locator(".age")).to_contain_text(re.compile("just now|ago"))
 
 
 async def test_a_server_that_only_lists_runs_offers_nothing_else(page, runs_url):
-    """No links to pages that could not work, but the command that opens a run."""
+    """No links to pages that could not work, but the command that opens a run by its path; nothing is asked in vain."""
+    refused: list[str] = []
+    page.on("response", lambda response: refused.append(response.url) if response.status >= 400 else None)
     await _open(page, runs_url)
 
-    await expect(_row(page, "flip-3").locator("code")).to_have_text("somersault open flip-3")
+    await expect(_row(page, "flip-3").locator("code")).to_have_text("somersault open runs/flip-3")
+    await expect(_row(page, "flip-1").locator("code")).to_have_text("somersault open 'runs/old ones/flip-1'")
+    await page.wait_for_load_state("networkidle")
+    assert refused == []
     await expect(page.locator("nav")).to_have_count(0)
     await expect(page.locator("#runs-table a")).to_have_count(0)
 

@@ -104,18 +104,20 @@ async def test_pages_of_the_list_go_on_where_the_last_ended(tmp_path: Path) -> N
     for number, name in enumerate(("a/x", "b/x", "y")):
         folder = make_run(tmp_path / name, "pendulum").path
         os.utime(folder / "config.json", (number, number))
-    names, token = [], ""
+    names, folders, token = [], [], ""
     async with labeler(tmp_path) as stub:
         while True:
             request = pb.ListRunsRequest(page_size=2, page_token=token)
             response = await ask(stub.ListRuns, request)
             names += [run.run_id for run in response.runs]
+            folders += [run.folder for run in response.runs]
             token = response.next_page_token
             if not token:
                 break
         with pytest.raises(InvalidInputError, match="page_token"):
             await ask(stub.ListRuns, pb.ListRunsRequest(page_token="x"))
     assert names == ["y", "b.x", "a.x"]
+    assert folders == [str(tmp_path / name) for name in ("y", "b/x", "a/x")]
 
 
 async def test_damaged_runs_hide_no_other(tmp_path: Path) -> None:

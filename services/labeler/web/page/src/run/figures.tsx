@@ -1,7 +1,7 @@
 // How the run stands in figures: labels, what the learner needs, steps, time left.
 
 import { num } from "../connect/messages";
-import { figure as inFigures, short } from "../shell/words";
+import { figure as inFigures, ofBudget, short } from "../shell/words";
 import { needs, predictedCorrectly, stepsPerSecond, timeLeft, type Told } from "./estimates";
 import { continuous } from "./history";
 import type { ProgressPoint, RunStats } from "./messages";
@@ -23,7 +23,7 @@ export function Figures({ points, stats, standing, labelBudget, numAnswered }: F
   return (
     <dl class="panel run-figures" id="figures">
       <Figure id="labels" name="labels answered" told={{
-        value: labelBudget ? `${numAnswered} / ${labelBudget}` : String(numAnswered),
+        value: ofBudget(numAnswered, labelBudget, " / "),
         more: stats && !isOver ? `${num(stats.numReady)} ready, ${num(stats.numLeased)} being answered` : "",
       }} />
       {isOver ? null : <Figure id="needs" name="the learner needs" told={needs(newest, inputs)} />}

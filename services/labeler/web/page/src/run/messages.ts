@@ -26,6 +26,8 @@ export interface ListedRun extends Run {
   newestPoint?: ProgressPoint;
   result?: RunResult;
   newestPolicyClip?: string;
+  /** Where its folder is, from a server that only lists runs. */
+  folder?: string;
 }
 
 /** A run's counts with where it is in its life. */

@@ -1,8 +1,7 @@
 // The page of all runs: how each stands, and their curves laid over each other.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
-import { call, callError } from "../connect/call";
 import type { Session } from "../connect/session";
 import type { ListedRun } from "../run/messages";
 import { readAll } from "../shell/loading";
@@ -18,11 +17,11 @@ import "./runs.css";
 
 const RUNS_MS = 10_000;
 
-
 export function Page({ session }: { session: Session }) {
   const runs = usePolled("runs", RUNS_MS, () => readAll<ListedRun>("ListRuns", "runs"));
   const [chosen, setChosen] = useState(chosenInAddress);
-  useProbe(runs.value?.[0]?.runId);
+  // A server that only lists the runs of a folder, as that of `somersault runs`, tells where they are.
+  isReadOnly.value = runs.value?.some(({ folder }) => folder) ?? false;
   if (session.role !== "owner") return <NotAnOwner session={session} />;
   const known = chosen.filter((id) => runs.value?.some(({ runId }) => runId === id));
   const choose = (runId: string, isChosen: boolean) => {
@@ -46,17 +45,6 @@ export function Page({ session }: { session: Session }) {
       {known.length ? <Comparison runs={(runs.value ?? []).filter(({ runId }) => known.includes(runId))} chosen={known} /> : null}
     </div>
   );
-}
-
-/** Finds out whether this server only lists runs, as that of `somersault runs` does. */
-function useProbe(runId: string | undefined): void {
-  useEffect(() => {
-    if (runId === undefined) return;
-    call("GetStats", { runId }).then(
-      () => (isReadOnly.value = false),
-      (error: unknown) => (isReadOnly.value = callError(error).code === "unimplemented"),
-    );
-  }, [runId]);
 }
 
 function chosenInAddress(): string[] {

@@ -11,7 +11,7 @@ import { readPolicyClips } from "../run/reading";
 import { standingOf, type Standing } from "../run/standing/standing";
 import { useLoaded } from "../shell/loading";
 import { isReadOnly } from "../shell/shell";
-import { ago, figure, short } from "../shell/words";
+import { ago, figure, ofBudget, quoted, short } from "../shell/words";
 import { MAX_COMPARED } from "./comparison";
 
 interface RunsTableProps {
@@ -64,7 +64,6 @@ interface RowProps {
 function Row({ run, place, numChosen, choose }: RowProps) {
   const { runId, task, newestPoint, result } = run;
   const standing = standingOfListed(run, Date.now());
-  const budget = num(run.labelBudget);
   const trueReturn = result?.trueReturnMean ?? newestPoint?.trueReturnMean;
   const ageS = ageOf(run, Date.now());
   return (
@@ -89,7 +88,7 @@ function Row({ run, place, numChosen, choose }: RowProps) {
       <th role="rowheader" scope="row">
         {isReadOnly.value ? runId : <a href={`/run?run=${encodeURIComponent(runId)}`}>{runId}</a>}
         <small>{task}</small>
-        {isReadOnly.value ? <Command name="" command={`somersault open ${runId}`} /> : null}
+        {run.folder ? <Command name="" command={`somersault open ${quoted(run.folder)}`} /> : null}
       </th>
       <td role="cell" class="state">
         <span class="run-state" data-state={standing.kind}>
@@ -99,8 +98,7 @@ function Row({ run, place, numChosen, choose }: RowProps) {
         {result?.headline ? <small>{result.headline}</small> : null}
       </td>
       <td role="cell" class="number" data-label="labels">
-        {num(run.numAnswered)}
-        {budget ? ` / ${budget}` : ""}
+        {ofBudget(num(run.numAnswered), num(run.labelBudget), " / ")}
       </td>
       <td role="cell" class="number" data-label="return">{trueReturn === undefined ? "–" : figure(trueReturn)}</td>
       <td role="cell" class="number" data-label="steps">

@@ -37,6 +37,16 @@ export function ago(seconds: number): string {
   return seconds < 10 ? "just now" : `${duration(seconds)} ago`;
 }
 
+/** Return "7 of 20", and "7" without a budget or with one below what there is: an owner may have lowered it to 2, and "7 of 2" is no count. */
+export function ofBudget(count: number, budget: number, between = " of "): string {
+  return budget >= Math.max(1, count) ? `${count}${between}${budget}` : String(count);
+}
+
+/** Return a path as a shell takes it. */
+export function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }

@@ -1,14 +1,14 @@
 // How far a run is, in words.
 
 import { num, type Stats } from "../../connect/messages";
+import { ofBudget } from "../../shell/words";
 
 /** From so many answers in the last hour on, their pace says something about the next. */
 const NUM_TRUSTED = 10;
 
 /** Return "7 of 20" where the run has a label budget, else "7". */
 export function budgeted(numAnswered: number, stats: Stats | null): string {
-  const budget = num(stats?.labelBudget);
-  return budget ? `${numAnswered} of ${budget}` : String(numAnswered);
+  return ofBudget(numAnswered, num(stats?.labelBudget));
 }
 
 /** Return how many answers are wanted until the run has all; without a budget, the questions that are open. */
