@@ -11,7 +11,10 @@ import structlog
 from somersault.errors import ConfigError
 from somersault.strict_json import dump_json
 
-__all__ = ["serve_metrics", "set_up_logging"]
+__all__ = ["NOTICE", "serve_metrics", "set_up_logging", "tell_owner"]
+
+NOTICE = "notice"
+"""The field of a log line that `somersault train` shows to whoever started the run."""
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -37,6 +40,11 @@ def set_up_logging(*, service: str, level: str = "info") -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def tell_owner(text: str) -> None:
+    """Log a line that `somersault train` shows at once: for what makes a run futile, and for little else."""
+    structlog.get_logger().warning("told_owner", **{NOTICE: text})
 
 
 def serve_metrics(*, host: str, port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Sequence
 
 from services.labeler.run_view import TrueReturns
@@ -49,7 +50,8 @@ class SimulatorClients:
         None while no episode has finished, and for a task without a hidden reward.
         """
         answers = await asyncio.gather(*map(_statistics, self._stubs))
-        counted = [each for each in answers if each and each.has_teacher and each.task == task]
+        of_task = [each for each in answers if each and each.has_teacher and each.task == task]
+        counted = [each for each in of_task if math.isfinite(each.true_return_mean)]
         num_episodes = sum(each.num_episodes for each in counted)
         if not num_episodes:
             return None

@@ -5,6 +5,7 @@ Shapes: T steps of a rollout or a segment, N environments.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,10 @@ class EpisodeRecorder:
                 if self._steps_left[index] == 0:
                     self._steps_left[index] = self._stretch_steps
                     self._plan(row, self._stretch_steps)
-        self._recent_returns += [float(full.true_rewards.sum()) for full in ended]
+        returns = (float(full.true_rewards.sum()) for full in ended)
+        self._recent_returns += filter(
+            math.isfinite, returns
+        )  # one that is not would hide the scale of all others
         scale = _Scale.of(self._recent_returns)
         return Offer(trace.sequence, [self._name(full, trace, scale) for full in ended])
 

@@ -6,6 +6,7 @@ Shapes: K ensemble members, T steps in an episode.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,6 +182,11 @@ def summarise(
     """Gives ``summary.json`` less the places: what was learned, from how much, how fast."""
     episodes = evaluation.episodes
     flips = _mean([episode.flips for episode in episodes])
+    why_nothing = None
+    if not config.is_reference:
+        why_nothing = progress.lessons.why_nothing(
+            reward_version=progress.reward_version, is_early=progress.env_steps < config.total_env_steps
+        )
     return {
         "task": get_task(config.task).name,
         "seed": config.seed,
@@ -190,9 +196,10 @@ def summarise(
         "label_budget": progress.label_budget,
         "unanswered": progress.num_open_queries,
         "lost_comparisons": progress.num_lost_comparisons,
+        "nothing_learned_because": why_nothing,
         "wall_s": round(wall_s, 2),
         "env_steps_per_s": round(progress.env_steps / wall_s, 1) if wall_s > 0 else 0.0,
-        "true_return_mean": _mean([episode.true_return for episode in episodes]),
+        "true_return_mean": _finite(_mean([episode.true_return for episode in episodes])),
         "reference_return_mean": get_task(config.task).reference_return_mean,
         "flips_per_episode": flips or None,  # where no torso turns, flips say nothing
         "landed_flips_per_episode": _mean([episode.landed_flips for episode in episodes]) if flips else None,
@@ -228,21 +235,14 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
         parts.append(f"{summary['flips_per_episode']:.2f} flips an episode ({landed:.2f} landed)")
     if lost := summary.get("lost_comparisons", 0):
         parts.append(f"{lost} of the answers could not be learned from: the segments they compare are gone")
-    if budget and not labels:
-        asked_steps = summary.get("settings", {}).get("total_env_steps", 0)
-        is_early = summary["env_steps"] < asked_steps
-        parts.append(_why_nothing_was_learned(summary["unanswered"], is_early=is_early))
+    if summary.get("nothing_learned_because"):
+        parts.append(f"nothing was learned: {summary['nothing_learned_because']}")
     return ", ".join(parts)
-
-
-def _why_nothing_was_learned(num_unanswered: int, *, is_early: bool) -> str:
-    if not num_unanswered and is_early:
-        return "it was finished before anything was asked, and so nothing was learned"
-    if not num_unanswered:
-        return "nothing was asked and so nothing learned: give it more --steps, for segments to choose from"
-    questions = f"{num_unanswered} question{'' if num_unanswered == 1 else 's'}"
-    return f"{questions} asked and none answered, so nothing was learned of what you want"
 
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

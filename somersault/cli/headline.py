@@ -22,6 +22,8 @@ def headline(task: Task, summary: Mapping[str, Any]) -> str:
     """
     if not summary["labels"]:
         return "Nothing was learned, because no question was answered."
+    if summary.get("nothing_learned_because"):
+        return f"Nothing was learned: {summary['nothing_learned_because']}."
     if task.has_flips:
         flips = summary["flips_per_episode"] or 0.0
         is_chance = flips >= _LEAST_FLIPS and _is_chance(task, summary["true_return_mean"])
@@ -32,11 +34,14 @@ def headline(task: Task, summary: Mapping[str, Any]) -> str:
     return _score(task, summary["true_return_mean"])
 
 
-def set_beside(task: Task, true_return: float) -> str:
+def set_beside(task: Task, true_return: float | None) -> str:
     """Return a true return beside a random policy's and that of one trained on it, as far as they were measured."""
     known = {"random": task.random_return_mean, "trained on it": task.reference_return_mean}
     others = ", ".join(f"{who} {_number(value)}" for who, value in known.items() if value is not None)
-    return f"{_number(true_return)} ({others})" if others else _number(true_return)
+    shown = (
+        "can't be told, for the hidden reward is not finite" if true_return is None else _number(true_return)
+    )
+    return f"{shown} ({others})" if others else shown
 
 
 def warn_of_chance(task: Task, summary: Mapping[str, Any]) -> str | None:
@@ -49,9 +54,9 @@ def warn_of_chance(task: Task, summary: Mapping[str, Any]) -> str | None:
     )
 
 
-def _is_chance(task: Task, score: float) -> bool:
+def _is_chance(task: Task, score: float | None) -> bool:
     random = task.random_return_mean
-    return task.teacher is not None and random is not None and score <= random
+    return task.teacher is not None and random is not None and score is not None and score <= random
 
 
 def _flips(body: str, flips: float) -> str:
@@ -64,8 +69,10 @@ def _flips(body: str, flips: float) -> str:
     return f"The {body} makes {flips:.1f} backflip{'' if f'{flips:.1f}' == '1.0' else 's'} an episode."
 
 
-def _score(task: Task, score: float) -> str:
+def _score(task: Task, score: float | None) -> str:
     """Compare with chance and with an agent that was told the score, as far as they were measured."""
+    if score is None:
+        return f"{task.title}: how well the agent does can't be told, for its hidden score is not finite."
     known = []
     if task.random_return_mean is not None:
         known.append(f"chance scores {_number(task.random_return_mean)}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from somersault.cli.lessons import Lessons
 from somersault.cli.peers import Peers
 from somersault.cli.rate_window import RateWindow
 from somersault.cli.run_folder import RunConfig
@@ -72,6 +73,12 @@ class RunProgress:
     labels_per_s: float | None = None
     """Answers a second in the last minutes, where people give them; None while too few came to tell."""
     is_labelled_by_people: bool = False
+    num_preferring: int = 0
+    """Answers of left or right."""
+    num_equal: int = 0
+    num_incomparable: int = 0
+    has_broken_returns: bool = False
+    """The hidden reward of some newest episode is not finite."""
     true_return_mean: float | None
     flips_mean: float | None
     landed_flips_mean: float | None
@@ -84,6 +91,18 @@ class RunProgress:
     """The reward model's, mean over its last round; nats a comparison."""
     statistics: Mapping[str, float] = field(default_factory=dict)
     """The learner's figures of its last improvement."""
+
+    @property
+    def lessons(self) -> Lessons:
+        """What the answers tell."""
+        return Lessons(
+            num_labels=self.num_labels,
+            label_budget=self.label_budget,
+            num_preferring=self.num_preferring,
+            num_equal=self.num_equal,
+            num_incomparable=self.num_incomparable,
+            num_open=self.num_open_queries,
+        )
 
     @property
     def time_left_s(self) -> float | None:
@@ -161,7 +180,11 @@ class ProgressWatcher:
             is_paused=self._labels.is_paused,
             labels_per_s=self._answers.rate if is_people else None,
             is_labelled_by_people=is_people,
-            true_return_mean=episodes.true_return_mean if has_episodes else None,
+            num_preferring=self._labels.num_left + self._labels.num_right,
+            num_equal=self._labels.num_equal,
+            num_incomparable=self._labels.num_incomparable,
+            has_broken_returns=not math.isfinite(episodes.true_return_mean),
+            true_return_mean=_number(episodes.true_return_mean) if has_episodes else None,
             # A task without a torso that could turn says exactly 0.
             flips_mean=episodes.flips_mean if has_episodes and episodes.flips_mean else None,
             landed_flips_mean=episodes.landed_flips_mean if has_episodes and episodes.flips_mean else None,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from somersault.cli import launch
 from somersault.cli.health import wait_until_healthy
+from somersault.cli.notices import Notices
 from somersault.cli.processes import ServiceProcess
 from somersault.config import inherited_environment
 from somersault.errors import ConfigError, UnavailableError
@@ -54,6 +55,8 @@ class ServiceKeeper:
         self.num_restarts = 0
         self._spec = process
         self._log = log
+        self.notices = Notices(log)
+        """What it wants whoever started the run to know."""
         self._log_start = 0
         self._process: asyncio.subprocess.Process | None = None
         self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS + 1)

@@ -19,6 +19,7 @@ from somersault.cli.processes import names_of_services
 from somersault.cli.progress import ProgressWatcher, RunProgress
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
+from somersault.cli.run_warnings import Warnings
 from somersault.storage import ObjectStore
 
 __all__ = ["Session"]
@@ -200,8 +201,10 @@ class Session:
 
     async def _show(self, watcher: ProgressWatcher) -> None:
         supervisor = self._services.supervisor
+        warnings = Warnings(self._display.say)
         while not (progress := watcher.snapshot()).is_finished:
             self._display.show(progress, note=self._describe(progress), num_restarts=supervisor.num_restarts)
+            warnings.note(progress, notices=supervisor.read_notices())
             await asyncio.sleep(_SHOW_EVERY_S)
 
     def _show_learned(self, progress: RunProgress) -> None:
@@ -211,6 +214,10 @@ class Session:
 
     def _describe(self, progress: RunProgress) -> str:
         """Return what the run is doing or waiting for."""
+        state = self._describe_state(progress)
+        return f"{state}; nothing to learn from yet" if progress.lessons.why_nothing_yet() else state
+
+    def _describe_state(self, progress: RunProgress) -> str:
         restarting = self._services.supervisor.restarting
         if restarting:
             return f"{progress.state}; restarting {', '.join(restarting)}"

@@ -37,6 +37,10 @@ class Supervisor:
         """Names of services that are down or not ready now."""
         return [keeper.name for keeper in self._keepers if not keeper.is_ready]
 
+    def read_notices(self) -> list[str]:
+        """Return what services want whoever started the run to know, of what they said since the last time."""
+        return [f"{keeper.name}: {text}" for keeper in self._keepers for text in keeper.notices.read()]
+
     def process_ids(self) -> dict[str, int]:
         """Gives the process id of each service that runs now."""
         return {keeper.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}

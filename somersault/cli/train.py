@@ -67,7 +67,7 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
         summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)
     _print(console, finish.describe(summary, task=task))
-    warning = warn_of_chance(task, summary)
+    warning = None if summary["nothing_learned_because"] else warn_of_chance(task, summary)
     if warning is not None:
         _print(console, f"warning: {warning}")
     _print(console, f"video: {summary['video']}")
@@ -76,7 +76,7 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
         _print(console, f"its pages (curves, clips, answers, export):\n  {pages}")
     if options.is_json:
         sys.stdout.write(dump_json(summary) + "\n")
-    return ExitCode.DONE
+    return ExitCode.LEARNED_NOTHING if summary["nothing_learned_because"] else ExitCode.DONE
 
 
 def _resume_command(config: RunConfig, folder: RunFolder) -> str:

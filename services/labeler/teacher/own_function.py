@@ -54,7 +54,7 @@ class OwnFunction:
         try:
             with self._lock:
                 answer = self._function(left.true_rewards, right.true_rewards, rng)
-        except Exception as error:  # whatever somebody's function raises
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever somebody's function raises
             _log.exception("teacher_function_failed", function=self._reference)
             raise FunctionFailedError(
                 f"teacher function {self._reference} raised {type(error).__name__}: {error}"

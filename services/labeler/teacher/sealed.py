@@ -13,11 +13,15 @@ import safetensors.numpy
 from somersault.errors import CorruptDataError
 from somersault.types import FloatArray
 
-__all__ = ["SealedPart", "decode"]
+__all__ = ["NotFiniteError", "SealedPart", "decode"]
 
 _FORMAT = "somersault.sealed/1"
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_STEPS = 100_000
+
+
+class NotFiniteError(CorruptDataError):
+    """Says at which step the hidden reward is no number that can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ def decode(data: bytes) -> SealedPart:
     """Reads a sealed part; the header is checked before an array is made.
 
     Raises:
-        CorruptDataError: the bytes are none, or a number is missing or not finite.
+        NotFiniteError: a true reward is not finite; another reading would find the same.
+        CorruptDataError: the bytes are none, or another number is missing or not finite.
     """
     header = _read_header(data)
     shape = _entry(header, "true_rewards").get("shape")
@@ -49,13 +54,20 @@ def decode(data: bytes) -> SealedPart:
         true_rewards = safetensors.numpy.load(data)["true_rewards"]
     except safetensors.SafetensorError as err:
         raise CorruptDataError(f"sealed part: {err}") from err
-    if true_rewards.dtype != np.float32 or not np.isfinite(true_rewards).all():
-        raise CorruptDataError("sealed part: true_rewards is not finite float32")
+    if true_rewards.dtype != np.float32:
+        raise CorruptDataError("sealed part: true_rewards is not float32")
+    segment_id = _text(metadata, "segment_id")
+    broken = np.flatnonzero(~np.isfinite(true_rewards))
+    if broken.size:
+        step = broken[0]
+        raise NotFiniteError(
+            f"the true reward at step {step + 1} of {len(true_rewards)} of segment {segment_id} is {true_rewards[step]}"
+        )
     std = _number(metadata, "recent_segment_return_std")
     if std < 0:
         raise CorruptDataError(f"sealed part: recent_segment_return_std is {std}")
     return SealedPart(
-        segment_id=_text(metadata, "segment_id"),
+        segment_id=segment_id,
         true_rewards=true_rewards,
         recent_segment_return_mean=_number(metadata, "recent_segment_return_mean"),
         recent_segment_return_std=std,

@@ -13,7 +13,8 @@ import structlog
 
 from services.labeler.teacher import sealed
 from services.labeler.teacher.labeler_client import LeasedQuery
-from services.labeler.teacher.sealed import SealedPart
+from services.labeler.teacher.sealed import NotFiniteError, SealedPart
+from somersault import telemetry
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
@@ -73,6 +74,7 @@ class Teaching:
         self._decide = decide
         self._num_leases = num_leases
         self._lease_s = lease_s
+        self._has_told = False
 
     async def run(self) -> None:
         """Answers until cancelled; a labeler that is away is waited for.
@@ -128,6 +130,9 @@ class Teaching:
                 return await asyncio.to_thread(self._decide_stored, query)
             except UnavailableError:
                 raise
+            except NotFiniteError as err:
+                self._tell_not_finite(err)
+                break
             except SomersaultError as err:
                 _log.warning(
                     "sealed_part_unreadable",
@@ -139,6 +144,12 @@ class Teaching:
                 await asyncio.sleep(_READ_PAUSE_S)
         _UNREADABLE.inc()
         return Preference.INCOMPARABLE
+
+    def _tell_not_finite(self, error: NotFiniteError) -> None:
+        """Tell whoever started the run, once: a reward function that fails once fails often."""
+        if not self._has_told:
+            self._has_told = True
+            telemetry.tell_owner(f"{error}; pairs with such a segment are answered with 'can't compare'")
 
     def _decide_stored(self, query: LeasedQuery) -> Preference:
         left = sealed.decode(self._store.get(query.left_sealed_uri))

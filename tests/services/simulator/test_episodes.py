@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from services.simulator.environment import open_environment, steps_already_taken
 from services.simulator.episodes import EpisodeRecorder
 from services.simulator.policy import Policy
+from services.simulator.recording import FilmedRow
 from services.simulator.rollout import Trace, gather
 from services.simulator.segments import Offer
 from services.simulator.true_rewards import Steps, true_reward_of
@@ -119,3 +121,27 @@ def test_episodes_that_began_before_are_not_scored(task: Task, policy_arrays: Po
     """Of three staggered episodes only the first row's began at its beginning."""
     _, _, recorder = _run(task, policy_arrays(), steps=400, count=1, is_staggered=True)
     assert len(recorder.recent_scores) == 1
+
+
+def test_a_return_that_is_not_finite_hides_the_scale_of_no_other(
+    task: Task, policy_arrays: PolicyArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broken segment would make every teacher unable to judge the next thousands."""
+    broken = iter([np.float32([1, np.nan]), np.float32([np.inf])])
+    original = EpisodeRecorder._name
+
+    def record(self, full, trace, scale):
+        assert np.isfinite([scale.mean, scale.std]).all()
+        return original(self, full, trace, scale)
+
+    recorder_of_broken = FilmedRow.record
+
+    def break_some(self, *arguments, **options):
+        ended = recorder_of_broken(self, *arguments, **options)
+        return [replace(full, true_rewards=next(broken, full.true_rewards)) for full in ended]
+
+    monkeypatch.setattr(EpisodeRecorder, "_name", record)
+    monkeypatch.setattr(FilmedRow, "record", break_some)
+    offers, _, _ = _run(task, policy_arrays(), steps=200, count=6)
+    assert next(broken, None) is None
+    assert sum(len(offer.segments) for offer in offers) > 2

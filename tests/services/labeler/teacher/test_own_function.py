@@ -52,6 +52,7 @@ def test_each_answer_may_be_given(tmp_path: Path, preference: Preference) -> Non
         ("raise ValueError('no idea')", "own.py:f raised ValueError: no idea"),
         ("return 'Left'", "own.py:f gave 'Left', must be one of left, right, equal, incomparable"),
         ("return None", "own.py:f gave None, must be one of"),
+        ("raise SystemExit(0)", "own.py:f raised SystemExit: 0"),
         ("return l > r", r"own.py:f gave array\(\[False, False\]\), must be one of"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.labeler.teacher.sealed import decode
+from services.labeler.teacher.sealed import NotFiniteError, decode
 from somersault.errors import CorruptDataError
 from tests.services.labeler.teacher.sealing import seal
 
@@ -39,7 +39,6 @@ def test_what_is_sealed_is_read() -> None:
         seal(1, recent_segment_return_mean=[1]),
         seal(1, segment_id=None),
         seal(1, segment_id=7),
-        seal(float("inf")),
         seal(1, dtype=np.float64),
         seal(),
         safetensors.numpy.save({"other": np.zeros(3, np.float32)}),
@@ -49,3 +48,11 @@ def test_anything_else_is_corrupt(data: bytes) -> None:
     """Whatever the bytes are, the error is of the domain."""
     with pytest.raises(CorruptDataError, match="sealed part"):
         decode(data)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_true_reward_that_is_not_finite_is_named_by_its_step(value: float) -> None:
+    """So that whoever wrote the reward function finds it."""
+    message = f"^the true reward at step 3 of 4 of segment a-1 is {value}$"
+    with pytest.raises(NotFiniteError, match=message):
+        decode(seal(1, 2, value, value, segment_id="a-1", recent_segment_return_mean=None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
 from services.labeler.teacher.labeler_client import IDLE_S, LabelerClient
 from services.labeler.teacher.own_function import FunctionFailedError
+from somersault import telemetry
 from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role, sealed_key
@@ -116,6 +118,23 @@ async def test_a_failing_function_ends_the_teacher(labeler: RunningLabeler, tmp_
         with pytest.raises(FunctionFailedError, match="raised RuntimeError: out of order"):
             await task
     assert await labeler.log() == []
+
+
+async def test_a_hidden_reward_that_is_not_finite_is_told_at_once_and_once(
+    labeler: RunningLabeler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its step, in a log line that is shown to whoever started the run; the pair can't be compared."""
+    telemetry.set_up_logging(service="teacher")
+    for name in ("a", "b"):
+        _store_pair(labeler.store, name, 5, float("nan"))
+    await labeler.propose("a", "b")
+    async with _teaching(_config(labeler.address, tmp_path)):
+        told = await _answers(labeler, 2)
+    assert set(told.values()) == {"PREFERENCE_INCOMPARABLE"}
+    rows = map(json.loads, capsys.readouterr().err.splitlines())
+    (notice,) = [row[telemetry.NOTICE] for row in rows if telemetry.NOTICE in row]
+    assert notice.startswith("the true reward at step 1 of 1 of segment life-")
+    assert "second is nan; pairs with such a segment" in notice
 
 
 @pytest.mark.alone

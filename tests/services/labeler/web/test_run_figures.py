@@ -192,6 +192,29 @@ def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stats", "sentence"),
+    [
+        ({"numAnswered": "12", "numLeft": "1", "numIncomparable": "11"}, ""),
+        ({"numAnswered": "9", "numIncomparable": "9"}, ""),
+        (
+            {"numAnswered": "12", "numIncomparable": "12"},
+            "the 12 answers so far: none could compare the clips.",
+        ),
+        ({"numAnswered": "12", "numEqual": "12"}, "the 12 answers so far: all call both clips equal."),
+        (
+            {"numAnswered": "12", "numEqual": "2", "numIncomparable": "10"},
+            "answers so far: none prefers a clip.",
+        ),
+    ],
+)
+def test_answers_that_teach_nothing_are_named(stats, sentence) -> None:
+    """As soon as it is clear, so that nobody goes on answering in vain."""
+    told = called("run/standing/standing.ts", "nothingLearned", stats, 20)
+    assert sentence in told
+    assert bool(told) is bool(sentence)
+
+
+@pytest.mark.parametrize(
     ("budget", "sentence"),
     [
         (20, "6 labels answered so far: 14 more are asked for, as now."),

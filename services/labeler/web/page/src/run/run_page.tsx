@@ -97,7 +97,7 @@ function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
   };
   return (
     <div class="run-page">
-      <StandingBanner standing={standing} session={session} stats={stats.value} />
+      <StandingBanner standing={standing} session={session} stats={stats.value} labelBudget={labelBudget} />
       <header class="run-header">
         <div>
           <h1>{question || runId}</h1>

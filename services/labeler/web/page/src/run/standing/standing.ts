@@ -1,6 +1,6 @@
 // Where a run stands, in a few words and a colour: what an owner must know first.
 
-import { num } from "../../connect/messages";
+import { num, type Stats } from "../../connect/messages";
 import { duration, plural } from "../../shell/words";
 import { isResuming, SILENT_S } from "../history";
 import type { ProgressPoint, RunState } from "../messages";
@@ -56,6 +56,19 @@ function wordsFor(inputs: StandingInputs): [Kind, string] {
     return ["finishing", "All steps are made"];
   }
   return ["running", "Running"];
+}
+
+const LEAST_ANSWERS = 10; // of fewer without a preference it may be chance
+
+/** Return why there is nothing to learn from so far, as the command line says it; "" before that is clear, and where there is. */
+export function nothingLearned(stats: Stats | null, labelBudget: number): string {
+  const numAnswered = num(stats?.numAnswered);
+  if (numAnswered === 0 || numAnswered < Math.min(LEAST_ANSWERS, labelBudget || LEAST_ANSWERS)) return "";
+  const numEqual = num(stats?.numEqual);
+  const numOthers = numEqual + num(stats?.numIncomparable);
+  if (num(stats?.numLeft) + num(stats?.numRight) > 0 || numOthers === 0) return "";
+  const why = numEqual === numOthers ? "all call both clips equal" : numEqual === 0 ? "none could compare the clips" : "none prefers a clip";
+  return `Nothing can be learned from the ${plural(numOthers, "answer")} so far: ${why}.`;
 }
 
 /** Never more than the budget has left. */

@@ -4,15 +4,16 @@ import { num } from "../../connect/messages";
 import type { Session } from "../../connect/session";
 import { plural } from "../../shell/words";
 import type { RunStats } from "../messages";
-import type { Standing } from "./standing";
+import { nothingLearned, type Standing } from "./standing";
 
 interface BannerProps {
   standing: Standing;
   session: Session;
   stats: RunStats | null;
+  labelBudget: number;
 }
 
-export function StandingBanner({ standing, session, stats }: BannerProps) {
+export function StandingBanner({ standing, session, stats, labelBudget }: BannerProps) {
   const { kind, words } = standing;
   const hasTeacher = num(stats?.numLastHourByTeachers) > 0;
   return (
@@ -22,6 +23,7 @@ export function StandingBanner({ standing, session, stats }: BannerProps) {
         {words}
       </p>
       <p class="standing-more">{explanation(standing, stats, hasTeacher)}</p>
+      <p class="standing-more" id="nothing-learned" role="alert">{kind === "finished" ? "" : nothingLearned(stats, labelBudget)}</p>
       {standing.numAwaited > 0 && kind === "awaiting" && !hasTeacher ? <AnswerLink session={session} /> : null}
     </div>
   );
