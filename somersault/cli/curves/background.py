@@ -14,6 +14,7 @@ __all__ = ["BackgroundSink"]
 
 _MAX_WAITING = 1000  # points, half an hour's, for a server that doesn't answer; more are dropped
 _CLOSE_S = 15.0
+_CUT_S = 3.0  # whoever pressed Ctrl-C waits for it
 
 _Work = Callable[[CurveSink], None]
 
@@ -44,6 +45,7 @@ class BackgroundSink:
         self._name = name
         self._say = say
         self._newest = newest_env_steps
+        self._close_s = _CUT_S
         self._works: queue.Queue[_Work | None] = queue.Queue(_MAX_WAITING)
         # Not waited for at the process's end beyond `close`: a server that never answers must not keep a run open.
         self._thread = threading.Thread(target=self._run, name=f"track-{name}", daemon=True)
@@ -64,16 +66,17 @@ class BackgroundSink:
 
     def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
         """Pass the results on."""
+        self._close_s = _CLOSE_S
         self._pass_on(lambda sink: sink.finish(results, env_steps=env_steps))
 
     def close(self) -> None:
-        """Wait until the tracker has everything, at most some seconds."""
+        """Wait until the tracker has everything, at most some seconds; fewer of a run that was stopped."""
         if self._thread.is_alive():
             self._pass_on(None)
-            self._thread.join(_CLOSE_S)
+            self._thread.join(self._close_s)
         if self._thread.is_alive():
             self._say(
-                f"{self._name} did not take everything within {_CLOSE_S:.0f} s; the rest is in progress.jsonl"
+                f"{self._name} did not take everything within {self._close_s:.0f} s; the rest is in progress.jsonl"
             )
 
     def _pass_on(self, work: _Work | None) -> None:

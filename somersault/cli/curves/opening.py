@@ -8,6 +8,7 @@ from functools import partial
 from somersault.cli.curves.background import BackgroundSink
 from somersault.cli.curves.progress_log import ProgressLog
 from somersault.cli.curves.sink import CurveSink, RunFacts
+from somersault.cli.curves.spared_sink import SparedSink
 from somersault.cli.curves.tensorboard import TensorBoard
 from somersault.cli.curves.tracking import open_tracker
 from somersault.cli.curves.writer import CurveWriter
@@ -43,7 +44,7 @@ def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], No
     """
     facts, log = facts_of(config), ProgressLog(folder.progress)
     newest = log.newest_env_steps
-    sinks: list[CurveSink] = [log, TensorBoard(folder.curves, facts)]
+    sinks: list[CurveSink] = [log, SparedSink(TensorBoard(folder.curves, facts), name="TensorBoard", say=say)]
     if config.track is not None:
         open_sink = partial(open_tracker, config.track, facts, folder=folder.path)
         sinks.append(BackgroundSink(open_sink, name=config.track, newest_env_steps=newest, say=say))

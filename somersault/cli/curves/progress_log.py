@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from somersault.cli.curves.sink import CurvePoint
+from somersault.errors import UnavailableError
 from somersault.strict_json import dump_json
 
 __all__ = ["ProgressLog"]
@@ -29,15 +31,20 @@ class ProgressLog:
         return max((_env_steps(line) or 0 for line in self._lines()), default=0)
 
     def write(self, point: CurvePoint) -> None:
-        """Append a row."""
+        """Append a row.
+
+        Raises:
+            UnavailableError: the system refuses to, as on a full disk.
+        """
         row = {
             "wall_s": round(point.wall_s, 3),
             "restarts": point.num_restarts,
             "state": point.state,
             **point.scalars,
         }
-        self._rows.write(dump_json(row) + "\n")
-        self._rows.flush()
+        with self._named():
+            self._rows.write(dump_json(row) + "\n")
+            self._rows.flush()
 
     def rewind(self, env_steps: int) -> None:
         """Drop rows after this step; the file is replaced whole, so that a crash never leaves half of it."""
@@ -59,7 +66,18 @@ class ProgressLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._rows.close()
+        with self._named():
+            self._rows.close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say which file it is that the system refuses to write."""
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._path} can't be written ({error.strerror}); look at its disk"
+            ) from error
 
     def _lines(self) -> list[str]:
         self._rows.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import sys
 import tempfile
 import traceback
@@ -154,21 +155,26 @@ def _described(error: BaseException, *, logs: Path | None) -> tuple[ExitCode, st
     """Return the exit code of an error and its one line."""
     if isinstance(error, _UsageError):
         return ExitCode.REFUSED, _one_line(f"{error.format_message()} (somersault --help)")
-    if isinstance(error, InvalidInputError):
-        return ExitCode.REFUSED, _one_line(str(error))
     if isinstance(error, SomersaultError):
-        return ExitCode.FAILED, _one_line(str(error))
-    if isinstance(error, OSError) and error.errno is not None:
-        return ExitCode.FAILED, _one_line(_describe_os_error(error))
-    if isinstance(error, MemoryError):
-        return ExitCode.FAILED, "there is not enough memory; end other programs"
+        code = ExitCode.REFUSED if isinstance(error, InvalidInputError) else ExitCode.FAILED
+        return code, _one_line(str(error))
+    line = _describe_system(error)
+    if line is not None:
+        return ExitCode.FAILED, _one_line(line)
     place = _log_traceback(error, logs)
     return ExitCode.BUG, _one_line(
         f"{type(error).__name__}: {error}; this is a bug, its traceback is in {place}"
     )
 
 
-def _describe_os_error(error: OSError) -> str:
+def _describe_system(error: BaseException) -> str | None:
+    """Return what the machine refused to somersault; None where the machine is not to blame."""
+    if isinstance(error, sqlite3.Error):
+        return f"the database of answers can't be used: {error}; look at its disk"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; end other programs"
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
     place = error.filename if error.filename is not None else error.filename2
     reason = error.strerror or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0)

@@ -252,7 +252,7 @@ def test_a_tracker_that_fails_is_said_once_and_left_alone() -> None:
 
 def test_a_tracker_that_never_answers_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a point nor the end waits for it."""
-    monkeypatch.setattr(background_module, "_CLOSE_S", 0.05)
+    monkeypatch.setattr(background_module, "_CUT_S", 0.05)
     monkeypatch.setattr(background_module, "_MAX_WAITING", 2)
     gate, said = threading.Event(), list[str]()
     tracker = _Tracker(gate=gate)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -17,7 +19,10 @@ from tensorboard.plugins.hparams import metadata
 
 from somersault.cli.curves import open_curves
 from somersault.cli.curves.gif import encode_gif
+from somersault.cli.curves.progress_log import ProgressLog
+from somersault.cli.curves.sink import make_point
 from somersault.cli.run_folder import RunFolder
+from somersault.errors import UnavailableError
 from tests.somersault.cli.conftest import make_config
 from tests.somersault.cli.test_progress import make_progress
 
@@ -180,3 +185,40 @@ def test_a_gif_shows_the_clip_and_stays_small() -> None:
     assert max(width, height) <= 200
     assert picture.n_frames * picture.info["duration"] == pytest.approx(1500, rel=0.15)
     assert len(gif) < 300_000
+
+
+def test_a_full_disk_is_named_by_the_file_that_can_not_be_written(folder: RunFolder) -> None:
+    """The run's own rows must be: without them a resume would know nothing of its time."""
+    folder.progress.symlink_to("/dev/full")
+    log = ProgressLog(folder.progress)
+    for act in (lambda: log.write(make_point(make_progress(), wall_s=1.0, num_restarts=0)), log.close):
+        with pytest.raises(
+            UnavailableError, match=r"progress.jsonl can't be written \(No space left on device\)"
+        ):
+            act()
+
+
+def test_tensorboard_that_fails_is_said_once_and_ends_no_run(folder: RunFolder) -> None:
+    """As a tracker that fails: the rows for programs go on."""
+    said: list[str] = []
+    with open_curves(make_config(folder), folder, say=said.append) as curves:
+        (_, tensorboard) = curves._sinks
+        tensorboard._sink._events.add_event = fail_as_a_full_disk
+        for env_steps in (100, 200):
+            curves.write(make_progress(env_steps=env_steps), wall_s=1.5, num_restarts=0)
+    assert said == ["TensorBoard takes no more curves, the run goes on without it: No space left on device"]
+    assert [row["run/env_steps"] for row in rows_of(folder)] == [100, 200]
+
+
+def fail_as_a_full_disk(_: object) -> None:
+    """What the system raises."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_figure_that_is_not_finite_is_null_for_programs(folder: RunFolder, value: float) -> None:
+    """NaN is no JSON: jq and JavaScript refuse the whole row."""
+    write(folder, 100, true_return_mean=value, statistics={"policy_loss": value})
+    (line,) = folder.progress.read_text().splitlines()
+    row = json.loads(line, parse_constant=pytest.fail)
+    assert (row["episode/true_return_mean"], row["learner/policy_loss"]) == (None, None)

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -60,6 +61,11 @@ CAUSES: dict[str, tuple[BaseException, ExitCode, str]] = {
     "a file as folder": (system_error(errno.ENOTDIR), ExitCode.FAILED, "(Not a directory)"),
     "an input or output error": (system_error(errno.EIO), ExitCode.FAILED, "(Input/output error)"),
     "too many open files": (system_error(errno.EMFILE), ExitCode.FAILED, "ulimit -n"),
+    "a database on a bad disk": (
+        sqlite3.OperationalError("disk I/O error"),
+        ExitCode.FAILED,
+        "the database of answers can't be used: disk I/O error",
+    ),
     "no memory": (MemoryError(), ExitCode.FAILED, "not enough memory"),
     "a bug": (KeyError("x"), ExitCode.BUG, "KeyError: 'x'; this is a bug, its traceback is in "),
     "several at once": (
