@@ -3,7 +3,8 @@
     python -m tests.somersault.cli.fakes --port 7000 [any flags a service takes]
 
 The environment says how it behaves: FAKE_EXIT=CODE ends it at once with a line on standard error, FAKE_TRAINING_S is
-how long training takes, FAKE_DRAIN leaves that file behind on SIGTERM, FAKE_TOLD is a file of what the labeler is told.
+how long training takes, FAKE_HANG leaves SIGTERM unheeded by all but the learner, FAKE_TRUE_RETURN is what episodes
+return, FAKE_INCOMPARABLE lets all answers say that, FAKE_DRAIN leaves that file behind on SIGTERM, FAKE_TOLD is a file of what the labeler is told.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
     async def GetEpisodeStatistics(self, request, context):
         """Gives their means."""
         return simulator_pb2.GetEpisodeStatisticsResponse(
-            num_episodes=4, true_return_mean=100.0, flips_mean=1.5, landed_flips_mean=0.5
+            num_episodes=4, true_return_mean=_true_return(100.0), flips_mean=1.5, landed_flips_mean=0.5
         )
 
     async def Evaluate(self, request, context):
@@ -93,7 +94,10 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
         }
         self.store.put(key, safetensors.numpy.save(arrays))
         return simulator_pb2.EvaluateResponse(
-            episodes=[{"true_return": 10.0, "flips": 2.0}, {"true_return": 20.0, "landed_flips": 1.0}],
+            episodes=[
+                {"true_return": _true_return(10.0), "flips": 2.0},
+                {"true_return": 20.0, "landed_flips": 1.0},
+            ],
             stored_episodes=[{"segment_id": "best", "segment_uri": key, "duration_s": 1.0}],
         )
 
@@ -137,8 +141,16 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetStats(self, request, context):
         """Gives a fixed count."""
         _check_token(context)
+        num_incomparable = 9 if os.environ.get("FAKE_INCOMPARABLE") else 0
+        num_answered = num_incomparable or 7
         return labeler_pb2.GetStatsResponse(
-            num_answered=7, num_ready=1, num_leased=1, run_state=self.state, num_rendering=2
+            num_incomparable=num_incomparable,
+            num_left=num_answered - num_incomparable,
+            num_answered=num_answered,
+            num_ready=1,
+            num_leased=1,
+            run_state=self.state,
+            num_rendering=2,
         )
 
     async def UpdateRun(self, request, context):
@@ -165,6 +177,10 @@ def _check_token(context: grpc.aio.ServicerContext) -> None:
     token = dict(context.invocation_metadata()).get("authorization", "")
     if token != "Bearer owner-token" and len(token) != len("Bearer ") + 64:
         raise UnauthenticatedError("unknown token")
+
+
+def _true_return(usual: float) -> float:
+    return float(os.environ.get("FAKE_TRUE_RETURN", usual))
 
 
 def _note(line: str) -> None:
@@ -197,7 +213,9 @@ async def main() -> int:
         sys.stderr.write("somersault fake: port is 'x', must be a number\n")
         return int(os.environ["FAKE_EXIT"])
     stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    is_learner = "--rollout-steps" in sys.argv
+    is_deaf = bool(os.environ.get("FAKE_HANG")) and not is_learner
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, (lambda: None) if is_deaf else stopped.set)
     server = create_server()
     servicer = add_fakes(
         server,
