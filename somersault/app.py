@@ -25,7 +25,7 @@ __all__ = ["Application", "main", "serve"]
 
 _log = structlog.get_logger()
 
-_THREADS_END_S = 1.0
+_THREADS_END_S = 2.0
 
 Config = TypeVar("Config", bound=ServiceConfig)
 

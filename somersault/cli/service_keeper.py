@@ -34,6 +34,7 @@ RESTART_WINDOW_S = 60.0
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_CAP_S = 5.0
 _LOG_TAIL_BYTES = 16 * 1024
+_OWN_WORDS = "somersault "  # as `somersault.app` begins the line
 
 # glibc gives blocks over 128 KiB back at once and faults them in again; every message of 1 MB costs it 3 times over.
 _ALLOCATOR = {
@@ -172,12 +173,16 @@ class ServiceKeeper:
         )
 
     def _last_line(self) -> str:
-        """Gives the last line that this life of the service wrote."""
+        """Return the line with which this life of the service said why it ends, or the last that it wrote.
+
+        Threads that are still at work may log something after it.
+        """
         with self._log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - _LOG_TAIL_BYTES))
             lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("somersault ") if lines else "nothing"
+        said = [line.removeprefix(_OWN_WORDS) for line in lines if line.startswith(_OWN_WORDS)]
+        return (said or lines or ["nothing"])[-1]
 
 
 def _describe_exit(code: int) -> str:

@@ -7,7 +7,10 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Sequence
 
 import grpc.aio
@@ -144,3 +147,18 @@ def test_sigterm_drains_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
     assert example.events == ["run", "cancelled", "drain"]
     events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert events == ["starting", "serving", "draining", "stopped"]
+
+
+def test_a_thread_that_never_returns_does_not_keep_a_drained_service() -> None:
+    """Whoever pressed Ctrl-C waited half a minute for it; what must be kept is stored by then."""
+    command = [sys.executable, "-m", "tests.somersault.app_that_hangs", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr is not None
+        while service.stderr.readline() != "working\n":
+            assert service.poll() is None
+        began_s = time.monotonic()
+        service.terminate()
+        rest = service.stderr.read()
+        assert service.wait(20) == 0
+    assert time.monotonic() - began_s < 15  # two seconds and the ways of a busy machine
+    assert '"event": "thread_left_behind"' in rest

@@ -45,6 +45,9 @@ class Announcement:
             yield from self._about_reach(owner_token=tokens[Role.OWNER], is_opened=is_opened)
         if self.addresses.labeler:
             yield f"labeler (gRPC, not a page): {self.addresses.labeler}, tokens: {self.folder.tokens}"
+        if self.config.is_labelled_by_people and not self.addresses.web:
+            page = f"somersault serve web --labeler-address {self.addresses.labeler} --run-id {self.config.run_id}"
+            yield f"answer by a client of the labeler's API (docs/labeler-api.md), or on a page of its own: {page}"
 
     def waiting(self, *, num_awaited: int, is_paused: bool = False) -> str:
         """Return what the run waits for and where it is given, without the token: it is said again and again, into logs too.

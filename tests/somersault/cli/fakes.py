@@ -211,6 +211,7 @@ async def main() -> int:
     flags, _ = parser.parse_known_args()
     if os.environ.get("FAKE_EXIT"):
         sys.stderr.write("somersault fake: port is 'x', must be a number\n")
+        sys.stderr.write('{"event": "a thread that was at work still"}\n')
         return int(os.environ["FAKE_EXIT"])
     stopped = asyncio.Event()
     is_learner = "--rollout-steps" in sys.argv

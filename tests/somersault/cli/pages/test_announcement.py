@@ -51,7 +51,11 @@ def test_without_pages_the_labeler_is_no_page(folder: RunFolder) -> None:
     """Its address speaks gRPC: nothing calls it http."""
     announcement = announce(folder, "")
     assert list(announcement.lines(is_opened=False)) == [
-        f"labeler (gRPC, not a page): {LABELER}, tokens: {folder.tokens}"
+        f"labeler (gRPC, not a page): {LABELER}, tokens: {folder.tokens}",
+        (
+            "answer by a client of the labeler's API (docs/labeler-api.md), or on a page of its own:"
+            f" somersault serve web --labeler-address {LABELER} --run-id run"
+        ),
     ]
     assert (
         announcement.waiting(num_awaited=12) == f"waiting for 12 answers at the labeler, by gRPC: {LABELER}"
