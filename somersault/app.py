@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -18,12 +20,21 @@ import structlog
 
 from somersault import allocator, telemetry
 from somersault.config import ServiceConfig, load_config
-from somersault.errors import SomersaultError
+from somersault.errors import SomersaultError, root_of
 from somersault.rpc.server import bind, create_server, serve_health, set_serving
 
-__all__ = ["Application", "main", "serve"]
+__all__ = ["BAD_SETTINGS", "HOPELESS", "Application", "main", "say_end", "serve"]
 
 _log = structlog.get_logger()
+
+FAILED = 1
+"""The exit code of a service whose work failed; its next life may do better."""
+
+BAD_SETTINGS = 2
+"""The exit code with which a service refuses its settings, a port or a store before it serves."""
+
+HOPELESS = 3
+"""The exit code with which a service says that its next life would end as this one: somebody must mend something."""
 
 _THREADS_END_S = 2.0
 
@@ -58,24 +69,48 @@ def main(
     *,
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Runs a service until SIGTERM or SIGINT and gives its exit code.
+    """Run a service until SIGTERM or SIGINT and return its exit code.
 
-    Anything wrong with settings, ports or stores at the start is one line on standard error and exit code 2.
+    Whatever ends it otherwise is one line on standard error, the last one: at the start with exit code `BAD_SETTINGS`,
+    later with `HOPELESS` where trying again is no use (`somersault.errors.Retry`), else with `FAILED`. An error that is
+    none of the domain is logged in full before.
     """
     allocator.keep_freed_memory()
     earlier = set(threading.enumerate())
+    if not faulthandler.is_enabled():
+        faulthandler.enable(file=2)
+    served = asyncio.Event()
+    code = 0
     try:
         config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service=name, level=config.log_level)
-        asyncio.run(_build_and_serve(name, config, build))
-    except SomersaultError as error:
-        sys.stderr.write(f"somersault {name}: {error}\n")
-        return _leave(2, earlier)
-    return _leave(0, earlier)
+        asyncio.run(_build_and_serve(name, config, build, served=served))
+    except Exception as error:
+        code = say_end(name, root_of(error), has_served=served.is_set())
+    return _leave(code, earlier)
+
+
+def say_end(name: str, error: BaseException, *, has_served: bool) -> int:
+    """Write why the service ends and return its exit code."""
+    if isinstance(error, SomersaultError):
+        told, code = str(error), HOPELESS if error.is_hopeless else FAILED
+        code = code if has_served else BAD_SETTINGS
+    else:
+        _log.error("service_failed", exc_info=error)
+        told, code = f"it failed with {type(error).__name__}: {error}{_place_of(error)}", FAILED
+    sys.stderr.write(f"somersault {name}: {' '.join(told.split())}\n")
+    sys.stderr.flush()
+    return code
+
+
+def _place_of(error: BaseException) -> str:
+    """Return where an error was raised, as " (FILE:LINE)"; nothing where nobody knows."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 
 async def _build_and_serve(
-    name: str, config: Config, build: Callable[[Config], Awaitable[Application]]
+    name: str, config: Config, build: Callable[[Config], Awaitable[Application]], *, served: asyncio.Event
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -83,7 +118,7 @@ async def _build_and_serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     _log.info("starting", name=name, config=config.model_dump(mode="json"))
-    await serve(await build(config), config, stopped=stopped)
+    await serve(await build(config), config, stopped=stopped, on_bound=lambda _port: served.set())
 
 
 async def serve(

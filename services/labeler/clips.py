@@ -116,10 +116,11 @@ class ClipDrawing:
             with _CLIP_SECONDS.time():
                 sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
                 await asyncio.to_thread(_verify, self._store, task.clip_uri, sha256)
-        except UnavailableError as err:
-            await self._postpone(task, err)
         except SomersaultError as err:
-            await self._count_failure(task, err)
+            if isinstance(err, UnavailableError) and not err.is_hopeless:
+                await self._postpone(task, err)
+            else:
+                await self._count_failure(task, err)
         else:
             self._num_unavailable = 0
             _CLIPS.labels("stored").inc()

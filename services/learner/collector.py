@@ -138,7 +138,8 @@ class Collector:
             raise FailedPreconditionError(f"rollout {rollout.sequence} answers no assignment")
         if rollout.policy_version != session.outstanding[0]:
             bound = f"the assigned version {session.outstanding[0]}"
-            raise InvalidInputError("rollout.policy_version", rollout.policy_version, bound)
+            # Passes: a new stream begins with assignments of its own.
+            raise InvalidInputError("rollout.policy_version", rollout.policy_version, bound).again()
         session.answer(now_s=self._clock())
         if self._is_repeated(session.incarnation, rollout.sequence):
             self.num_repeated += 1

@@ -71,7 +71,7 @@ class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
         if self._rewards is None:
             raise FailedPreconditionError(
                 "this learner makes no reference run: it never sees the true reward"
-            )
+            ).never()
         rewards = self._rewards
         latest: list[learner_pb2.CollectReferenceRequest] = []
 

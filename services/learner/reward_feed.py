@@ -81,7 +81,11 @@ class RewardFeed:
         return Rewards(rewards=rewards, predicted_mean=mean, reward_version=version)
 
     async def run(self) -> None:
-        """Keeps the stream open until cancelled."""
+        """Keep the stream open until cancelled.
+
+        Raises:
+            SomersaultError: the reward service refuses for good, or sent what is no reward model.
+        """
         await dial_forever(
             self._address, self._hold, on_lost=lambda detail: _log.info("reward_stream_lost", detail=detail)
         )
@@ -172,11 +176,12 @@ def _executed(rollout: Rollout) -> ActionArray:
 
 @contextlib.asynccontextmanager
 async def following(feed: RewardFeed) -> AsyncIterator[None]:
-    """Keeps a feed's stream open while the body runs."""
-    task = asyncio.create_task(feed.run())
-    try:
+    """Keep a feed's stream open while the body runs; a stream that is refused for good ends the body.
+
+    Raises:
+        ExceptionGroup: with what `RewardFeed.run` raised.
+    """
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(feed.run())
         yield
-    finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

@@ -167,7 +167,7 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
         if self._config.is_reference:
             raise FailedPreconditionError(
                 "this learner makes a reference run: only CollectReference serves it"
-            )
+            ).never()
         async for response in self._conversation.hold(request_iterator):
             yield response
 

@@ -146,7 +146,11 @@ class LabelerClient:
         return int(stats.newest_log_cursor)
 
     async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
-        """Gives the preference log after ``cursor``, in its order, without end, over any number of lost connections."""
+        """Yield the preference log after ``cursor``, in its order, without end, over any number of lost connections.
+
+        Raises:
+            SomersaultError: the labeler refused, and would refuse again.
+        """
         backoff = Backoff()
         while True:
             try:
@@ -160,10 +164,13 @@ class LabelerClient:
                         if rows:
                             cursor = rows[-1].cursor
                             yield rows
-            except UnavailableError as error:
-                _log.info("preference_log_lost", cursor=cursor, detail=str(error))
             except SomersaultError as error:
-                _log.error("preference_log_refused", cursor=cursor, detail=str(error))
+                if error.is_hopeless:
+                    raise
+                if isinstance(error, UnavailableError):
+                    _log.info("preference_log_lost", cursor=cursor, detail=str(error))
+                else:
+                    _log.error("preference_log_refused", cursor=cursor, detail=str(error))
             await backoff.wait()
 
 

@@ -109,7 +109,8 @@ class Offers:
         """
         future = session.demands.pop(demand_id, None)
         if future is None:
-            raise InvalidInputError("stored.demand_id", demand_id, "the number of an open demand")
+            # Passes: a new stream begins without demands.
+            raise InvalidInputError("stored.demand_id", demand_id, "the number of an open demand").again()
         if not future.done():
             future.set_result(list(stored))
 

@@ -19,11 +19,17 @@ T = TypeVar("T")
 
 
 async def patiently(work: Callable[[], T]) -> T:
-    """Runs what needs the object store in a thread, again and again while the store is away."""
+    """Run what needs the object store in a thread, again and again while the store is away.
+
+    Raises:
+        SomersaultError: another than a store that is away for a while.
+    """
     backoff = Backoff()
     while True:
         try:
             return await asyncio.to_thread(work)
         except UnavailableError as error:
+            if error.is_hopeless:
+                raise
             _log.warning("store_away", detail=str(error))
             await backoff.wait()

@@ -99,10 +99,16 @@ class Reporter:
             await self._send(standing)
 
     async def _send(self, standing: Standing) -> None:
-        """Sends a point; one that is lost is not sent again, the next says more."""
+        """Send a point; one that is lost is not sent again, the next says more.
+
+        Raises:
+            SomersaultError: the labeler would refuse the next one too.
+        """
         try:
             self._loop.hear(await self._taker.report_progress(standing))
         except SomersaultError as error:
+            if error.is_hopeless:
+                raise
             _REPORTS.labels("lost").inc()
             _log.info("report_lost", detail=str(error))
             return
@@ -113,6 +119,8 @@ class Reporter:
         try:
             self._loop.hear(await self._taker.hear())
         except SomersaultError as error:
+            if error.is_hopeless:
+                raise
             _log.info("wishes_not_heard", detail=str(error))
 
     async def _standing(self) -> Standing:

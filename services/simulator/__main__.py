@@ -58,18 +58,19 @@ class SimulatorApplication:
         return [simulator_pb2.DESCRIPTOR.services_by_name["SimulatorService"].full_name]
 
     async def run(self) -> None:
-        """Keeps both streams open."""
+        """Keep both streams open."""
         async with asyncio.TaskGroup() as streams:
             if self._collector is not None:
                 streams.create_task(self._collector.run())
+                streams.create_task(self._collector.watch_calls())
             if self._offerer is not None:
                 streams.create_task(self._offerer.run())
             await asyncio.Event().wait()
 
     async def drain(self) -> None:
-        """Lets the rollout in progress end and ends the process that draws clips."""
+        """Close the environments and end the process that draws clips."""
         if self._collector is not None:
-            await asyncio.to_thread(self._collector.close)
+            await self._collector.close()
         if self._renderer is not None:
             await self._renderer.close()
 
@@ -102,6 +103,7 @@ class SimulatorApplication:
             num_segments_per_episode=config.num_segments_per_episode,
             is_reference=config.is_reference,
             add_offer=self._add_offer,
+            call_record_path=config.call_record_path,
         )
 
     def _add_offer(self, offer: Offer, run_id: str) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import grpc.aio
 import prometheus_client
@@ -15,8 +16,9 @@ import structlog
 from services.simulator.gathering import Gathered, Gatherer, seed_sequence
 from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
+from somersault.call_record import CallRecord
 from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
-from somersault.errors import InvalidInputError
+from somersault.errors import EnvironmentFailedError, InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.tasks import Task
 from somersault.types import Precision, check_name
@@ -27,6 +29,13 @@ __all__ = ["RolloutCollector", "Statistics"]
 _log = structlog.get_logger()
 
 _MAX_ROLLOUT_STEPS = 4096
+_CLOSE_S = 1.0
+_HANG_S = 30.0
+_LOOK_S = 5.0
+_NUM_FAILURES = prometheus_client.Counter(
+    "somersault_simulator_environment_failures_total",
+    "Times that an environment raised, or gave something else than it declares.",
+)
 _NUM_ENV_STEPS = prometheus_client.Counter(
     "somersault_simulator_env_steps_total", "Environment steps gathered for a learner."
 )
@@ -61,6 +70,7 @@ class RolloutCollector:
         num_segments_per_episode: int = 2,
         is_reference: bool = False,
         add_offer: AddOffer,
+        call_record_path: Path | None = None,
     ) -> None:
         """Begins without a run.
 
@@ -76,6 +86,7 @@ class RolloutCollector:
             num_segments_per_episode: See `EpisodeRecorder`.
             is_reference: Whether true rewards go beside each rollout.
             add_offer: Told the segments of each rollout before the learner gets it.
+            call_record_path: File that shows which environment is being called; None for none.
         """
         self._task = task
         self._address = address
@@ -88,25 +99,55 @@ class RolloutCollector:
         self._num_segments_per_episode = num_segments_per_episode
         self._is_reference = is_reference
         self._add_offer = add_offer
+        self._calls = CallRecord(task.name, num_environments=num_environments, path=call_record_path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gather")
         self._gatherer: Gatherer | None = None
         self._run_id = ""
         self._sequence = 0
+        self._num_begun = 0
+        """How many times environments were begun in this life."""
+        self._num_rollouts = 0
+        """Rollouts gathered since they were begun last."""
         self.statistics = Statistics()
 
     async def run(self) -> None:
-        """Keeps the stream open until cancelled."""
+        """Keep the stream open until cancelled.
+
+        Raises:
+            SomersaultError: The learner refuses for good, or an environment failed.
+        """
         await dial_forever(
             self._address,
             lambda channel, backoff: self._hold(self._open(channel), backoff),
             on_lost=lambda detail: _log.warning("collect_stream_lost", detail=detail),
         )
 
-    def close(self) -> None:
-        """Lets the rollout in progress end and ends the threads; what it brings is not sent."""
+    async def watch_calls(self) -> NoReturn:
+        """Log each call of an environment that takes unusually long, once, until cancelled."""
+        told = ""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            call = self._calls.oldest()
+            if call is not None and call.age_s >= _HANG_S and str(call) != told:
+                told = str(call)
+                _log.warning("environment_hangs", detail=call.describe_wait())
+
+    async def close(self) -> None:
+        """Close the environments, unless a rollout is in progress that does not end within a second: nobody wants it."""
+        self._thread.shutdown(wait=False, cancel_futures=False)
+        if self._gatherer is None:
+            return
+        closing = asyncio.ensure_future(asyncio.to_thread(self._close_when_idle, self._gatherer))
+        await asyncio.wait({closing}, timeout=_CLOSE_S)
+        if not closing.done():
+            call = self._calls.oldest()
+            _log.warning(
+                "environments_left_open", detail="a rollout does not end" if call is None else str(call)
+            )
+
+    def _close_when_idle(self, gatherer: Gatherer) -> None:
         self._thread.shutdown(wait=True)
-        if self._gatherer is not None:
-            self._gatherer.close()
+        gatherer.close()
 
     def _open(self, channel: grpc.aio.Channel) -> Stream:
         """Opens the stream that fits the kind of run."""
@@ -163,16 +204,20 @@ class RolloutCollector:
         if self._gatherer is None or run_id != self._run_id:
             if self._gatherer is not None:
                 self._gatherer.close()
-            self._gatherer = await self._on_thread(self._start, welcome)
+            self._num_rollouts = 0
+            self._gatherer = await self._unless_it_fails(self._start, welcome)
+            self._num_begun += 1
             self._run_id = run_id
         _log.info("joined", run_id=run_id, env_steps=welcome.env_steps)
         return welcome.rollout_steps
 
     def _start(self, welcome: learner_pb2.CollectWelcome) -> Gatherer:
-        """Starts the environments of a run."""
+        """Start the environments of a run."""
+        # Those that begin anew in this life name their segments differently.
+        life = f"-{self._num_begun}" if self._num_begun else ""
         return Gatherer(
             self._task,
-            incarnation=self._incarnation,
+            incarnation=f"{self._incarnation}{life}",
             seed=seed_sequence(
                 seed=welcome.seed, simulator_id=self._simulator_id, env_steps=welcome.env_steps
             ),
@@ -181,18 +226,20 @@ class RolloutCollector:
             precision=self._precision,
             is_staggered=self._is_staggered,
             num_segments_per_episode=self._num_segments_per_episode,
+            calls=self._calls,
         )
 
     async def _gather(self, policy_version: int, num_steps: int) -> Gathered:
         """Gathers a rollout and offers its segments."""
         assert self._gatherer is not None
         sequence, self._sequence = self._sequence, self._sequence + 1
-        gathered: Gathered = await self._on_thread(
+        gathered: Gathered = await self._unless_it_fails(
             lambda gatherer: gatherer.gather(
                 sequence=sequence, policy_version=policy_version, num_steps=num_steps
             ),
             self._gatherer,
         )
+        self._num_rollouts += 1
         rollout = gathered.rollout
         _NUM_ENV_STEPS.inc(rollout.num_steps)
         env_steps = self.statistics.env_steps + rollout.num_steps
@@ -216,6 +263,33 @@ class RolloutCollector:
         true_rewards = tensor_from_array(gathered.true_rewards) if gathered is not None else None
         return learner_pb2.CollectReferenceRequest(request=request, true_rewards=true_rewards)
 
+    async def _unless_it_fails(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        """Run what calls environments; one that fails once in a long while begins anew, with all beside it.
+
+        Raises:
+            EnvironmentFailedError: One failed. Within the first rollout since they were begun it would fail again, so
+                nobody should try again; later they are begun anew when the learner is dialled again.
+        """
+        try:
+            return await self._on_thread(function, argument)
+        except EnvironmentFailedError as error:
+            _NUM_FAILURES.inc()
+            _log.error("environment_failed", detail=str(error), num_rollouts=self._num_rollouts)
+            if self._num_rollouts == 0:
+                raise
+            gatherer, self._gatherer, self._run_id = self._gatherer, None, ""
+            if gatherer is not None:
+                await self._on_thread(_close, gatherer)
+            raise error.again() from None
+
     async def _on_thread(self, function: Callable[[Any], Any], argument: Any) -> Any:
         """Runs on the gathering thread, where all of a gatherer's work is done."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
+
+
+def _close(gatherer: Gatherer) -> None:
+    """Close environments one of which has failed; that it can't be closed then is only logged."""
+    try:
+        gatherer.close()
+    except EnvironmentFailedError as error:
+        _log.warning("environment_not_closed", detail=str(error))

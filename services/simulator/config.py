@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
@@ -36,6 +38,10 @@ class SimulatorConfig(ServiceConfig):
 
     reward_address: str | None = "127.0.0.1:7003"
     """Where the reward service is, host:port; none offers no segments."""
+
+    call_record_path: Path | None = None
+    """File in which it shows which environment is being called, so that whoever starts it knows of one that hangs or ends the
+    process; none keeps that to itself."""
 
     is_reference: bool = False
     """Sends the true rewards beside each rollout, for a learner that makes a reference run; offers no segments."""

@@ -14,6 +14,7 @@ from services.simulator.policy import Policy
 from services.simulator.rollout import gather
 from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
+from somersault.call_record import CallRecord
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 from somersault.types import FloatArray, FrameArray, Precision, Rollout
@@ -55,6 +56,7 @@ class Gatherer:
         precision: Precision = "float32",
         is_staggered: bool,
         num_segments_per_episode: int,
+        calls: CallRecord | None = None,
     ) -> None:
         """Starts the environments; see `open_environment` and `EpisodeRecorder`."""
         starts, self._noise_rng, cuts = map(np.random.default_rng, seed.spawn(3))
@@ -67,6 +69,7 @@ class Gatherer:
             num_environments=num_environments,
             rng=starts,
             is_staggered=is_staggered,
+            calls=calls,
         )
         self._recorder = EpisodeRecorder(
             task,

@@ -69,7 +69,11 @@ class SegmentOfferer:
         self._has_news.set()
 
     async def run(self) -> None:
-        """Keeps the stream open until cancelled."""
+        """Keep the stream open until cancelled.
+
+        Raises:
+            SomersaultError: The reward service or the store refuses for good.
+        """
         await dial_forever(
             self._address,
             lambda channel, backoff: self._hold(reward_pb2_grpc.RewardServiceStub(channel), backoff),
@@ -141,7 +145,11 @@ class SegmentOfferer:
         return kept, [segment_id for segment_id, segment in found.items() if segment is None]
 
     async def _store_until_done(self, recorded: RecordedSegment) -> StoredSegment:
-        """Stores a segment, trying again for as long as the object store is away."""
+        """Store a segment, trying again for as long as the object store is away.
+
+        Raises:
+            SomersaultError: The store refuses it for good.
+        """
         backoff = Backoff()
         while True:
             try:
@@ -149,6 +157,8 @@ class SegmentOfferer:
                     store_segment, recorded, task=self._task, store=self._store, run_id=self._run_id
                 )
             except SomersaultError as err:
+                if err.is_hopeless:
+                    raise
                 _log.warning("segment_not_stored", detail=str(err))
                 await backoff.wait()
                 continue

@@ -50,7 +50,10 @@ class PolicyClips:
     """Told each clip, as an mp4, and the step it is of; for those who draw curves."""
 
     async def follow(self, watcher: ProgressWatcher) -> None:
-        """Film at each tenth that has no clip yet, until cancelled. A clip that can't be made is tried again."""
+        """Film at each tenth that has no clip yet, until cancelled.
+
+        A clip that can't be made is tried again, but one that never can be: then the next tenth's is.
+        """
         filmed: set[int] | None = None
         last_problem = ""
         while True:
@@ -63,9 +66,12 @@ class PolicyClips:
                     await self._film(env_steps=progress.env_steps, num_episodes=1)
                     filmed.add(part)
             except SomersaultError as error:
+                if error.is_hopeless and filmed is not None:
+                    filmed.add(self._part(watcher.snapshot().env_steps))
                 if str(error) != last_problem:
                     last_problem = str(error)
-                    self.say(f"the policy's clip could not be made, it is tried again: {error}")
+                    then = "the run goes on" if error.is_hopeless else "it is tried again"
+                    self.say(f"the policy's clip could not be made, {then}: {error}")
                 await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(_POLL_S)
 

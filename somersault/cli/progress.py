@@ -13,7 +13,7 @@ from somersault.cli.lessons import Lessons
 from somersault.cli.peers import Peers
 from somersault.cli.rate_window import RateWindow
 from somersault.cli.run_folder import RunConfig
-from somersault.errors import PermissionDeniedError, SomersaultError, UnauthenticatedError
+from somersault.errors import SomersaultError
 from somersault.rpc import Backoff, call, translated_errors
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2
 
@@ -143,8 +143,7 @@ class ProgressWatcher:
         """Follows every service until cancelled; survives their absence.
 
         Raises:
-            UnauthenticatedError: a service does not know our token.
-            PermissionDeniedError: our token lacks the role.
+            SomersaultError: a service refuses for good.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_learner())
@@ -204,10 +203,10 @@ class ProgressWatcher:
                     async for progress in stream:
                         backoff.reset()
                         self._keep_learner(progress)
-            except (UnauthenticatedError, PermissionDeniedError):
-                raise
-            except SomersaultError:
-                pass  # it is being restarted
+            except SomersaultError as error:
+                if error.is_hopeless:
+                    raise
+                # else it is being restarted
             await backoff.wait()
 
     async def _time_learner(self) -> NoReturn:
@@ -276,10 +275,10 @@ async def _repeat(poll: _Poll) -> NoReturn:
 async def _attempt(poll: _Poll) -> None:
     try:
         poll.keep(await call(poll.method, poll.request, timeout_s=_POLL_TIMEOUT_S))
-    except (UnauthenticatedError, PermissionDeniedError):
-        raise
-    except SomersaultError:
-        pass  # away, restarting, or not yet told of the run; the last word stands
+    except SomersaultError as error:
+        if error.is_hopeless:
+            raise
+        # else away, restarting, or not yet told of the run; the last word stands
 
 
 def _number(value: float) -> float | None:

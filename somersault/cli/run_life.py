@@ -41,7 +41,9 @@ class RunLife:
         while True:
             try:
                 await self._update(request)
-            except (NotFoundError, UnavailableError):
+            except (NotFoundError, UnavailableError) as error:
+                if error.is_hopeless:
+                    raise
                 await asyncio.sleep(_RETRY_S)
             else:
                 return

@@ -11,8 +11,10 @@ import time
 from collections import deque
 from pathlib import Path
 
+from somersault.app import BAD_SETTINGS, HOPELESS
 from somersault.cli import launch
 from somersault.cli.health import wait_until_healthy
+from somersault.cli.last_words import last_words
 from somersault.cli.notices import Notices
 from somersault.cli.processes import ServiceProcess
 from somersault.config import inherited_environment
@@ -21,12 +23,6 @@ from somersault.rpc import Backoff
 
 __all__ = ["ServiceKeeper"]
 
-BAD_SETTINGS = 2
-"""The exit code with which a service refuses its settings (``somersault.app.main``)."""
-
-HOPELESS = 3
-"""The exit code with which a service says that its next life would end as this one, for somebody must mend something."""
-
 MAX_RESTARTS = 10
 RESTART_WINDOW_S = 60.0
 """More than ``MAX_RESTARTS`` within it, or in a row without ever being healthy, won't be cured by one more."""
@@ -34,7 +30,6 @@ RESTART_WINDOW_S = 60.0
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_CAP_S = 5.0
 _LOG_TAIL_BYTES = 16 * 1024
-_OWN_WORDS = "somersault "  # as `somersault.app` begins the line
 
 # glibc gives blocks over 128 KiB back at once and faults them in again; every message of 1 MB costs it 3 times over.
 _ALLOCATOR = {
@@ -173,16 +168,12 @@ class ServiceKeeper:
         )
 
     def _last_line(self) -> str:
-        """Return the line with which this life of the service said why it ends, or the last that it wrote.
-
-        Threads that are still at work may log something after it.
-        """
+        """Return the line with which this life of the service said why it ends."""
         with self._log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - _LOG_TAIL_BYTES))
             lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
-        said = [line.removeprefix(_OWN_WORDS) for line in lines if line.startswith(_OWN_WORDS)]
-        return (said or lines or ["nothing"])[-1]
+        return last_words(lines)
 
 
 def _describe_exit(code: int) -> str:

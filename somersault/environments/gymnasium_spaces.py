@@ -16,7 +16,7 @@ from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 from somersault.tasks.gymnasium import is_picture
 
-__all__ = ["area_means", "frame_maker", "shrink"]
+__all__ = ["area_means", "fit", "frame_maker", "shrink"]
 
 _MAX_SMALL_FACTOR = 16  # 16 x 16 x 255 fits into 16 bits
 _LUMA = np.float32(0.299), np.float32(0.587), np.float32(0.114)  # ITU-R BT.601, section 2.5.1
@@ -82,6 +82,20 @@ def shrink(picture: NDArray[np.uint8], *, max_px: int) -> NDArray[np.uint8]:
         total += cut[row::factor, column::factor]
     small: NDArray[np.uint8] = (total // factor**2).astype(np.uint8)
     return small
+
+
+def fit(picture: NDArray[np.uint8], sides: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return a picture ``[H, W, 3]`` of the sides ``(H, W)``: the same, or scaled to fit and set amid black."""
+    if picture.shape[:2] == sides:
+        return picture
+    scale = min(to / side for to, side in zip(sides, picture.shape[:2], strict=True))
+    height, width = (max(1, int(side * scale)) for side in picture.shape[:2])
+    rows = np.arange(height) * picture.shape[0] // height
+    columns = np.arange(width) * picture.shape[1] // width
+    fitted = np.zeros((*sides, 3), np.uint8)
+    top, left = (sides[0] - height) // 2, (sides[1] - width) // 2
+    fitted[top : top + height, left : left + width] = picture[rows[:, None], columns]
+    return fitted
 
 
 def _check(field: str, space: Any, found: object, declared: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.environments.declared import DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker
 from somersault.environments.world import Frame
@@ -29,7 +30,8 @@ class GymnasiumWorld:
             UnavailableError: a package that it needs is missing.
         """
         assert isinstance(task.environment, GymnasiumEnvironment)
-        self._inner = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+        opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+        self._inner = DeclaredEnvironment(opened, name=task.name)
         self._still_steps = task.still_steps
         self._still_steps_left = 0
         self._frame: Frame | None = None

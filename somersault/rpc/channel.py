@@ -14,8 +14,9 @@ import grpc.aio
 from somersault.errors import UnavailableError, error_from_status
 from somersault.rpc import limits
 from somersault.rpc.backoff import Backoff
+from somersault.rpc.interceptors import RETRY_KEY
 
-__all__ = ["call", "open_channel", "translated_errors"]
+__all__ = ["call", "open_channel", "said_retry", "translated_errors"]
 
 Response = TypeVar("Response")
 
@@ -74,8 +75,8 @@ async def call(
         try:
             with translated_errors():
                 return await method(request, timeout=timeout_s)
-        except UnavailableError:
-            if time.monotonic() >= give_up:
+        except UnavailableError as error:
+            if error.is_hopeless or time.monotonic() >= give_up:
                 raise
             await backoff.wait()
 
@@ -93,9 +94,15 @@ def translated_errors() -> Iterator[None]:
         detail = error.details() or error.code().name
         if error.code() is grpc.StatusCode.CANCELLED:
             raise UnavailableError(detail) from error
-        raise error_from_status(error.code(), detail) from error
+        raise error_from_status(error.code(), detail, retry=said_retry(error)) from error
     except asyncio.InvalidStateError as error:  # grpc.aio says this of a write on a stream that has ended
         raise UnavailableError("the stream has ended") from error
+
+
+def said_retry(error: grpc.aio.AioRpcError) -> str | bytes | None:
+    """Return what a peer said of trying again as it ended a call; None if it said nothing."""
+    sent = dict(error.trailing_metadata() or ())
+    return sent.get(RETRY_KEY)
 
 
 class _Token:

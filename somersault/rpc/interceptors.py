@@ -10,11 +10,14 @@ import grpc
 import grpc.aio
 import structlog
 
-from somersault.errors import SomersaultError
+from somersault.errors import Retry, SomersaultError
 
-__all__ = ["ErrorInterceptor"]
+__all__ = ["RETRY_KEY", "ErrorInterceptor"]
 
 _log = structlog.get_logger()
+
+RETRY_KEY = "somersault-retry"
+"""The metadata at the end of a refused call that says whether to try again."""
 
 Handler = Any
 """grpc's own type of it has no public way to be made anew."""
@@ -23,7 +26,7 @@ Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Ends a call with the status of the domain error it raised.
+    """Ends a call with the status of the domain error it raised, and says whether it may be tried again.
 
     An error of no known kind is logged in full and sent as INTERNAL without detail: its text may hold secrets.
     """
@@ -73,12 +76,22 @@ def _stream_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., A
 
 async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], method: str) -> None:
     if isinstance(error, SomersaultError):
-        _log.info("call_refused", method=method, status=error.status.name, detail=str(error))
-        await context.abort(error.status, str(error))
+        _log.info(
+            "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
+        )
+        await context.abort(error.status, str(error), ((RETRY_KEY, error.retry.value),))
     if isinstance(error, NotImplementedError):  # as generated servicers say of what a server leaves out
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this server does not have that method")
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            "this server does not have that method",
+            ((RETRY_KEY, Retry.NEVER.value),),
+        )
     _log.error("call_failed", method=method, exc_info=error)
-    await context.abort(grpc.StatusCode.INTERNAL, "internal error; the service's log has the cause")
+    await context.abort(
+        grpc.StatusCode.INTERNAL,
+        "internal error; the service's log has the cause",
+        ((RETRY_KEY, Retry.AGAIN.value),),
+    )
 
 
 def _replaced(handler: Any, behavior: Callable[..., Any]) -> Any:

@@ -91,7 +91,7 @@ def check_size(key: str, *, size_bytes: int, max_bytes: int) -> None:
     if size_bytes > max_bytes:
         raise ResourceExhaustedError(
             f"object {key!r} has {size_bytes} bytes, the store takes at most {max_bytes}"
-        )
+        ).never()
 
 
 def check_digest(expect_sha256: str | None) -> None:

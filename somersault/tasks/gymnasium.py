@@ -77,10 +77,10 @@ def open_gymnasium(environment: GymnasiumEnvironment, *, episode_steps: int | No
         )
     except gymnasium.error.DependencyNotInstalled as err:
         raise _missing(environment_id, err) from err
-    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as err:
-        bound = f"a Gymnasium environment that can be made: {err}"
+    except (Exception, SystemExit) as err:  # whatever an environment raises where it is made
+        bound = f"a Gymnasium environment that can be made: {_reason(err)}"
         raise InvalidInputError("task", environment_id, bound) from err
-    if "rgb_array" not in opened.metadata.get("render_modes", ()):
+    if "rgb_array" not in ((opened.metadata or {}).get("render_modes") or ()):
         opened.close()
         raise InvalidInputError("task", environment_id, "an environment that draws itself as rgb_array")
     return opened
@@ -96,9 +96,18 @@ def is_picture(space: Any) -> bool:
     return len(height_width) == 2 and min(height_width) >= _MIN_PICTURE_PX and depth in {(), (1,), (3,)}
 
 
+def _reason(err: BaseException) -> str:
+    """Return why an environment can't be made, in one line; with the kind of error where it is the environment's own."""
+    text = " ".join(str(err).split())
+    is_plain = type(err).__module__.startswith("gymnasium") or isinstance(err, ImportError)
+    return text if is_plain else f"{type(err).__name__}: {text}"
+
+
 def _missing(environment_id: str, err: Exception) -> UnavailableError:
     """Says what to install."""
-    return UnavailableError(f"{environment_id} can't be played: {err}; pip install 'somersault[gymnasium]'")
+    return UnavailableError(
+        f"{environment_id} can't be played: {err}; pip install 'somersault[gymnasium]'"
+    ).never()
 
 
 def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
@@ -108,7 +117,7 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
     episode_steps = (opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS
     frame_shape, num_frames = _frame(opened.observation_space)
     actions = read_actions(opened.action_space, limit=environment.action_limit)
-    fps = max(float(opened.metadata.get("render_fps") or _FPS), _MIN_FPS)
+    fps = max(float((opened.metadata or {}).get("render_fps") or _FPS), _MIN_FPS)
     return Task(
         name=environment.environment_id,
         title=title,

@@ -50,19 +50,27 @@ def test_the_table_of_roles_is_the_labelers() -> None:
 
 
 def test_the_table_of_errors_is_the_tree() -> None:
-    """Each error is sent as the status, and through the gateway as the HTTP status, that the page says."""
+    """Each error is sent as the status, through the gateway as the HTTP status, and of the kind that the page says."""
     told = {}
-    for names, status, http, _ in table_rows(_PROTOCOL, heading="### Errors"):
+    for names, status, http, retry, _ in table_rows(_PROTOCOL, heading="### Errors"):
         for name in code_spans(names):
-            told[name] = (code_spans(status)[0], int(http))
+            told[name] = (code_spans(status)[0], int(http), retry)
     tree = [getattr(errors, name) for name in errors.__all__ if name[0].isupper()]
     actual = {
-        error.__name__: (error.status.name, http_status_of(error.status))
+        error.__name__: (error.status.name, http_status_of(error.status), error.retry.value)
         for error in tree
-        if error is not errors.SomersaultError
+        if error not in {errors.SomersaultError, errors.Retry}
     }
     assert told == actual
     assert errors.SomersaultError.status is grpc.StatusCode.INTERNAL
+
+
+def test_the_table_of_statuses_says_which_mean_never() -> None:
+    """Where nothing but a status comes, it is understood as the page says."""
+    (never, _), (other, again) = table_rows(_PROTOCOL, heading="### Trying again")
+    assert (other, again) == ("every other", "again")
+    told = {grpc.StatusCode[name] for name in code_spans(never)}
+    assert told == {status for status in grpc.StatusCode if errors.error_from_status(status, "").is_hopeless}
 
 
 def test_bounds_that_are_settings_have_their_defaults() -> None:

@@ -20,7 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from somersault import app
 from somersault.config import ServiceConfig
-from somersault.errors import ConfigError, CorruptDataError
+from somersault.errors import ConfigError, CorruptDataError, UnavailableError
 from somersault.rpc import open_channel
 from somersault.v1 import labeler_pb2_grpc
 
@@ -162,3 +162,27 @@ def test_a_thread_that_never_returns_does_not_keep_a_drained_service() -> None:
         assert service.wait(20) == 0
     assert time.monotonic() - began_s < 15  # two seconds and the ways of a busy machine
     assert '"event": "thread_left_behind"' in rest
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (CorruptDataError("environment X shows nan\nin step 3"), 3, "environment X shows nan in step 3"),
+        (UnavailableError("the learner went away"), 1, "the learner went away"),
+        (UnavailableError("not installed").never(), 3, "not installed"),
+        (ExceptionGroup("g", [ValueError("x"), CorruptDataError("bad weights")]), 3, "bad weights"),
+        (ExceptionGroup("g", [ValueError("out of range")]), 1, "it failed with ValueError: out of range"),
+    ],
+)
+def test_work_that_fails_ends_with_one_line(
+    error: Exception, code: int, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The last line says why, without a frame; the exit code says whether another life could do better."""
+
+    async def build(_: ExampleConfig) -> Example:
+        return Example(error)
+
+    assert app.main("example", ExampleConfig, build, arguments=["--drain-s", "0"]) == code
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith(f"somersault example: {told}")
+    assert all(json.loads(line) for line in lines[:-1])

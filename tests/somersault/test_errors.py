@@ -8,7 +8,9 @@ import pytest
 from somersault import errors
 
 
-@pytest.mark.parametrize("name", sorted(set(errors.__all__) - {"error_from_status", "SomersaultError"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(errors.__all__) - {"Retry", "SomersaultError", "error_from_status", "root_of"})
+)
 def test_each_error_comes_back_from_its_status(name: str) -> None:
     """A client catches what the server raised, or its parent where two share a status."""
     kind = getattr(errors, name)
@@ -34,3 +36,34 @@ def test_deadline_counts_as_unavailable() -> None:
 def test_unknown_status_is_the_root() -> None:
     """A status that stands for nothing of ours is still one of our errors."""
     assert type(errors.error_from_status(grpc.StatusCode.INTERNAL, "x")) is errors.SomersaultError
+
+
+@pytest.mark.parametrize("name", sorted(set(errors.__all__) - {"Retry", "error_from_status", "root_of"}))
+def test_each_class_means_what_its_status_means(name: str) -> None:
+    """A proxy or another implementation that sends the status alone is understood as we would be."""
+    kind = getattr(errors, name)
+    assert errors.error_from_status(kind.status, "detail").retry is kind.retry
+
+
+def test_what_the_peer_says_counts_more_than_the_status() -> None:
+    """Its metadata knows the case, the status only the class; a word that nobody knows says nothing."""
+    assert errors.error_from_status(grpc.StatusCode.UNAVAILABLE, "x", retry="never").is_hopeless
+    assert not errors.error_from_status(grpc.StatusCode.INVALID_ARGUMENT, "x", retry="again").is_hopeless
+    assert not errors.error_from_status(grpc.StatusCode.NOT_FOUND, "x", retry="perhaps").is_hopeless
+    assert errors.error_from_status(grpc.StatusCode.INVALID_ARGUMENT, "x", retry=b"again").is_hopeless
+
+
+def test_one_error_may_differ_from_its_class() -> None:
+    """And leaves the class as it is."""
+    assert errors.UnavailableError("not installed").never().is_hopeless
+    assert not errors.InvalidInputError("of the stream before").again().is_hopeless
+    assert not errors.UnavailableError("away").is_hopeless
+    assert errors.InvalidInputError("bad").is_hopeless
+
+
+def test_of_several_errors_the_hopeless_one_is_told() -> None:
+    """However deep it lies; then those of the domain come first."""
+    away, bad, other = errors.UnavailableError("away"), errors.InvalidInputError("bad"), ValueError("x")
+    assert errors.root_of(ExceptionGroup("", [other, away, ExceptionGroup("", [bad])])) is bad
+    assert errors.root_of(ExceptionGroup("", [other, away])) is away
+    assert errors.root_of(other) is other

@@ -12,14 +12,10 @@ import grpc.aio
 from services.labeler.teacher.config import TeacherConfig
 from services.labeler.teacher.judge import open_judge
 from services.labeler.teacher.labeler_client import LabelerClient
-from services.labeler.teacher.own_function import FunctionFailedError
 from services.labeler.teacher.teaching import Teaching
 from somersault import app
 from somersault.storage import open_store
 from somersault.types import check_name
-
-FUNCTION_FAILED = 3
-"""The exit code that asks for no restart (``somersault.cli.service_keeper``): the same pair would fail again."""
 
 
 class TeacherApplication:
@@ -68,14 +64,5 @@ async def build(config: TeacherConfig) -> TeacherApplication:
     return TeacherApplication(client, teaching)
 
 
-def main() -> int:
-    """Runs the teacher and gives its exit code; a failure of somebody's own function is one line, as bad settings are."""
-    try:
-        return app.main("teacher", TeacherConfig, build)
-    except FunctionFailedError as error:
-        sys.stderr.write(f"somersault teacher: {' '.join(str(error).split())}\n")
-        return FUNCTION_FAILED
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(app.main("teacher", TeacherConfig, build))

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from services.labeler.teacher.sealed import SealedPart
-from somersault.errors import InvalidInputError
+from somersault.errors import InvalidInputError, Retry, SomersaultError
 from somersault.tasks.custom import load_function
 from somersault.types import Preference
 
@@ -23,8 +23,10 @@ __all__ = ["FunctionFailedError", "OwnFunction"]
 _log = structlog.get_logger()
 
 
-class FunctionFailedError(Exception):
-    """Says what went wrong in somebody's function. Trying again would not help, so it ends the teacher."""
+class FunctionFailedError(SomersaultError):
+    """Says what went wrong in somebody's function. The same pair would fail again, so it ends the teacher."""
+
+    retry = Retry.NEVER
 
 
 class OwnFunction:

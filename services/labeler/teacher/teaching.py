@@ -13,14 +13,13 @@ import structlog
 
 from services.labeler.teacher import sealed
 from services.labeler.teacher.labeler_client import LeasedQuery
+from services.labeler.teacher.own_function import FunctionFailedError
 from services.labeler.teacher.sealed import NotFiniteError, SealedPart
 from somersault import telemetry
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
-    PermissionDeniedError,
     SomersaultError,
-    UnauthenticatedError,
     UnavailableError,
 )
 from somersault.rpc import Backoff
@@ -80,9 +79,8 @@ class Teaching:
         """Answers until cancelled; a labeler that is away is waited for.
 
         Raises:
-            UnauthenticatedError: the labeler does not know the token.
-            PermissionDeniedError: the token's role is not teacher.
-            FunctionFailedError: it answers by somebody's own function, which failed.
+            SomersaultError: one after which trying again is no use: the labeler refuses the token, or somebody's own
+                function failed.
         """
         backoff = Backoff()
         teacher_id: str | None = None
@@ -92,9 +90,9 @@ class Teaching:
                 queries = await self._client.lease(count=self._num_leases, lease_s=self._lease_s)
                 await asyncio.gather(*(self._answer(query, teacher_id) for query in queries))
                 backoff.reset()
-            except (UnauthenticatedError, PermissionDeniedError):
-                raise
             except SomersaultError as err:
+                if err.is_hopeless:
+                    raise
                 _log.warning("labeler_waited_for", error=str(err))
                 await backoff.wait()
 
@@ -128,7 +126,7 @@ class Teaching:
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
                 return await asyncio.to_thread(self._decide_stored, query)
-            except UnavailableError:
+            except (UnavailableError, FunctionFailedError):
                 raise
             except NotFiniteError as err:
                 self._tell_not_finite(err)

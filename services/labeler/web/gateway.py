@@ -39,6 +39,7 @@ from somersault.errors import (
     ResourceExhaustedError,
     SomersaultError,
 )
+from somersault.rpc.interceptors import RETRY_KEY
 from somersault.types import Role
 
 __all__ = ["PAGES", "create_app"]
@@ -276,7 +277,9 @@ async def _refused(request: Request, error: Exception) -> Response:
         return Response(body, media_type=connect_protocol.STREAM_PREFIX + codec)
     body = connect_protocol.encode_error(error)
     status = connect_protocol.http_status_of(error.status)
-    return Response(body, status, media_type=connect_protocol.JSON)
+    # As Connect sends what a gRPC call has at its end.
+    headers = {f"trailer-{RETRY_KEY}": error.retry.value}
+    return Response(body, status, headers, media_type=connect_protocol.JSON)
 
 
 async def _healthy(_: Request) -> Response:

@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from somersault import convert
-from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError
+from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
+from somersault.rpc.channel import said_retry
 from somersault.types import Preference, Role
 from somersault.v1 import labeler_pb2, preference_pb2
 
@@ -121,10 +122,11 @@ class Clip:
 class RefusedCallError(SomersaultError):
     """Is a call that ended with another status than OK, and keeps that status."""
 
-    def __init__(self, status: grpc.StatusCode, detail: str) -> None:
-        """Takes the status and the sentence that came with it."""
+    def __init__(self, status: grpc.StatusCode, detail: str, *, retry: str | bytes | None = None) -> None:
+        """Take the status, the sentence that came with it, and what was said of trying again."""
         super().__init__(detail)
         self.status = status
+        self.retry = error_from_status(status, detail, retry=retry).retry
 
 
 def _method(descriptor: MethodDescriptor) -> Method:
@@ -227,4 +229,4 @@ def _refused(error: grpc.aio.AioRpcError) -> RefusedCallError:
         return RefusedCallError(grpc.StatusCode.UNAVAILABLE, sentence)
     if status is grpc.StatusCode.DEADLINE_EXCEEDED:
         return RefusedCallError(status, "the labeler did not answer in time")
-    return RefusedCallError(status, error.details() or status.name)
+    return RefusedCallError(status, error.details() or status.name, retry=said_retry(error))

@@ -17,9 +17,9 @@ import uvicorn
 from services.labeler.web.config import Config
 from services.labeler.web.gateway import create_app
 from services.labeler.web.labeler_client import LabelerClient
-from somersault import telemetry
+from somersault import app, telemetry
 from somersault.config import load_config
-from somersault.errors import ConfigError, SomersaultError
+from somersault.errors import ConfigError
 from somersault.rpc import open_channel
 
 __all__ = ["main", "serve"]
@@ -40,9 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(Config, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service="web", level=config.log_level)
         asyncio.run(_serve_until_signalled(config))
-    except SomersaultError as error:
-        sys.stderr.write(f"somersault web: {error}\n")
-        return 2
+    except Exception as error:
+        return app.say_end("web", error, has_served=False)
     return 0
 
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from services.simulator.environment.batch import Passage, lane_rows, steps_already_taken
 from services.simulator.environment.gymnasium_footage import GymnasiumFootage, PictureReel
+from somersault.call_record import CallRecord
+from somersault.environments.declared import CallListener, DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
-from somersault.environments.gymnasium_spaces import frame_maker, shrink
-from somersault.errors import CorruptDataError, InvalidInputError, UnavailableError
+from somersault.environments.gymnasium_spaces import fit, frame_maker, shrink
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium
 from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
@@ -43,6 +44,7 @@ class GymnasiumBatch:
         num_environments: int,
         rng: np.random.Generator,
         is_staggered: bool = False,
+        calls: CallRecord | None = None,
     ) -> None:
         """Starts all environments.
 
@@ -51,9 +53,11 @@ class GymnasiumBatch:
             num_environments: N.
             rng: Draws each environment's seeds.
             is_staggered: Whether first episodes are shortened; see `open_environment`.
+            calls: See `open_environment`.
 
         Raises:
             InvalidInputError: The environment can't be made, or is not as the task declares it.
+            EnvironmentFailedError: It raises as it begins, or shows something else than it declares.
             UnavailableError: A package that it needs is missing.
         """
         assert isinstance(task.environment, GymnasiumEnvironment)
@@ -67,9 +71,11 @@ class GymnasiumBatch:
         self._environments = [
             _Environment(
                 task,
+                row=row,
                 seed=seed,
                 first_steps=task.episode_steps - elapsed[row],
                 camera=self._camera if row in self.filmed_rows else None,
+                listener=calls and calls.of(row),
             )
             for row, seed in enumerate(seeds)
         ]
@@ -111,10 +117,24 @@ class GymnasiumBatch:
 class _Environment:
     """Plays one environment, episode after episode."""
 
-    def __init__(self, task: Task, *, seed: int, first_steps: int, camera: ThreadPoolExecutor | None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        *,
+        row: int,
+        seed: int,
+        first_steps: int,
+        camera: ThreadPoolExecutor | None,
+        listener: CallListener | None,
+    ) -> None:
         assert isinstance(task.environment, GymnasiumEnvironment)
         self._task = task
-        self._opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+        self._opened = DeclaredEnvironment(
+            open_gymnasium(task.environment, episode_steps=task.episode_steps),
+            name=task.name,
+            copy=row,
+            listener=listener,
+        )
         self._to_frame = frame_maker(self._opened.observation_space, task)
         self._to_action = action_maker(self._opened.action_space, task)
         self._seeds = np.random.default_rng(seed)
@@ -124,6 +144,7 @@ class _Environment:
         self._steps_left = first_steps
         self._still_steps_left = 0
         self._still_picture: NDArray[np.uint8] | None = None
+        self._picture_shape: tuple[int, ...] = ()
         self.frame: NDArray[Any] = self._reset()
 
     @property
@@ -138,12 +159,12 @@ class _Environment:
             self._still_steps_left -= 1
             return 0.0, self._still_steps_left == 0
         observation, reward, is_terminated, is_truncated, _ = self._opened.step(self._to_action(action))
-        self.frame = self._checked(observation)
+        self.frame = self._to_frame(observation)
         self._steps_left -= 1
         if is_terminated:
             self._still_steps_left = self._task.still_steps
-            return float(reward), False
-        return float(reward), bool(is_truncated) or self._steps_left == 0
+            return reward, False
+        return reward, is_truncated or self._steps_left == 0
 
     def begin(self) -> None:
         """Begin the next episode."""
@@ -174,36 +195,13 @@ class _Environment:
     def _reset(self) -> NDArray[Any]:
         """Begins an episode with the next seed and gives its first frame."""
         observation, _ = self._opened.reset(seed=int(self._seeds.integers(_MAX_SEED)))
-        return self._checked(observation)
-
-    def _checked(self, observation: Any) -> NDArray[Any]:
-        """Gives the frame of an observation.
-
-        Raises:
-            CorruptDataError: A number in it is not finite.
-        """
-        frame = self._to_frame(observation)
-        if not np.isfinite(frame).all():
-            raise CorruptDataError(f"{self._task.name} shows a number that is not finite")
-        return frame
+        return self._to_frame(observation)
 
     def _draw(self) -> NDArray[np.uint8]:
-        """Draw the present moment; called on the camera's thread.
-
-        Raises:
-            InvalidInputError: The environment gives no picture.
-            UnavailableError: It fails to draw.
-        """
-        try:
-            picture = self._opened.render()
-        except Exception as err:  # whatever the libraries that an environment draws with raise
-            hint = "those of MuJoCo need MUJOCO_GL=egl or osmesa where there is no screen"
-            raise UnavailableError(f"{self._task.name} can't draw itself: {err} ({hint})") from err
-        shape = getattr(picture, "shape", None)
-        if shape is None or len(shape) != 3 or shape[2] != 3 or picture.dtype != np.uint8:
-            bound = "a uint8 array of height x width x 3"
-            raise InvalidInputError(f"picture that {self._task.name} draws", type(picture), bound)
-        return shrink(picture, max_px=self._task.clip_size_px)
+        """Draw the present moment, as large as the first one was; called on the camera's thread."""
+        picture = shrink(self._opened.render(), max_px=self._task.clip_size_px)
+        self._picture_shape = self._picture_shape or picture.shape[:2]
+        return fit(picture, self._picture_shape)
 
 
 class _Lane:

@@ -14,6 +14,7 @@ from collections import defaultdict
 import numpy as np
 
 from services.simulator.environment.batch import Passage, lane_rows, steps_already_taken
+from services.simulator.environment.mujoco_checks import check_finite, work_out_true_rewards
 from services.simulator.environment.mujoco_footage import MujocoFootage
 from services.simulator.environment.mujoco_model import load_model
 from services.simulator.environment.mujoco_start import draw_starts
@@ -70,13 +71,18 @@ class MujocoBatch:
             lane.begin(self._tape)
 
     def finish(self) -> Passage:
-        """Gives what the passage came to; every lane must have made all its steps."""
+        """Return what the passage came to; every lane must have made all its steps.
+
+        Raises:
+            EnvironmentFailedError: A number is not finite, or the hidden reward fails.
+        """
         tape = self._tape
         assert tape is not None, "no passage was begun"
         self._tape = None
         num_steps = len(tape.actions)
         self._states, self._observations = tape.states[-1].copy(), tape.observations[-1].copy()
         self._elapsed = (self._elapsed + num_steps) % self.task.episode_steps
+        check_finite(self.task, tape.observations)
         steps = Steps(tape.observations[:-1], tape.actions, tape.states[:-1], tape.next_states())
         return Passage(
             is_truncated=tape.is_ended,
@@ -84,7 +90,7 @@ class MujocoBatch:
             is_still=np.zeros_like(tape.is_ended),
             final_observations=tape.final_observations,
             next_observations=self._observations.copy(),
-            true_rewards=np.asarray(self._true_reward(steps), np.float32),
+            true_rewards=work_out_true_rewards(self.task, self._true_reward, steps),
             footage=MujocoFootage(states=tape.states, final_states=tape.final_states, endings=tape.endings),
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.simulator.environment.batch import EnvironmentBatch
+from somersault.call_record import CallRecord
 from somersault.errors import InvalidInputError
 from somersault.tasks import AtariEnvironment, MujocoEnvironment, Task
 
@@ -19,8 +20,9 @@ def open_environment(
     num_environments: int,
     rng: np.random.Generator,
     is_staggered: bool = False,
+    calls: CallRecord | None = None,
 ) -> EnvironmentBatch:
-    """Starts N environments of a task.
+    """Start N environments of a task.
 
     Args:
         task: What is simulated.
@@ -28,6 +30,7 @@ def open_environment(
         rng: Draws how episodes start.
         is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly
             spread over time, instead of all in the same step.
+        calls: Keeps which environment is being called, where one may hang or end the process: those of Gymnasium.
 
     Raises:
         InvalidInputError: A number is below 1, or the task's environment can't be had.
@@ -44,7 +47,9 @@ def open_environment(
         return AtariBatch(task, num_environments=num_environments, rng=rng, is_staggered=is_staggered)
     from services.simulator.environment.gymnasium import GymnasiumBatch
 
-    return GymnasiumBatch(task, num_environments=num_environments, rng=rng, is_staggered=is_staggered)
+    return GymnasiumBatch(
+        task, num_environments=num_environments, rng=rng, is_staggered=is_staggered, calls=calls
+    )
 
 
 def footage_layout(task: Task, *, num_steps: int) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:

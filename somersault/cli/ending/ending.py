@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ import typer
 
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.ending.outlets import Outlet, Outlets
-from somersault.errors import InvalidInputError, SomersaultError
+from somersault.errors import InvalidInputError, SomersaultError, root_of
 from somersault.strict_json import dump_json
 
 __all__ = ["Ending", "Interrupted", "RunCutShort", "ending_of", "error_to_report", "tell"]
@@ -123,10 +123,7 @@ def _why_gone(gone: Outlet) -> str:
 
 def error_to_report(error: BaseException) -> BaseException:
     """Return the one of a group that has the clear line: the domain's own if there is one."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    errors = list(_leaves(error))
-    return next((one for one in errors if isinstance(one, SomersaultError)), errors[0])
+    return root_of(error)
 
 
 def _ending_of_run(cut: RunCutShort) -> Ending:
@@ -203,14 +200,6 @@ def _log_traceback(error: BaseException, logs: Path | None) -> str:
         return temporary.name
     sys.stderr.write(text)
     return "the lines above"
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _one_line(text: str) -> str:

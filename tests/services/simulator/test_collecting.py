@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -14,8 +15,10 @@ import pytest
 import safetensors.numpy
 
 from services.simulator.collecting import RolloutCollector
+from services.simulator.gathering import Gatherer
 from services.simulator.segments import Offer
 from somersault.convert import array_from_tensor, rollout_from_message
+from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.rpc import bind, create_server
 from somersault.tasks import Task
 from somersault.types import Rollout
@@ -96,7 +99,7 @@ async def _collecting(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await asyncio.to_thread(collector.close)
+        await collector.close()
 
 
 def _free_port() -> int:
@@ -208,14 +211,62 @@ async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weight
     np.testing.assert_allclose(rewards, -observations[..., 7] * (1 + bonus), rtol=1e-4, atol=1e-5)
 
 
-async def test_policy_that_does_not_fit_ends_the_stream_and_is_tried_again(
-    task: Task, weights: list[bytes]
-) -> None:
-    """The simulator neither dies nor gathers; a learner that mends itself is served."""
+async def test_policy_that_does_not_fit_ends_the_simulator(task: Task, weights: list[bytes]) -> None:
+    """The learner would send the same again: whoever runs both is told, at once."""
     learner = _Learner([b"garbage"], [0])
-    async with _serving(learner) as port, _collecting(task, port):
-        while len(learner.hellos) < 2:
-            await asyncio.sleep(0.01)
-        assert learner.rollouts.empty()
-        learner.weights = weights
-        assert _read(await learner.rollouts.get(), task).policy_version == 0
+    async with _serving(learner) as port, _collecting(task, port) as (collector, _):
+        async with asyncio.timeout(10):
+            with pytest.raises(SomersaultError) as refused:
+                await collector.run()
+    assert refused.value.is_hopeless
+    assert learner.rollouts.empty()
+
+
+_GATHER = Gatherer.gather
+
+
+def _failing_in(*failures: int) -> Callable[..., Any]:
+    """What gathers, but for these of the calls, in which an environment fails."""
+    numbers = itertools.count()
+
+    def gather(gatherer: Gatherer, **assigned: Any) -> Any:
+        if next(numbers) in failures:
+            raise EnvironmentFailedError("environment X raised ValueError: once (x.py:1)")
+        return _GATHER(gatherer, **assigned)
+
+    return gather
+
+
+async def test_an_environment_that_fails_once_in_a_while_begins_anew(
+    task: Task, weights: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a whole rollout the simulator goes on with new environments, whose segments have names of their own."""
+    monkeypatch.setattr(Gatherer, "gather", _failing_in(2))
+    learner = _Learner(weights, [0, 0, 0])
+    async with _serving(learner) as port, _collecting(task, port) as (_, offers), asyncio.timeout(20):
+        rollouts = [_read(await learner.rollouts.get(), task) for _ in range(4)]
+    assert [rollout.sequence for rollout in rollouts] == [0, 1, 3, 4]
+    assert len(learner.hellos) == 2
+    names = [kept.segment.segment_id for offer, _ in offers for kept in offer.segments]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("failures", [[0], [1, 2]], ids=["at once", "again right after it began anew"])
+async def test_an_environment_that_fails_at_once_ends_the_simulator(
+    task: Task, weights: list[bytes], monkeypatch: pytest.MonkeyPatch, failures: list[int]
+) -> None:
+    """Within the first rollout since it was begun it would fail again; nobody dials for ever."""
+    monkeypatch.setattr(Gatherer, "gather", _failing_in(*failures))
+    async with _serving(_Learner(weights, [0, 0, 0])) as port, asyncio.timeout(20):
+        collector = RolloutCollector(
+            task,
+            address=f"127.0.0.1:{port}",
+            simulator_id="sim-0",
+            incarnation="life",
+            num_environments=NUM,
+            add_offer=lambda _offer, _run_id: None,
+        )
+        with pytest.raises(EnvironmentFailedError) as failed:
+            await collector.run()
+        await collector.close()
+    assert failed.value.is_hopeless

@@ -200,3 +200,39 @@ async def test_message_over_the_bound_is_refused(labeler: tuple[Labeler, str]) -
             await call(stub.CreateRun, request, timeout_s=30.0)
         response = await call(stub.WhoAmI, labeler_pb2.WhoAmIRequest(), timeout_s=5.0)
         assert response.name == "nobody"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInputError("count", 11, "1 to 10"),
+        InvalidInputError("of the stream before").again(),
+        UnavailableError("away"),
+        UnavailableError("not installed").never(),
+        RuntimeError("no domain error"),
+    ],
+    ids=str,
+)
+async def test_whether_to_try_again_crosses_the_wire(labeler: tuple[Labeler, str], error: Exception) -> None:
+    """The error's own word, beside the status; of unary calls and streams alike."""
+    servicer, address = labeler
+    servicer.error = error
+    expected = isinstance(error, SomersaultError) and error.is_hopeless
+    with pytest.raises(SomersaultError) as unary:
+        await who_am_i(address)
+    assert unary.value.is_hopeless is expected
+    async with open_channel(address) as channel:
+        stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+        with pytest.raises(SomersaultError) as streamed, translated_errors():
+            async for _ in stub.WatchPreferences(labeler_pb2.WatchPreferencesRequest()):
+                pass
+    assert streamed.value.is_hopeless is expected
+
+
+async def test_what_never_succeeds_is_called_once(labeler: tuple[Labeler, str]) -> None:
+    """An unavailable peer that says never is not called again for as long as a call may be retried."""
+    servicer, address = labeler
+    servicer.error = UnavailableError("not installed").never()
+    async with asyncio.timeout(5.0):
+        with pytest.raises(UnavailableError):
+            await who_am_i(address, retry_for_s=60.0)

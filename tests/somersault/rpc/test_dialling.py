@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import grpc.aio
 import pytest
 
-from somersault.errors import UnavailableError
+from somersault.errors import InvalidInputError, UnavailableError
 from somersault.rpc import Backoff, dial_forever, limits
 
 Hold = Callable[[grpc.aio.Channel, Backoff], Awaitable[None]]
@@ -76,3 +76,17 @@ async def test_what_is_no_error_of_ours_ends_the_dialling() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await dial_forever("127.0.0.1:1", hold, on_lost=lambda _detail: None)
+
+
+async def test_what_never_succeeds_ends_the_dialling() -> None:
+    """A refusal for good is raised as soon as it comes; one that passes is not."""
+    errors = iter([UnavailableError("away"), InvalidInputError("task", "hopper", "the learner's task")])
+    lost: list[str] = []
+
+    async def hold(_channel: grpc.aio.Channel, _backoff: Backoff) -> None:
+        raise next(errors)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(InvalidInputError, match="task is 'hopper'"):
+            await dial_forever("127.0.0.1:1", hold, on_lost=lost.append)
+    assert lost == ["away"]

@@ -1,0 +1,67 @@
+"""Checks what a passage of a MuJoCo task came to, once for all its steps: a test in each would cost more than it finds.
+
+Shapes: T steps of a passage, N environments, O observation.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.simulator.true_rewards import Steps, TrueReward
+from somersault.errors import EnvironmentFailedError
+from somersault.tasks import Task
+from somersault.types import FloatArray
+
+__all__ = ["check_finite", "work_out_true_rewards"]
+
+
+def check_finite(task: Task, observations: FloatArray) -> None:
+    """Check the observations ``[T + 1, N, O]`` of a passage.
+
+    Raises:
+        EnvironmentFailedError: A number is not finite.
+    """
+    place = _first_infinite(observations)
+    if place is not None:
+        step, row, component = place
+        raise EnvironmentFailedError(
+            f"environment {task.name} (copy {row}) gave an observation that is {observations[place]} at"
+            f" [{component}], must be finite, at step {step} of a rollout of {len(observations) - 1}"
+        )
+
+
+def work_out_true_rewards(task: Task, function: TrueReward, steps: Steps) -> FloatArray:
+    """Return the hidden rewards ``[T, N]`` float32 of steps.
+
+    Raises:
+        EnvironmentFailedError: The function raises, or gives something else than a finite number a step.
+    """
+    who = f"hidden reward {task.teacher_source or 'of ' + task.name}"
+    try:
+        rewards = np.asarray(function(steps), np.float32)
+    except (Exception, SystemExit) as error:  # whatever somebody's function raises
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise EnvironmentFailedError(f"{who} raised {told} ({frame.filename}:{frame.lineno})") from error
+    shape = steps.actions.shape[:-1]
+    if rewards.shape != shape:
+        raise EnvironmentFailedError(
+            f"{who} gave an array of shape {rewards.shape}, must be {shape}: one number a step and environment"
+        )
+    place = _first_infinite(rewards)
+    if place is not None:
+        raise EnvironmentFailedError(
+            f"{who} gave {rewards[place]} as reward, must be a finite number, at step {place[0]} of a rollout of"
+            f" {shape[0]}, copy {place[1]}"
+        )
+    return rewards
+
+
+def _first_infinite(values: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return where the first number is that is not finite; None where all are."""
+    is_finite = np.isfinite(values)
+    return None if is_finite.all() else tuple(np.argwhere(~is_finite)[0].tolist())

@@ -1,0 +1,176 @@
+"""Tries a task's environment before a run begins: ``python -m services.simulator.trial TASK``.
+
+It is reset, stepped with random actions and drawn, each answer checked as in a run; one of Gymnasium's then goes through
+Gymnasium's own ``check_env``. What is wrong is the last line on standard error and exit code 1. Standard output says what is
+being done, a line each, so that whoever started this process knows where it hangs or ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import sys
+import time
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+
+from services.simulator.environment import open_environment
+from somersault.environments.declared import DeclaredEnvironment
+from somersault.environments.gymnasium_spaces import frame_maker, shrink
+from somersault.errors import EnvironmentFailedError, SomersaultError
+from somersault.tasks import GymnasiumEnvironment, Task, get_task
+from somersault.tasks.gymnasium import open_gymnasium
+from somersault.types import ActionArray
+
+__all__ = ["WARNING", "main", "try_environment"]
+
+WARNING = "warning: "
+"""How a line on standard output begins that is to be told, though nothing is refused."""
+
+_NUM_STEPS = 32
+_LONGEST_S = 1.5  # of stepping: slow environments are tried with fewer steps
+
+
+def main(name: str) -> int:
+    """Try a task and return the exit code."""
+    try:
+        try_environment(get_task(name))
+    except SomersaultError as error:
+        sys.stderr.write(f"somersault trial: {' '.join(str(error).split())}\n")
+        return 1
+    return 0
+
+
+def try_environment(task: Task) -> None:
+    """Try a task's environment.
+
+    Raises:
+        SomersaultError: It can't be made, raised, or gave something else than it declares.
+    """
+    if isinstance(task.environment, GymnasiumEnvironment):
+        _try_gymnasium(task)
+    else:
+        _try_batch(task)
+
+
+def _try_batch(task: Task) -> None:
+    """Gather a few steps of two environments with random actions, hidden rewards included."""
+    _say("make")
+    rng = np.random.default_rng(0)
+    batch = open_environment(task, num_environments=2, rng=rng)
+    try:
+        batch.begin(_NUM_STEPS)
+        for _ in range(_NUM_STEPS):
+            _say("step")
+            for lane in batch.lanes:
+                lane.step(_random_actions(task, rng, lane.rows.stop - lane.rows.start))
+        batch.finish()
+    finally:
+        batch.close()
+
+
+def _try_gymnasium(task: Task) -> None:
+    """Play a little in an environment as a simulator does, then have Gymnasium check it."""
+    assert isinstance(task.environment, GymnasiumEnvironment)
+    _say("make")
+    opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+    environment = DeclaredEnvironment(opened, name=task.name, listener=_Teller())
+    to_frame = frame_maker(environment.observation_space, task)
+    environment.action_space.seed(0)
+    began_s = time.monotonic()
+    to_frame(environment.reset(seed=0)[0])
+    shrink(environment.render(), max_px=task.clip_size_px)
+    for _ in range(_NUM_STEPS):
+        observation, _, terminated, truncated, _ = environment.step(environment.action_space.sample())
+        to_frame(observation)
+        if terminated or truncated:
+            to_frame(environment.reset(seed=1)[0])
+        if time.monotonic() - began_s > _LONGEST_S:
+            break
+    shrink(environment.render(), max_px=task.clip_size_px)
+    environment.close()
+    _have_it_checked(task)
+
+
+def _have_it_checked(task: Task) -> None:
+    """Have Gymnasium check an environment; its warnings are for those who write environments, not for a run.
+
+    That the same seed gives something else is said but refused to nobody: real machines are so.
+
+    Raises:
+        EnvironmentFailedError: The check fails.
+    """
+    problem = _problem_by_gymnasium(task, is_deterministic=True)
+    if not problem:
+        return
+    lasting = _problem_by_gymnasium(task, is_deterministic=False)
+    if lasting:
+        raise EnvironmentFailedError(f"environment {task.name} fails Gymnasium's check_env: {lasting}")
+    _say(f"{WARNING}environment {task.name} is not deterministic, so a seed does not repeat a run: {problem}")
+
+
+def _problem_by_gymnasium(task: Task, *, is_deterministic: bool) -> str:
+    """Return what Gymnasium's own check finds wrong, "" for nothing.
+
+    Args:
+        task: Whose environment is opened for it.
+        is_deterministic: Whether the same seed must give the same.
+    """
+    assert isinstance(task.environment, GymnasiumEnvironment)
+    gymnasium.logger.min_level = gymnasium.logger.ERROR
+    opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
+    if not is_deterministic:
+        opened.unwrapped.spec.nondeterministic = True
+    with (
+        warnings.catch_warnings(),
+        contextlib.closing(_Copying(opened, name=task.name, listener=_Teller())) as checked,
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            check_env(checked, skip_render_check=True, skip_close_check=True)
+        except EnvironmentFailedError:
+            raise
+        except Exception as error:  # of many kinds: assertions, gymnasium.error.Error and what they come from
+            return (" ".join(str(error).split()) or type(error).__name__)[:300]
+    return ""
+
+
+class _Copying(DeclaredEnvironment):
+    """Gives copies of what is observed, as a run makes them: an environment may write into one array again and again."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Begin an episode."""
+        return copy.deepcopy(super().reset(seed=seed, options=options))
+
+    def step(self, action: Any) -> Any:
+        """Make a step."""
+        return copy.deepcopy(super().step(action))
+
+
+def _random_actions(task: Task, rng: np.random.Generator, num: int) -> ActionArray:
+    if task.num_actions:
+        return rng.integers(task.num_actions, size=num, dtype=np.int32)
+    return rng.uniform(-1, 1, (num, task.action_dim)).astype(np.float32)
+
+
+class _Teller:
+    """Says each call of an environment before it is made."""
+
+    def begin(self, method: str, step: int) -> None:
+        _say(f"{method}, at step {step}")
+
+    def end(self) -> None:
+        _say("")
+
+
+def _say(what: str) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))

@@ -1,0 +1,55 @@
+"""Finds the one line, in what a process wrote before it ended, that says why it did."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+__all__ = ["last_words"]
+
+_OWN = re.compile(r"somersault [\w-]+: ")
+_CRASH = "Fatal Python error: "
+_FRAME = re.compile(r'\s*File "(?P<file>.+)", line (?P<line>\d+)')
+_DRAWN = re.compile(r"[\W_]*")
+"""Edges and rules of boxes that tracebacks are drawn with, and nothing else."""
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """Return what a service said last, as one line without a frame.
+
+    Its own line ("somersault simulator: ...") counts most, then a crash as ``faulthandler`` tells it with the place
+    in the code, then the last line that a person can read. Libraries that write at a process's end don't hide it.
+    """
+    own = [line for line in lines if _OWN.match(line)]
+    if own:
+        return own[-1].removeprefix("somersault ")
+    return _crash(lines) or _readable(lines) or "nothing"
+
+
+def _crash(lines: Sequence[str]) -> str:
+    crashes = [index for index, line in enumerate(lines) if line.startswith(_CRASH)]
+    if not crashes:
+        return ""
+    told = lines[crashes[-1]].removeprefix(_CRASH)
+    frame = next(filter(None, map(_FRAME.match, lines[crashes[-1] :])), None)
+    return told if frame is None else f"{told} in {frame['file']}:{frame['line']}"
+
+
+def _readable(lines: Sequence[str]) -> str:
+    """Return the newest line that is more than a box's edge; of a log's line, the event and its cause."""
+    for line in reversed(lines):
+        if not _DRAWN.fullmatch(line):
+            return _logged(line) or line.strip(" |│┃")
+    return ""
+
+
+def _logged(line: str) -> str:
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return ""
+    if not isinstance(fields, dict) or "event" not in fields:
+        return ""
+    cause = next((str(fields[key]) for key in ("detail", "error", "reason") if fields.get(key)), "")
+    return f"{fields['event']}: {cause}" if cause else str(fields["event"])
