@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import faulthandler
 import sys
 import time
 import warnings
@@ -37,6 +38,7 @@ _LONGEST_S = 1.5  # of stepping: slow environments are tried with fewer steps
 
 def main(name: str) -> int:
     """Try a task and return the exit code."""
+    faulthandler.enable()
     try:
         try_environment(get_task(name))
     except SomersaultError as error:

@@ -26,6 +26,7 @@ from somersault.cli.train_options import (
     open_run_store,
     resume_run,
 )
+from somersault.cli.trial import try_environment
 from somersault.storage import ObjectStore
 from somersault.strict_json import dump_json
 from somersault.tasks import MujocoEnvironment, get_task
@@ -40,6 +41,9 @@ def train(options: TrainOptions) -> int:
         SomersaultError: something given can't be used; nothing was begun.
         RunCutShort: the run began, or went on, and could not come to its end; says how to go on.
     """
+    if not options.is_resumed:
+        # First of all: it may end the process that makes it.
+        asyncio.run(try_environment(options.task, say=_warn))
     check_options(options)
     task = get_task(options.task)
     # Before anything is learned: each run ends with a video.
@@ -56,6 +60,10 @@ def train(options: TrainOptions) -> int:
                 open_command=_open_command(config, folder),
                 logs=folder.logs,
             ) from error
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: TrainOptions) -> int:

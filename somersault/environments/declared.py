@@ -115,7 +115,7 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             {},
         )
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8]:
         """Return a picture, ``[H, W, 3]``."""
         picture = self._made("render", self.env.render)
         bound = f"a uint8 array of height x width x 3, {_MIN_SIDE_PX} to {_MAX_SIDE_PX} high and wide"

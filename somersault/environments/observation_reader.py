@@ -58,7 +58,8 @@ def _box_reader(space: spaces.Box, place: str) -> Reader:
                 if place + at
                 else f"is {seen[index]}, must be finite"
             )
-        return seen
+        array: NDArray[Any] = seen
+        return array
 
     return read
 

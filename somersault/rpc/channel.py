@@ -101,8 +101,8 @@ def translated_errors() -> Iterator[None]:
 
 def said_retry(error: grpc.aio.AioRpcError) -> str | bytes | None:
     """Return what a peer said of trying again as it ended a call; None if it said nothing."""
-    sent = dict(error.trailing_metadata() or ())
-    return sent.get(RETRY_KEY)
+    sent: Any = error.trailing_metadata() or ()  # pairs, whatever grpc's types say
+    return next((value for key, value in sent if key == RETRY_KEY), None)
 
 
 class _Token:

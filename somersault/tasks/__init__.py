@@ -7,7 +7,7 @@ from somersault.tasks.environments import (
     MujocoEnvironment,
 )
 from somersault.tasks.practice import PracticePair
-from somersault.tasks.registry import find_practice, get_task, list_tasks
+from somersault.tasks.registry import find_practice, get_task, is_own_task, list_tasks
 from somersault.tasks.task import MAX_EPISODE_STEPS, Task, TrainingDefaults
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "TrainingDefaults",
     "find_practice",
     "get_task",
+    "is_own_task",
     "list_tasks",
 ]

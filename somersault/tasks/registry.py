@@ -19,7 +19,7 @@ from somersault.tasks.swimmer import SWIMMER
 from somersault.tasks.task import Task
 from somersault.tasks.walker import WALKER, WALKER_BALLET
 
-__all__ = ["find_practice", "get_task", "list_tasks"]
+__all__ = ["find_practice", "get_task", "is_own_task", "list_tasks"]
 
 _ENTRY_POINTS = "somersault.tasks"
 """Group under which an installed package names its tasks: ``name = "package.module:TASK"``."""
@@ -64,6 +64,11 @@ def get_task(name: str) -> Task:
 
         return gymnasium_task(name)
     raise InvalidInputError("task", name, _known(name))
+
+
+def is_own_task(name: str) -> bool:
+    """Return whether a name is that of a task that comes with Somersault."""
+    return name in _TASKS
 
 
 def list_tasks() -> tuple[Task, ...]:

@@ -75,7 +75,7 @@ class GymnasiumBatch:
                 seed=seed,
                 first_steps=task.episode_steps - elapsed[row],
                 camera=self._camera if row in self.filmed_rows else None,
-                listener=calls and calls.of(row),
+                listener=None if calls is None else calls.of(row),
             )
             for row, seed in enumerate(seeds)
         ]
