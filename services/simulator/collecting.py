@@ -16,6 +16,7 @@ import structlog
 from services.simulator.gathering import Gathered, Gatherer, seed_sequence
 from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
+from somersault import telemetry
 from somersault.call_record import CallRecord
 from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
 from somersault.errors import EnvironmentFailedError, InvalidInputError
@@ -123,14 +124,14 @@ class RolloutCollector:
         )
 
     async def watch_calls(self) -> NoReturn:
-        """Log each call of an environment that takes unusually long, once, until cancelled."""
+        """Tell the run's owner of each call of an environment that takes unusually long, once, until cancelled."""
         told = ""
         while True:
             await asyncio.sleep(_LOOK_S)
             call = self._calls.oldest()
             if call is not None and call.age_s >= _HANG_S and str(call) != told:
                 told = str(call)
-                _log.warning("environment_hangs", detail=call.describe_wait())
+                telemetry.tell_owner(call.describe_wait())
 
     async def close(self) -> None:
         """Close the environments, unless a rollout is in progress that does not end within a second: nobody wants it."""
