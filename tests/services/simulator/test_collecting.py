@@ -245,7 +245,8 @@ async def test_an_environment_that_fails_once_in_a_while_begins_anew(
     learner = _Learner(weights, [0, 0, 0])
     async with _serving(learner) as port, _collecting(task, port) as (_, offers), asyncio.timeout(20):
         rollouts = [_read(await learner.rollouts.get(), task) for _ in range(4)]
-    assert [rollout.sequence for rollout in rollouts] == [0, 1, 3, 4]
+    # The one that was being sent as the third failed may be lost with its stream.
+    assert [rollout.sequence for rollout in rollouts] in ([0, 1, 3, 4], [0, 3, 4, 5])
     assert len(learner.hellos) == 2
     names = [kept.segment.segment_id for offer, _ in offers for kept in offer.segments]
     assert len(set(names)) == len(names)
