@@ -5,7 +5,10 @@ somersault train hopper-backflip --teacher oracle
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +26,7 @@ from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
 from somersault.cli.commands.version import print_version, version
-from somersault.cli.ending.ending import Ending, ending_of, tell
+from somersault.cli.ending.ending import Ending, ending_of, report_thread, tell
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.ending.outlets import Outlets
 from somersault.cli.ending.stop_signals import signals_as_ctrl_c
@@ -85,12 +88,21 @@ app.command()(version)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; docs/operations.md has the table. What is wrong is one line on stderr."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    with Outlets() as outlets, signals_as_ctrl_c():
+    with Outlets() as outlets, signals_as_ctrl_c(), _reported_threads():
         try:
             ending = Ending(code=_run(arguments))
         except BaseException as error:
             ending = ending_of(error)
         return tell(ending, outlets, is_json="--json" in arguments)
+
+
+@contextlib.contextmanager
+def _reported_threads() -> Iterator[None]:
+    earlier, threading.excepthook = threading.excepthook, report_thread
+    try:
+        yield
+    finally:
+        threading.excepthook = earlier
 
 
 def _run(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,8 +142,13 @@ async def _play(run: Run, plays: Sequence[Play], *, num_episodes: int) -> list[s
     return episodes
 
 
-def _statistics(values: Sequence[float]) -> dict[str, float]:
-    """Return mean, median and spread; the standard error says how far the mean may be from the true one."""
+def _statistics(values: Sequence[float]) -> dict[str, float] | None:
+    """Return mean, median and spread; the standard error says how far the mean may be from the true one.
+
+    None where a value is not finite: there is nothing to say of the others' mean then.
+    """
+    if not all(map(math.isfinite, values)):
+        return None
     std = statistics.stdev(values) if len(values) > 1 else 0.0
     return {
         "mean": statistics.fmean(values),
@@ -159,7 +165,10 @@ def _as_values(episode: simulator_pb2.EpisodeResult, *, has_flips: bool) -> dict
     return values | {"flips": episode.flips, "landed_flips": episode.landed_flips} if has_flips else values
 
 
-def _format_statistics(name: str, values: Mapping[str, float], *, digits: int) -> str:
+def _format_statistics(name: str, values: Mapping[str, float] | None, *, digits: int) -> str:
+    if values is None:
+        return f"{name:<13} not finite in every episode, so that it has no mean"
+
     def say(key: str) -> str:
         return f"{values[key]:,.{digits}f}"
 
@@ -172,12 +181,13 @@ def _format_statistics(name: str, values: Mapping[str, float], *, digits: int) -
 def _compare(report: Mapping[str, Any]) -> str:
     """Say where the mean lies between a random policy and one trained on the hidden score."""
     random, reference = report["random_return_mean"], report["reference_return_mean"]
+    mean = None if report["true_return"] is None else report["true_return"]["mean"]
     parts = [] if random is None else [f"random {random:,.1f}"]
-    parts.append(f"this policy {report['true_return']['mean']:,.1f}")
+    parts.append("this policy can't be told" if mean is None else f"this policy {mean:,.1f}")
     if reference is not None:
         parts.append(f"trained on the score itself {reference:,.1f}")
     line = " · ".join(parts)
-    if random is None or reference is None:
+    if random is None or reference is None or mean is None:
         return line
-    share = (report["true_return"]["mean"] - random) / (reference - random)
+    share = (mean - random) / (reference - random)
     return f"{line} ({100 * share:.0f}% of the way)"

@@ -6,6 +6,7 @@ import errno
 import sqlite3
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +22,7 @@ from somersault.cli.ending.outlets import Outlet, Outlets
 from somersault.errors import InvalidInputError, SomersaultError, root_of
 from somersault.strict_json import dump_json
 
-__all__ = ["Ending", "Interrupted", "RunCutShort", "ending_of", "error_to_report", "tell"]
+__all__ = ["Ending", "Interrupted", "RunCutShort", "ending_of", "error_to_report", "report_thread", "tell"]
 
 # The base of what typer says about wrong options. Older versions take it from click, newer ones bring it along.
 _UsageError: Any = typer.BadParameter.__base__
@@ -119,6 +120,14 @@ def _why_gone(gone: Outlet) -> str:
     if gone.is_closed_by_reader:
         return f"{gone.name} was closed"
     return f"{gone.name} can't be written ({gone.error.strerror if gone.error else 'unknown'})"
+
+
+def report_thread(arguments: threading.ExceptHookArgs) -> None:
+    """Say in a line that a thread ended by an error, as `threading.excepthook` does by a traceback."""
+    if arguments.exc_value is not None:
+        place = _log_traceback(arguments.exc_value, None)
+        line = _one_line(f"{type(arguments.exc_value).__name__}: {arguments.exc_value}")
+        sys.stderr.write(f"somersault: warning: a thread ended by {line}; its traceback is in {place}\n")
 
 
 def error_to_report(error: BaseException) -> BaseException:

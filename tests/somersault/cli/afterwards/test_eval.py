@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.afterwards.evaluation import format_report
+from somersault.cli.afterwards.evaluation import _results, format_report
+from somersault.tasks import get_task
+from somersault.v1 import simulator_pb2
 from tests.somersault.cli.afterwards.conftest import Command
 from tests.somersault.synthetic_runs import make_run
 
@@ -92,3 +94,14 @@ def test_policy_of_another_task_is_refused_in_one_line(command: Command, tmp_pat
     for policy in (run.path / "policies").iterdir():
         policy.write_bytes(other.policy().data)
     assert "policy array" in command.error("eval", run.path, code=2)
+
+
+def test_a_hidden_score_that_is_not_finite_has_no_mean_and_is_said() -> None:
+    """Statistics of Python fail at infinity, and an averaged NaN says nothing."""
+    episodes = [simulator_pb2.EpisodeResult(true_return=value) for value in (1.0, float("inf"))]
+    report = {"run": "runs/x", "policy_version": 3, "seed": 1, "is_deterministic": False}
+    report |= _results(get_task("pendulum"), episodes)
+    assert report["true_return"] is None
+    text = format_report(report)
+    assert "true return   not finite in every episode" in text
+    assert "this policy can't be told" in text

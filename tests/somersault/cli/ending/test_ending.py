@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ import typer
 from somersault.cli import __main__ as command_line
 from somersault.cli import train
 from somersault.cli.__main__ import main
-from somersault.cli.ending.ending import Interrupted
+from somersault.cli.ending.ending import Interrupted, report_thread
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.train_options import TrainOptions, resume_run
@@ -170,6 +171,17 @@ def test_what_the_learner_could_not_store_is_no_longer_called_safe(
     said = capsys.readouterr().out
     assert "nothing is lost" not in said
     assert "stopped; at most the last minute of learning is lost" in said
+
+
+def test_a_thread_that_fails_is_a_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TensorBoard's writer is one: on a full disk it would print its traceback among what a person reads."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    report_thread(threading.ExceptHookArgs((OSError, OSError(28, "No space left"), None, None)))
+    (log,) = tmp_path.iterdir()
+    line = f"somersault: warning: a thread ended by OSError: [Errno 28] No space left; its traceback is in {log}\n"
+    assert capsys.readouterr().err == line
 
 
 def test_wrong_options_are_refused_with_the_table_s_code(capsys: pytest.CaptureFixture[str]) -> None:
