@@ -118,13 +118,23 @@ async def test_service_that_never_becomes_ready_is_given_up(
     await supervisor.stop()
 
 
+async def test_a_learner_that_is_killed_has_stored_no_checkpoint_and_that_is_said(tmp_path: Path) -> None:
+    """Memory that runs out is the usual reason, and the kernel gives none."""
+    supervisor = Supervisor([make_process("learner"), make_process("second")], logs=tmp_path)
+    await supervisor.start()
+    supervisor.kill()
+    assert (await supervisor.stop()).startswith(
+        "learner ended badly (killed by SIGKILL, as the system does where memory runs out); its last words: "
+    )
+
+
 async def test_stop_drains_the_first_before_the_rest(tmp_path: Path) -> None:
     """SIGTERM reaches the learner first, so that it stores its checkpoint among living peers."""
     drained = tmp_path / "drained"
     processes = [make_process(name, FAKE_DRAIN=str(drained)) for name in ("first", "second")]
     supervisor = Supervisor(processes, logs=tmp_path)
     await supervisor.start()
-    await supervisor.stop()
+    assert await supervisor.stop() == ""
     ports = [process.arguments[1] for process in processes]
     assert drained.read_text().split() == ports
     assert supervisor.num_restarts == 0
