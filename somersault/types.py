@@ -17,6 +17,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
     "TaskSpec",
     "check_identity",
     "check_name",
+    "check_path",
     "clip_key",
     "sealed_key",
     "segment_key",
@@ -82,6 +84,19 @@ def check_identity(field: str, value: str) -> str:
     if not _IDENTITY.fullmatch(value):
         raise InvalidInputError(field, value, "32 lower-case hexadecimal digits")
     return value
+
+
+def check_path(field: str, path: Path) -> Path:
+    """Return a path that can be printed, stored and sent: file systems take bytes that are no text.
+
+    Raises:
+        InvalidInputError: it is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(field, str(path), "a path in UTF-8; rename the folder") from error
+    return path
 
 
 def segment_key(run_id: str, segment_id: str) -> str:

@@ -9,13 +9,14 @@ from typing import Protocol, Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
 from somersault.cli.accuracy import telling_accuracy
 from somersault.cli.progress import RunProgress
 
-__all__ = ["Display", "open_display"]
+__all__ = ["Display", "open_display", "print_line"]
 
 _LINE_EVERY_S = 5.0
 
@@ -50,6 +51,11 @@ def open_display(console: Console, *, task: str) -> Display:
     return _LiveDisplay(console, task=task) if console.is_terminal else _LineDisplay(console)
 
 
+def print_line(console: Console, text: str) -> None:
+    """Print text as it is: paths and commands hold what a console takes for styles, emoji, tabs and ends of lines."""
+    console.print(Segments([Segment(text), Segment.line()]), crop=False, soft_wrap=True, end="")
+
+
 class _LiveDisplay:
     """Redraws a panel in place."""
 
@@ -73,7 +79,7 @@ class _LiveDisplay:
         self._live.update(_panel(progress, task=self._task, note=note, num_restarts=num_restarts))
 
     def say(self, text: str) -> None:
-        self._live.console.print(text, highlight=False, soft_wrap=True)
+        print_line(self._live.console, text)
 
 
 class _LineDisplay:
@@ -102,7 +108,7 @@ class _LineDisplay:
         self.say(format_line(progress, note=note, num_restarts=num_restarts))
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        print_line(self._console, text)
 
 
 def format_line(progress: RunProgress, *, note: str, num_restarts: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from somersault.cli import finish
+from somersault.cli.display import print_line
 from somersault.cli.ending.reached_end import summary_of_end
 from somersault.cli.ending.stop_signals import stop_signals
 from somersault.cli.invocation import own_command
@@ -98,9 +99,9 @@ def _tell_of_user(config: RunConfig, folder: RunFolder, *, user: str, console: C
     if not folder.addresses.is_file():
         raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
     announcement = Announcement(config, folder, read_addresses(folder.addresses))
-    _say(console, f"somersault {user} works with {folder.path} now; this is where it is reached:")
+    print_line(console, f"somersault {user} works with {folder.path} now; this is where it is reached:")
     for line in announcement.lines(is_opened=True):
-        _say(console, line)
+        print_line(console, line)
     _print_json({"run_id": config.run_id, "used_by": user, **announcement.values()}, is_json=is_json)
     return 0
 
@@ -135,13 +136,13 @@ async def _show(
     stats = await _settled(config, folder, services)
     announcement = services.announcement
     state = _STATES.get(stats.run_state, "unknown")
-    _say(console, f"run folder: {folder.path}, {state}")
+    print_line(console, f"run folder: {folder.path}, {state}")
     open_page(announcement.run_page)
     for line in announcement.lines(is_opened=True):
-        _say(console, line)
+        print_line(console, line)
     for line in _notes(config, folder, stats):
-        _say(console, line)
-    _say(console, "Ctrl-C ends it")
+        print_line(console, line)
+    print_line(console, "Ctrl-C ends it")
     _print_json({"run_id": config.run_id, "state": state, **announcement.values()}, is_json=is_json)
     await services.supervisor.watch()
 
@@ -174,10 +175,6 @@ def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResp
             f"{stats.num_rendering} pairs have no clips yet: no simulator runs, they are drawn when the run goes on"
         )
     return notes
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_json(values: Mapping[str, Any], *, is_json: bool) -> None:

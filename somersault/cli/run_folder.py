@@ -28,7 +28,7 @@ from somersault.errors import (
 from somersault.runs import find_runs
 from somersault.storage.run_place import IN_FOLDER, is_in_folder, storage_url_now
 from somersault.strict_json import dump_json
-from somersault.types import Role, check_name
+from somersault.types import Role, check_name, check_path
 from somersault.urls import run_folder_url
 
 __all__ = ["RunConfig", "RunFolder", "find_folder", "name_of", "next_folder"]
@@ -95,8 +95,8 @@ class RunFolder:
             InvalidInputError: no text can hold its name.
         """
         # A folder that is a link keeps the name that it was given by; "..", which names none, is followed.
-        self.path = path.resolve() if path.name in ("", "..") else path.absolute()
-        _check_is_text(self.path)
+        place = path.resolve() if path.name in ("", "..") else path.absolute()
+        self.path = check_path("run folder", place)
         self._command = command
         self.database = self.path / "labels.sqlite"
         self.logs = self.path / "logs"
@@ -345,18 +345,6 @@ def name_of(text: str) -> str:
         return check_name("name", text)
     plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or "run"
-
-
-def _check_is_text(path: Path) -> None:
-    """Check that a path can be printed, stored and sent.
-
-    Raises:
-        InvalidInputError: it holds bytes that are no UTF-8.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError("run folder", str(path), "a path in UTF-8; rename the folder") from error
 
 
 def _run_id(config: Path, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from somersault.cli import finish
-from somersault.cli.display import Display, open_display
+from somersault.cli.display import Display, open_display, print_line
 from somersault.cli.ending.ending import RunCutShort
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
@@ -70,18 +70,18 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
     """Train, and print what came of it; with ``--json`` nothing else reaches standard output."""
     console = Console(stderr=options.is_json)
     if config.run_id != folder.path.name and not options.is_resumed:
-        _print(console, f"this run is called {config.run_id}: its folder's name can't name a run")
+        print_line(console, f"this run is called {config.run_id}: its folder's name can't name a run")
     with open_display(console, task=config.task) as display:
         summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)
-    _print(console, finish.describe(summary, task=task))
+    print_line(console, finish.describe(summary, task=task))
     warning = None if summary["nothing_learned_because"] else warn_of_chance(task, summary)
     if warning is not None:
-        _print(console, f"warning: {warning}")
-    _print(console, f"video: {summary['video']}")
+        print_line(console, f"warning: {warning}")
+    print_line(console, f"video: {summary['video']}")
     pages = _open_command(config, folder)
     if pages is not None:
-        _print(console, f"its pages (curves, clips, answers, export):\n  {pages}")
+        print_line(console, f"its pages (curves, clips, answers, export):\n  {pages}")
     if options.is_json:
         sys.stdout.write(dump_json(summary) + "\n")
     return ExitCode.LEARNED_NOTHING if summary["nothing_learned_because"] else ExitCode.DONE
@@ -107,5 +107,5 @@ async def _live(
     ).run()
 
 
-def _print(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)

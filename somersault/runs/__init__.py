@@ -4,7 +4,7 @@ Works on finished, stopped and running runs alike, since nothing here writes.
 """
 
 from somersault.runs.labels import LabelRow, read_label_rows
-from somersault.runs.listing import find_runs
+from somersault.runs.listing import distinct_names, find_runs
 from somersault.runs.run import Run, StoredPolicy, StoredRewardModel, load_run
 from somersault.runs.settings import RunSettings
 from somersault.runs.state import RunState
@@ -16,6 +16,7 @@ __all__ = [
     "RunState",
     "StoredPolicy",
     "StoredRewardModel",
+    "distinct_names",
     "find_runs",
     "load_run",
     "read_label_rows",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from somersault.errors import CorruptDataError, NotFoundError
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.runs.run import Run
 
-__all__ = ["find_runs"]
+__all__ = ["distinct_names", "find_runs"]
 
 _MAX_DEPTH = 3  # runs/study/seed-0: deeper are the insides of runs and other people's trees
 
@@ -29,9 +31,21 @@ def find_runs(folder: str | Path) -> tuple[list[Run], list[str]]:
     for path in _run_folders(folder, depth=_MAX_DEPTH):
         try:
             runs.append(Run(path))
-        except CorruptDataError as error:
+        except (CorruptDataError, InvalidInputError) as error:
             problems.append(str(error))
     return sorted(runs, key=lambda run: run.started_s, reverse=True), problems
+
+
+def distinct_names(runs: Sequence[Run], *, between: str = "/") -> list[str]:
+    """Return the runs' names, with those of the folders around them as far as that tells them apart."""
+    names = [""] * len(runs)
+    for depth in range(1, max((len(run.path.parts) for run in runs), default=0) + 1):
+        shared = Counter(names)
+        names = [
+            between.join(run.path.parts[-depth:]) if shared[name] > 1 or depth == 1 else name
+            for name, run in zip(names, runs, strict=True)
+        ]
+    return names
 
 
 def _run_folders(folder: Path, *, depth: int) -> list[Path]:

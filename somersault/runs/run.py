@@ -24,7 +24,7 @@ from somersault.runs.state import RunState, state_of
 from somersault.storage import ObjectStore, open_store
 from somersault.storage.run_place import storage_url_now
 from somersault.tasks import Task, get_task
-from somersault.types import FloatArray
+from somersault.types import FloatArray, check_path
 
 __all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
 
@@ -64,8 +64,9 @@ class Run:
         Raises:
             NotFoundError: there is no run in it.
             CorruptDataError: it is of another version of somersault, or damaged.
+            InvalidInputError: its path is no text.
         """
-        self.path = path.absolute()
+        self.path = check_path("run folder", path.absolute())
         self.settings = RunSettings.read(self.path)
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from services.labeler.teacher import rules, sealed
 from somersault.storage import open_store
 from somersault.teacher_kinds import parse_teacher
 from somersault.types import Preference
+from somersault.urls import sqlite_uri
 
 __all__ = ["Person", "pages_of"]
 
@@ -145,7 +146,7 @@ class Person:
 
     def _read(self, question: str, *values: str) -> Any:
         """Return the one value that the run's database answers."""
-        uri = f"file:{self.run_dir / 'labels.sqlite'}?mode=ro"
+        uri = sqlite_uri(self.run_dir / "labels.sqlite", mode="ro")
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
             (found,) = database.execute(question, values).fetchone()
         return found

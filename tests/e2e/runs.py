@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from somersault.urls import sqlite_uri
+
 __all__ = ["Run", "start", "train"]
 
 
@@ -73,7 +75,7 @@ class Run:
 
     def log_rows(self) -> list[tuple[Any, ...]]:
         """Gives the preference log as it is committed in the database right now."""
-        uri = f"file:{self.run_dir / 'labels.sqlite'}?mode=ro"
+        uri = sqlite_uri(self.run_dir / "labels.sqlite", mode="ro")
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
             return database.execute("SELECT * FROM preference_log ORDER BY cursor").fetchall()
 

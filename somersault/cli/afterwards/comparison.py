@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from somersault.cli.accuracy import telling_accuracy
 from somersault.errors import InvalidInputError
@@ -54,7 +55,7 @@ def format_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None)
     for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "path")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*map(Text, _cells(row)))  # a path may hold what looks like a style
     console = Console(width=width or max(_WIDTH, Console().width))
     with console.capture() as capture:
         console.print(table)

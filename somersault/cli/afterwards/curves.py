@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from somersault.errors import InvalidInputError
-from somersault.runs import Run
+from somersault.runs import Run, distinct_names
 
 __all__ = ["AXES", "CURVES", "Curve", "default_curves", "read_curves"]
 
@@ -75,7 +75,7 @@ def read_curves(
     if not 0 <= smoothing < 1:
         raise InvalidInputError("--smooth", smoothing, "0 to under 1")
     points = {run.path: run.points for run in runs}
-    labels = _labels(runs)
+    labels = distinct_names(runs)
     curves = []
     for name in names:
         for run, label in zip(runs, labels, strict=True):
@@ -100,9 +100,3 @@ def _smooth(values: Sequence[float], share: float) -> list[float]:
         total, weight = share * total + (1 - share) * value, share * weight + (1 - share)
         smoothed.append(total / weight)
     return smoothed
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Return the runs' names, with their folder's where two have the same."""
-    names = [run.name for run in runs]
-    return [f"{run.path.parent.name}/{run.name}" if names.count(run.name) > 1 else run.name for run in runs]

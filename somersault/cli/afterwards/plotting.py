@@ -48,11 +48,12 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, re
         for curve in (curve for curve in curves if curve.name == name):
             colour = _COLOURS[runs.index(curve.run) % len(_COLOURS)]
             marker = "o" if len(curve.places) == 1 else None  # a line needs two points
-            axes.plot(curve.places, curve.values, color=colour, linewidth=1.6, marker=marker, label=curve.run)
+            axes.plot(curve.places, curve.values, color=colour, linewidth=1.6, marker=marker, label="a run")
         _dress(axes, name, axis)
     if len(runs) > 1:
-        figure.axes[0].legend(frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+        drawn = [curve.run for curve in curves if curve.name == names[0]]
+        _write_as_it_is(figure.axes[0].legend(frameon=False, fontsize=9).get_texts(), drawn)
+    _write_as_it_is([figure.suptitle("", fontsize=11)], [title])
     prepare_file(path, replaces=replaces)
     with writing(path):
         figure.savefig(path)
@@ -61,6 +62,13 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, re
 def draw_in_terminal(curves: Sequence[Curve], *, axis: str) -> str:
     """Return curves as lines of braille dots, each for itself."""
     return "\n\n".join("\n".join(_terminal_lines(curve, axis=axis)) for curve in curves)
+
+
+def _write_as_it_is(places: Sequence[Any], texts: Sequence[str]) -> None:
+    """Write what may hold dollars, which begin a formula, or begin with an underscore, which hides a label."""
+    for place, text in zip(places, texts, strict=True):
+        place.set_parse_math(False)
+        place.set_text(text)
 
 
 def _dress(axes: Any, name: str, axis: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -75,7 +76,7 @@ def clip_to_message(run_id: str, clip: StoredClip) -> labeler_pb2.PolicyClip:
     return labeler_pb2.PolicyClip(
         policy_version=clip.policy_version,
         env_steps=clip.env_steps,
-        clip_url=f"/policy-clips/{run_id}/{clip.policy_version}.mp4?sha256={clip.sha256}",
+        clip_url=f"/policy-clips/{quote(run_id, safe='')}/{clip.policy_version}.mp4?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
         create_time=created,

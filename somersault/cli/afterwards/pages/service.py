@@ -18,7 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from somersault.cli.afterwards.pages.messages import clip_to_message, points_to_messages, run_to_message
 from somersault.convert.preference import role_to_message
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError, UnauthenticatedError
-from somersault.runs import Run, find_runs
+from somersault.runs import Run, distinct_names, find_runs
 from somersault.runs.policy_clips import list_policy_clips, read_policy_clip
 from somersault.types import Role
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
@@ -136,12 +136,12 @@ def _describe(run_id: str, run: Run) -> labeler_pb2.Run | None:
 
 
 def _named(runs: list[Run]) -> dict[str, Run]:
-    """Return runs by their folders' names, with the folder's before where two have the same."""
-    names = [run.name for run in runs]
+    """Return runs by their folders' names, with those of the folders around them where two have the same."""
     named: dict[str, Run] = {}
-    for run in runs:
-        name = run.name if names.count(run.name) == 1 else f"{run.path.parent.name}.{run.name}"
-        named[name[-64:]] = run
+    for run, name in zip(runs, distinct_names(runs, between="."), strict=True):
+        while name in named:  # x.y, and y in x
+            name += "."  # noqa: PLW2901
+        named[name] = run
     return named
 
 

@@ -126,11 +126,38 @@ def test_curves_are_drawn_over_steps_answers_or_time(tmp_path: Path) -> None:
 
 
 def test_two_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    """By the folder around them."""
-    runs = [make_run(tmp_path / study / "seed-0", "pendulum") for study in ("a", "b")]
+    """By the folders around them, as many as it takes."""
+    runs = [make_run(tmp_path / study / "seed-0", "pendulum") for study in ("a", "b", "x/a")]
     for run in runs:
         write_points(run.path, [{"run/env_steps": 1, "episode/true_return_mean": 1}])
-    assert [curve.run for curve in read_curves(runs, ["return"], axis="steps")] == ["a/seed-0", "b/seed-0"]
+    assert [curve.run for curve in read_curves(runs, ["return"], axis="steps")] == [
+        f"{tmp_path.name}/a/seed-0",
+        "b/seed-0",
+        "x/a/seed-0",
+    ]
+
+
+def test_names_of_runs_are_written_as_they_are(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In tables, where brackets are styles, and in plots, where dollars are formulas and underscores hide."""
+    names = ["_a", "[b]:fire:", "$\\frac$", "50% x_1^2"]
+    made = [make_run(tmp_path / f"run-{number}", "pendulum").path for number, _ in enumerate(names)]
+    runs = [load_run(path.rename(tmp_path / name)) for path, name in zip(made, names, strict=True)]
+    for run in runs:
+        write_points(run.path, [{"run/env_steps": 1, "episode/true_return_mean": 1}])
+    out = command.text("compare", *(run.path for run in runs))
+    assert [line.rpartition("/")[2] for line in out.splitlines()[1:]] == names
+
+    written: list[str] = []
+
+    def read(figure: Figure, _path: object) -> None:
+        figure.draw_without_rendering()
+        written.extend(text.get_text() for text in figure.axes[0].get_legend().get_texts())
+
+    monkeypatch.setattr(Figure, "savefig", read)
+    command.json("compare", *(run.path for run in runs), "--out", tmp_path / "x.png")
+    assert written == names
 
 
 @pytest.mark.parametrize(
