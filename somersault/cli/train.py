@@ -105,7 +105,3 @@ async def _live(
     return await Session(
         config, folder, store=store, display=display, new_label_budget=new_label_budget
     ).run()
-
-
-def print_line(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

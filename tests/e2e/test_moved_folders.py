@@ -14,7 +14,7 @@ from tests.e2e.runs import train
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 NAME = " a?run=b&mode=memory#c%2e%41%%'\"[d] $(e):fire:\\cafe\u0301 \U0001f938 "
-_STEPS, _LABELS = 12_000, 6  # of each life
+_STEPS, _LABELS = 20_000, 6  # of each life
 
 
 def live(folder: Path, life: int, *arguments: str) -> None:
