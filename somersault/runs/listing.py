@@ -49,11 +49,11 @@ def distinct_names(runs: Sequence[Run], *, between: str = "/") -> list[str]:
 
 
 def _run_folders(folder: Path, *, depth: int) -> list[Path]:
-    if (folder / "config.json").is_file():
-        return [folder]
-    if depth == 0:
-        return []
     try:
+        if (folder / "config.json").is_file():
+            return [folder]
+        if depth == 0:
+            return []
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except (PermissionError, FileNotFoundError):  # somebody else's, or gone since its parent was read
         return []

@@ -265,6 +265,22 @@ def test_runs_of_a_folder_are_found_newest_first(tmp_path: Path) -> None:
         find_runs(tmp_path / "absent")
 
 
+def test_a_run_of_another_user_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose folder may be seen and not looked into: the others are listed all the same."""
+    make_run(tmp_path / "mine", "pendulum")
+    make_run(tmp_path / "theirs", "pendulum")
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent.name == "theirs":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    found, _ = find_runs(tmp_path)
+    assert [run.name for run in found] == ["mine"]
+
+
 def _change(folder: Path, **changes: object) -> None:
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | changes))
