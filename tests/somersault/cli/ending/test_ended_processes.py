@@ -16,6 +16,7 @@ import pytest
 
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.run_folder import RunFolder
+from somersault.cli.train_options import TrainOptions, resume_run
 from tests.somersault.cli.test_train import TRAIN, run, start
 
 LONG = {"FAKE_TRAINING_S": "600"}
@@ -69,11 +70,11 @@ WAYS = {
     "services that never end": Way(end=send(signal.SIGINT), code=ExitCode.INTERRUPTED, environment=DEAF),
     "Ctrl-C twice": Way(end=press_twice, code=ExitCode.INTERRUPTED, environment=DEAF, words="stopped; "),
 }
-BY_DEFAULT = ("standard output closed",)
+BY_DEFAULT = (WAYS["standard output closed"],)
 
 
 _MARKED = [
-    pytest.param(way, id=name, marks=() if name in BY_DEFAULT else pytest.mark.slow)
+    pytest.param(way, id=name, marks=() if way in BY_DEFAULT else pytest.mark.slow)
     for name, way in WAYS.items()
 ]
 
@@ -101,8 +102,7 @@ def test_a_run_that_trains_is_ended(way: Way, tmp_path: Path) -> None:
     assert told.read_text().splitlines()[-1] == "RUN_STATE_STOPPED"
     if way.end is not press_twice:
         assert drained.read_text()
-    code, _, errors = run("train", "hopper-backflip", "--run-dir", str(tmp_path / "run"), "--resume")
-    assert code == ExitCode.DONE, errors
+    _goes_on(tmp_path / "run", is_trained=way not in BY_DEFAULT)
 
 
 @pytest.mark.slow
@@ -180,6 +180,16 @@ def test_a_run_that_learned_nothing_says_so_and_writes_strict_json(tmp_path: Pat
         text = path.read_text(encoding="utf-8")
         for document in text.splitlines() if path.suffix == ".jsonl" else [text]:
             _strictly(document)
+
+
+def _goes_on(path: Path, *, is_trained: bool) -> None:
+    """Resume a run: to its end, or, where seconds count, as far as the settings with which it would go on."""
+    if is_trained:
+        code, _, errors = run("train", "hopper-backflip", "--run-dir", str(path), "--resume")
+        assert code == ExitCode.DONE, errors
+    else:
+        with RunFolder(path) as folder:
+            resume_run(TrainOptions(task="hopper-backflip", run_dir=path, is_resumed=True), folder)
 
 
 def _strictly(text: str) -> Any:
