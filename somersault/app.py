@@ -23,7 +23,7 @@ from somersault.config import ServiceConfig, load_config
 from somersault.errors import SomersaultError, root_of
 from somersault.rpc.server import bind, create_server, serve_health, set_serving
 
-__all__ = ["BAD_SETTINGS", "HOPELESS", "Application", "main", "say_end", "serve"]
+__all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve"]
 
 _log = structlog.get_logger()
 

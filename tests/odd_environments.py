@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
@@ -28,11 +29,16 @@ class Plain(gymnasium.Env):
         self.render_mode = render_mode
         self.observation_space = spaces.Box(-10, 10, (4,), np.float32)
         self.action_space = spaces.Discrete(2)
-        self.num_steps = 0
+        self.num_steps = self.num_ever = 0
 
     def seen(self) -> Any:
         """What is observed."""
         return np.full(4, 0.1 * (self.num_steps % 10), np.float32)
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether it is time for what is odd: from the third step on, or that which ODD_AT says."""
+        return self.num_ever >= int(os.environ.get("ODD_AT", "3"))
 
     def paid(self) -> Any:
         """What a step pays."""
@@ -47,6 +53,7 @@ class Plain(gymnasium.Env):
     def step(self, action: Any) -> Any:
         """Makes a step."""
         self.num_steps += 1
+        self.num_ever += 1
         return self.seen(), self.paid(), False, False, {}
 
     def render(self) -> Any:
@@ -185,7 +192,7 @@ class OtherShape(Plain):
     """Observes one number where it declares four, from its third step on: numpy would broadcast it."""
 
     def seen(self) -> Any:
-        return super().seen()[:1] if self.num_steps >= 3 else super().seen()
+        return super().seen()[:1] if self.is_odd else super().seen()
 
 
 class NanObservation(Plain):
@@ -193,7 +200,7 @@ class NanObservation(Plain):
 
     def seen(self) -> Any:
         seen = super().seen()
-        seen[1] = np.nan if self.num_steps >= 3 else 0
+        seen[1] = np.nan if self.is_odd else 0
         return seen
 
 
@@ -201,7 +208,7 @@ class NanReward(Plain):
     """Pays nan from its third step on."""
 
     def paid(self) -> Any:
-        return float("nan") if self.num_steps >= 3 else 1.0
+        return float("nan") if self.is_odd else 1.0
 
 
 class TextReward(Plain):
@@ -263,9 +270,10 @@ class RaisesInStep(Plain):
     """Raises at its third step."""
 
     def step(self, action: Any) -> Any:
-        if self.num_steps == 2:
+        answer = super().step(action)
+        if self.is_odd:
             raise ValueError("the wheel is off")
-        return super().step(action)
+        return answer
 
 
 class ExitsInStep(Plain):
@@ -279,41 +287,42 @@ class EndsTheProcess(Plain):
     """Ends the process and says nothing."""
 
     def step(self, action: Any) -> Any:
-        if self.num_steps == 2:
+        answer = super().step(action)
+        if self.is_odd:
             os._exit(7)
-        return super().step(action)
+        return answer
 
 
 class Crashes(Plain):
     """Reads memory that is not its own."""
 
     def step(self, action: Any) -> Any:
-        import ctypes
-
-        ctypes.string_at(0)
+        answer = super().step(action)
+        if self.is_odd:
+            ctypes.string_at(0)
+        return answer
 
 
 class Hangs(Plain):
     """Never returns from its third step."""
 
     def step(self, action: Any) -> Any:
-        if self.num_steps == 2:
+        answer = super().step(action)
+        if self.is_odd:
             time.sleep(3600)
-        return super().step(action)
+        return answer
 
 
-class RaisesLate(Plain):
-    """Raises at its 700th step in a process, once: the file that its variable names remembers."""
-
-    num_ever = 0
+class RaisesOnce(Plain):
+    """Raises at that step, but not where the file is that ODD_MEMORY names, which it makes."""
 
     def step(self, action: Any) -> Any:
-        self.num_ever += 1
+        answer = super().step(action)
         memory = Path(os.environ.get("ODD_MEMORY", os.devnull))
-        if self.num_ever == 700 and not memory.exists():
+        if self.is_odd and not memory.exists():
             memory.touch()
             raise ValueError("once in a long while")
-        return super().step(action)
+        return answer
 
 
 WORKING = (
@@ -352,7 +361,7 @@ REFUSED: dict[type[Plain], str] = {
     ExitsInStep: "ended the process, sys.exit(5), at step 1",
 }
 
-LATE = (EndsTheProcess, Crashes, Hangs, RaisesLate)
+LATE = (EndsTheProcess, Crashes, Hangs, RaisesOnce)
 
 
 def id_of(kind: type[Plain]) -> str:

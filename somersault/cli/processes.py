@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.ports import LOOPBACK
@@ -44,6 +45,8 @@ class ServiceProcess:
     """Says so by HTTP instead of gRPC."""
     is_tls: bool = False
     """Says so by HTTPS."""
+    call_record: Path | None = None
+    """File in which it shows the calls of environments that are in progress."""
     drain_s: float = _END_S
     """Seconds in which it ends once it is asked to."""
 
@@ -85,6 +88,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
             secrets=_secrets(name, token=secrets.get(name)),
             is_http=name == "web",
             is_tls=name == "web" and bool(config.tls_key),
+            call_record=plan.call_record if name == "simulator" else None,
             drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
         )
         for name, port in ports.items()
@@ -102,6 +106,11 @@ class _Plan:
     task: Task
     folder: RunFolder
     addresses: Mapping[str, str]
+
+    @property
+    def call_record(self) -> Path:
+        """Where the simulator shows which environment it is calling."""
+        return self.folder.logs / "simulator.calls"
 
     def arguments(self, name: str) -> list[str]:
         """Gives a service's own flags."""
@@ -126,6 +135,7 @@ class _Plan:
             "num-threads": self.config.num_threads or num_usable_cores(),
             "precision": self.config.precision,
             "is-reference": self.config.is_reference,
+            "call-record-path": self.call_record,
         }
 
     def _learner(self) -> dict[str, object]:

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from pathlib import Path
 
-from somersault.app import BAD_SETTINGS, HOPELESS
+from somersault.app import BAD_SETTINGS, FAILED, HOPELESS
 from somersault.cli import launch
+from somersault.cli.ended_calls import EndedCalls
 from somersault.cli.health import wait_until_healthy
 from somersault.cli.last_words import last_words
 from somersault.cli.notices import Notices
@@ -59,6 +60,7 @@ class ServiceKeeper:
         self._num_unhealthy_lives = 0
         self._backoff = Backoff(first_s=_BACKOFF_FIRST_S, cap_s=_BACKOFF_CAP_S)
         self._is_stopping = False
+        self._ended_calls = EndedCalls(process.call_record)
 
     @property
     def pid(self) -> int | None:
@@ -79,6 +81,9 @@ class ServiceKeeper:
                 return
             if code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set()):
                 raise ConfigError(self._last_line())
+            problem = self._ended_calls.note(code, how=_describe_exit(code)) if code != FAILED else ""
+            if problem:
+                raise ConfigError(f"{problem}; {self.describe_log()}")
             self._count_restart(code)
             await self._backoff.wait()
             if self._is_stopping:

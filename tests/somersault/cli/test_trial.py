@@ -20,7 +20,7 @@ async def _say_nothing_of(task: str, *, longest_s: float = 30.0) -> list[str]:
         ("EndsTheProcess", r"Odd/EndsTheProcess-v0 ended the process \(exit code 7\) in step, at step 3$"),
         (
             "Crashes",
-            r"Odd/Crashes-v0 ended the process \(SIGSEGV\) in step, at step 1; its last words: Seg.* in ",
+            r"Odd/Crashes-v0 ended the process \(SIGSEGV\) in step, at step 3; its last words: Seg.* in ",
         ),
         ("NanReward", r"Odd/NanReward-v0 gave nan as reward, must be a finite number, at step 3$"),
     ],

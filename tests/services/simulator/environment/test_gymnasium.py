@@ -13,8 +13,8 @@ from gymnasium import spaces
 from services.simulator.drawers import open_drawer
 from services.simulator.environment import EnvironmentBatch, Passage, open_environment
 from somersault.environments.gymnasium_actions import action_maker
-from somersault.environments.gymnasium_spaces import area_means, frame_maker, shrink
-from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.environments.gymnasium_spaces import area_means, fit, frame_maker, shrink
+from somersault.errors import CorruptDataError, EnvironmentFailedError, InvalidInputError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.gymnasium import gymnasium_task
 
@@ -311,3 +311,62 @@ def test_pictures_shrink_by_whole_factors() -> None:
     assert small.shape == (2, 213, 3)
     assert small[1, 4, 2] == int(picture[3:6, 12:15, 2].astype(int).sum()) // 9
     assert shrink(picture, max_px=641) is not picture
+
+
+def _play_odd(kind: str, monkeypatch: pytest.MonkeyPatch, *, num_steps: int = 40) -> Passage:
+    """A passage of three copies of an odd environment, which is odd from its 20th step on."""
+    monkeypatch.setenv("ODD_AT", "20")
+    task = get_task(f"tests.odd_environments:Odd/{kind}-v0")
+    batch = open_environment(task, num_environments=NUM, rng=np.random.default_rng(0))
+    try:
+        batch.begin(num_steps)
+        for lane in reversed(batch.lanes):
+            for _ in range(num_steps):
+                lane.step(np.zeros(lane.rows.stop - lane.rows.start, np.int32))
+        return batch.finish()
+    finally:
+        batch.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (
+            "OtherShape",
+            r"copy 1\) gave an observation from step that has shape \(1,\), must be \(4,\), at step 20$",
+        ),
+        (
+            "NanObservation",
+            r"copy 1\) gave an observation from step that is nan at \[1\], must be finite, at step 20$",
+        ),
+        ("NanReward", r"copy 1\) gave nan as reward, must be a finite number, at step 20$"),
+        (
+            "RaisesInStep",
+            r"copy 1\) raised ValueError: the wheel is off at step 20 \(.*odd_environments.py:\d+\)$",
+        ),
+        ("NoPicture", r"copy 1\) gave None from render, must be a uint8 array"),
+    ],
+)
+def test_what_is_not_as_declared_is_told_of_the_copy(
+    kind: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One copy's answer is never spread over the others, nor learned from."""
+    with pytest.raises(EnvironmentFailedError, match=told):
+        _play_odd(kind, monkeypatch)
+
+
+def test_pictures_of_changing_size_are_made_as_large_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a segment's clip has one size."""
+    passage = _play_odd("ChangingPictures", monkeypatch)
+    assert passage.footage.part(0, 0, 40)["picture_shape"].tolist() == [65, 96, 3]
+
+
+def test_a_picture_is_set_amid_black_in_its_own_proportions() -> None:
+    """A tall one fits between bars at the sides."""
+    tall = np.full((40, 10, 3), 9, np.uint8)
+    fitted = fit(tall, (20, 20))
+    assert fitted.shape == (20, 20, 3)
+    assert (fitted[:, 7:12] == 9).all()
+    assert not fitted[:, :7].any()
+    assert not fitted[:, 12:].any()
+    assert fit(tall, (40, 10)) is tall
