@@ -53,6 +53,7 @@ class Session:
         self._folder = folder
         self._store = store
         self._display = display
+        self._warnings = Warnings(display.say)
         self._new_label_budget = new_label_budget
         self._earlier = folder.read_last_progress()
         self._training_since_s: float | None = None
@@ -201,14 +202,14 @@ class Session:
 
     async def _show(self, watcher: ProgressWatcher) -> None:
         supervisor = self._services.supervisor
-        warnings = Warnings(self._display.say)
         while not (progress := watcher.snapshot()).is_finished:
             self._display.show(progress, note=self._describe(progress), num_restarts=supervisor.num_restarts)
-            warnings.note(progress, notices=supervisor.read_notices())
+            self._warnings.note(progress, notices=supervisor.read_notices())
             await asyncio.sleep(_SHOW_EVERY_S)
 
     def _show_learned(self, progress: RunProgress) -> None:
         """Show that all steps are made, less what the last policies reached: the final one is measured next."""
+        self._warnings.note(progress, notices=self._services.supervisor.read_notices())
         progress = dataclasses.replace(progress, true_return_mean=None, flips_mean=None)
         self._display.show(progress, note=progress.state, num_restarts=self._services.supervisor.num_restarts)
 

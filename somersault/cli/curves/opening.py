@@ -44,7 +44,10 @@ def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], No
     """
     facts, log = facts_of(config), ProgressLog(folder.progress)
     newest = log.newest_env_steps
-    sinks: list[CurveSink] = [log, SparedSink(TensorBoard(folder.curves, facts), name="TensorBoard", say=say)]
+    sinks: list[CurveSink] = [
+        log,
+        SparedSink(partial(TensorBoard, folder.curves, facts), name="TensorBoard", say=say),
+    ]
     if config.track is not None:
         open_sink = partial(open_tracker, config.track, facts, folder=folder.path)
         sinks.append(BackgroundSink(open_sink, name=config.track, newest_env_steps=newest, say=say))

@@ -12,39 +12,51 @@ __all__ = ["SparedSink"]
 class SparedSink:
     """Passes everything on until the system refuses once; that is said, and the sink then left alone."""
 
-    def __init__(self, sink: CurveSink, *, name: str, say: Callable[[str], None]) -> None:
-        """Take the sink, what a person calls it, and who is told."""
-        self._sink = sink
+    def __init__(self, open_sink: Callable[[], CurveSink], *, name: str, say: Callable[[str], None]) -> None:
+        """Open the sink.
+
+        Args:
+            open_sink: Opens it.
+            name: What a person calls it.
+            say: Told what it can't do.
+        """
         self._name = name
         self._say = say
-        self._is_lost = False
+        self._sink: CurveSink | None = None
+        try:
+            self._sink = open_sink()
+        except OSError as error:
+            self._lose(error)
 
     def write(self, point: CurvePoint) -> None:
         """Pass a point on."""
-        self._attempt(lambda: self._sink.write(point))
+        self._attempt(lambda sink: sink.write(point))
 
     def rewind(self, env_steps: int) -> None:
         """Pass on that later points are forgotten."""
-        self._attempt(lambda: self._sink.rewind(env_steps))
+        self._attempt(lambda sink: sink.rewind(env_steps))
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
         """Pass a clip on."""
-        self._attempt(lambda: self._sink.add_video(name, clip, env_steps=env_steps))
+        self._attempt(lambda sink: sink.add_video(name, clip, env_steps=env_steps))
 
     def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
         """Pass the results on."""
-        self._attempt(lambda: self._sink.finish(results, env_steps=env_steps))
+        self._attempt(lambda sink: sink.finish(results, env_steps=env_steps))
 
     def close(self) -> None:
         """Close the sink."""
-        self._attempt(self._sink.close)
+        self._attempt(lambda sink: sink.close())
 
-    def _attempt(self, act: Callable[[], None]) -> None:
-        if self._is_lost:
+    def _attempt(self, act: Callable[[CurveSink], None]) -> None:
+        if self._sink is None:
             return
         try:
-            act()
+            act(self._sink)
         except OSError as error:
-            self._is_lost = True
-            reason = error.strerror or error
-            self._say(f"{self._name} takes no more curves, the run goes on without it: {reason}")
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self._sink = None
+        reason = error.strerror or error
+        self._say(f"{self._name} takes no more curves, the run goes on without it: {reason}")

@@ -3,7 +3,8 @@
     python -m tests.somersault.cli.fakes --port 7000 [any flags a service takes]
 
 The environment says how it behaves: FAKE_EXIT=CODE ends it at once with a line on standard error, FAKE_TRAINING_S is
-how long training takes, FAKE_HANG leaves SIGTERM unheeded by all but the learner, FAKE_TRUE_RETURN is what episodes
+how long training takes, FAKE_HANG leaves SIGTERM unheeded by all but the learner, FAKE_EVALUATION_S is how long
+an evaluation takes, FAKE_TRUE_RETURN is what episodes
 return, FAKE_INCOMPARABLE lets all answers say that, FAKE_DRAIN leaves that file behind on SIGTERM, FAKE_TOLD is a file of what the labeler is told.
 """
 
@@ -85,6 +86,7 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
 
     async def Evaluate(self, request, context):
         """Stores one episode whose observations count up from 0."""
+        await asyncio.sleep(float(os.environ.get("FAKE_EVALUATION_S", "0")))
         if request.policy != b"policy":
             raise NotFoundError("no such policy")
         key = f"{request.run_id}/segments/best.safetensors"

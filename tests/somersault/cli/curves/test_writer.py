@@ -210,6 +210,17 @@ def test_tensorboard_that_fails_is_said_once_and_ends_no_run(folder: RunFolder) 
     assert [row["run/env_steps"] for row in rows_of(folder)] == [100, 200]
 
 
+def test_tensorboard_that_can_not_be_opened_ends_no_run_either(folder: RunFolder) -> None:
+    """A file in the place of its folder, for one."""
+    folder.curves.write_text("no folder")
+    said: list[str] = []
+    with open_curves(make_config(folder), folder, say=said.append) as curves:
+        curves.write(make_progress(env_steps=100), wall_s=1.5, num_restarts=0)
+    assert len(said) == 1
+    assert said[0].startswith("TensorBoard takes no more curves, the run goes on without it: ")
+    assert [row["run/env_steps"] for row in rows_of(folder)] == [100]
+
+
 def fail_as_a_full_disk(_: object) -> None:
     """What the system raises."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -131,6 +131,23 @@ def test_a_run_is_ended_while_its_services_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_is_ended_while_its_policy_is_measured(tmp_path: Path) -> None:
+    """All is learned by then, and a resume measures it."""
+    told = tmp_path / "told"
+    arguments = [*TRAIN, "--run-dir", str(tmp_path / "run"), "--json"]
+    process = start(*arguments, FAKE_EVALUATION_S="600", FAKE_TOLD=str(told))
+    _wait_until(lambda: told.is_file() and (tmp_path / "run" / "tensorboard").is_dir())
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, errors
+    assert "measuring the final policy" in errors
+    assert json.loads(output)["resume"].endswith("/run --resume")
+    assert told.read_text().splitlines()[-1] == "RUN_STATE_STOPPED"
+    _goes_on(tmp_path / "run", is_trained=True)
+
+
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_a_run_by_one_line(tmp_path: Path) -> None:
     """Files that can't grow any more stand in for it; pages are told, and once there is space it goes on."""
     told = tmp_path / "told"
