@@ -27,11 +27,11 @@ def run_folder_url(folder: Path, *, run_id: str) -> str:
     return f"{file_url(folder)}?{urlencode({'run': run_id})}"
 
 
-def sqlite_url(path: Path) -> str:
-    """Return the URL by which SQLAlchemy opens an SQLite database file."""
+def sqlite_url(path: Path, *, names_driver: bool = False) -> str:
+    """Return the URL by which SQLAlchemy opens an SQLite database file; ``names_driver`` says by which driver, too."""
     import sqlalchemy as sa  # of the labeler's extra: `somersault` starts without it
 
-    database = sa.URL.create("sqlite", database=str(path.absolute()))
+    database = sa.URL.create("sqlite+pysqlite" if names_driver else "sqlite", database=str(path.absolute()))
     return database.render_as_string(hide_password=False)
 
 

@@ -26,7 +26,9 @@ def open_sink(facts: RunFacts, *, folder: Path, identity: TrackerIdentity) -> Cu
     from mlflow.tracking import MlflowClient
 
     server = environment("MLFLOW_TRACKING_URI")
-    client = MlflowClient(tracking_uri=server or sqlite_url(folder.parent / "mlflow.db"))
+    # Without its driver MLflow takes the URL for a path and makes a folder of what stands in it for é, ? and %.
+    database = sqlite_url(folder.parent / "mlflow.db", names_driver=True)
+    client = MlflowClient(tracking_uri=server or database)
     run_id = identity.stored
     if run_id is None:
         artifacts = None if server else file_url(folder.parent / "mlartifacts")

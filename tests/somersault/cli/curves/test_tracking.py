@@ -122,17 +122,19 @@ def _installed(name: str) -> pytest.MarkDecorator:
 def test_the_real_client_keeps_it_without_a_network(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was told is on this machine's disk."""
+    """What was told is on this machine's disk, beside the run's folder whatever lies above it is called."""
+    runs = tmp_path / " runs of 50%41 & more?#"
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
-    folder = tmp_path / "first"
-    folder.mkdir()
+    monkeypatch.setenv("TRACKIO_DIR", str(runs / "trackio"))
+    folder = runs / "first"
+    folder.mkdir(parents=True)
     _tell_all(open_tracker(name, _FACTS, folder=folder))
     again = open_tracker(name, _FACTS, folder=folder)
     again.write(_point(300))
     again.close()
-    assert _KEPT[name](tmp_path) >= {100, 200, 300}
-    assert any(path.read_bytes() == _CLIP for path in tmp_path.rglob("*.mp4"))
+    assert _KEPT[name](runs) >= {100, 200, 300}
+    assert any(path.read_bytes() == _CLIP for path in runs.rglob("*.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == [runs.name]
 
 
 def _kept_by_wandb(folder: Path) -> set[int]:
@@ -143,7 +145,7 @@ def _kept_by_wandb(folder: Path) -> set[int]:
 def _kept_by_mlflow(folder: Path) -> set[int]:
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(tracking_uri=sqlite_url(folder / "mlflow.db"))
+    client = MlflowClient(tracking_uri=sqlite_url(folder / "mlflow.db", names_driver=True))
     run_id = json.loads((folder / "first" / "tracking.json").read_text())["mlflow"]
     assert client.get_run(run_id).data.metrics["final/true_return_mean"] == 7.5
     return {metric.step for metric in client.get_metric_history(run_id, "run/labels")}
