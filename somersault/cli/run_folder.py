@@ -6,18 +6,16 @@ import dataclasses
 import fcntl
 import json
 import os
-import re
 import secrets
 import shlex
 import time
-import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from somersault.cli.invocation import own_command
 from somersault.cli.ports import LOOPBACK
+from somersault.cli.run_names import name_of
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -25,18 +23,16 @@ from somersault.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from somersault.runs import find_runs
-from somersault.storage.run_place import IN_FOLDER, is_in_folder, storage_url_now
+from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
 from somersault.strict_json import dump_json
 from somersault.types import Role, check_name, check_path
 from somersault.urls import run_folder_url
 
-__all__ = ["RunConfig", "RunFolder", "find_folder", "name_of", "next_folder"]
+__all__ = ["RunConfig", "RunFolder"]
 
 _FORMAT = 1
-_MAX_NAME = 64  # of a run's
 _LOOK_S = 2.0  # whoever looks whether a run is in use has its lock for less than a millisecond
-_MAX_STEM = 56  # leaves room for the number
+_MAX_COMMAND = 56  # bytes of a command's name
 _OF_A_BEGINNING = {".lock", "logs", "tokens.json", ".tokens.json.new", ".config.json.new"}
 
 
@@ -164,12 +160,14 @@ class RunFolder:
 
         Raises:
             NotFoundError: there is no run in it.
-            FailedPreconditionError: another command works with it.
+            FailedPreconditionError: another command works with it, or its objects lie behind a link inside.
             CorruptDataError: its settings can't be read.
         """
         self._check_exists()
         self._take_lock()
-        return self.read_config()
+        config = self.read_config()
+        check_has_no_links(self.path)
+        return config
 
     def read_config(self) -> RunConfig:
         """Return the run's settings, whoever works with it.
@@ -199,7 +197,7 @@ class RunFolder:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return os.read(lock, _MAX_STEM).decode("utf-8", errors="replace").strip() or "train"
+            return os.read(lock, _MAX_COMMAND).decode("utf-8", errors="replace").strip() or "train"
         finally:
             os.close(lock)
         return None
@@ -309,42 +307,6 @@ def _locks(lock: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def find_folder(run: Path) -> Path:
-    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``.
-
-    Raises:
-        ConfigError: several runs began under that name.
-    """
-    run = run.expanduser()
-    if run.name != str(run) or run.exists():
-        return run
-    folder = Path("runs") / run
-    if folder.exists() or not folder.parent.is_dir():
-        return folder
-    renamed = [found.path for found in find_runs(folder.parent)[0] if found.settings.run_id == str(run)]
-    if len(renamed) > 1:
-        names = ", ".join(shlex.quote(str(path)) for path in sorted(renamed))
-        raise ConfigError(f"several runs in runs/ began as {run}: {names}; name the folder")
-    return renamed[0] if renamed else folder
-
-
-def next_folder(runs: Path, task: str) -> Path:
-    """Return the first of ``TASK-1``, ``TASK-2``, … that isn't there yet; what can't name a run becomes a hyphen."""
-    stem = name_of(task)[:_MAX_STEM]
-    number = 1
-    while (runs / f"{stem}-{number}").exists():
-        number += 1
-    return runs / f"{stem}-{number}"
-
-
-def name_of(text: str) -> str:
-    """Return a run's name made of any text: itself if it is one, else with hyphens for what can't be in a name."""
-    with suppress(InvalidInputError):
-        return check_name("name", text)
-    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or "run"
 
 
 def _run_id(config: Path, values: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
 from somersault.cli.invocation import own_command
 from somersault.cli.probes import check_drawing
-from somersault.cli.run_folder import RunConfig, RunFolder, next_folder
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_names import next_folder
 from somersault.cli.session import Session
 from somersault.cli.train_options import (
     TrainOptions,

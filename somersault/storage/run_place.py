@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from somersault.errors import FailedPreconditionError
 from somersault.urls import path_of_file_url, run_folder_url
 
-__all__ = ["IN_FOLDER", "is_in_folder", "storage_url_now"]
+__all__ = ["IN_FOLDER", "check_has_no_links", "is_in_folder", "storage_url_now"]
 
 IN_FOLDER = ""
 """What settings say of a run that keeps its objects in its own folder."""
@@ -33,6 +34,20 @@ def is_in_folder(url: str, *, folder: Path, run_id: str) -> bool:
     if parts.query:
         return url == run_folder_url(folder, run_id=run_id)
     return (path_of_file_url(url) / run_id).resolve() == folder.resolve()
+
+
+def check_has_no_links(folder: Path) -> None:
+    """Check that a run's objects lie in its folder: its store follows no link there, lest it lead out of it.
+
+    Raises:
+        FailedPreconditionError: one of the folders of objects is a link.
+    """
+    for name in _OBJECTS:
+        if (folder / name).is_symlink():
+            raise FailedPreconditionError(
+                f"{folder / name} is a symbolic link, which a run's store does not follow; put the folder that it leads to"
+                f" in its place, or move {folder} as a whole and link to that"
+            )
 
 
 def _was_in_folder(stored: str, *, folder: Path, run_id: str) -> bool:

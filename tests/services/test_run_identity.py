@@ -14,6 +14,7 @@ from services.reward.__main__ import RewardConfig
 from services.reward.__main__ import build as build_reward
 from somersault import app
 from somersault.storage import StoredIdentity, open_store, write_identity
+from somersault.urls import file_url, sqlite_url
 
 MINE, OTHER = "0" * 32, "f" * 32
 RUN_ID = "run-1"
@@ -22,9 +23,16 @@ BAD_SETTINGS = 2
 
 def _start(service: str, folder: Path, identity: str) -> int:
     """Start a service that must refuse, and return its exit code."""
-    arguments = ["--storage-url", f"file://{folder}/objects", "--run-id", RUN_ID, "--run-identity", identity]
+    arguments = [
+        "--storage-url",
+        file_url(folder / "objects"),
+        "--run-id",
+        RUN_ID,
+        "--run-identity",
+        identity,
+    ]
     if service == "labeler":
-        url = f"sqlite:///{folder}/labels.sqlite"
+        url = sqlite_url(folder / "labels.sqlite")
         return app.main(service, LabelerConfig, build_labeler, arguments=[*arguments, "--database-url", url])
     arguments += ["--task", "pendulum"]
     if service == "learner":
@@ -34,7 +42,7 @@ def _start(service: str, folder: Path, identity: str) -> int:
 
 def _claim(folder: Path, identity: str) -> None:
     said = StoredIdentity(run_id=RUN_ID, identity=identity, start_mark="1" * 32)
-    write_identity(open_store(f"file://{folder}/objects"), said)
+    write_identity(open_store(file_url(folder / "objects")), said)
 
 
 @pytest.mark.parametrize("service", ["learner", "reward", "labeler"])
@@ -47,7 +55,7 @@ def test_another_runs_store_is_refused(
     line = capfd.readouterr().err.strip().splitlines()[-1]
     assert line.startswith(f"somersault {service}: storage_url: ")
     assert OTHER in line
-    assert sorted(open_store(f"file://{tmp_path}/objects").list("")) == [f"{RUN_ID}/identity.json"]
+    assert sorted(open_store(file_url(tmp_path / "objects")).list("")) == [f"{RUN_ID}/identity.json"]
 
 
 @pytest.mark.parametrize("service", ["learner", "reward"])

@@ -10,7 +10,7 @@ import typer
 
 from somersault.cli.afterwards import comparison, plotting
 from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
-from somersault.cli.run_folder import find_folder
+from somersault.cli.run_names import find_folder
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run, load_run
 from somersault.strict_json import dump_json

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.run_folder import find_folder
+from somersault.cli.run_names import find_folder
 from somersault.runs import load_run
 from somersault.strict_json import dump_json
 

@@ -9,6 +9,7 @@ import pytest
 from somersault.errors import ConfigError
 from somersault.storage import open_store, read_identity
 from somersault.types import Role
+from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, running_labeler
 
@@ -25,7 +26,7 @@ async def _make_known(folder: Path, identity: str) -> None:
 async def test_the_store_of_a_new_run_is_told_whose_it_is(tmp_path: Path) -> None:
     """So that the other services of a deployment find it; from then on it must be there."""
     await _make_known(tmp_path, MINE)
-    store = open_store(f"file://{tmp_path}/objects")
+    store = open_store(file_url(tmp_path / "objects"))
     said = read_identity(store, RUN_ID)
     assert said is not None
     assert said.identity == MINE
@@ -44,6 +45,6 @@ async def test_another_runs_database_is_refused(tmp_path: Path) -> None:
 
 async def test_a_store_in_which_strays_lie_is_not_taken(tmp_path: Path) -> None:
     """They are another run's, whatever the database knows."""
-    open_store(f"file://{tmp_path}/objects").put(f"{RUN_ID}/policies/00000001.safetensors", b"x")
+    open_store(file_url(tmp_path / "objects")).put(f"{RUN_ID}/policies/00000001.safetensors", b"x")
     with pytest.raises(ConfigError, match="storage_url: no object"):
         await _make_known(tmp_path, MINE)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.run_folder import RunFolder, find_folder, next_folder
+from somersault.cli.run_folder import RunFolder
+from somersault.cli.run_names import find_folder, next_folder
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -105,6 +106,18 @@ def test_objects_that_lie_elsewhere_are_looked_for_there(tmp_path: Path) -> None
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     with RunFolder(tmp_path / "new" / "run") as moved:
         assert moved.resume().storage_url == url
+
+
+def test_link_among_the_objects_is_refused(tmp_path: Path) -> None:
+    """Nothing of a run that goes on would be stored, and nobody would hear of it."""
+    folder = begin(tmp_path / "run")
+    (tmp_path / "disk").mkdir()
+    (folder.path / "segments").symlink_to(tmp_path / "disk")
+    with (
+        RunFolder(folder.path) as resumed,
+        pytest.raises(FailedPreconditionError, match="is a symbolic link"),
+    ):
+        resumed.resume()
 
 
 def test_store_around_the_folder_is_the_folder_itself(tmp_path: Path) -> None:

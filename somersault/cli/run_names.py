@@ -1,0 +1,54 @@
+"""Names of runs and of their folders: which folder a name means, and which name a folder's run gets."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+from somersault.errors import ConfigError, InvalidInputError
+from somersault.runs import find_runs
+from somersault.types import check_name
+
+__all__ = ["find_folder", "name_of", "next_folder"]
+
+_MAX_NAME = 64  # of a run's
+_MAX_STEM = 56  # leaves room for the number
+
+
+def find_folder(run: Path) -> Path:
+    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``.
+
+    Raises:
+        ConfigError: several runs began under that name.
+    """
+    run = run.expanduser()
+    if run.name != str(run) or run.exists():
+        return run
+    folder = Path("runs") / run
+    if folder.exists() or not folder.parent.is_dir():
+        return folder
+    renamed = [found.path for found in find_runs(folder.parent)[0] if found.settings.run_id == str(run)]
+    if len(renamed) > 1:
+        names = ", ".join(shlex.quote(str(path)) for path in sorted(renamed))
+        raise ConfigError(f"several runs in runs/ began as {run}: {names}; name the folder")
+    return renamed[0] if renamed else folder
+
+
+def next_folder(runs: Path, task: str) -> Path:
+    """Return the first of ``TASK-1``, ``TASK-2``, … that isn't there yet; what can't name a run becomes a hyphen."""
+    stem = name_of(task)[:_MAX_STEM]
+    number = 1
+    while (runs / f"{stem}-{number}").exists():
+        number += 1
+    return runs / f"{stem}-{number}"
+
+
+def name_of(text: str) -> str:
+    """Return a run's name made of any text: itself if it is one, else with hyphens for what can't be in a name."""
+    with suppress(InvalidInputError):
+        return check_name("name", text)
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or "run"
