@@ -1,7 +1,6 @@
 """No path is put into a URL by hand: `somersault.urls` is where that is done, by the libraries' constructors."""
 
 from __future__ import annotations
-from somersault.urls import file_url, sqlite_url
 
 import ast
 import re
@@ -55,8 +54,8 @@ def test_paths_become_urls_in_one_place() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        'file_url(x)',
-        'f"--url={sqlite_url(x / 'y')}"',
+        'f"file://{x}"',
+        'f"--url=sqlite:///{x}/y"',
         '"sqlite:///" + str(x)',
         'f"{a}=file://" + x',
         'f"file:{x}?mode=ro"',
