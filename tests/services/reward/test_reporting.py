@@ -12,7 +12,7 @@ from services.reward.bounds import ScoredPart
 from services.reward.exchange import Standing, Wishes
 from services.reward.labeling import LabelerClient
 from services.reward.reporting import Reporter
-from somersault.errors import UnavailableError
+from somersault.errors import PermissionDeniedError, SomersaultError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
@@ -26,13 +26,14 @@ class TakerDouble:
 
     def __init__(self) -> None:
         self.standings: list[Standing] = []
+        self.error: SomersaultError = UnavailableError("away")
         self.is_away = False
         self.wishes = Wishes()
 
     async def report_progress(self, standing: Standing) -> Wishes:
         """Takes a point."""
-        if self.is_away:
-            raise UnavailableError("away")
+        if self.is_away or self.error.is_hopeless:
+            raise self.error
         self.standings.append(standing)
         return self.wishes
 
@@ -189,3 +190,11 @@ async def test_a_real_labeler_keeps_what_it_is_told(store: ObjectStore, tmp_path
     assert told.pop("num_answered") == 7
     assert newest.num_answered == 0
     assert {name: getattr(newest, name) for name in told} == told
+
+
+async def test_a_report_that_is_refused_for_good_ends_the_service(store: ObjectStore) -> None:
+    """Reports are lost while the labeler is away, not because it will never take one."""
+    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
+    taker.error = PermissionDeniedError("this token's role is labeler")
+    with pytest.raises(PermissionDeniedError):
+        await _reporter(bench, taker).report_change()

@@ -1,0 +1,184 @@
+"""Everything that dials again stops where the peer says that no try will ever succeed, and goes on where it says again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from services.labeler.teacher.__main__ import build
+from services.labeler.teacher.config import TeacherConfig
+from services.learner.reward_feed import RewardFeed, following
+from services.reward.labeling import LabelerClient
+from services.reward.patience import patiently
+from services.simulator.collecting import RolloutCollector
+from services.simulator.offering import SegmentOfferer
+from somersault.cli.peers import connect
+from somersault.cli.progress import ProgressWatcher
+from somersault.cli.run_folder import RunFolder
+from somersault.cli.run_life import RunLife
+from somersault.errors import (
+    FailedPreconditionError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    SomersaultError,
+    UnavailableError,
+    root_of,
+)
+from somersault.rpc import bind, create_server
+from somersault.storage import open_store
+from somersault.tasks import get_task
+from tests.somersault.cli.conftest import make_config
+
+Dial = Callable[[str, Path], Awaitable[Any]]
+
+
+async def _collect(address: str, _: Path) -> None:
+    await RolloutCollector(
+        get_task("hopper"),
+        address=address,
+        simulator_id="s",
+        incarnation="i",
+        num_environments=2,
+        add_offer=lambda _offer, _run_id: None,
+    ).run()
+
+
+async def _offer(address: str, _: Path) -> None:
+    await SegmentOfferer(
+        get_task("hopper"),
+        address=address,
+        simulator_id="s",
+        incarnation="i",
+        store=open_store("memory://"),
+        max_segments=9,
+    ).run()
+
+
+async def _feed(address: str, _: Path) -> None:
+    async with following(RewardFeed(address, is_lockstep=True)):
+        await asyncio.Event().wait()  # as the learner's loop does while it waits for rewards
+
+
+async def _watch_log(address: str, _: Path) -> None:
+    async with contextlib.aclosing(LabelerClient(address, token="t", run_id="r").watch(0)) as log:
+        async for _rows in log:
+            pass
+
+
+async def _teach(address: str, folder: Path) -> None:
+    settings = {"labeler_address": address, "run_id": "r", "token": "t", "storage_url": folder.as_uri()}
+    await (await build(TeacherConfig.model_validate(settings))).run()
+
+
+async def _watch_run(address: str, folder: Path) -> None:
+    addresses = dict.fromkeys(("learner", "simulator", "reward", "labeler"), address)
+    async with connect(addresses, token="t") as peers:
+        await ProgressWatcher(peers, config=make_config(RunFolder(folder))).run()
+
+
+async def _begin_run(address: str, _: Path) -> None:
+    await RunLife(address, "t", "r").begin(label_budget=None)
+
+
+_DIALS: tuple[Dial, ...] = (_collect, _offer, _feed, _watch_log, _teach, _watch_run, _begin_run)
+
+
+class _Refusing(grpc.GenericRpcHandler):
+    """Refuses every call of every service with an error, and counts them."""
+
+    def __init__(self, error: SomersaultError) -> None:
+        self.error = error
+        self.num_calls = 0
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Serves any method; on the wire all kinds of calls begin alike."""
+        return grpc.stream_stream_rpc_method_handler(self._refuse)
+
+    async def _refuse(self, _requests: Any, _context: Any) -> AsyncIterator[bytes]:
+        self.num_calls += 1
+        raise self.error
+        yield b""
+
+
+@contextlib.asynccontextmanager
+async def _refusing(error: SomersaultError) -> AsyncIterator[tuple[_Refusing, str]]:
+    server = create_server()
+    handler = _Refusing(error)
+    server.add_generic_rpc_handlers((handler,))
+    port = bind(server, host="127.0.0.1", port=0)
+    await server.start()
+    yield handler, f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.mark.parametrize("dial", _DIALS, ids=lambda dial: dial.__name__)
+@pytest.mark.parametrize(
+    "error",
+    [PermissionDeniedError("not you"), FailedPreconditionError("of another run").never()],
+    ids=["by its class", "by its own word"],
+)
+async def test_a_refusal_for_good_is_raised_at_once(
+    dial: Dial, error: SomersaultError, tmp_path: Path
+) -> None:
+    """With its text; nothing is asked for ever."""
+    async with _refusing(error) as (_, address), asyncio.timeout(20):
+        with pytest.raises((SomersaultError, ExceptionGroup)) as refused:
+            await dial(address, tmp_path)
+    told = root_of(refused.value)
+    assert isinstance(told, SomersaultError)
+    assert told.is_hopeless
+    assert str(told) == str(error)
+
+
+@pytest.mark.parametrize("dial", _DIALS, ids=lambda dial: dial.__name__)
+@pytest.mark.parametrize(
+    "error",
+    [UnavailableError("away"), NotFoundError("not yet"), InvalidInputError("of the stream before").again()],
+    ids=["away", "not known yet", "by its own word"],
+)
+async def test_what_passes_is_tried_again(dial: Dial, error: SomersaultError, tmp_path: Path) -> None:
+    """A peer that starts, restarts, or does not know the run yet ends nobody."""
+    if dial is _begin_run and isinstance(error, InvalidInputError):
+        pytest.skip("a refusal of what is asked once, by hand, is told")
+    async with _refusing(error) as (handler, address):
+        dialling = asyncio.ensure_future(dial(address, tmp_path))
+        async with asyncio.timeout(20):
+            while handler.num_calls < 3 and not dialling.done():
+                await asyncio.sleep(0.02)
+        assert not dialling.done()
+        dialling.cancel()
+        await asyncio.gather(dialling, return_exceptions=True)
+
+
+class _NoStore:
+    """Refuses whatever is put there."""
+
+    def __init__(self, error: SomersaultError) -> None:
+        self.error = error
+        self.num_puts = 0
+
+    def put(self) -> None:
+        """Refuse."""
+        self.num_puts += 1
+        raise self.error
+
+
+async def test_a_store_that_refuses_for_good_is_not_asked_again() -> None:
+    """One that is away is."""
+    store = _NoStore(UnavailableError("not installed").never())
+    with pytest.raises(UnavailableError, match="not installed"):
+        await patiently(store.put)
+    assert store.num_puts == 1
+    store = _NoStore(UnavailableError("away"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await patiently(store.put)
+    assert store.num_puts > 1
