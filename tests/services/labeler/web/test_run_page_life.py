@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
 from tests.services.labeler.web.accessibility import SCHEMES, WINDOWS, overflowing, serious_findings
 from tests.services.labeler.web.browsing import until
 
@@ -229,3 +230,21 @@ async def test_the_page_has_no_serious_finding(browser, run, clips, window, sche
 
     assert not any(findings.values()), findings
     assert await overflowing(tab) == []
+
+
+@pytest.mark.slow
+async def test_answers_that_teach_nothing_are_named_at_once(page, run, tmp_path):
+    """First on the page, as soon as all answers given say nothing of what is wanted; gone once one does."""
+    await run.report(env_steps=10_000, label_budget=14)
+    await run.draw_pairs()
+    await run.answer_all(always=preference_pb2.PREFERENCE_INCOMPARABLE)
+    await run.draw_pairs(prefix="q")
+    await run.open(page)
+    note = page.locator("#nothing-learned")
+    await expect(page.locator("#figure-labels .value")).to_have_text("7 / 14")
+    await expect(note).to_have_text("")
+
+    await run.answer_all(prefix="q", always=preference_pb2.PREFERENCE_EQUAL)
+    told = "Nothing can be learned from the 14 answers so far: none prefers a clip."
+    await expect(note).to_have_text(told, timeout=15_000)
+    await page.screenshot(path=tmp_path / "nothing_learned.png")

@@ -144,8 +144,10 @@ class WatchedRun:
             response: pb.LeaseQueriesResponse = await person.LeaseQueries(request)
             return response
 
-    async def answer_all(self, *, prefix: str = "p") -> None:
-        """Answer each pair as predicted but the newest one, which the other way."""
+    async def answer_all(
+        self, *, prefix: str = "p", always: preference_pb2.Preference.ValueType | None = None
+    ) -> None:
+        """Answer each pair as predicted but the newest one, which the other way; or all pairs alike."""
         leases = (await self.lease(NUM_PAIRS)).leases
         async with self.calling("labeler") as person:
             for number, lease in enumerate(leases):
@@ -154,7 +156,7 @@ class WatchedRun:
                 answer = pb.SubmitPreferenceRequest(
                     lease_token=lease.lease_token,
                     answer_id=f"{prefix}-{zlib.crc32(self.run_id.encode())}-{number}",
-                    preference=side,
+                    preference=side if always is None else always,
                     response_ms=900,
                 )
                 await person.SubmitPreference(answer)
