@@ -5,10 +5,12 @@ Real processes and signals are in test_ended_processes.py; here a command of the
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
 import re
+import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -145,6 +147,34 @@ def test_whatever_ends_a_run_that_has_begun(
         assert values["open"] == f"somersault open {run_dir}"
     with RunFolder(run_dir) as folder:
         resume_run(TrainOptions(task="hopper-backflip", run_dir=run_dir, is_resumed=True), folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_anything_has_begun_ends_as_ctrl_c_does(
+    number: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """While it is looked whether clips can be drawn: what runs is cancelled, nothing is made, one object is printed."""
+    ended: list[str] = []
+
+    async def wait_for_a_signal(**_: Any) -> None:
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("in order")
+
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(train, "check_drawing", wait_for_a_signal)
+    assert main([*TRAIN, "--run-dir", str(tmp_path / "run"), "--json"]) == ExitCode.INTERRUPTED
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"error": "interrupted"}
+    assert said.err == ""
+    assert ended == ["in order"]
+    assert not (tmp_path / "run").exists()
+    assert {each: signal.getsignal(each) for each in handlers} == handlers
 
 
 def test_a_bug_leaves_its_traceback_where_the_line_says(
