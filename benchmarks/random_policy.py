@@ -20,8 +20,8 @@ def random_policy(spec: TaskSpec, *, seed: int = 0) -> bytes:
     arrays: dict[str, FloatArray] = {
         name: (0.01 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()
     }
-    if not spec.is_image:
-        arrays["observation_std"] = np.ones(spec.frame_shape, np.float32)
+    if spec.num_normalised:
+        arrays["observation_std"] = np.ones(spec.num_normalised, np.float32)
     if spec.choice_sizes:
         arrays["choice_sizes"] = np.array(spec.choice_sizes, np.float32)
     return safetensors.numpy.save(arrays)
@@ -36,12 +36,14 @@ def _vector_shapes(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
 
 def _picture_shapes(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    (height, breadth), channels_in = spec.frame_shape, spec.num_frames
+    (height, breadth), channels_in = spec.frame_shape, spec.num_channels
+    if spec.num_numbers:
+        shapes |= dict.fromkeys(("observation_mean", "observation_std"), (spec.num_numbers,))
     for index, (channels, kernel, stride) in enumerate(_CONVOLUTIONS):
         shapes |= _layer(f"conv_{index}", channels, channels_in, kernel, kernel)
         height, breadth = ((length - kernel) // stride + 1 for length in (height, breadth))
         channels_in = channels
-    shapes |= _layer("dense", _WIDTH_OF_PICTURES, height * breadth * channels_in)
+    shapes |= _layer("dense", _WIDTH_OF_PICTURES, height * breadth * channels_in + spec.num_numbers)
     return shapes | _head_shapes(spec, _WIDTH_OF_PICTURES)
 
 

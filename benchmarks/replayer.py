@@ -29,7 +29,7 @@ def random_rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> 
     steps = (num_steps, num_environments)
 
     def frames(*leading: int) -> FrameArray:
-        shape = (*leading, *spec.frame_shape)
+        shape = (*leading, *spec.stored_shape)
         if spec.is_image:
             return rng.integers(0, 256, shape, np.uint8)
         return rng.standard_normal(shape, np.float32)

@@ -3,7 +3,9 @@
 Legend: T steps, N environments, M truncated transitions in a rollout, A action length.
 
 An *observation* is the F newest *frames* of one environment, F being the task's ``num_frames``. A frame is either
-float32 ``[O]`` (then F is 1 and frame and observation are the same) or a grey picture, uint8 ``[H, W]``. Rollouts
+float32 ``[O]`` (then F is 1 and frame and observation are the same) or a grey picture, uint8 ``[H, W]``; or C pictures
+of one size at once, *planes*, or pictures together with V numbers, packed into one uint8 array (`somersault.packing`).
+Rollouts
 and segments hold each frame once: T observations are T + F - 1 consecutive frames, and observation t is frames
 t … t + F - 1. Where an episode begins within them, frames of the one before stay in view for F - 1 steps, for the
 simulator's policy, the learner and the reward model alike.
@@ -24,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from somersault.errors import InvalidInputError
+from somersault.packing import stored_shape
 
 __all__ = [
     "IDENTITY_PATTERN",
@@ -138,9 +141,13 @@ class TaskSpec:
 
     task: str
     frame_shape: tuple[int, ...]
-    """``(O,)`` of float32, or ``(H, W)`` of uint8."""
+    """``(O,)`` of float32, or ``(H, W)`` of a plane, uint8."""
     num_frames: int = 1
     """F, frames that make an observation; 1 unless frames are pictures."""
+    num_planes: int = 1
+    """C, pictures that are seen at once; 1 unless frames are pictures."""
+    num_numbers: int = 0
+    """V, numbers that are seen together with a picture; 0 of vectors."""
     action_dim: int = 0
     """A, of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
@@ -161,8 +168,23 @@ class TaskSpec:
 
     @property
     def is_image(self) -> bool:
-        """Whether frames are pictures."""
+        """Whether frames are pictures, with or without numbers."""
         return len(self.frame_shape) == 2
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """``*frame``, the shape of a frame's array: ``(O,)``, ``(H, W)`` or, packed, ``(C * H + R, W)``."""
+        return stored_shape(self.frame_shape, num_planes=self.num_planes, num_numbers=self.num_numbers)
+
+    @property
+    def num_channels(self) -> int:
+        """Planes of an observation: C of each of F frames."""
+        return self.num_frames * self.num_planes
+
+    @property
+    def num_normalised(self) -> int:
+        """How many numbers of an observation are normalised: O, or V beside a picture."""
+        return self.num_numbers if self.is_image else self.observation_dim
 
     @property
     def is_discrete(self) -> bool:

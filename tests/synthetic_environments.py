@@ -64,6 +64,34 @@ SPACES: dict[str, dict[str, spaces.Space]] = {
     },
     "Table": {"done": spaces.Box(-2, 2, (2, 3), np.float64)},
     "Scalar": {"done": spaces.Box(-2, 2, ())},
+    "Matrix": {"seen": spaces.Box(-1, 1, (2, 5))},
+    "Sensors": {
+        "seen": spaces.Dict(
+            gear=spaces.Discrete(3, start=1),
+            lamps=spaces.MultiBinary(2),
+            parts=spaces.Tuple((spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2,), np.float64))),
+        )
+    },
+    "Grey": {"seen": spaces.Box(0, 255, (60, 80), np.uint8)},
+    "ColoursLast": {"seen": spaces.Box(0, 255, (60, 80, 3), np.uint8)},
+    "ColoursFirst": {"seen": spaces.Box(0, 255, (3, 60, 80), np.uint8)},
+    "Shares": {"seen": spaces.Box(0, 1, (60, 80, 1), np.float32)},
+    "Stack": {"seen": spaces.Box(0, 255, (4, 60, 80), np.uint8)},
+    "StackLast": {"seen": spaces.Box(0, 255, (60, 80, 4), np.uint8)},
+    "StackOfColours": {"seen": spaces.Box(0, 255, (2, 60, 80, 3), np.uint8)},
+    "StackOfColoursFirst": {"seen": spaces.Box(0, 1, (2, 3, 60, 80), np.float32)},
+    "PictureAndSensors": {
+        "seen": spaces.Dict(
+            camera=spaces.Box(0, 255, (60, 80, 3), np.uint8),
+            gear=spaces.Discrete(3),
+            speed=spaces.Box(-9, 9, (2,)),
+        ),
+        "done": spaces.Box(-1, 1, (2,)),
+    },
+    "NestedStack": {
+        "seen": spaces.Tuple((spaces.Dict(eye=spaces.Box(0, 1, (3, 60, 80, 1))), spaces.MultiBinary(3))),
+        "done": spaces.MultiDiscrete([2, 3]),
+    },
 }
 """By name; ``name_of`` makes a Gymnasium id of it."""
 

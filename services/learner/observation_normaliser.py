@@ -23,6 +23,11 @@ class ObservationNormaliser:
         self._sum_squares = np.zeros(observation_dim)
 
     @property
+    def observation_dim(self) -> int:
+        """O."""
+        return len(self._mean)
+
+    @property
     def mean(self) -> NDArray[np.float32]:
         """``[O]`` float32."""
         return self._mean.astype(np.float32)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.learner.observation_normaliser import ObservationNormaliser
+from somersault.packing import numbers_of, with_numbers
 from somersault.types import FrameArray, Rollout
 
 __all__ = ["FrameStacks", "ObservationRows", "RolloutObservations", "VectorRows", "arrange_observations"]
@@ -88,10 +89,13 @@ def arrange_observations(
     Args:
         rollout: Whose.
         num_frames: F.
-        normaliser: Of vectors; None for pictures, whose levels are bounded already.
+        normaliser: Of vectors, or of the numbers beside pictures; None for pictures alone, whose levels are bounded
+            already.
     """
     frames, last, final = rollout.observations, rollout.next_observations, rollout.final_observations
-    if normaliser is not None:
+    if normaliser is not None and frames.dtype == np.uint8:
+        frames, last, final = (_normalise_numbers(each, normaliser) for each in (frames, last, final))
+    elif normaliser is not None:
         return RolloutObservations(
             acted_on=VectorRows(normaliser.normalise(frames)),
             last=VectorRows(normaliser.normalise(last)),
@@ -106,6 +110,12 @@ def arrange_observations(
         last=_stacks(np.concatenate([recent, last[None]]), num_frames=num_frames),
         final=_stacks(np.concatenate([before, final[None]]), num_frames=num_frames),
     )
+
+
+def _normalise_numbers(frames: FrameArray, normaliser: ObservationNormaliser) -> NDArray[np.uint8]:
+    """Return frames of pictures and numbers whose numbers are normalised."""
+    numbers = numbers_of(frames, num_numbers=normaliser.observation_dim)
+    return with_numbers(np.asarray(frames, np.uint8), normaliser.normalise(numbers))
 
 
 def _stacks(frames: FrameArray, *, num_frames: int) -> FrameStacks:

@@ -22,6 +22,7 @@ from services.learner.observations import ObservationRows, RolloutObservations, 
 from services.learner.optimiser_state import dump_networks, load_networks
 from services.learner.ppo_config import PPOConfig
 from somersault.errors import CorruptDataError
+from somersault.packing import numbers_of
 from somersault.precision import torch_dtype
 from somersault.types import FrameArray, Rollout, TaskSpec
 
@@ -51,7 +52,7 @@ class PPOStatistics:
 
 
 class PPO:
-    """Owns the policy, its value function, their optimiser and, where they are vectors, the observation normaliser.
+    """Owns the policy, its value function, their optimiser and, where there are numbers, the observation normaliser.
 
     One owner, not thread-safe. The order of minibatches follows from ``seed`` and the number of
     improvements alone, so a restored instance goes on exactly as the lost one would have.
@@ -70,7 +71,7 @@ class PPO:
         self._seed = seed
         self._device = config.choose_device(spec)
         self.observation_normaliser = (
-            None if spec.is_image else ObservationNormaliser(observation_dim=spec.observation_dim)
+            ObservationNormaliser(observation_dim=spec.num_normalised) if spec.num_normalised else None
         )
         self.networks = build_actor_critic(
             spec,
@@ -95,12 +96,15 @@ class PPO:
         return arrays
 
     def observe(self, observations: FrameArray) -> None:
-        """Adds observations ``[T, N, O]`` to the normaliser; pictures need none.
+        """Adds observations ``[T, N, *frame]`` to the normaliser; pictures need none, but numbers beside them do.
 
         `improve` does so itself; this is for rollouts gathered before there is a reward.
         """
         if self.observation_normaliser is not None:
-            self.observation_normaliser.update(observations)
+            is_packed = self._spec.is_image
+            self.observation_normaliser.update(
+                numbers_of(observations, num_numbers=self._spec.num_numbers) if is_packed else observations
+            )
 
     def improve(self, rollout: Rollout, rewards: NDArray[np.float32]) -> PPOStatistics:
         """Improves the policy on one rollout.

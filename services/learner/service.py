@@ -226,7 +226,7 @@ def _policy_to_message(policy: PublishedPolicy) -> learner_pb2.Policy:
 
 def rollout_bytes(spec: TaskSpec, *, num_steps: int, num_environments: int) -> int:
     """Gives the most bytes of a rollout's arrays ``[T, N]``: as if each episode ended once within them, and then some."""
-    frame = math.prod(spec.frame_shape) * spec.frame_dtype.itemsize
+    frame = math.prod(spec.stored_shape) * spec.frame_dtype.itemsize
     action = math.prod(spec.action_shape) * spec.action_dtype.itemsize
     num_frames = num_steps + spec.num_frames - 1  # observations
     num_frames += 1  # next_observations

@@ -31,7 +31,7 @@ class SegmentLayout:
         self._least_choice = least_choice_of(spec)
         self._choices = spec.choices
         self._arrays = {
-            "observations": ((self.num_steps + spec.num_frames - 1, *spec.frame_shape), spec.frame_dtype),
+            "observations": ((self.num_steps + spec.num_frames - 1, *spec.stored_shape), spec.frame_dtype),
             "actions": ((self.num_steps, *spec.action_shape), spec.action_dtype),
         }
 

@@ -152,7 +152,7 @@ def _transitions_from_message(
     request: reward_pb2.ScoreRequest, spec: TaskSpec
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Gives observations ``[..., *observation]`` and actions ``[..., *action]``, at least one axis before them."""
-    shape = (spec.num_frames, *spec.frame_shape) if spec.is_image else spec.frame_shape
+    shape = (spec.num_frames, *spec.stored_shape) if spec.is_image else spec.stored_shape
     observations = array_from_tensor("observations", request.observations, dtype=spec.frame_dtype)
     leading = observations.shape[: -len(shape)]
     if not leading or observations.shape[len(leading) :] != shape:

@@ -100,7 +100,7 @@ def _passages(num_steps: int) -> Sequence[int]:
 def _kept_rows(environment: EnvironmentBatch, *, kept_steps: int) -> range:
     """Return the environments of which so many steps are kept: all that are filmed, as far as memory allows."""
     spec = environment.task.spec
-    row_bytes = kept_steps * math.prod(spec.frame_shape) * spec.frame_dtype.itemsize
+    row_bytes = kept_steps * math.prod(spec.stored_shape) * spec.frame_dtype.itemsize
     return environment.filmed_rows[: max(1, _MAX_KEPT_BYTES // row_bytes)]
 
 

@@ -105,7 +105,7 @@ class _Sheet:
         self.noise = noise
         self.num_before = spec.num_frames - 1
         self.has_history = history is not None
-        self.frames = np.empty((num_steps + self.num_before, num, *spec.frame_shape), spec.frame_dtype)
+        self.frames = np.empty((num_steps + self.num_before, num, *spec.stored_shape), spec.frame_dtype)
         if history is not None:
             self.frames[: self.num_before] = history
         self.actions = np.empty((num_steps, num, *spec.action_shape), spec.action_dtype)

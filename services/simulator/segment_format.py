@@ -188,7 +188,7 @@ def _layout(task: Task, steps: int) -> _Layout:
     return {
         "observations": (
             _DTYPE_NAMES[spec.frame_dtype.name],
-            (steps + spec.num_frames - 1, *spec.frame_shape),
+            (steps + spec.num_frames - 1, *spec.stored_shape),
         ),
         "actions": (_DTYPE_NAMES[spec.action_dtype.name], (steps, *spec.action_shape)),
         **footage_layout(task, num_steps=steps),

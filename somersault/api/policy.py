@@ -6,6 +6,7 @@ Shapes: O observation length, F frames of H x W pixels, A action length, D choic
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,24 @@ class Policy:
         is_image = "conv_0.weight" in arrays
         first = arrays["conv_0.weight" if is_image else "hidden_0.weight"]
         self._shape: tuple[int | None, ...] = (first.shape[1], None, None) if is_image else (first.shape[1],)
+        self._num_numbers = (
+            arrays["observation_mean"].size if is_image and "observation_mean" in arrays else 0
+        )
 
     def __repr__(self) -> str:
         sees = "pictures" if len(self._shape) == 3 else f"{self._shape[0]} numbers"
+        if self._num_numbers:
+            sees = f"pictures and {self._num_numbers} numbers"
         return f"<Policy version {self.version} that looks at {sees}>"
 
-    def act(self, observation: NDArray[Any], *, deterministic: bool = False) -> ActionArray:
+    def act(
+        self, observation: NDArray[Any] | Mapping[str, NDArray[Any]], *, deterministic: bool = False
+    ) -> ActionArray:
         """Choose an action.
 
         Args:
-            observation: ``[O]`` numbers, or uint8 ``[F, H, W]``, the newest picture last.
+            observation: ``[O]`` numbers, or uint8 ``[F, H, W]``, the newest picture last; where numbers lie beside
+                pictures, both, by ``pictures`` and ``numbers``, as `somersault.make_env` shows them.
             deterministic: takes the likeliest action instead of drawing one, as the run did.
 
         Returns:
@@ -67,17 +76,36 @@ class Policy:
         Raises:
             InvalidInputError: the observation has another shape.
         """
-        seen = np.asarray(observation)
-        expected = tuple(
-            have if want is None else want for have, want in zip(seen.shape, self._shape, strict=False)
-        )
-        if seen.ndim != len(self._shape) or seen.shape != expected:
-            bound = str(self._shape).replace("None", "any")
-            raise InvalidInputError("shape of the observation", seen.shape, bound)
-        action = self._actor.act(seen, deterministic=deterministic)
+        action = self._actor.act(self._checked(observation), deterministic=deterministic)
         if isinstance(action, int):
             return np.asarray(action, np.int32)
         return action
+
+    def _checked(self, observation: Any) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        if not self._num_numbers:
+            return _checked_array("shape of the observation", observation, self._shape)
+        if not isinstance(observation, Mapping) or observation.keys() != {"numbers", "pictures"}:
+            raise InvalidInputError(
+                "observation", type(observation).__name__, "a dict of pictures and numbers"
+            )
+        shapes = {"pictures": self._shape, "numbers": (self._num_numbers,)}
+        return {
+            name: _checked_array(f"shape of the observation's {name}", observation[name], shape)
+            for name, shape in shapes.items()
+        }
+
+
+def _checked_array(field: str, array: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Return an array of a shape, of which None may be any length.
+
+    Raises:
+        InvalidInputError: it has another.
+    """
+    seen = np.asarray(array)
+    expected = tuple(have if want is None else want for have, want in zip(seen.shape, shape, strict=False))
+    if seen.ndim != len(shape) or seen.shape != expected:
+        raise InvalidInputError(field, seen.shape, str(shape).replace("None", "any"))
+    return seen
 
 
 def load_policy(source: str | Path | Run, *, version: int | None = None, seed: int | None = None) -> Policy:

@@ -10,6 +10,7 @@ choices made at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from somersault.errors import InvalidInputError
 from somersault.export.shipped.reward_model import RewardModel as Scorer
-from somersault.frames import observations_of
+from somersault.frames import observations_of, unpacked
 from somersault.runs import Run, load_run
 from somersault.types import FloatArray
 
 __all__ = ["RewardModel", "load_reward_model"]
+
+Observations = NDArray[Any] | Mapping[str, NDArray[Any]]
 
 _MAX_SEGMENTS = 256  # 19,000 steps of a hopper's: the moments are right to a hundredth
 _LEAST_STD = 1e-6  # as the learner's
@@ -51,11 +54,12 @@ class RewardModel:
         """Whether it looks at pictures."""
         return "filters.0" in self.arrays
 
-    def score(self, observations: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+    def score(self, observations: Observations, actions: NDArray[Any]) -> FloatArray:
         """Return the learned reward of transitions: about 0 in the mean and of deviation 1 over the run's segments.
 
         Args:
-            observations: ``[B, O]`` numbers, or uint8 ``[B, F, H, W]``: what was observed before the action.
+            observations: ``[B, O]`` numbers, or uint8 ``[B, F, H, W]``: what was observed before the action; where numbers
+                lie beside pictures, both, by ``pictures`` and ``numbers``.
             actions: ``[B, A]``, within -1 and 1 as executed, or choices, ``[B]`` or ``[B, D]``.
 
         Returns:
@@ -64,13 +68,22 @@ class RewardModel:
         Raises:
             InvalidInputError: an array has another shape.
         """
-        self._check(np.asarray(observations), np.asarray(actions))
-        return self._scorer.score(observations, actions)
+        seen = self._checked(observations, np.asarray(actions))
+        return self._scorer.score(seen, actions)
 
-    def members(self, observations: NDArray[Any], actions: NDArray[Any]) -> FloatArray:
+    def members(self, observations: Observations, actions: NDArray[Any]) -> FloatArray:
         """Return what each member gives, ``[K, B]`` float32, not standardised; see `score`."""
-        self._check(np.asarray(observations), np.asarray(actions))
-        return np.asarray(self._scorer.members(np.asarray(observations), np.asarray(actions)), np.float32)
+        seen = self._checked(observations, np.asarray(actions))
+        return np.asarray(self._scorer.members(seen, np.asarray(actions)), np.float32)
+
+    def _checked(
+        self, observations: Observations, actions: NDArray[Any]
+    ) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        if not isinstance(observations, Mapping):
+            self._check(np.asarray(observations), actions)
+            return np.asarray(observations)
+        self._check(np.asarray(observations["pictures"]), actions)
+        return {name: np.asarray(observations[name]) for name in ("numbers", "pictures")}
 
     def _check(self, observations: NDArray[Any], actions: NDArray[Any]) -> None:
         if len(observations) != len(actions):
@@ -129,8 +142,8 @@ def _moments(run: Run, scorer: Scorer) -> tuple[FloatArray, FloatArray]:
     scores = []
     for key in chosen:
         segment = run.segment(key)
-        observations = observations_of(segment["observations"], num_frames=run.task.num_frames)
-        scores.append(scorer.members(observations, segment["actions"]))
+        stacks = observations_of(segment["observations"], num_frames=run.task.num_frames)
+        scores.append(scorer.members(unpacked(stacks, spec=run.task.spec), segment["actions"]))
     if not scores:
         num_members = len(scorer.arrays["weights.0"])
         return np.zeros((num_members, 1), np.float32), np.ones((num_members, 1), np.float32)

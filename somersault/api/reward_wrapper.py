@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -62,9 +62,15 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             executed = np.clip(executed, -1.0, 1.0)
         if info.get("is_still"):
             executed = leave_out_still(executed, np.ones((), np.bool_))
-        reward = float(self._reward_model.score(np.asarray(self._observation)[None], executed[None])[0])
+        reward = float(self._reward_model.score(_batch_of_one(self._observation), executed[None])[0])
         self._observation = observation
         return observation, reward, is_terminated, is_truncated, self._kept(info)
 
     def _kept(self, info: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in info.items() if name in self._kept_info}
+
+
+def _batch_of_one(observation: Any) -> Any:
+    if isinstance(observation, Mapping):
+        return {name: np.asarray(value)[None] for name, value in observation.items()}
+    return np.asarray(observation)[None]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from somersault.tasks import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment, Task
+from somersault.tasks.gymnasium import read_spaces
+from somersault.tasks.gymnasium_texts import counted
 
 __all__ = ["as_values", "format_list", "format_task"]
 
@@ -52,9 +54,7 @@ def as_values(task: Task) -> dict[str, Any]:
         "hidden_from_agent": task.hidden,
         "environment": _environment(task),
         "observation": _observation(task),
-        "action": f"one of {task.num_actions}"
-        if task.num_actions
-        else f"{task.action_dim} numbers in -1 to 1",
+        "action": _action(task),
         "step_s": round(task.step_s, 6),
         "segment": f"{task.segment_steps} steps, {task.spec.segment_s:.2f} s",
         "episode": _episode(task),
@@ -73,10 +73,20 @@ def _environment(task: Task) -> str:
 
 
 def _observation(task: Task) -> str:
+    if isinstance(task.environment, GymnasiumEnvironment):
+        return read_spaces(task)[0].text
     if task.spec.is_image:
         height, width = task.frame_shape
         return f"{task.num_frames} grey pictures of {height} x {width}"
     return f"{task.frame_shape[0]} numbers"
+
+
+def _action(task: Task) -> str:
+    if isinstance(task.environment, GymnasiumEnvironment):
+        return read_spaces(task)[1].text
+    if task.num_actions:
+        return f"one of {task.num_actions}"
+    return f"{counted(task.action_dim, 'number')}, clipped to -1 to 1 and spread evenly over each actuator's range"
 
 
 def _episode(task: Task) -> str:

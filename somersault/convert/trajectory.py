@@ -10,6 +10,7 @@ import numpy.typing as npt
 from somersault.actions import bounds_of_choices, least_choice_of
 from somersault.convert.tensors import array_from_tensor, tensor_from_array
 from somersault.errors import InvalidInputError
+from somersault.packing import numbers_of
 from somersault.types import Rollout, Segment, StoredSegment, TaskSpec, check_name
 from somersault.v1 import trajectory_pb2
 
@@ -24,7 +25,8 @@ __all__ = [
     "task_spec_to_message",
 ]
 
-_MAX_FRAMES = 16  # as TaskSpec says
+_MAX_FRAMES = 16  # as TaskSpec says, of planes too
+_MAX_NUMBERS = 4096  # as TaskSpec says
 
 
 def rollout_to_message(rollout: Rollout) -> trajectory_pb2.Rollout:
@@ -89,7 +91,10 @@ def _frames(
     field: str, tensor: trajectory_pb2.Tensor, leading: tuple[int, ...], spec: TaskSpec
 ) -> npt.NDArray[Any]:
     """Gives frames ``[*leading, *frame]`` of the task's kind."""
-    return array_from_tensor(field, tensor, dtype=spec.frame_dtype, shape=(*leading, *spec.frame_shape))
+    frames = array_from_tensor(field, tensor, dtype=spec.frame_dtype, shape=(*leading, *spec.stored_shape))
+    if spec.num_numbers and not np.isfinite(numbers_of(frames, num_numbers=spec.num_numbers)).all():
+        raise InvalidInputError(f"{field}, a number beside the pictures", "not finite", "finite")
+    return frames
 
 
 def _actions(
@@ -174,6 +179,8 @@ def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:
         task=spec.task,
         frame_shape=spec.frame_shape,
         num_frames=spec.num_frames,
+        num_planes=spec.num_planes,
+        num_numbers=spec.num_numbers,
         action_dim=spec.action_dim,
         num_actions=spec.num_actions,
         choice_sizes=spec.choice_sizes,
@@ -197,6 +204,12 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
     if not 1 <= message.num_frames <= (_MAX_FRAMES if len(shape) == 2 else 1):
         bound = f"1 to {_MAX_FRAMES} where frames are pictures, else 1"
         raise InvalidInputError("task.num_frames", message.num_frames, bound)
+    if not 0 <= message.num_planes <= (_MAX_FRAMES if len(shape) == 2 else 1):
+        bound = f"0 to {_MAX_FRAMES} where frames are pictures, else at most 1"
+        raise InvalidInputError("task.num_planes", message.num_planes, bound)
+    if not 0 <= message.num_numbers <= (_MAX_NUMBERS if len(shape) == 2 else 0):
+        bound = f"0 to {_MAX_NUMBERS} where frames are pictures, else 0"
+        raise InvalidInputError("task.num_numbers", message.num_numbers, bound)
     _check_action(message)
     for field in ("episode_steps", "segment_steps"):
         _check_at_least(f"task.{field}", getattr(message, field), 1)
@@ -207,6 +220,8 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
         task=message.task,
         frame_shape=shape,
         num_frames=message.num_frames,
+        num_planes=message.num_planes or 1,
+        num_numbers=message.num_numbers,
         action_dim=message.action_dim,
         num_actions=message.num_actions,
         choice_sizes=tuple(message.choice_sizes),

@@ -1,6 +1,6 @@
-"""Turns what a Gymnasium environment shows into frames.
+"""Turns what a Gymnasium environment shows into frames (`somersault.tasks.gymnasium_observations`).
 
-Shapes: O observation, H height and W width.
+Shapes: O observation, C planes of H height and W width, V numbers.
 """
 
 from __future__ import annotations
@@ -12,43 +12,94 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from somersault.errors import InvalidInputError
+from somersault.packing import pack
 from somersault.tasks import Task
-from somersault.tasks.gymnasium import is_picture
+from somersault.tasks.gymnasium_observations import (
+    Leaf,
+    PictureAxes,
+    leaves_of,
+    picture_axes,
+    read_observations,
+)
+from somersault.tasks.gymnasium_texts import unusable
 
 __all__ = ["area_means", "fit", "frame_maker", "shrink"]
 
 _MAX_SMALL_FACTOR = 16  # 16 x 16 x 255 fits into 16 bits
 _LUMA = np.float32(0.299), np.float32(0.587), np.float32(0.114)  # ITU-R BT.601, section 2.5.1
+_MAX_LEVEL = 255
 
 
 def frame_maker(space: Any, task: Task) -> Callable[[Any], NDArray[Any]]:
-    """Gives a function from an observation to a frame: uint8 ``[H, W]`` of a picture, else float32 ``[O]``.
+    """Return a function from an observation to a frame: float32 ``[O]``, or uint8, packed where it is more than a picture.
 
     Raises:
-        InvalidInputError: The space is not as the task declares it.
+        InvalidInputError: the space can't be seen, or is not as the task declares it.
     """
-    if not is_picture(space):
-        _check("observation space", space, (int(spaces.flatdim(space)),), task.frame_shape)
+    read = read_observations(space)
+    leaves = list(leaves_of(space))
+    pictures = [leaf for leaf in leaves if picture_axes(leaf.space) is not None]
+    others = [leaf for leaf in leaves if leaf not in pictures]
+    if not pictures:
+        _check(space, task, (read.frame_shape, 1, 0))
         return lambda seen: np.asarray(spaces.flatten(space, seen), np.float32)
-    if len(task.frame_shape) != 2:
-        raise InvalidInputError("observation space", space, f"of frames of shape {task.frame_shape}")
+    num_seen = _num_planes(pictures[0], task)
+    _check(
+        space, task, (task.frame_shape if len(task.frame_shape) == 2 else (0, 0), num_seen, read.num_numbers)
+    )
+    to_planes = _planes_maker(pictures[0], task)
+    if task.spec.stored_shape == task.frame_shape:
+        return lambda seen: to_planes(seen)[0]
+    return lambda seen: pack(to_planes(seen), _numbers(others, seen))
+
+
+def _num_planes(picture: Leaf, task: Task) -> int:
+    """Return C: as many as the task declares if colours may be kept apart or made grey, else as many as there are."""
+    axes, shape = picture_axes(picture.space), picture.space.shape
+    assert axes is not None
+    if axes.stack is not None:
+        return int(shape[axes.stack])
+    num_colours = 1 if axes.colours is None else int(shape[axes.colours])
+    return (
+        task.num_planes if num_colours == len(_LUMA) and task.num_planes in (1, num_colours) else num_colours
+    )
+
+
+def _planes_maker(picture: Leaf, task: Task) -> Callable[[Any], NDArray[np.uint8]]:
+    """Return a function from an observation to its picture's planes ``[C, H, W]``."""
+    axes = picture_axes(picture.space)
+    assert axes is not None
     height, width = task.frame_shape
+    scale = _MAX_LEVEL if np.all(picture.space.high == 1) and picture.space.dtype != np.uint8 else 1
 
-    def shrink_to_grey(seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        narrow = area_means(_grey(seen).T, width).T
-        return np.rint(area_means(narrow, height)).astype(np.uint8)
+    def to_planes(seen: Any) -> NDArray[np.uint8]:
+        planes = _planes(np.asarray(picture.value_of(seen)), axes, num_planes=task.num_planes)
+        shrunk = (area_means(area_means(plane.T, width).T, height) * scale for plane in planes)
+        return np.stack([np.rint(each) for each in shrunk]).clip(0, _MAX_LEVEL).astype(np.uint8)
 
-    return shrink_to_grey
+    return to_planes
 
 
-def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Gives the brightness ``[H, W]`` of a picture ``[H, W]``, ``[H, W, 1]`` or ``[H, W, 3]``."""
-    if picture.shape[2:] != (3,):
-        return picture.reshape(picture.shape[:2]).astype(np.float32)
-    red, green, blue = (picture[..., channel] * luma for channel, luma in enumerate(_LUMA))
+def _planes(picture: NDArray[Any], axes: PictureAxes, *, num_planes: int) -> NDArray[np.float32]:
+    """Return a picture's planes ``[C, H, W]`` in its own size: colours made grey, or kept apart if so many are asked for."""
+    if axes.stack is not None:
+        inner = None if axes.colours is None else axes.colours - 1
+        of_one = PictureAxes(colours=inner)
+        return np.concatenate([_planes(each, of_one, num_planes=1) for each in picture])
+    if axes.colours is None:
+        return picture[None].astype(np.float32)
+    colours = np.moveaxis(picture, axes.colours, 0)
+    if len(colours) == num_planes:
+        return colours.astype(np.float32)
+    red, green, blue = (colour * luma for colour, luma in zip(colours, _LUMA, strict=True))
     grey: NDArray[np.float32] = red + green + blue
-    return grey
+    return grey[None].astype(np.float32, copy=False)
+
+
+def _numbers(leaves: list[Leaf], seen: Any) -> NDArray[np.float32]:
+    """Return ``[V]``: what lies beside the picture, one after the other."""
+    parts = [spaces.flatten(leaf.space, leaf.value_of(seen)) for leaf in leaves]
+    return np.concatenate([np.zeros(0, np.float32), *parts]).astype(np.float32)
 
 
 def area_means(values: NDArray[np.floating[Any]], num_to: int) -> NDArray[np.float64]:
@@ -98,11 +149,14 @@ def fit(picture: NDArray[np.uint8], sides: tuple[int, ...]) -> NDArray[np.uint8]
     return fitted
 
 
-def _check(field: str, space: Any, found: object, declared: object) -> None:
-    """Checks a size of the space against the task's.
+def _check(space: Any, task: Task, found: tuple[tuple[int, ...], int, int]) -> None:
+    """Checks the sizes of what is seen against the task's.
 
     Raises:
-        InvalidInputError: They differ.
+        InvalidInputError: they differ.
     """
-    if found != declared:
-        raise InvalidInputError(field, space, f"of size {declared}, as the task declares it")
+    if found != (task.frame_shape, task.num_planes, task.num_numbers):
+        shape = (
+            f"frame_shape {task.frame_shape}, num_planes {task.num_planes}, num_numbers {task.num_numbers}"
+        )
+        raise unusable("observation space", space, f"as the task declares it: {shape}")

@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from somersault.actions import bounds_of_choices
 from somersault.environments.world import World
 from somersault.errors import InvalidInputError
+from somersault.frames import unpacked
 from somersault.tasks import Task
 
 __all__ = ["TaskEnvironment"]
 
-Observation = NDArray[Any]
+Observation = NDArray[Any] | dict[str, NDArray[Any]]
 Action = NDArray[Any]
 
 
 class TaskEnvironment(gymnasium.Env[Observation, Action]):
     """Observes, acts and ends as in a run; its reward is 0.
 
-    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first. Actions are float32
+    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first; where several are seen at
+    once ``[F * C, H, W]``; where numbers lie beside them, a dict of ``pictures`` and ``numbers``, float32 ``[V]``. Actions are float32
     ``[A]`` within -1 and 1, clipped there, one of ``Discrete(n)``, or several choices of ``MultiDiscrete``. An episode is truncated after the task's length
     and never terminates: where one ends early, the environment stands still for the task's `still_steps`, then it is
     truncated too, and learners bootstrap. The info of a step says ``is_still`` where it changed nothing; else it is
@@ -78,7 +80,9 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
         self._world.close()
 
     def _observe(self) -> Observation:
-        return np.stack(self._frames) if self.task.spec.is_image else self._frames[-1].copy()
+        if not self.task.spec.is_image:
+            return self._frames[-1].copy()
+        return unpacked(np.stack(self._frames), spec=self.task.spec)
 
     def _executed(self, action: Action) -> Action:
         spec = self.task.spec
@@ -93,10 +97,12 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
         return executed
 
 
-def _observation_space(task: Task) -> spaces.Box:
+def _observation_space(task: Task) -> spaces.Space[Any]:
     spec = task.spec
     if spec.is_image:
-        return spaces.Box(0, 255, (spec.num_frames, *spec.frame_shape), np.uint8)
+        pictures = spaces.Box(0, 255, (spec.num_channels, *spec.frame_shape), np.uint8)
+        numbers = spaces.Box(-np.inf, np.inf, (spec.num_numbers,), np.float32)
+        return spaces.Dict({"numbers": numbers, "pictures": pictures}) if spec.num_numbers else pictures
     return spaces.Box(-np.inf, np.inf, spec.frame_shape, np.float32)
 
 

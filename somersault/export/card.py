@@ -151,6 +151,12 @@ def _observation(task: Task) -> str:
     spec = task.spec
     if spec.is_image:
         height, width = spec.frame_shape
+        if spec.num_numbers or spec.num_planes > 1:
+            pictures = f"uint8 `[{spec.num_channels}, {height}, {width}]`, oldest first"
+            if not spec.num_numbers:
+                return f"{spec.num_channels} grey pictures, {pictures}"
+            numbers = f"`numbers`, float32 `[{spec.num_numbers}]`, as the environment gives them"
+            return f"a dict of `pictures`, {pictures}, and {numbers}"
         return f"the {spec.num_frames} newest grey pictures, uint8 `[{spec.num_frames}, {height}, {width}]`, oldest first"
     return f"{spec.observation_dim} numbers, float32, as the environment gives them: the policy scales them itself"
 

@@ -1,6 +1,6 @@
 """A policy and a reward model as ONNX graphs, put together by hand: nothing is traced, and torch isn't needed.
 
-Legend: B batch, O observation length, F frames of H x W pixels, A action length, D choices made at
+Legend: B batch, O observation length, F frames of C planes of H x W pixels, V numbers beside them, A action length, D choices made at
 once, N to choose from in all, K members.
 """
 
@@ -29,7 +29,8 @@ _BOUND = 10.0  # normalised observations are clipped there
 def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: Mapping[str, str]) -> bytes:
     """Return a policy as a graph.
 
-    Its input is ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``. Its outputs are ``action``, the
+    Its input is ``observation``, float32 ``[B, O]`` or uint8 ``[B, F * C, H, W]``, and then ``numbers`` ``[B, V]`` where
+    there are any beside pictures. Its outputs are ``action``, the
     likeliest, and what it is drawn from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``, those of one choice
     after those of another.
 
@@ -37,7 +38,7 @@ def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
         ConfigError: the package onnx is missing.
     """
     graph = _Graph(arrays)
-    hidden = _picture_torso(graph) if spec.is_image else _vector_torso(graph)
+    hidden = _picture_torso(graph, spec) if spec.is_image else _vector_torso(graph)
     if spec.is_discrete:
         graph.add("Gemm", hidden, "logits.weight", "logits.bias", out="logits", transB=1)
         _add_choices(graph, spec)
@@ -49,13 +50,13 @@ def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
         shape = graph.add("Shape", "mean")
         graph.add("Expand", std, shape, out="std")
         outputs = {name: ("float32", ["B", spec.action_dim]) for name in ("action", "mean", "std")}
-    return graph.encode({"observation": _observation(spec)}, outputs, name="policy", metadata=metadata)
+    return graph.encode(_observation(spec), outputs, name="policy", metadata=metadata)
 
 
 def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: Mapping[str, str]) -> bytes:
     """Return a reward model as a graph.
 
-    Its inputs are ``observation``, float32 ``[B, O]`` or uint8 ``[B, F, H, W]``, and, where the reward depends on it,
+    Its inputs are those of `policy_graph` and, where the reward depends on it,
     ``action``, float32 ``[B, A]``, int64 ``[B]`` or int64 ``[B, D]``, -1 for none. Its outputs are ``reward`` ``[B]``,
     the standardised mean, and ``members`` ``[K, B]``.
 
@@ -63,11 +64,11 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
         ConfigError: the package onnx is missing.
     """
     graph = _Graph(arrays)
-    inputs = {"observation": _observation(spec)}
+    inputs = _observation(spec)
     if not spec.is_image:
         inputs["action"] = _action(spec)
     num_members = len(arrays["weights.0"])
-    hidden = _reward_pictures(graph, num_members) if spec.is_image else _reward_vectors(graph, spec)
+    hidden = _reward_pictures(graph, spec, num_members) if spec.is_image else _reward_vectors(graph, spec)
     num_layers = sum(name.startswith("weights.") for name in arrays)
     for layer in range(num_layers):
         product = graph.add("MatMul", hidden, f"weights.{layer}")
@@ -82,15 +83,19 @@ def reward_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
     return graph.encode(inputs, outputs, name="reward_model", metadata=metadata)
 
 
+def _normalised(graph: _Graph, name: str) -> str:
+    centred = graph.add("Sub", name, "observation_mean")
+    return graph.clip(graph.add("Div", centred, "observation_std"), _BOUND)
+
+
 def _vector_torso(graph: _Graph) -> str:
-    centred = graph.add("Sub", "observation", "observation_mean")
-    hidden = graph.clip(graph.add("Div", centred, "observation_std"), _BOUND)
+    hidden = _normalised(graph, "observation")
     for name in ("hidden_0", "hidden_1"):
         hidden = graph.add("Tanh", graph.add("Gemm", hidden, f"{name}.weight", f"{name}.bias", transB=1))
     return hidden
 
 
-def _picture_torso(graph: _Graph) -> str:
+def _picture_torso(graph: _Graph, spec: TaskSpec) -> str:
     hidden = graph.unit_levels("observation")
     for index, stride in enumerate(_POLICY_STRIDES):
         name = f"conv_{index}"
@@ -98,6 +103,8 @@ def _picture_torso(graph: _Graph) -> str:
         hidden = graph.add("Relu", convolved)
     # Row, column, channel: as the dense layer's weights are laid out.
     flat = graph.add("Flatten", graph.add("Transpose", hidden, perm=[0, 2, 3, 1]))
+    if spec.num_numbers:
+        flat = graph.add("Concat", flat, _normalised(graph, "numbers"), axis=1)
     return graph.add("Relu", graph.add("Gemm", flat, "dense.weight", "dense.bias", transB=1))
 
 
@@ -132,7 +139,7 @@ def _reward_vectors(graph: _Graph, spec: TaskSpec) -> str:
     return graph.add("Unsqueeze", joined, graph.constant("first_axis", np.array([0])))
 
 
-def _reward_pictures(graph: _Graph, num_members: int) -> str:
+def _reward_pictures(graph: _Graph, spec: TaskSpec, num_members: int) -> str:
     """Return ``[K, B, features]``."""
     pictures, first_axis = graph.unit_levels("observation"), graph.constant("first_axis", np.array([0]))
     features = []
@@ -144,7 +151,10 @@ def _reward_pictures(graph: _Graph, num_members: int) -> str:
             names = [graph.constant(f"{place}.{part}", value) for part, value in (("w", weight), ("b", bias))]
             hidden = graph.add("Conv", hidden, *names, strides=[stride, stride])
             hidden = graph.add("LeakyRelu", hidden, alpha=_SLOPE)
-        features.append(graph.add("Unsqueeze", graph.add("Flatten", hidden), first_axis))
+        flat = graph.add("Flatten", hidden)
+        if spec.num_numbers:
+            flat = graph.add("Concat", flat, "numbers", axis=1)
+        features.append(graph.add("Unsqueeze", flat, first_axis))
     return graph.add("Concat", *features, axis=0)
 
 
@@ -164,10 +174,12 @@ def _action(spec: TaskSpec) -> tuple[str, list[str | int]]:
     return "int64", ["B", *spec.action_shape]
 
 
-def _observation(spec: TaskSpec) -> tuple[str, list[str | int]]:
-    if spec.is_image:
-        return "uint8", ["B", spec.num_frames, *spec.frame_shape]
-    return "float32", ["B", *spec.frame_shape]
+def _observation(spec: TaskSpec) -> dict[str, tuple[str, list[str | int]]]:
+    if not spec.is_image:
+        return {"observation": ("float32", ["B", *spec.frame_shape])}
+    numbers: dict[str, tuple[str, list[str | int]]] = {"numbers": ("float32", ["B", spec.num_numbers])}
+    pictures = ("uint8", ["B", spec.num_channels, *spec.frame_shape])
+    return {"observation": pictures, **(numbers if spec.num_numbers else {})}
 
 
 class _Graph:

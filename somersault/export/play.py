@@ -6,6 +6,7 @@ environment itself pays is printed for orientation; it is not the hidden score o
 
 from __future__ import annotations
 
+from somersault.export.play_pictures import picture_script
 from somersault.tasks import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment, Task
 
 __all__ = ["play_script", "requirements"]
@@ -69,34 +70,11 @@ first = getattr(space, "start", 0)
 def to_action(action):  # counted from 0, of each choice
     return np.asarray(first + action.reshape(space.shape), space.dtype)
 """
-_GREY = """
-
-def to_frame(picture):  # grey, each pixel the mean of the area that it covers
-    grey = (picture.astype(np.float32) @ np.array({luma}, np.float32)) if picture.ndim == 3 else picture
-    for _ in range(2):
-        edges = np.linspace(0, len(grey), {side} + 1)
-        whole = np.minimum(edges.astype(int), len(grey) - 1)
-        sums = np.concatenate([np.zeros((1, grey.shape[1])), np.cumsum(grey, axis=0, dtype=float)])
-        at_edges = sums[whole] + (edges - whole)[:, None] * grey[whole]
-        grey = (np.diff(at_edges, axis=0) * ({side} / len(grey))).T
-    return np.rint(grey).astype(np.uint8)
-"""
 _PICTURES = """
 env = gymnasium.make({environment_id!r}{options}, disable_env_checker=True){unwrapped}
 policy = Policy(load("policy.safetensors"), seed=0)
-{action}{grey}
+{action}
 
-for episode in range(NUM_EPISODES):
-    seen, _ = env.reset(seed=episode)
-    frames = [to_frame(seen)] * {num_frames}
-    paid = 0.0
-    for step in range(EPISODE_STEPS):
-        seen, reward, terminated, truncated, _ = env.step(to_action(policy.act(np.stack(frames))))
-        paid += float(reward)
-        if terminated or truncated:
-            break
-        frames = [*frames[1:], to_frame(seen)]
-    print(f"episode {{episode}}: {{step + 1}} steps, the environment itself paid {{paid:.1f}}, not what was taught")
 """
 _ATARI = """
 env = AtariVectorEnv(
@@ -175,8 +153,7 @@ def _body(task: Task) -> str:
         "unwrapped": "",
     }
     if task.spec.is_image:
-        grey = _GREY.format(luma=(0.299, 0.587, 0.114), side=task.frame_shape[0])
-        return _PICTURES.format(**shared, grey=grey, num_frames=task.num_frames)
+        return _PICTURES.format(**shared) + picture_script(task)
     observe = "gymnasium.spaces.flatten(env.observation_space, seen)"
     return _VECTOR.format(**shared, observe=observe, ends=_ENDS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from somersault.packing import stored_shape
 from somersault.types import TaskSpec
 
 __all__ = ["RewardModelConfig"]
@@ -20,6 +21,10 @@ class RewardModelConfig:
     """``(O,)`` of a vector or ``(H, W)`` of a picture."""
     num_frames: int = 1
     """F, frames that make an observation."""
+    num_planes: int = 1
+    """C, pictures seen at once."""
+    num_numbers: int = 0
+    """V, numbers seen together with a picture."""
     action_dim: int = 0
     """A, of an action that is a vector."""
     num_actions: int = 0
@@ -41,6 +46,8 @@ class RewardModelConfig:
         for length in self.frame_shape:
             _check("frame_shape", length, 1, _MAX_SIZE)
         _check("num_frames", self.num_frames, 1, 16 if self.is_image else 1)
+        _check("num_planes", self.num_planes, 1, 16 if self.is_image else 1)
+        _check("num_numbers", self.num_numbers, 0, _MAX_SIZE if self.is_image else 0)
         _check("action_dim", self.action_dim, 0, _MAX_SIZE)
         _check("num_actions", self.num_actions, 0, _MAX_SIZE)
         for size in self.choice_sizes:
@@ -59,6 +66,8 @@ class RewardModelConfig:
         return cls(
             frame_shape=spec.frame_shape,
             num_frames=spec.num_frames,
+            num_planes=spec.num_planes,
+            num_numbers=spec.num_numbers,
             action_dim=spec.action_dim,
             num_actions=spec.num_actions,
             choice_sizes=spec.choice_sizes,
@@ -88,8 +97,9 @@ class RewardModelConfig:
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """``(O,)`` or ``(F, H, W)``."""
-        return (self.num_frames, *self.frame_shape) if self.is_image else self.frame_shape
+        """``(O,)`` or ``(F, *frame)``, where a frame is packed as `somersault.packing` says."""
+        stored = stored_shape(self.frame_shape, num_planes=self.num_planes, num_numbers=self.num_numbers)
+        return (self.num_frames, *stored) if self.is_image else stored
 
     @property
     def action_shape(self) -> tuple[int, ...]:

@@ -30,8 +30,9 @@ def encode(config: RewardModelConfig, tensors: Mapping[str, Tensor]) -> bytes:
     """Encodes shape and arrays."""
     # one entry: safetensors keeps no order among several, and equal weights give equal bytes
     shape = asdict(config)
-    if not config.choice_sizes:
-        del shape["choice_sizes"]  # whoever knows of no such actions can still read the others
+    for name, usual in (("choice_sizes", ()), ("num_planes", 1), ("num_numbers", 0)):
+        if shape[name] == usual:
+            del shape[name]  # whoever knows of no such tasks can still read the others
     metadata = {_FORMAT: dump_json(shape)}
     return save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, metadata=metadata)
 

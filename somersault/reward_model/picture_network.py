@@ -1,14 +1,16 @@
 """Reward predictors for observations that are pictures: ``K`` convolutional networks.
 
 Christiano et al. 2017 (arXiv 1706.03741), appendix A.2: four convolutions of 16 filters, batch normalisation and
-dropout after each, one dense layer of 64, one output. The action is not seen.
+dropout after each, one dense layer of 64, one output. The action is not seen. Numbers beside the newest picture, which the
+paper has not, enter the dense layer with what the convolutions leave, not normalised as in networks over vectors.
 
 Scores are computed in float32, wherever and by whom (docs/adr/0015-precision.md); a training step may be in bfloat16.
 
 Members are evaluated one after another, channels last: on two cores without bfloat16 a training step takes 0.7 of the
 time of one grouped convolution a layer, and scoring takes about as long (docs/results.md).
 
-Shapes: ``K`` members, ``B`` observations, ``F`` frames, ``H x W`` pixels, ``C`` filters.
+Shapes: ``K`` members, ``B`` observations, ``F`` frames of ``P`` planes of ``H x W`` pixels and ``V`` numbers,
+``C`` filters.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ class PictureNetwork(nn.Module):
         """Predict the reward of each transition by each member.
 
         Args:
-            observations: ``[..., F, H, W]`` uint8.
+            observations: ``[..., F, *frame]`` uint8.
             actions: not looked at, as in the paper.
             noise: draws the dropout of a training step, which also normalises by the minibatch; None scores.
             dtype: what the convolutions of a training step are computed in; scores are float32 whatever it says.
@@ -80,17 +82,18 @@ class PictureNetwork(nn.Module):
         """
         leading = observations.shape[:-3]
         members = range(self.config.num_members)
+        numbers = self._numbers(observations)
         if noise is None:
             planes = self._planes(observations, torch.float32)
-            rewards = [self._score(planes, member) for member in members]
+            rewards = [self._score(planes, numbers, member) for member in members]
         else:
             planes = self._planes(observations, dtype)
-            rewards = [self._train(planes, member, noise) for member in members]
+            rewards = [self._train(planes, numbers, member, noise) for member in members]
         return torch.stack(rewards).reshape(self.config.num_members, *leading)
 
     @torch.no_grad()
     def calibrate(self, observations: Tensor) -> None:
-        """Keeps the statistics of these observations ``[..., F, H, W]`` uint8, for scoring.
+        """Keeps the statistics of these observations ``[..., F, *frame]`` uint8, for scoring.
 
         Each layer's are those of the network as it scores: without dropout, the layers before it normalised by their
         own new statistics. A running mean over training steps would carry the spread that dropout adds (Li et al.
@@ -113,7 +116,8 @@ class PictureNetwork(nn.Module):
         Raises:
             ValueError: pictures are too small for four convolutions.
         """
-        num_members, channels, (height, width) = config.num_members, config.num_frames, config.frame_shape
+        num_members, (height, width) = config.num_members, config.frame_shape
+        channels = config.num_frames * config.num_planes
         shapes: dict[str, tuple[int, ...]] = {}
         for layer, (kernel, stride) in enumerate(_LAYERS):
             height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
@@ -121,36 +125,50 @@ class PictureNetwork(nn.Module):
             channels = _NUM_FILTERS
         if min(height, width) < 1:
             raise ValueError(f"frame_shape is {config.frame_shape}, must be at least ({_LEAST}, {_LEAST})")
+        num_inputs = _NUM_FILTERS * height * width + config.num_numbers
         for name in ("scales", "shifts", "means", "variances"):
             shapes[name] = (num_members, len(_LAYERS), _NUM_FILTERS)
-        shapes["weights.0"] = (num_members, _NUM_FILTERS * height * width, config.hidden_size)
+        shapes["weights.0"] = (num_members, num_inputs, config.hidden_size)
         shapes["biases.0"] = (num_members, 1, config.hidden_size)
         shapes["weights.1"] = (num_members, config.hidden_size, 1)
         shapes["biases.1"] = (num_members, 1, 1)
         return shapes
 
     def _planes(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """Gives ``[B, F, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
-        shape = (-1, *self.config.observation_shape)
-        return observations.reshape(shape).to(dtype, memory_format=torch.channels_last)
+        """Gives ``[B, F * P, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
+        rows = observations.reshape(-1, *self.config.observation_shape)[:, :, : self._num_plane_rows]
+        planes = rows.reshape(len(rows), -1, *self.config.frame_shape)
+        return planes.to(dtype, memory_format=torch.channels_last)
 
-    def _score(self, planes: Tensor, member: int) -> Tensor:
+    def _numbers(self, observations: Tensor) -> Tensor:
+        """Return ``[B, V]`` float32, those beside the newest picture."""
+        if not self.config.num_numbers:
+            return torch.zeros(0)
+        newest = observations.reshape(-1, *self.config.observation_shape)[:, -1, self._num_plane_rows :]
+        packed = newest.reshape(len(newest), -1)[:, : 4 * self.config.num_numbers]
+        return packed.contiguous().view(torch.float32)
+
+    @property
+    def _num_plane_rows(self) -> int:
+        return self.config.num_planes * self.config.frame_shape[0]
+
+    def _score(self, planes: Tensor, numbers: Tensor, member: int) -> Tensor:
         hidden = planes
         for layer in range(len(_LAYERS)):
             factor, summand = self._normalisation(layer, member)
             filters = self._filters(layer, member) * factor[:, None, None, None]
             hidden = self._convolve(hidden, filters, summand, layer=layer)
             hidden = functional.leaky_relu(hidden, _NEGATIVE_SLOPE)
-        return self._dense(hidden, member)
+        return self._dense(hidden, numbers, member)
 
-    def _train(self, planes: Tensor, member: int, noise: np.random.Generator) -> Tensor:
+    def _train(self, planes: Tensor, numbers: Tensor, member: int, noise: np.random.Generator) -> Tensor:
         hidden = planes
         for layer in range(len(_LAYERS)):
             hidden = self._convolve(hidden, self._filters(layer, member), layer=layer)
             scale, shift = self.scales[member, layer], self.shifts[member, layer]
             hidden = functional.batch_norm(hidden, None, None, scale, shift, training=True, eps=_EPSILON)
             hidden = _drop(functional.leaky_relu(hidden, _NEGATIVE_SLOPE), noise)
-        return self._dense(hidden, member)
+        return self._dense(hidden, numbers, member)
 
     def _filters(self, layer: int, member: int) -> Tensor:
         filters: Tensor = self.filters[layer][member]
@@ -167,9 +185,11 @@ class PictureNetwork(nn.Module):
         factor = self.scales[member, layer] / torch.sqrt(self.variances[member, layer] + _EPSILON)
         return factor, self.shifts[member, layer] - factor * self.means[member, layer]
 
-    def _dense(self, hidden: Tensor, member: int) -> Tensor:
+    def _dense(self, hidden: Tensor, numbers: Tensor, member: int) -> Tensor:
         """Gives ``[B]`` float32; in full precision, since sums of these are compared."""
         rows = hidden.flatten(1).float()
+        if self.config.num_numbers:
+            rows = torch.cat([rows, numbers], dim=1)
         units = functional.leaky_relu(
             rows @ self.weights[0][member] + self.biases[0][member], _NEGATIVE_SLOPE
         )

@@ -12,22 +12,14 @@ from typing import Any
 
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.tasks.environments import GymnasiumEnvironment
-from somersault.tasks.gymnasium_actions import read_actions
+from somersault.tasks.gymnasium_actions import ActionReading, read_actions
 from somersault.tasks.gymnasium_guides import guide_of
+from somersault.tasks.gymnasium_observations import ObservationReading, read_observations
 from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
 
-__all__ = ["gymnasium_task", "is_picture", "open_gymnasium"]
+__all__ = ["gymnasium_task", "open_gymnasium", "read_spaces"]
 
-_MAX_NUMBERS = (
-    4096  # a longer vector is a picture or a table in disguise: too much for a policy without convolutions
-)
-_MIN_PICTURE_PX = 16
-_PICTURE_SHAPE = (
-    84,
-    84,
-)  # Mnih et al. 2015, methods: pictures as game-playing policies have taken them since
-_PICTURE_FRAMES = 4
 _FPS = 30.0  # where an environment does not say
 _MIN_FPS = 10.0  # games played in turns say 1 or 4, too slow to judge a clip of 1.5 s by
 _MAX_CLIP_FPS = 30.0
@@ -86,14 +78,20 @@ def open_gymnasium(environment: GymnasiumEnvironment, *, episode_steps: int | No
     return opened
 
 
-def is_picture(space: Any) -> bool:
-    """Says whether observations of a space are pictures: uint8, grey or in colour."""
-    import gymnasium
+def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
+    """Return how the spaces of a task's environment are read; it is made for that.
 
-    if not isinstance(space, gymnasium.spaces.Box) or space.dtype != "uint8":
-        return False
-    height_width, depth = space.shape[:2], space.shape[2:]
-    return len(height_width) == 2 and min(height_width) >= _MIN_PICTURE_PX and depth in {(), (1,), (3,)}
+    Raises:
+        InvalidInputError: See `gymnasium_task`.
+        UnavailableError: See `gymnasium_task`.
+    """
+    assert isinstance(task.environment, GymnasiumEnvironment)
+    opened = open_gymnasium(task.environment)
+    try:
+        seen = read_observations(opened.observation_space, is_stacked=task.num_planes > 1)
+        return seen, read_actions(opened.action_space, limit=task.environment.action_limit)
+    finally:
+        opened.close()
 
 
 def _reason(err: BaseException) -> str:
@@ -115,7 +113,7 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
     title = _title(environment.environment_id)
     guide = guide_of(environment.environment_id, title=title)
     episode_steps = (opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS
-    frame_shape, num_frames = _frame(opened.observation_space)
+    seen = read_observations(opened.observation_space, is_stacked=_is_stacked(opened))
     actions = read_actions(opened.action_space, limit=environment.action_limit)
     fps = max(float((opened.metadata or {}).get("render_fps") or _FPS), _MIN_FPS)
     return Task(
@@ -125,8 +123,10 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
         description=guide.description,
         teacher="what the environment itself pays",
         environment=environment,
-        frame_shape=frame_shape,
-        num_frames=num_frames,
+        frame_shape=seen.frame_shape,
+        num_frames=seen.num_frames,
+        num_planes=seen.num_planes,
+        num_numbers=seen.num_numbers,
         action_dim=actions.action_dim,
         num_actions=actions.num_actions,
         choice_sizes=actions.choice_sizes,
@@ -146,22 +146,13 @@ def _title(environment_id: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)
 
 
-def _frame(space: Any) -> tuple[tuple[int, ...], int]:
-    """Gives the shape of a frame and how many make an observation.
+def _is_stacked(opened: Any) -> bool:
+    """Say whether an environment stacks its observations, by Gymnasium's own wrapper."""
+    from gymnasium import Wrapper
+    from gymnasium.wrappers import FrameStackObservation
 
-    Raises:
-        InvalidInputError: The space is none that can be learned in.
-    """
-    from gymnasium import spaces
-
-    if is_picture(space):
-        return _PICTURE_SHAPE, _PICTURE_FRAMES
-    if not space.is_np_flattenable:
-        raise InvalidInputError(
-            "observation space", space, "one of numbers of a fixed length, or of pictures"
-        )
-    length = int(spaces.flatdim(space))
-    if not 1 <= length <= _MAX_NUMBERS:
-        bound = f"one of 1 to {_MAX_NUMBERS} numbers, or of pictures (uint8, height x width or height x width x 3)"
-        raise InvalidInputError("observation space", space, bound)
-    return (length,), 1
+    while isinstance(opened, Wrapper):
+        if isinstance(opened, FrameStackObservation):
+            return True
+        opened = opened.env
+    return False

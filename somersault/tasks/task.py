@@ -75,6 +75,10 @@ class Task:
     """``(O,)`` of a vector or ``(H, W)`` of a picture; see `somersault.types`."""
     num_frames: int = 1
     """Frames that make an observation."""
+    num_planes: int = 1
+    """Pictures that are seen at once, as of a stack or of colours that are kept apart; 1 unless frames are pictures."""
+    num_numbers: int = 0
+    """Numbers that are seen together with a picture; 0 of vectors."""
     action_dim: int = 0
     """Length of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
@@ -147,6 +151,8 @@ class Task:
             task=self.name,
             frame_shape=self.frame_shape,
             num_frames=self.num_frames,
+            num_planes=self.num_planes,
+            num_numbers=self.num_numbers,
             action_dim=self.action_dim,
             num_actions=self.num_actions,
             choice_sizes=self.choice_sizes,

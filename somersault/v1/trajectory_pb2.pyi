@@ -252,6 +252,8 @@ class TaskSpec(_message.Message):
     """What is to be learned, as far as the agent may know it.
 
     An observation is the F newest frames of an environment. A frame is a vector, float32 [O], and then F is 1; or a grey picture, uint8 [H, W].
+    Several pictures seen at once (planes) lie one below the other, uint8 [C * H, W]; numbers seen together with pictures lie in further rows
+    below, as little-endian float32, what they leave of the last row being 0.
     An action is a vector, float32 [A], each component executed within -1 and 1; or one int32 of `num_actions`; or D choices made at once,
     int32 [D], each of its own number of `choice_sizes`. Exactly one of `action_dim`, `num_actions` and `choice_sizes` is given.
     """
@@ -269,6 +271,8 @@ class TaskSpec(_message.Message):
     IS_CONTINUING_FIELD_NUMBER: _builtins.int
     STILL_STEPS_FIELD_NUMBER: _builtins.int
     CHOICE_SIZES_FIELD_NUMBER: _builtins.int
+    NUM_PLANES_FIELD_NUMBER: _builtins.int
+    NUM_NUMBERS_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """The task's name, such as "hopper-backflip"."""
     num_frames: _builtins.int
@@ -289,9 +293,13 @@ class TaskSpec(_message.Message):
     """Where episodes may end early: steps for which an environment whose episode ended stands still before the next begins. What is seen
     stays the same meanwhile, actions change nothing, and the hidden reward is 0. 0: episodes never end early.
     """
+    num_planes: _builtins.int
+    """C: pictures seen at once, 1 to 16; 0 stands for 1. 1 unless frames are pictures."""
+    num_numbers: _builtins.int
+    """V: numbers seen together with pictures, at most 4096; 0 unless frames are pictures."""
     @_builtins.property
     def frame_shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Axes of a frame: one for a vector, two for a picture."""
+        """Axes of a frame: one for a vector, two for a picture, of which there may be several (see num_planes)."""
 
     @_builtins.property
     def choice_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -311,10 +319,12 @@ class TaskSpec(_message.Message):
         is_continuing: _builtins.bool = ...,
         still_steps: _builtins.int = ...,
         choice_sizes: _abc.Iterable[_builtins.int] | None = ...,
+        num_planes: _builtins.int = ...,
+        num_numbers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "choice_sizes", b"choice_sizes", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "segment_steps", b"segment_steps", "step_s", b"step_s", "still_steps", b"still_steps", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_dim", b"action_dim", "choice_sizes", b"choice_sizes", "episode_steps", b"episode_steps", "frame_shape", b"frame_shape", "is_continuing", b"is_continuing", "num_actions", b"num_actions", "num_frames", b"num_frames", "num_numbers", b"num_numbers", "num_planes", b"num_planes", "segment_steps", b"segment_steps", "step_s", b"step_s", "still_steps", b"still_steps", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

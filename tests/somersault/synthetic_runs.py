@@ -9,6 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from somersault import checkpoint
+from somersault.packing import with_numbers
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.runs import Run, load_run
 from somersault.storage import open_store
@@ -62,7 +63,7 @@ def policy_arrays(spec: TaskSpec, *, width: int = 32) -> dict[str, np.ndarray]:
     if not spec.is_discrete:
         shapes["log_std"] = (spec.action_dim,)
     arrays = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
-    if not spec.is_image:
+    if spec.num_normalised:
         arrays["observation_std"] = rng.uniform(0.5, 2, shapes["observation_std"]).astype(np.float32)
     if spec.choice_sizes:
         arrays["choice_sizes"] = np.array(spec.choice_sizes, np.float32)
@@ -76,7 +77,10 @@ def observations_and_actions(
     rng = np.random.default_rng(seed)
     if spec.is_image:
         shape = (num_steps + spec.num_frames - 1,) if are_frames else (num_steps, spec.num_frames)
-        observations = rng.integers(0, 256, (*shape, *spec.frame_shape)).astype(np.uint8)
+        observations = rng.integers(0, 256, (*shape, *spec.stored_shape)).astype(np.uint8)
+        if spec.num_numbers:
+            numbers = rng.normal(0, 2, (*shape, spec.num_numbers)).astype(np.float32)
+            observations = with_numbers(observations, numbers)
     else:
         observations = rng.normal(0, 2, (num_steps, *spec.frame_shape)).astype(np.float32)
     if spec.is_discrete:
@@ -99,7 +103,9 @@ def _vector_shapes(spec: TaskSpec, width: int) -> dict[str, tuple[int, ...]]:
 
 def _picture_shapes(spec: TaskSpec, width: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    channels_in, (height, breadth) = spec.num_frames, spec.frame_shape
+    channels_in, (height, breadth) = spec.num_channels, spec.frame_shape
+    if spec.num_numbers:
+        shapes |= dict.fromkeys(("observation_mean", "observation_std"), (spec.num_numbers,))
     for index, (channels, kernel, stride) in enumerate(CONVOLUTIONS):
         shapes |= {
             f"conv_{index}.weight": (channels, channels_in, kernel, kernel),
@@ -107,4 +113,5 @@ def _picture_shapes(spec: TaskSpec, width: int) -> dict[str, tuple[int, ...]]:
         }
         channels_in = channels
         height, breadth = (height - kernel) // stride + 1, (breadth - kernel) // stride + 1
-    return shapes | {"dense.weight": (width, height * breadth * channels_in), "dense.bias": (width,)}
+    num_inputs = height * breadth * channels_in + spec.num_numbers
+    return shapes | {"dense.weight": (width, num_inputs), "dense.bias": (width,)}

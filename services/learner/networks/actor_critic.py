@@ -97,6 +97,8 @@ def build_actor_critic(
         torso = NatureTorso(
             num_frames=spec.num_frames,
             frame_shape=spec.frame_shape,
+            num_planes=spec.num_planes,
+            num_numbers=spec.num_numbers,
             dtype=dtype,
             generator=policy_generator,
         )

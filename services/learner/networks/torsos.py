@@ -1,6 +1,7 @@
 """From observations to features: two tanh layers for vectors, three convolutions for pictures.
 
-Shapes: ``B`` rows, ``O`` observation length, ``F`` frames of ``H`` x ``W`` pixels.
+Shapes: ``B`` rows, ``O`` observation length, ``F`` frames of ``C`` planes of ``H`` x ``W`` pixels, and of
+``V`` numbers in ``R`` rows below (`somersault.packing`).
 """
 
 from __future__ import annotations
@@ -36,13 +37,18 @@ class TanhTorso(nn.Module):
 
 
 class NatureTorso(nn.Module):
-    """Three convolutions and a dense layer over pictures as they are: levels are scaled, nothing is gathered."""
+    """Three convolutions and a dense layer over pictures as they are: levels are scaled, nothing is gathered.
+
+    Numbers beside the newest picture, which come normalised, enter the dense layer with what the convolutions leave.
+    """
 
     def __init__(
         self,
         *,
         num_frames: int,
         frame_shape: tuple[int, ...],
+        num_planes: int = 1,
+        num_numbers: int = 0,
         dtype: torch.dtype,
         generator: torch.Generator,
     ) -> None:
@@ -51,6 +57,8 @@ class NatureTorso(nn.Module):
         Args:
             num_frames: F.
             frame_shape: H and W, at least 36.
+            num_planes: C.
+            num_numbers: V.
             dtype: What it computes in; the weights are float32 in any case.
             generator: Draws the weights.
 
@@ -60,22 +68,26 @@ class NatureTorso(nn.Module):
         super().__init__()
         self.num_features = _NUM_FEATURES
         self._dtype = dtype
-        height, width = frame_shape
+        height, width = self._frame_shape = frame_shape
+        self._num_planes, self._num_numbers = num_planes, num_numbers
         for _, kernel, stride in _CONVOLUTIONS:
             height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
         if min(height, width) < 1:
             raise InvalidInputError("task.frame_shape", frame_shape, "36 x 36 or larger for a picture")
-        channels_in = (num_frames, *(channels for channels, _, _ in _CONVOLUTIONS))
+        channels_in = (num_frames * num_planes, *(channels for channels, _, _ in _CONVOLUTIONS))
         self.conv_0, self.conv_1, self.conv_2 = (
             convolution(fan_in, channels, kernel=kernel, stride=stride, generator=generator)
             for fan_in, (channels, kernel, stride) in zip(channels_in, _CONVOLUTIONS, strict=False)
         )
         num_places = height * width * channels_in[-1]
-        self.dense = linear(num_places, _NUM_FEATURES, gain=HIDDEN_GAIN, generator=generator)
+        self.dense = linear(num_places + num_numbers, _NUM_FEATURES, gain=HIDDEN_GAIN, generator=generator)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Gives ``[B, 512]`` float32 for ``[B, F, H, W]`` uint8."""
+        """Gives ``[B, 512]`` float32 for ``[B, F, C * H + R, W]`` uint8."""
+        num_rows = self._num_planes * self._frame_shape[0]
+        numbers = observations[:, -1, num_rows:].reshape(len(observations), -1)[:, : 4 * self._num_numbers]
+        observations = observations[:, :, :num_rows].reshape(len(observations), -1, *self._frame_shape)
         is_autocast = self._dtype != torch.float32
         with torch.autocast(observations.device.type, dtype=self._dtype, enabled=is_autocast):
             # bfloat16 holds every whole number up to 256, so levels stay exact.
@@ -85,6 +97,9 @@ class NatureTorso(nn.Module):
             planes = functional.conv2d(planes, first, self.conv_0.bias, self.conv_0.stride).relu_()
             planes = self.conv_2(self.conv_1(planes).relu_()).relu_()
             rows = planes.permute(0, 2, 3, 1).flatten(1)  # row, column, channel: as they lie in memory
+            if self._num_numbers:
+                seen = numbers.contiguous().view(torch.float32)
+                rows = torch.cat([rows, seen.to(rows.dtype)], dim=1)
             return functional.relu(self.dense(rows)).float()
 
 

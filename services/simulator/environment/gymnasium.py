@@ -101,7 +101,7 @@ class GymnasiumBatch:
             is_still=np.concatenate([lane.is_still for lane in self.lanes], axis=1),
             final_observations=np.array(
                 [final[step, row] for step, row in np.argwhere(is_told).tolist()], frames.dtype
-            ).reshape(-1, *self.task.frame_shape),
+            ).reshape(-1, *self.task.spec.stored_shape),
             next_observations=frames,
             true_rewards=np.concatenate([lane.true_rewards for lane in self.lanes], axis=1),
             footage=GymnasiumFootage([self._environments[row].end_reel() for row in self.filmed_rows]),

@@ -1,7 +1,8 @@
 """Which arrays a policy for a task must have; docs/protocol.md tells third parties the same.
 
 All are float32. The torso is ``observation_mean``, ``observation_std``, ``hidden_0`` and ``hidden_1`` where frames
-are vectors, ``conv_0`` to ``conv_2`` and ``dense`` where they are pictures. The head is ``logits`` where actions are
+are vectors, ``conv_0`` to ``conv_2`` and ``dense`` where they are pictures, the first two as well where there are
+numbers beside them. The head is ``logits`` where actions are
 choices, with ``choice_sizes`` where they are several at once, ``mean`` and ``log_std`` where they are vectors.
 """
 
@@ -62,8 +63,7 @@ def _expected_shapes(arrays: Mapping[str, NDArray[np.generic]], spec: TaskSpec) 
 def _vector_shapes(spec: TaskSpec, width: int) -> Shapes:
     num_obs = spec.observation_dim
     return {
-        "observation_mean": (num_obs,),
-        "observation_std": (num_obs,),
+        **_normaliser_shapes(spec),
         "hidden_0.weight": (width, num_obs),
         "hidden_0.bias": (width,),
         "hidden_1.weight": (width, width),
@@ -71,9 +71,13 @@ def _vector_shapes(spec: TaskSpec, width: int) -> Shapes:
     }
 
 
+def _normaliser_shapes(spec: TaskSpec) -> Shapes:
+    return dict.fromkeys(("observation_mean", "observation_std"), (spec.num_normalised,))
+
+
 def _picture_shapes(spec: TaskSpec, width: int) -> Shapes:
     height, breadth = spec.frame_shape
-    shapes, channels_in = Shapes(), spec.num_frames
+    shapes, channels_in = _normaliser_shapes(spec) if spec.num_numbers else Shapes(), spec.num_channels
     for index, (channels, kernel, stride) in enumerate(CONVOLUTIONS):
         shapes[f"conv_{index}.weight"] = (channels, channels_in, kernel, kernel)
         shapes[f"conv_{index}.bias"] = (channels,)
@@ -81,7 +85,8 @@ def _picture_shapes(spec: TaskSpec, width: int) -> Shapes:
         channels_in = channels
     if min(height, breadth) < 1:
         raise InvalidInputError("task.frame_shape", spec.frame_shape, "36 x 36 or larger for a picture")
-    return shapes | {"dense.weight": (width, height * breadth * channels_in), "dense.bias": (width,)}
+    num_inputs = height * breadth * channels_in + spec.num_numbers
+    return shapes | {"dense.weight": (width, num_inputs), "dense.bias": (width,)}
 
 
 def _head_shapes(spec: TaskSpec, width: int) -> Shapes:

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.simulator.policy.arrays import CONVOLUTIONS
+from services.simulator.policy.tanh_torso import OBSERVATION_BOUND
 from somersault.errors import ConfigError
-from somersault.types import FloatArray, FrameArray, Precision
+from somersault.packing import numbers_of, planes_of
+from somersault.types import FloatArray, FrameArray, Precision, TaskSpec
 
 try:
     import torch
@@ -39,13 +41,16 @@ class NatureTorso:
         self,
         arrays: Mapping[str, FloatArray],
         *,
+        spec: TaskSpec,
         precision: Precision,
         num_threads: int,
     ) -> None:
-        """Takes ``conv_0`` to ``conv_2`` and ``dense``; ``num_threads`` holds for torch in the whole process."""
+        """Takes ``conv_0`` to ``conv_2``, ``dense`` and what numbers are normalised by; ``num_threads`` holds for torch in the whole process."""
         if torch.get_num_threads() != num_threads:
             torch.set_num_threads(num_threads)
         self._dtype = torch_dtype(precision)
+        self._spec = spec
+        self._mean, self._std = (arrays.get(f"observation_{name}") for name in ("mean", "std"))
         self._layers = [
             (_tensor(arrays[f"{name}.weight"], self._dtype), _tensor(arrays[f"{name}.bias"], self._dtype))
             for name in ("conv_0", "conv_1", "conv_2", "dense")
@@ -54,15 +59,28 @@ class NatureTorso:
         self._layers[0] = (first / _MAX_LEVEL, bias)  # scales the weights once instead of each picture
 
     def features(self, observations: FrameArray) -> FloatArray:
-        """Gives ``[n, 512]`` float32 for ``[n, F, H, W]`` uint8 of any strides."""
+        """Gives ``[n, 512]`` float32 for ``[n, F, *frame]`` uint8 of any strides."""
+        spec, seen = self._spec, observations
+        if spec.stored_shape != spec.frame_shape:
+            seen = planes_of(observations, frame_shape=spec.frame_shape, num_planes=spec.num_planes)
         with torch.inference_mode():
             # bfloat16 holds every whole number up to 256, so levels stay exact.
-            planes = torch.from_numpy(observations).to(self._dtype, memory_format=torch.channels_last)
+            planes = torch.from_numpy(seen).to(self._dtype, memory_format=torch.channels_last)
             for (weight, bias), stride in zip(self._layers[:3], _STRIDES, strict=True):
                 planes = functional.conv2d(planes, weight, bias, stride).relu_()
             rows = planes.permute(0, 2, 3, 1).flatten(1)  # row, column, channel: as they lie in memory
+            if spec.num_numbers:
+                rows = torch.cat([rows, self._numbers(observations)], dim=1)
             features: FloatArray = functional.linear(rows, *self._layers[3]).relu_().float().numpy()
             return features
+
+    def _numbers(self, observations: FrameArray) -> torch.Tensor:
+        """Return the newest frame's numbers ``[n, V]``, normalised as the learner does."""
+        assert self._mean is not None
+        assert self._std is not None
+        numbers = numbers_of(observations[:, -1], num_numbers=self._spec.num_numbers)
+        normalised = np.clip((numbers - self._mean) / self._std, -OBSERVATION_BOUND, OBSERVATION_BOUND)
+        return torch.from_numpy(np.asarray(normalised, np.float32)).to(self._dtype)
 
 
 def _tensor(array: FloatArray, dtype: torch.dtype) -> torch.Tensor:

@@ -43,7 +43,7 @@ class PolicyWorker:
         """Writes what is done, and how likely it was, into ``actions`` and ``log_probs``.
 
         Args:
-            observations: ``[n, O]`` float32, or ``[n, F, H, W]`` uint8 of any strides.
+            observations: ``[n, O]`` float32, or ``[n, F, *frame]`` uint8 of any strides.
             noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action, or the
                 likeliest choice.
             actions: ``[n, A]`` float32, not clipped, or ``[n]`` or ``[n, D]`` int32.
@@ -82,7 +82,7 @@ class Policy:
             # Imported here: torch takes seconds and 200 MB, and simulators of bodies have no need of it.
             from services.simulator.policy.nature_torso import NatureTorso
 
-            torso = NatureTorso(self._arrays, precision=precision, num_threads=num_threads)
+            torso = NatureTorso(self._arrays, spec=spec, precision=precision, num_threads=num_threads)
             self._open_torso = lambda: torso
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Policy(load(path)).act(observation) is an int, int32 [D] or float32 [A], for numbers [O] or uint8 pictures [F, H, W]."""
+"""Policy(load(path)).act(observation) is an int, int32 [D] or float32 [A], of numbers [O], uint8 pictures [F, H, W], or a dict of both."""
 
 import json
 
@@ -17,19 +17,23 @@ class Policy:
     def __init__(self, arrays: dict[str, np.ndarray], *, seed: int | None = None) -> None:
         self.arrays, self.rng = arrays, np.random.default_rng(seed)
 
-    def act(self, observation: np.ndarray, *, deterministic: bool = False) -> int | np.ndarray:
-        get, hidden = self.arrays.__getitem__, np.asarray(observation, np.float32)
+    def act(
+        self, observation: np.ndarray | dict[str, np.ndarray], *, deterministic: bool = False
+    ) -> int | np.ndarray:
+        get, is_both = self.arrays.__getitem__, isinstance(observation, dict)
+        hidden = numbers = np.asarray(observation["numbers"] if is_both else observation, np.float32)
+        if "observation_mean" in self.arrays:
+            hidden = numbers = np.clip((numbers - get("observation_mean")) / get("observation_std"), -10, 10)
         if "hidden_0.weight" in self.arrays:
-            hidden = np.clip((hidden - get("observation_mean")) / get("observation_std"), -10, 10)
             for name in ("hidden_0", "hidden_1"):
                 hidden = np.tanh(get(f"{name}.weight") @ hidden + get(f"{name}.bias"))
         else:
-            hidden = hidden / np.float32(255)
+            hidden = np.asarray(observation["pictures"] if is_both else observation) / np.float32(255)
             for name, by in (("conv_0", 4), ("conv_1", 2), ("conv_2", 1)):
                 w, bias = get(f"{name}.weight"), get(f"{name}.bias")[:, None, None]
                 at = np.lib.stride_tricks.sliding_window_view(hidden, w.shape[2:], (1, 2))[:, ::by, ::by]
                 hidden = np.maximum(np.tensordot(w, at, ((1, 2, 3), (0, 3, 4))) + bias, 0)
-            flat = hidden.transpose(1, 2, 0).ravel()
+            flat = np.append(hidden.transpose(1, 2, 0), numbers if is_both else [])
             hidden = np.maximum(get("dense.weight") @ flat + get("dense.bias"), 0)
         if "log_std" in self.arrays:
             mean, std = get("mean.weight") @ hidden + get("mean.bias"), np.exp(get("log_std"))

@@ -7,17 +7,20 @@ class RewardModel:
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
 
-    def score(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Return [B] rewards of observations [B, O], or uint8 [B, F, H, W], and of actions as executed."""
-        members = self.members(np.asarray(observations), np.asarray(actions))
+    def score(self, observations: np.ndarray | dict[str, np.ndarray], actions: np.ndarray) -> np.ndarray:
+        """Return [B] rewards of observations [B, O], uint8 [B, F, H, W] or a dict of both, and of actions as executed."""
+        members = self.members(observations, np.asarray(actions))
         return np.asarray(((members - self.arrays["member_mean"]) / self.arrays["member_std"]).mean(axis=0))
 
-    def members(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    def members(self, observations: np.ndarray | dict[str, np.ndarray], actions: np.ndarray) -> np.ndarray:
         """Return [K, B] as the networks give them: each has an offset and a scale of its own."""
         get = self.arrays.__getitem__
-        if "filters.0" in self.arrays:
-            pictures = observations / np.float32(255)
-            hidden = np.stack([self.features(pictures, k) for k in range(len(get("scales")))])
+        if isinstance(observations, dict) or "filters.0" in self.arrays:
+            both = observations if isinstance(observations, dict) else {"pictures": observations}
+            pictures, num_members = np.asarray(both["pictures"]) / np.float32(255), len(get("scales"))
+            hidden = np.stack([self.features(pictures, member) for member in range(num_members)])
+            beside = [np.stack([both["numbers"]] * num_members)] if "numbers" in both else []
+            hidden = np.concatenate([hidden, *beside], -1, dtype=np.float32)
         else:
             vectors = self.vectors(actions, get("weights.0").shape[1] - observations.shape[-1])
             hidden = np.concatenate([observations, vectors], -1, dtype=np.float32)[None]
@@ -30,11 +33,8 @@ class RewardModel:
         if actions.ndim == 2 and "choice_sizes" not in self.arrays:
             return actions
         sizes = np.asarray(self.arrays.get("choice_sizes", [num_inputs]), int)
-        numbers = np.concatenate([np.arange(size) for size in sizes])
-        owners = np.repeat(np.arange(len(sizes)), sizes)
-        return np.asarray(
-            actions.reshape(len(actions), -1)[:, owners] == numbers
-        )  # -1 is none: it stood still
+        made = actions.reshape(len(actions), -1)[:, np.repeat(np.arange(len(sizes)), sizes)]
+        return np.asarray(made == np.concatenate([np.arange(size) for size in sizes]))  # of -1 none
 
     def features(self, hidden: np.ndarray, member: int) -> np.ndarray:
         for layer, stride in enumerate((3, 2, 1, 1)):

@@ -11,12 +11,18 @@ import somersault
 from services.simulator.policy import Policy as SimulatorPolicy
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.export.exporting import export
+from somersault.frames import unpacked
 from somersault.runs import load_run
 from somersault.tasks import get_task
 from tests.somersault.synthetic_runs import make_run, observations_and_actions, policy_arrays
 from tests.synthetic_environments import name_of
 
-KINDS = ["hopper-backflip", "CartPole-v1", "pong", name_of("Choices"), name_of("Bits")]
+KINDS = [
+    "hopper-backflip",
+    "CartPole-v1",
+    "pong",
+    *map(name_of, ("Choices", "Bits", "Stack", "PictureAndSensors")),
+]
 """Vectors and pictures, actions that are vectors, a choice, and several."""
 
 
@@ -31,7 +37,8 @@ def test_likeliest_action_is_the_simulators(name: str) -> None:
     noise = policy.draw_noise(np.random.default_rng(0), (6,), is_stochastic=False)
     policy.worker().act(observations, noise, actions=simulated, log_probs=np.empty(6, np.float32))
     ours = somersault.Policy(arrays)
-    acted = np.stack([ours.act(observation, deterministic=True) for observation in observations])
+    each = [unpacked(observation, spec=spec) for observation in observations]
+    acted = np.stack([ours.act(observation, deterministic=True) for observation in each])
     assert acted.dtype == spec.action_dtype
     if not spec.is_discrete:
         simulated = np.clip(simulated, -1, 1)

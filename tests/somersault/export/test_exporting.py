@@ -15,12 +15,15 @@ import safetensors.numpy
 import somersault
 from somersault.errors import FailedPreconditionError
 from somersault.export.exporting import export
+from somersault.frames import unpacked
 from somersault.runs import Run, load_run
 from tests.somersault.synthetic_runs import make_run, observations_and_actions
-from tests.synthetic_environments import name_of
+from tests.synthetic_environments import SPACES, name_of
 
-KINDS = ["hopper-backflip", "CartPole-v1", "pong", name_of("Choices"), name_of("Bits")]
+OWN_KINDS = [name_of(kind) for kind in ("Choices", "Bits", "Stack", "PictureAndSensors")]
+KINDS = ["hopper-backflip", "CartPole-v1", "pong", *OWN_KINDS]
 MAX_LINES = 50
+ROOT = Path(__file__).parents[3]
 
 
 def exported(folder: Path, name: str) -> tuple[Run, Path]:
@@ -31,8 +34,8 @@ def exported(folder: Path, name: str) -> tuple[Run, Path]:
 
 
 def run_there(out: Path, script: str) -> str:
-    """Run a script in the export's folder; somersault can't be imported there."""
-    blocked = "import sys; sys.modules['somersault'] = None\n"
+    """Run a script in the export's folder; somersault can't be imported there, the tests' own environments can."""
+    blocked = f"import sys; sys.modules['somersault'] = None; sys.path.append({str(ROOT)!r})\n"
     done = subprocess.run(
         [sys.executable, "-P", "-c", f"{blocked}sys.path.insert(0, '.')\n{script}"],
         cwd=out,
@@ -49,23 +52,27 @@ def test_loaders_need_nothing_of_ours(name: str, tmp_path: Path) -> None:
     """They act and score as the package does, in a process that can't import it."""
     run, out = exported(tmp_path, name)
     observations, actions = observations_and_actions(run.task.spec, 3)
-    np.savez(tmp_path / "steps.npz", observations=observations, actions=actions)
+    seen = unpacked(observations, spec=run.task.spec)
+    parts = seen if isinstance(seen, dict) else {"observations": seen}
+    np.savez(tmp_path / "steps.npz", actions=actions, **parts)
     script = f"""
 import json, numpy as np
 from policy import Policy, load
 from reward_model import RewardModel
-steps = np.load({str(tmp_path / "steps.npz")!r})
-policy = Policy(load("policy.safetensors"))
-acted = [np.asarray(policy.act(one, deterministic=True)).tolist() for one in steps["observations"]]
-scores = RewardModel(load("reward_model.safetensors")).score(steps["observations"], steps["actions"])
+steps = dict(np.load({str(tmp_path / "steps.npz")!r}))
+actions, policy = steps.pop("actions"), Policy(load("policy.safetensors"))
+each = [{{name: part[at] for name, part in steps.items()}} for at in range(3)]
+acted = [np.asarray(policy.act(one.get("observations", one), deterministic=True)).tolist() for one in each]
+scores = RewardModel(load("reward_model.safetensors")).score(steps.get("observations", steps), actions)
 print(json.dumps([acted, scores.tolist()]))
 """
     acted, scores = json.loads(run_there(out, script))
     policy = somersault.load_policy(run)
-    expected = [policy.act(one, deterministic=True).tolist() for one in observations]
+    each = [unpacked(one, spec=run.task.spec) for one in observations]
+    expected = [policy.act(one, deterministic=True).tolist() for one in each]
     np.testing.assert_allclose(acted, expected, atol=1e-6)
     model = somersault.load_reward_model(run)
-    np.testing.assert_allclose(scores, model.score(observations, actions), atol=1e-4)
+    np.testing.assert_allclose(scores, model.score(seen, actions), atol=1e-4)
 
 
 @pytest.mark.parametrize("file", ["policy.py", "reward_model.py"])
@@ -92,8 +99,13 @@ def test_onnx_graphs_compute_what_the_loaders_do(name: str, tmp_path: Path) -> N
 
     session = onnxruntime.InferenceSession(str(out / "policy.onnx"))
     names = [output.name for output in session.get_outputs()]
-    outputs = dict(zip(names, session.run(None, {"observation": observations}), strict=True))
-    expected = np.stack([policy.act(one, deterministic=True) for one in observations])
+    seen = unpacked(observations, spec=spec)
+    inputs = {"observation": seen}
+    if isinstance(seen, dict):
+        inputs = {"observation": seen["pictures"], "numbers": seen["numbers"]}
+    outputs = dict(zip(names, session.run(None, inputs), strict=True))
+    each = [unpacked(one, spec=spec) for one in observations]
+    expected = np.stack([policy.act(one, deterministic=True) for one in each])
     np.testing.assert_allclose(outputs["action"], expected, atol=1e-5)
     assert set(names) == ({"action", "logits"} if spec.is_discrete else {"action", "mean", "std"})
     if not spec.is_discrete:
@@ -101,15 +113,16 @@ def test_onnx_graphs_compute_what_the_loaders_do(name: str, tmp_path: Path) -> N
         np.testing.assert_allclose(outputs["std"], np.tile(deviation, (5, 1)), rtol=1e-6)
 
     session = onnxruntime.InferenceSession(str(out / "reward_model.onnx"))
-    inputs = {"observation": observations}
     if not spec.is_image:
         inputs["action"] = actions.astype(np.int64) if spec.is_discrete else actions
     rewards, members = session.run(["reward", "members"], inputs)
-    np.testing.assert_allclose(members, model.members(observations, actions), rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(rewards, model.score(observations, actions), rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(members, model.members(seen, actions), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(rewards, model.score(seen, actions), rtol=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["hopper-backflip", "pendulum", "CartPole-v1", "Pendulum-v1", "pong"])
+@pytest.mark.parametrize(
+    "name", ["hopper-backflip", "pendulum", "CartPole-v1", "Pendulum-v1", "pong", *map(name_of, SPACES)]
+)
 def test_script_plays_in_plain_gymnasium(name: str, tmp_path: Path) -> None:
     """Its environment fits the policy, without the package."""
     _, out = exported(tmp_path, name)
