@@ -49,8 +49,10 @@ def pack(planes: NDArray[np.uint8], numbers: NDArray[np.float32]) -> NDArray[np.
 def numbers_of(frames: NDArray[Any], *, num_numbers: int) -> NDArray[np.float32]:
     """Return the numbers ``[..., V]`` float32 of frames ``[..., C * H + R, W]`` uint8."""
     width = frames.shape[-1]
-    rows = frames[..., frames.shape[-2] - -(-_FLOAT_BYTES * num_numbers // width) :, :]
-    flat = rows.reshape(*frames.shape[:-2], -1)[..., : _FLOAT_BYTES * num_numbers]
+    num_rows = -(-_FLOAT_BYTES * num_numbers // width)
+    # Lengths are given: of no frames none could be guessed.
+    flat = frames[..., frames.shape[-2] - num_rows :, :].reshape(*frames.shape[:-2], num_rows * width)
+    flat = flat[..., : _FLOAT_BYTES * num_numbers]
     return np.ascontiguousarray(flat).view("<f4").astype(np.float32, copy=False)
 
 
@@ -70,6 +72,6 @@ def planes_of(stacks: NDArray[Any], *, frame_shape: tuple[int, ...], num_planes:
     """Return the planes ``[..., F * C, H, W]`` of stacks of frames ``[..., F, C * H + R, W]``, oldest frame first."""
     height, width = frame_shape
     planes: NDArray[np.uint8] = stacks[..., : num_planes * height, :].reshape(
-        *stacks.shape[:-3], -1, height, width
+        *stacks.shape[:-3], stacks.shape[-3] * num_planes, height, width
     )
     return planes

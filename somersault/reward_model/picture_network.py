@@ -137,7 +137,7 @@ class PictureNetwork(nn.Module):
     def _planes(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
         """Gives ``[B, F * P, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
         rows = observations.reshape(-1, *self.config.observation_shape)[:, :, : self._num_plane_rows]
-        planes = rows.reshape(len(rows), -1, *self.config.frame_shape)
+        planes = rows.unflatten(2, (self.config.num_planes, -1)).flatten(1, 2)
         return planes.to(dtype, memory_format=torch.channels_last)
 
     def _numbers(self, observations: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ class PictureNetwork(nn.Module):
         if not self.config.num_numbers:
             return torch.zeros(0)
         newest = observations.reshape(-1, *self.config.observation_shape)[:, -1, self._num_plane_rows :]
-        packed = newest.reshape(len(newest), -1)[:, : 4 * self.config.num_numbers]
+        packed = newest.flatten(1)[:, : 4 * self.config.num_numbers]
         return packed.contiguous().view(torch.float32)
 
     @property

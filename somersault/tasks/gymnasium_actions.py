@@ -55,7 +55,7 @@ def read_actions(space: Any, *, limit: float) -> ActionReading:
         return ActionReading(num_actions=int(space.n), text=f"one of {space.n}{first}")
     if isinstance(space, spaces.MultiDiscrete):
         sizes = space.nvec.ravel().tolist()
-        return _read_choices(space, sizes, of_each=f", of {listed(sizes)}", noun="choice")
+        return _read_choices(space, sizes, of_each=f", of {listed(sizes)} each", noun="choice")
     if isinstance(space, spaces.MultiBinary):
         return _read_choices(space, [2] * int(np.prod(space.shape)), of_each="", noun="bit")
     if isinstance(space, spaces.Box):

@@ -167,6 +167,11 @@ def _read_picture(space: Any, *, num_numbers: int, is_stacked: bool) -> Observat
 def _text_of_numbers(length: int, space: Any) -> str:
     from gymnasium import spaces
 
-    if isinstance(space, spaces.Box) and len(space.shape) == 1:
-        return counted(length, "number")
-    return f"{counted(length, 'number')}, a choice as one of as many that is 1 (gymnasium.spaces.flatten)"
+    if isinstance(space, spaces.Box):
+        return counted(length, "number") + (
+            f", flattened from {space.shape}" if len(space.shape) != 1 else ""
+        )
+    choices = (spaces.Discrete, spaces.MultiDiscrete)
+    has_choices = any(isinstance(leaf.space, choices) for leaf in leaves_of(space))
+    how = "; a choice among n as n numbers, one of them 1" if has_choices else ""
+    return f"{counted(length, 'number')}, flattened by gymnasium.spaces.flatten{how}"

@@ -86,8 +86,8 @@ class NatureTorso(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         """Gives ``[B, 512]`` float32 for ``[B, F, C * H + R, W]`` uint8."""
         num_rows = self._num_planes * self._frame_shape[0]
-        numbers = observations[:, -1, num_rows:].reshape(len(observations), -1)[:, : 4 * self._num_numbers]
-        observations = observations[:, :, :num_rows].reshape(len(observations), -1, *self._frame_shape)
+        packed = observations[:, -1, num_rows:].flatten(1)[:, : 4 * self._num_numbers]
+        observations = observations[:, :, :num_rows].unflatten(2, (self._num_planes, -1)).flatten(1, 2)
         is_autocast = self._dtype != torch.float32
         with torch.autocast(observations.device.type, dtype=self._dtype, enabled=is_autocast):
             # bfloat16 holds every whole number up to 256, so levels stay exact.
@@ -98,7 +98,7 @@ class NatureTorso(nn.Module):
             planes = self.conv_2(self.conv_1(planes).relu_()).relu_()
             rows = planes.permute(0, 2, 3, 1).flatten(1)  # row, column, channel: as they lie in memory
             if self._num_numbers:
-                seen = numbers.contiguous().view(torch.float32)
+                seen = packed.contiguous().view(torch.float32)
                 rows = torch.cat([rows, seen.to(rows.dtype)], dim=1)
             return functional.relu(self.dense(rows)).float()
 

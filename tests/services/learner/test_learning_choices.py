@@ -9,6 +9,7 @@ import torch
 
 from services.learner.ppo import PPO, PPOConfig
 from services.simulator.policy import Policy
+from somersault.packing import with_numbers
 from somersault.types import Rollout, TaskSpec
 
 _TIMING = {"task": "any", "episode_steps": 1000, "segment_steps": 4, "step_s": 0.01, "is_continuing": True}
@@ -115,6 +116,32 @@ def test_the_brighter_half_comes_to_be_chosen() -> None:
         ppo.improve(rollout, rewards)
     assert share_right[0] < 0.65
     assert share_right[-1] > 0.9
+
+
+def test_a_number_beside_a_picture_comes_to_be_heeded() -> None:
+    """Two planes of noise and a large number whose sign is the answer: it is normalised, and reaches the choice."""
+    spec = TaskSpec(**_TIMING, frame_shape=(36, 36), num_planes=2, num_numbers=3, num_actions=2)
+    config = PPOConfig(minibatch_size=64, num_epochs=3, learning_rate=1e-3, discount=0.0)
+    ppo, rng = PPO(config, spec=spec, seed=0), np.random.default_rng(0)
+    shares, (steps, environments) = [], (16, 16)
+    for _ in range(14):
+        frames = rng.integers(256, size=(steps + 1, environments, *spec.stored_shape), dtype=np.uint8)
+        numbers = (500 * rng.standard_normal((steps + 1, environments, 3))).astype(np.float32)
+        frames = with_numbers(frames, numbers)
+        policy = Policy(ppo.export_policy(), spec=spec)
+        actions, log_probs = (
+            np.empty(steps * environments, np.int32),
+            np.empty(steps * environments, np.float32),
+        )
+        seen = frames[:-1].reshape(-1, 1, *spec.stored_shape)
+        noise = policy.draw_noise(rng, (len(seen),))
+        policy.worker().act(seen, noise, actions=actions, log_probs=log_probs)
+        rollout = _rollout(frames, actions, log_probs, steps=steps)
+        is_right = rollout.actions == (numbers[:-1, :, 1] > 0)
+        shares.append(float(is_right.mean()))
+        ppo.improve(rollout, is_right.astype(np.float32))
+    assert shares[0] < 0.65
+    assert shares[-1] > 0.9
 
 
 def _draw_halves(

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 import safetensors.numpy
 
 import somersault
+from somersault.environments.gymnasium_spaces import frame_maker
 from somersault.errors import FailedPreconditionError
 from somersault.export.exporting import export
 from somersault.frames import unpacked
@@ -120,8 +122,18 @@ def test_onnx_graphs_compute_what_the_loaders_do(name: str, tmp_path: Path) -> N
     np.testing.assert_allclose(rewards, model.score(seen, actions), rtol=1e-2, atol=1e-3)
 
 
+QUICK = ("CountedChoices", "HalfBounded", "StackOfColoursFirst", "PictureAndSensors")
+
+
 @pytest.mark.parametrize(
-    "name", ["hopper-backflip", "pendulum", "CartPole-v1", "Pendulum-v1", "pong", *map(name_of, SPACES)]
+    "name",
+    [
+        *("hopper-backflip", "pendulum", "CartPole-v1", "Pendulum-v1", "pong"),
+        *(
+            name_of(kind) if kind in QUICK else pytest.param(name_of(kind), marks=pytest.mark.slow)
+            for kind in SPACES
+        ),
+    ],
 )
 def test_script_plays_in_plain_gymnasium(name: str, tmp_path: Path) -> None:
     """Its environment fits the policy, without the package."""
@@ -145,6 +157,25 @@ def test_script_makes_the_environment_of_the_run(tmp_path: Path) -> None:
     env = somersault.make_env(run)
     np.testing.assert_allclose(env.reset(seed=4)[0], seen, atol=1e-6)
     np.testing.assert_allclose(env.step(np.full(6, 0.3, np.float32))[0], after, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ColoursFirst", "StackOfColoursFirst", "PictureAndSensors"])
+def test_script_sees_what_the_run_saw(kind: str, tmp_path: Path) -> None:
+    """The pictures to a level, since grey is summed in another order, and the numbers beside them."""
+    run, out = exported(tmp_path, name_of(kind))
+    script = (out / "play.py").read_text().partition("\nfor episode")[0] + (
+        "\nimport json\nseen, _ = env.reset(seed=4)\n"
+        f"both = observe([to_frame(seen)] * {run.task.num_frames}, seen)\n"
+        "both = both if isinstance(both, dict) else {'pictures': both, 'numbers': np.zeros(0)}\n"
+        "print(json.dumps([both['pictures'].tolist(), both['numbers'].tolist()]))"
+    )
+    pictures, numbers = json.loads(run_there(out, script))
+    plain = gymnasium.make(name_of(kind), render_mode="rgb_array")
+    frame = frame_maker(plain.observation_space, run.task)(plain.reset(seed=4)[0])
+    expected = unpacked(np.stack([frame] * run.task.num_frames), spec=run.task.spec)
+    both = expected if isinstance(expected, dict) else {"pictures": expected, "numbers": np.zeros(0)}
+    np.testing.assert_allclose(pictures, both["pictures"], atol=1)
+    np.testing.assert_allclose(numbers, both["numbers"], atol=1e-6)
 
 
 def test_export_says_what_it_is_and_where_from(real_run: Path, tmp_path: Path) -> None:

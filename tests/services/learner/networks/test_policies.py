@@ -21,7 +21,7 @@ def _gaussian(*, action_dim: int = 2) -> GaussianPolicy:
 
 def _choosing(logits: list[float]) -> CategoricalPolicy:
     """Gives a policy with these logits whatever the features."""
-    policy = CategoricalPolicy(_torso(), num_actions=len(logits), generator=torch.Generator())
+    policy = CategoricalPolicy(_torso(), choices=[len(logits)], generator=torch.Generator())
     with torch.no_grad():
         policy.logits.weight.zero_()
         policy.logits.bias.copy_(torch.tensor(logits))
