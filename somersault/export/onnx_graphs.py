@@ -177,9 +177,12 @@ def _action(spec: TaskSpec) -> tuple[str, list[str | int]]:
 def _observation(spec: TaskSpec) -> dict[str, tuple[str, list[str | int]]]:
     if not spec.is_image:
         return {"observation": ("float32", ["B", *spec.frame_shape])}
-    numbers: dict[str, tuple[str, list[str | int]]] = {"numbers": ("float32", ["B", spec.num_numbers])}
-    pictures = ("uint8", ["B", spec.num_channels, *spec.frame_shape])
-    return {"observation": pictures, **(numbers if spec.num_numbers else {})}
+    inputs: dict[str, tuple[str, list[str | int]]] = {
+        "observation": ("uint8", ["B", spec.num_channels, *spec.frame_shape])
+    }
+    if spec.num_numbers:
+        inputs["numbers"] = ("float32", ["B", spec.num_numbers])
+    return inputs
 
 
 class _Graph:

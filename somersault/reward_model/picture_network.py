@@ -137,7 +137,8 @@ class PictureNetwork(nn.Module):
     def _planes(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
         """Gives ``[B, F * P, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
         rows = observations.reshape(-1, *self.config.observation_shape)[:, :, : self._num_plane_rows]
-        planes = rows.unflatten(2, (self.config.num_planes, -1)).flatten(1, 2)
+        num_channels = self.config.num_frames * self.config.num_planes
+        planes = rows.reshape(len(rows), num_channels, *self.config.frame_shape)
         return planes.to(dtype, memory_format=torch.channels_last)
 
     def _numbers(self, observations: Tensor) -> Tensor:

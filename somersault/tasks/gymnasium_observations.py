@@ -5,7 +5,6 @@ Gymnasium is imported only when a space is read. Shapes: C planes or colours, H 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +107,7 @@ def leaves_of(space: Any, path: tuple[Any, ...] = ()) -> Iterator[Leaf]:
     from gymnasium import spaces
 
     if isinstance(space, spaces.Dict):
-        inner = list(space.spaces.items())
+        inner: list[tuple[Any, Any]] = list(space.spaces.items())
     elif isinstance(space, spaces.Tuple):
         inner = list(enumerate(space.spaces))
     else:
@@ -125,14 +124,15 @@ def picture_axes(space: Any) -> PictureAxes | None:
     if not isinstance(space, spaces.Box) or not _has_levels(space):
         return None
     axes = _AXES.get(tuple(length >= _MIN_PICTURE_PX for length in space.shape))
-    is_stack = axes is not None and axes.stack is not None
-    return None if is_stack and space.shape[axes.colours] not in (1, _COLOURS) else axes
+    if axes is None or axes.stack is None or axes.colours is None:
+        return axes
+    return axes if space.shape[axes.colours] in (1, _COLOURS) else None
 
 
 def _has_levels(space: Any) -> bool:
     """Say whether the numbers of a Box are those of pictures: bytes, or all within 0 and 1 or 255."""
     if space.dtype == np.uint8:
-        return math.prod(space.shape) > 0
+        return True
     is_real = np.issubdtype(space.dtype, np.floating)
     return bool(
         np.all(space.low == 0) and (np.all(space.high == 255) or (is_real and np.all(space.high == 1)))

@@ -87,7 +87,9 @@ class NatureTorso(nn.Module):
         """Gives ``[B, 512]`` float32 for ``[B, F, C * H + R, W]`` uint8."""
         num_rows = self._num_planes * self._frame_shape[0]
         packed = observations[:, -1, num_rows:].flatten(1)[:, : 4 * self._num_numbers]
-        observations = observations[:, :, :num_rows].unflatten(2, (self._num_planes, -1)).flatten(1, 2)
+        observations = observations[:, :, :num_rows].reshape(
+            len(observations), observations.shape[1] * self._num_planes, *self._frame_shape
+        )
         is_autocast = self._dtype != torch.float32
         with torch.autocast(observations.device.type, dtype=self._dtype, enabled=is_autocast):
             # bfloat16 holds every whole number up to 256, so levels stay exact.

@@ -28,7 +28,8 @@ class Policy:
             for name in ("hidden_0", "hidden_1"):
                 hidden = np.tanh(get(f"{name}.weight") @ hidden + get(f"{name}.bias"))
         else:
-            hidden = np.asarray(observation["pictures"] if is_both else observation) / np.float32(255)
+            seen = np.asarray(observation["pictures"] if is_both else observation, np.float32)
+            hidden = seen / np.float32(255)
             for name, by in (("conv_0", 4), ("conv_1", 2), ("conv_2", 1)):
                 w, bias = get(f"{name}.weight"), get(f"{name}.bias")[:, None, None]
                 at = np.lib.stride_tricks.sliding_window_view(hidden, w.shape[2:], (1, 2))[:, ::by, ::by]
