@@ -39,11 +39,12 @@ def test_features_are_three_convolutions_and_a_dense_layer(
     specs: dict[str, TaskSpec], arrays_for: ArraysFor, precision: str, tolerance: float
 ) -> None:
     """Equals the formula written out in float64; bfloat16 keeps 8 bits, so about 1% of the largest feature."""
-    arrays = arrays_for(specs["pictures to choice"])
+    spec = specs["pictures to choice"]
+    arrays = arrays_for(spec)
     observations = np.random.default_rng(0).integers(256, size=(2, 3, 44, 36), dtype=np.uint8)
     expected = _expected(arrays, observations)
     assert expected.max() > 0.1
-    actual = NatureTorso(arrays, precision=precision, num_threads=1).features(observations)
+    actual = NatureTorso(arrays, spec=spec, precision=precision, num_threads=1).features(observations)
     np.testing.assert_allclose(actual, expected, atol=tolerance * expected.max())
 
 
@@ -51,7 +52,8 @@ def test_a_view_of_the_frames_gives_what_a_copy_gives(
     specs: dict[str, TaskSpec], arrays_for: ArraysFor
 ) -> None:
     """Stacks are views into frames ``[T + F - 1, N, H, W]``: no copy is asked of the caller."""
-    torso = NatureTorso(arrays_for(specs["pictures to choice"]), precision="float32", num_threads=1)
+    spec = specs["pictures to choice"]
+    torso = NatureTorso(arrays_for(spec), spec=spec, precision="float32", num_threads=1)
     frames = np.random.default_rng(0).integers(256, size=(7, 2, 44, 36), dtype=np.uint8)
     view = frames[2:5].swapaxes(0, 1)
     np.testing.assert_array_equal(torso.features(view), torso.features(np.ascontiguousarray(view)))
