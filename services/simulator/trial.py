@@ -21,10 +21,12 @@ from gymnasium.utils.env_checker import check_env
 
 from services.simulator.environment import open_environment
 from somersault.environments.declared import DeclaredEnvironment
+from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker, shrink
 from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.gymnasium import open_gymnasium
+from somersault.tasks.gymnasium_actions import read_actions
 from somersault.types import ActionArray
 
 __all__ = ["WARNING", "main", "try_environment"]
@@ -82,12 +84,18 @@ def _try_gymnasium(task: Task) -> None:
     opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
     environment = DeclaredEnvironment(opened, name=task.name, listener=_Teller())
     to_frame = frame_maker(environment.observation_space, task)
-    environment.action_space.seed(0)
+    to_action = action_maker(environment.action_space, task)
+    note = read_actions(environment.action_space, limit=task.environment.action_limit).note
+    if note is not None:
+        _say(f"{WARNING}{note}")
+    rng = np.random.default_rng(0)
     began_s = time.monotonic()
     to_frame(environment.reset(seed=0)[0])
     shrink(environment.render(), max_px=task.clip_size_px)
     for _ in range(_NUM_STEPS):
-        observation, _, terminated, truncated, _ = environment.step(environment.action_space.sample())
+        observation, _, terminated, truncated, _ = environment.step(
+            to_action(_random_actions(task, rng, 1)[0])
+        )
         to_frame(observation)
         if terminated or truncated:
             to_frame(environment.reset(seed=1)[0])
@@ -154,9 +162,11 @@ class _Copying(DeclaredEnvironment):
 
 
 def _random_actions(task: Task, rng: np.random.Generator, num: int) -> ActionArray:
-    if task.num_actions:
-        return rng.integers(task.num_actions, size=num, dtype=np.int32)
-    return rng.uniform(-1, 1, (num, task.action_dim)).astype(np.float32)
+    spec = task.spec
+    if spec.is_discrete:
+        choices = np.reshape(spec.choices, spec.action_shape)
+        return rng.integers(choices, size=(num, *spec.action_shape), dtype=np.int32)
+    return rng.uniform(-1, 1, (num, spec.action_dim)).astype(np.float32)
 
 
 class _Teller:

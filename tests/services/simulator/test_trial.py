@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from services.simulator.trial import try_environment
-from somersault.errors import SomersaultError
+from services.simulator.trial import WARNING, try_environment
+from somersault.errors import InvalidInputError, SomersaultError
 from somersault.tasks import get_task
 from tests import odd_environments
 from tests.odd_environments import Plain
+from tests.synthetic_environments import SPACES, name_of
 
 
 @pytest.mark.parametrize("kind", odd_environments.WORKING, ids=lambda kind: kind.__name__)
@@ -61,3 +63,22 @@ def test_a_hidden_reward_of_ones_own_that_fails_is_named(tmp_path: Path, functio
     )
     with pytest.raises(SomersaultError, match=told):
         try_environment(get_task(str(tmp_path / "task.py")))
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_every_kind_of_space_is_tried_as_a_policy_acts_in_it(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is wrong with any; of bounds that were chosen, and of nothing else, something is said."""
+    try_environment(get_task(name_of(kind)))
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(WARNING)]
+    assert bool(told) == (kind in ("Unbounded", "HalfBounded"))
+
+
+def test_a_task_that_declares_other_actions_than_its_environment_has_is_refused() -> None:
+    """Before a run: by the space's name and what was declared."""
+    task = dataclasses.replace(get_task(name_of("Bits")), choice_sizes=(2, 3))
+    with pytest.raises(
+        InvalidInputError, match=r"MultiBinary\(4\), must be as the task declares it.*\(2, 3\)"
+    ):
+        try_environment(task)
