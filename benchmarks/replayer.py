@@ -93,7 +93,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     running = asyncio.create_task(collector.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     await asyncio.gather(running, return_exceptions=True)
-    await collector.close()
+    await collector.life.close()
 
 
 def main() -> None:

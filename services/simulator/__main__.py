@@ -62,7 +62,7 @@ class SimulatorApplication:
         async with asyncio.TaskGroup() as streams:
             if self._collector is not None:
                 streams.create_task(self._collector.run())
-                streams.create_task(self._collector.watch_calls())
+                streams.create_task(self._collector.life.watch_calls())
             if self._offerer is not None:
                 streams.create_task(self._offerer.run())
             await asyncio.Event().wait()
@@ -70,7 +70,7 @@ class SimulatorApplication:
     async def drain(self) -> None:
         """Close the environments and end the process that draws clips."""
         if self._collector is not None:
-            await self._collector.close()
+            await self._collector.life.close()
         if self._renderer is not None:
             await self._renderer.close()
 

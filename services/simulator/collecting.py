@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc.aio
 import prometheus_client
 import structlog
 
+from services.simulator.environment_life import EnvironmentLife
 from services.simulator.gathering import Gathered, Gatherer, seed_sequence
 from services.simulator.scores import EpisodeScore
 from services.simulator.segments import Offer
-from somersault import telemetry
-from somersault.call_record import CallRecord
 from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
-from somersault.errors import EnvironmentFailedError, InvalidInputError
+from somersault.errors import InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.tasks import Task
 from somersault.types import Precision, check_name
@@ -30,13 +28,6 @@ __all__ = ["RolloutCollector", "Statistics"]
 _log = structlog.get_logger()
 
 _MAX_ROLLOUT_STEPS = 4096
-_CLOSE_S = 1.0
-_HANG_S = 30.0
-_LOOK_S = 5.0
-_NUM_FAILURES = prometheus_client.Counter(
-    "somersault_simulator_environment_failures_total",
-    "Times that an environment raised, or gave something else than it declares.",
-)
 _NUM_ENV_STEPS = prometheus_client.Counter(
     "somersault_simulator_env_steps_total", "Environment steps gathered for a learner."
 )
@@ -55,7 +46,7 @@ class Statistics:
 
 
 class RolloutCollector:
-    """Keeps a stream to the learner open; belongs to one event loop, gathers on a thread of its own."""
+    """Keeps a stream to the learner open; belongs to one event loop."""
 
     def __init__(
         self,
@@ -100,15 +91,11 @@ class RolloutCollector:
         self._num_segments_per_episode = num_segments_per_episode
         self._is_reference = is_reference
         self._add_offer = add_offer
-        self._calls = CallRecord(task.name, num_environments=num_environments, path=call_record_path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gather")
-        self._gatherer: Gatherer | None = None
-        self._run_id = ""
+        self.life = EnvironmentLife(
+            task.name, num_environments=num_environments, call_record_path=call_record_path
+        )
+        """Its environments."""
         self._sequence = 0
-        self._num_begun = 0
-        """How many times environments were begun in this life."""
-        self._num_rollouts = 0
-        """Rollouts gathered since they were begun last."""
         self.statistics = Statistics()
 
     async def run(self) -> None:
@@ -122,33 +109,6 @@ class RolloutCollector:
             lambda channel, backoff: self._hold(self._open(channel), backoff),
             on_lost=lambda detail: _log.warning("collect_stream_lost", detail=detail),
         )
-
-    async def watch_calls(self) -> NoReturn:
-        """Tell the run's owner of each call of an environment that takes unusually long, once, until cancelled."""
-        told = ""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            call = self._calls.oldest()
-            if call is not None and call.age_s >= _HANG_S and str(call) != told:
-                told = str(call)
-                telemetry.tell_owner(call.describe_wait())
-
-    async def close(self) -> None:
-        """Close the environments, unless a rollout is in progress that does not end within a second: nobody wants it."""
-        self._thread.shutdown(wait=False, cancel_futures=False)
-        if self._gatherer is None:
-            return
-        closing = asyncio.ensure_future(asyncio.to_thread(self._close_when_idle, self._gatherer))
-        await asyncio.wait({closing}, timeout=_CLOSE_S)
-        if not closing.done():
-            call = self._calls.oldest()
-            _log.warning(
-                "environments_left_open", detail="a rollout does not end" if call is None else str(call)
-            )
-
-    def _close_when_idle(self, gatherer: Gatherer) -> None:
-        self._thread.shutdown(wait=True)
-        gatherer.close()
 
     def _open(self, channel: grpc.aio.Channel) -> Stream:
         """Opens the stream that fits the kind of run."""
@@ -168,9 +128,9 @@ class RolloutCollector:
                     if kind == "welcome":
                         backoff.reset()
                         num_steps = await self._join(response.welcome)
-                    elif kind == "policy" and self._gatherer is not None:
+                    elif kind == "policy" and self.life.gatherer is not None:
                         policy = response.policy
-                        self._gatherer.add_policy(policy.policy_version, policy.weights)
+                        self.life.gatherer.add_policy(policy.policy_version, policy.weights)
                     elif kind == "assignment" and num_steps:
                         gathered = await self._gather(response.assignment.policy_version, num_steps)
                         # While a rollout is being sent the next is gathered already, but only one.
@@ -202,23 +162,16 @@ class RolloutCollector:
             bound = f"1 to {_MAX_ROLLOUT_STEPS}"
             raise InvalidInputError("welcome.rollout_steps", welcome.rollout_steps, bound)
         run_id = check_name("welcome.run_id", welcome.run_id)
-        if self._gatherer is None or run_id != self._run_id:
-            if self._gatherer is not None:
-                self._gatherer.close()
-            self._num_rollouts = 0
-            self._gatherer = await self._unless_it_fails(self._start, welcome)
-            self._num_begun += 1
-            self._run_id = run_id
+        if self.life.gatherer is None or run_id != self.life.run_id:
+            await self.life.begin(run_id, lambda suffix: self._start(welcome, suffix))
         _log.info("joined", run_id=run_id, env_steps=welcome.env_steps)
         return welcome.rollout_steps
 
-    def _start(self, welcome: learner_pb2.CollectWelcome) -> Gatherer:
-        """Start the environments of a run."""
-        # Those that begin anew in this life name their segments differently.
-        life = f"-{self._num_begun}" if self._num_begun else ""
+    def _start(self, welcome: learner_pb2.CollectWelcome, suffix: str) -> Gatherer:
+        """Start the environments of a run; their segments' names have the suffix."""
         return Gatherer(
             self._task,
-            incarnation=f"{self._incarnation}{life}",
+            incarnation=f"{self._incarnation}{suffix}",
             seed=seed_sequence(
                 seed=welcome.seed, simulator_id=self._simulator_id, env_steps=welcome.env_steps
             ),
@@ -227,25 +180,20 @@ class RolloutCollector:
             precision=self._precision,
             is_staggered=self._is_staggered,
             num_segments_per_episode=self._num_segments_per_episode,
-            calls=self._calls,
+            calls=self.life.calls,
         )
 
     async def _gather(self, policy_version: int, num_steps: int) -> Gathered:
         """Gathers a rollout and offers its segments."""
-        assert self._gatherer is not None
         sequence, self._sequence = self._sequence, self._sequence + 1
-        gathered: Gathered = await self._unless_it_fails(
-            lambda gatherer: gatherer.gather(
-                sequence=sequence, policy_version=policy_version, num_steps=num_steps
-            ),
-            self._gatherer,
+        gathered = await self.life.gather(
+            sequence=sequence, policy_version=policy_version, num_steps=num_steps
         )
-        self._num_rollouts += 1
         rollout = gathered.rollout
         _NUM_ENV_STEPS.inc(rollout.num_steps)
         env_steps = self.statistics.env_steps + rollout.num_steps
         self.statistics = Statistics(gathered.recent_scores, env_steps)
-        self._add_offer(gathered.offer, self._run_id)
+        self._add_offer(gathered.offer, self.life.run_id)
         return gathered
 
     async def _send(self, stream: Stream, gathered: Gathered) -> None:
@@ -263,34 +211,3 @@ class RolloutCollector:
             return request
         true_rewards = tensor_from_array(gathered.true_rewards) if gathered is not None else None
         return learner_pb2.CollectReferenceRequest(request=request, true_rewards=true_rewards)
-
-    async def _unless_it_fails(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        """Run what calls environments; one that fails once in a long while begins anew, with all beside it.
-
-        Raises:
-            EnvironmentFailedError: One failed. Within the first rollout since they were begun it would fail again, so
-                nobody should try again; later they are begun anew when the learner is dialled again.
-        """
-        try:
-            return await self._on_thread(function, argument)
-        except EnvironmentFailedError as error:
-            _NUM_FAILURES.inc()
-            _log.error("environment_failed", detail=str(error), num_rollouts=self._num_rollouts)
-            if self._num_rollouts == 0:
-                raise
-            gatherer, self._gatherer, self._run_id = self._gatherer, None, ""
-            if gatherer is not None:
-                await self._on_thread(_close, gatherer)
-            raise error.again() from None
-
-    async def _on_thread(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        """Runs on the gathering thread, where all of a gatherer's work is done."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
-
-
-def _close(gatherer: Gatherer) -> None:
-    """Close environments one of which has failed; that it can't be closed then is only logged."""
-    try:
-        gatherer.close()
-    except EnvironmentFailedError as error:
-        _log.warning("environment_not_closed", detail=str(error))

@@ -99,7 +99,7 @@ async def _collecting(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await collector.close()
+        await collector.life.close()
 
 
 def _free_port() -> int:
@@ -269,5 +269,5 @@ async def test_an_environment_that_fails_at_once_ends_the_simulator(
         )
         with pytest.raises(EnvironmentFailedError) as failed:
             await collector.run()
-        await collector.close()
+        await collector.life.close()
     assert failed.value.is_hopeless
