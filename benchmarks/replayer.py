@@ -71,7 +71,8 @@ class _Replay(Gatherer):
 class _ReplayCollector(RolloutCollector):
     """The real client around a replay."""
 
-    def _start(self, welcome: learner_pb2.CollectWelcome) -> Gatherer:
+    def _start(self, welcome: learner_pb2.CollectWelcome, suffix: str) -> Gatherer:
+        del suffix  # nothing here has a name
         return _Replay(
             random_rollout(
                 self._task.spec,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +25,7 @@ _log = structlog.get_logger()
 _CLOSE_S = 1.0
 _HANG_S = 30.0
 _LOOK_S = 5.0
+_MAX_FAILURES, _WINDOW_S = 3, 60.0  # so often within it is no rare mishap
 _NUM_FAILURES = prometheus_client.Counter(
     "somersault_simulator_environment_failures_total",
     "Times that an environment raised, or gave something else than it declares.",
@@ -44,6 +47,7 @@ class EnvironmentLife:
         self._num_begun = 0
         self._num_rollouts = 0
         """Rollouts gathered since they were begun last."""
+        self._failures_s: deque[float] = deque(maxlen=_MAX_FAILURES)
 
     async def begin(self, run_id: str, make: Callable[[str], Gatherer]) -> None:
         """Begin a run's environments, instead of another's.
@@ -102,16 +106,21 @@ class EnvironmentLife:
         """Do what calls environments, on their thread.
 
         Raises:
-            EnvironmentFailedError: One failed. Within the first rollout since they were begun it would fail again, so
-                nobody should try again. Later all are given up, and begun anew when the learner is dialled again.
+            EnvironmentFailedError: One failed. Within the first rollout since they were begun, or for the third time
+                within a minute, it would fail again, so nobody should try again. Else all are given up, and begun anew
+                when the learner is dialled again.
         """
         try:
             return await self._on_thread(work)
         except EnvironmentFailedError as error:
             _NUM_FAILURES.inc()
             _log.error("environment_failed", detail=str(error), num_rollouts=self._num_rollouts)
-            if self._num_rollouts == 0:
+            now_s = time.monotonic()
+            self._failures_s.append(now_s)
+            is_often = len(self._failures_s) == _MAX_FAILURES and now_s - self._failures_s[0] < _WINDOW_S
+            if self._num_rollouts == 0 or is_often:
                 raise
+            telemetry.tell_owner(f"{error}; all environments of this simulator begin anew")
             gatherer, self.gatherer, self.run_id = self.gatherer, None, ""
             if gatherer is not None:
                 await self._on_thread(lambda: _close_failed(gatherer))

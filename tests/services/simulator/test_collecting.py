@@ -252,11 +252,15 @@ async def test_an_environment_that_fails_once_in_a_while_begins_anew(
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("failures", [[0], [1, 2]], ids=["at once", "again right after it began anew"])
+@pytest.mark.parametrize(
+    "failures",
+    [[0], [1, 2], [1, 3, 5]],
+    ids=["at once", "again right after it began anew", "three times within a minute"],
+)
 async def test_an_environment_that_fails_at_once_ends_the_simulator(
     task: Task, weights: list[bytes], monkeypatch: pytest.MonkeyPatch, failures: list[int]
 ) -> None:
-    """Within the first rollout since it was begun it would fail again; nobody dials for ever."""
+    """Within the first rollout since it was begun, or so often, it would fail again; nobody dials for ever."""
     monkeypatch.setattr(Gatherer, "gather", _failing_in(*failures))
     async with _serving(_Learner(weights, [0, 0, 0])) as port, asyncio.timeout(20):
         collector = RolloutCollector(
