@@ -19,6 +19,16 @@ _LATE = 300
 """The step from which on each is odd: after the trial, within the first rollouts."""
 
 
+def _task_of(kind: str, folder: Path) -> str:
+    """A task's file, as somebody has who wrote an environment."""
+    path = folder / "odd.py"
+    path.write_text(
+        "import dataclasses\nfrom somersault.tasks import get_task\n"
+        f"TASK = dataclasses.replace(get_task('tests.odd_environments:Odd/{kind}-v0'), name='odd-{kind}')\n"
+    )
+    return str(path)
+
+
 def _ended(run: Run) -> tuple[int, str]:
     """The exit code and the line of a run that ends by itself."""
     output, _ = run.process.communicate(timeout=_STARTED_S + 60)
@@ -47,12 +57,12 @@ def test_an_environment_that_fails_ends_the_run_with_its_line(
 ) -> None:
     """Refused for good, exit code 2: nothing is dialled again and again, no box is drawn."""
     monkeypatch.setenv("ODD_AT", str(_LATE))
-    task = f"tests.odd_environments:Odd/{kind}-v0"
+    task = _task_of(kind, tmp_path)
     with train(tmp_path / "run", *arguments, "--steps", "20000", task=task) as run:
         code, line = _ended(run)
     assert code == 2
     assert told in line
-    assert f"Odd/{kind}-v0" in line
+    assert f"environment odd-{kind}" in line
     assert "\n" not in line
 
 
@@ -62,7 +72,7 @@ def test_an_environment_that_fails_once_costs_the_run_nothing(
     """Long after it began, its environments begin anew, and the run comes to its end."""
     monkeypatch.setenv("ODD_AT", "1500")
     monkeypatch.setenv("ODD_MEMORY", str(tmp_path / "once"))
-    task = "tests.odd_environments:Odd/RaisesOnce-v0"
+    task = _task_of("RaisesOnce", tmp_path)
     with train(
         tmp_path / "run", *_BY_TEACHER, "--steps", "30000", "--num-environments", "8", task=task
     ) as run:
@@ -76,7 +86,7 @@ def test_an_environment_that_fails_once_costs_the_run_nothing(
 def test_ctrl_c_ends_a_run_whose_environment_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, as any other; the learner's checkpoint is stored."""
     monkeypatch.setenv("ODD_AT", str(_LATE))
-    task = "tests.odd_environments:Odd/Hangs-v0"
+    task = _task_of("Hangs", tmp_path)
     with train(tmp_path / "run", *_BY_TEACHER, "--steps", "20000", task=task) as run:
         call = tmp_path / "run" / "logs" / "simulator.calls"
         give_up_s = time.monotonic() + _STARTED_S + 60
