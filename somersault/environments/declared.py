@@ -107,7 +107,8 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._listener.end()
         if type(answer) is not tuple or len(answer) != 5:
             raise self._failed(f"gave {_told(answer)} from step, must be {_OF_STEP}")
-        observation, reward, terminated, truncated, _ = answer
+        observation, terminated, truncated = answer[0], answer[2], answer[3]
+        reward: Any = answer[1]
         return (
             self._observed(observation, "step"),
             float(reward) if type(reward) in _NUMBERS and -_MOST <= reward <= _MOST else self._number(reward),
