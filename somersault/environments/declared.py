@@ -91,7 +91,7 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode."""
         answer = self._made("reset", lambda: self.env.reset(seed=seed, options=options))
-        if type(answer) is not tuple or len(answer) != 2 or not isinstance(answer[1], Mapping | None):
+        if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping | None):
             raise self._failed(f"gave {_told(answer)} from reset, must be {_OF_RESET}")
         return self._observed(answer[0], "reset"), {}
 
@@ -105,7 +105,7 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise self._raised("step", error) from error
         finally:
             self._listener.end()
-        if type(answer) is not tuple or len(answer) != 5:
+        if not isinstance(answer, tuple) or len(answer) != 5:
             raise self._failed(f"gave {_told(answer)} from step, must be {_OF_STEP}")
         observation, terminated, truncated = answer[0], answer[2], answer[3]
         reward: Any = answer[1]
