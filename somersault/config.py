@@ -34,7 +34,15 @@ from somersault.errors import ConfigError, InvalidInputError
 from somersault.setting_checks import Host
 from somersault.types import TaskSpec
 
-__all__ = ["COMPONENT", "Component", "ServiceConfig", "environment", "inherited_environment", "load_config"]
+__all__ = [
+    "COMPONENT",
+    "Component",
+    "ServiceConfig",
+    "environment",
+    "inherited_environment",
+    "load_config",
+    "set_environment",
+]
 
 Config = TypeVar("Config", bound="ServiceConfig")
 
@@ -161,6 +169,11 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
 def environment(name: str, default: str | None = None) -> str | None:
     """Gives an environment variable's value."""
     return os.environ.get(name, default)
+
+
+def set_environment(name: str, value: str) -> None:
+    """Set an environment variable, for libraries that read it and for the processes that we start."""
+    os.environ[name] = value
 
 
 def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:

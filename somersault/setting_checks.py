@@ -84,7 +84,7 @@ def _message(text: str) -> str:
 _WORDS = {
     "Value error, ": "",
     "Input should be": "must be",
-    "String should have": "must have",
+    "String should": "must",
     "Input is not a valid path": "must be a path",
     "Unable to parse input string as an integer, exceeded maximum size": "must be a smaller number",
 }

@@ -16,7 +16,6 @@ from services.reward.asking import Asker
 from services.reward.bounds import ScoredPart, scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
-from services.reward.guidelines import guidelines_of
 from services.reward.keeper import Keeper
 from services.reward.labeling import LabelerClient
 from services.reward.lessons import Lessons
@@ -32,6 +31,7 @@ from somersault import app
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, check_store, open_store
 from somersault.tasks import Task, get_task
+from somersault.tasks.guidelines import guidelines_of
 from somersault.types import TaskSpec, check_name
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 

@@ -26,13 +26,14 @@ _THREADS = values.WholeNumber(least=1, most=MAX_THREADS)
 
 def train(
     task: Annotated[
-        str,
+        str | None,
         typer.Argument(
             parser=values.TEXT,
             help="What is to be learned: a name that `somersault tasks` lists, a Gymnasium id such as"
-            " CartPole-v1, or a Python file that holds a TASK.",
+            " CartPole-v1, or a Python file that holds a TASK. With --resume it is needed only where the file"
+            " was moved.",
         ),
-    ],
+    ] = None,
     *,
     teacher: Annotated[
         str | None,

@@ -35,6 +35,7 @@ __all__ = [
     "WholeNumber",
 ]
 
+_PLAIN_NUMBER = re.compile(r"-?[0-9][0-9.]{0,39}")
 _WHOLE = re.compile(r"[+-]?[0-9](_?[0-9])*")
 _MAX_NAME_BYTES = 255  # of one part of a path: NAME_MAX of Linux and macOS
 
@@ -76,7 +77,8 @@ class Value:
             return self.parse(given)
         except ValueError as error:
             reason = str(error) or f"must be {self.bound}"
-            raise BadValue(f"is {shorten(given)}, {reason}") from error
+            shown = given if _PLAIN_NUMBER.fullmatch(given) else shorten(given)
+            raise BadValue(f"is {shown}, {reason}") from error
 
     def parse(self, text: str) -> Any:
         """Return the value of a text without control characters; ValueError with a reason, or with none for `bound`."""
