@@ -168,7 +168,7 @@ def test_a_signal_before_anything_has_begun_ends_as_ctrl_c_does(
             ended.append("in order")
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setattr(train, "check_drawing", wait_for_a_signal)
+    monkeypatch.setattr(preflight, "check_drawing", wait_for_a_signal)
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run"), "--json"]) == ExitCode.INTERRUPTED
     said = capsys.readouterr()
     assert json.loads(said.out) == {"error": "interrupted"}
