@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from services.labeler import convert
 from services.labeler.records import LogPage
-from somersault.convert.preference_rows import COLUMNS, row_from_record, row_from_weight_change
+from somersault.convert.preference_files import open_writer
+from somersault.convert.preference_rows import row_from_record, row_from_weight_change
 from somersault.strict_json import dump_json
 
 __all__ = ["jsonl", "parquet", "rows_of"]
@@ -28,7 +28,7 @@ async def jsonl(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
 
 async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
     """Gives the parts of a Parquet file."""
-    writer = _ParquetWriter()
+    writer = open_writer("parquet")
     rows: list[dict[str, Any]] = []
     async for page in pages:
         rows += rows_of(page)
@@ -36,62 +36,8 @@ async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
             for part in _cut(await asyncio.to_thread(writer.write, rows)):
                 yield part
             rows = []
-    for part in _cut(await asyncio.to_thread(writer.finish, rows)):
+    for part in _cut(await asyncio.to_thread(lambda: writer.write(rows) + writer.finish())):
         yield part
-
-
-class _ParquetWriter:
-    """Turns rows into bytes. The format is written front to back, so each group's bytes may go at once."""
-
-    def __init__(self) -> None:
-        import pyarrow as pa  # large, and only owners who export need it
-        import pyarrow.parquet as pq
-
-        types = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
-        self._schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-        self._table = pa.Table
-        self._sink = _Taken()
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema)
-
-    def write(self, rows: list[dict[str, Any]]) -> bytes:
-        """Gives the bytes of one more row group."""
-        self._writer.write_table(self._table.from_pylist(rows, schema=self._schema))
-        return self._sink.take()
-
-    def finish(self, rows: list[dict[str, Any]]) -> bytes:
-        """Gives the last bytes of the file."""
-        if rows:
-            self._writer.write_table(self._table.from_pylist(rows, schema=self._schema))
-        self._writer.close()
-        return self._sink.take()
-
-
-class _Taken(io.RawIOBase):
-    """Keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        self._bytes = bytearray()
-        self._num_taken = 0
-
-    def writable(self) -> bool:
-        """Says that it may be written."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keeps bytes."""
-        self._bytes += data
-        return len(data)
-
-    def tell(self) -> int:
-        """Gives the position in the file, which the format's footer refers to."""
-        return self._num_taken + len(self._bytes)
-
-    def take(self) -> bytes:
-        """Gives what was written since."""
-        data = bytes(self._bytes)
-        self._num_taken += len(data)
-        self._bytes.clear()
-        return data
 
 
 def rows_of(page: LogPage) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ class Answer:
     """Kept, never trained on: past what its query wanted, or gold."""
     fills_query: bool = True
     """Whether its query, with it, has all the answers that it wants."""
+    is_given: bool = False
+    """Whether it was there before the run began: nothing was predicted of it, and its segments have names from elsewhere."""
 
     @property
     def ordered(self) -> tuple[StoredSegment, StoredSegment]:

@@ -15,10 +15,16 @@ class LabelScheduleConfig:
     """Share asked at once, of the random policy; Christiano et al. 2017 ask 0.25; own runs."""
     last_label_step: int = 1_000_000
     """Environment steps by which all are asked; own runs, two thirds of 1.5 M steps."""
+    num_given: int = 0
+    """Labels that the run began with, at most all of them; they stand in for the share that is asked at once."""
 
     def __post_init__(self) -> None:
         if self.num_labels < 1:
             raise ValueError(f"num_labels is {self.num_labels}, must be at least 1")
+        if not 0 <= self.num_given <= self.num_labels:
+            raise ValueError(
+                f"num_given is {self.num_given}, must be 0 to {self.num_labels}, the labels of the run"
+            )
         if not 0.0 < self.initial_fraction <= 1.0:
             raise ValueError(f"initial_fraction is {self.initial_fraction}, must be in (0, 1]")
         if self.last_label_step < 1:
@@ -26,11 +32,11 @@ class LabelScheduleConfig:
 
 
 def labels_due(config: LabelScheduleConfig, env_steps: int) -> int:
-    """Gives how many labels are to have been asked for by a step: never falls, ends at the budget.
+    """Return how many labels are to be there or asked for by a step: never falls, ends at the budget.
 
-    Linear between the first share and the last step. Christiano et al. 2017, appendix A.1, let
+    Linear between the first share, or what was given if that is more, and the last step. Christiano et al. 2017, appendix A.1, let
     the rate fall as 2e6 / (T + 2e6), which over runs of 1 to 2 M steps is nearly linear too.
     """
-    initial = max(1, round(config.num_labels * config.initial_fraction))
+    initial = max(1, round(config.num_labels * config.initial_fraction), config.num_given)
     progress = min(1.0, max(0.0, env_steps / config.last_label_step))
     return initial + int((config.num_labels - initial) * progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from services.reward.answers import Answer, LogRow
@@ -12,8 +13,14 @@ __all__ = ["Ledger"]
 class Ledger:
     """The reward service's own account of its queries. It can be rebuilt from the labeler's at any time."""
 
-    def __init__(self) -> None:
-        """Starts with nothing asked."""
+    def __init__(self, *, num_given: int = 0) -> None:
+        """Start with nothing asked.
+
+        Args:
+            num_given: How many queries were answered elsewhere before the run began: the first of the log.
+        """
+        self._num_given = num_given
+        self._given: set[str] = set()
         self._open: dict[str, None] = {}
         """In the order in which they were asked."""
         self._skipped: set[str] = set()
@@ -64,6 +71,8 @@ class Ledger:
         if isinstance(row, Answer) and row.is_extra:
             return
         self.note_learned(row)
+        if isinstance(row, Answer) and row.query_id in self._given:
+            row = dataclasses.replace(row, is_given=True)
         self._to_learn.append(row)
 
     def note_learned(self, row: LogRow) -> None:
@@ -71,6 +80,8 @@ class Ledger:
         if isinstance(row, Answer) and not row.is_extra:
             self._open.pop(row.query_id, None)
             self._answered.add(row.query_id)
+            if len(self._given) < self._num_given:
+                self._given.add(row.query_id)
             if row.fills_query:
                 self._unfilled.discard(row.query_id)
                 self._filled.add(row.query_id)
@@ -100,9 +111,10 @@ class Ledger:
         return list(self._to_learn)
 
     def to_learn_in_fixed_order(self) -> list[LogRow]:
-        """Gives them in an order that does not depend on who answered faster.
+        """Return them in an order that does not depend on who answered faster.
 
-        By segments, then labeler, then version. Changes of weight come last.
+        What the run was given first, whose segments' names have nothing to do with its own; then by segments, labeler,
+        version. Changes of weight come last.
         """
         return sorted(self._to_learn, key=_fixed_order)
 
@@ -112,8 +124,8 @@ class Ledger:
         self._to_learn = [row for row in self._to_learn if row.cursor not in cursors]
 
 
-def _fixed_order(row: LogRow) -> tuple[bool, str, str, str, int]:
+def _fixed_order(row: LogRow) -> tuple[bool, bool, str, str, str, int]:
     if not isinstance(row, Answer):
-        return True, "", "", "", row.cursor
+        return True, True, "", "", "", row.cursor
     first, second = row.ordered
-    return False, first.segment_id, second.segment_id, row.labeler_id, row.version
+    return False, not row.is_given, first.segment_id, second.segment_id, row.labeler_id, row.version

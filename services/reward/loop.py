@@ -65,7 +65,7 @@ class RewardLoop:
         self._labeler = labeler
         self.pacing = Pacing(config)
         self._place = self._settled_place = LearnerPlace()
-        self.ledger = Ledger()
+        self.ledger = Ledger(num_given=config.num_given_labels)
         self._upkeep = Upkeep(self.ledger, labeler)
         self._is_calling = False
         """Whether, in free pacing, the labeler is being called: it may be away for long."""

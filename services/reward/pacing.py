@@ -45,8 +45,10 @@ class Pacing:
     def set_budget(self, label_budget: int | None) -> None:
         """Change the labels that the run may use; None for as many as the settings say."""
         config = self._config
+        num_labels = label_budget or config.label_budget
         self._schedule = LabelScheduleConfig(
-            num_labels=label_budget or config.label_budget,
+            num_labels=num_labels,
+            num_given=min(config.num_given_labels, num_labels),
             initial_fraction=config.initial_fraction,
             last_label_step=max(1, round(config.total_env_steps * config.labeling_fraction)),
         )

@@ -80,7 +80,7 @@ class Student:
         return len(self._lost)
 
     def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
-        """Tests the ensemble on new answers, then trains on all of them, and publishes.
+        """Test the ensemble on new answers of the run's own, then train on all of them, and publish.
 
         If labelers' weights changed under comparisons that were learned before, everything is learned afresh.
 
@@ -172,7 +172,8 @@ class Student:
 
     def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
-        if mu is None or compared is None or answer.version > 1 or not self._weights.of(answer.labeler_id):
+        is_test = answer.version == 1 and not answer.is_given and self._weights.of(answer.labeler_id)
+        if mu is None or compared is None or not is_test:
             return
         predictions = self._trainer.ensemble.predict_steps(compared.observations, compared.actions, axis=1)
         returns = predictions.sum(axis=-1)

@@ -18,6 +18,7 @@ from somersault.cli import compliance
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
+from somersault.cli.commands.importing import import_labels
 from somersault.cli.commands.open import open_pages
 from somersault.cli.commands.plot import compare, plot
 from somersault.cli.commands.render import render
@@ -77,6 +78,7 @@ app.command()(tasks)
 app.command("eval")(evaluate)
 app.command()(render)
 app.command()(export)
+app.command("import")(import_labels)
 app.command()(plot)
 app.command()(compare)
 app.command()(runs)

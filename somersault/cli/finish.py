@@ -193,6 +193,7 @@ def summarise(
         "precision": config.precision,
         "env_steps": progress.env_steps,
         "labels": progress.num_labels,
+        "given_labels": config.num_given_labels,
         "label_budget": progress.label_budget,
         "unanswered": progress.num_open_queries,
         "lost_comparisons": progress.num_lost_comparisons,
@@ -227,7 +228,9 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
     parts = [f"{summary['env_steps']:,} steps in {summary['wall_s']:.0f} s"]
     labels, budget = summary["labels"], summary["label_budget"]
     if budget:
-        parts.append(f"{labels} labels" if labels >= budget else f"{labels} of {budget} labels")
+        given = summary.get("given_labels")
+        of_them = f" ({given} of them from elsewhere)" if given else ""
+        parts.append((f"{labels} labels" if labels >= budget else f"{labels} of {budget} labels") + of_them)
     if task.teacher is not None:
         parts.append(f"the final policy's true return {set_beside(task, summary['true_return_mean'])}")
     if summary["flips_per_episode"]:

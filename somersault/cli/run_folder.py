@@ -9,7 +9,7 @@ import os
 import secrets
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,7 +33,17 @@ __all__ = ["RunConfig", "RunFolder"]
 _FORMAT = 1
 _LOOK_S = 2.0  # whoever looks whether a run is in use has its lock for less than a millisecond
 _MAX_COMMAND = 56  # bytes of a command's name
-_OF_A_BEGINNING = {".lock", "logs", "tokens.json", ".tokens.json.new", ".config.json.new"}
+_GIVEN_LABELS = "labels-to-import.jsonl"
+_OF_A_BEGINNING = {
+    ".lock",
+    "logs",
+    "segments",
+    _GIVEN_LABELS,
+    "tokens.json",
+    ".tokens.json.new",
+    ".config.json.new",
+    f".{_GIVEN_LABELS}.new",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +70,10 @@ class RunConfig:
     num_environments: int
     num_threads: int | None
     """None takes one a core. Where frames are pictures sums depend on it, so it is settled when the run begins."""
+    num_given_labels: int = 0
+    """Labels of the budget that the run began with: other runs' answers."""
     precision: str = "float32"
     """``float32`` or ``bfloat16``: what a policy for pictures acts and learns in."""
-    task_spec: Mapping[str, Any] | None = None
-    """What the agent knew of the task when the run began, by which a moved file is known again; None in older runs."""
-    task_sha256: str = ""
-    """Digest of the task's file, empty where it is in none."""
-    teacher_sha256: str = ""
-    """Digest of the file of a teacher of one's own, empty where it is in none."""
     track: str | None = None
     """The experiment tracker that the curves go to beside TensorBoard; None goes to none."""
     web_host: str = LOOPBACK
@@ -109,6 +115,8 @@ class RunFolder:
         self.video = self.path / "policy.mp4"
         self.addresses = self.path / "addresses.json"
         self.earlier_addresses = self.path / ".addresses.json.earlier"
+        self.given_labels = self.path / _GIVEN_LABELS
+        """Answers from elsewhere that the labeler hasn't taken in yet."""
         self._config = self.path / "config.json"
         self._lock_file = self.path / ".lock"
         self._lock: int | None = None
@@ -139,16 +147,20 @@ class RunFolder:
         """The command that shows the run's pages when nobody trains it."""
         return f"{own_command()} open {shlex.quote(str(self.path))}"
 
-    def begin(self, config: RunConfig) -> None:
+    def begin(self, config: RunConfig, *, fill: Callable[[], None] = lambda: None) -> None:
         """Make the folder of a new run, locked; one whose making was cut off is made anew.
 
         The settings come last: where they are, a run has begun.
+
+        Args:
+            config: The settings.
+            fill: Stores what is to be there from the beginning.
 
         Raises:
             FailedPreconditionError: there is something else in it already.
             ConfigError: it can't be made.
         """
-        self.check_may_begin()
+        self._check_may_begin()
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -156,9 +168,10 @@ class RunFolder:
                 f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
             ) from error
         self._take_lock()
-        self.check_may_begin()  # another may have begun and ended it meanwhile
+        self._check_may_begin()  # another may have begun and ended it meanwhile
         tokens = {role.value: secrets.token_hex(32) for role in Role}
         _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+        fill()
         self.store_config(config)
 
     def resume(self) -> RunConfig:
@@ -214,6 +227,10 @@ class RunFolder:
         values = dataclasses.asdict(config) | ({"storage_url": IN_FOLDER} if is_own else {})
         self._write_object(self._config, {"format": _FORMAT, **values})
 
+    def store_given_labels(self, rows: bytes) -> None:
+        """Store the rows of answers from elsewhere until the labeler has taken them in."""
+        _write(self.given_labels, rows.decode(), mode=0o644)
+
     def store_summary(self, summary: Mapping[str, Any]) -> None:
         """Stores the results."""
         self._write_object(self.summary, summary)
@@ -259,12 +276,7 @@ class RunFolder:
         """Releases the lock."""
         self.release()
 
-    def check_may_begin(self) -> None:
-        """Check that a run may begin here.
-
-        Raises:
-            FailedPreconditionError: there is something in the folder already.
-        """
+    def _check_may_begin(self) -> None:
         if self._config.exists():
             raise FailedPreconditionError(
                 f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"

@@ -12,6 +12,7 @@ from somersault.cli.curves import CurveWriter, open_curves
 from somersault.cli.display import Display
 from somersault.cli.ending.ending import Interrupted, error_to_report
 from somersault.cli.ending.stop_signals import stop_signals
+from somersault.cli.labels.given import bring_in
 from somersault.cli.pages.links import open_page
 from somersault.cli.peers import Peers, connect
 from somersault.cli.policy_clips import PolicyClips
@@ -110,6 +111,7 @@ class Session:
 
     async def _work(self) -> dict[str, Any]:
         self._display.say(f"run folder: {self._folder.path}")
+        await bring_in(self._config, self._folder, say=self._display.say)
         await self._services.start()
         self._training_since_s = time.monotonic()
         self._announce()

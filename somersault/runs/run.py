@@ -211,6 +211,14 @@ class Run:
         """
         return _load(key, self.store.get(key))
 
+    def segment_object(self, key: str) -> bytes:
+        """Return a segment's bytes as they are stored, by its key in the run's answers.
+
+        Raises:
+            NotFoundError: it isn't stored.
+        """
+        return self.store.get(key)
+
 
 def load_run(path: str | Path) -> Run:
     """Open the run in a folder; see `Run`.

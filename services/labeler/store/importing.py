@@ -98,8 +98,8 @@ def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: b
     for name in names:
         if getattr(known, name) != getattr(record, name):
             raise AlreadyExistsError(
-                f"answer_id {record.answer_id!r} has {name} {getattr(known, name)!r} here already,"
-                f" not {getattr(record, name)!r}"
+                f"answer_id {record.answer_id!r} has {name} {str(getattr(known, name))!r} here already,"
+                f" not {str(getattr(record, name))!r}"
             )
 
 

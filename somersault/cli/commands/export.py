@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
+from somersault.errors import ConfigError
 from somersault.runs import load_run
 from somersault.strict_json import dump_json
 
@@ -20,39 +20,61 @@ def export(
     run: Annotated[
         Path,
         typer.Argument(
-            parser=values.FILE,
-            metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
         ),
     ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            "-o",
-            parser=values.FILE,
-            metavar="DIR",
-            help="A new folder. (Default: NAME-OF-THE-RUN-export here.)",
+            "--out", "-o", metavar="DIR", help="A new folder. (Default: NAME-OF-THE-RUN-export here.)"
         ),
     ] = None,
     version: Annotated[
-        int | None,
+        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+    ] = None,
+    labels: Annotated[
+        Path | None,
         typer.Option(
-            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+            metavar="FILE",
+            help="Writes the run's answers instead: all of its preference log, as .jsonl, .csv or .parquet;"
+            " - for standard output.",
         ),
     ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="jsonl|csv|parquet", help="Of --labels. (Default: as the file's name says.)"
+        ),
+    ] = None,
+    with_segments: Annotated[
+        bool,
+        typer.Option(
+            "--with-segments",
+            help="With --labels, writes a bundle that can be imported anywhere: a new folder, or a .tar, with the"
+            " segments that the answers are about.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Prints one JSON object with the digest of each file.")
     ] = False,
 ) -> None:
-    """Writes a run's policy and reward model for programs that don't have somersault.
+    """Writes a run's policy and reward model, or its answers, for programs that don't have somersault.
 
     As safetensors with loaders of at most 50 lines that need numpy alone, as ONNX (pip install 'somersault[export]'), with a
     script that plays the policy in plain Gymnasium and a model card.
 
     For example: somersault export runs/hopper-backflip-1 --out backflip && cd backflip && python play.py
     """
+    if labels is not None:
+        if out is not None or version is not None:
+            raise ConfigError(
+                "--labels writes answers alone; leave --out and --version out, or call export twice"
+            )
+        _export_labels(run, labels, file_format=file_format, has_segments=with_segments, is_json=as_json)
+        return
+    if file_format is not None or with_segments:
+        raise ConfigError("--format and --with-segments are of --labels FILE, which is missing")
     from somersault.export.exporting import export as export_run
 
     opened = load_run(find_folder(run))
@@ -64,3 +86,23 @@ def export(
     for reason in done["left_out"]:
         typer.echo(f"left out: {reason}")
     typer.echo(f"try it: cd {shlex.quote(done['out'])} && python play.py")
+
+
+def _export_labels(
+    run: Path, labels: Path, *, file_format: str | None, has_segments: bool, is_json: bool
+) -> None:
+    from somersault.cli.labels.exporting import STDOUT, export_labels
+
+    if is_json and labels == STDOUT:
+        raise ConfigError("--json and --labels - both write to standard output; name a file")
+    done = export_labels(
+        load_run(find_folder(run)), labels, file_format=file_format, has_segments=has_segments
+    )
+    if is_json:
+        typer.echo(dump_json(done))
+        return
+    segments = f", {done['segments']} segments" if has_segments else ""
+    typer.echo(
+        f"{done['out']}: {done['rows']} rows, {done['answers']} answers, {done['labels']} labels{segments}",
+        err=labels == STDOUT,
+    )

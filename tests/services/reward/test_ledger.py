@@ -102,3 +102,18 @@ def test_the_order_of_learning_is_not_that_of_answering() -> None:
             tuple((row.query_id, row.labeler_id, row.version) for row in answers if isinstance(row, Answer))
         )
     assert learned == {tuple(rows)}
+
+
+def test_given_answers_are_learned_first_whatever_their_segments_are_called() -> None:
+    """They are the first of the log, so that the order is the same in every run that was given them."""
+    for names in (("a-given", "z-own"), ("z-given", "a-own")):
+        ledger = Ledger(num_given=1)
+        ledger.take(_answer(1, query=names[0]))
+        ledger.take(_answer(2, query=names[1]))
+        ledger.take(_answer(3, query=names[0], version=2))
+        rows = [row for row in ledger.to_learn_in_fixed_order() if isinstance(row, Answer)]
+        assert [(row.query_id, row.version, row.is_given) for row in rows] == [
+            (names[0], 1, True),
+            (names[0], 2, True),
+            (names[1], 1, False),
+        ]

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from somersault import probes
-from somersault.cli import doctor
+from somersault.cli import doctor, probes
 from somersault.cli.__main__ import main
 from somersault.cli.doctor import Finding
 from somersault.errors import ConfigError

@@ -1,0 +1,1 @@
+"""Answers as files: out of a run, and into one."""

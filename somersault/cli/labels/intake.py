@@ -1,0 +1,138 @@
+"""What is about to go into a run: rows under its name, and the segments that its store lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from somersault.cli.labels.segments import check_segment
+from somersault.cli.labels.sources import LabelSource, LogEntry
+from somersault.convert.preference_rows import LogMessage
+from somersault.errors import InvalidInputError, NotFoundError, SomersaultError
+from somersault.storage import ObjectStore
+from somersault.tasks import Task
+from somersault.types import segment_key
+from somersault.v1 import preference_pb2
+
+__all__ = ["Intake", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Rows and segments, all of them checked."""
+
+    messages: list[LogMessage]
+    """In log order, under the run's name; each (answer, version) once."""
+    segments: dict[str, Callable[[], bytes]]
+    """What gives the object of each segment that is to be stored, by its key."""
+
+    @property
+    def num_labels(self) -> int:
+        """Pairs that are answered by them, as a run counts its labels: without gold and extras."""
+        return len(
+            {
+                message.query_id
+                for message in self.messages
+                if isinstance(message, preference_pb2.PreferenceRecord) and not message.is_extra
+            }
+        )
+
+    def store_segments(self, store: ObjectStore) -> None:
+        """Put the segments into a store.
+
+        Raises:
+            SomersaultError: the store refuses, or a segment is gone meanwhile.
+        """
+        for key, read in self.segments.items():
+            store.put(key, read())
+
+
+def prepare(sources: Sequence[LabelSource], *, run_id: str, task: Task, store: ObjectStore | None) -> Intake:
+    """Check that answers fit a run, and bring them under its name.
+
+    Args:
+        sources: Where they come from, in the order in which they go in.
+        run_id: The run that they go into.
+        task: What it learns.
+        store: The run's store, where segments may be already; None before it has one.
+
+    Raises:
+        InvalidInputError: a segment is of another task; says what differs.
+        NotFoundError: a segment is nowhere to be found.
+        CorruptDataError: a segment can't be read.
+    """
+    stored = set(store.list(f"{run_id}/segments/")) if store is not None else set()
+    messages: dict[tuple[str, int], LogMessage] = {}
+    segments: dict[str, Callable[[], bytes]] = {}
+    for source in sources:
+        for entry in source.entries:
+            messages.setdefault(_name_of(entry.message), _of_run(entry.message, run_id))
+            for segment_id, key in _segments_of(entry.message):
+                wanted = segment_key(run_id, segment_id)
+                if wanted not in stored and wanted not in segments:
+                    segments[wanted] = _reader(source, entry, segment_id, key=key, task=task, store=store)
+    return Intake(list(messages.values()), segments)
+
+
+def _name_of(message: LogMessage) -> tuple[str, int]:
+    if isinstance(message, preference_pb2.WeightChange):
+        return message.change_id, 0
+    return message.answer_id, message.version
+
+
+def _of_run(message: LogMessage, run_id: str) -> LogMessage:
+    """Return a row under a run's name. What was sealed for teachers does not come along."""
+    if message.run_id == run_id:
+        return message
+    copy = type(message)()
+    copy.MergeFrom(message)  # type: ignore[arg-type]  # of its own type
+    copy.run_id = run_id
+    if isinstance(copy, preference_pb2.PreferenceRecord):
+        for side in (copy.left, copy.right):
+            side.segment_uri = segment_key(run_id, side.segment_id)
+            side.sealed_uri = ""
+    return copy
+
+
+def _segments_of(message: LogMessage) -> Iterator[tuple[str, str]]:
+    if isinstance(message, preference_pb2.PreferenceRecord):
+        for side in (message.left, message.right):
+            yield side.segment_id, side.segment_uri
+
+
+def _reader(
+    source: LabelSource,
+    entry: LogEntry,
+    segment_id: str,
+    *,
+    key: str,
+    task: Task,
+    store: ObjectStore | None,
+) -> Callable[[], bytes]:
+    """Return what reads a segment, once it has been read and checked."""
+
+    def read() -> bytes:
+        data = source.read_segment(segment_id, key)
+        if data is None and store is not None:
+            data = _from_store(store, key)
+        if data is None:
+            raise NotFoundError(
+                f"{source.name}, {entry.place}: segment {segment_id} is neither there nor in the run's store; export"
+                " with --with-segments"
+            )
+        return data
+
+    data = read()
+    try:
+        check_segment(data, task=task)
+    except SomersaultError as error:
+        raise type(error)(f"{source.name}, {entry.place}: segment {segment_id}: {error}") from error
+    return read
+
+
+def _from_store(store: ObjectStore, key: str) -> bytes | None:
+    """Return a segment under the key that it has in another run, where one store serves both."""
+    try:
+        return store.get(key)
+    except (NotFoundError, InvalidInputError):  # a run's own folder has no other run's keys
+        return None

@@ -1,0 +1,75 @@
+"""Whether a stored segment is one of a task: what is learned from a pair must be what the run's agent sees and does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from somersault.actions import least_choice_of
+from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.tasks import Task
+
+__all__ = ["check_segment"]
+
+_MAX_HEADER_BYTES = 1 << 20
+
+
+def check_segment(data: bytes, *, task: Task) -> None:
+    """Check that a segment's object is of a task: the same name, spaces, length and speed.
+
+    Raises:
+        InvalidInputError: it is of another; names all that differs.
+        CorruptDataError: it is no segment, or damaged.
+    """
+    metadata = _metadata(data)
+    try:
+        arrays = safetensors.numpy.load(data)
+        found = {name: arrays[name] for name in ("observations", "actions")}
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise CorruptDataError(f"it is no segment, or damaged: {error}") from error
+    differing = [
+        f"{name} is {value}, must be {wanted}"
+        for name, value, wanted in _compared(found, metadata, task)
+        if value != wanted
+    ]
+    if differing:
+        raise InvalidInputError("; ".join(differing))
+    if not all(np.isfinite(array).all() for array in found.values()):
+        raise CorruptDataError("it holds a value that is not finite")
+    least, actions = least_choice_of(task.spec), found["actions"]
+    if task.spec.is_discrete and not least <= actions.min() <= actions.max() < task.spec.num_actions:
+        bound = f"{least} to {task.spec.num_actions - 1}"
+        raise InvalidInputError("its actions", f"{actions.min()} to {actions.max()}", bound)
+
+
+def _compared(
+    arrays: Mapping[str, np.ndarray[Any, Any]], metadata: Mapping[str, object], task: Task
+) -> list[tuple[str, object, object]]:
+    """Return what is compared: its name, what was found, and what it must be."""
+    spec = task.spec
+    observations, actions = arrays["observations"], arrays["actions"]
+    return [
+        ("task", metadata.get("task"), task.name),
+        ("seconds a step", metadata.get("step_s"), task.step_s),
+        ("steps of a segment", len(actions), spec.segment_steps),
+        ("frames", len(observations), len(actions) + spec.num_frames - 1),
+        ("shape of a frame", observations.shape[1:], tuple(spec.frame_shape)),
+        ("type of frames", str(observations.dtype), str(spec.frame_dtype)),
+        ("shape of an action", actions.shape[1:], tuple(spec.action_shape)),
+        ("type of actions", str(actions.dtype), str(spec.action_dtype)),
+    ]
+
+
+def _metadata(data: bytes) -> dict[str, object]:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
+        raise CorruptDataError("it is no segment: its head can't be read")
+    try:
+        texts = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        return {name: json.loads(text) for name, text in texts.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CorruptDataError("it is no segment: its head can't be read") from error
