@@ -57,6 +57,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
         "labels": 3,
         "label_budget": 9,
         "unanswered": 1,
+        "given_labels": 0,
         "lost_comparisons": 0,
         "nothing_learned_because": None,
         "wall_s": 5.0,
