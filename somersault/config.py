@@ -1,7 +1,8 @@
 """How a service gets its settings: defaults, then a file, then the environment, then flags; unknown keys are errors.
 
 Each service's `config.py` holds one class derived from `ServiceConfig` with a docstring under each field; from these
-docstrings come `--help` and the error messages. The only module that reads the environment.
+docstrings come `--help` and the error messages. Every number must have both its bounds (a test goes over all of them),
+every text its length and no control characters. The only module that reads the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pydantic
 from pydantic.fields import FieldInfo
@@ -27,14 +28,29 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from somersault import setting_checks
+from somersault.bounds import MAX_PORT
 from somersault.errors import ConfigError, InvalidInputError
+from somersault.setting_checks import Host
+from somersault.types import TaskSpec
 
-__all__ = ["COMPONENT", "ServiceConfig", "environment", "inherited_environment", "load_config"]
+__all__ = [
+    "COMPONENT",
+    "Component",
+    "ServiceConfig",
+    "environment",
+    "inherited_environment",
+    "load_config",
+    "set_environment",
+]
 
 Config = TypeVar("Config", bound="ServiceConfig")
 
 # pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
 _file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
+
+
+_MAX_REASON = 300  # characters; what was given may be much longer
 
 
 class _PlainListSource(EnvSettingsSource):
@@ -55,8 +71,16 @@ def _is_list(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (tuple, list)
 
 
-COMPONENT = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True)
+COMPONENT = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 """How the settings of a service's components are declared: each a frozen pydantic dataclass, so that `--ppo.learning-rate` works."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
+class Component:
+    """Settings of a service's component."""
+
+    _check_given = pydantic.field_validator("*", mode="before")(setting_checks.check_given)
+    _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
 
 
 class ServiceConfig(BaseSettings):
@@ -66,6 +90,7 @@ class ServiceConfig(BaseSettings):
         frozen=True,
         extra="forbid",
         use_attribute_docstrings=True,
+        allow_inf_nan=False,
         env_nested_delimiter="__",
         validate_default=True,
         cli_avoid_json=False,
@@ -75,16 +100,17 @@ class ServiceConfig(BaseSettings):
         cli_exit_on_error=False,
     )
 
-    host: str = "127.0.0.1"
-    """Address to listen on. Loopback unless told otherwise: nothing is encrypted yet."""
+    host: Host = "127.0.0.1"
+    """Address to listen on: a name, an IPv4 address, or an IPv6 address such as ::1. Loopback unless told otherwise:
+    nothing is encrypted yet."""
 
-    port: int = pydantic.Field(default=0, ge=0, le=65535)
+    port: int = pydantic.Field(default=0, ge=0, le=MAX_PORT)
     """Port to listen on; 0 takes a free one and logs it."""
 
-    metrics_port: int | None = pydantic.Field(default=None, ge=0, le=65535)
+    metrics_port: int | None = pydantic.Field(default=None, ge=0, le=MAX_PORT)
     """Port of the Prometheus endpoint /metrics; none unless given."""
 
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
 
     has_reflection: bool = False
@@ -92,6 +118,16 @@ class ServiceConfig(BaseSettings):
 
     drain_s: float = pydantic.Field(default=0.5, ge=0, le=300)
     """Seconds that running calls get to end after SIGTERM; streams that are still open then are cut."""
+
+    _check_given = pydantic.field_validator("*", mode="before")(setting_checks.check_given)
+    _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
+
+    def check_for(self, spec: TaskSpec) -> None:
+        """Check what the settings come to for a task; `SomersaultError` says what can't be.
+
+        Args:
+            spec: What is to be learned.
+        """
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings documents it
@@ -120,11 +156,10 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
         return config_type(_cli_settings_source=source)
     except SettingsError as error:
-        raise ConfigError(
-            f"{str(error).removeprefix('error parsing CLI: ')}; --help lists the settings"
-        ) from error
+        reason = " ".join(str(error).removeprefix("error parsing CLI: ").split())
+        raise ConfigError(f"{reason[:_MAX_REASON]}; --help lists the settings") from error
     except pydantic.ValidationError as error:
-        raise ConfigError(_first_problem(error)) from error
+        raise ConfigError(setting_checks.describe_first(error, config_type, _named_by_variable)) from error
     except InvalidInputError as error:
         raise ConfigError(str(error)) from error
     finally:
@@ -134,6 +169,11 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
 def environment(name: str, default: str | None = None) -> str | None:
     """Gives an environment variable's value."""
     return os.environ.get(name, default)
+
+
+def set_environment(name: str, value: str) -> None:
+    """Set an environment variable, for libraries that read it and for the processes that we start."""
+    os.environ[name] = value
 
 
 def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
@@ -166,13 +206,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def _first_problem(error: pydantic.ValidationError) -> str:
-    """Gives one line for the first thing that is wrong: the field, its value, the bound."""
-    problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "config"
-    if problem["type"] == "extra_forbidden":
-        return f"{field} is not a setting; --help lists them"
-    if problem["type"] == "missing":
-        return f"{field} is required"
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return f"{field} is {problem['input']!r}: {message}"
+def _named_by_variable(config_type: type[ServiceConfig], field: str) -> str:
+    """Return the environment variable that a setting is given by, in words; "" where there is none."""
+    name = f"{config_type.model_config['env_prefix']}{field.replace('.', '__')}".upper()
+    return f" ({name})" if name in os.environ else ""

@@ -44,6 +44,7 @@ __all__ = [
     "UnavailableError",
     "error_from_status",
     "root_of",
+    "shorten",
 ]
 
 
@@ -89,7 +90,7 @@ class InvalidInputError(SomersaultError):
 
         With a field alone, the text is a whole sentence already.
         """
-        super().__init__(field if bound is None else f"{field} is {_shorten(value)}, must be {bound}")
+        super().__init__(field if bound is None else f"{field} is {shorten(value)}, must be {bound}")
 
 
 class ConfigError(InvalidInputError):
@@ -224,7 +225,10 @@ def _retry_of(status: grpc.StatusCode, *, said: str | bytes | None) -> Retry:
     return Retry.NEVER if status in _NEVER_BY_STATUS else Retry.AGAIN
 
 
-def _shorten(value: object) -> str:
-    """Gives a value's repr, bounded, so that a message can't be flooded by its own cause."""
-    text = repr(value)
+def shorten(value: object) -> str:
+    """Return a value's repr, bounded, so that a message can't be flooded by its own cause."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python turns no integer of thousands of digits into text
+        text = "a number of thousands of digits"
     return text if len(text) <= 120 else f"{text[:117]}..."

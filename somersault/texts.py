@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from somersault.errors import InvalidInputError
 
-__all__ = ["check_text"]
+__all__ = ["MAX_GUIDELINES", "MAX_QUESTION", "check_guidelines", "check_task_name", "check_text"]
+
+MAX_QUESTION = 2000  # characters
+MAX_GUIDELINES = 20_000
+
+_TASK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/+-]{0,199}")
+
+# What CommonMark 0.31 may take for raw HTML (section 6.6): a tag, a comment, a declaration, an instruction.
+_RAW_HTML = re.compile(r"<[A-Za-z/!?]")
 
 _OVERRIDES = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 """Turn the direction of what follows, so that it reads as what it is not."""
@@ -40,6 +49,30 @@ def check_text(field: str, text: str, *, least: int = 0, most: int, has_lines: b
             raise InvalidInputError(f"character {at + 1} of {field}", found, bound)
     if text and all(unicodedata.category(character) in _UNSEEN for character in text):
         raise InvalidInputError(field, text, "more than blanks")
+
+
+def check_guidelines(field: str, text: str) -> None:
+    """Check what labelers are told to judge by.
+
+    Raises:
+        InvalidInputError: it is blank, too long, has control characters, or may hold raw HTML.
+    """
+    check_text(field, text, least=1, most=MAX_GUIDELINES, has_lines=True)
+    if found := _RAW_HTML.search(text):
+        at = text[found.start() : found.start() + 20]
+        raise InvalidInputError(field, at, "Markdown without raw HTML; write &lt; for <")
+
+
+def check_task_name(field: str, name: str) -> str:
+    """Return a task's name, which may be a Gymnasium id such as ``ale_py:ALE/Pong-v5``.
+
+    Raises:
+        InvalidInputError: it is another text.
+    """
+    if not _TASK_NAME.fullmatch(name):
+        bound = "1 to 200 characters of [A-Za-z0-9._:/+-], beginning with a letter, a digit or an underscore"
+        raise InvalidInputError(field, name, bound)
+    return name
 
 
 def _is_refused(character: str, *, has_lines: bool) -> bool:

@@ -9,6 +9,7 @@ import pydantic
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from somersault.config import ServiceConfig
+from somersault.setting_checks import Address, NonEmpty
 from somersault.types import IDENTITY_PATTERN
 
 __all__ = ["LabelerConfig"]
@@ -23,7 +24,7 @@ class LabelerConfig(ServiceConfig):
     """Where everything is kept: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. May hold a password,
     so it is never logged."""
 
-    storage_url: str
+    storage_url: NonEmpty
     """Where segments and clips are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
@@ -40,13 +41,13 @@ class LabelerConfig(ServiceConfig):
     refused, and so is a store that lacks a run which the database knows. The store of a new run is told. Empty isn't
     compared."""
 
-    simulator_addresses: Annotated[tuple[str, ...], NoDecode] = ()
+    simulator_addresses: Annotated[tuple[Address, ...], NoDecode] = ()
     """host:port of each simulator that may draw clips, with commas between; without any, clips are not drawn."""
 
     token_path: Path | None = None
     """JSON file of role to token, readable by its owner alone; these tokens are made known at start."""
 
-    task: str | None = None
+    task: NonEmpty | None = None
     """Task of one's own, ``FILE.py``, whose pairs to practise on are given out: a run's name of it does not lead to
     the file. Not needed for others."""
 
@@ -59,7 +60,7 @@ class LabelerConfig(ServiceConfig):
     render_timeout_s: float = pydantic.Field(default=30.0, gt=0, le=600)
     """Seconds that a simulator gets for one clip; one takes 0.75 s of CPU."""
 
-    max_render_failures: int = pydantic.Field(default=5, ge=1)
+    max_render_failures: int = pydantic.Field(default=5, ge=1, le=1000)
     """Tries after which a clip that can't be drawn is given up."""
 
     allow_private_webhooks: bool = False

@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from services.labeler import pages
 from services.labeler.changes import Changes
 from services.labeler.records import Labeler, Proposal, QueryPage, QueryState, RunStats
-from services.labeler.run_changes import MAX_QUESTION, check_target
-from services.labeler.run_settings import check_guidelines
+from services.labeler.run_changes import check_target
 from services.labeler.store import Database, audit, guidelines, queries, run_stats, runs
 from somersault.errors import InvalidInputError
-from somersault.texts import check_text
+from somersault.texts import MAX_QUESTION, check_guidelines, check_task_name, check_text
 from somersault.types import check_identity, check_name
 
 __all__ = ["Proposals"]
@@ -56,7 +55,7 @@ class Proposals:
             FailedPreconditionError: a run of that name with another identity is known.
         """
         check_name("run_id", run_id)
-        check_name("task", task)
+        check_task_name("task", task)
         check_text("question", question, most=MAX_QUESTION, has_lines=True)
         if guidelines_text:
             check_guidelines("guidelines", guidelines_text)

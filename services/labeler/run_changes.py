@@ -12,16 +12,15 @@ import sqlalchemy as sa
 from services.labeler.records import Labeler, Run
 from services.labeler.run_life import RunResult, RunState
 from services.labeler.store import audit, progress, run_results, runs
+from somersault.bounds import MAX_LABELS
 from somersault.convert.preference_checks import MAX_TARGET
 from somersault.errors import FailedPreconditionError, InvalidInputError
-from somersault.texts import check_text
+from somersault.texts import MAX_QUESTION, check_text
 from somersault.types import check_identity
 
-__all__ = ["MAX_QUESTION", "RunChange", "apply", "check", "check_target"]
+__all__ = ["RunChange", "apply", "check", "check_target"]
 
 MAX_GOLD_INTERVAL = 1000
-MAX_QUESTION = 2000
-MAX_LABEL_BUDGET = 1_000_000
 MAX_HEADLINE = 500
 
 
@@ -57,7 +56,7 @@ def check(change: RunChange) -> None:
     if change.target_answers is not None:
         check_target(change.target_answers)
     _check_range("gold_interval", change.gold_interval, 0, MAX_GOLD_INTERVAL)
-    _check_range("label_budget", change.label_budget, 1, MAX_LABEL_BUDGET)
+    _check_range("label_budget", change.label_budget, 1, MAX_LABELS)
     if change.question is not None:
         check_text("question", change.question, least=1, most=MAX_QUESTION, has_lines=True)
     if change.identity is not None:

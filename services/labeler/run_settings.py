@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import sqlalchemy as sa
 
 from services.labeler import pages, run_changes
@@ -13,15 +11,9 @@ from services.labeler.records import Guidelines, Labeler
 from services.labeler.run_changes import RunChange
 from services.labeler.run_view import RunView
 from services.labeler.store import Database, guidelines, run_views, runs, tallies
-from somersault.errors import InvalidInputError
-from somersault.texts import check_text
+from somersault.texts import check_guidelines
 
-__all__ = ["RunSettings", "check_guidelines"]
-
-MAX_GUIDELINES = 20_000
-
-# What CommonMark 0.31 may take for raw HTML (section 6.6): a tag, a comment, a declaration, an instruction.
-_RAW_HTML = re.compile(r"<[A-Za-z/!?]")
+__all__ = ["RunSettings"]
 
 
 class RunSettings:
@@ -100,15 +92,3 @@ class RunSettings:
             NotFoundError: there is none.
         """
         return await self._database.read(lambda connection: guidelines.read(connection, run_id, version))
-
-
-def check_guidelines(field: str, text: str) -> None:
-    """Check what labelers are told to judge by.
-
-    Raises:
-        InvalidInputError: it is blank, too long, has control characters, or may hold raw HTML.
-    """
-    check_text(field, text, least=1, most=MAX_GUIDELINES, has_lines=True)
-    if found := _RAW_HTML.search(text):
-        at = text[found.start() : found.start() + 20]
-        raise InvalidInputError(field, at, "Markdown without raw HTML; write &lt; for <")

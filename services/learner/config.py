@@ -7,9 +7,11 @@ from typing import Literal
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from services.learner.ppo import PPOConfig
+from services.learner.ppo_config import PPOConfig
+from somersault.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.config import ServiceConfig
-from somersault.types import IDENTITY_PATTERN
+from somersault.setting_checks import Address, Name, NonEmpty
+from somersault.types import IDENTITY_PATTERN, TaskSpec
 
 __all__ = ["LearnerConfig"]
 
@@ -19,17 +21,17 @@ class LearnerConfig(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LEARNER_")
 
-    task: str
+    task: NonEmpty
     """What is to be learned; `somersault tasks` lists them."""
 
-    run_id: str
+    run_id: Name
     """The run; first component of every key in object storage."""
 
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
     """32 hexadecimal digits, drawn when the run began: a store that holds another run of that name, or nothing of this one,
     is refused. Empty isn't compared."""
 
-    storage_url: str
+    storage_url: NonEmpty
     """Where checkpoints and policies go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
@@ -38,13 +40,13 @@ class LearnerConfig(ServiceConfig):
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
 
-    reward_address: str = "127.0.0.1:7003"
+    reward_address: Address = "127.0.0.1:7003"
     """Where the reward service is, host:port."""
 
-    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1)
+    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1, le=MAX_STEPS)
     """Environment steps after which the learner finishes."""
 
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=MAX_SEED)
     """Seeds networks, minibatches, and the simulators through their welcome."""
 
     pacing: Literal["lockstep", "free"] = "free"
@@ -57,23 +59,32 @@ class LearnerConfig(ServiceConfig):
     rollout_steps: int = pydantic.Field(default=64, ge=1, le=4096)
     """Steps of each environment in a rollout: T; own runs."""
 
-    max_policy_lag: int = pydantic.Field(default=8, ge=1)
+    max_policy_lag: int = pydantic.Field(default=8, ge=1, le=1_000_000)
     """Rollouts gathered more policy versions ago than this are dropped and counted."""
 
-    max_batch_rollouts: int = pydantic.Field(default=64, ge=1)
+    max_batch_rollouts: int = pydantic.Field(default=64, ge=1, le=4096)
     """Rollouts, of as many simulators, that one improvement learns from at most; in lockstep it is always one."""
 
-    max_simulators: int = pydantic.Field(default=1024, ge=1)
+    max_simulators: int = pydantic.Field(default=1024, ge=1, le=65_536)
     """Simulators that may be connected at once."""
 
-    max_environments: int = pydantic.Field(default=4096, ge=1)
+    max_environments: int = pydantic.Field(default=MAX_ENVIRONMENTS, ge=1, le=MAX_ENVIRONMENTS)
     """Environments a simulator may have."""
 
-    checkpoint_s: float = pydantic.Field(default=60.0, gt=0)
+    checkpoint_s: float = pydantic.Field(default=60.0, gt=0, le=MAX_SECONDS)
     """Seconds between checkpoints: the most learning that a crash can cost."""
 
-    num_threads: int = pydantic.Field(default=1, ge=1)
+    num_threads: int = pydantic.Field(default=1, ge=1, le=MAX_THREADS)
     """Threads of one gradient step; more than one pays only for networks larger than 2 x 64."""
 
     ppo: PPOConfig = PPOConfig()
     """How the policy is improved."""
+
+    def check_for(self, spec: TaskSpec) -> None:
+        """Check that there is the GPU that is asked for by name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.ppo.device == "cuda":
+            self.ppo.choose_device(spec)

@@ -10,12 +10,12 @@ from typing import Any
 import grpc.aio
 import torch
 
+from services.reward import bounds
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker
-from services.reward.bounds import ScoredPart, fitting_capacity, scored_part, trainer_config_for
+from services.reward.bounds import ScoredPart, scored_part, trainer_config_for
 from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
-from services.reward.guidelines import guidelines_of
 from services.reward.keeper import Keeper
 from services.reward.labeling import LabelerClient
 from services.reward.lessons import Lessons
@@ -31,6 +31,7 @@ from somersault import app
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, check_store, open_store
 from somersault.tasks import Task, get_task
+from somersault.tasks.guidelines import guidelines_of
 from somersault.types import TaskSpec, check_name
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
@@ -46,12 +47,8 @@ class RewardApplication:
         self._task = task
         spec = task.spec
         layout = SegmentLayout(spec)
-        capacity = fitting_capacity(
-            config.pool_capacity,
-            field="max_pool_bytes",
-            max_bytes=config.max_pool_bytes,
-            each_bytes=layout.segment_bytes,
-        )
+        bounds.check(config, spec)
+        capacity = bounds.pool_capacity(config, layout)
         pool = SegmentPool(layout, capacity=capacity)
         offers = Offers(pool, capacity=capacity)
         student = Student(
@@ -128,13 +125,7 @@ def _trainer(config: RewardConfig, spec: TaskSpec, layout: SegmentLayout) -> Tra
 
 
 def _comparisons(config: RewardConfig, layout: SegmentLayout) -> Comparisons:
-    capacity = fitting_capacity(
-        config.comparisons_capacity,
-        field="max_comparisons_bytes",
-        max_bytes=config.max_comparisons_bytes,
-        each_bytes=2 * layout.segment_bytes,
-    )
-    return Comparisons(layout, capacity=capacity)
+    return Comparisons(layout, capacity=bounds.comparisons_capacity(config, layout))
 
 
 async def build(config: RewardConfig) -> RewardApplication:

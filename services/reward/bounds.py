@@ -10,8 +10,17 @@ from services.reward.config import RewardConfig
 from services.reward.segment_layout import SegmentLayout
 from services.reward.trainer_config import TrainerConfig
 from somersault.errors import ConfigError
+from somersault.types import TaskSpec
 
-__all__ = ["ScoredPart", "fitting_capacity", "scored_part", "trainer_config_for"]
+__all__ = [
+    "ScoredPart",
+    "check",
+    "comparisons_capacity",
+    "fitting_capacity",
+    "pool_capacity",
+    "scored_part",
+    "trainer_config_for",
+]
 
 _log = structlog.get_logger()
 
@@ -46,6 +55,52 @@ def fitting_capacity(capacity: int, *, field: str, max_bytes: int, each_bytes: i
     if fitting < capacity:
         _log.info("capacity_reduced", field=field, wanted=capacity, capacity=fitting)
     return fitting
+
+
+def pool_capacity(config: RewardConfig, layout: SegmentLayout) -> int:
+    """Return how many segments the pool holds.
+
+    Raises:
+        ConfigError: not even two fit.
+    """
+    return fitting_capacity(
+        config.pool_capacity,
+        field="max_pool_bytes",
+        max_bytes=config.max_pool_bytes,
+        each_bytes=layout.segment_bytes,
+    )
+
+
+def comparisons_capacity(config: RewardConfig, layout: SegmentLayout) -> int:
+    """Return how many comparisons are kept.
+
+    Raises:
+        ConfigError: not even two fit.
+    """
+    return fitting_capacity(
+        config.comparisons_capacity,
+        field="max_comparisons_bytes",
+        max_bytes=config.max_comparisons_bytes,
+        each_bytes=2 * layout.segment_bytes,
+    )
+
+
+def check(config: RewardConfig, spec: TaskSpec) -> None:
+    """Check that the settings fit a task.
+
+    Raises:
+        ConfigError: they don't; says which and why.
+    """
+    layout = SegmentLayout(spec)
+    capacity = pool_capacity(config, layout)
+    if capacity < config.min_pool_segments:
+        least = config.min_pool_segments * layout.segment_bytes
+        raise ConfigError(
+            f"max_pool_bytes is {config.max_pool_bytes}, must be at least {least}: min_pool_segments,"
+            f" {config.min_pool_segments}, of {layout.segment_bytes} bytes"
+        )
+    comparisons_capacity(config, layout)
+    trainer_config_for(config, layout)
 
 
 def scored_part(config: RewardConfig, layout: SegmentLayout) -> ScoredPart:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from services.reward.trainer_config import PictureTrainerConfig, TrainerConfig
+from somersault.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.config import ServiceConfig
-from somersault.types import IDENTITY_PATTERN
+from somersault.setting_checks import Address, Name, NonEmpty
+from somersault.types import IDENTITY_PATTERN, TaskSpec
 
 __all__ = ["RewardConfig"]
+
+_MAX_KEPT = 1_000_000  # segments, comparisons
+_MAX_BYTES = 1 << 44  # 16 TiB: more than a machine has
 
 
 class RewardConfig(ServiceConfig):
@@ -19,17 +24,17 @@ class RewardConfig(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_REWARD_")
 
-    task: str
+    task: NonEmpty
     """What is to be learned; `somersault tasks` lists them."""
 
-    run_id: str
+    run_id: Name
     """The run; first component of every key in object storage."""
 
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
     """32 hexadecimal digits, drawn when the run began: a store that holds another run of that name, or nothing of this one,
     is refused. Empty isn't compared."""
 
-    storage_url: str
+    storage_url: NonEmpty
     """Where segments are read and checkpoints go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
@@ -38,25 +43,25 @@ class RewardConfig(ServiceConfig):
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
 
-    labeler_address: str = "127.0.0.1:7004"
+    labeler_address: Address = "127.0.0.1:7004"
     """Where the labeler service is, host:port."""
 
     token: pydantic.SecretStr = pydantic.SecretStr("")
     """Bearer token of the role service at the labeler. Set it by the environment, not by a flag that others can list."""
 
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=MAX_SEED)
     """Seeds the ensemble, its minibatches and the choice of queries."""
 
     pacing: Literal["lockstep", "free"] = "free"
     """lockstep: a step is settled when every label due at it is answered and learned; free: answers are learned as they come."""
 
-    label_budget: int = pydantic.Field(default=60, ge=1)
+    label_budget: int = pydantic.Field(default=60, ge=1, le=MAX_LABELS)
     """Labels the whole run may use; own runs: 60 teach the backflip."""
 
-    num_given_labels: int = pydantic.Field(default=0, ge=0)
+    num_given_labels: int = pydantic.Field(default=0, ge=0, le=MAX_LABELS)
     """Labels of the budget that the run began with, imported from elsewhere: the schedule asks for the rest alone."""
 
-    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1)
+    total_env_steps: int = pydantic.Field(default=1_500_000, ge=1, le=MAX_STEPS)
     """Environment steps of the whole run, over which the labels are spread."""
 
     initial_fraction: float = pydantic.Field(default=0.2, gt=0, le=1)
@@ -65,7 +70,7 @@ class RewardConfig(ServiceConfig):
     labeling_fraction: float = pydantic.Field(default=2 / 3, gt=0, le=1)
     """Share of the run's steps by which all labels are asked; own runs: 1 M of 1.5 M steps."""
 
-    max_label_lag: Annotated[int, pydantic.Field(ge=1)] | Literal["auto"] | None = None
+    max_label_lag: Annotated[int, pydantic.Field(ge=1, le=MAX_LABELS)] | Literal["auto"] | None = None
     """In free pacing, the learner waits while answers are this many behind the schedule, and makes no step at which all
     are due before all are answered, so that a person who pauses does not find the run used up; auto: a tenth of the
     budget, 1 to 10; none: it never waits once it has a first reward version."""
@@ -77,37 +82,37 @@ class RewardConfig(ServiceConfig):
     wants_clips: Literal["all", "sample", "none"] = "all"
     """Which queries are drawn as clips: all, for people; a sample of a run that teachers label; none."""
 
-    num_candidate_pairs: int = pydantic.Field(default=50, ge=1)
+    num_candidate_pairs: int = pydantic.Field(default=50, ge=1, le=100_000)
     """Pairs looked at for each query chosen; own runs. Christiano et al. 2017: 10."""
 
-    tournament_size: int = pydantic.Field(default=3, ge=1)
+    tournament_size: int = pydantic.Field(default=3, ge=1, le=100_000)
     """Each side of a candidate pair is the most promising of this many segments by predicted return; own runs. 1: any."""
 
-    min_pool_segments: int = pydantic.Field(default=64, ge=2)
+    min_pool_segments: int = pydantic.Field(default=64, ge=2, le=_MAX_KEPT)
     """Nothing is asked before the pool holds this many segments, so that the first pairs differ."""
 
-    pool_capacity: int = pydantic.Field(default=1000, ge=2)
+    pool_capacity: int = pydantic.Field(default=1000, ge=2, le=_MAX_KEPT)
     """Newest segments kept to choose queries from; own runs."""
 
-    max_pool_bytes: int = pydantic.Field(default=256 << 20, ge=1)
+    max_pool_bytes: int = pydantic.Field(default=256 << 20, ge=1, le=_MAX_BYTES)
     """Memory of the pool in bytes, which may leave room for fewer segments; 1,000 of an Atari game need 199 MB. Offers
     that wait to be admitted may take as much again."""
 
-    max_scored_pictures: int = pydantic.Field(default=512, ge=2)
+    max_scored_pictures: int = pydantic.Field(default=512, ge=2, le=_MAX_KEPT)
     """Where frames are pictures, observations scored to choose queries: of a random part of the pool, every
     `picture_trainer.stride`-th step of each segment. Vectors are all scored."""
 
-    comparisons_capacity: int = pydantic.Field(default=3000, ge=1)
+    comparisons_capacity: int = pydantic.Field(default=3000, ge=1, le=_MAX_KEPT)
     """Newest comparisons trained on; Christiano et al. 2017, appendix A.2."""
 
-    max_comparisons_bytes: int = pydantic.Field(default=1 << 30, ge=1)
+    max_comparisons_bytes: int = pydantic.Field(default=1 << 30, ge=1, le=_MAX_BYTES)
     """Memory of the comparisons in bytes, taken as they come, which may leave room for fewer; 3,000 of an Atari game
     need 1.2 GB, and 2,700 fit."""
 
-    num_members: int = pydantic.Field(default=3, ge=1)
+    num_members: int = pydantic.Field(default=3, ge=1, le=100)
     """Members of the ensemble; Christiano et al. 2017: 3."""
 
-    hidden_size: int = pydantic.Field(default=64, ge=1)
+    hidden_size: int = pydantic.Field(default=64, ge=1, le=8192)
     """Units of each of a member's two hidden layers, or of its dense one where frames are pictures; Christiano et al.
     2017, appendices A.1 and A.2."""
 
@@ -117,5 +122,24 @@ class RewardConfig(ServiceConfig):
     picture_trainer: PictureTrainerConfig = PictureTrainerConfig()
     """How it is trained where frames are pictures; what is not described is as in `trainer`."""
 
-    num_threads: int = pydantic.Field(default=1, ge=1)
+    num_threads: int = pydantic.Field(default=1, ge=1, le=MAX_THREADS)
     """Threads of one gradient step."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_pool(self) -> Self:
+        if self.min_pool_segments > self.pool_capacity:
+            raise ValueError(
+                f"min_pool_segments is {self.min_pool_segments}, must be at most pool_capacity, {self.pool_capacity}:"
+                " else nothing would ever be asked"
+            )
+        return self
+
+    def check_for(self, spec: TaskSpec) -> None:
+        """Check that enough of a task's segments fit into memory, and that no setting is without effect.
+
+        Raises:
+            ConfigError: they don't, or one is.
+        """
+        from services.reward import bounds  # which is made of these settings
+
+        bounds.check(self, spec)

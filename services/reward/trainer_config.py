@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import pydantic
 
-from somersault.config import COMPONENT
+from somersault.config import COMPONENT, Component
 from somersault.types import Precision
 
 __all__ = ["PictureTrainerConfig", "TrainerConfig"]
 
+_MAX_STRIDE = 10_000  # no segment is longer
+
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
-class TrainerConfig:
+class TrainerConfig(Component):
     """How the ensemble is trained; a round costs the same however many labels are stored."""
 
-    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0, le=1)
     """AdamW's step size; own runs."""
-    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0, le=1)
     """AdamW's decoupled decay, a step and unit of learning rate; own runs."""
-    first_round_steps: int = pydantic.Field(default=100, ge=1)
+    first_round_steps: int = pydantic.Field(default=100, ge=1, le=1_000_000)
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs."""
-    round_steps: int = pydantic.Field(default=15, ge=1)
+    round_steps: int = pydantic.Field(default=15, ge=1, le=1_000_000)
     """Gradient steps of each later round; own runs."""
-    max_afresh_steps: int = pydantic.Field(default=2000, ge=1)
+    max_afresh_steps: int = pydantic.Field(default=2000, ge=1, le=10_000_000)
     """Most gradient steps when everything is learned again since weights of labelers changed: some seconds. Fewer if
     all rounds until then took fewer; own choice."""
-    minibatch_size: int = pydantic.Field(default=64, ge=1)
+    minibatch_size: int = pydantic.Field(default=64, ge=1, le=65_536)
     """Comparisons a gradient step, drawn with replacement; own runs."""
     crop_fraction: float = pydantic.Field(default=0.8, gt=0, le=1)
     """Least share of a segment's steps that a training row keeps (temporal cropping, SURF, arXiv
     2203.10050, section 4.2); 1: whole segments."""
-    stride: int = pydantic.Field(default=4, ge=1)
+    stride: int = pydantic.Field(default=4, ge=1, le=_MAX_STRIDE)
     """Every how-manieth step of a crop is scored, its phase drawn anew each time; neighbours 8 ms
     apart look alike, so a sum over a quarter of them costs a quarter and says the same."""
     is_bootstrapped: bool = True
@@ -45,15 +47,15 @@ class TrainerConfig:
 class PictureTrainerConfig(TrainerConfig):
     """How it is trained where frames are pictures; a step costs 20 times as much there, so it sees less."""
 
-    first_round_steps: int = pydantic.Field(default=60, ge=1)
+    first_round_steps: int = pydantic.Field(default=60, ge=1, le=1_000_000)
     """Gradient steps of the first round, when the ensemble knows nothing yet; own runs. Christiano et al. 2017,
     appendix A.2, train 200 epochs on 500 labels."""
-    round_steps: int = pydantic.Field(default=4, ge=1)
+    round_steps: int = pydantic.Field(default=4, ge=1, le=1_000_000)
     """Gradient steps of each later round; own runs."""
-    max_afresh_steps: int = pydantic.Field(default=400, ge=1)
+    max_afresh_steps: int = pydantic.Field(default=400, ge=1, le=10_000_000)
     """Most gradient steps when everything is learned again since weights of labelers changed: half a minute. Fewer if
     all rounds until then took fewer; own choice."""
-    minibatch_size: int = pydantic.Field(default=16, ge=1)
+    minibatch_size: int = pydantic.Field(default=16, ge=1, le=65_536)
     """Comparisons a gradient step, drawn with replacement; own runs."""
-    stride: int = pydantic.Field(default=6, ge=1)
+    stride: int = pydantic.Field(default=6, ge=1, le=_MAX_STRIDE)
     """Every how-manieth step of a crop is scored, its phase drawn anew each time; own runs: of 25 steps 3 or 4."""

@@ -7,7 +7,9 @@ from pathlib import Path
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
+from somersault.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
 from somersault.config import ServiceConfig
+from somersault.setting_checks import Address, Name, NonEmpty
 from somersault.types import Precision
 
 __all__ = ["SimulatorConfig"]
@@ -18,13 +20,13 @@ class SimulatorConfig(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_SIMULATOR_")
 
-    task: str
+    task: NonEmpty
     """What is simulated; `somersault tasks` lists them."""
 
-    simulator_id: str = "simulator-0"
+    simulator_id: Name = "simulator-0"
     """Stable name of this simulator, different for each of a run: it goes into the seed of what it gathers."""
 
-    storage_url: str
+    storage_url: NonEmpty
     """Where segments and clips go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
@@ -33,10 +35,10 @@ class SimulatorConfig(ServiceConfig):
     storage_secret_key: pydantic.SecretStr | None = None
     """Secret for S3."""
 
-    learner_address: str | None = "127.0.0.1:7002"
+    learner_address: Address | None = "127.0.0.1:7002"
     """Where the learner is, host:port; none makes a simulator that only draws and evaluates."""
 
-    reward_address: str | None = "127.0.0.1:7003"
+    reward_address: Address | None = "127.0.0.1:7003"
     """Where the reward service is, host:port; none offers no segments."""
 
     call_record_path: Path | None = None
@@ -46,10 +48,10 @@ class SimulatorConfig(ServiceConfig):
     is_reference: bool = False
     """Sends the true rewards beside each rollout, for a learner that makes a reference run; offers no segments."""
 
-    num_environments: int = pydantic.Field(default=64, ge=1, le=4096)
+    num_environments: int = pydantic.Field(default=64, ge=1, le=MAX_ENVIRONMENTS)
     """Environments stepped side by side: N."""
 
-    num_threads: int = pydantic.Field(default=1, ge=1, le=1024)
+    num_threads: int = pydantic.Field(default=1, ge=1, le=MAX_THREADS)
     """Threads for the physics; what is gathered does not depend on it."""
 
     precision: Precision = "float32"
@@ -59,20 +61,20 @@ class SimulatorConfig(ServiceConfig):
     is_staggered: bool = True
     """Whether episodes end evenly spread over time instead of all in the same step; own runs: the policy learns more evenly."""
 
-    num_segments_per_episode: int = pydantic.Field(default=2, ge=1)
+    num_segments_per_episode: int = pydantic.Field(default=2, ge=1, le=1000)
     """Segments cut from each episode, where so many fit."""
 
-    max_offered_segments: int = pydantic.Field(default=3000, ge=1)
+    max_offered_segments: int = pydantic.Field(default=3000, ge=1, le=1_000_000)
     """Newest segments kept for a demand, more than the pool of the reward service, so that what is in it can be stored; 31 kB each for the hopper."""
 
     has_rendering: bool = True
     """Whether clips can be asked for; if so, a machine where none can be drawn is refused at the start."""
 
-    max_clips_per_worker: int = pydantic.Field(default=300, ge=1)
+    max_clips_per_worker: int = pydantic.Field(default=300, ge=1, le=1_000_000)
     """Clips after which the process that draws them is replaced."""
 
-    max_waiting_clips: int = pydantic.Field(default=256, ge=1)
+    max_waiting_clips: int = pydantic.Field(default=256, ge=1, le=100_000)
     """Clips that may wait to be drawn; more are refused."""
 
-    clip_timeout_s: float = pydantic.Field(default=60, gt=0)
+    clip_timeout_s: float = pydantic.Field(default=60, gt=0, le=MAX_SECONDS)
     """Seconds a clip may take before the process that draws it counts as stalled."""

@@ -25,6 +25,7 @@ from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker, shrink
 from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
+from somersault.tasks.checks import check_task
 from somersault.tasks.gymnasium import open_gymnasium
 from somersault.tasks.gymnasium_actions import read_actions
 from somersault.types import ActionArray
@@ -55,6 +56,7 @@ def try_environment(task: Task) -> None:
     Raises:
         SomersaultError: It can't be made, raised, or gave something else than it declares.
     """
+    check_task(task)
     if isinstance(task.environment, GymnasiumEnvironment):
         _try_gymnasium(task)
     else:

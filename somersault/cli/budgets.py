@@ -16,11 +16,21 @@ MIN_POOL_SEGMENTS = 64
 """Segments before the first question, as the reward service's ``min_pool_segments``; a test compares them."""
 
 _SEGMENTS_AN_EPISODE = 2  # as the simulator's num_segments_per_episode
-_CUT_SHARE = 4  # where play goes on, and where episodes may end early, one step in four is cut
+_CUT_SHARE = (
+    4  # where play goes on, and where episodes may end early, one step in four is cut, if so many are filmed
+)
+_NUM_FILMED = 4  # environments of a simulator that are filmed where each draws itself
+_MEAN_GAP = 0.25  # of a segment, left out after each where episodes may end early
 
 
-def check_budget(config: RunConfig, task: Task) -> None:
+def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None = None) -> None:
     """Refuse a run that would end before anything could be learned, or could never ask for all its labels.
+
+    Args:
+        config: The run's settings.
+        task: What is to be learned.
+        early_end_steps: Where episodes may end early: after how many steps they do under a policy that acts at random,
+            as it does until the first questions; None where they don't, or nobody knows.
 
     Raises:
         InvalidInputError: it would; names the option, its value and its bound.
@@ -30,13 +40,21 @@ def check_budget(config: RunConfig, task: Task) -> None:
     if config.is_reference or num_to_ask <= 0:
         _check_steps(config, least=rollout, why=_rollout_words(config, task))
         return
-    first_question = math.ceil(_steps_until_first_question(config, task) / rollout) * rollout
+    each = _steps_a_segment(task, num_environments=config.num_environments, early_end_steps=early_end_steps)
+    least_segments = max(MIN_POOL_SEGMENTS, int(task.defaults.reward.get("min_pool_segments", 0)))
+    first_segment = config.num_environments * task.segment_steps
+    first_question = math.ceil((least_segments * each + first_segment) / rollout) * rollout
     why = (
-        f"the first question needs {MIN_POOL_SEGMENTS} segments to choose from, which takes about"
+        f"the first question needs {least_segments} segments to choose from, which takes about"
         f" {first_question:,} steps, and then {_rollout_words(config, task)}"
     )
     _check_steps(config, least=first_question + rollout, why=why)
-    num_segments = count_segments(task, config.total_env_steps, num_environments=config.num_environments)
+    num_segments = count_segments(
+        task,
+        config.total_env_steps,
+        num_environments=config.num_environments,
+        early_end_steps=early_end_steps,
+    )
     num_pairs = num_segments * (num_segments - 1) // 2
     if num_to_ask > num_pairs:
         bound = (
@@ -69,21 +87,38 @@ def check_nothing_is_taken_back(
             raise InvalidInputError(option, value, f"at least {used:,}: the run has used as many already")
 
 
-def count_segments(task: Task, env_steps: int, *, num_environments: int) -> int:
+def count_segments(
+    task: Task, env_steps: int, *, num_environments: int, early_end_steps: float | None = None
+) -> int:
     """Return about how many segments so many environment steps bring, the first once it has ended."""
-    return max(0, int((env_steps - num_environments * task.segment_steps) / _steps_a_segment(task)))
+    each = _steps_a_segment(task, num_environments=num_environments, early_end_steps=early_end_steps)
+    return max(0, int((env_steps - num_environments * task.segment_steps) / each))
 
 
-def _steps_until_first_question(config: RunConfig, task: Task) -> float:
-    return MIN_POOL_SEGMENTS * _steps_a_segment(task) + config.num_environments * task.segment_steps
-
-
-def _steps_a_segment(task: Task) -> float:
+def _steps_a_segment(task: Task, *, num_environments: int, early_end_steps: float | None) -> float:
     """Return how many environment steps bring a segment, over all environments of a simulator."""
-    if task.is_continuing or task.still_steps:
+    if task.still_steps:
+        num_filmed = min(_NUM_FILMED, num_environments)
+        sparseness = max(1, _CUT_SHARE * num_filmed // num_environments)
+        each = _own_steps_a_segment(task, sparseness=sparseness, early_end_steps=early_end_steps)
+        return each * num_environments / num_filmed
+    if task.is_continuing:
         return float(_CUT_SHARE * task.segment_steps)
     num_fitting = min(_SEGMENTS_AN_EPISODE, task.episode_steps // task.segment_steps)
     return task.episode_steps / max(1, num_fitting)
+
+
+def _own_steps_a_segment(task: Task, *, sparseness: int, early_end_steps: float | None) -> float:
+    """Return how many steps of a filmed environment bring a segment where episodes may end early.
+
+    Of an episode that ends early the last segment is prolonged by its still moment; the rest of that moment, which may
+    be longer than a segment, brings none.
+    """
+    in_long_episodes = (sparseness + _MEAN_GAP) * task.segment_steps
+    if early_end_steps is None:
+        return in_long_episodes
+    num_an_episode = max(1 / sparseness, early_end_steps / in_long_episodes)
+    return (early_end_steps + task.still_steps) / num_an_episode
 
 
 def _rollout_words(config: RunConfig, task: Task) -> str:

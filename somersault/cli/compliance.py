@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from somersault.addresses import check_address
+from somersault.bounds import MAX_PORT, MAX_SECONDS
+from somersault.cli.commands import values
+from somersault.cli.pages.access import split_origins
 from somersault.config import environment
 from somersault.errors import InvalidInputError
 from somersault.strict_json import dump_json
@@ -15,6 +19,13 @@ from somersault.strict_json import dump_json
 __all__ = ["app"]
 
 _TOKEN_VARIABLE = "SOMERSAULT_OWNER_TOKEN"  # noqa: S105 - a name, no token
+
+_ADDRESS = values.Parsed("host:port", lambda text: check_address("--address", text))
+_PORT = values.WholeNumber(least=0, most=MAX_PORT)
+_ORIGINS = values.Parsed(
+    "origins with commas between", lambda text: ",".join(split_origins(text)), may_be_empty=True
+)
+_TIME_LIMIT = values.RealNumber(least=1, most=MAX_SECONDS)
 
 app = typer.Typer(
     help="Says whether a labeler, or a front end, keeps the promises of somersault.v1.", no_args_is_help=True
@@ -24,15 +35,23 @@ app = typer.Typer(
 @app.command()
 def server(
     *,
-    address: Annotated[str, typer.Option(metavar="HOST:PORT", help="The labeler's gRPC port.")],
+    address: Annotated[
+        str, typer.Option(parser=_ADDRESS, metavar="HOST:PORT", help="The labeler's gRPC port.")
+    ],
     owner_token: Annotated[
         str | None,
         typer.Option(
+            parser=values.TEXT,
             metavar="TOKEN",
             help=f"A token of role owner. Others can list a process's flags: {_TOKEN_VARIABLE} is the better place.",
         ),
     ] = None,
-    only: Annotated[str, typer.Option(metavar="WORDS", help="Runs the checks whose names hold this.")] = "",
+    only: Annotated[
+        str,
+        typer.Option(
+            parser=values.Text(least=0), metavar="WORDS", help="Runs the checks whose names hold this."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
 ) -> int:
     """Checks a labeler: leases, answers, the log, roles, bad input. Exit code 1 if something does not hold.
@@ -53,20 +72,29 @@ def client(
     command: Annotated[
         list[str] | None,
         typer.Argument(
+            parser=values.Text(least=0),
             metavar="[-- COMMAND…]",
             help="Starts the front end; {address}, {gateway}, {token} and {run_id} are filled in.",
         ),
     ] = None,
     *,
-    port: Annotated[int, typer.Option(help="The labeler's gRPC port; 0 takes a free one.")] = 0,
-    gateway_port: Annotated[int, typer.Option(help="The gateway's HTTP port; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(parser=_PORT, metavar="PORT", help="The labeler's gRPC port; 0 takes a free one.")
+    ] = 0,
+    gateway_port: Annotated[
+        int, typer.Option(parser=_PORT, metavar="PORT", help="The gateway's HTTP port; 0 takes a free one.")
+    ] = 0,
     allowed_origins: Annotated[
         str,
         typer.Option(
-            metavar="ORIGINS", help="Origins whose pages may call the gateway, with commas between."
+            parser=_ORIGINS,
+            metavar="ORIGINS",
+            help="Origins whose pages may call the gateway, with commas between.",
         ),
     ] = "",
-    time_limit_s: Annotated[float, typer.Option(help="Seconds after which it waits no longer.")] = 900.0,
+    time_limit_s: Annotated[
+        float, typer.Option(parser=_TIME_LIMIT, metavar="S", help="Seconds after which it waits no longer.")
+    ] = 900.0,
     as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
 ) -> int:
     """Checks a front end: serves it a labeler with twelve pairs, fails a few calls on purpose, and judges what it did.

@@ -6,6 +6,7 @@ import asyncio
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from somersault.addresses import split_address
 from somersault.cli.pages.client import WebAddress, answers_healthily
 from somersault.errors import SomersaultError
 from somersault.rpc import call, open_channel
@@ -28,7 +29,7 @@ async def wait_until_healthy(address: str, *, is_http: bool = False, is_tls: boo
 async def _answers_grpc(address: str) -> bool:
     """Asks over a channel of its own: one that was refused before would wait before it dials again."""
     try:
-        _, writer = await asyncio.open_connection(*_host_and_port(address))
+        _, writer = await asyncio.open_connection(*split_address("address", address))
         writer.close()
         async with open_channel(address) as channel:
             check = health_pb2_grpc.HealthStub(channel).Check
@@ -36,8 +37,3 @@ async def _answers_grpc(address: str) -> bool:
     except (OSError, SomersaultError):
         return False
     return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host, int(port)

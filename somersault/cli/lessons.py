@@ -43,6 +43,8 @@ class Lessons:
             asked = f"{self.num_open} question{' was' if self.num_open == 1 else 's were'}"
             return f"{asked} asked and none answered"
         reason = self._why_no_preference()
+        if reason is None and reward_version == 0 and is_early:
+            return f"it was finished before its first answers were learned from, with {self.num_labels} of them given"
         if reason is None and reward_version == 0:
             reason = f"no answer of {self.num_labels} could be learned from; logs/reward.log says why"
         return reason

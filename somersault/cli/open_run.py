@@ -25,7 +25,8 @@ from somersault.cli.pages.links import open_page
 from somersault.cli.processes import names_of_pages
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_services import RunServices
-from somersault.cli.train_options import check_web_port, free_web_port, open_run_store
+from somersault.cli.run_store import open_run_store
+from somersault.cli.train_options import check_web_port, free_web_port
 from somersault.errors import ConfigError, NotFoundError, UnavailableError
 from somersault.strict_json import dump_json
 from somersault.tasks import get_task
@@ -57,7 +58,7 @@ def open_run(options: OpenOptions) -> int:
     Raises:
         SomersaultError: there is no such run, it has no pages, or they can't be served.
     """
-    check_web_port(options.web_port)
+    check_web_port(options.web_port, host=options.sharing.host)
     settings = settings_of_sharing(options.sharing)
     with RunFolder(options.path, command="open") as folder:
         config = folder.read_config()

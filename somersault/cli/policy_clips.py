@@ -19,7 +19,7 @@ from somersault.cli.finish import (
 from somersault.cli.peers import Peers
 from somersault.cli.progress import ProgressWatcher
 from somersault.cli.run_folder import RunConfig
-from somersault.errors import SomersaultError
+from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call
 from somersault.storage import ObjectStore, policy_clip_key
 from somersault.tasks import Task, get_task
@@ -53,6 +53,9 @@ class PolicyClips:
         """Film at each tenth that has no clip yet, until cancelled.
 
         A clip that can't be made is tried again, but one that never can be: then the next tenth's is.
+
+        Raises:
+            SomersaultError: the labeler refuses for good to say which clips there are.
         """
         filmed: set[int] | None = None
         last_problem = ""
@@ -66,9 +69,14 @@ class PolicyClips:
                     await self._film(env_steps=progress.env_steps, num_episodes=1)
                     filmed.add(part)
             except SomersaultError as error:
-                if error.is_hopeless and filmed is not None:
+                if filmed is None and error.is_hopeless:
+                    raise
+                is_early = filmed is None and isinstance(
+                    error, NotFoundError
+                )  # nobody made the run known yet
+                if filmed is not None and error.is_hopeless:
                     filmed.add(self._part(watcher.snapshot().env_steps))
-                if str(error) != last_problem:
+                if str(error) != last_problem and not is_early:
                     last_problem = str(error)
                     then = "the run goes on" if error.is_hopeless else "it is tried again"
                     self.say(f"the policy's clip could not be made, {then}: {error}")

@@ -7,9 +7,9 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-from somersault.errors import UnavailableError
+from somersault.errors import ConfigError, UnavailableError
 
-__all__ = ["LOOPBACK", "choose_ports", "is_free"]
+__all__ = ["LOOPBACK", "check_web_address", "choose_ports", "is_free"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,13 +18,33 @@ _TRIES_A_PORT = 200
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def is_free(port: int) -> bool:
-    """Says whether a service could listen on that port of loopback now."""
+def is_free(port: int, *, host: str = LOOPBACK) -> bool:
+    """Return whether a service could listen on that port now."""
     try:
-        with _listening(port):
+        with _listening(port, host=host):
             return True
     except OSError:
         return False
+
+
+def check_web_address(host: str, port: int) -> None:
+    """Check that the pages can be served there.
+
+    Raises:
+        ConfigError: the host isn't this machine's, or the port is in use.
+    """
+    try:
+        with _listening(0, host=host):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"--host {host} can't be listened on ({error.strerror}); give an address of this machine, 0.0.0.0 or ::"
+        ) from error
+    if not is_free(port, host=host):
+        raise ConfigError(
+            f"--web-port {port} is in use by another program on {host}, or needs root; choose another, or leave it"
+            " out for a free one"
+        )
 
 
 def choose_ports(count: int) -> list[int]:
@@ -58,12 +78,14 @@ def choose_ports(count: int) -> list[int]:
     return ports
 
 
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _listening(port: int, *, host: str = LOOPBACK) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # As servers do: a port whose last connections are in TIME_WAIT can be used.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
+        listener.bind(address)
         listener.listen(1)
     except OSError:
         listener.close()

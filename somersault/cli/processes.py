@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from somersault.addresses import format_address
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_folder import RunConfig, RunFolder
@@ -18,15 +19,18 @@ from somersault.urls import sqlite_url
 
 __all__ = [
     "ServiceProcess",
+    "flags_of_services",
     "names_of_pages",
     "names_of_services",
     "num_usable_cores",
     "plan_processes",
+    "secrets_to_check",
 ]
 
 _CHECKPOINT_S = 30.0  # a learner stores one before it ends, on a slow disk or far away
 _END_S = 5.0  # the others have stored what they must when they are asked
 
+_NO_TOKEN = "not made yet"  # noqa: S105 - it opens nothing
 _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
@@ -68,22 +72,38 @@ def names_of_pages() -> list[str]:
     return ["web", "labeler"]
 
 
-def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
-    """Return the processes of the services that have a port, each on its port; all but the pages on loopback."""
-    tokens = folder.read_tokens()
+def flags_of_services(
+    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Return the flags of the services that have a port, each on its port; all but the pages on loopback."""
+    plan = _plan(config, folder, ports)
+    return {
+        name: [
+            *("--host", config.web_host if name == "web" else LOOPBACK, "--port", str(port)),
+            *plan.arguments(name),
+        ]
+        for name, port in ports.items()
+    }
+
+
+def _plan(config: RunConfig, folder: RunFolder, ports: Mapping[str, int]) -> _Plan:
     addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
     if "web" in ports:
-        addresses["web"] = f"{_reachable(config.web_host)}:{ports['web']}"
-    plan = _Plan(config, get_task(config.task), folder, addresses)
+        addresses["web"] = format_address(_reachable(config.web_host), ports["web"])
+    return _Plan(config, get_task(config.task), folder, addresses)
+
+
+def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
+    """Return the processes of the services that have a port, with their flags and secrets."""
+    tokens = folder.read_tokens()
+    plan = _plan(config, folder, ports)
+    flags = flags_of_services(config, folder, ports=ports)
     secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
     return [
         ServiceProcess(
             name=name,
             module=MODULES[name],
-            arguments=(
-                *("--host", config.web_host if name == "web" else LOOPBACK, "--port", str(port)),
-                *plan.arguments(name),
-            ),
+            arguments=tuple(flags[name]),
             address=plan.addresses[name],
             secrets=_secrets(name, token=secrets.get(name)),
             is_http=name == "web",
@@ -91,13 +111,13 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
             call_record=plan.call_record if name == "simulator" else None,
             drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
         )
-        for name, port in ports.items()
+        for name in ports
     ]
 
 
 def _reachable(host: str) -> str:
     """Return where this machine reaches what listens at an address."""
-    return LOOPBACK if host in (ANY_HOST, "::") else host
+    return {ANY_HOST: LOOPBACK, "::": "::1"}.get(host, host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +262,14 @@ def _secrets(name: str, *, token: str | None) -> dict[str, str]:
         value = environment(f"SOMERSAULT_{secret}")
         if value:
             secrets[f"{prefix}{secret}"] = value
+    return secrets
+
+
+def secrets_to_check(names: Sequence[str]) -> dict[str, str]:
+    """Return the secrets with which settings are checked before there are any: tokens that nobody knows."""
+    secrets: dict[str, str] = {}
+    for name in names:
+        secrets |= _secrets(name, token=_NO_TOKEN if name in ("reward", "teacher") else None)
     return secrets
 
 

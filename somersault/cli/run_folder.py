@@ -74,6 +74,12 @@ class RunConfig:
     """Labels of the budget that the run began with: other runs' answers."""
     precision: str = "float32"
     """``float32`` or ``bfloat16``: what a policy for pictures acts and learns in."""
+    task_spec: Mapping[str, Any] | None = None
+    """What the agent knew of the task when the run began, by which a moved file is known again; None in older runs."""
+    task_sha256: str = ""
+    """Digest of the task's file, empty where it is in none."""
+    teacher_sha256: str = ""
+    """Digest of the file of a teacher of one's own, empty where it is in none."""
     track: str | None = None
     """The experiment tracker that the curves go to beside TensorBoard; None goes to none."""
     web_host: str = LOOPBACK
@@ -160,7 +166,7 @@ class RunFolder:
             FailedPreconditionError: there is something else in it already.
             ConfigError: it can't be made.
         """
-        self._check_may_begin()
+        self.check_may_begin()
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -168,7 +174,7 @@ class RunFolder:
                 f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
             ) from error
         self._take_lock()
-        self._check_may_begin()  # another may have begun and ended it meanwhile
+        self.check_may_begin()  # another may have begun and ended it meanwhile
         tokens = {role.value: secrets.token_hex(32) for role in Role}
         _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
         fill()
@@ -276,7 +282,12 @@ class RunFolder:
         """Releases the lock."""
         self.release()
 
-    def _check_may_begin(self) -> None:
+    def check_may_begin(self) -> None:
+        """Check that a run may begin here.
+
+        Raises:
+            FailedPreconditionError: there is something in the folder already.
+        """
         if self._config.exists():
             raise FailedPreconditionError(
                 f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"

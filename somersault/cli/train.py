@@ -16,21 +16,17 @@ from somersault.cli.ending.ending import RunCutShort
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
 from somersault.cli.invocation import own_command
-from somersault.cli.probes import check_drawing
+from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_names import next_folder
+from somersault.cli.run_place import check_place
+from somersault.cli.run_store import open_run_store
 from somersault.cli.session import Session
-from somersault.cli.train_options import (
-    TrainOptions,
-    begin_run,
-    check_options,
-    open_run_store,
-    resume_run,
-)
+from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.cli.trial import try_environment
 from somersault.storage import ObjectStore
 from somersault.strict_json import dump_json
-from somersault.tasks import MujocoEnvironment, get_task
+from somersault.tasks import get_task
 
 __all__ = ["TrainOptions", "train"]
 
@@ -42,16 +38,15 @@ def train(options: TrainOptions) -> int:
         SomersaultError: something given can't be used; nothing was begun.
         RunCutShort: the run began, or went on, and could not come to its end; says how to go on.
     """
-    if not options.is_resumed:
-        # First of all: it may end the process that makes it.
-        asyncio.run(try_environment(options.task, say=_warn))
     check_options(options)
-    task = get_task(options.task)
-    # Before anything is learned: each run ends with a video.
-    asyncio.run(check_drawing(needs_opengl=isinstance(task.environment, MujocoEnvironment)))
-    path = options.run_dir or next_folder(Path("runs"), task.name)
+    if options.run_dir is not None:
+        check_place(options.run_dir.absolute())
+    if options.task is not None and not options.is_resumed:
+        # Before it is made here: it may end the process that makes it.
+        asyncio.run(try_environment(options.task, say=_warn))
+    path = options.run_dir or next_folder(Path("runs"), get_task(options.task or "").name)
     with RunFolder(path) as folder:
-        config = resume_run(options, folder) if options.is_resumed else begin_run(options, folder)
+        config = _resume(options, folder) if options.is_resumed else begin_run(options, folder)
         try:
             return _run(config, folder, store=open_run_store(config), options=options)
         except BaseException as error:
@@ -65,6 +60,13 @@ def train(options: TrainOptions) -> int:
 
 def _warn(text: str) -> None:
     sys.stderr.write(f"{text}\n")
+
+
+def _resume(options: TrainOptions, folder: RunFolder) -> RunConfig:
+    config, notes = resume_run(options, folder)
+    for note in notes:
+        _warn(note)
+    return config
 
 
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: TrainOptions) -> int:

@@ -25,6 +25,7 @@ __all__ = ["CallListener", "DeclaredEnvironment"]
 
 _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 4096
 _NUMBERS = frozenset((float, int, np.float32, np.float64))  # known at a glance; others are looked at closely
+_MOST = float(np.finfo(np.float32).max)  # as rewards are sent and kept
 _OF_STEP = "(observation, reward, terminated, truncated, info)"
 _OF_RESET = "(observation, info)"
 _NO_SCREEN = "; environments of MuJoCo need MUJOCO_GL=egl or osmesa where there is no screen"
@@ -90,7 +91,7 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode."""
         answer = self._made("reset", lambda: self.env.reset(seed=seed, options=options))
-        if type(answer) is not tuple or len(answer) != 2 or not isinstance(answer[1], Mapping | None):
+        if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping | None):
             raise self._failed(f"gave {_told(answer)} from reset, must be {_OF_RESET}")
         return self._observed(answer[0], "reset"), {}
 
@@ -104,12 +105,13 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise self._raised("step", error) from error
         finally:
             self._listener.end()
-        if type(answer) is not tuple or len(answer) != 5:
+        if not isinstance(answer, tuple) or len(answer) != 5:
             raise self._failed(f"gave {_told(answer)} from step, must be {_OF_STEP}")
-        observation, reward, terminated, truncated, _ = answer
+        observation, terminated, truncated = answer[0], answer[2], answer[3]
+        reward: Any = answer[1]
         return (
             self._observed(observation, "step"),
-            float(reward) if type(reward) in _NUMBERS and math.isfinite(reward) else self._number(reward),
+            float(reward) if type(reward) in _NUMBERS and -_MOST <= reward <= _MOST else self._number(reward),
             terminated if type(terminated) is bool else self._flag("terminated", terminated),
             truncated if type(truncated) is bool else self._flag("truncated", truncated),
             {},
@@ -150,16 +152,18 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _number(self, reward: Any) -> float:
         """Return a reward as a float."""
-        array = np.asarray(reward) if not isinstance(reward, str) else None
-        if array is None or array.size != 1 or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        number = _only_number_in(reward, kinds="biuf")
+        if number is None or not math.isfinite(number):
             raise self._failed(f"gave {_told(reward)} as reward, must be a finite number")
-        return float(array.reshape(()))
+        if not -_MOST <= number <= _MOST:
+            raise self._failed(f"gave {_told(reward)} as reward, must be within what float32 holds")
+        return float(number)
 
     def _flag(self, name: str, said: Any) -> bool:
-        array = np.asarray(said)
-        if array.size != 1 or array.dtype.kind not in "biu" or array.reshape(()) not in (0, 1):
+        number = _only_number_in(said, kinds="biu")
+        if number not in (0, 1):
             raise self._failed(f"gave {_told(said)} as {name}, must be True or False")
-        return bool(array.reshape(()))
+        return bool(number)
 
     def _failed(self, what: str) -> EnvironmentFailedError:
         return EnvironmentFailedError(f"{self._who} {what}, at step {self.num_steps}")
@@ -179,6 +183,15 @@ class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             return self._failed(f"gave something else from {method} than {bound}: {error}")
         hint = _NO_SCREEN if method == "render" and "mujoco" in place.lower() else ""
         return EnvironmentFailedError(f"{self._who} raised {_line_of(error)} {when} {place}{hint}")
+
+
+def _only_number_in(value: Any, *, kinds: str) -> Any:
+    """Return the number that a value is, or the only one in it; None where there is none of these kinds of numpy's."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return None
+    return array.reshape(()).item() if array.size == 1 and array.dtype.kind in kinds else None
 
 
 def _line_of(error: BaseException) -> str:

@@ -50,18 +50,23 @@ def _box_reader(space: spaces.Box, place: str) -> Reader:
             seen = _converted(seen, dtype, shape, place)
         if seen.shape != shape:
             raise Unlike(_unlike(place, f"has shape {seen.shape}, must be {shape}"))
-        if is_real and not np.isfinite(seen).all():
-            index = tuple(np.argwhere(~np.isfinite(seen))[0].tolist())
-            at = f"[{', '.join(map(str, index))}]" if index else ""
-            raise Unlike(
-                f"is {seen[index]} at {place}{at}, must be finite"
-                if place + at
-                else f"is {seen[index]}, must be finite"
-            )
+        if is_real and not np.isfinite(_as_learned(seen)).all():
+            index = tuple(np.argwhere(~np.isfinite(_as_learned(seen)))[0].tolist())
+            at = place + (f"[{', '.join(map(str, index))}]" if index else "")
+            bound = "within what float32 holds" if np.isfinite(seen[index]) else "finite"
+            raise Unlike(f"is {seen[index]}{' at ' + at if at else ''}, must be {bound}")
         array: NDArray[Any] = seen
         return array
 
     return read
+
+
+def _as_learned(seen: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as what learns from them has them: float32, in which more than 3.4e38 is infinite."""
+    if seen.itemsize <= np.dtype(np.float32).itemsize:
+        return seen
+    with np.errstate(over="ignore"):
+        return seen.astype(np.float32)
 
 
 def _converted(seen: Any, dtype: np.dtype[Any], shape: tuple[int, ...], place: str) -> NDArray[Any]:
@@ -87,7 +92,7 @@ def _whole_reader(space: Any, place: str) -> Reader:
     shape = space.shape or ()
 
     def read(seen: Any) -> Any:
-        array = np.asarray(seen) if isinstance(seen, int | np.generic | np.ndarray | Sequence) else None
+        array = _array_of(seen)
         if array is None or array.dtype.kind not in "biu" or array.size != max(1, int(np.prod(shape))):
             raise Unlike(_unlike(place, f"is {seen!r:.60}, must be of {space}"))
         element = array.reshape(shape).astype(space.dtype)
@@ -97,6 +102,13 @@ def _whole_reader(space: Any, place: str) -> Reader:
         return element
 
     return read
+
+
+def _array_of(seen: Any) -> NDArray[Any] | None:
+    try:
+        return np.asarray(seen)
+    except ValueError:  # lists of different lengths
+        return None
 
 
 def _mapping_reader(parts: Mapping[str, Reader], place: str) -> Reader:

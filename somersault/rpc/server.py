@@ -9,6 +9,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from somersault.addresses import format_address
 from somersault.errors import ConfigError
 from somersault.rpc import limits
 from somersault.rpc.interceptors import ErrorInterceptor
@@ -39,7 +40,7 @@ def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
         ConfigError: the port is taken or the host is not this machine's.
     """
     try:
-        bound = server.add_insecure_port(f"{host}:{port}")
+        bound = server.add_insecure_port(format_address(host, port))
     except RuntimeError:
         bound = 0
     if bound == 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from somersault.errors import InvalidInputError
 from somersault.tasks.task import Task
 
-__all__ = ["load_function", "load_task"]
+__all__ = ["load_function", "load_task", "load_teacher"]
 
 
 def load_task(path: str) -> Task:
@@ -53,6 +54,21 @@ def load_function(reference: str) -> Callable[..., Any]:
     if not callable(function):
         raise InvalidInputError(f"{name} in {place}", function, "a function")
     return function  # type: ignore[no-any-return]
+
+
+def load_teacher(reference: str) -> Callable[..., Any]:
+    """Return a teacher's function: one of (left_true_rewards, right_true_rewards, rng).
+
+    Raises:
+        InvalidInputError: there is none, or it takes other arguments.
+    """
+    function = load_function(reference)
+    try:
+        inspect.signature(function).bind(None, None, None)
+    except (TypeError, ValueError) as error:
+        bound = "a function of (left_true_rewards, right_true_rewards, rng)"
+        raise InvalidInputError("teacher", reference, bound) from error
+    return function
 
 
 def _load_file(field: str, path: Path) -> ModuleType:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import Any
 
 from somersault.errors import InvalidInputError, UnavailableError
+from somersault.probes import settle_opengl
 from somersault.tasks.environments import GymnasiumEnvironment
 from somersault.tasks.gymnasium_actions import ActionReading, read_actions
 from somersault.tasks.gymnasium_guides import guide_of
@@ -18,7 +20,7 @@ from somersault.tasks.gymnasium_observations import ObservationReading, read_obs
 from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
 
-__all__ = ["gymnasium_task", "open_gymnasium", "read_spaces"]
+__all__ = ["gymnasium_task", "open_gymnasium", "read_spaces", "uses_mujoco"]
 
 _FPS = 30.0  # where an environment does not say
 _MIN_FPS = 10.0  # games played in turns say 1 or 4, too slow to judge a clip of 1.5 s by
@@ -36,19 +38,22 @@ def gymnasium_task(environment_id: str) -> Task:
         UnavailableError: A package that it needs is missing.
     """
     environment = GymnasiumEnvironment(environment_id=environment_id)
-    opened = open_gymnasium(environment)
+    opened = open_gymnasium(environment, draws=False)
     try:
         return _describe(environment, opened)
     finally:
         opened.close()
 
 
-def open_gymnasium(environment: GymnasiumEnvironment, *, episode_steps: int | None = None) -> Any:
+def open_gymnasium(
+    environment: GymnasiumEnvironment, *, episode_steps: int | None = None, draws: bool = True
+) -> Any:
     """Open a `gymnasium.Env` that draws itself as ``rgb_array``.
 
     Args:
         environment: Which, and how it is made.
         episode_steps: Steps after which an episode is truncated; None for the environment's own limit.
+        draws: Whether it will be asked for pictures; then it draws by the library that works without a screen.
 
     Raises:
         InvalidInputError: See `gymnasium_task`.
@@ -75,7 +80,14 @@ def open_gymnasium(environment: GymnasiumEnvironment, *, episode_steps: int | No
     if "rgb_array" not in ((opened.metadata or {}).get("render_modes") or ()):
         opened.close()
         raise InvalidInputError("task", environment_id, "an environment that draws itself as rgb_array")
+    if draws and uses_mujoco():
+        settle_opengl()
     return opened
+
+
+def uses_mujoco() -> bool:
+    """Return whether an environment that was opened here may draw by MuJoCo."""
+    return "mujoco" in sys.modules
 
 
 def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
@@ -86,7 +98,7 @@ def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
         UnavailableError: See `gymnasium_task`.
     """
     assert isinstance(task.environment, GymnasiumEnvironment)
-    opened = open_gymnasium(task.environment)
+    opened = open_gymnasium(task.environment, draws=False)
     try:
         seen = read_observations(opened.observation_space, is_stacked=task.num_planes > 1)
         return seen, read_actions(opened.action_space, limit=task.environment.action_limit)

@@ -87,7 +87,6 @@ def test_the_table_of_defaults_is_what_train_does() -> None:
         "make setup COLOUR=red",
         "somersault fly",
         "somersault train hopper-backflip --labls 60",
-        "somersault train",
         "somersault serve kitchen",
         "somersault compliance kitchen",
         "somersault compliance server --adress 127.0.0.1:7004",

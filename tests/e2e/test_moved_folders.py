@@ -59,7 +59,7 @@ def state_of(folder: Path) -> dict[str, tuple[int, int]]:
 def test_run_goes_on_wherever_its_folder_is(tmp_path: Path) -> None:
     """With each answer and from its newest checkpoint; a copy leaves its original alone."""
     first = tmp_path / NAME / NAME
-    live(first, 1)
+    live(first, 1, "--teacher", "oracle")
     moved = Path(shutil.move(first, tmp_path / f"{NAME}2"))
     go_on(moved, 2)
     renamed = moved.rename(tmp_path / "-r?%")

@@ -115,7 +115,7 @@ async def test_busy_metrics_port_is_refused() -> None:
     ("arguments", "error", "told"),
     [
         (["--prot", "1"], None, "somersault example: unrecognized arguments: --prot 1"),
-        (["--log-level", "loud"], None, "log_level is 'loud', must be one of debug, info"),
+        (["--log-level", "loud"], None, "log_level is 'loud': must be 'debug', 'info'"),
         ([], CorruptDataError("checkpoint is broken; delete it"), "checkpoint is broken; delete it"),
     ],
 )

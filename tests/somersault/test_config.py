@@ -187,7 +187,8 @@ def test_every_list_setting_takes_commas(
     """Those that the services have today, by the names that operators set."""
     place, _, name = module.partition(":")
     config_type = getattr(importlib.import_module(place), name)
-    monkeypatch.setenv(variable, "https://a.example,https://b.example")
+    values = ("a:1", "b:2") if variable.endswith("ADDRESSES") else ("https://a.example", "https://b.example")
+    monkeypatch.setenv(variable, ",".join(values))
     field = variable.split("_", 2)[2].lower()
     config = load_config(config_type, needed.split())
-    assert getattr(config, field) == ("https://a.example", "https://b.example")
+    assert getattr(config, field) == values

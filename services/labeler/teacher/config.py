@@ -5,7 +5,9 @@ from __future__ import annotations
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
+from somersault.bounds import MAX_SEED
 from somersault.config import ServiceConfig
+from somersault.setting_checks import Address, Name, NonEmpty
 
 __all__ = ["TeacherConfig"]
 
@@ -15,13 +17,13 @@ class TeacherConfig(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_TEACHER_")
 
-    labeler_address: str = "127.0.0.1:7004"
+    labeler_address: Address = "127.0.0.1:7004"
     """Where the labeler service is, host:port."""
 
-    run_id: str
+    run_id: Name
     """The run whose queries it answers."""
 
-    storage_url: str
+    storage_url: NonEmpty
     """Where sealed teacher parts are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
@@ -33,11 +35,11 @@ class TeacherConfig(ServiceConfig):
     token: pydantic.SecretStr
     """Token of role teacher; give it by the environment, where other users can't read it."""
 
-    kind: str = "oracle"
+    kind: NonEmpty = "oracle"
     """How it answers: oracle, stochastic, mistake, skip, equal or myopic (B-Pref, arXiv 2111.03026); a mixture such as
     0.7*oracle+0.3*mistake; or one's own FILE.py:FUNCTION. docs/teachers.md tells each one's numbers and how to set them."""
 
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=MAX_SEED)
     """Seeds what is drawn: kinds of a mixture, mistakes, one's own function's generator. The oracle draws nothing."""
 
     num_leases: int = pydantic.Field(default=8, ge=1, le=10)

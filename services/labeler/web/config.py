@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from services.labeler.web.cross_origin import check_origin
+from somersault.bounds import MAX_PORT
 from somersault.config import ServiceConfig
+from somersault.setting_checks import Address, Name
 
 __all__ = ["Config"]
 
@@ -20,13 +22,13 @@ class Config(ServiceConfig):
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_WEB_")
 
-    port: int = pydantic.Field(default=8600, ge=0, le=65535)
+    port: int = pydantic.Field(default=8600, ge=0, le=MAX_PORT)
     """Port to listen on; 0 takes a free one and logs it."""
 
-    labeler_address: str = pydantic.Field(min_length=1)
+    labeler_address: Address
     """``host:port`` of the labeler."""
 
-    run_id: str = ""
+    run_id: Name | Literal[""] = ""
     """The run whose queries the page shows; empty for any run's."""
 
     allowed_hosts: tuple[str, ...] = ()

@@ -27,14 +27,14 @@ from somersault.tasks import Task
 from somersault.types import FloatArray
 from somersault.v1 import simulator_pb2
 
-__all__ = ["PICKS", "RenderOptions", "render"]
+__all__ = ["PICKS", "RenderOptions", "read_grid", "render"]
 
 PICKS = ("best", "median", "worst", "all")
 
 _MAX_STEPS = 10_000  # as EvaluateRequest.episode_steps says
 _MAX_EPISODES = 256
 _MAX_TILES = 64
-_GRID = re.compile(r"(\d+)x(\d+)")
+_GRID = re.compile(r"([0-9]{1,3})x([0-9]{1,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
         FailedPreconditionError: the run has no policy yet, or no reward model for the bar, or the file is there already.
         SomersaultError: the simulator can't be started or failed, or nothing can be drawn here.
     """
-    columns, num_tiles = _read_grid(options.grid)
+    columns, num_tiles = read_grid(options.grid)
     _check(options)
     stored = run.policy(options.version)
     reward_model = load_reward_model(run) if options.has_bar else None
@@ -112,7 +112,7 @@ def _check(options: RenderOptions) -> None:
         raise InvalidInputError("--size", options.size_px, "an even number of pixels, 64 to 1024")
 
 
-def _read_grid(grid: str | None) -> tuple[int | None, int]:
+def read_grid(grid: str | None) -> tuple[int | None, int]:
     """Return columns and tiles; no columns where there is no grid."""
     if grid is None:
         return None, 0

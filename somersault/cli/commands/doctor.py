@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli import doctor as doctor_checks
+from somersault.cli.commands import values
 from somersault.strict_json import dump_json
 
 __all__ = ["doctor"]
@@ -15,9 +16,9 @@ __all__ = ["doctor"]
 
 def doctor(
     *,
-    run_dir: Annotated[Path, typer.Option(metavar="DIR", help="Folder in which runs are to be kept.")] = Path(
-        "runs"
-    ),
+    run_dir: Annotated[
+        Path, typer.Option(parser=values.FILE, metavar="DIR", help="Folder in which runs are to be kept.")
+    ] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
 ) -> int:
     """Says what this machine lacks and how to get it; exit code 1 if something needed is missing."""

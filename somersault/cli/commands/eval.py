@@ -7,28 +7,37 @@ from typing import Annotated
 
 import typer
 
+from somersault.bounds import MAX_EPISODES
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.runs import load_run
 from somersault.strict_json import dump_json
 
 __all__ = ["evaluate"]
 
+_EPISODES = values.WholeNumber(least=1, most=MAX_EPISODES)
+
 
 def evaluate(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; it may be running.",
         ),
     ],
     *,
     episodes: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Fresh episodes. (Default: the task's, 32 for most.)"),
+        typer.Option(
+            parser=_EPISODES, metavar="N", help="Fresh episodes. (Default: the task's, 32 for most.)"
+        ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
+            parser=values.SEED_OF_EPISODES,
             metavar="N",
             help="Seeds starts and actions; the same seed gives the same episodes. (Default: the one the run's own"
             " summary was measured with.)",
@@ -41,7 +50,10 @@ def evaluate(
         ),
     ] = False,
     version: Annotated[
-        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+        int | None,
+        typer.Option(
+            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Prints one JSON object, every episode in it.")

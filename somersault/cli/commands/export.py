@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.errors import ConfigError
 from somersault.runs import load_run
@@ -20,18 +21,27 @@ def export(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; it may be running.",
         ),
     ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="A new folder. (Default: NAME-OF-THE-RUN-export here.)"
+            "--out",
+            "-o",
+            parser=values.FILE,
+            metavar="DIR",
+            help="A new folder. (Default: NAME-OF-THE-RUN-export here.)",
         ),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+        int | None,
+        typer.Option(
+            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+        ),
     ] = None,
     labels: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import sharing
+from somersault.cli.commands import sharing, values
 from somersault.cli.commands.runs import open_folder
 from somersault.cli.open_run import OpenOptions, open_run
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions
@@ -22,13 +22,16 @@ def open_pages(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/, or a folder of runs."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/, or a folder of runs.",
         ),
     ],
     *,
     web_port: Annotated[
         int | None,
         typer.Option(
+            parser=values.PORT,
             metavar="PORT",
             help="The pages' port. (Default: the one they had, if it is free: browsers keep answers by address.)",
         ),

@@ -10,6 +10,7 @@ import typer
 
 from somersault.cli.afterwards import comparison, plotting
 from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run, load_run
@@ -18,19 +19,32 @@ from somersault.strict_json import dump_json
 __all__ = ["compare", "plot"]
 
 _LEAST_COMPARED = 2
+_SMOOTHING = values.RealNumber(least=0, most=1, is_below=True)
 
 _Curves = Annotated[
     list[str] | None,
     typer.Option(
         "--curve",
+        parser=values.Choice(tuple(CURVES)),
         metavar="NAME",
         help=f"A curve to draw; may be given several times. One of {', '.join(CURVES)}. (Default: the return, and what"
         " else there is.)",
     ),
 ]
-_By = Annotated[str, typer.Option("--by", metavar="|".join(AXES), help="What the curves are drawn over.")]
+_By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        parser=values.Choice(tuple(AXES)),
+        metavar="|".join(AXES),
+        help="What the curves are drawn over.",
+    ),
+]
 _Smooth = Annotated[
-    float, typer.Option(metavar="S", help="Smoothing: the share of the past in each point, 0 to under 1.")
+    float,
+    typer.Option(
+        parser=_SMOOTHING, metavar="S", help="Smoothing: the share of the past in each point, 0 to under 1."
+    ),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")]
 _Json = Annotated[bool, typer.Option("--json", help="Prints one JSON object, the points in it.")]
@@ -40,7 +54,9 @@ def plot(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; it may be running.",
         ),
     ],
     *,
@@ -49,6 +65,7 @@ def plot(
         typer.Option(
             "--out",
             "-o",
+            parser=values.FILE,
             metavar="FILE",
             help="A .png, .svg or .pdf, by matplotlib (pip install 'somersault[plot]'). (Default: draws here.)",
         ),
@@ -75,7 +92,11 @@ def plot(
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN…", help="Two or more runs, by their folders or by their names in runs/."),
+        typer.Argument(
+            parser=values.FILE,
+            metavar="RUN…",
+            help="Two or more runs, by their folders or by their names in runs/.",
+        ),
     ],
     *,
     out: Annotated[
@@ -83,6 +104,7 @@ def compare(
         typer.Option(
             "--out",
             "-o",
+            parser=values.FILE,
             metavar="FILE",
             help="Draws the curves over each other into a .png, .svg or .pdf (pip install 'somersault[plot]').",
         ),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from somersault.bounds import MAX_SECONDS
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.runs import load_run
 from somersault.strict_json import dump_json
@@ -14,44 +16,76 @@ from somersault.strict_json import dump_json
 __all__ = ["render"]
 
 
+def _read_grid(text: str) -> str:
+    from somersault.cli.afterwards.rendering import read_grid
+
+    read_grid(text)
+    return text
+
+
+_EPISODES = values.WholeNumber(least=1, most=256)
+_SECONDS = values.RealNumber(least=0.001, most=MAX_SECONDS)
+_SIZE = values.WholeNumber(least=64, most=1024, why="an even number")
+_PICK = values.Choice(("best", "median", "worst", "all"))
+_GRID = values.Parsed("COLUMNSxROWS such as 3x3, at most 64 in all", _read_grid)
+
+
 def render(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; it may be running.",
         ),
     ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="An .mp4 or a .gif. (Default: NAME-OF-THE-RUN.mp4 here.)"
+            "--out",
+            "-o",
+            parser=values.FILE,
+            metavar="FILE",
+            help="An .mp4 or a .gif. (Default: NAME-OF-THE-RUN.mp4 here.)",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")] = False,
     episodes: Annotated[
-        int, typer.Option(metavar="N", help="Fresh episodes to play and choose among, 1 to 256.")
+        int,
+        typer.Option(
+            parser=_EPISODES, metavar="N", help="Fresh episodes to play and choose among, 1 to 256."
+        ),
     ] = 9,
     seconds: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Length of an episode in simulated seconds. (Default: the task's.)"),
+        typer.Option(
+            parser=_SECONDS,
+            metavar="S",
+            help="Length of an episode in simulated seconds. (Default: the task's.)",
+        ),
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            metavar="PX", help="Height, and of bodies width, in pixels: 64 to 1024. (Default: the task's.)"
+            parser=_SIZE,
+            metavar="PX",
+            help="Height, and of bodies width, in pixels: 64 to 1024. (Default: the task's.)",
         ),
     ] = None,
     pick: Annotated[
         str,
         typer.Option(
+            parser=_PICK,
             metavar="best|median|worst|all",
             help="Which episode is shown, by the hidden score; all: one after another, best first.",
         ),
     ] = "best",
     grid: Annotated[
         str | None,
-        typer.Option(metavar="CxR", help="Shows the best episodes at once, 3x3 for nine, instead of one."),
+        typer.Option(
+            parser=_GRID, metavar="CxR", help="Shows the best episodes at once, 3x3 for nine, instead of one."
+        ),
     ] = None,
     bar: Annotated[
         bool,
@@ -60,7 +94,9 @@ def render(
     seed: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Seeds starts and actions. (Default: that of the run's own evaluation.)"
+            parser=values.SEED_OF_EPISODES,
+            metavar="N",
+            help="Seeds starts and actions. (Default: that of the run's own evaluation.)",
         ),
     ] = None,
     deterministic: Annotated[
@@ -70,7 +106,10 @@ def render(
         ),
     ] = False,
     version: Annotated[
-        int | None, typer.Option(metavar="N", help="An earlier policy of the run. (Default: the newest.)")
+        int | None,
+        typer.Option(
+            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
 ) -> None:

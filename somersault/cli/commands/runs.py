@@ -10,6 +10,7 @@ import typer
 
 from somersault.cli.afterwards import comparison
 from somersault.cli.afterwards.pages.serving import Pages, serve_runs
+from somersault.cli.commands import values
 from somersault.cli.invocation import own_command
 from somersault.errors import CorruptDataError
 from somersault.runs import find_runs
@@ -20,14 +21,20 @@ __all__ = ["open_folder", "runs"]
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="A folder that holds runs, or folders of runs.")
+        Path,
+        typer.Argument(
+            parser=values.FILE, metavar="[DIR]", help="A folder that holds runs, or folders of runs."
+        ),
     ] = Path("runs"),
     *,
     is_opened: Annotated[
         bool, typer.Option("--open", help="Serves a page of them until Ctrl-C, instead of printing them.")
     ] = False,
     web_port: Annotated[
-        int | None, typer.Option(metavar="PORT", help="The page's port. (Default: 8400 if free, else any.)")
+        int | None,
+        typer.Option(
+            parser=values.PORT, metavar="PORT", help="The page's port. (Default: 8400 if free, else any.)"
+        ),
     ] = None,
     as_json: Annotated[
         bool,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli import serve as serving
+from somersault.cli.commands import values
 
 __all__ = ["CONTEXT_SETTINGS", "serve"]
 
@@ -20,7 +21,9 @@ CONTEXT_SETTINGS = {
 
 def serve(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help=f"One of {', '.join(serving.MODULES)}.")] = "--help",
+    service: Annotated[
+        str, typer.Argument(parser=values.Text(), help=f"One of {', '.join(serving.MODULES)}.")
+    ] = "--help",
 ) -> None:
     """Runs one service alone, with its own flags: `somersault serve learner --help`."""
     if service == "--help":

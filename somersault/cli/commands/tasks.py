@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli import task_listing
+from somersault.cli.commands import values
 from somersault.strict_json import dump_json
 from somersault.tasks import get_task, list_tasks
 
@@ -17,6 +18,7 @@ def tasks(
     name: Annotated[
         str | None,
         typer.Argument(
+            parser=values.TEXT,
             metavar="[TASK]",
             help="Tells all about one: a name, a Gymnasium id or a Python file that holds a TASK.",
         ),

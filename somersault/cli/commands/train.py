@@ -7,25 +7,38 @@ from typing import Annotated
 
 import typer
 
+from somersault.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS, MAX_THREADS
 from somersault.cli import train as training
-from somersault.cli.commands import sharing
+from somersault.cli.commands import sharing, values
+from somersault.cli.curves.tracking import TRACKERS
 from somersault.cli.pages.access import ShareOptions
+from somersault.cli.train_options import PACINGS, PRECISIONS
 
 __all__ = ["train"]
+
+_LABELS = values.WholeNumber(
+    least=1, most=MAX_LABELS, why="nothing is learned without labels, but for --true-reward"
+)
+_STEPS = values.WholeNumber(least=1, most=MAX_STEPS)
+_ENVIRONMENTS = values.WholeNumber(least=1, most=MAX_ENVIRONMENTS)
+_THREADS = values.WholeNumber(least=1, most=MAX_THREADS)
 
 
 def train(
     task: Annotated[
-        str,
+        str | None,
         typer.Argument(
+            parser=values.TEXT,
             help="What is to be learned: a name that `somersault tasks` lists, a Gymnasium id such as"
-            " CartPole-v1, or a Python file that holds a TASK."
+            " CartPole-v1, or a Python file that holds a TASK. With --resume it is needed only where the file"
+            " was moved.",
         ),
-    ],
+    ] = None,
     *,
     teacher: Annotated[
         str | None,
         typer.Option(
+            parser=values.TEXT,
             metavar="none|KIND|MIXTURE|FILE.py:FUNCTION",
             help="Who answers. none: you, on the labeling page. oracle: a synthetic labeler that sees the hidden"
             " true reward. stochastic, mistake, skip, equal, myopic: such a one with a failing. A mixture, as"
@@ -35,6 +48,7 @@ def train(
     labels: Annotated[
         int | None,
         typer.Option(
+            parser=_LABELS,
             metavar="N",
             help="Answers the run may use, at least 1; those of --labels-from count. (Default: the task's;"
             " `somersault tasks TASK` says it.)",
@@ -52,17 +66,21 @@ def train(
     steps: Annotated[
         int | None,
         typer.Option(
+            parser=_STEPS,
             metavar="N",
             help="Environment steps to learn from. (Default: the task's; `somersault tasks TASK` says it.)",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", help="In lockstep a run is a function of its seed. (Default: 0.)"),
+        typer.Option(
+            parser=values.SEED, metavar="N", help="In lockstep a run is a function of its seed. (Default: 0.)"
+        ),
     ] = None,
     run_dir: Annotated[
         Path | None,
         typer.Option(
+            parser=values.FILE,
             metavar="DIR",
             help="Where everything of the run goes; its last part names the run. (Default: runs/TASK-N.)",
         ),
@@ -70,6 +88,7 @@ def train(
     pacing: Annotated[
         str | None,
         typer.Option(
+            parser=values.Choice(PACINGS),
             metavar="lockstep|free",
             help="lockstep: the learner waits for the answers that are due, so that the machine's speed changes"
             " nothing. free: nothing waits. (Default: lockstep with a teacher, free without.)",
@@ -86,6 +105,7 @@ def train(
     web_port: Annotated[
         int | None,
         typer.Option(
+            parser=values.PORT,
             metavar="PORT",
             help="The labeling page's port on this machine. (Default: 8400 if free, else any.)",
         ),
@@ -107,6 +127,7 @@ def train(
     storage_url: Annotated[
         str | None,
         typer.Option(
+            parser=values.TEXT,
             metavar="URL",
             help="Where segments, clips and checkpoints go, s3://HOST:PORT/BUCKET for one; keys for it come from"
             " SOMERSAULT_STORAGE_ACCESS_KEY and SOMERSAULT_STORAGE_SECRET_KEY. (Default: the run folder.)",
@@ -114,15 +135,20 @@ def train(
     ] = None,
     num_environments: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Environments simulated side by side. (Default: the task's.)"),
+        typer.Option(
+            parser=_ENVIRONMENTS,
+            metavar="N",
+            help="Environments simulated side by side. (Default: the task's.)",
+        ),
     ] = None,
     num_threads: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Threads that simulate. (Default: one a core.)"),
+        typer.Option(parser=_THREADS, metavar="N", help="Threads that simulate. (Default: one a core.)"),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
+            parser=values.Choice(PRECISIONS),
             metavar="float32|bfloat16",
             help="What a policy for pictures acts and learns in. bfloat16 learns several times faster on processors"
             " with instructions for it (AMX, AVX512-BF16), slower on others, and is another run than float32. The"
@@ -132,6 +158,7 @@ def train(
     track: Annotated[
         str | None,
         typer.Option(
+            parser=values.Choice(TRACKERS),
             metavar="wandb|mlflow|trackio",
             help="Sends the curves, settings and videos to an experiment tracker too, by its own client, which"
             " pip install 'somersault[wandb]' brings. (Default: none; TensorBoard's are in the run folder.)",

@@ -13,7 +13,7 @@ from somersault.cli.labels.sending import send, serving_labeler
 from somersault.cli.labels.sources import open_file
 from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.run_folder import RunConfig, RunFolder
-from somersault.cli.train_options import open_run_store
+from somersault.cli.run_store import open_run_store
 from somersault.convert.preference_rows import LogMessage
 from somersault.errors import ConfigError, UnavailableError
 from somersault.runs import load_run

@@ -17,9 +17,11 @@ __all__ = [
     "ANY_HOST",
     "NOT_SHARED",
     "ShareOptions",
+    "check_origin",
     "clear_text_warning",
     "is_shared",
     "settings_of_sharing",
+    "split_origins",
     "web_url",
 ]
 
@@ -58,14 +60,14 @@ def settings_of_sharing(options: ShareOptions) -> dict[str, Any]:
     if has_tls != (options.tls_key is not None):
         raise ConfigError("--tls-certificate and --tls-key belong together; give both or neither")
     if options.public_url:
-        _check_origin("--public-url", options.public_url)
+        check_origin("--public-url", options.public_url)
         if has_tls and not options.public_url.startswith("https:"):
             raise ConfigError("--public-url must begin with https: where --tls-certificate is given")
     origins = options.allowed_origins
     given = {
         "web_host": host,
         "public_url": options.public_url,
-        "allowed_origins": None if origins is None else _origins(origins),
+        "allowed_origins": None if origins is None else split_origins(origins),
         "tls_certificate": _file("--tls-certificate", options.tls_certificate),
         "tls_key": _file("--tls-key", options.tls_key),
     }
@@ -110,14 +112,24 @@ def _lan_address() -> str:
             return LOOPBACK
 
 
-def _origins(text: str) -> tuple[str, ...]:
+def split_origins(text: str) -> tuple[str, ...]:
+    """Return the origins of a list with commas between.
+
+    Raises:
+        InvalidInputError: one isn't written as browsers write it.
+    """
     origins = tuple(part.strip() for part in text.split(",") if part.strip())
     for origin in origins:
-        _check_origin("--allowed-origins", origin)
+        check_origin("--allowed-origins", origin)
     return origins
 
 
-def _check_origin(option: str, origin: str) -> None:
+def check_origin(option: str, origin: str) -> str:
+    """Return an origin as browsers write it.
+
+    Raises:
+        InvalidInputError: it isn't written so.
+    """
     parts = urlsplit(origin)
     is_origin = (
         parts.scheme in ("http", "https") and parts.hostname and "@" not in origin and "*" not in origin
@@ -125,6 +137,7 @@ def _check_origin(option: str, origin: str) -> None:
     if not is_origin or origin != f"{parts.scheme}://{parts.netloc}".lower():
         rule = "http:// or https:// and a host in lower case, perhaps with a port, without a path or a slash at its end"
         raise InvalidInputError(option, origin, rule)
+    return origin
 
 
 def _check_pair(certificate: Path, key: Path) -> None:

@@ -8,6 +8,8 @@ import json
 import ssl
 from dataclasses import dataclass
 
+from somersault.addresses import split_address
+
 __all__ = ["WebAddress", "answers_healthily", "read_idle_s"]
 
 _TIMEOUT_S = 5.0
@@ -50,9 +52,9 @@ async def _get(web: WebAddress, path: str, *, token: str | None) -> tuple[bytes,
     lines = [f"GET {path} HTTP/1.1", f"Host: {web.address}", "Connection: close"]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
-    host, _, port = web.address.rpartition(":")
+    host, port = split_address("address", web.address)
     async with asyncio.timeout(_TIMEOUT_S):
-        reader, writer = await asyncio.open_connection(host, int(port), ssl=_tls() if web.is_tls else None)
+        reader, writer = await asyncio.open_connection(host, port, ssl=_tls() if web.is_tls else None)
         try:
             writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
             await writer.drain()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.reward.guidelines import guidelines_of
 from services.reward.labeling import LabelerClient
 from somersault.tasks import get_task
+from somersault.tasks.guidelines import guidelines_of
 from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, TOKENS, running_labeler

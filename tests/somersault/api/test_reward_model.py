@@ -11,12 +11,18 @@ import torch
 
 import somersault
 from somersault.errors import FailedPreconditionError, InvalidInputError
-from somersault.frames import observations_of
+from somersault.frames import observations_of, unpacked
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.runs import load_run
 from tests.somersault.synthetic_runs import make_run, observations_and_actions
+from tests.synthetic_environments import name_of
 
-KINDS = ["hopper-backflip", "CartPole-v1", "pong"]
+KINDS = [
+    "hopper-backflip",
+    "CartPole-v1",
+    "pong",
+    *map(name_of, ("Choices", "Bits", "Stack", "PictureAndSensors")),
+]
 
 
 def reference(run: somersault.Run) -> RewardEnsemble:
@@ -31,11 +37,12 @@ def reference(run: somersault.Run) -> RewardEnsemble:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_members_are_those_of_the_reward_service(name: str, tmp_path: Path) -> None:
-    """Vectors with vectors, vectors with choices, and pictures."""
+    """Vectors with vectors, with a choice and with several, and pictures, beside numbers too."""
     run = make_run(tmp_path / "runs" / "one", name)
     observations, actions = observations_and_actions(run.task.spec, 5, seed=9)
     expected = reference(run).predict(observations, actions)
-    members = somersault.load_reward_model(run).members(observations, actions)
+    seen = unpacked(observations, spec=run.task.spec)
+    members = somersault.load_reward_model(run).members(seen, actions)
     assert members.shape == (3, 5)
     np.testing.assert_allclose(members, expected, rtol=1e-4, atol=1e-5)
 
@@ -51,7 +58,8 @@ def test_score_is_standardised_over_the_runs_segments(name: str, tmp_path: Path)
     members = reference(run).predict(observations, actions)
     spread = members.std(axis=1, keepdims=True)
     expected = ((members - members.mean(axis=1, keepdims=True)) / spread).mean(axis=0)
-    score = somersault.load_reward_model(run).score(observations, actions)
+    seen = unpacked(observations, spec=run.task.spec)
+    score = somersault.load_reward_model(run).score(seen, actions)
     np.testing.assert_allclose(score, expected, atol=5e-3)
     assert score.mean() == pytest.approx(0, abs=1e-3)
 

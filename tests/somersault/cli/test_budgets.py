@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from somersault.cli.budgets import (
     count_segments,
 )
 from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.environments.early_ends import measure_early_ends
 from somersault.errors import InvalidInputError
-from somersault.tasks import get_task, list_tasks
+from somersault.tasks import Task, get_task, list_tasks
 from tests.somersault.cli.conftest import make_config
 
 _LEAST = 32_768  # 64 segments of two an episode of 400 steps, 64 first ones of 188, up to whole rollouts, and one more
@@ -100,25 +102,72 @@ def test_the_first_question_waits_for_as_many_segments_as_the_service_does() -> 
     assert RewardConfig.model_fields["min_pool_segments"].default == MIN_POOL_SEGMENTS
 
 
-@pytest.mark.parametrize("name", ["hopper-backflip", "reacher", "pong"])
-def test_segments_are_counted_as_a_simulator_brings_them(name: str) -> None:
-    """Within an eighth and two, after twelve rollouts: of episodes and of play without an end."""
-    task, num_segments = get_task(name), 0
-    defaults = task.defaults
+def _gathered_segments(task: Task, *, num_environments: int, num_rollouts: int) -> int:
     gatherer = Gatherer(
         task,
         incarnation="a",
         seed=np.random.SeedSequence(0),
-        num_environments=defaults.num_environments,
+        num_environments=num_environments,
         num_threads=2,
         is_staggered=True,
         num_segments_per_episode=2,
     )
     gatherer.add_policy(0, random_policy(task.spec))
-    for sequence in range(12):
-        gathered = gatherer.gather(sequence=sequence, policy_version=0, num_steps=defaults.rollout_steps)
+    num_segments = 0
+    for sequence in range(num_rollouts):
+        gathered = gatherer.gather(sequence=sequence, policy_version=0, num_steps=task.defaults.rollout_steps)
         num_segments += len(gathered.offer.segments)
     gatherer.close()
+    return num_segments
+
+
+@pytest.mark.parametrize("name", ["hopper-backflip", "reacher", "pong"])
+def test_segments_are_counted_as_a_simulator_brings_them(name: str) -> None:
+    """Within an eighth and two, after twelve rollouts: of episodes and of play without an end."""
+    task = get_task(name)
+    defaults = task.defaults
+    num_segments = _gathered_segments(task, num_environments=defaults.num_environments, num_rollouts=12)
     env_steps = 12 * defaults.rollout_steps * defaults.num_environments
     counted = count_segments(task, env_steps, num_environments=defaults.num_environments)
     assert counted == pytest.approx(num_segments, rel=0.125, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "still_s", "num_environments", "num_rollouts"),
+    [
+        ("CartPole-v1", 0.5, 16, 6),
+        pytest.param("CartPole-v1", 0.5, 4, 24, marks=pytest.mark.slow),
+        pytest.param("CartPole-v1", 0.5, 64, 8, marks=pytest.mark.slow),
+        pytest.param("CartPole-v1", 10.0, 16, 40, marks=pytest.mark.slow),
+        pytest.param("Acrobot-v1", 0.5, 8, 12, marks=pytest.mark.slow),
+    ],
+)
+def test_segments_are_counted_where_episodes_end_early(
+    name: str, still_s: float, num_environments: int, num_rollouts: int
+) -> None:
+    """Within a quarter and four: of few and many environments, and of still moments longer than a segment."""
+    task = dataclasses.replace(get_task(name), still_s=still_s)
+    num_segments = _gathered_segments(task, num_environments=num_environments, num_rollouts=num_rollouts)
+    counted = count_segments(
+        task,
+        num_rollouts * task.defaults.rollout_steps * num_environments,
+        num_environments=num_environments,
+        early_end_steps=measure_early_ends(task),
+    )
+    assert counted == pytest.approx(num_segments, rel=0.25, abs=4)
+
+
+def test_steps_that_stand_still_ask_no_question() -> None:
+    """Of ten seconds of it after each fall of the pole, a budget that is enough for half a second is none."""
+    task = get_task("CartPole-v1")
+    slow = dataclasses.replace(task, still_s=10.0)
+    config = _changed_to(task, total_env_steps=50_000, label_budget=10, num_environments=16)
+    check_budget(config, task, early_end_steps=22.0)
+    with pytest.raises(
+        InvalidInputError, match="--steps is 50000, must be at least 136,192: the first question"
+    ):
+        check_budget(config, slow, early_end_steps=22.0)
+
+
+def _changed_to(task: Task, **changes: object) -> RunConfig:
+    return make_config(RunFolder(Path("run")), task=task.name, **changes)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli import doctor, probes
+from somersault import probes
+from somersault.cli import doctor
 from somersault.cli.__main__ import main
 from somersault.cli.doctor import Finding
 from somersault.errors import ConfigError

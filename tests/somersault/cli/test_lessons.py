@@ -61,6 +61,8 @@ def test_a_run_that_was_finished_before_it_asked_is_not_told_to_take_more_steps(
     """It had as many as were wanted, and somebody wanted no more."""
     told = lessons(num_labels=0, num_preferring=0).why_nothing(reward_version=0, is_early=True)
     assert told == "it was finished before anything was asked"
+    few = lessons(num_labels=3, num_preferring=3).why_nothing(reward_version=0, is_early=True)
+    assert few == "it was finished before its first answers were learned from, with 3 of them given"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         self.clips: list[labeler_pb2.PolicyClip] = []
         self.uris: list[str] = []
         self.num_failures = 0
+        self.failure = grpc.StatusCode.INTERNAL
+        self.num_tries = 0
 
     async def ListPolicyClips(self, request, context):
         """Give what is kept."""
@@ -42,9 +44,10 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def AddPolicyClip(self, request, context):
         """Keep one."""
+        self.num_tries += 1
         if self.num_failures:
             self.num_failures -= 1
-            await context.abort(grpc.StatusCode.INTERNAL, "disk on fire")
+            await context.abort(self.failure, "disk on fire")
         self.clips.append(request.clip)
         self.uris.append(request.clip_uri)
         return labeler_pb2.AddPolicyClipResponse()
@@ -150,6 +153,20 @@ async def test_a_clip_that_fails_is_made_later(scene) -> None:
     assert [clip.env_steps for clip in scene.labeler.clips] == [0]
     (line,) = scene.said
     assert "could not be made, it is tried again" in line
+
+
+async def test_a_clip_that_never_can_be_made_is_left_out(scene) -> None:
+    """It is not asked for again and again; the next tenth's is made."""
+    scene.labeler.num_failures, scene.labeler.failure = 1, grpc.StatusCode.INVALID_ARGUMENT
+    following = asyncio.create_task(scene.clips.follow(scene.watcher))
+    await _until(lambda: scene.said)
+    await asyncio.sleep(0.2)
+    assert scene.labeler.num_tries == 1
+    scene.watcher.be_at(100)
+    await _until(lambda: scene.labeler.clips)
+    following.cancel()
+    assert scene.said == ["the policy's clip could not be made, the run goes on: disk on fire"]
+    assert scene.labeler.num_tries == 2
 
 
 async def test_nothing_is_filmed_before_the_learner_knows_its_place(scene) -> None:

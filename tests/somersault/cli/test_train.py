@@ -152,9 +152,12 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["train", "hopper-frontflip"], "(did you mean hopper-backflip?)"),
-        ([*TRAIN, "--labels", "0"], "--labels is 0, must be at least 1"),
-        ([*TRAIN, "--steps", "0"], "--steps is 0, must be at least 1"),
-        ([*TRAIN, "--steps", "many"], "'--steps'"),
+        (
+            [*TRAIN, "--labels", "0"],
+            "--labels is 0, must be 1 to 1,000,000: nothing is learned without labels",
+        ),
+        ([*TRAIN, "--steps", "0"], "--steps is 0, must be 1 to"),
+        ([*TRAIN, "--steps", "many"], "--steps is 'many', must be a whole number"),
         (
             [*TRAIN, "--steps", "2000"],
             "--steps is 2000, must be at least 32,768: the first question needs 64",
@@ -168,7 +171,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
             ["train", "hopper-backflip", "--true-reward", "--steps", "4095"],
             "--steps is 4095, must be at least 4,096: one rollout to learn from is 64 environments of 64 steps",
         ),
-        ([*TRAIN, "--seed", "-1"], "--seed is -1, must be at least 0"),
+        ([*TRAIN, "--seed", "-1"], "--seed is -1, must be 0 to"),
         ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),
         ([*TRAIN, "--precision", "auto"], "--precision is 'auto', must be one of float32, bfloat16"),
         (

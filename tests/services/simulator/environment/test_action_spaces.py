@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from gymnasium import spaces
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.simulator.environment import open_environment
@@ -67,6 +67,7 @@ def _task(space: spaces.Space, *, limit: float = 10.0) -> Task:
     )
 
 
+@settings(max_examples=60, deadline=None)
 @given(space=action_spaces(), seed=st.integers(0, 2**32))
 def test_every_action_becomes_one_of_the_space(space: spaces.Space, seed: int) -> None:
     """Vectors to their very edges, choices to the last of each."""

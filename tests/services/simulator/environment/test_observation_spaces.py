@@ -64,7 +64,7 @@ def number_spaces(draw: st.DrawFn, depth: int = 2) -> spaces.Space:
     return spaces.Tuple([draw(inner) for _ in range(draw(st.integers(1, 3)))])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(space=number_spaces(), seed=st.integers(0, 2**31 - 1))
 def test_numbers_of_any_space_are_its_flattened_ones(space: spaces.Space, seed: int) -> None:
     """Nested, of several dimensions, one-hot: gymnasium's own, and only it knows their length."""

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -34,6 +35,7 @@ from tests.somersault.cli.afterwards.conftest import Command
 from tests.somersault.synthetic_runs import make_run
 
 TOKEN = "an owner's token"
+AWFUL = " 50%41 of a?b#c&d "
 ROOT = Path(__file__).parents[4]
 
 pb = labeler_pb2
@@ -208,14 +210,15 @@ async def test_every_other_call_is_unimplemented(real_run: Path) -> None:
 
 
 @pytest.fixture
-def page(real_run: Path) -> Iterator[str]:
-    """The address that the command prints."""
+def page(real_run: Path, tmp_path: Path) -> Iterator[str]:
+    """The address that the command prints, of a folder with a run whose own folder no URL takes as it is."""
+    shutil.copytree(real_run, tmp_path / AWFUL)
     command = [
         sys.executable,
         "-m",
         "somersault.cli.__main__",
         "runs",
-        str(real_run.parent),
+        str(tmp_path),
         "--open",
         "--json",
     ]
@@ -226,7 +229,7 @@ def page(real_run: Path) -> Iterator[str]:
     assert process.wait(timeout=30) in {0, 130}
 
 
-async def test_page_is_served_by_the_ordinary_gateway(page: str, real_run: Path) -> None:
+async def test_page_is_served_by_the_ordinary_gateway(page: str) -> None:
     """The page, what it lists, and a clip, to the token behind the #."""
     address = urlsplit(page)
     assert address.path == "/runs"
@@ -245,8 +248,8 @@ async def test_page_is_served_by_the_ordinary_gateway(page: str, real_run: Path)
     service = "/somersault.v1.LabelerService"
     status, listed = await asyncio.to_thread(fetch, "POST", f"{service}/ListRuns", {})
     (run,) = json.loads(listed)["runs"]
-    assert (status, run["runId"], run["state"]) == (200, real_run.name, "RUN_STATE_FINISHED")
-    request = {"runId": real_run.name}
+    assert (status, run["runId"], run["state"]) == (200, AWFUL, "RUN_STATE_FINISHED")
+    request = {"runId": AWFUL}
     status, clips = await asyncio.to_thread(fetch, "POST", f"{service}/ListPolicyClips", request)
     newest = json.loads(clips)["clips"][-1]
     status, video = await asyncio.to_thread(fetch, "GET", newest["clipUrl"])

@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import pytest
 
 from somersault.cli.ending.exit_codes import ExitCode
+from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunFolder
-from somersault.cli.train_options import TrainOptions, resume_run
+from somersault.cli.train_options import TrainOptions
 from tests.somersault.cli.test_train import TRAIN, run, start
 
 LONG = {"FAKE_TRAINING_S": "600"}

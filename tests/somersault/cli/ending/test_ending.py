@@ -21,12 +21,13 @@ import pytest
 import typer
 
 from somersault.cli import __main__ as command_line
-from somersault.cli import train
+from somersault.cli import preflight, train
 from somersault.cli.__main__ import main
 from somersault.cli.ending.ending import Interrupted, report_thread
 from somersault.cli.ending.exit_codes import ExitCode
+from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunFolder
-from somersault.cli.train_options import TrainOptions, resume_run
+from somersault.cli.train_options import TrainOptions
 from somersault.errors import ConfigError, CorruptDataError, UnavailableError
 from tests.somersault.cli.conftest import ROOT
 
@@ -127,7 +128,7 @@ def test_whatever_ends_a_run_that_has_begun(
 ) -> None:
     """The same, and how to go on; and going on is what the folder allows, for it is not locked any more."""
     error, code, words = CAUSES[cause]
-    monkeypatch.setattr(train, "check_drawing", _return_nothing)
+    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
     monkeypatch.setattr(train, "Session", _session_that_raises(error))
     run_dir = tmp_path / "run"
     assert main([*TRAIN, "--run-dir", str(run_dir), *(["--json"] if is_json else [])]) == code
@@ -167,7 +168,7 @@ def test_a_signal_before_anything_has_begun_ends_as_ctrl_c_does(
             ended.append("in order")
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setattr(train, "check_drawing", wait_for_a_signal)
+    monkeypatch.setattr(preflight, "check_drawing", wait_for_a_signal)
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run"), "--json"]) == ExitCode.INTERRUPTED
     said = capsys.readouterr()
     assert json.loads(said.out) == {"error": "interrupted"}
@@ -181,7 +182,7 @@ def test_a_bug_leaves_its_traceback_where_the_line_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beside the logs of the run's services."""
-    monkeypatch.setattr(train, "check_drawing", _return_nothing)
+    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
     monkeypatch.setattr(train, "Session", _session_that_raises(KeyError("lost")))
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run")]) == ExitCode.BUG
     place = tmp_path / "run" / "logs" / "somersault.log"
@@ -194,7 +195,7 @@ def test_what_the_learner_could_not_store_is_no_longer_called_safe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On a full disk a checkpoint can't be written, and nobody must believe that it was."""
-    monkeypatch.setattr(train, "check_drawing", _return_nothing)
+    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
     lost = Interrupted(loss="at most the last minute of learning is lost, for learner ended badly")
     monkeypatch.setattr(train, "Session", _session_that_raises(lost))
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run")]) == ExitCode.INTERRUPTED

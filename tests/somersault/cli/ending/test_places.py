@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from somersault.cli import train
+from somersault.cli import preflight, train
 from somersault.cli.__main__ import main
 from somersault.cli.ending.exit_codes import ExitCode
 
@@ -74,7 +74,7 @@ def test_a_place_that_can_not_be_used_is_one_line(
 ) -> None:
     """With --json one object too; no traceback, no bug, and nothing is made."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "check_drawing", _draws)
+    monkeypatch.setattr(preflight, "check_drawing", _draws)
     monkeypatch.setattr(train, "Session", None)  # a run must not get so far
     path = str(PLACES[place](tmp_path))
     before = sorted(tmp_path.rglob("*"))

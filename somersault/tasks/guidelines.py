@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from somersault.tasks import Task
+from somersault.tasks.task import Task
 
 __all__ = ["guidelines_of"]
 

@@ -1,6 +1,9 @@
 """Tries what clips need, in a process of its own: a broken OpenGL library crashes whoever loads it.
 
-python -m somersault.cli.probes egl|osmesa|h264
+What a probe finds, every process uses: `settle_opengl` says it in the environment, by the name that MuJoCo and
+Gymnasium read.
+
+python -m somersault.probes egl|osmesa|h264
 """
 
 from __future__ import annotations
@@ -8,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import io
+import subprocess
 import sys
 from fractions import Fraction
 
-from somersault.config import environment
+from somersault.config import environment, set_environment
 from somersault.errors import ConfigError
 
-__all__ = ["check_drawing", "find_opengl", "try_probe"]
+__all__ = ["check_drawing", "find_opengl", "settle_opengl", "try_probe"]
 
 BACKENDS = ("egl", "osmesa")
 INSTALL_OPENGL = (
@@ -23,26 +27,46 @@ INSTALL_OPENGL = (
 )
 INSTALL_VIDEO = "reinstall the package av (pip install --force-reinstall av)"
 
-_MODULE = "somersault.cli.probes"
+_MODULE = "somersault.probes"
+_VARIABLE = "MUJOCO_GL"
 _TIMEOUT_S = 60.0
 _SIZE_PX = 64
 _SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rgba='1 0 0 1'/></worldbody></mujoco>"
 
 
-async def check_drawing(*, needs_opengl: bool) -> None:
-    """Returns if clips can be drawn and encoded here.
+async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> None:
+    """Return if clips can be drawn and encoded here, with what was found settled for all processes.
 
     Args:
-        needs_opengl: whether clips are drawn from physics; games and other environments draw themselves.
+        needs_opengl: Whether clips are drawn from physics; games and other environments draw themselves.
+        uses_opengl: Whether an environment draws itself by MuJoCo, which may find a library that isn't tried here.
 
     Raises:
         ConfigError: they can't; says what to install.
     """
-    (_, problem), video_problem = await asyncio.gather(find_opengl(), try_probe("h264"))
+    if not (needs_opengl or uses_opengl):
+        problem, video_problem = "", await try_probe("h264")
+    else:
+        (backend, problem), video_problem = await asyncio.gather(find_opengl(), try_probe("h264"))
+        _settle(backend)
     if needs_opengl and problem:
         raise ConfigError(f"clips can't be drawn: {problem}; {INSTALL_OPENGL}")
     if video_problem:
         raise ConfigError(f"clips can't be encoded as H.264: {video_problem}; {INSTALL_VIDEO}")
+
+
+def settle_opengl() -> None:
+    """Let this process, and those that it starts, draw by the library that works without a screen.
+
+    Nothing changes where ``MUJOCO_GL`` is set already, or where none works: drawing then says so itself.
+    """
+    if not environment(_VARIABLE):
+        _settle(next((backend for backend in BACKENDS if not _try(backend)), None))
+
+
+def _settle(backend: str | None) -> None:
+    if backend is not None and not environment(_VARIABLE):
+        set_environment(_VARIABLE, backend)
 
 
 async def find_opengl() -> tuple[str | None, str]:
@@ -50,7 +74,7 @@ async def find_opengl() -> tuple[str | None, str]:
 
     ``MUJOCO_GL`` narrows the search to one, as it does for the simulator.
     """
-    chosen = environment("MUJOCO_GL")
+    chosen = environment(_VARIABLE)
     if chosen and chosen not in BACKENDS:
         return None, f"MUJOCO_GL is {chosen!r}, must be unset or one of {', '.join(BACKENDS)}"
     problems = []
@@ -63,25 +87,28 @@ async def find_opengl() -> tuple[str | None, str]:
 
 
 async def try_probe(name: str) -> str:
-    """Runs one probe and gives what is wrong, "" if nothing is."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", _MODULE, name),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    """Run one probe and return what is wrong, "" if nothing is."""
+    return await asyncio.to_thread(_try, name)
+
+
+def _try(name: str) -> str:
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            _, errors = await process.communicate()
-    except TimeoutError:
+        done = subprocess.run(
+            [sys.executable, "-m", _MODULE, name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
         return f"no answer within {_TIMEOUT_S:.0f} s"
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode == 0:
+    if done.returncode == 0:
         return ""
-    lines = errors.decode(errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else f"crashed with exit code {process.returncode}"
+    lines = done.stderr.strip().splitlines()
+    return lines[-1][:200] if lines else f"crashed with exit code {done.returncode}"
 
 
 def _probe_opengl(backend: str) -> None:

@@ -1,0 +1,48 @@
+"""The largest numbers that a setting may have, where the command line and a service must agree on them.
+
+Each is far above what anybody needs and below what would break: 2**63 ends the wire's and the database's integers, and
+a few settings allocate as much as they say.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "MAX_ENVIRONMENTS",
+    "MAX_EPISODES",
+    "MAX_LABELS",
+    "MAX_PORT",
+    "MAX_SECONDS",
+    "MAX_SEED",
+    "MAX_STEPS",
+    "MAX_TEXT",
+    "MAX_THREADS",
+    "MAX_VERSION",
+]
+
+MAX_PORT = 65_535
+
+MAX_SEED = 2**63 - 1
+"""Seeds travel as int64, and torch takes twice the seed and one as uint64."""
+
+MAX_STEPS = 10**12
+"""Environment steps of a run: a thousand years at 30 a second, and sums of them stay within int64."""
+
+MAX_LABELS = 1_000_000
+"""Labels of a run."""
+
+MAX_ENVIRONMENTS = 4096
+"""Environments that a simulator steps side by side."""
+
+MAX_THREADS = 1024
+
+MAX_EPISODES = 100_000
+"""Fresh episodes of one evaluation."""
+
+MAX_VERSION = 10**9
+"""Versions of a policy or of a reward model."""
+
+MAX_SECONDS = 86_400.0
+"""A day: the longest that anything waits."""
+
+MAX_TEXT = 4096
+"""Characters of a setting: as long as Linux lets a path be."""

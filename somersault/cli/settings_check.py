@@ -1,0 +1,52 @@
+"""Has the services themselves judge the settings that they are to get, in one short process, before anything is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from somersault.config import inherited_environment
+from somersault.errors import ConfigError
+from somersault.strict_json import dump_json
+from somersault.types import TaskSpec
+
+__all__ = ["check_settings"]
+
+_MODULE = "services"
+_TIMEOUT_S = 60.0
+_BAD_SETTINGS = 2
+
+
+def check_settings(
+    flags_by_service: Mapping[str, Sequence[str]], *, secrets: Mapping[str, str], spec: TaskSpec
+) -> None:
+    """Check the settings of services that are to be started.
+
+    Args:
+        flags_by_service: The flags of each, by its name.
+        secrets: Environment variables that they get beside those inherited.
+        spec: What is to be learned.
+
+    Raises:
+        ConfigError: a service would refuse one; names the service, the setting, its value and its bounds.
+    """
+    asked = {"flags": flags_by_service, "spec": dataclasses.asdict(spec)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", _MODULE],
+            input=dump_json(asked),
+            env=inherited_environment(secrets),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(f"the settings could not be checked within {_TIMEOUT_S:.0f} s") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["nothing"]
+        is_refused = done.returncode == _BAD_SETTINGS
+        raise ConfigError(lines[-1] if is_refused else f"the settings could not be checked: {lines[-1]}")

@@ -1,0 +1,104 @@
+"""What a run's task and teacher were when it began, so that a file of one's own is known again where it was moved."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from somersault.errors import ConfigError, InvalidInputError
+from somersault.tasks import Task, get_task
+from somersault.tasks.checks import check_task
+
+__all__ = ["absolute_task", "absolute_teacher", "describe_change", "digest_of", "known_again", "spec_of"]
+
+
+def absolute_task(task: str) -> str:
+    """Return the name by which each process of a run finds the task, now and after ``--resume``."""
+    return str(Path(task).resolve()) if task.endswith(".py") else task
+
+
+def absolute_teacher(teacher: str) -> str:
+    """Return the name by which the teacher's process finds it, now and after ``--resume``."""
+    place, _, name = teacher.rpartition(":")
+    return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else teacher
+
+
+def digest_of(reference: str) -> str:
+    """Return the SHA-256 of the file that a task or a teacher is in; "" where it is in none."""
+    path = _file_of(reference)
+    if path is None or not path.is_file():
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def spec_of(task: Task) -> dict[str, Any]:
+    """Return what the agent knows of a task, as JSON holds it."""
+    spec = dataclasses.asdict(task.spec)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in spec.items()}
+
+
+def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) -> tuple[Task, str | None]:
+    """Load a run's task again.
+
+    Args:
+        reference: Where it is said to be now.
+        spec: What it was when the run began; None where an earlier version did not keep it.
+        digest: Its file's SHA-256 then, "" where there was none.
+
+    Returns:
+        The task, and what is to be said about it, None for nothing.
+
+    Raises:
+        ConfigError: it isn't there, or is another.
+    """
+    path = _file_of(reference)
+    if path is not None and not path.is_file():
+        raise ConfigError(
+            f"the run's task is in {path}, which is gone; if it was moved, say where it is now:"
+            f" somersault train NEW/{path.name} --run-dir DIR --resume"
+        )
+    try:
+        task = get_task(reference)
+    except InvalidInputError as error:
+        if path is not None:
+            raise
+        raise ConfigError(
+            f"the run's task {reference} can't be found any more; install again the package that brought it"
+            f" ({str(error)[:300]})"
+        ) from error
+    check_task(task)
+    _check_same(task, spec)
+    return task, describe_change(reference, digest)
+
+
+def describe_change(reference: str, digest: str) -> str | None:
+    """Return what to say of a file whose contents aren't what they were; None where they are, or nobody knows."""
+    if not digest or digest_of(reference) == digest:
+        return None
+    return (
+        f"warning: {_file_of(reference)} is not as it was when this run began; what it learned so far, it learned of"
+        " the old one"
+    )
+
+
+def _check_same(task: Task, spec: Mapping[str, Any] | None) -> None:
+    if spec is None:
+        return
+    now = spec_of(task)
+    for name in now.keys() & spec.keys():
+        if now[name] != spec[name]:
+            raise ConfigError(
+                f"{name} of the task was {spec[name]!r} when this run began and is {now[name]!r} now; begin a new"
+                " run, or give it the task that it began with"
+            )
+
+
+def _file_of(reference: str) -> Path | None:
+    """Return the file of a task ``FILE.py`` or a teacher ``FILE.py:FUNCTION``; None of any other."""
+    for place in (reference, reference.rpartition(":")[0]):
+        if place.endswith(".py"):
+            return Path(place)
+    return None
