@@ -74,6 +74,7 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/e2e/test_given_labels.py
 	$(BIN)/pytest -m slow tests/somersault/cli/ending tests/e2e/test_endings.py
 	$(BIN)/pytest -m slow tests/e2e/test_refusals.py
+	$(BIN)/pytest -m slow tests/somersault/export
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
 
 clean: ## remove what was built, keep runs

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import gymnasium
 import numpy as np
+import pytest
 from gymnasium import spaces
 
-__all__ = ["SPACES", "Synthetic", "name_of"]
+__all__ = ["SPACES", "Synthetic", "name_of", "slow_unless"]
 
 
 class Synthetic(gymnasium.Env):
@@ -94,6 +96,14 @@ SPACES: dict[str, dict[str, spaces.Space]] = {
     },
 }
 """By name; ``name_of`` makes a Gymnasium id of it."""
+
+
+def slow_unless(quick: Collection[str], *, among: Iterable[str] = ()) -> list[Any]:
+    """Return the ids of kinds of `SPACES`, or of those ``among`` them, as parameters that are slow but for the quick ones."""
+    return [
+        name_of(kind) if kind in quick else pytest.param(name_of(kind), marks=pytest.mark.slow)
+        for kind in among or SPACES
+    ]
 
 
 def name_of(kind: str) -> str:

@@ -21,7 +21,7 @@ KINDS = [
     "hopper-backflip",
     "CartPole-v1",
     "pong",
-    *map(name_of, ("Choices", "Bits", "Stack", "PictureAndSensors")),
+    *map(name_of, ("Choices", "PictureAndSensors")),
 ]
 """Vectors and pictures, actions that are vectors, a choice, and several."""
 

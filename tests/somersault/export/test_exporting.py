@@ -20,9 +20,11 @@ from somersault.export.exporting import export
 from somersault.frames import unpacked
 from somersault.runs import Run, load_run
 from tests.somersault.synthetic_runs import make_run, observations_and_actions
-from tests.synthetic_environments import SPACES, name_of
+from tests.synthetic_environments import name_of, slow_unless
 
-OWN_KINDS = [name_of(kind) for kind in ("Choices", "Bits", "Stack", "PictureAndSensors")]
+OWN_KINDS = slow_unless(
+    ("Choices", "PictureAndSensors"), among=("Choices", "Bits", "Stack", "PictureAndSensors")
+)
 KINDS = ["hopper-backflip", "CartPole-v1", "pong", *OWN_KINDS]
 MAX_LINES = 50
 ROOT = Path(__file__).parents[3]
@@ -122,17 +124,11 @@ def test_onnx_graphs_compute_what_the_loaders_do(name: str, tmp_path: Path) -> N
     np.testing.assert_allclose(rewards, model.score(seen, actions), rtol=1e-2, atol=1e-3)
 
 
-QUICK = ("CountedChoices", "HalfBounded", "StackOfColoursFirst", "PictureAndSensors")
-
-
 @pytest.mark.parametrize(
     "name",
     [
         *("hopper-backflip", "pendulum", "CartPole-v1", "Pendulum-v1", "pong"),
-        *(
-            name_of(kind) if kind in QUICK else pytest.param(name_of(kind), marks=pytest.mark.slow)
-            for kind in SPACES
-        ),
+        *slow_unless(("CountedChoices", "PictureAndSensors")),
     ],
 )
 def test_script_plays_in_plain_gymnasium(name: str, tmp_path: Path) -> None:
@@ -159,7 +155,7 @@ def test_script_makes_the_environment_of_the_run(tmp_path: Path) -> None:
     np.testing.assert_allclose(env.step(np.full(6, 0.3, np.float32))[0], after, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["ColoursFirst", "StackOfColoursFirst", "PictureAndSensors"])
+@pytest.mark.parametrize("kind", ["StackOfColoursFirst", "PictureAndSensors"])
 def test_script_sees_what_the_run_saw(kind: str, tmp_path: Path) -> None:
     """The pictures to a level, since grey is summed in another order, and the numbers beside them."""
     run, out = exported(tmp_path, name_of(kind))
