@@ -38,20 +38,12 @@ def check_run(config: RunConfig, folder: RunFolder, task: Task) -> None:
         check_budget(config, task)
     if config.has_web:
         check_web_address(config.web_host, config.web_port)
-    asyncio.run(_check_in_processes(config, folder, task))
-    if isinstance(task.environment, GymnasiumEnvironment):
-        check_budget(config, task, early_end_steps=measure_early_ends(task))
+    _check_settings(config, folder, task)
     if config.storage_url != folder.storage_url:  # a new run's own folder is not there yet
         open_run_store(config)
-
-
-async def _check_in_processes(config: RunConfig, folder: RunFolder, task: Task) -> None:
-    """Check at once what processes of their own tell, and raise what the first of them found."""
-    settings = asyncio.to_thread(_check_settings, config, folder, task)
-    found = await asyncio.gather(settings, _check_drawing(task), return_exceptions=True)
-    for problem in found:
-        if problem is not None:
-            raise problem
+    if isinstance(task.environment, GymnasiumEnvironment):
+        check_budget(config, task, early_end_steps=measure_early_ends(task))
+    asyncio.run(_check_drawing(task))
 
 
 def _check_settings(config: RunConfig, folder: RunFolder, task: Task) -> None:

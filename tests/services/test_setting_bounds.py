@@ -36,7 +36,7 @@ class Setting:
     path: tuple[str, ...]
     kinds: frozenset[str]
     """What JSON schema calls what it takes."""
-    numbers: tuple[tuple[float, float], ...]
+    numbers: tuple[tuple[Any, Any], ...]
     """Least and most of each kind of number that it takes, those that are not allowed themselves among them."""
     choices: frozenset[str]
 
@@ -81,7 +81,19 @@ def _resolved(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
 
 
 SETTINGS = list(_settings())
-_NO_NUMBERS = ("nan", "inf", "-inf", "many", "", "1,5", "9" * 5000, float("nan"), float("inf"), [], {})
+_NO_NUMBERS: tuple[Any, ...] = (
+    "nan",
+    "inf",
+    "-inf",
+    "many",
+    "",
+    "1,5",
+    "9" * 5000,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+)
 _NEVER_PLAIN = ("a\x00b", "a\nb", "\x1b[31mred", "\udcff", "x" * (MAX_TEXT + 1), True, 10**400)
 
 

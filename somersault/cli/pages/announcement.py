@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from somersault.cli.pages.access import clear_text_warning, is_shared
 from somersault.cli.pages.addresses import Addresses
 from somersault.cli.pages.links import labeling_url, owner_url, run_url
+from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.types import Role
 
@@ -81,8 +83,9 @@ class Announcement:
             if warning:
                 yield warning
         elif not is_opened and self.config.is_labelled_by_people:
-            port = web.rpartition(":")[2]
+            port, host = web.rpartition(":")[2], urlsplit(web).hostname or LOOPBACK
+            host = f"[{host}]" if ":" in host else host
             yield (
                 "no browser is opened here: open the labeling page's address on this machine, or on yours after"
-                f" `ssh -L {port}:127.0.0.1:{port} THIS-MACHINE`; --share lets other machines in"
+                f" `ssh -L {port}:{host}:{port} THIS-MACHINE`; --share lets other machines in"
             )

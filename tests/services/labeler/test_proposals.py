@@ -193,8 +193,17 @@ async def test_bounds_on_requests(labeler: RunningLabeler) -> None:
         _propose(labeler, proposal("a"), proposal("a")),
         _withdraw(labeler),
         service.CreateRun(pb.CreateRunRequest(run_id="run 1", task="t", question="?")),
+        service.CreateRun(pb.CreateRunRequest(run_id="r", task="a b", question="?")),
         service.CreateRun(pb.CreateRunRequest(run_id="r", task="t", question="?" * 2001)),
         service.ListQueries(pb.ListQueriesRequest(run_id=RUN_ID, page_size=1001)),
         service.ListQueries(pb.ListQueriesRequest(run_id=RUN_ID, page_token="next")),
     ):
         assert isinstance(await refused(call), InvalidInputError)
+
+
+async def test_a_run_may_be_of_any_gymnasium_id(labeler: RunningLabeler) -> None:
+    """With a module and a namespace, which run through but failed at the labeler."""
+    request = pb.CreateRunRequest(run_id="pong-1", task="ale_py:ALE/Pong-v5", question="?")
+    await labeler.as_role(Role.SERVICE).CreateRun(request)
+    listed = await labeler.as_role(Role.OWNER).ListRuns(pb.ListRunsRequest())
+    assert "ale_py:ALE/Pong-v5" in {run.task for run in listed.runs}

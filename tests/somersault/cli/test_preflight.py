@@ -141,16 +141,15 @@ def test_a_host_that_is_not_this_machines_is_refused(host: str, capsys: pytest.C
 def test_every_service_of_a_run_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a reference run too, which are fewer."""
     asked: list[list[str]] = []
-    monkeypatch.setattr(
-        preflight, "check_settings", lambda flags, **_: asked.append(sorted(flags)) or _stop()
-    )
+
+    def check_settings(flags: Mapping[str, Any], **_: Any) -> None:
+        asked.append(sorted(flags))
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(preflight, "check_settings", check_settings)
     for more, names in (
         (["--teacher", "oracle"], ["labeler", "learner", "reward", "simulator", "teacher", "web"]),
         (["--true-reward"], ["learner", "simulator"]),
     ):
         assert main(["train", "pendulum", "--run-dir", "run", *more]) == 2
         assert asked.pop() == names
-
-
-def _stop() -> None:
-    raise ConfigError("enough")
