@@ -116,7 +116,9 @@ async def test_several_runs_and_a_bundle_come_together_in_the_runs_own_labeler(
             load_run(tmp_path / name), tmp_path / f"{name}.tar", file_format=None, has_segments=True
         )
     new = tmp_path / "new"
-    begin(new, earlier, tmp_path / "earlier.tar")
+    await asyncio.to_thread(
+        begin, new, earlier, tmp_path / "earlier.tar"
+    )  # its checks have a loop of their own
     shutil.rmtree(earlier)
     bundle = tmp_path / "second.tar"
     done = await asyncio.to_thread(import_labels, new, bundle, file_format=None, is_dry=False)
