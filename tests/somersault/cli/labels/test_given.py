@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from somersault.cli import train_options
 from somersault.cli.budgets import check_budget
 from somersault.cli.labels.exporting import export_labels
 from somersault.cli.labels.importing import import_labels
@@ -21,6 +22,12 @@ from somersault.runs.preference_log import read_log_rows
 from somersault.tasks import get_task
 from tests.somersault.cli.labels import runs
 from tests.somersault.cli.labels.runs import TASK, fill, store_of
+
+
+@pytest.fixture(autouse=True)
+def without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the trial of the environment and its drawing, which takes seconds and is tested by itself."""
+    monkeypatch.setattr(train_options, "check_run", lambda *_: None)
 
 
 @pytest.fixture
@@ -116,9 +123,7 @@ async def test_several_runs_and_a_bundle_come_together_in_the_runs_own_labeler(
             load_run(tmp_path / name), tmp_path / f"{name}.tar", file_format=None, has_segments=True
         )
     new = tmp_path / "new"
-    await asyncio.to_thread(
-        begin, new, earlier, tmp_path / "earlier.tar"
-    )  # its checks have a loop of their own
+    await asyncio.to_thread(begin, new, earlier, tmp_path / "earlier.tar")
     shutil.rmtree(earlier)
     bundle = tmp_path / "second.tar"
     done = await asyncio.to_thread(import_labels, new, bundle, file_format=None, is_dry=False)
