@@ -46,6 +46,7 @@ def export(
     labels: Annotated[
         Path | None,
         typer.Option(
+            parser=values.FILE,
             metavar="FILE",
             help="Writes the run's answers instead: all of its preference log, as .jsonl, .csv or .parquet;"
             " - for standard output.",
@@ -54,7 +55,10 @@ def export(
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="jsonl|csv|parquet", help="Of --labels. (Default: as the file's name says.)"
+            "--format",
+            parser=values.Choice(("jsonl", "csv", "parquet")),
+            metavar="jsonl|csv|parquet",
+            help="Of --labels. (Default: as the file's name says.)",
         ),
     ] = None,
     with_segments: Annotated[

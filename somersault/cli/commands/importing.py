@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.strict_json import dump_json
 
@@ -17,12 +18,15 @@ def import_labels(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="A run, by its folder or by its name in runs/; it may be running."
+            parser=values.FILE,
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; it may be running.",
         ),
     ],
     file: Annotated[
         Path,
         typer.Argument(
+            parser=values.FILE,
             metavar="FILE",
             help="What `somersault export RUN --labels FILE` wrote: .jsonl, .csv or .parquet, a bundle (a folder or a"
             " .tar), or - for standard input.",
@@ -31,7 +35,12 @@ def import_labels(
     *,
     file_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="jsonl|csv|parquet", help="(Default: as the file's name says.)"),
+        typer.Option(
+            "--format",
+            parser=values.Choice(("jsonl", "csv", "parquet")),
+            metavar="jsonl|csv|parquet",
+            help="(Default: as the file's name says.)",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Checks every row and segment and changes nothing.")

@@ -57,6 +57,7 @@ def train(
     labels_from: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=values.FILE,
             metavar="RUN",
             help="Begins with the answers of another run of the same task, or of a bundle that `somersault export"
             " --labels --with-segments` wrote: they are learned at once, and only the rest of --labels is asked."

@@ -38,8 +38,10 @@ class Option:
         """A command line that gives it this value, and others what they must have."""
         needed = NEEDED.get(self.command, [])
         if self.is_argument:
-            needed = [word for word in needed if word.startswith("--")]
-            return [*self.command, *needed, "--", given]
+            names = [one.name for one in OPTIONS if one.command == self.command and one.is_argument]
+            before = [word for word in needed if not word.startswith("--")][: names.index(self.name)]
+            flags = [word for word in needed if word.startswith("--")]
+            return [*self.command, *flags, "--", *before, given]
         return [*self.command, *needed, f"{self.name}={given}"]
 
 
@@ -51,6 +53,7 @@ NEEDED = {
     ("export",): ["run"],
     ("plot",): ["run"],
     ("compare",): ["run", "other"],
+    ("import",): ["run", "file"],
     ("compliance", "server"): ["--address=a:1"],
 }
 
@@ -73,7 +76,8 @@ def _options() -> Iterator[Option]:
             kind, *notes = typing.get_args(hints[name])
             info = next(note for note in notes if isinstance(note, _GLOBAL))
             is_argument = isinstance(info, typer.models.ArgumentInfo)
-            flags = [flag for flag in getattr(info, "param_decls", None) or () if flag.startswith("--")]
+            declared = (info.default, *(getattr(info, "param_decls", None) or ()))
+            flags = [flag for flag in declared if str(flag).startswith("--")]
             flag = name.upper() if is_argument else (flags or [f"--{name.replace('_', '-')}"])[0]
             leaf = next((k for k in (bool, int, float, Path, str) if k in _leaves(kind)), str)
             del parameter
@@ -183,6 +187,7 @@ def test_a_flag_takes_no_value(option: Option, capsys: pytest.CaptureFixture[str
     assert main(option.line("true")) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert option.name in line
+    assert "No such option" not in line
 
 
 @pytest.mark.usefixtures("nothing_is_made")
