@@ -15,7 +15,7 @@ from somersault.cli.processes import flags_of_services, names_of_services, secre
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_store import open_run_store
 from somersault.cli.settings_check import check_settings
-from somersault.environments.early_ends import measure_early_ends
+from somersault.environments.early_ends import ask_for_early_ends
 from somersault.probes import check_drawing
 from somersault.tasks import GymnasiumEnvironment, MujocoEnvironment, Task
 from somersault.tasks.gymnasium import uses_mujoco
@@ -42,7 +42,7 @@ def check_run(config: RunConfig, folder: RunFolder, task: Task) -> None:
     if config.storage_url != folder.storage_url:  # a new run's own folder is not there yet
         open_run_store(config)
     if isinstance(task.environment, GymnasiumEnvironment):
-        check_budget(config, task, early_end_steps=measure_early_ends(task))
+        check_budget(config, task, early_end_steps=ask_for_early_ends(config.task))
     asyncio.run(_check_drawing(task))
 
 
