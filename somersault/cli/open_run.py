@@ -24,6 +24,7 @@ from somersault.cli.pages.announcement import Announcement
 from somersault.cli.pages.links import open_page
 from somersault.cli.processes import names_of_pages
 from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_ownership import compare
 from somersault.cli.run_services import RunServices
 from somersault.cli.run_store import open_run_store
 from somersault.cli.train_options import check_web_port, free_web_port
@@ -71,7 +72,7 @@ def open_run(options: OpenOptions) -> int:
         config = dataclasses.replace(
             folder.resume(), web_port=options.web_port or free_web_port(config.web_port), **settings
         )
-        open_run_store(config)
+        compare(config, folder, store=open_run_store(config), is_trained=False)
         asyncio.run(_serve(config, folder, console=console, is_json=options.is_json))
     return 0
 

@@ -187,6 +187,8 @@ class _Plan:
         return {
             "database-url": sqlite_url(self.folder.database),
             "storage-url": self.config.storage_url,
+            "run-id": self.config.run_id,
+            "run-identity": self.config.identity or None,
             "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
             "token-path": self.folder.tokens,
             # whose pairs to practise on no name leads to
@@ -226,6 +228,7 @@ class _Plan:
         return {
             "task": self.config.task,
             "run-id": self.config.run_id,
+            "run-identity": self.config.identity or None,
             "storage-url": self.config.storage_url,
         }
 

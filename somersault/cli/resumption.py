@@ -11,7 +11,9 @@ from somersault.cli.budgets import check_nothing_is_taken_back
 from somersault.cli.pages.access import settings_of_sharing
 from somersault.cli.preflight import check_run
 from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_ownership import compare
 from somersault.cli.run_place import check_place
+from somersault.cli.run_store import open_run_store
 from somersault.cli.task_origin import (
     absolute_task,
     absolute_teacher,
@@ -28,12 +30,21 @@ __all__ = ["resume_run"]
 
 _OF_SHARING = ("web_host", "public_url", "allowed_origins", "tls_certificate", "tls_key")
 
-_MAY_CHANGE = ("label_budget", "total_env_steps", "num_threads", "has_web", "web_port", "track", *_OF_SHARING)
+_MAY_CHANGE = (
+    "label_budget",
+    "total_env_steps",
+    "num_threads",
+    "has_web",
+    "web_port",
+    "track",
+    "storage_url",  # the same objects elsewhere: that they are is compared
+    *_OF_SHARING,
+)
 """What ``--resume`` may say anew; the rest would make another run of it. For files that moved see `_moved`."""
 
 
 def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, list[str]]:
-    """Lock the folder of an earlier run and store the settings with which it goes on.
+    """Lock the folder of an earlier run and return the settings with which it goes on; its start stores them.
 
     Returns:
         The settings, and what is to be said about them.
@@ -66,7 +77,8 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, lis
         steps=options.steps, labels=options.labels, progress=folder.read_last_progress()
     )
     check_run(config, folder, task)
-    folder.store_config(config)
+    if not options.is_adopted:
+        compare(config, folder, store=open_run_store(config), is_trained=True)
     return config, notes
 
 
@@ -112,7 +124,9 @@ def _check_teacher_is_there(teacher: str) -> None:
 
 def _changes(stored: RunConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     changes = {name: value for name, value in given.items() if value != getattr(stored, name)}
-    for name in changes.keys() - set(_MAY_CHANGE):
+    # An older program told no store whose it is, so nothing can be compared.
+    fixed = set() if stored.earlier_start_mark else {"storage_url"}
+    for name in changes.keys() - (set(_MAY_CHANGE) - fixed):
         raise _other(name, getattr(stored, name), given[name])
     return changes
 

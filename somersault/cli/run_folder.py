@@ -92,6 +92,12 @@ class RunConfig:
     """PEM file by whose certificate the pages are served; empty for none."""
     tls_key: str = ""
     """PEM file of the certificate's private key."""
+    identity: str = ""
+    """Drawn when the run began, since another may have the same name; empty in one that an older program began."""
+    start_mark: str = ""
+    """Drawn when it was last started; the store has this one, or the earlier one if that start was cut off."""
+    earlier_start_mark: str = ""
+    """The mark that the store had before, until it has the new one. Empty before the store was first told."""
 
     @property
     def is_labelled_by_people(self) -> bool:

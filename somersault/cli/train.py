@@ -19,6 +19,7 @@ from somersault.cli.invocation import own_command
 from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_names import next_folder
+from somersault.cli.run_ownership import start
 from somersault.cli.run_place import check_place
 from somersault.cli.run_store import open_run_store
 from somersault.cli.session import Session
@@ -48,7 +49,9 @@ def train(options: TrainOptions) -> int:
     with RunFolder(path) as folder:
         config = _resume(options, folder) if options.is_resumed else begin_run(options, folder)
         try:
-            return _run(config, folder, store=open_run_store(config), options=options)
+            store = open_run_store(config)
+            config = start(config, folder, store=store, is_adopted=options.is_adopted)
+            return _run(config, folder, store=store, options=options)
         except BaseException as error:
             raise RunCutShort(
                 error,

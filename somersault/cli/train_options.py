@@ -13,10 +13,12 @@ from somersault.cli.ports import LOOPBACK, check_web_address, choose_ports, is_f
 from somersault.cli.preflight import check_run
 from somersault.cli.processes import num_usable_cores
 from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_ownership import check_is_vacant
 from somersault.cli.run_place import check_place
 from somersault.cli.run_store import open_run_store
 from somersault.cli.task_origin import absolute_task, absolute_teacher, digest_of, spec_of
 from somersault.errors import ConfigError, InvalidInputError
+from somersault.storage import new_identity
 from somersault.tasks import Task, TrainingDefaults, get_task
 from somersault.tasks.checks import check_task
 from somersault.tasks.custom import load_teacher
@@ -51,6 +53,8 @@ class TrainOptions:
     run_dir: Path | None = None
     pacing: str | None = None
     is_resumed: bool = False
+    is_adopted: bool = False
+    """Takes over a store and a database that are not the run's."""
     has_web: bool = True
     web_port: int | None = None
     is_json: bool = False
@@ -70,6 +74,8 @@ def check_options(options: TrainOptions) -> None:
     Raises:
         SomersaultError: an option can't be used, or not beside another.
     """
+    if options.is_adopted and not options.is_resumed:
+        raise ConfigError("--adopt needs --resume: it takes over what a run that goes on finds")
     if options.is_resumed and options.run_dir is None:
         raise ConfigError("--resume needs --run-dir: the folder of the run to go on with")
     if options.task is None and not options.is_resumed:
@@ -132,6 +138,8 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
     with open_given(options.labels_from, run_id=folder.run_id, task=task) as given:
         config = _new_config(options, folder, task, num_given=given.num_labels)
         check_run(config, folder, task)
+        if config.storage_url != folder.storage_url:
+            check_is_vacant(config, open_run_store(config))
         has_any = bool(given.messages)
         folder.begin(config, fill=lambda: keep(given, folder, open_run_store(config)) if has_any else None)
     return config
@@ -169,6 +177,7 @@ def _new_config(options: TrainOptions, folder: RunFolder, task: Task, *, num_giv
         precision=options.precision or "float32",
         track=options.track,
         **settings_of_sharing(options.sharing),
+        identity=new_identity(),
     )
 
 

@@ -7,15 +7,20 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from somersault.errors import CorruptDataError
 from somersault.urls import sqlite_uri
 
-__all__ = ["count_labels", "open_database"]
+__all__ = ["count_labels", "open_database", "read_identities"]
 
 _BUSY_S = 10.0  # the labeler of a running run may be writing
 
 # As the run itself counts: pairs that somebody answered, `incomparable` too; tests of the labeler and answers beyond
 # those that a pair wanted are none of its labels.
 _COUNT = "SELECT COUNT(DISTINCT query_number) FROM answers WHERE NOT is_extra AND NOT is_gold"
+
+
+_IDENTITIES = "SELECT run_id, identity FROM runs"
+_NAMES = "SELECT run_id, '' FROM runs"  # of an older program
 
 
 @contextlib.contextmanager
@@ -41,3 +46,21 @@ def count_labels(path: Path) -> int | None:
             return int(database.execute(_COUNT).fetchone()[0])
     except sqlite3.Error:
         return None
+
+
+def read_identities(path: Path) -> dict[str, str]:
+    """Return the runs in a database file, name to identity, empty where none is known; no run where there is no file.
+
+    Raises:
+        CorruptDataError: it can't be read.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with open_database(path) as database:
+            columns = {row[1] for row in database.execute("PRAGMA table_info(runs)")}
+            if not columns:
+                return {}
+            return dict(database.execute(_IDENTITIES if "identity" in columns else _NAMES).fetchall())
+    except sqlite3.Error as error:
+        raise CorruptDataError(f"{path} can't be read: {error}") from error

@@ -18,10 +18,11 @@ from somersault import checkpoint
 from somersault.config import environment
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.runs.database import count_labels
+from somersault.runs.ownership import compare_store
 from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
 from somersault.runs.settings import RunSettings, read_json_object
 from somersault.runs.state import RunState, state_of
-from somersault.storage import ObjectStore, open_store
+from somersault.storage import ObjectStore, open_store, read_identity
 from somersault.storage.run_place import storage_url_now
 from somersault.tasks import Task, get_task
 from somersault.types import FloatArray, check_path
@@ -140,10 +141,20 @@ class Run:
 
         Raises:
             ConfigError: the store's keys are missing from the environment.
+            FailedPreconditionError: it isn't this run's.
         """
         url = storage_url_now(self.settings.storage_url, folder=self.path, run_id=self.settings.run_id)
         access_key, secret_key = (environment(name) for name in _SECRETS)
-        return open_store(url, access_key=access_key, secret_key=secret_key)
+        store = open_store(url, access_key=access_key, secret_key=secret_key)
+        run_id = self.settings.run_id
+        compare_store(
+            read_identity(store, run_id),
+            run_id=run_id,
+            identity=self.settings.identity,
+            place=url,
+            remedy="put it back or mount it; `somersault train` with --resume --storage-url names another",
+        )
+        return store
 
     @property
     def prefix(self) -> str:

@@ -30,6 +30,8 @@ class RunSettings:
     is_reference: bool
     """Trained on the true reward, without labels."""
     storage_url: str
+    identity: str = ""
+    """Drawn when it began; empty in one that an older program began."""
 
     @property
     def labelled_by(self) -> str:
@@ -56,6 +58,7 @@ class RunSettings:
             raise CorruptDataError(
                 f"{path} has format {values.get('format')!r}, this version of somersault reads format {_FORMAT}"
             )
+        values.setdefault("identity", "")
         return cls(**{name: _field(path, values, name, kind) for name, kind in _FIELDS.items()})
 
 
@@ -68,6 +71,7 @@ _FIELDS: Mapping[str, type] = {
     "teacher": str,
     "is_reference": bool,
     "storage_url": str,
+    "identity": str,
 }
 
 

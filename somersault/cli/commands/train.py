@@ -102,6 +102,14 @@ def train(
             help="Goes on with the run in --run-dir, with its settings; --labels and --steps may be raised.",
         ),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="With --resume: takes over the object store and the database as they are, whoever's they were, where"
+            " the run would refuse them.",
+        ),
+    ] = False,
     no_web: Annotated[bool, typer.Option("--no-web", help="Serves no labeling page.")] = False,
     web_port: Annotated[
         int | None,
@@ -187,6 +195,7 @@ def train(
         run_dir=run_dir,
         pacing=pacing,
         is_resumed=resume,
+        is_adopted=adopt,
         has_web=not no_web,
         web_port=web_port,
         is_json=as_json,

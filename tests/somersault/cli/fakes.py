@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import os
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -22,6 +24,7 @@ from pathlib import Path
 import grpc.aio
 import numpy as np
 import safetensors.numpy
+import sqlalchemy as sa
 from grpc_health.v1 import health
 
 from somersault.convert import array_from_tensor, tensor_from_array
@@ -192,6 +195,13 @@ def _note(line: str) -> None:
             file.write(f"{line}\n")
 
 
+def _make_known(path: str, run_id: str, identity: str) -> None:
+    """Leave the database that a labeler leaves, with nothing in it but the run."""
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, identity TEXT)")
+        database.execute("INSERT OR IGNORE INTO runs VALUES (?, ?)", (run_id, identity))
+
+
 def add_fakes(
     server: grpc.aio.Server, *, storage_url: str, total_env_steps: int = 1000, training_s: float = 0.0
 ) -> health.aio.HealthServicer:
@@ -210,11 +220,16 @@ async def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--storage-url", default="memory://")
     parser.add_argument("--total-env-steps", type=int, default=1000)
+    parser.add_argument("--database-url")
+    parser.add_argument("--run-id")
+    parser.add_argument("--run-identity", default="")
     flags, _ = parser.parse_known_args()
     if os.environ.get("FAKE_EXIT"):
         sys.stderr.write("somersault fake: port is 'x', must be a number\n")
         sys.stderr.write('{"event": "a thread that was at work still"}\n')
         return int(os.environ["FAKE_EXIT"])
+    if flags.database_url:
+        _make_known(sa.make_url(flags.database_url).database or "", flags.run_id, flags.run_identity)
     stopped = asyncio.Event()
     is_learner = "--rollout-steps" in sys.argv
     is_deaf = bool(os.environ.get("FAKE_HANG")) and not is_learner

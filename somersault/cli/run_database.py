@@ -1,0 +1,42 @@
+"""Changes the database of a run's labeler while no labeler runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from somersault.errors import CorruptDataError
+from somersault.runs.database import read_identities
+from somersault.urls import sqlite_uri
+
+__all__ = ["store_identity"]
+
+_BUSY_S = 10.0
+
+
+def store_identity(path: Path, run_id: str, identity: str) -> None:
+    """Say which run of a name a database holds. One without that run, or of an older program, hears it from the services.
+
+    Raises:
+        CorruptDataError: it can't be read or changed.
+    """
+    if read_identities(path).get(run_id, "") in ("", identity):
+        return
+    with _changing(path) as database:
+        database.execute("UPDATE runs SET identity = ? WHERE run_id = ?", (identity, run_id))
+
+
+@contextlib.contextmanager
+def _changing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database file for one transaction."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(sqlite_uri(path, mode="rw"), uri=True, timeout=_BUSY_S)
+        ) as database:
+            database.execute("PRAGMA synchronous=FULL")
+            with database:
+                yield database
+    except sqlite3.Error as error:
+        raise CorruptDataError(f"{path} can't be changed: {error}") from error
