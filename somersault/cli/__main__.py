@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from somersault.cli import compliance
+from somersault.cli.commands.clone import clone
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
@@ -79,6 +80,7 @@ app.command("eval")(evaluate)
 app.command()(render)
 app.command()(export)
 app.command("import")(import_labels)
+app.command()(clone)
 app.command()(plot)
 app.command()(compare)
 app.command()(runs)

@@ -10,6 +10,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -181,10 +182,37 @@ class RunFolder:
             ) from error
         self._take_lock()
         self.check_may_begin()  # another may have begun and ended it meanwhile
-        tokens = {role.value: secrets.token_hex(32) for role in Role}
-        _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+        self._write_tokens()
         fill()
         self.store_config(config)
+
+    def fill(self, config: RunConfig) -> None:
+        """Make a folder that nobody else knows yet that of a run: with tokens of its own, settings, and no logs."""
+        self.logs.mkdir(exist_ok=True)
+        self._write_tokens()
+        self.store_config(config)
+
+    def _write_tokens(self) -> None:
+        tokens = {role.value: secrets.token_hex(32) for role in Role}
+        _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+
+    def share(self) -> RunConfig:
+        """Keep others from training or opening the run until it is released, without a change in it; return its settings.
+
+        Raises:
+            NotFoundError: there is no run in it.
+            FailedPreconditionError: another command works with it.
+            CorruptDataError: its settings can't be read.
+        """
+        self._check_exists()
+        with suppress(FileNotFoundError):
+            self._lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                self.release()
+                raise self._in_use() from error
+        return self.read_config()
 
     def resume(self) -> RunConfig:
         """Lock the folder of an earlier run and return its settings.
@@ -328,13 +356,16 @@ class RunFolder:
                 time.sleep(0.01)
                 continue
             self.release()
-            raise FailedPreconditionError(
-                f"run folder {self.path} is in use by another somersault {user or 'train'}; wait for its end or stop it"
-            )
+            raise self._in_use()
         os.truncate(self._lock, 0)
         os.write(self._lock, self._command.encode())
         if self.addresses.exists():  # nobody is there until this life of the run has said so
             self.addresses.replace(self.earlier_addresses)
+
+    def _in_use(self) -> FailedPreconditionError:
+        return FailedPreconditionError(
+            f"run folder {self.path} is in use by another somersault {self.user() or 'train'}; wait for its end or stop it"
+        )
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, dump_json(values, indent=2) + "\n", mode=0o644)

@@ -1,0 +1,1 @@
+"""``somersault clone``: makes an independent copy of a run."""

@@ -1,0 +1,168 @@
+"""The steps of ``somersault clone``: all that a run is goes to a folder and a store of its own, with another identity.
+
+Whatever stops it, the folder is not there until the copy is whole, and what was copied is removed again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from rich.console import Console
+from rich.progress import Progress
+
+from somersault.cli.cloning.contents import copy_files, copy_objects, list_objects, remove_objects
+from somersault.cli.invocation import own_command
+from somersault.cli.processes import secrets_of_store
+from somersault.cli.run_database import copy_database
+from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_ownership import check_is_vacant, compare
+from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
+from somersault.runs.database import count_labels
+from somersault.storage import ObjectStore, StoredIdentity, new_identity, open_store, write_identity
+from somersault.urls import run_folder_url
+
+__all__ = ["CloneOptions", "clone", "describe"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CloneOptions:
+    """What was given on the command line."""
+
+    run: Path
+    new: Path
+    storage_url: str | None = None
+    """Where the copy's objects go; None for beside the run's."""
+    is_in_folder: bool = False
+    """They go into the copy's own folder."""
+
+
+def clone(options: CloneOptions) -> dict[str, Any]:
+    """Copy a run and return what ``--json`` prints.
+
+    Raises:
+        NotFoundError: there is no such run.
+        AlreadyExistsError: there is something where the copy is to be.
+        FailedPreconditionError: somebody works with the run, or its store or database is another run's.
+        SomersaultError: something can't be read or written; nothing was left.
+    """
+    if options.is_in_folder and options.storage_url is not None:
+        raise InvalidInputError("--in-folder and --storage-url name two places; leave one out")
+    source, new = RunFolder(options.run, command="clone"), options.new.expanduser().absolute()
+    if os.path.lexists(new):
+        raise AlreadyExistsError(f"{new} is there already; name a folder that is not")
+    with source:
+        config = source.share()
+        store = _open(config.storage_url)
+        compare(config, source, store=store, is_trained=True)
+        copy = _settings_of_copy(config, source, options, new=new)
+        with _emerging(new) as folder:
+            counts = _fill(folder, copy, source=source, config=config, store=store, new=new)
+    return {
+        "run": str(new),
+        "from": str(source.path),
+        "run_id": config.run_id,
+        "identity": copy.identity,
+        "storage_url": copy.storage_url or run_folder_url(new, run_id=config.run_id),
+        **counts,
+        "resume": f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(new))} --resume",
+    }
+
+
+def describe(made: dict[str, Any]) -> str:
+    """Return what was made as lines for a person."""
+    return (
+        f"{made['run']}: a copy of {made['from']} that has its own {made['objects']} objects"
+        f" ({made['bytes'] / 1e6:,.1f} MB), {made['labels']} labels and tokens; go on with it:\n  {made['resume']}"
+    )
+
+
+def _settings_of_copy(config: RunConfig, source: RunFolder, options: CloneOptions, *, new: Path) -> RunConfig:
+    """Return the run's settings with another identity, and where the copy's objects go: empty for its own folder."""
+    mark = new_identity()
+    is_in_folder = options.is_in_folder or (
+        options.storage_url is None and config.storage_url == source.storage_url
+    )
+    url = "" if is_in_folder else options.storage_url or _beside(config.storage_url, new.name)
+    return dataclasses.replace(
+        config, storage_url=url, identity=new_identity(), start_mark=mark, earlier_start_mark=mark
+    )
+
+
+def _beside(url: str, name: str) -> str:
+    """Return the URL of a store in another: its prefix is longer by a name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name, safe='')}"))
+
+
+def _open(url: str) -> ObjectStore:
+    access_key, secret_key = secrets_of_store()
+    return open_store(url, access_key=access_key, secret_key=secret_key)
+
+
+@contextmanager
+def _emerging(new: Path) -> Iterator[Path]:
+    """Yield a folder that becomes ``new`` at the end, and is gone if there is an error.
+
+    Raises:
+        ConfigError: it can't be written.
+    """
+    folder = new.with_name(f".{new.name[:100]}.{secrets.token_hex(4)}.new")
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        folder.rename(new)
+    except OSError as error:
+        raise ConfigError(
+            f"{new} can't be made ({error.strerror or error}); nothing was left there"
+        ) from error
+    finally:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+
+def _fill(
+    folder: Path, copy: RunConfig, *, source: RunFolder, config: RunConfig, store: ObjectStore, new: Path
+) -> dict[str, int]:
+    """Make of an empty folder, and of a store if the folder is none, the copy of a run; return what there is in it."""
+    if copy.storage_url:
+        target = _open(copy.storage_url)
+        target.check()
+        check_is_vacant(copy, target)
+    else:
+        copy = dataclasses.replace(copy, storage_url=run_folder_url(folder, run_id=copy.run_id))
+        target = _open(copy.storage_url)
+    keys = list_objects(store, config.run_id, is_in_folder=config.storage_url == source.storage_url)
+    copy_files(source.path, folder, shown_at=new)
+    if source.database.is_file():
+        copy_database(source.database, folder / source.database.name, copy.run_id, identity=copy.identity)
+    made = RunFolder(folder, command="clone")
+    made.fill(copy)
+    try:
+        num_bytes = _copy_shown(store, target, keys)
+        said = StoredIdentity(run_id=copy.run_id, identity=copy.identity, start_mark=copy.start_mark)
+        write_identity(target, said)
+    except BaseException:
+        remove_objects(target, keys)
+        raise
+    return {"objects": len(keys), "bytes": num_bytes, "labels": count_labels(made.database) or 0}
+
+
+def _copy_shown(source: ObjectStore, target: ObjectStore, keys: list[str]) -> int:
+    """Copy objects, show how far that is, and return their bytes."""
+    console = Console(stderr=True)
+    num_bytes = 0
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        shown = progress.add_task("copying objects", total=len(keys))
+        for size in copy_objects(source, target, keys):
+            num_bytes += size
+            progress.advance(shown)
+    return num_bytes

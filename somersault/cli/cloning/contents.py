@@ -1,0 +1,100 @@
+"""What a copy of a run gets of the run: its objects and its files, less what is the original's alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from somersault.errors import SomersaultError
+from somersault.storage import ObjectStore, identity_key
+from somersault.strict_json import dump_json
+
+__all__ = ["copy_files", "copy_objects", "list_objects", "remove_objects"]
+
+_NUM_AT_ONCE = 8  # a store on a network takes its time for each
+
+_OBJECTS = ("segments", "sealed", "clips", "policy-clips", "policies", "checkpoints")
+
+_OF_THE_ORIGINAL = (
+    *_OBJECTS,
+    "identity.json",
+    "config.json",  # these are written anew
+    "tokens.json",
+    "summary.json",
+    "labels.sqlite",
+    "labels.sqlite-wal",
+    "labels.sqlite-shm",
+    ".lock",
+    "logs",
+    "addresses.json",
+    ".addresses.json.earlier",
+    "tracking.json",  # an experiment tracker would take the copy for the original
+    "wandb",
+)
+
+
+def list_objects(store: ObjectStore, run_id: str, *, is_in_folder: bool) -> list[str]:
+    """Return the keys of a run's objects; a run's own folder holds other files as well."""
+    keys = [key for key in store.list(f"{run_id}/") if key != identity_key(run_id)]
+    if not is_in_folder:
+        return keys
+    return [key for key in keys if key.split("/")[1] in _OBJECTS]
+
+
+def copy_objects(source: ObjectStore, target: ObjectStore, keys: list[str]) -> Iterator[int]:
+    """Copy objects to the same keys of another store, yielding the bytes of each as it is there.
+
+    Raises:
+        SomersaultError: one can't be read or written.
+    """
+
+    def copy(key: str) -> int:
+        return target.put(key, source.get(key)).size_bytes
+
+    with ThreadPoolExecutor(_NUM_AT_ONCE) as threads:
+        try:
+            yield from threads.map(copy, keys)
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+
+
+def remove_objects(store: ObjectStore, keys: list[str]) -> None:
+    """Remove what was copied, as far as the store lets us."""
+    with suppress(SomersaultError):  # what made us give up may still hold
+        for key in keys:
+            store.delete(key)
+
+
+def copy_files(source: Path, target: Path, *, shown_at: Path) -> None:
+    """Copy a run folder's files, its summary with the places of the folder ``shown_at`` that it is to be.
+
+    Raises:
+        OSError: one can't be read or written.
+    """
+    for path in sorted(source.iterdir()):
+        if path.name in _OF_THE_ORIGINAL or path.name.startswith(".tmp-"):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, target / path.name, symlinks=True)
+        elif path.is_symlink() or path.is_file():
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
+    summary = source / "summary.json"
+    if summary.is_file():
+        values = _moved(json.loads(summary.read_text(encoding="utf-8")), source=source, target=shown_at)
+        (target / summary.name).write_text(f"{dump_json(values, indent=2)}\n", encoding="utf-8")
+
+
+def _moved(values: Mapping[str, Any], *, source: Path, target: Path) -> dict[str, Any]:
+    """Return a summary that names the places of the copy, which nobody serves."""
+    moved = {name: _place(value, source=source, target=target) for name, value in values.items()}
+    return moved | {name: "" for name in ("labeler_address", "web_url") if name in values}
+
+
+def _place(value: Any, *, source: Path, target: Path) -> Any:
+    return value.replace(str(source), str(target)) if isinstance(value, str) else value

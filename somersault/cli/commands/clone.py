@@ -1,0 +1,51 @@
+"""The options of ``somersault clone``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from somersault.cli.cloning import clone as cloning
+from somersault.cli.run_names import find_folder
+from somersault.strict_json import dump_json
+
+__all__ = ["clone"]
+
+
+def clone(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run, by its folder or by its name in runs/; nobody may train or open it now.",
+        ),
+    ],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The copy's folder, which is not there yet.")],
+    *,
+    storage_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the copy's objects go. (Default: its own folder if the run's are in the run's, else the run's"
+            " store with NEW's name added to its prefix.)",
+        ),
+    ] = None,
+    in_folder: Annotated[
+        bool, typer.Option("--in-folder", help="Puts the copy's objects into its own folder.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+) -> None:
+    """Makes an independent copy of a run: folder, answers and objects, with an identity and tokens of its own.
+
+    The copy trains on with every answer, and the run is not touched. Tokens of the run's labelers don't work with the
+    copy, and its webhooks are left out.
+
+    For example: somersault clone runs/pendulum-1 runs/pendulum-1-more
+    """
+    options = cloning.CloneOptions(
+        run=find_folder(run), new=new, storage_url=storage_url, is_in_folder=in_folder
+    )
+    made = cloning.clone(options)
+    typer.echo(dump_json(made) if as_json else cloning.describe(made))
