@@ -76,6 +76,7 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/e2e/test_refusals.py
 	$(BIN)/pytest -m slow tests/somersault/export
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
+	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
 
 clean: ## remove what was built, keep runs
 	rm -rf $(VENV) build dist *.egg-info services/labeler/web/static services/labeler/web/page/node_modules

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_ownership import compare, start
-from somersault.cli.train_options import TrainOptions, begin_run, check_options, open_run_store, resume_run
+from somersault.cli.run_store import open_run_store
+from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.errors import ConfigError, FailedPreconditionError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.database import read_identities
@@ -23,6 +25,13 @@ from somersault.urls import file_url
 
 TASK = "pendulum"
 NAME = f"{TASK}-1"
+
+
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what else is checked before a run, which takes seconds and has tests of its own."""
+    for module in ("train_options", "resumption"):
+        monkeypatch.setattr(f"somersault.cli.{module}.check_run", lambda *_: None)
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def _begin(path: Path, url: str | None) -> RunConfig:
 def _go_on(path: Path, **given: Any) -> RunConfig:
     """Resume a run and start it, as `somersault train` does before its services."""
     with RunFolder(path) as folder:
-        config = resume_run(_options(path, is_resumed=True, **given), folder)
+        config, _ = resume_run(_options(path, is_resumed=True, **given), folder)
         is_adopted = bool(given.get("is_adopted"))
         return start(config, folder, store=open_run_store(config), is_adopted=is_adopted)
 
@@ -296,7 +305,7 @@ def test_a_start_that_is_cut_off_anywhere_can_be_repeated(
     shutil.copytree(path, tmp_path / "copy")
     for _ in range(2):
         with pytest.MonkeyPatch.context() as patch, RunFolder(path) as folder:
-            config = resume_run(_options(path, is_resumed=True), folder)
+            config, _ = resume_run(_options(path, is_resumed=True), folder)
             cut = _Cut(patch, at=at, is_after=is_after)
             with pytest.raises(_PowerCutError):
                 start(config, folder, store=cut.watched(open_run_store(config)), is_adopted=False)

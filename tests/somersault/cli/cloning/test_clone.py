@@ -18,9 +18,11 @@ from services.labeler.store import migrate
 from somersault.cli.__main__ import main
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.cloning.clone import CloneOptions, clone
+from somersault.cli.resumption import resume_run
 from somersault.cli.run_folder import RunConfig, RunFolder
 from somersault.cli.run_ownership import compare, start
-from somersault.cli.train_options import TrainOptions, begin_run, open_run_store, resume_run
+from somersault.cli.run_store import open_run_store
+from somersault.cli.train_options import TrainOptions, begin_run
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.database import read_identities
@@ -31,6 +33,13 @@ from somersault.urls import file_url, sqlite_url
 NAME = "pendulum-1"
 OBJECTS = ("segments/s1.safetensors", "sealed/s1.safetensors", "clips/s1.mp4", "policy-clips/00000001.mp4")
 OBJECTS += ("policies/00000001.safetensors", "checkpoints/learner/000000000001.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what else is checked before a run, which takes seconds and has tests of its own."""
+    for module in ("train_options", "resumption"):
+        monkeypatch.setattr(f"somersault.cli.{module}.check_run", lambda *_: None)
 
 
 def _options(path: Path, **given: Any) -> TrainOptions:
@@ -159,7 +168,7 @@ def test_both_go_on_whoever_does_first(places: tuple[str | None, dict[str, Any]]
     clone(CloneOptions(run=path, new=new, **how))
     for each in (new, path, new):
         with RunFolder(each) as folder:
-            config = resume_run(_options(each, is_resumed=True), folder)
+            config, _ = resume_run(_options(each, is_resumed=True), folder)
             store = open_run_store(config)
             start(config, folder, store=store, is_adopted=False)
             store.put(f"{NAME}/policies/of-{each.name}", b"x")
