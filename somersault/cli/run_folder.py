@@ -118,7 +118,8 @@ class RunFolder:
         # A folder that is a link keeps the name that it was given by; "..", which names none, is followed.
         place = path.resolve() if path.name in ("", "..") else path.absolute()
         self.path = check_path("run folder", place)
-        self._command = command
+        self.command = command
+        """The command that works with it."""
         self.database = self.path / "labels.sqlite"
         self.logs = self.path / "logs"
         self.curves = self.path / "tensorboard"
@@ -342,7 +343,7 @@ class RunFolder:
         if not self._config.is_file():
             hint = (
                 "leave --resume out to begin one"
-                if self._command == "train"
+                if self.command == "train"
                 else "runs are in runs/ by default"
             )
             raise NotFoundError(f"no run in {self.path}, config.json is missing; {hint}")
@@ -358,7 +359,7 @@ class RunFolder:
             self.release()
             raise self._in_use()
         os.truncate(self._lock, 0)
-        os.write(self._lock, self._command.encode())
+        os.write(self._lock, self.command.encode())
         if self.addresses.exists():  # nobody is there until this life of the run has said so
             self.addresses.replace(self.earlier_addresses)
 

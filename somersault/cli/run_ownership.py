@@ -46,17 +46,17 @@ def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trai
         config: The run's settings.
         folder: Its folder.
         store: Its object store.
-        is_trained: Whether it is to be trained on: then no other copy of the folder may have been since.
+        is_trained: Whether it, or a copy of it, is to be trained on: then no other copy of the folder may have been since.
 
     Raises:
         FailedPreconditionError: one of them is another run's, or gone; says which and what to do.
         CorruptDataError: one of them can't be read.
     """
-    adopt = "add --adopt" if is_trained else "train it with --resume --adopt"
+    adopt = "add --adopt" if folder.command == "train" else "train it with --resume --adopt"
     num_labels = int(folder.read_last_progress().get("run/labels", 0))
     said = read_identity(store, config.run_id)
     if said is None and not config.identity and num_labels:
-        _check_has_segments(config, store)
+        _check_has_segments(config, store, adopt=adopt)
     if said is not None or _has_told_store(config):
         compare_store(
             said,
@@ -66,7 +66,7 @@ def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trai
             remedy=f"put it back, mount it or name it by --storage-url, or {adopt} to take this one as it is",
         )
     if said is not None and is_trained and config.storage_url != folder.storage_url:
-        _check_is_the_only_copy(config, folder, said)
+        _check_is_the_only_copy(config, folder, said, adopt=adopt)
     if not config.is_reference:
         compare_database(
             folder.database,
@@ -116,21 +116,23 @@ def _has_told_store(config: RunConfig) -> bool:
     return bool(config.earlier_start_mark)
 
 
-def _check_has_segments(config: RunConfig, store: ObjectStore) -> None:
+def _check_has_segments(config: RunConfig, store: ObjectStore, *, adopt: str) -> None:
     """Check that the store of a run that an older program began has what its answers are about."""
     if next(store.list(f"{config.run_id}/segments/"), None) is None:
         raise FailedPreconditionError(
             f"object store {config.storage_url} is not this run's: the segments that it learned from are not in it; put"
-            " them back or mount it, or add --adopt to go on without what was learned"
+            f" them back or mount it, or {adopt} to go on without what was learned"
         )
 
 
-def _check_is_the_only_copy(config: RunConfig, folder: RunFolder, said: StoredIdentity) -> None:
+def _check_is_the_only_copy(
+    config: RunConfig, folder: RunFolder, said: StoredIdentity, *, adopt: str
+) -> None:
     if said.start_mark not in (config.start_mark, config.earlier_start_mark):
         raise FailedPreconditionError(
             f"another copy of {folder.path} has trained on in object store {config.storage_url} since this one did: go on"
-            " with that one (`somersault clone` makes copies that have a store of their own), or add --adopt to take"
-            " the store over as it is"
+            f" with that one (`somersault clone` makes copies that have a store of their own), or {adopt} to take the"
+            " store over as it is"
         )
 
 

@@ -168,6 +168,7 @@ def test_objects_in_another_store_are_found(real_run: Path, tmp_path: Path) -> N
     (folder / "config.json").write_text(json.dumps(settings | {"storage_url": elsewhere.as_uri()}))
     for name in ("policies", "checkpoints"):
         shutil.copytree(real_run / name, elsewhere / settings["run_id"] / name)
+    shutil.copy(real_run / "identity.json", elsewhere / settings["run_id"])
     assert load_run(folder).policy().data == load_run(real_run).policy().data
 
 

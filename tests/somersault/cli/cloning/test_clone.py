@@ -227,7 +227,9 @@ def test_what_cannot_be_cloned_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FailedPreconditionError, match="holds objects of another run"):
         clone(CloneOptions(run=path, new=tmp_path / "more", storage_url=url))
     open_run_store(RunFolder(path).read_config()).delete(f"{NAME}/identity.json")
-    with pytest.raises(FailedPreconditionError, match=r"object store .* is not this run's"):
+    with pytest.raises(
+        FailedPreconditionError, match=r"object store .* is not this run's.*train it with --resume --adopt"
+    ):
         clone(options)
     assert not (tmp_path / "more").exists()
 
