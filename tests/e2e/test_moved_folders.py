@@ -23,7 +23,7 @@ def live(folder: Path, life: int, *arguments: str) -> None:
     given = ("--labels", str(labels), "--steps", str(steps), *arguments)
     with train(folder, *given, task="pendulum") as run:
         summary = run.finish(timeout_s=240)
-        assert len(run.log_rows()) == summary["labels"] == labels
+    assert len(read_label_rows(load_run(folder))) == summary["labels"] == labels
     assert summary["env_steps"] >= steps
     assert "comparison_lost" not in (folder / "logs" / "reward.log").read_text()
     learned = load_run(folder)
@@ -46,7 +46,7 @@ def go_on(folder: Path, life: int) -> None:
     newest = max(int(path.stem) for path in checkpoints)
     live(folder, life, "--resume")
     restored = [line for line in log.read_text().splitlines()[before:] if "restored" in line]
-    assert f'"env_steps": {newest}' in restored[0]
+    assert f'"env_steps": {newest}' in restored[-1]
     assert set((folder / "checkpoints" / "learner").iterdir()) - checkpoints
 
 
