@@ -23,7 +23,8 @@ def live(folder: Path, life: int, *arguments: str) -> None:
     given = ("--labels", str(labels), "--steps", str(steps), *arguments)
     with train(folder, *given, task="pendulum") as run:
         summary = run.finish(timeout_s=240)
-    assert len(read_label_rows(load_run(folder))) == summary["labels"] == labels
+    assert summary["labels"] == labels, f"{summary} {run.logs()}"
+    assert len(read_label_rows(load_run(folder))) == labels
     assert summary["env_steps"] >= steps
     assert "comparison_lost" not in (folder / "logs" / "reward.log").read_text()
     learned = load_run(folder)
