@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,15 +91,15 @@ def check_identity(field: str, value: str) -> str:
 
 
 def check_path(field: str, path: Path) -> Path:
-    """Return a path that can be printed, stored and sent: file systems take bytes that are no text.
+    """Return a path that can be printed on one line, stored and sent: file systems take bytes that are no text.
 
     Raises:
-        InvalidInputError: it is not UTF-8.
+        InvalidInputError: it is not UTF-8, or has control characters.
     """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(field, str(path), "a path in UTF-8; rename the folder") from error
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(path)):
+        raise InvalidInputError(
+            field, str(path), "a path in UTF-8 without control characters; rename the folder"
+        )
     return path
 
 

@@ -46,12 +46,13 @@ SERVICES: dict[str, type[ServiceConfig]] = {
     "labeler": LabelerConfig,
     "teacher": TeacherConfig,
 }
+PRINTABLE = {" ", *string.ascii_letters, *string.digits, *string.punctuation} - {"/"}
 PORTS = {name: number for number, name in enumerate(SERVICES, start=1)}
 
 
 def _names() -> Iterator[str]:
     """Every name that a folder is tried with."""
-    printable = sorted(set(string.printable) - {"/", "\x0b", "\x0c"})
+    printable = sorted(PRINTABLE)
     for character in printable:
         yield f"a{character}b"
         yield f"{character}b"
@@ -86,7 +87,7 @@ def _names() -> Iterator[str]:
 
 NAMES = sorted(set(_names()))
 AWFUL = [
-    "".join(sorted(set(string.printable) - {"/", "\x0b", "\x0c"})),
+    f" {''.join(sorted(PRINTABLE))}",
     " %2e%2e%2fx?mode=memory#' ",
     unicodedata.normalize("NFD", "\u00e9\u202e\U0001f938"),
 ]

@@ -252,10 +252,11 @@ def test_run_in_a_folder_of_any_name_has_a_name_of_its_own(tmp_path: Path, name:
     assert RunFolder(tmp_path / name).run_id == run_id
 
 
-def test_folder_whose_path_is_no_text_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["\udcff", "a\tb", "a\nb", "\x1b[2J"])
+def test_folder_whose_path_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
     """It could be neither printed nor sent."""
-    with pytest.raises(InvalidInputError, match="must be a path in UTF-8"):
-        RunFolder(tmp_path / "\udcff")
+    with pytest.raises(InvalidInputError, match="must be a path in UTF-8 without control characters"):
+        RunFolder(tmp_path / name / "run")
 
 
 def test_next_folder_is_the_first_free_one(tmp_path: Path) -> None:
