@@ -6,11 +6,13 @@ somersault train hopper-backflip --teacher oracle
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import structlog
 import typer
 from typer.core import TyperGroup
 
@@ -91,6 +93,8 @@ app.command()(version)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; docs/operations.md has the table. What is wrong is one line on stderr."""
+    if arguments is None:
+        _log_to_stderr()
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with Outlets() as outlets, signals_as_ctrl_c(), _reported_threads():
         try:
@@ -98,6 +102,17 @@ def main(arguments: list[str] | None = None) -> int:
         except BaseException as error:
             ending = ending_of(error)
         return tell(ending, outlets, is_json="--json" in arguments)
+
+
+def _log_to_stderr() -> None:
+    """Keep what is logged off standard output, on which a result may be, and what is of no use to who typed a command.
+
+    A store that answers at the second try is of none.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
 @contextlib.contextmanager
