@@ -15,6 +15,8 @@ from somersault.types import check_name
 __all__ = ["find_folder", "name_of", "next_folder"]
 
 _MAX_NAME = 64  # of a run's
+_NAMELESS = "run"
+_NONE = "null"  # what a service's flag reads as no value
 _MAX_STEM = 56  # leaves room for the number
 
 
@@ -48,7 +50,9 @@ def next_folder(runs: Path, task: str) -> Path:
 
 def name_of(text: str) -> str:
     """Return a run's name made of any text: itself if it is one, else with hyphens for what can't be in a name."""
+    if text == _NONE:
+        return _NAMELESS
     with suppress(InvalidInputError):
         return check_name("name", text)
     plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or "run"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("-") or _NAMELESS

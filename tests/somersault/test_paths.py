@@ -87,6 +87,7 @@ def _names() -> Iterator[str]:
 
 NAMES = sorted(set(_names()))
 AWFUL = [
+    "null",
     f" {''.join(sorted(PRINTABLE))}",
     " %2e%2e%2fx?mode=memory#' ",
     unicodedata.normalize("NFD", "\u00e9\u202e\U0001f938"),

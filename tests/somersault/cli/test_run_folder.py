@@ -245,6 +245,7 @@ def test_summary_is_replaced_whole(tmp_path: Path) -> None:
         ("\u05e8\u05d9\u05e6\u05d4", "run"),
         ("x" * 80, "x" * 64),
         ("a-", "a-"),
+        ("null", "run"),
     ],
 )
 def test_run_in_a_folder_of_any_name_has_a_name_of_its_own(tmp_path: Path, name: str, run_id: str) -> None:
