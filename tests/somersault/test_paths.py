@@ -209,6 +209,7 @@ def test_services_open_what_is_in_the_run_folder(name: str, tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("tokens")
+@pytest.mark.timeout(900)
 def test_services_open_what_is_in_a_folder_of_any_name(tmp_path: Path) -> None:
     """Each name, each service."""
     numbers = iter(range(len(NAMES)))
