@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 

@@ -12,7 +12,8 @@ from somersault.cli.pages.grace import GRACE_S, has_open_pages, wait_for_pages
 from somersault.cli.peers import Peers
 from somersault.cli.policy_clips import PolicyClips
 from somersault.cli.progress import RunProgress
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.errors import SomersaultError, UnavailableError
 from somersault.storage import ObjectStore

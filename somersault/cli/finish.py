@@ -17,7 +17,7 @@ import safetensors.numpy
 from somersault.cli.headline import headline, set_beside
 from somersault.cli.peers import Peers
 from somersault.cli.progress import RunProgress
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.convert import array_from_tensor, tensor_from_array
 from somersault.errors import CorruptDataError
 from somersault.frames import observations_of

@@ -23,7 +23,8 @@ from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.pages.announcement import Announcement
 from somersault.cli.pages.links import open_page
 from somersault.cli.processes import names_of_pages
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import compare
 from somersault.cli.run_services import RunServices
 from somersault.cli.run_store import open_run_store

@@ -18,7 +18,7 @@ from somersault.cli.finish import (
 )
 from somersault.cli.peers import Peers
 from somersault.cli.progress import ProgressWatcher
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call
 from somersault.storage import ObjectStore, policy_clip_key

@@ -12,7 +12,8 @@ import asyncio
 from somersault.cli.budgets import check_budget
 from somersault.cli.ports import check_web_address
 from somersault.cli.processes import flags_of_services, names_of_services, secrets_to_check
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_store import open_run_store
 from somersault.cli.settings_check import check_settings
 from somersault.environments.early_ends import ask_for_early_ends

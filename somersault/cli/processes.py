@@ -10,7 +10,8 @@ from pathlib import Path
 from somersault.addresses import format_address
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.ports import LOOPBACK
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.serve import MODULES
 from somersault.config import environment
 from somersault.tasks import Task, get_task

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from somersault.cli.lessons import Lessons
 from somersault.cli.peers import Peers
 from somersault.cli.rate_window import RateWindow
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.errors import SomersaultError
 from somersault.rpc import Backoff, call, translated_errors
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2

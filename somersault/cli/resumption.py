@@ -10,7 +10,8 @@ from typing import Any
 from somersault.cli.budgets import check_nothing_is_taken_back
 from somersault.cli.pages.access import settings_of_sharing
 from somersault.cli.preflight import check_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import compare
 from somersault.cli.run_place import check_place
 from somersault.cli.run_store import open_run_store

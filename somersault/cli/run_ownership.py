@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from somersault.cli.run_config import RunConfig
 from somersault.cli.run_database import store_identity
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_folder import RunFolder
 from somersault.errors import CorruptDataError, FailedPreconditionError
 from somersault.runs.database import read_identities
 from somersault.runs.ownership import compare_database, compare_store

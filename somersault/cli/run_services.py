@@ -10,7 +10,8 @@ from somersault.cli.pages.announcement import Announcement
 from somersault.cli.pages.client import WebAddress
 from somersault.cli.ports import LOOPBACK, choose_ports
 from somersault.cli.processes import plan_processes
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_life import RunLife
 from somersault.cli.supervisor import Supervisor
 from somersault.types import Role

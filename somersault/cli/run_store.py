@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from somersault.cli.processes import secrets_of_store
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.storage import ObjectStore, open_store
 
 __all__ = ["open_run_store"]

@@ -18,7 +18,8 @@ from somersault.cli.peers import Peers, connect
 from somersault.cli.policy_clips import PolicyClips
 from somersault.cli.processes import names_of_services
 from somersault.cli.progress import ProgressWatcher, RunProgress
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.cli.run_warnings import Warnings
 from somersault.storage import ObjectStore

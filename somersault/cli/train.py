@@ -17,7 +17,8 @@ from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.headline import warn_of_chance
 from somersault.cli.invocation import own_command
 from somersault.cli.resumption import resume_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_names import next_folder
 from somersault.cli.run_ownership import start
 from somersault.cli.run_place import check_place

@@ -12,7 +12,8 @@ from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sh
 from somersault.cli.ports import LOOPBACK, check_web_address, choose_ports, is_free
 from somersault.cli.preflight import check_run
 from somersault.cli.processes import num_usable_cores
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import check_is_vacant
 from somersault.cli.run_place import check_place
 from somersault.cli.run_store import open_run_store

@@ -22,8 +22,9 @@ from rich.progress import Progress
 from somersault.cli.cloning.contents import copy_files, copy_objects, list_objects, remove_objects
 from somersault.cli.invocation import own_command
 from somersault.cli.processes import secrets_of_store
+from somersault.cli.run_config import RunConfig
 from somersault.cli.run_database import copy_database
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import check_is_vacant, compare
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels

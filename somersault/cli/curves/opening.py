@@ -12,7 +12,8 @@ from somersault.cli.curves.spared_sink import SparedSink
 from somersault.cli.curves.tensorboard import TensorBoard
 from somersault.cli.curves.tracking import open_tracker
 from somersault.cli.curves.writer import CurveWriter
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.tasks import get_task
 
 __all__ = ["facts_of", "open_curves"]

@@ -13,7 +13,8 @@ from pathlib import Path
 from somersault.cli.labels.intake import Intake, prepare
 from somersault.cli.labels.sending import send, serving_labeler
 from somersault.cli.labels.sources import open_file, open_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.convert.preference_files import open_writer
 from somersault.convert.preference_rows import row_from_message
 from somersault.errors import InvalidInputError

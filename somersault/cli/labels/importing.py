@@ -12,7 +12,8 @@ from somersault.cli.labels.intake import Intake, prepare
 from somersault.cli.labels.sending import send, serving_labeler
 from somersault.cli.labels.sources import open_file
 from somersault.cli.pages.addresses import read_addresses
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_store import open_run_store
 from somersault.convert.preference_rows import LogMessage
 from somersault.errors import ConfigError, UnavailableError

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from somersault.cli.ports import LOOPBACK
-from somersault.cli.run_folder import RunConfig
+from somersault.cli.run_config import RunConfig
 from somersault.errors import ConfigError, InvalidInputError
 
 __all__ = [

@@ -10,7 +10,8 @@ from somersault.cli.pages.access import clear_text_warning, is_shared
 from somersault.cli.pages.addresses import Addresses
 from somersault.cli.pages.links import labeling_url, owner_url, run_url
 from somersault.cli.ports import LOOPBACK
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.types import Role
 
 __all__ = ["Announcement"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
 FAKES = "tests.somersault.cli.fakes"

@@ -17,7 +17,8 @@ from somersault.cli.budgets import (
     check_nothing_is_taken_back,
     count_segments,
 )
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.environments.early_ends import measure_early_ends
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task, get_task, list_tasks

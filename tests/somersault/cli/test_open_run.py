@@ -21,7 +21,8 @@ from somersault.cli.__main__ import main
 from somersault.cli.pages.addresses import Addresses
 from somersault.cli.ports import choose_ports
 from somersault.cli.processes import names_of_pages
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.rpc import call, open_channel
 from somersault.storage import open_store

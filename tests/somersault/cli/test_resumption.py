@@ -11,7 +11,8 @@ import pytest
 
 from somersault.cli import resumption, train_options
 from somersault.cli.resumption import resume_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.train_options import TrainOptions, begin_run
 from somersault.errors import ConfigError
 

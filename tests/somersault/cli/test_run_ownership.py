@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from somersault.cli.resumption import resume_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import compare, start
 from somersault.cli.run_store import open_run_store
 from somersault.cli.train_options import TrainOptions, begin_run, check_options

@@ -19,7 +19,8 @@ from somersault.cli.__main__ import main
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.cloning.clone import CloneOptions, clone
 from somersault.cli.resumption import resume_run
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import compare, start
 from somersault.cli.run_store import open_run_store
 from somersault.cli.train_options import TrainOptions, begin_run

@@ -12,7 +12,8 @@ import numpy as np
 import safetensors.numpy
 
 from somersault.cli.pages.addresses import Addresses
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task
 from somersault.types import Role

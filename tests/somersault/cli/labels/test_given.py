@@ -14,7 +14,8 @@ from somersault.cli.budgets import check_budget
 from somersault.cli.labels.exporting import export_labels
 from somersault.cli.labels.importing import import_labels
 from somersault.cli.processes import plan_processes
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.errors import ConfigError, FailedPreconditionError, InvalidInputError, SomersaultError
 from somersault.runs import load_run

@@ -15,7 +15,8 @@ from somersault.cli.pages.access import (
     settings_of_sharing,
     web_url,
 )
-from somersault.cli.run_folder import RunConfig, RunFolder
+from somersault.cli.run_config import RunConfig
+from somersault.cli.run_folder import RunFolder
 from somersault.errors import InvalidInputError
 from tests.services.labeler.web.certificates import write_certificate
 from tests.somersault.cli.conftest import make_config
