@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli.cloning import clone as cloning
+from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.strict_json import dump_json
 
@@ -18,15 +19,20 @@ def clone(
     run: Annotated[
         Path,
         typer.Argument(
+            parser=values.FILE,
             metavar="RUN",
             help="A run, by its folder or by its name in runs/; nobody may train or open it now.",
         ),
     ],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The copy's folder, which is not there yet.")],
+    new: Annotated[
+        Path,
+        typer.Argument(parser=values.FILE, metavar="NEW", help="The copy's folder, which is not there yet."),
+    ],
     *,
     storage_url: Annotated[
         str | None,
         typer.Option(
+            parser=values.TEXT,
             metavar="URL",
             help="Where the copy's objects go. (Default: its own folder if the run's are in the run's, else the run's"
             " store with NEW's name added to its prefix.)",

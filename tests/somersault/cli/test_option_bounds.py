@@ -54,6 +54,7 @@ NEEDED = {
     ("plot",): ["run"],
     ("compare",): ["run", "other"],
     ("import",): ["run", "file"],
+    ("clone",): ["run", "copy"],
     ("compliance", "server"): ["--address=a:1"],
 }
 
