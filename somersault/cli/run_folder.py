@@ -17,6 +17,7 @@ from typing import Any, Self
 from somersault.cli.invocation import own_command
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_names import name_of
+from somersault.cli.run_whereabouts import Whereabouts
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -75,6 +76,7 @@ class RunFolder:
         self._config = self.path / "config.json"
         self._lock_file = self.path / ".lock"
         self._lock: int | None = None
+        self._whereabouts: Whereabouts | None = None
 
     @property
     def run_id(self) -> str:
@@ -98,9 +100,23 @@ class RunFolder:
         return self.storage_url if given is None or is_own else given
 
     @property
+    def path_now(self) -> Path:
+        """Where it is now: it may have been moved since it was locked; ``NEW`` where nobody knows."""
+        return self.path if self._whereabouts is None else self._whereabouts.now() or Path("NEW")
+
+    @property
     def open_command(self) -> str:
         """The command that shows the run's pages when nobody trains it."""
-        return f"{own_command()} open {shlex.quote(str(self.path))}"
+        return f"{own_command()} open {shlex.quote(str(self.path_now))}"
+
+    def check_is_in_place(self) -> None:
+        """Check that the folder, once locked, is where it was then.
+
+        Raises:
+            FailedPreconditionError: it was moved or deleted.
+        """
+        if self._whereabouts is not None:
+            self._whereabouts.check()
 
     def begin(self, config: RunConfig, *, fill: Callable[[], None] = lambda: None) -> None:
         """Make the folder of a new run, locked; one whose making was cut off is made anew.
@@ -249,6 +265,7 @@ class RunFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+            self._whereabouts = None
 
     def __enter__(self) -> Self:
         """Gives the folder itself."""
@@ -299,6 +316,7 @@ class RunFolder:
                 continue
             self.release()
             raise self._in_use()
+        self._whereabouts = Whereabouts(self.path, held=self._lock)
         os.truncate(self._lock, 0)
         os.write(self._lock, self.command.encode())
         if self.addresses.exists():  # nobody is there until this life of the run has said so

@@ -22,12 +22,14 @@ from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_services import RunServices
 from somersault.cli.run_warnings import Warnings
+from somersault.errors import FailedPreconditionError
 from somersault.storage import ObjectStore
 
 __all__ = ["Session"]
 
 _SHOW_EVERY_S = 0.5
 _CURVES_EVERY_S = 2.0
+_LOOK_EVERY_S = 1.0
 
 
 class Session:
@@ -73,24 +75,37 @@ class Session:
 
         Raises:
             Interrupted: a signal came before the end, or nobody reads the output any more; everything is drained.
-            SomersaultError: a service can't be kept running, or refuses; everything is drained.
+            SomersaultError: a service can't be kept running, or refuses, or the run's folder was moved or deleted;
+                everything is drained.
         """
         stopped = asyncio.Event()
         with stop_signals(stopped, kill=self._services.supervisor.kill):
             work = asyncio.create_task(self._work())
             stop = asyncio.create_task(stopped.wait())
+            look = asyncio.create_task(self._look_after_folder())
             try:
-                await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-                is_stopped = not work.done()
-                if is_stopped and self._summary is None:
+                await asyncio.wait({work, stop, look}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.done() and not work.done() and self._summary is None:
                     self._display.say("stopping: the learner stores a checkpoint; Ctrl-C again kills at once")
             finally:
-                loss = await self._end(work, stop)
+                loss = await self._end(work, stop, look)
+        is_done = work.done() and not work.cancelled() and work.exception() is None
+        if not is_done and self._summary is None:
+            self._folder.check_is_in_place()  # whatever else failed, it is why
         if work.done() and not work.cancelled():
             return work.result()
         if self._summary is not None:  # nothing was left but to wait for open pages
             return self._summary
         raise Interrupted(loss=loss)
+
+    async def _look_after_folder(self) -> None:
+        """Return when the run's folder is no longer where it was: services that store in it would wait for ever."""
+        while True:
+            try:
+                await asyncio.to_thread(self._folder.check_is_in_place)
+            except FailedPreconditionError:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _end(self, *tasks: asyncio.Task[Any]) -> str:
         """End what runs here, then the services; return what could not be kept, "" where all is."""

@@ -95,9 +95,7 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
 
 
 def _resume_command(config: RunConfig, folder: RunFolder) -> str:
-    return (
-        f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
-    )
+    return f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path_now))} --resume"
 
 
 def _open_command(config: RunConfig, folder: RunFolder) -> str | None:

@@ -303,3 +303,21 @@ def test_a_renamed_run_is_found_by_the_name_it_began_with(
         ConfigError, match=r"began as flip-1: .*/runs/best, '.*/second best'; name the folder"
     ):
         find_folder(Path("flip-1"))
+
+
+def test_a_locked_folder_knows_where_it_was_moved_to(tmp_path: Path) -> None:
+    """And that it was deleted, also where another one has its name by now."""
+    path, new = tmp_path / "run", tmp_path / "new"
+    with RunFolder(path) as folder:
+        folder.begin(make_config(folder))
+        folder.check_is_in_place()
+        path.rename(new)
+        path.mkdir()
+        with pytest.raises(FailedPreconditionError, match=rf"^run folder {path} was moved to {new} while"):
+            folder.check_is_in_place()
+        assert folder.path_now == new
+        assert folder.open_command.endswith(f" open {new}")
+        shutil.rmtree(new)
+        with pytest.raises(FailedPreconditionError, match="was moved or deleted while"):
+            folder.check_is_in_place()
+        assert folder.path_now == Path("NEW")

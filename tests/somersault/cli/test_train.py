@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -323,3 +324,28 @@ def test_threads_that_change_sums_are_settled_when_a_run_begins(
         assert folder.resume() == begun
     assert (begun.num_threads is not None) is is_settled
     assert begun.precision == "float32"
+
+
+@pytest.mark.parametrize("change", ["moved", pytest.param("deleted", marks=pytest.mark.slow)])
+def test_a_run_whose_folder_is_moved_or_deleted_ends_and_says_so(change: str, tmp_path: Path) -> None:
+    """Its services would wait for their store for ever."""
+    path, new = tmp_path / "run", tmp_path / "elsewhere" / "new"
+    process = start(*TRAIN, "--run-dir", str(path), FAKE_TRAINING_S="600")
+    folder = RunFolder(path)
+    give_up_s = time.monotonic() + 60
+    try:
+        while not folder.progress.is_file() or not folder.progress.read_text():
+            assert time.monotonic() < give_up_s
+            time.sleep(0.1)
+        new.parent.mkdir()
+        path.rename(new)
+        if change == "deleted":
+            shutil.rmtree(new)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    told = "moved to " + str(new) if change == "moved" else "moved or deleted"
+    (line,) = [line for line in errors.splitlines() if line.startswith("somersault: error: ")]
+    assert f"run folder {path} was {told} while the run went on" in line
+    assert f"--run-dir {new if change == 'moved' else 'NEW'} --resume" in line
