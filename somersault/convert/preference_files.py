@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, Literal, Protocol, cast, get_args
 
-from somersault.convert.preference_rows import COLUMNS, Row, columns_of
+from somersault.convert.preference_rows import COLUMNS, Row, columns_of, nearest_columns
 from somersault.errors import ConfigError, CorruptDataError, InvalidInputError
 from somersault.strict_json import dump_json
 
@@ -179,7 +179,8 @@ def _read_csv(file: IO[bytes]) -> Iterator[tuple[str, Row]]:
         names = next(reader, [])
         unknown = [name for name in names if name not in COLUMNS]
         if unknown or not names:
-            raise InvalidInputError("line 1: column", (unknown or [""])[0], f"one of {', '.join(COLUMNS)}")
+            name = (unknown or [""])[0]
+            raise InvalidInputError("line 1: column", name, nearest_columns(name))
         before = reader.line_num
         for cells in reader:
             place, before = f"line {before + 1}", reader.line_num

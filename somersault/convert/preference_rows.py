@@ -7,6 +7,7 @@ columns that a kind does not have are null. `columns_of` says which a kind has.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
@@ -29,6 +30,7 @@ __all__ = [
     "Row",
     "columns_of",
     "message_from_row",
+    "nearest_columns",
     "row_from_message",
     "row_from_record",
     "row_from_weight_change",
@@ -77,6 +79,7 @@ COLUMNS: Mapping[str, Column] = {
     **_CHANGE,
 }
 """Name and type of each column, in order."""
+_USUAL = ("kind", "answer_id", "preference")
 
 
 def row_from_record(record: preference_pb2.PreferenceRecord) -> Row:
@@ -126,6 +129,12 @@ def columns_of(kind: object, *, is_gold: bool) -> list[str]:
     return [name for name in COLUMNS if name not in without]
 
 
+def nearest_columns(name: str) -> str:
+    """Return in words which columns an unknown name may have meant."""
+    near = difflib.get_close_matches(name.lower(), COLUMNS, n=3, cutoff=0.5)
+    return f"one such as {', '.join(near or _USUAL)}; docs/labeler-api.md has them all"
+
+
 def message_from_row(row: Mapping[str, Any]) -> LogMessage:
     """Return the message that a row was made from. A column that is null may be left out.
 
@@ -134,7 +143,7 @@ def message_from_row(row: Mapping[str, Any]) -> LogMessage:
     """
     columns = columns_of(row.get("kind"), is_gold=row.get("is_gold") is True)
     if unknown := [name for name in row if name not in COLUMNS]:
-        raise InvalidInputError("column", unknown[0], f"one of {', '.join(COLUMNS)}")
+        raise InvalidInputError("column", unknown[0], nearest_columns(unknown[0]))
     for name, value in row.items():
         if value is not None and name not in columns:
             raise InvalidInputError(name, value, f"null in a row of kind {row['kind']}")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from somersault.errors import CorruptDataError, NotFoundError
+from somersault.errors import CorruptDataError, NotFoundError, shorten
 from somersault.storage import MAX_OBJECT_BYTES
 
 __all__ = [
@@ -142,9 +142,19 @@ class _Tar:
         self._path = path
         self._archive = archive
         try:
-            self._members = {member.name: member for member in archive if member.isreg()}
+            self._members = self._plain_members()
         except (tarfile.TarError, OSError) as error:
             raise CorruptDataError(f"{path} can't be read as a tar archive: {error}") from error
+
+    def _plain_members(self) -> dict[str, tarfile.TarInfo]:
+        members: dict[str, tarfile.TarInfo] = {}
+        for member in self._archive:
+            if not member.isreg():
+                continue
+            if member.name in members:
+                raise CorruptDataError(f"{self._path} has two members named {shorten(member.name)}")
+            members[member.name] = member
+        return members
 
     def read(self, name: str) -> bytes | None:
         member = self._members.get(name)

@@ -26,7 +26,7 @@ __all__ = ["import_labels"]
 
 
 def import_labels(path: Path, file: Path, *, file_format: str | None, is_dry: bool) -> dict[str, Any]:
-    """Bring the answers of a file into a run. What the run has already counts once.
+    """Bring the answers of a file into a run. What the run has already counts once, and so does a row that is repeated.
 
     Args:
         path: The run's folder.
@@ -35,7 +35,7 @@ def import_labels(path: Path, file: Path, *, file_format: str | None, is_dry: bo
         is_dry: Whether all is checked and nothing done.
 
     Returns:
-        ``rows`` of the file, how many are ``new`` and ``known``, and the ``segments`` that the run's store lacked.
+        ``rows`` of the file, how many are ``new`` and ``known`` (a repeated row too), and the ``segments`` that the run's store lacked.
 
     Raises:
         SomersaultError: a row or a segment can't go in; then nothing of the file is in the run.
@@ -46,13 +46,14 @@ def import_labels(path: Path, file: Path, *, file_format: str | None, is_dry: bo
             raise ConfigError(f"{folder.path} is a run on the true reward: it learns from no answers")
         store = open_run_store(config)
         intake = prepare([source], run_id=config.run_id, task=get_task(config.task), store=store)
-        done = {"run_id": config.run_id, "rows": len(intake.messages), "segments": len(intake.segments)}
+        done = {"run_id": config.run_id, "rows": intake.num_rows, "segments": len(intake.segments)}
+        num_repeated = intake.num_rows - len(intake.messages)
         if is_dry:
             num_known = _count_known(folder, intake)
-            return done | {"new": len(intake.messages) - num_known, "known": num_known}
+            return done | {"new": len(intake.messages) - num_known, "known": num_known + num_repeated}
         intake.store_segments(store)
         num_new, num_known = asyncio.run(_send(config, folder, intake.messages))
-        return done | {"new": num_new, "known": num_known}
+        return done | {"new": num_new, "known": num_known + num_repeated}
 
 
 def _count_known(folder: RunFolder, intake: Intake) -> int:

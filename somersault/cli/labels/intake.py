@@ -7,14 +7,27 @@ from dataclasses import dataclass
 
 from somersault.cli.labels.segments import check_segment
 from somersault.cli.labels.sources import LabelSource, LogEntry
-from somersault.convert.preference_rows import LogMessage
-from somersault.errors import InvalidInputError, NotFoundError, SomersaultError
+from somersault.convert.preference_rows import LogMessage, row_from_message
+from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, shorten
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 from somersault.types import segment_key
 from somersault.v1 import preference_pb2
 
 __all__ = ["Intake", "prepare"]
+
+_OF_A_PLACE = frozenset(("cursor", "left_sealed_uri", "right_sealed_uri"))
+"""Columns that say nothing about an answer."""
+_OF_A_RUN = _OF_A_PLACE | {"run_id", "left_segment_uri", "right_segment_uri"}
+"""Columns that each run which has an answer gives a value of its own."""
+_OF_A_RUNS_ANSWER = _OF_A_RUN | {
+    "weight",
+    "is_extra",
+    "answer_number",
+    "target_answers",
+    "guidelines_version",
+}
+"""The same for an answer, whose weight is that of its labeler in the run; of a change the weight is what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Intake:
     """In log order, under the run's name; each (answer, version) once."""
     segments: dict[str, Callable[[], bytes]]
     """What gives the object of each segment that is to be stored, by its key."""
+    num_rows: int
+    """How many rows the sources hold, the repeated ones too."""
 
     @property
     def num_labels(self) -> int:
@@ -57,27 +72,66 @@ def prepare(sources: Sequence[LabelSource], *, run_id: str, task: Task, store: O
         store: The run's store, where segments may be already; None before it has one.
 
     Raises:
-        InvalidInputError: a segment is of another task; says what differs.
+        InvalidInputError: two rows contradict each other, or a segment is of another task; says what differs.
         NotFoundError: a segment is nowhere to be found.
         CorruptDataError: a segment can't be read.
     """
     stored = set(store.list(f"{run_id}/segments/")) if store is not None else set()
-    messages: dict[tuple[str, int], LogMessage] = {}
+    rows = _distinct(sources)
     segments: dict[str, Callable[[], bytes]] = {}
     for source in sources:
         for entry in source.entries:
-            messages.setdefault(_name_of(entry.message), _of_run(entry.message, run_id))
             for segment_id, key in _segments_of(entry.message):
                 wanted = segment_key(run_id, segment_id)
                 if wanted not in stored and wanted not in segments:
                     segments[wanted] = _reader(source, entry, segment_id, key=key, task=task, store=store)
-    return Intake(list(messages.values()), segments)
+    return Intake(
+        [_of_run(entry.message, run_id) for _, entry in rows],
+        segments,
+        num_rows=sum(len(source.entries) for source in sources),
+    )
 
 
-def _name_of(message: LogMessage) -> tuple[str, int]:
+def _distinct(sources: Sequence[LabelSource]) -> list[tuple[LabelSource, LogEntry]]:
+    """Return each row once, with its source.
+
+    Raises:
+        InvalidInputError: two rows of one name contradict each other; says where they stand and what differs.
+    """
+    found: dict[tuple[str, str, int], tuple[LabelSource, LogEntry]] = {}
+    for source in sources:
+        for entry in source.entries:
+            first, known = found.setdefault(_name_of(entry.message), (source, entry))
+            if known is not entry:
+                _check_equal(first, known, source, entry)
+    return list(found.values())
+
+
+def _check_equal(first: LabelSource, known: LogEntry, source: LabelSource, entry: LogEntry) -> None:
+    """Check that two rows of one name say the same; what each run keeps of its own may differ between runs."""
+    row, known_row = row_from_message(entry.message), row_from_message(known.message)
+    own = _OF_A_PLACE
+    if row["run_id"] != known_row["run_id"]:
+        own = _OF_A_RUN if row["kind"] == "weight" else _OF_A_RUNS_ANSWER
+    for name, value in row.items():
+        if name not in own and value != known_row[name]:
+            raise InvalidInputError(
+                f"{source.name}, {entry.place}: {name} of {_called(entry.message)}",
+                value,
+                f"{shorten(known_row[name])}, as {first.name}, {known.place}, says",
+            )
+
+
+def _called(message: LogMessage) -> str:
     if isinstance(message, preference_pb2.WeightChange):
-        return message.change_id, 0
-    return message.answer_id, message.version
+        return f"change {message.change_id!r}"
+    return f"answer {message.answer_id!r}, version {message.version}"
+
+
+def _name_of(message: LogMessage) -> tuple[str, str, int]:
+    if isinstance(message, preference_pb2.WeightChange):
+        return "weight", message.change_id, 0
+    return "preference", message.answer_id, message.version
 
 
 def _of_run(message: LogMessage, run_id: str) -> LogMessage:

@@ -120,7 +120,12 @@ _LINE = "weight,1,r,l,0.5,1000,owner,why,w1"
         (
             _csv("kind;cursor", "weight;1"),
             "csv",
-            "line 1: column is 'kind;cursor', must be one of kind, cursor",
+            "line 1: column is 'kind;cursor', must be one such as ",
+        ),
+        (
+            _csv("kind,preferance", "preference,left"),
+            "csv",
+            "line 1: column is 'preferance', must be one such as preference, ",
         ),
         (b"", "csv", "line 1: column is ''"),
         (_csv(_HEAD, _LINE, "weight,1"), "csv", "line 3: number of cells is 2, must be 9"),
@@ -179,3 +184,13 @@ def test_a_row_out_of_bounds_is_told_by_field_value_and_bound(changed: dict[str,
     with pytest.raises(InvalidInputError) as caught:
         check_log_row(message_from_row(PLAIN | changed))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Prefrence", "zzz", "", "left_segment"])
+def test_an_unknown_column_is_told_with_the_few_that_may_be_meant(name: str) -> None:
+    """And not with all thirty."""
+    with pytest.raises(InvalidInputError) as caught:
+        message_from_row(CHANGE | {name: 1})
+    told = str(caught.value)
+    assert 1 <= sum(column in told.replace(",", " ").replace(";", " ").split() for column in COLUMNS) <= 3
+    assert ("preference" in told) == (name != "left_segment")

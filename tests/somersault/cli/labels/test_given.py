@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,37 @@ def test_what_cant_be_is_refused_before_the_folder_is_made(tmp_path: Path, earli
             begin(new, *labels_from, **changes)
         assert told in str(caught.value)
         assert not new.exists()
+
+
+def test_two_runs_whose_answers_contradict_are_refused_before_the_folder_is_made(
+    tmp_path: Path, earlier: Path
+) -> None:
+    """With both places and the field; that each run weighs an answer in its own way is no contradiction."""
+    new, other = tmp_path / "new", tmp_path / "other"
+    export_labels(load_run(earlier), other, file_format=None, has_segments=True)
+    rows = [json.loads(line) for line in (other / "labels.jsonl").read_text().splitlines()]
+    at = next(i for i, row in enumerate(rows) if row["kind"] == "preference")
+    own = {"run_id": "other", "weight": 0.25, "answer_number": 2}
+    for changes, told in (
+        (
+            own | {"preference": "equal"},
+            f"preference of answer {rows[at]['answer_id']!r}, version 1 is 'equal'",
+        ),
+        (own | {"query_id": "another"}, "is 'another'"),
+    ):
+        changed = [row | changes if i == at else row | {"run_id": "other"} for i, row in enumerate(rows)]
+        (other / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed))
+        with pytest.raises(InvalidInputError) as caught:
+            begin(new, earlier, other)
+        assert told in str(caught.value)
+        assert f"{other}/labels.jsonl, line {at + 1}" in str(
+            caught.value
+        ) or f"{other}, line {at + 1}" in str(caught.value)
+        assert f", as {earlier}, row {rows[at]['cursor']}, says" in str(caught.value)
+        assert not new.exists()
+    changed = [row | own if i == at else row | {"run_id": "other"} for i, row in enumerate(rows)]
+    (other / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed))
+    assert begin(new, earlier, other).num_given_labels == 3
 
 
 def test_a_beginning_that_was_cut_off_is_made_anew(tmp_path: Path, earlier: Path) -> None:

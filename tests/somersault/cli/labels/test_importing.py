@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,13 @@ import pytest
 from somersault.cli.labels import sending
 from somersault.cli.labels.exporting import export_labels
 from somersault.cli.labels.importing import import_labels
-from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SomersaultError
+from somersault.errors import (
+    AlreadyExistsError,
+    CorruptDataError,
+    InvalidInputError,
+    NotFoundError,
+    SomersaultError,
+)
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
 from somersault.types import segment_key
@@ -155,6 +163,61 @@ async def test_a_contradiction_names_the_answer_and_how_far_the_file_came(
             await _import(one, file)
     assert "has preference 'left' here already, not 'equal'" in str(caught.value)
     assert "of 5 rows 2 are in" in str(caught.value)
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+async def test_a_row_that_is_repeated_counts_as_known(tmp_path: Path, bundle: Path, is_dry: bool) -> None:
+    """What is new and what is known add up to the rows of the file."""
+    two = tmp_path / "two"
+    begin_run(two)
+    other = tmp_path / "other"
+    export_labels(load_run(tmp_path / "one"), other, file_format=None, has_segments=True)
+    lines = (other / "labels.jsonl").read_text()
+    (other / "labels.jsonl").write_text(lines + lines.splitlines()[1] + "\n")
+    async with labeler_of(two) as labeler:
+        with working(two, labeler):
+            done = await _import(two, other, is_dry=is_dry)
+    assert (done["rows"], done["new"], done["known"]) == (6, 5, 1)
+
+
+async def test_rows_of_a_file_that_contradict_are_refused_with_both_lines(
+    tmp_path: Path, bundle: Path
+) -> None:
+    """Whatever differs, wherever the second stands, answers as changes of a weight; a dry run says it too."""
+    one = tmp_path / "one"
+    rows = read_log_rows(load_run(one))
+    at = {
+        kind: next(i for i, row in enumerate(rows) if row["kind"] == kind)
+        for kind in ("preference", "weight")
+    }
+    file = tmp_path / "contradicting.jsonl"
+    for kind, name, value in (
+        ("preference", "preference", "equal"),
+        ("preference", "query_id", "another"),
+        ("preference", "response_ms", 77),
+        ("preference", "weight", 0.25),
+        ("weight", "weight", 0.125),
+    ):
+        row = rows[at[kind]]
+        second = row | {name: value, "cursor": 50}
+        file.write_text("".join(json.dumps(each) + "\n" for each in [*rows, second]))
+        with pytest.raises(InvalidInputError) as caught:
+            await _import(one, file, is_dry=True)
+        called = row["answer_id"] or row["change_id"]
+        told = str(caught.value)
+        assert told.startswith(f"{file}, line {len(rows) + 1}: {name} of ")
+        assert f"{called!r}" in told
+        assert f"is {value!r}, must be {row[name]!r}, as {file}, line {at[kind] + 1}, says" in told
+
+
+async def test_two_members_of_one_name_in_a_bundle_are_refused(tmp_path: Path, bundle: Path) -> None:
+    """Neither the first nor the last is taken without a word."""
+    begin_run(tmp_path / "two")
+    with tarfile.open(bundle, "a") as archive:
+        member = tarfile.TarInfo("labels.jsonl")
+        archive.addfile(member, io.BytesIO(b""))
+    with pytest.raises(CorruptDataError, match=r"bundle\.tar has two members named 'labels\.jsonl'"):
+        await _import(tmp_path / "two", bundle)
 
 
 async def test_a_reference_run_takes_no_answers(tmp_path: Path, bundle: Path) -> None:
