@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from somersault.cli import __main__ as command_line
-from somersault.cli import train_options
+from somersault.cli import command_line, train_options
 from somersault.cli.serve import MODULES
 from somersault.config import load_config
 from somersault.tasks import get_task

@@ -7,7 +7,7 @@ import re
 import pytest
 import typer.main
 
-from somersault.cli.__main__ import app, main
+from somersault.cli.command_line import app, main
 
 COMMANDS = sorted(set(typer.main.get_command(app).commands) - {"serve"})  # type: ignore[attr-defined]
 EXTRAS = {"export": {"export"}, "plot": {"plot"}, "compare": {"plot"}, "train": {"wandb"}}

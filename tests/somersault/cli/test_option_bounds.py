@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from somersault.bounds import MAX_SEED, MAX_TEXT
-from somersault.cli.__main__ import app, main
+from somersault.cli.command_line import app, main
 from somersault.cli.commands.values import Choice, Parsed, Place, RealNumber, Text, Value, WholeNumber
 
 _GLOBAL = typer.models.ParameterInfo

@@ -303,7 +303,7 @@ def test_serve_passes_flags_and_exit_code_through() -> None:
 def test_command_line_loads_no_service_and_no_torch() -> None:
     """It starts fast and works where only the command line is installed."""
     script = (
-        "import sys, somersault.cli.__main__; print([name for name in sys.modules"
+        "import sys, somersault.cli.command_line; print([name for name in sys.modules"
         " if name.split('.')[0] in ('services', 'torch', 'mujoco', 'tensorboard')])"
     )
     loaded = subprocess.run(

@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 import pytest
 import typer
 
-from somersault.cli import __main__ as command_line
-from somersault.cli import preflight, train
+from somersault.cli import command_line, preflight, train
 from somersault.cli.__main__ import main
 from somersault.cli.ending.ending import Interrupted, report_thread
 from somersault.cli.ending.exit_codes import ExitCode

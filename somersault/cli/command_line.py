@@ -1,0 +1,133 @@
+"""The command ``somersault``: which subcommands there are, and how errors are said.
+
+somersault train hopper-backflip --teacher oracle
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import structlog
+import typer
+from typer.core import TyperGroup
+
+from somersault.cli import compliance
+from somersault.cli.commands.clone import clone
+from somersault.cli.commands.doctor import doctor
+from somersault.cli.commands.eval import evaluate
+from somersault.cli.commands.export import export
+from somersault.cli.commands.importing import import_labels
+from somersault.cli.commands.open import open_pages
+from somersault.cli.commands.plot import compare, plot
+from somersault.cli.commands.render import render
+from somersault.cli.commands.runs import runs
+from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
+from somersault.cli.commands.tasks import tasks
+from somersault.cli.commands.train import train
+from somersault.cli.commands.version import print_version, version
+from somersault.cli.ending.early_signals import hand_over
+from somersault.cli.ending.ending import Ending, ending_of, report_thread, tell
+from somersault.cli.ending.exit_codes import ExitCode
+from somersault.cli.ending.outlets import Outlets
+from somersault.cli.ending.stop_signals import signals_as_ctrl_c
+
+__all__ = ["app", "main"]
+
+_LONGEST_SUMMARY = 200  # characters
+
+
+class _Commands(TyperGroup):
+    """Lists the commands with the whole first sentence of each; click cuts it off."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        rows = [
+            (name, command.get_short_help_str(_LONGEST_SUMMARY))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+app = typer.Typer(
+    name="somersault",
+    help="Teaches agents from human judgement: compare two clips, a reward model learns what you meant, an agent"
+    " learns to do it.\n\nBegin with: somersault train hopper-backflip --teacher oracle",
+    cls=_Commands,
+    add_completion=False,
+    rich_markup_mode=None,  # it takes 'somersault[plot]' for markup, and the extra is gone
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _choose(
+    *,
+    _is_version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Prints the version.")
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
+
+app.command()(train)
+app.command("open")(open_pages)
+app.command(context_settings=CONTEXT_SETTINGS)(serve)
+app.command()(tasks)
+app.command("eval")(evaluate)
+app.command()(render)
+app.command()(export)
+app.command("import")(import_labels)
+app.command()(clone)
+app.command()(plot)
+app.command()(compare)
+app.command()(runs)
+app.command()(doctor)
+app.add_typer(compliance.app, name="compliance")
+app.command()(version)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; docs/operations.md has the table. What is wrong is one line on stderr."""
+    if arguments is None:
+        _log_to_stderr()
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with Outlets() as outlets, signals_as_ctrl_c(), _reported_threads():
+        try:
+            hand_over()
+            ending = Ending(code=_run(arguments))
+        except BaseException as error:
+            ending = ending_of(error)
+        return tell(ending, outlets, is_json="--json" in arguments)
+
+
+def _log_to_stderr() -> None:
+    """Keep what is logged off standard output, on which a result may be, and what is of no use to who typed a command.
+
+    A store that answers at the second try is of none.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+@contextlib.contextmanager
+def _reported_threads() -> Iterator[None]:
+    earlier, threading.excepthook = threading.excepthook, report_thread
+    try:
+        yield
+    finally:
+        threading.excepthook = earlier
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    with command.make_context("somersault", list(arguments)) as context:
+        result = command.invoke(context)
+    return result if isinstance(result, int) else ExitCode.DONE
