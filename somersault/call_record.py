@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CallInProgress", "CallRecord", "oldest_call"]
+__all__ = ["CallInProgress", "CallRecord", "num_rollouts", "oldest_call"]
 
-_HEAD = struct.Struct("<8s64s")
-_MARK = b"calls\x00\x01\x00"
+_HEAD = struct.Struct("<8s64sq")
+"""The mark, the environment's name, and how many rollouts were whole."""
+_MARK = b"calls\x00\x02\x00"
 _ENTRY = struct.Struct("<d q 8s")
 """Monotonic seconds at which a call began, 0 while there is none; the step; the method."""
 
@@ -53,12 +54,18 @@ class CallRecord:
             with path.open("w+b") as file:
                 file.truncate(size)
                 self._memory = mmap.mmap(file.fileno(), size)
-        name = environment.encode()[:63].decode(errors="ignore")
-        _HEAD.pack_into(self._memory, 0, _MARK, name.encode())
+        self._name = environment.encode()[:63].decode(errors="ignore").encode()
+        self._num_rollouts = 0
+        _HEAD.pack_into(self._memory, 0, _MARK, self._name, 0)
 
     def of(self, copy: int) -> _Entry:
         """Return what is told of the calls of one environment."""
         return _Entry(self._memory, _HEAD.size + copy * _ENTRY.size)
+
+    def count_rollout(self) -> None:
+        """Note that a rollout is whole."""
+        self._num_rollouts += 1
+        _HEAD.pack_into(self._memory, 0, _MARK, self._name, self._num_rollouts)
 
     def oldest(self) -> CallInProgress | None:
         """Return the call that has been in progress for longest; None where there is none."""
@@ -92,10 +99,20 @@ def oldest_call(path: Path) -> CallInProgress | None:
         return None
 
 
+def num_rollouts(path: Path) -> int:
+    """Return how many rollouts were whole by a record's file; 0 where there is no file."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return 0
+    is_record = len(data) >= _HEAD.size and data.startswith(_MARK)
+    return int(_HEAD.unpack_from(data)[2]) if is_record else 0
+
+
 def _oldest_in(data: bytes) -> CallInProgress | None:
     if len(data) < _HEAD.size or not data.startswith(_MARK):
         return None
-    _, name = _HEAD.unpack_from(data)
+    _, name, _ = _HEAD.unpack_from(data)
     entries = [
         (*_ENTRY.unpack_from(data, offset), copy)
         for copy, offset in enumerate(range(_HEAD.size, len(data) - _ENTRY.size + 1, _ENTRY.size))

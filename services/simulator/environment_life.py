@@ -78,6 +78,7 @@ class EnvironmentLife:
             lambda: gatherer.gather(sequence=sequence, policy_version=policy_version, num_steps=num_steps)
         )
         self._num_rollouts += 1
+        self.calls.count_rollout()
         return gathered
 
     async def watch_calls(self) -> NoReturn:

@@ -6,13 +6,25 @@ import json
 import re
 from collections.abc import Sequence
 
-__all__ = ["last_words"]
+__all__ = ["has_ended_itself", "last_words", "own_words"]
 
 _OWN = re.compile(r"somersault [\w-]+: ")
 _CRASH = "Fatal Python error: "
+_DRAINING = "draining"
 _FRAME = re.compile(r'\s*File "(?P<file>.+)", line (?P<line>\d+)')
 _DRAWN = re.compile(r"[\W_]*")
 """Edges and rules of boxes that tracebacks are drawn with, and nothing else."""
+
+
+def own_words(lines: Sequence[str]) -> str:
+    """Return the line with which a service says itself why it ends ("somersault simulator: ..."), "" if it didn't."""
+    own = [line for line in lines if _OWN.match(line)]
+    return own[-1].removeprefix("somersault ") if own else ""
+
+
+def has_ended_itself(lines: Sequence[str]) -> bool:
+    """Return whether a service ended in order, by its own line or asked to: not in the middle of something."""
+    return bool(own_words(lines)) or any(_logged(line) == _DRAINING for line in lines)
 
 
 def last_words(lines: Sequence[str]) -> str:
@@ -21,10 +33,7 @@ def last_words(lines: Sequence[str]) -> str:
     Its own line ("somersault simulator: ...") counts most, then a crash as ``faulthandler`` tells it with the place
     in the code, then the last line that a person can read. Libraries that write at a process's end don't hide it.
     """
-    own = [line for line in lines if _OWN.match(line)]
-    if own:
-        return own[-1].removeprefix("somersault ")
-    return _crash(lines) or _readable(lines) or "nothing"
+    return own_words(lines) or _crash(lines) or _readable(lines) or "nothing"
 
 
 def _crash(lines: Sequence[str]) -> str:

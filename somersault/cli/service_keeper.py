@@ -11,11 +11,11 @@ import time
 from collections import deque
 from pathlib import Path
 
-from somersault.app import BAD_SETTINGS, FAILED, HOPELESS
+from somersault.app import BAD_SETTINGS, HOPELESS
 from somersault.cli import launch
 from somersault.cli.ended_calls import EndedCalls
 from somersault.cli.health import wait_until_healthy
-from somersault.cli.last_words import last_words
+from somersault.cli.last_words import has_ended_itself, last_words, own_words
 from somersault.cli.notices import Notices
 from somersault.cli.processes import ServiceProcess
 from somersault.config import inherited_environment
@@ -79,11 +79,7 @@ class ServiceKeeper:
             code = await self._live()
             if self._is_stopping:
                 return
-            if code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set()):
-                raise ConfigError(self._last_line())
-            problem = self._ended_calls.note(code, how=_describe_exit(code)) if code != FAILED else ""
-            if problem:
-                raise ConfigError(f"{problem}; {self.describe_log()}")
+            self._refuse_hopeless(code)
             self._count_restart(code)
             await self._backoff.wait()
             if self._is_stopping:
@@ -139,6 +135,7 @@ class ServiceKeeper:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
+            self._ended_calls.forget_calls()
             return await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -155,6 +152,21 @@ class ServiceKeeper:
         self.ready.set()
         await asyncio.sleep(RESTART_WINDOW_S)
         self._backoff.reset()
+
+    def _refuse_hopeless(self, code: int) -> None:
+        """Raise `ConfigError` where another life would end as this one.
+
+        An environment may end the process with any exit code, those of a service included, so a code says what a
+        service means by it only beside the service's own line.
+        """
+        lines = self._lines()
+        own = own_words(lines)
+        if own and (code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set())):
+            raise ConfigError(own)
+        if not has_ended_itself(lines):
+            problem = self._ended_calls.note(code, how=_describe_exit(code))
+            if problem:
+                raise ConfigError(f"{problem}; {self.describe_log()}")
 
     def _count_restart(self, code: int) -> None:
         now = time.monotonic()
@@ -174,11 +186,14 @@ class ServiceKeeper:
 
     def _last_line(self) -> str:
         """Return the line with which this life of the service said why it ends."""
+        return last_words(self._lines())
+
+    def _lines(self) -> list[str]:
+        """Return the newest lines of this life's log."""
         with self._log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - _LOG_TAIL_BYTES))
-            lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
-        return last_words(lines)
+            return log.read().decode("utf-8", errors="replace").strip().splitlines()
 
 
 def _describe_exit(code: int) -> str:

@@ -49,7 +49,9 @@ def test_a_process_that_is_gone_has_left_its_call(tmp_path: Path) -> None:
 def test_an_environment_that_ends_three_processes_is_given_up(tmp_path: Path) -> None:
     """Within a minute; the line says what it was doing."""
     path = tmp_path / "calls"
-    CallRecord("Cart-v0", num_environments=1, path=path).of(0).begin("step", 5)
+    record = CallRecord("Cart-v0", num_environments=1, path=path)
+    record.count_rollout()
+    record.of(0).begin("step", 5)
     now = [0.0]
     ended = EndedCalls(path, now_s=lambda: now[0])
     assert ended.note(7, how="exit code 7") == ""
@@ -61,6 +63,39 @@ def test_an_environment_that_ends_three_processes_is_given_up(tmp_path: Path) ->
     assert ended.note(-signal.SIGSEGV, how="killed by SIGSEGV") == (
         "environment Cart-v0 (copy 0) ended the process (killed by SIGSEGV) in step, at step 5, 3 times within 60 s"
     )
+
+
+def test_an_environment_that_ends_each_life_in_vain_is_given_up(tmp_path: Path) -> None:
+    """However long a life takes on a slow machine; a rollout that was whole is progress."""
+    path = tmp_path / "calls"
+    now = [0.0]
+    ended = EndedCalls(path, now_s=lambda: now[0])
+
+    def end(*, has_progress: bool) -> str:
+        ended.forget_calls()
+        record = CallRecord("Cart-v0", num_environments=1, path=path)
+        if has_progress:
+            record.count_rollout()
+        record.of(0).begin("reset", 0)
+        now[0] += 100.0
+        return ended.note(1, how="exit code 1")
+
+    assert [end(has_progress=progress) for progress in (False, False, True, False, False)] == [""] * 5
+    assert end(has_progress=False) == (
+        "environment Cart-v0 (copy 0) ended the process (exit code 1) in reset, at step 0,"
+        " 3 times in a row before a rollout was whole"
+    )
+
+
+def test_a_life_is_not_accused_of_the_calls_before_it(tmp_path: Path) -> None:
+    """One that ends before it has called an environment has left no calls."""
+    path = tmp_path / "calls"
+    ended = EndedCalls(path, now_s=lambda: 0.0)
+    for _ in range(2):
+        CallRecord("Cart-v0", num_environments=1, path=path).of(0).begin("step", 5)
+        assert ended.note(1, how="exit code 1") == ""
+    ended.forget_calls()
+    assert ended.note(1, how="exit code 1") == ""
 
 
 def test_who_is_killed_from_outside_accuses_nobody(tmp_path: Path) -> None:
