@@ -1,13 +1,13 @@
 """The steps of ``somersault clone``: all that a run is goes to a folder and a store of its own, with another identity.
 
-Whatever stops it, the folder is not there until the copy is whole, and what was copied is removed again.
+Whatever stops it, the folder is not there until the copy is whole, and what was copied is removed again: at once, or, of one
+that was killed, by the next one that is to be in the same folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -20,15 +20,30 @@ from rich.console import Console
 from rich.progress import Progress
 
 from somersault.cli.cloning.contents import copy_files, copy_objects, list_objects, remove_objects
+from somersault.cli.cloning.leftovers import (
+    clear,
+    hidden_folder,
+    holding,
+    mark_finished,
+    mark_unfinished,
+    unfinished_key,
+)
 from somersault.cli.invocation import own_command
 from somersault.cli.processes import secrets_of_store
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_database import copy_database
 from somersault.cli.run_folder import RunFolder
-from somersault.cli.run_ownership import check_is_vacant, compare
+from somersault.cli.run_ownership import compare
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
-from somersault.storage import ObjectStore, StoredIdentity, new_identity, open_store, write_identity
+from somersault.storage import (
+    ObjectStore,
+    StoredIdentity,
+    identity_key,
+    new_identity,
+    open_store,
+    write_identity,
+)
 from somersault.urls import run_folder_url
 
 __all__ = ["CloneOptions", "clone", "describe"]
@@ -65,8 +80,12 @@ def clone(options: CloneOptions) -> dict[str, Any]:
         store = _open(config.storage_url)
         compare(config, source, store=store, is_trained=True)
         copy = _settings_of_copy(config, source, options, new=new)
+        target = _open(copy.storage_url) if copy.storage_url else None
+        if target is not None:
+            target.check()
+        clear(new, target, run_id=copy.run_id, url=copy.storage_url)
         with _emerging(new) as folder:
-            counts = _fill(folder, copy, source=source, config=config, store=store, new=new)
+            counts = _fill(folder, copy, source=source, config=config, store=store, target=target, new=new)
     return {
         "run": str(new),
         "from": str(source.path),
@@ -116,11 +135,12 @@ def _emerging(new: Path) -> Iterator[Path]:
     Raises:
         ConfigError: it can't be written.
     """
-    folder = new.with_name(f".{new.name[:100]}.{secrets.token_hex(4)}.new")
+    folder = hidden_folder(new)
     try:
         folder.mkdir(parents=True)
-        yield folder
-        folder.rename(new)
+        with holding(folder):
+            yield folder
+            folder.rename(new)
     except OSError as error:
         raise ConfigError(
             f"{new} can't be made ({error.strerror or error}); nothing was left there"
@@ -131,14 +151,17 @@ def _emerging(new: Path) -> Iterator[Path]:
 
 
 def _fill(
-    folder: Path, copy: RunConfig, *, source: RunFolder, config: RunConfig, store: ObjectStore, new: Path
+    folder: Path,
+    copy: RunConfig,
+    *,
+    source: RunFolder,
+    config: RunConfig,
+    store: ObjectStore,
+    target: ObjectStore | None,
+    new: Path,
 ) -> dict[str, int]:
     """Make of an empty folder, and of a store if the folder is none, the copy of a run; return what there is in it."""
-    if copy.storage_url:
-        target = _open(copy.storage_url)
-        target.check()
-        check_is_vacant(copy, target)
-    else:
+    if target is None:
         copy = dataclasses.replace(copy, storage_url=run_folder_url(folder, run_id=copy.run_id))
         target = _open(copy.storage_url)
     keys = list_objects(store, config.run_id, is_in_folder=config.storage_url == source.storage_url)
@@ -148,11 +171,13 @@ def _fill(
     made = RunFolder(folder, command="clone")
     made.fill(copy)
     try:
+        mark_unfinished(target, copy.run_id, identity=copy.identity)
         num_bytes = _copy_shown(store, target, keys)
         said = StoredIdentity(run_id=copy.run_id, identity=copy.identity, start_mark=copy.start_mark)
         write_identity(target, said)
+        mark_finished(target, copy.run_id)
     except BaseException:
-        remove_objects(target, keys)
+        remove_objects(target, [*keys, identity_key(copy.run_id), unfinished_key(copy.run_id)])
         raise
     return {"objects": len(keys), "bytes": num_bytes, "labels": count_labels(made.database) or 0}
 

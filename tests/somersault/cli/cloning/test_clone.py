@@ -18,6 +18,7 @@ from services.labeler.store import migrate
 from somersault.cli.__main__ import main
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.cloning.clone import CloneOptions, clone
+from somersault.cli.cloning.contents import copy_objects
 from somersault.cli.resumption import resume_run
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
@@ -210,6 +211,56 @@ def test_a_clone_that_fails_leaves_nothing(
             clone(CloneOptions(run=tmp_path / NAME, new=tmp_path / "more"))
     assert _all_of(tmp_path) == before
     clone(CloneOptions(run=tmp_path / NAME, new=tmp_path / "more"))
+
+
+@pytest.mark.parametrize("how", ["to store", "to folder"])
+def test_what_a_killed_clone_left_is_removed_by_the_next(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hidden folder and its objects; not while it is still being made."""
+    path, url = tmp_path / NAME, file_url(tmp_path / "bucket")
+    _make(path, None)
+    new = tmp_path / "new" / "more"
+    options = CloneOptions(run=path, new=new, **({"storage_url": url} if how == "to store" else {}))
+
+    def clone_again_and_be_killed(*_: Any) -> int:
+        next(iter(copy_objects(*_)))
+        if how == "to store":
+            with pytest.raises(
+                FailedPreconditionError, match="or that is being made now; name another place"
+            ):
+                clone(options)
+        assert len(list(new.parent.iterdir())) == 1  # that one did not take it for dead
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # a killed process runs none of these
+        patch.setattr(cloning, "_copy_shown", clone_again_and_be_killed)
+        patch.setattr(cloning, "remove_objects", lambda *_: None)
+        patch.setattr(cloning.shutil, "rmtree", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            clone(options)
+    assert len(list(new.parent.iterdir())) == 1
+    clone(options)
+    assert list(new.parent.iterdir()) == [new]
+    store = open_run_store(RunFolder(new).read_config())
+    assert f"{NAME}/unfinished-clone.json" not in list(store.list(f"{NAME}/"))
+    with pytest.raises(AlreadyExistsError):
+        clone(options)
+
+
+def test_objects_that_no_killed_clone_here_left_are_not_removed(tmp_path: Path) -> None:
+    """Of another run, or of a clone made elsewhere: what to do is said in the command's own options."""
+    path, url = tmp_path / NAME, file_url(tmp_path / "bucket")
+    _make(path, None)
+    store = FolderStore(tmp_path / "bucket")
+    store.put(f"{NAME}/unfinished-clone.json", json.dumps({"identity": "f" * 32}).encode())
+    before = _all_of(tmp_path)
+    with pytest.raises(
+        FailedPreconditionError, match=f"a clone that was cut off.* below {NAME}/ there"
+    ) as caught:
+        clone(CloneOptions(run=path, new=tmp_path / "more", storage_url=url))
+    assert "--run-dir" not in str(caught.value)
+    assert _all_of(tmp_path) == before
 
 
 def test_what_cannot_be_cloned_is_refused(tmp_path: Path) -> None:
