@@ -56,11 +56,11 @@ def _live(folder: Path, life: int, *arguments: str) -> int:
     return int(summary["labels"])
 
 
-def _go_on(folder: Path, life: int, *arguments: str) -> None:
-    """A life that begins at the checkpoint of the one before."""
+def _go_on(folder: Path, life: int, *arguments: str, store: ObjectStore | None = None) -> None:
+    """A life that begins at the checkpoint of the one before, which is in ``store`` if that isn't where it was."""
     log = folder / "logs" / "learner.log"
     before = len(log.read_text().splitlines()) if log.exists() else 0
-    newest = max(load_run(folder).store.list(f"{NAME}/checkpoints/learner/"))
+    newest = max((store or load_run(folder).store).list(f"{NAME}/checkpoints/learner/"))
     answered = len(read_label_rows(load_run(folder)))
     assert _live(folder, life, "--resume", *arguments) >= answered
     restored = [line for line in log.read_text().splitlines()[before:] if "restored" in line]
@@ -105,10 +105,14 @@ def test_run_on_s3_goes_on_wherever_its_folder_is(server: StoreServer, tmp_path:
     assert (tmp_path / "in folder" / "segments").is_dir()
     assert {key: data for key, data in _objects(bucket).items() if key.startswith(f"{NAME}/")} == before
 
-    shutil.move(tmp_path / "s3" / "bucket", tmp_path / "s3" / "another")
+    url = server.url("another/prefix", create="true")
+    another = open_store(url, access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+    for key, data in before.items():
+        another.put(key, data)
+        bucket.delete(key)
     line, _ = _refused(*_resume(moved))
     assert f"is not this run's: {NAME}/identity.json is not in it" in line
-    _go_on(moved, 3, "--storage-url", server.url("another/prefix"))
+    _go_on(moved, 3, "--storage-url", url, store=another)
     _go_on(moved, 4)
 
 
