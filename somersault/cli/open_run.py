@@ -69,11 +69,11 @@ def open_run(options: OpenOptions) -> int:
         user = folder.user()
         if user is not None:
             return _tell_of_user(config, folder, user=user, console=console, is_json=options.is_json)
-        _check_was_asked(folder)
         config = dataclasses.replace(
             folder.resume(), web_port=options.web_port or free_web_port(config.web_port), **settings
         )
         compare(config, folder, store=open_run_store(config), is_trained=False)
+        _check_was_asked(folder)
         asyncio.run(_serve(config, folder, console=console, is_json=options.is_json))
     return 0
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from somersault.convert.preference_rows import COLUMNS, Row
 from somersault.errors import CorruptDataError
-from somersault.runs.database import open_database
+from somersault.runs.database import open_database, read_identities
+from somersault.runs.ownership import compare_database
 from somersault.runs.run import Run
 
-__all__ = ["read_log_rows"]
+__all__ = ["check_database", "read_log_rows"]
 
 _SIDES = ", ".join(
     f"{side}.{name} AS {side}_{name}"
@@ -34,6 +35,25 @@ _CHANGES = """
 SELECT cursor, run_id, labeler_id, weight, commit_ms AS commit_time_ms, changed_by, reason, change_id
 FROM weight_changes WHERE run_id = ?
 """
+
+
+def check_database(run: Run) -> None:
+    """Check that the database in a run's folder is the run's own.
+
+    Raises:
+        FailedPreconditionError: it holds another run, or is gone.
+        CorruptDataError: it can't be read.
+    """
+    if run.settings.is_reference:
+        return
+    compare_database(
+        run.labels,
+        read_identities(run.labels),
+        run_id=run.settings.run_id,
+        identity=run.settings.identity,
+        num_labels=int(run.newest_point.get("run/labels", 0)),
+        remedy="put this run's back, or train it with --resume --adopt to go on with what is there",
+    )
 
 
 def read_log_rows(run: Run) -> list[Row]:

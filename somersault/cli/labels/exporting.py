@@ -13,7 +13,7 @@ from somersault.convert.preference_files import FORMATS, FileFormat, format_of, 
 from somersault.convert.preference_rows import Row
 from somersault.errors import ConfigError, FailedPreconditionError, InvalidInputError
 from somersault.runs import Run
-from somersault.runs.preference_log import read_log_rows
+from somersault.runs.preference_log import check_database, read_log_rows
 
 __all__ = ["STDOUT", "export_labels"]
 
@@ -33,12 +33,13 @@ def export_labels(run: Run, out: Path, *, file_format: str | None, has_segments:
         What was written: ``out``, ``rows``, ``answers``, ``labels`` and ``segments``.
 
     Raises:
-        FailedPreconditionError: the run has no answers.
+        FailedPreconditionError: the run has no answers, or the database isn't the run's.
         InvalidInputError: the name or the format can't be.
         ConfigError: the file can't be written, or a package is missing.
         SomersaultError: the database or a segment can't be read.
     """
     chosen = _format(out, file_format, has_segments=has_segments)
+    check_database(run)
     rows = read_log_rows(run)
     if not rows:
         raise FailedPreconditionError(f"run {run.path} has no answers yet")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from somersault.cli.__main__ import main
 from somersault.cli.resumption import resume_run
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
@@ -178,7 +179,9 @@ def test_a_store_that_is_not_the_runs_is_refused(
 
 
 @pytest.mark.parametrize("damage", ["foreign", "renamed", "gone", "empty"])
-def test_a_database_that_is_not_the_runs_is_refused(damage: str, tmp_path: Path) -> None:
+def test_a_database_that_is_not_the_runs_is_refused(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Named, with what to do; its answers would be lost or somebody else's."""
     path = tmp_path / NAME
     identity = _begin(path, None).identity
@@ -190,6 +193,10 @@ def test_a_database_that_is_not_the_runs_is_refused(damage: str, tmp_path: Path)
     with pytest.raises(FailedPreconditionError, match=r"^database .*labels.sqlite ") as caught:
         _go_on(path)
     assert "--adopt" in str(caught.value)
+    for command in (["open", str(path)], ["export", str(path), "--labels", "-"]):
+        assert main(command) == 1
+        told = str(caught.value).partition(";")[0]
+        assert f"somersault: error: {told}; put this run's back" in capsys.readouterr().err
     _go_on(path, is_adopted=True)
     if damage == "foreign":
         assert read_identities(folder.database) == {NAME: identity}
