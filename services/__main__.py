@@ -8,12 +8,12 @@ be used is one line on standard error, and exit code 2.
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 
 from somersault.config import ServiceConfig, load_config
 from somersault.errors import ConfigError, SomersaultError
+from somersault.strict_json import load_json
 from somersault.types import TaskSpec
 
 _SETTINGS = {
@@ -43,7 +43,7 @@ def check(flags_by_service: Mapping[str, Sequence[str]], *, spec: TaskSpec) -> N
 
 def main() -> int:
     """Check what standard input asks for and return the exit code."""
-    asked = json.load(sys.stdin)
+    asked = load_json(sys.stdin.read())
     try:
         check(asked["flags"], spec=TaskSpec(**asked["spec"]))
     except SomersaultError as error:

@@ -6,7 +6,6 @@ A checkpoint is one safetensors object; its metadata carries the facts as JSON a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from safetensors import SafetensorError
 
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
 
@@ -85,7 +84,7 @@ def unpack(data: bytes) -> Checkpoint:
     metadata = _read_metadata(data)
     try:
         arrays = safetensors.numpy.load(data)
-        facts = json.loads(metadata["facts"])
+        facts = load_json(metadata["facts"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise CorruptDataError(f"it can't be read: {error}") from error
     if _digest(arrays, metadata["facts"]) != metadata.get("sha256"):
@@ -98,7 +97,7 @@ def _read_metadata(data: bytes) -> dict[str, str]:
     if not 0 < length <= min(len(data) - 8, _HEADER_MAX_BYTES):
         raise CorruptDataError("it has no readable header")
     try:
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        metadata = load_json(data[8 : 8 + length])["__metadata__"]
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDataError("it has no readable header") from error
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:

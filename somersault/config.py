@@ -7,7 +7,6 @@ every text its length and no control characters. The only module that reads the 
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 import typing
@@ -32,6 +31,7 @@ from somersault import setting_checks
 from somersault.bounds import MAX_PORT
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.setting_checks import Host
+from somersault.strict_json import load_json
 from somersault.types import TaskSpec
 
 __all__ = [
@@ -58,11 +58,14 @@ class _PlainListSource(EnvSettingsSource):
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         if not _is_list(field.annotation):
-            return super().decode_complex_value(field_name, field, value)
+            try:
+                return super().decode_complex_value(field_name, field, value)
+            except RecursionError as error:
+                raise ConfigError(field_name, value, "JSON that is not nested so deeply") from error
         if not value.lstrip().startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
         try:
-            return json.loads(value)
+            return load_json(value)
         except ValueError as error:
             raise ConfigError(field_name, value, "values with commas between, or a JSON list") from error
 
@@ -162,6 +165,8 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         raise ConfigError(setting_checks.describe_first(error, config_type, _named_by_variable)) from error
     except InvalidInputError as error:
         raise ConfigError(str(error)) from error
+    except RecursionError as error:
+        raise ConfigError("a setting is nested too deeply; --help lists the settings") from error
     finally:
         _file_values.reset(token)
 
@@ -196,10 +201,10 @@ def _split_config_flag(arguments: Sequence[str]) -> tuple[Path | None, list[str]
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        values = load_json(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"config file {path} can't be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # TOML has the second for what is nested too deeply
         raise ConfigError(f"config file {path} is not valid: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config file {path} must hold one table of settings")

@@ -231,4 +231,6 @@ def shorten(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python turns no integer of thousands of digits into text
         text = "a number of thousands of digits"
+    except RecursionError:
+        text = "a value that is nested too deeply"
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -1,4 +1,7 @@
-"""JSON as RFC 8259 has it: what `json.dumps` alone would write for a number that is not finite no other reader takes."""
+"""JSON as RFC 8259 has it: what `json.dumps` alone would write for a number that is not finite no other reader takes.
+
+What is read may be of anybody; whatever is wrong with it is a `ValueError`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["dump_json"]
+__all__ = ["dump_json", "load_json"]
 
 
 def dump_json(value: Any, **options: Any) -> str:
@@ -24,6 +27,18 @@ def dump_json(value: Any, **options: Any) -> str:
         return json.dumps(value, allow_nan=False, **options)
     except ValueError:
         return json.dumps(_finite(value, options.pop("default", None)), allow_nan=False, **options)
+
+
+def load_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text that somebody else may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python reads, for which `json.loads` has another error.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _finite(value: Any, default: Callable[[Any], Any] | None) -> Any:

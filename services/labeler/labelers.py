@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import stat
 from collections.abc import Collection, Mapping
@@ -14,6 +13,7 @@ from services.labeler import pages, tokens
 from services.labeler.records import KnownLabeler, Labeler
 from services.labeler.store import Database, audit, labelers
 from somersault.errors import ConfigError
+from somersault.strict_json import load_json
 from somersault.texts import check_text
 from somersault.types import Role
 
@@ -131,7 +131,7 @@ def read_tokens(path: Path) -> dict[Role, str]:
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigError(f"token_path {path} can be read by others; run: chmod 600 {path}")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = load_json(path.read_text(encoding="utf-8"))
     except OSError as err:
         raise ConfigError(f"token_path {path} can't be read: {err.strerror}") from err
     except ValueError as err:

@@ -13,7 +13,6 @@ The same segment always gives the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from services.simulator.environment import footage_layout
 from services.simulator.segments import RecordedSegment
 from somersault.actions import is_still
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.types import ActionArray, FrameArray
 
@@ -131,7 +130,7 @@ def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, ob
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
     )
     begin = 8 + int.from_bytes(data[:8], "little")
-    header = dump_json(json.loads(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
+    header = dump_json(load_json(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[begin:]
 
@@ -142,7 +141,7 @@ def _read_header(data: bytes) -> dict[str, object]:
     if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise CorruptDataError(f"segment object: header of {length} bytes in {len(data)} bytes")
     try:
-        header = json.loads(data[8 : 8 + length])
+        header = load_json(data[8 : 8 + length])
     except ValueError as err:
         raise CorruptDataError("segment object: header is not JSON") from err
     if not isinstance(header, dict):
@@ -156,7 +155,7 @@ def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(texts, dict):
         raise CorruptDataError("segment object: no metadata")
     try:
-        return {name: json.loads(text) for name, text in texts.items()}
+        return {name: load_json(text) for name, text in texts.items()}
     except (TypeError, ValueError) as err:
         raise CorruptDataError("segment object: metadata values are not JSON") from err
 

@@ -5,7 +5,6 @@ Shapes: O observation length, F frames of H x W pixels, A action length, D choic
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.export.shipped.policy import Policy as Actor
 from somersault.runs import Run, load_run
+from somersault.strict_json import load_json
 from somersault.types import ActionArray, FloatArray
 
 __all__ = ["Policy", "load_policy"]
@@ -136,8 +136,8 @@ def _load_exported(path: Path, *, seed: int | None) -> Policy:
     try:
         data = path.read_bytes()
         arrays = safetensors.numpy.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (OSError, SafetensorError) as error:
+        header = load_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        facts = load_json(header.get("__metadata__", {}).get("somersault", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
         raise NotFoundError(f"{path} can't be read as an exported policy: {error}") from error
-    facts = json.loads(header.get("__metadata__", {}).get("somersault", "{}"))
     return Policy(arrays, version=int(facts["policy_version"]) if facts else None, seed=seed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
+
+from somersault.strict_json import load_json
 
 __all__ = ["has_ended_itself", "last_words", "own_words"]
 
@@ -55,7 +56,7 @@ def _readable(lines: Sequence[str]) -> str:
 
 def _logged(line: str) -> str:
     try:
-        fields = json.loads(line)
+        fields = load_json(line)
     except ValueError:
         return ""
     if not isinstance(fields, dict) or "event" not in fields:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from somersault.strict_json import load_json
 from somersault.telemetry import NOTICE
 
 __all__ = ["Notices"]
@@ -35,7 +35,7 @@ class Notices:
 
 def _text_of(line: bytes) -> str:
     try:
-        value = json.loads(line)
+        value = load_json(line)
     except ValueError:
         return ""
     return str(value.get(NOTICE, "")) if isinstance(value, dict) else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import json
 import os
 import secrets
 import shlex
@@ -26,7 +25,7 @@ from somersault.errors import (
     NotFoundError,
 )
 from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 from somersault.types import Role, check_name, check_path
 from somersault.urls import run_folder_url
 
@@ -253,7 +252,7 @@ class RunFolder:
             return {}
         for line in reversed(self.progress.read_text(encoding="utf-8").splitlines()):
             try:
-                row = json.loads(line)
+                row = load_json(line)
             except ValueError:  # cut off when the process was killed
                 continue
             if isinstance(row, dict):
@@ -366,7 +365,7 @@ def _write(path: Path, text: str, *, mode: int) -> None:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = load_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CorruptDataError(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import grpc
 from somersault.compliance.checks import NotSeenError, expect, expect_refused, gather
 from somersault.compliance.trial import LEFT, RIGHT, Trial
 from somersault.convert.preference_rows import COLUMNS, row_from_record, row_from_weight_change
+from somersault.strict_json import load_json
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 
@@ -27,7 +27,7 @@ async def a_jsonl_export_is_the_log(trial: Trial) -> None:
     """As JSONL, ExportPreferences gives an object a line with the documented keys, row for row what is followed."""
     await _fill(trial)
     lines = (await _file(trial, pb.EXPORT_FORMAT_JSONL)).decode().splitlines()
-    _expect_rows([json.loads(line) for line in lines], await _followed(trial))
+    _expect_rows([load_json(line) for line in lines], await _followed(trial))
 
 
 async def a_parquet_export_is_the_log(trial: Trial) -> None:

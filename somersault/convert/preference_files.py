@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, Literal, Protocol, cast, get_args
 
 from somersault.convert.preference_rows import COLUMNS, Row, columns_of, nearest_columns
 from somersault.errors import ConfigError, CorruptDataError, InvalidInputError
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["FORMATS", "FileFormat", "RowWriter", "format_of", "open_writer", "read_rows"]
 
@@ -165,7 +164,7 @@ def _read_jsonl(file: IO[bytes]) -> Iterator[tuple[str, Row]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            row = load_json(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except ValueError as error:
             raise CorruptDataError(f"line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):

@@ -5,7 +5,6 @@ What is read is checked before anything of the size it claims is allocated.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from somersault.errors import CorruptDataError
 from somersault.reward_model.config import RewardModelConfig
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["decode", "encode", "read_config"]
 
@@ -44,8 +43,8 @@ def read_config(data: bytes) -> RewardModelConfig:
         CorruptDataError: the header is not what it must be.
     """
     try:
-        metadata = json.loads(data[8 : 8 + _header_bytes(data)])["__metadata__"]
-        return RewardModelConfig(**json.loads(metadata[_FORMAT]))
+        metadata = load_json(data[8 : 8 + _header_bytes(data)])["__metadata__"]
+        return RewardModelConfig(**load_json(metadata[_FORMAT]))
     except (KeyError, TypeError, ValueError, RecursionError) as err:
         raise CorruptDataError(f"reward model: header can't be read: {err!r}") from err
 

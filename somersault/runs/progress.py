@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from somersault.errors import InvalidInputError
+from somersault.strict_json import load_json
 
 __all__ = ["CURVE_NAMES", "curve_of", "read_newest_point", "read_points"]
 
@@ -80,7 +80,7 @@ def curve_of(points: Sequence[Point], name: str) -> tuple[list[int], list[float]
 def _points(data: bytes) -> Iterator[Point]:
     for line in data.decode("utf-8", errors="replace").splitlines():
         try:
-            point = json.loads(line)
+            point = load_json(line)
         except ValueError:  # cut off when the process was killed, or while we read
             continue
         if isinstance(point, dict):

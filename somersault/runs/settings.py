@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from somersault.errors import CorruptDataError, NotFoundError
+from somersault.strict_json import load_json
 
 __all__ = ["RunSettings", "read_json_object"]
 
@@ -82,7 +82,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         CorruptDataError: it can't be read, or holds something else.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = load_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorruptDataError(f"{path} can't be read: {error}") from error
     if not isinstance(values, dict):

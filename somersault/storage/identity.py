@@ -6,13 +6,12 @@ are. So whoever opens a store compares it with what it was given, before it take
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import asdict, dataclass
 
 from somersault.errors import ConfigError, CorruptDataError, InvalidInputError, NotFoundError
 from somersault.storage.object_store import ObjectStore
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 from somersault.types import check_identity
 
 __all__ = [
@@ -100,7 +99,7 @@ def check_store(store: ObjectStore, run_id: str, *, identity: str) -> None:
 
 def _parse(data: bytes, *, key: str, run_id: str) -> StoredIdentity:
     try:
-        values = json.loads(data)
+        values = load_json(data)
     except ValueError as error:
         raise _corrupt(key, f"it is no JSON ({error})") from error
     if not isinstance(values, dict):

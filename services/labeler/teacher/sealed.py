@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import safetensors
 import safetensors.numpy
 
 from somersault.errors import CorruptDataError
+from somersault.strict_json import load_json
 from somersault.types import FloatArray
 
 __all__ = ["NotFiniteError", "SealedPart", "decode"]
@@ -79,7 +79,7 @@ def _read_header(data: bytes) -> dict[str, object]:
     if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise CorruptDataError(f"sealed part: header of {length} bytes in {len(data)} bytes")
     try:
-        header = json.loads(data[8 : 8 + length])
+        header = load_json(data[8 : 8 + length])
     except ValueError as err:
         raise CorruptDataError("sealed part: header is not JSON") from err
     if not isinstance(header, dict):
@@ -96,7 +96,7 @@ def _entry(header: dict[str, object], name: str) -> dict[str, object]:
 
 def _read_metadata(metadata: dict[str, object]) -> dict[str, object]:
     try:
-        values: dict[str, object] = {name: json.loads(str(text)) for name, text in metadata.items()}
+        values: dict[str, object] = {name: load_json(str(text)) for name, text in metadata.items()}
     except ValueError as err:
         raise CorruptDataError("sealed part: metadata is not JSON") from err
     if values.get("format") != _FORMAT:

@@ -5,7 +5,6 @@ The protocol: https://connectrpc.com/docs/protocol
 
 from __future__ import annotations
 
-import json
 import re
 
 import grpc
@@ -13,7 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = [
     "CONTENT_TYPES",
@@ -118,7 +117,7 @@ def decode(
 
 
 def _object_in(body: bytes) -> dict[str, object]:
-    value = json.loads(body or b"{}")
+    value = load_json(body or b"{}")
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - of input, not of our own types
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from services.labeler.web.connect_protocol import VERSION_HEADER
 from somersault.errors import InvalidInputError, PermissionDeniedError, UnauthenticatedError
+from somersault.strict_json import load_json
 from somersault.types import Role
 
 __all__ = ["KIND_HEADER", "Session", "check_own_page", "posted_token"]
@@ -136,7 +136,7 @@ def posted_token(body: bytes) -> str:
         InvalidInputError: the body is something else.
     """
     try:
-        token = json.loads(body)["token"]
+        token = load_json(body)["token"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInputError('the body must be {"token": "…"}') from error
     if not isinstance(token, str):

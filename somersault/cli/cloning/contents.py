@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from somersault.errors import SomersaultError
+from somersault.runs.settings import read_json_object
 from somersault.storage import ObjectStore, identity_key
 from somersault.strict_json import dump_json
 
@@ -86,7 +86,7 @@ def copy_files(source: Path, target: Path, *, shown_at: Path) -> None:
             shutil.copy2(path, target / path.name, follow_symlinks=False)
     summary = source / "summary.json"
     if summary.is_file():
-        values = _moved(json.loads(summary.read_text(encoding="utf-8")), source=source, target=shown_at)
+        values = _moved(read_json_object(summary), source=source, target=shown_at)
         (target / summary.name).write_text(f"{dump_json(values, indent=2)}\n", encoding="utf-8")
 
 

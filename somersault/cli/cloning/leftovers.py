@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
-import json
 import os
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from somersault.errors import FailedPreconditionError, NotFoundError
 from somersault.storage import ObjectStore
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["clear", "hidden_folder", "holding", "mark_finished", "mark_unfinished", "unfinished_key"]
 
@@ -106,7 +105,7 @@ def _read_mark(store: ObjectStore, run_id: str) -> str | None:
     except NotFoundError:
         return None
     try:
-        return str(json.loads(data)["identity"])
+        return str(load_json(data)["identity"])
     except (ValueError, KeyError, TypeError):
         return ""  # of none that we know
 
@@ -114,7 +113,7 @@ def _read_mark(store: ObjectStore, run_id: str) -> str | None:
 def _identity_in(folder: Path) -> str:
     """Return the identity in a hidden folder's settings; "" where it has none yet, and so no object anywhere."""
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["identity"])
+        return str(load_json((folder / "config.json").read_text(encoding="utf-8"))["identity"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from somersault.cli.curves.sink import CurvePoint
 from somersault.errors import UnavailableError
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["ProgressLog"]
 
@@ -87,6 +86,6 @@ class ProgressLog:
 def _env_steps(line: str) -> int | None:
     """Return a row's step; None of a row that was cut off."""
     try:
-        return int(json.loads(line)["run/env_steps"])
+        return int(load_json(line)["run/env_steps"])
     except (ValueError, KeyError, TypeError):
         return None

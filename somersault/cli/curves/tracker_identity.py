@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from pathlib import Path
 
+from somersault.runs.settings import read_json_object
 from somersault.strict_json import dump_json
 
 __all__ = ["TrackerIdentity"]
@@ -37,5 +37,4 @@ class TrackerIdentity:
     def _read(self) -> dict[str, str]:
         if not self._path.is_file():
             return {}
-        values: dict[str, str] = json.loads(self._path.read_text(encoding="utf-8"))
-        return values
+        return read_json_object(self._path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.errors import CorruptDataError
+from somersault.strict_json import load_json
 
 __all__ = ["summary_of_end"]
 
@@ -20,7 +20,7 @@ def summary_of_end(config: RunConfig, folder: RunFolder) -> Mapping[str, Any] | 
         CorruptDataError: it can't be read.
     """
     try:
-        summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+        summary = load_json(folder.summary.read_text(encoding="utf-8"))
         is_end = summary["video"] is not None and _is_of(summary, config=config, folder=folder)
     except FileNotFoundError:
         return None

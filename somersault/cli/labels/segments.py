@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import safetensors.numpy
 
 from somersault.actions import least_choice_of
 from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.strict_json import load_json
 from somersault.tasks import Task
 
 __all__ = ["check_segment"]
@@ -69,7 +69,7 @@ def _metadata(data: bytes) -> dict[str, object]:
     if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise CorruptDataError("it is no segment: its head can't be read")
     try:
-        texts = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        return {name: json.loads(text) for name, text in texts.items()}
+        texts = load_json(data[8 : 8 + length]).get("__metadata__", {})
+        return {name: load_json(text) for name, text in texts.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise CorruptDataError("it is no segment: its head can't be read") from error

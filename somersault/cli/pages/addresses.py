@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from somersault.cli.ports import choose_ports, is_free
-from somersault.strict_json import dump_json
+from somersault.strict_json import dump_json, load_json
 
 __all__ = ["Addresses", "choose_labeler_port", "read_addresses"]
 
@@ -31,7 +30,7 @@ class Addresses:
 def read_addresses(path: Path) -> Addresses:
     """Return what a run's last life stored; empty addresses where nothing can be read."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = load_json(path.read_text(encoding="utf-8"))
         return Addresses(labeler=str(values["labeler"]), web=str(values["web"]))
     except (OSError, ValueError, KeyError, TypeError):  # an older run, or one that never came so far
         return Addresses(labeler="", web="")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import ssl
 from dataclasses import dataclass
 
 from somersault.addresses import split_address
+from somersault.strict_json import load_json
 
 __all__ = ["WebAddress", "answers_healthily", "read_idle_s"]
 
@@ -41,7 +41,7 @@ async def read_idle_s(web: WebAddress, *, token: str) -> float | None:
     """
     try:
         status, body = await _get(web, "/activity", token=token)
-        idle_s = json.loads(body)["idleS"] if status == b"200" else None
+        idle_s = load_json(body)["idleS"] if status == b"200" else None
     except (OSError, TimeoutError, ValueError, KeyError, TypeError):
         return None
     return None if idle_s is None else float(idle_s)

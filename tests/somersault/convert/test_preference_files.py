@@ -116,6 +116,11 @@ _LINE = "weight,1,r,l,0.5,1000,owner,why,w1"
     [
         (b'{"kind": "weight"}\n{"kind": \n', "jsonl", "line 2 is not JSON"),
         (b'{"a": "\xff"}\n', "jsonl", "line 1 is not JSON"),
+        (
+            b'{"kind": "weight"}\n' + b"[" * 200_000 + b"\n",
+            "jsonl",
+            "line 2 is not JSON: it is nested too deeply",
+        ),
         (b"[1]\n", "jsonl", "line 1 must hold one JSON object"),
         (
             _csv("kind;cursor", "weight;1"),
