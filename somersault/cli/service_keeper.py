@@ -60,6 +60,7 @@ class ServiceKeeper:
         self._num_unhealthy_lives = 0
         self._backoff = Backoff(first_s=_BACKOFF_FIRST_S, cap_s=_BACKOFF_CAP_S)
         self._is_stopping = False
+        self._why_killed = ""
         self._ended_calls = EndedCalls(process.call_record)
 
     @property
@@ -94,12 +95,15 @@ class ServiceKeeper:
         process = self._process
         if process is not None and process.returncode is None:
             process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(process.wait(), self._spec.drain_s)
+            except TimeoutError:
+                self._note_kill(f"killed, for it had not ended within {self._spec.drain_s:.0f} s")
         self.kill()
 
-    def kill(self) -> None:
-        """Ends the process and what it has started."""
+    def kill(self, *, why: str = "") -> None:
+        """End the process and what it has started; ``why`` is how that is told where it runs still."""
+        self._note_kill(why)
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -113,7 +117,11 @@ class ServiceKeeper:
         code = self._process.returncode if self._process is not None else None
         if not code or not self.ready.is_set():
             return ""
-        return f"{self.name} ended badly ({_describe_exit(code)}); {self.describe_log()}"
+        return f"{self.name} ended badly ({self._why_killed or _describe_exit(code)}); {self.describe_log()}"
+
+    def _note_kill(self, why: str) -> None:
+        if self.pid is not None:
+            self._why_killed = self._why_killed or why
 
     async def _live(self) -> int:
         """Runs one process from its start to its end and gives its exit code."""

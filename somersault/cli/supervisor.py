@@ -88,10 +88,10 @@ class Supervisor:
         return "".join(keeper.describe_bad_end() for keeper in first)
 
     def kill(self) -> None:
-        """Ends every process at once with SIGKILL."""
+        """End every process at once with SIGKILL, as a second Ctrl-C asks for."""
         for keeper in self._keepers:
             keeper.restart_no_more()
-            keeper.kill()
+            keeper.kill(why="killed at the second Ctrl-C")
 
     async def _wait_until_ready(self) -> None:
         for keeper in self._keepers:

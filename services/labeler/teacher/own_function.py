@@ -8,11 +8,13 @@ takes two ``[T]`` float32 arrays and a `numpy.random.Generator`, and gives "left
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import structlog
 
 from services.labeler.teacher.sealed import SealedPart
+from somersault import telemetry
 from somersault.errors import Retry, SomersaultError
 from somersault.tasks.custom import load_teacher
 from somersault.types import Preference
@@ -20,6 +22,9 @@ from somersault.types import Preference
 __all__ = ["FunctionFailedError", "OwnFunction"]
 
 _log = structlog.get_logger()
+
+_HANG_S = 30.0
+"""So long without an answer, and whoever started the run hears of it."""
 
 
 class FunctionFailedError(SomersaultError):
@@ -49,7 +54,7 @@ class OwnFunction:
         """
         try:
             with self._lock:
-                answer = self._function(left.true_rewards, right.true_rewards, rng)
+                answer = self._call(left, right, rng)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever somebody's function raises
             _log.exception("teacher_function_failed", function=self._reference)
             raise FunctionFailedError(
@@ -60,3 +65,14 @@ class OwnFunction:
                 f"teacher function {self._reference} gave {answer!r:.100}, must be one of {', '.join(Preference)}"
             )
         return Preference(answer)
+
+    def _call(self, left: SealedPart, right: SealedPart, rng: np.random.Generator) -> object:
+        """Call the function, and tell the run's owner, once, if it takes unusually long."""
+        words = f"teacher {self._reference} has not returned for {_HANG_S:.0f} s; it hangs, or is slow: wait or Ctrl-C"
+        clock = threading.Timer(_HANG_S, partial(telemetry.tell_owner, words))
+        clock.daemon = True  # a function that never returns must not keep the process
+        clock.start()
+        try:
+            return self._function(left.true_rewards, right.true_rewards, rng)
+        finally:
+            clock.cancel()

@@ -122,10 +122,18 @@ async def test_a_learner_that_is_killed_has_stored_no_checkpoint_and_that_is_sai
     """Memory that runs out is the usual reason, and the kernel gives none."""
     supervisor = Supervisor([make_process("learner"), make_process("second")], logs=tmp_path)
     await supervisor.start()
-    supervisor.kill()
+    os.kill(supervisor.process_ids()["learner"], signal.SIGKILL)
     assert (await supervisor.stop()).startswith(
         "learner ended badly (killed by SIGKILL, as the system does where memory runs out); its last words: "
     )
+
+
+async def test_a_learner_killed_at_the_second_ctrl_c_is_not_laid_to_the_system(tmp_path: Path) -> None:
+    """Whoever pressed it again would look for memory that was never short."""
+    supervisor = Supervisor([make_process("learner")], logs=tmp_path)
+    await supervisor.start()
+    supervisor.kill()
+    assert (await supervisor.stop()).startswith("learner ended badly (killed at the second Ctrl-C); its ")
 
 
 async def test_stop_drains_the_first_before_the_rest(tmp_path: Path) -> None:

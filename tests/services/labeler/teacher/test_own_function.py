@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.labeler.teacher import own_function
 from services.labeler.teacher.own_function import FunctionFailedError, OwnFunction
+from somersault import telemetry
 from somersault.errors import InvalidInputError
 from somersault.types import Preference
 from tests.services.labeler.teacher.sealing import part
@@ -66,3 +68,26 @@ def test_a_function_of_other_arguments_is_refused_at_once(tmp_path: Path) -> Non
     """Before anything is asked."""
     with pytest.raises(InvalidInputError, match="left_true_rewards, right_true_rewards, rng"):
         OwnFunction(write(tmp_path, "def f(segment): return 'left'") + ":f")
+
+
+@pytest.mark.parametrize(("pause_s", "num_told"), [(0.5, 1), (0.0, 0)])
+def test_one_that_does_not_return_is_told_of_once_a_call(
+    pause_s: float, num_told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that waits for its answers for ever says whom it waits for."""
+    told: list[str] = []
+    monkeypatch.setattr(own_function, "_HANG_S", 0.1)
+    monkeypatch.setattr(telemetry, "tell_owner", told.append)
+    path = write(
+        tmp_path,
+        f"""
+        import time
+
+        def answer(left, right, rng):
+            time.sleep({pause_s})
+            return "left"
+        """,
+    )
+    ask(f"{path}:answer")
+    assert len(told) == num_told
+    assert all(words.startswith(f"teacher {path}:answer has not returned for 0 s") for words in told)
