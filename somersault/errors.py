@@ -154,7 +154,7 @@ class CorruptDataError(SomersaultError):
 
 
 class EnvironmentFailedError(CorruptDataError):
-    """Says which environment failed, in which step, and how: "environment X raised ValueError: ... (FILE:LINE)"."""
+    """Says which environment failed, in which step, and how: "environment X raised ValueError(...) at step 1 (FILE:LINE)"."""
 
 
 _BY_STATUS: dict[grpc.StatusCode, type[SomersaultError]] = {

@@ -195,8 +195,9 @@ def _only_number_in(value: Any, *, kinds: str) -> Any:
 
 
 def _line_of(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Return an error's kind and its message, quoted: what is told after it is none of its words."""
+    text = str(error)
+    return f"{type(error).__name__}({text!r})" if text else type(error).__name__
 
 
 def _told(value: Any) -> str:

@@ -46,7 +46,7 @@ def _ended(run: Run) -> tuple[int, str]:
         ),
         ("OtherShape", _BY_TEACHER, "gave an observation from step that has shape (1,), must be (4,)"),
         ("NanReward", ("--true-reward",), "gave nan as reward, must be a finite number"),
-        ("RaisesInStep", _BY_TEACHER, f"raised ValueError: the wheel is off at step {_LATE} ("),
+        ("RaisesInStep", _BY_TEACHER, f"raised ValueError('the wheel is off') at step {_LATE} ("),
         ("EndsTheProcess", _BY_TEACHER, "ended the process (exit code 7) in step, at step"),
         ("Crashes", _BY_TEACHER, "ended the process (killed by SIGSEGV) in step, at step"),
     ],

@@ -125,7 +125,7 @@ async def test_rewards_that_are_not_numbers_end_a_run_at_once(tmp_path: Path, *,
 async def test_an_environment_that_raises_ends_a_run_with_its_place(tmp_path: Path) -> None:
     """Not with a box's lower edge, after ten restarts."""
     told = await _end_of("RaisesInStep", tmp_path)
-    assert f"raised ValueError: the wheel is off at step {_LATE} (" in told
+    assert f"raised ValueError('the wheel is off') at step {_LATE} (" in told
     assert "odd_environments.py:" in told
 
 
