@@ -48,8 +48,8 @@ def export(
         typer.Option(
             parser=values.FILE,
             metavar="FILE",
-            help="Writes the run's answers instead: all of its preference log, as .jsonl, .csv or .parquet;"
-            " - for standard output.",
+            help="Writes the run's answers instead: all of its preference log, as .jsonl (or .ndjson), .csv or"
+            " .parquet; - for standard output.",
         ),
     ] = None,
     file_format: Annotated[
@@ -69,6 +69,9 @@ def export(
             " segments that the answers are about.",
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --labels, replaces the file if it is there already.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Prints one JSON object with the digest of each file.")
     ] = False,
@@ -85,10 +88,17 @@ def export(
             raise ConfigError(
                 "--labels writes answers alone; leave --out and --version out, or call export twice"
             )
-        _export_labels(run, labels, file_format=file_format, has_segments=with_segments, is_json=as_json)
+        _export_labels(
+            run,
+            labels,
+            file_format=file_format,
+            has_segments=with_segments,
+            replaces=force,
+            is_json=as_json,
+        )
         return
-    if file_format is not None or with_segments:
-        raise ConfigError("--format and --with-segments are of --labels FILE, which is missing")
+    if file_format is not None or with_segments or force:
+        raise ConfigError("--format, --with-segments and --force go with --labels FILE, which is missing")
     from somersault.export.exporting import export as export_run
 
     opened = load_run(find_folder(run))
@@ -103,14 +113,18 @@ def export(
 
 
 def _export_labels(
-    run: Path, labels: Path, *, file_format: str | None, has_segments: bool, is_json: bool
+    run: Path, labels: Path, *, file_format: str | None, has_segments: bool, replaces: bool, is_json: bool
 ) -> None:
     from somersault.cli.labels.exporting import STDOUT, export_labels
 
     if is_json and labels == STDOUT:
         raise ConfigError("--json and --labels - both write to standard output; name a file")
     done = export_labels(
-        load_run(find_folder(run)), labels, file_format=file_format, has_segments=has_segments
+        load_run(find_folder(run)),
+        labels,
+        file_format=file_format,
+        has_segments=has_segments,
+        replaces=replaces,
     )
     if is_json:
         typer.echo(dump_json(done))

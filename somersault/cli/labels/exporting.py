@@ -20,7 +20,9 @@ __all__ = ["STDOUT", "export_labels"]
 STDOUT = Path("-")
 
 
-def export_labels(run: Run, out: Path, *, file_format: str | None, has_segments: bool) -> dict[str, Any]:
+def export_labels(
+    run: Run, out: Path, *, file_format: str | None, has_segments: bool, replaces: bool = False
+) -> dict[str, Any]:
     """Write a run's answers, whether it is running, stopped or finished.
 
     Args:
@@ -28,12 +30,13 @@ def export_labels(run: Run, out: Path, *, file_format: str | None, has_segments:
         out: A file; ``-`` for standard output; for a bundle a new folder or an archive.
         file_format: ``jsonl``, ``csv`` or ``parquet``; None goes by the file's suffix.
         has_segments: Whether the segments go along.
+        replaces: Whether a file may be there already; a folder that isn't empty may not.
 
     Returns:
         What was written: ``out``, ``rows``, ``answers``, ``labels`` and ``segments``.
 
     Raises:
-        FailedPreconditionError: the run has no answers, or the database isn't the run's.
+        FailedPreconditionError: the run has no answers, the database isn't the run's, or the file is there already.
         InvalidInputError: the name or the format can't be.
         ConfigError: the file can't be written, or a package is missing.
         SomersaultError: the database or a segment can't be read.
@@ -44,10 +47,11 @@ def export_labels(run: Run, out: Path, *, file_format: str | None, has_segments:
     if not rows:
         raise FailedPreconditionError(f"run {run.path} has no answers yet")
     segments = _segments(rows) if has_segments else {}
+    if out != STDOUT:
+        _check_is_new(out, replaces=replaces)
     try:
         if has_segments:
-            with open_bundle_writer(out) as bundle:
-                _fill(bundle, run, rows, segments)
+            _write_bundle(out, run, rows, segments)
         else:
             _write(out, _bytes(rows, chosen))
     except BrokenPipeError:
@@ -78,13 +82,26 @@ def _format(out: Path, given: str | None, *, has_segments: bool) -> FileFormat:
         raise InvalidInputError("--format", given, "jsonl or csv where labels go to standard output")
     if wanted is not None or out == STDOUT:
         return wanted or "jsonl"
-    if is_bundle(out):
-        raise InvalidInputError(
-            "--labels",
-            str(out),
-            "a name that ends in .jsonl, .csv or .parquet, or have --format or --with-segments",
+    with contextlib.suppress(InvalidInputError):
+        if not is_bundle(out):
+            return format_of(out.name)
+    raise InvalidInputError(
+        "--labels",
+        str(out),
+        "a name that ends in .jsonl, .ndjson, .csv or .parquet, or come with --format; with --with-segments a new folder"
+        " or a name that ends in .tar",
+    )
+
+
+def _check_is_new(out: Path, *, replaces: bool) -> None:
+    """Check that nothing is written over that must stay."""
+    if out.is_dir():
+        if any(out.iterdir()):
+            raise FailedPreconditionError(f"--labels {out} is a folder that is not empty; name another")
+    elif not replaces and (out.exists() or out.is_symlink()):
+        raise FailedPreconditionError(
+            f"--labels {out} is there already; name another file, or replace it by --force"
         )
-    return format_of(out.name)
 
 
 def _segments(rows: list[Row]) -> dict[str, str]:
@@ -95,6 +112,15 @@ def _segments(rows: list[Row]) -> dict[str, str]:
         if row["kind"] == "preference"
         for side in ("left", "right")
     }
+
+
+def _write_bundle(out: Path, run: Run, rows: list[Row], segments: dict[str, str]) -> None:
+    if out.suffix.lower() != ".tar":
+        with open_bundle_writer(out) as bundle:
+            _fill(bundle, run, rows, segments)
+        return
+    with _replacing(out) as temporary, open_bundle_writer(temporary) as bundle:
+        _fill(bundle, run, rows, segments)
 
 
 def _fill(bundle: BundleWriter, run: Run, rows: list[Row], segments: dict[str, str]) -> None:
@@ -120,7 +146,7 @@ def _write(out: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Yield a name beside a file's, which takes the file's place at the end, so that nobody meets half of it."""
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".new-{path.name}")
     try:
         yield temporary
         temporary.replace(path)

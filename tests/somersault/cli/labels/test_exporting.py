@@ -65,14 +65,14 @@ async def test_what_cant_be_is_refused_in_one_line(
     await fill(path, "a")
     monkeypatch.chdir(tmp_path)
     for options, told in (
-        ("--labels x.xlsx", "name of the file is 'x.xlsx', must be one that ends in .jsonl"),
-        ("--labels x", "--labels is 'x', must be a name that ends in .jsonl, .csv or .parquet"),
+        ("--labels x.xlsx", "--labels is 'x.xlsx', must be a name that ends in .jsonl, .ndjson"),
+        ("--labels x", "--labels is 'x', must be a name that ends in .jsonl, .ndjson, .csv or .parquet"),
         ("--labels x.csv --with-segments", "the name of a new folder or one that ends in .tar"),
-        ("--labels one --with-segments", "--labels one can't be written: it is not empty"),
+        ("--labels one --with-segments", "--labels one is a folder that is not empty; name another"),
         ("--labels x.csv --format xml", "--format is 'xml', must be one of jsonl, csv, parquet"),
         ("--labels - --format parquet", "jsonl or csv where labels go to standard output"),
         ("--labels /no/x.csv", "--labels /no/x.csv can't be written: No such file or directory"),
-        ("--format csv", "--format and --with-segments are of --labels FILE, which is missing"),
+        ("--format csv", "--format, --with-segments and --force go with --labels FILE, which is missing"),
         ("--labels x.csv --out y", "leave --out and --version out"),
     ):
         assert main(["export", str(path), *options.split()]) != 0

@@ -17,6 +17,7 @@ from somersault.cli.labels.importing import import_labels
 from somersault.errors import (
     AlreadyExistsError,
     CorruptDataError,
+    FailedPreconditionError,
     InvalidInputError,
     NotFoundError,
     SomersaultError,
@@ -97,6 +98,25 @@ async def test_a_run_takes_its_own_export_back(tmp_path: Path, bundle: Path) -> 
                 done = await _import(one, tmp_path / name)
         assert (done["new"], done["segments"]) == (5, 0)
         assert read_log_rows(load_run(one)) == before
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.tar", "folder"])
+async def test_an_export_replaces_only_what_it_is_told_to(tmp_path: Path, bundle: Path, name: str) -> None:
+    """A file that was there keeps its bytes; a folder with something in it is never written into."""
+    out, run = tmp_path / name, load_run(tmp_path / "one")
+    kept = out / "mine" if name == "folder" else out
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("mine")
+    has_segments = name != "a.jsonl"
+    with pytest.raises(FailedPreconditionError, match=r"is there already|not empty"):
+        export_labels(run, out, file_format=None, has_segments=has_segments)
+    assert kept.read_text() == "mine"
+    if name != "folder":
+        export_labels(run, out, file_format=None, has_segments=has_segments, replaces=True)
+        assert kept.read_bytes() != b"mine"
+    if name == "a.tar":
+        assert out.read_bytes() == bundle.read_bytes()
+    assert not list(tmp_path.glob(".new*"))
 
 
 async def test_what_is_wrong_is_told_by_file_line_field_value_and_bound(tmp_path: Path, bundle: Path) -> None:
