@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from somersault import rpc
+from somersault.app import HOPELESS
 from somersault.errors import UnavailableError
 from somersault.storage import open_store
 from somersault.types import Role
@@ -244,6 +245,6 @@ async def test_a_teacher_with_a_wrong_token_ends_with_one_line(process: Process,
             f"--storage-url={file_url(tmp_path / 'objects')}",
             SOMERSAULT_TEACHER_TOKEN=token,
         )
-        assert code == 2
+        assert code == HOPELESS
         assert "token" in errors.splitlines()[-1]
         assert token not in errors

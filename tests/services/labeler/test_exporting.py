@@ -183,7 +183,7 @@ _CHANGE = {
     ("changed", "told"),
     [
         ({"kind": "x"}, "kind is 'x', must be 'preference' or 'weight'"),
-        ({"who": 1}, "column is 'who', must be one of kind, cursor"),
+        ({"who": 1}, "column is 'who', must be one such as kind"),
         ({"cursor": "1"}, "cursor is '1', must be a whole number"),
         ({"cursor": 2**63}, "cursor is 9223372036854775808, must be a whole number of 64 bits"),
         ({"reason": None}, "reason is None, must be text"),

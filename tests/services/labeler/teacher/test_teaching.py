@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
@@ -121,17 +121,16 @@ async def test_a_failing_function_ends_the_teacher(labeler: RunningLabeler, tmp_
 
 
 async def test_a_hidden_reward_that_is_not_finite_is_told_at_once_and_once(
-    labeler: RunningLabeler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labeler: RunningLabeler, tmp_path: Path
 ) -> None:
     """With its step, in a log line that is shown to whoever started the run; the pair can't be compared."""
-    telemetry.set_up_logging(service="teacher")
     for name in ("a", "b"):
         _store_pair(labeler.store, name, 5, float("nan"))
     await labeler.propose("a", "b")
-    async with _teaching(_config(labeler.address, tmp_path)):
-        told = await _answers(labeler, 2)
+    with capture_logs() as rows:
+        async with _teaching(_config(labeler.address, tmp_path)):
+            told = await _answers(labeler, 2)
     assert set(told.values()) == {"PREFERENCE_INCOMPARABLE"}
-    rows = map(json.loads, capsys.readouterr().err.splitlines())
     (notice,) = [row[telemetry.NOTICE] for row in rows if telemetry.NOTICE in row]
     assert notice.startswith("the true reward at step 1 of 1 of segment life-")
     assert "second is nan; pairs with such a segment" in notice
