@@ -40,9 +40,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def resume(home: Path, **given: Any) -> tuple[RunConfig, list[str]]:
     """Go on with the run."""
     with RunFolder(home / "run") as folder:
-        return resume_run(
+        config, notes = resume_run(
             TrainOptions(**{"task": None, **given}, run_dir=home / "run", is_resumed=True), folder
         )
+        folder.store_config(config)  # as the run's start does
+        return config, notes
 
 
 @pytest.fixture
