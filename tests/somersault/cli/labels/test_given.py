@@ -17,6 +17,7 @@ from somersault.cli.labels.importing import import_labels
 from somersault.cli.processes import plan_processes
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
+from somersault.cli.run_ownership import start
 from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.errors import ConfigError, FailedPreconditionError, InvalidInputError, SomersaultError
 from somersault.runs import load_run
@@ -156,7 +157,10 @@ async def test_several_runs_and_a_bundle_come_together_in_the_runs_own_labeler(
             load_run(tmp_path / name), tmp_path / f"{name}.tar", file_format=None, has_segments=True
         )
     new = tmp_path / "new"
-    await asyncio.to_thread(begin, new, earlier, tmp_path / "earlier.tar")
+    config = await asyncio.to_thread(begin, new, earlier, tmp_path / "earlier.tar")
+    with RunFolder(new) as folder:
+        folder.resume()
+        start(config, folder, store=runs.store_of(new), is_adopted=False)
     shutil.rmtree(earlier)
     bundle = tmp_path / "second.tar"
     done = await asyncio.to_thread(import_labels, new, bundle, file_format=None, is_dry=False)
