@@ -350,7 +350,7 @@ REFUSED: dict[type[Plain], str] = {
     NanReward: "gave nan as reward, must be a finite number, at step 3",
     TextReward: "gave 'much' as reward, must be a finite number, at step 1",
     NoFlag: "gave None as terminated, must be True or False, at step 1",
-    NoRenderMode: "must be a Gymnasium environment that can be made",
+    NoRenderMode: "can't make Gymnasium environment",
     NoRenderModes: "must be an environment that draws itself as rgb_array",
     NoPicture: "gave None from render, must be a uint8 array of height x width x 3",
     TransparentPicture: "gave a uint8 array of shape (64, 96, 4) from render",

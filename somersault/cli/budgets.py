@@ -46,7 +46,7 @@ def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None
     first_question = math.ceil((least_segments * each + first_segment) / rollout) * rollout
     why = (
         f"the first question needs {least_segments} segments to choose from, which takes about"
-        f" {first_question:,} steps, and then {_rollout_words(config, task)}"
+        f" {first_question:,} steps, plus {_rollout_words(config, task)}"
     )
     _check_steps(config, least=first_question + rollout, why=why)
     num_segments = count_segments(
@@ -65,7 +65,7 @@ def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None
 
 
 def check_nothing_is_taken_back(
-    *, steps: int | None, labels: int | None, progress: Mapping[str, Any]
+    *, steps: int | None, labels: int | None, progress: Mapping[str, Any], steps_before: int = 0
 ) -> None:
     """Refuse to go on with less than a run has used already.
 
@@ -75,16 +75,21 @@ def check_nothing_is_taken_back(
         steps: What is asked for; None where nothing is.
         labels: So.
         progress: The last row of ``progress.jsonl``.
+        steps_before: What was asked for before.
 
     Raises:
-        InvalidInputError: a budget is below what was used.
+        InvalidInputError: a budget is below what was used, or steps below what was asked for before.
     """
     for option, value, used in (
         ("--steps", steps, int(progress.get("run/env_steps", 0))),
         ("--labels", labels, int(progress.get("run/labels", 0))),
     ):
         if value is not None and value < used:
-            raise InvalidInputError(option, value, f"at least {used:,}: the run has used as many already")
+            raise InvalidInputError(option, value, f"at least {used:,}: the run has used that many already")
+    if steps is not None and steps < steps_before:
+        raise InvalidInputError(
+            "--steps", steps, f"at least {steps_before:,}, as asked for before: it can only be raised"
+        )
 
 
 def count_segments(
@@ -122,7 +127,7 @@ def _own_steps_a_segment(task: Task, *, sparseness: int, early_end_steps: float 
 
 
 def _rollout_words(config: RunConfig, task: Task) -> str:
-    return f"one rollout to learn from is {config.num_environments} environments of {task.defaults.rollout_steps} steps"
+    return f"one rollout to learn from ({config.num_environments} environments x {task.defaults.rollout_steps} steps)"
 
 
 def _check_steps(config: RunConfig, *, least: int, why: str) -> None:

@@ -75,7 +75,10 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, lis
     changes = _changes(stored, {name: value for name, value in given.items() if value is not None})
     config = dataclasses.replace(stored, **moved, **changes)
     check_nothing_is_taken_back(
-        steps=options.steps, labels=options.labels, progress=folder.read_last_progress()
+        steps=options.steps,
+        labels=options.labels,
+        progress=folder.read_last_progress(),
+        steps_before=stored.total_env_steps,
     )
     check_run(config, folder, task)
     if not options.is_adopted:

@@ -86,7 +86,8 @@ class Session:
             try:
                 await asyncio.wait({work, stop, look}, return_when=asyncio.FIRST_COMPLETED)
                 if stop.done() and not work.done() and self._summary is None:
-                    self._display.say("stopping: the learner stores a checkpoint; Ctrl-C again kills at once")
+                    what = "" if self._training_since_s is None else "the learner stores a checkpoint; "
+                    self._display.say(f"stopping: {what}Ctrl-C again kills at once")
             finally:
                 loss = await self._end(work, stop, look)
         is_done = work.done() and not work.cancelled() and work.exception() is None
@@ -128,6 +129,7 @@ class Session:
     async def _work(self) -> dict[str, Any]:
         self._display.say(f"run folder: {self._folder.path}")
         await bring_in(self._config, self._folder, say=self._display.say)
+        self._display.say("starting the services")
         await self._services.start()
         self._training_since_s = time.monotonic()
         self._announce()

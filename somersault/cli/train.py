@@ -99,8 +99,8 @@ def _resume_command(config: RunConfig, folder: RunFolder) -> str:
 
 
 def _open_command(config: RunConfig, folder: RunFolder) -> str | None:
-    """Return the command that serves a run's pages; None of a run on the true reward, which has none."""
-    return None if config.is_reference else folder.open_command
+    """Return the command that serves a run's pages; None where it has none: on the true reward, or before anything was asked."""
+    return None if config.is_reference or not folder.database.is_file() else folder.open_command
 
 
 async def _live(

@@ -28,7 +28,7 @@ def find_runs(folder: str | Path) -> tuple[list[Run], list[str]]:
         raise NotFoundError(f"no folder {folder}: `somersault train` makes runs/ where it is started")
     runs: list[Run] = []
     problems: list[str] = []
-    for path in _run_folders(folder, depth=_MAX_DEPTH):
+    for path in _distinct(_run_folders(folder, depth=_MAX_DEPTH)):
         try:
             runs.append(Run(path))
         except (CorruptDataError, InvalidInputError) as error:
@@ -46,6 +46,14 @@ def distinct_names(runs: Sequence[Run], *, between: str = "/") -> list[str]:
             for name, run in zip(names, runs, strict=True)
         ]
     return names
+
+
+def _distinct(paths: Sequence[Path]) -> list[Path]:
+    """Return each folder once, by its own name rather than by that of a symbolic link to it."""
+    by_place: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: path.absolute() != path.resolve()):
+        by_place.setdefault(path.resolve(), path)
+    return list(by_place.values())
 
 
 def _run_folders(folder: Path, *, depth: int) -> list[Path]:

@@ -75,8 +75,9 @@ def open_gymnasium(
     except gymnasium.error.DependencyNotInstalled as err:
         raise _missing(environment_id, err) from err
     except (Exception, SystemExit) as err:  # whatever an environment raises where it is made
-        bound = f"a Gymnasium environment that can be made: {_reason(err)}"
-        raise InvalidInputError("task", environment_id, bound) from err
+        raise InvalidInputError(
+            f"can't make Gymnasium environment {environment_id!r}: {_reason(err)}"
+        ) from err
     if "rgb_array" not in ((opened.metadata or {}).get("render_modes") or ()):
         opened.close()
         raise InvalidInputError("task", environment_id, "an environment that draws itself as rgb_array")

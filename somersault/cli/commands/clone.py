@@ -26,7 +26,11 @@ def clone(
     ],
     new: Annotated[
         Path,
-        typer.Argument(parser=values.FILE, metavar="NEW", help="The copy's folder, which is not there yet."),
+        typer.Argument(
+            parser=values.FILE,
+            metavar="NEW",
+            help="The copy's folder, which is not there yet; a bare name is in the current folder.",
+        ),
     ],
     *,
     storage_url: Annotated[

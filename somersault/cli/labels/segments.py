@@ -54,8 +54,8 @@ def _compared(
     observations, actions = arrays["observations"], arrays["actions"]
     return [
         ("task", metadata.get("task"), task.name),
-        ("seconds a step", metadata.get("step_s"), task.step_s),
-        ("steps of a segment", len(actions), spec.segment_steps),
+        ("seconds per step", metadata.get("step_s"), task.step_s),
+        ("segment steps", len(actions), spec.segment_steps),
         ("frames", len(observations), len(actions) + spec.num_frames - 1),
         ("shape of a frame", observations.shape[1:], tuple(spec.frame_shape)),
         ("type of frames", str(observations.dtype), str(spec.frame_dtype)),

@@ -71,6 +71,11 @@ def test_a_resume_takes_nothing_back() -> None:
     check_nothing_is_taken_back(steps=1, labels=1, progress={})
     with pytest.raises(InvalidInputError, match="--steps is 1000, must be at least 1,001: the run has used"):
         check_nothing_is_taken_back(steps=1000, labels=None, progress=used)
+    with pytest.raises(
+        InvalidInputError, match="--steps is 2999, must be at least 3,000, as asked for before"
+    ):
+        check_nothing_is_taken_back(steps=2999, labels=None, progress=used, steps_before=3000)
+    check_nothing_is_taken_back(steps=3000, labels=None, progress=used, steps_before=3000)
     with pytest.raises(InvalidInputError, match="--labels is 9, must be at least 10"):
         check_nothing_is_taken_back(steps=None, labels=9, progress=used)
 

@@ -170,7 +170,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
         ([*TRAIN, "--num-environments", "1000"], "--steps is 40000, must be at least 320,000"),
         (
             ["train", "hopper-backflip", "--true-reward", "--steps", "4095"],
-            "--steps is 4095, must be at least 4,096: one rollout to learn from is 64 environments of 64 steps",
+            "--steps is 4095, must be at least 4,096: one rollout to learn from (64 environments x 64 steps)",
         ),
         ([*TRAIN, "--seed", "-1"], "--seed is -1, must be 0 to"),
         ([*TRAIN, "--pacing", "fast"], "--pacing is 'fast', must be one of lockstep, free"),

@@ -75,7 +75,10 @@ async def test_clips_play_with_the_reward_of_each_moment(page, run):
     await expect(card.locator('.reward-bar div[data-sign="up"]')).to_have_count(1)
     await expect(card.locator('.reward-bar div[data-sign="down"]')).to_have_count(1)
     await expect(page.locator("#clips-play")).to_have_text("Play all")
-    assert await page.evaluate("() => [...document.querySelectorAll('video')].every((video) => video.paused)")
+    # the page pauses them once it has drawn the button anew
+    await page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].every((video) => video.paused)"
+    )
 
 
 async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):

@@ -165,7 +165,7 @@ def test_names_of_runs_are_written_as_they_are(
     [
         (("--curve", "beauty"), "--curve is 'beauty', must be one of return, "),
         (("--by", "weight"), "--by is 'weight', must be one of steps, labels, time"),
-        (("--smooth", 1), "--smooth is 1.0, must be 0 to under 1"),
+        (("--smooth", 1), "--smooth is 1, must be 0 to under 1"),
         (("--out", "x.bmp"), "must be a file that ends in .png, .svg, .pdf"),
     ],
 )

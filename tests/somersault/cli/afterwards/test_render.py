@@ -82,7 +82,7 @@ def test_bar_shows_the_predicted_reward(real_run: Path, command: Command, tmp_pa
         (("--pick", "nicest"), "--pick is 'nicest', must be one of best, median, worst, all"),
         (("--grid", "3by3"), "--grid is '3by3', must be COLUMNSxROWS such as 3x3"),
         (("--grid", "9x9"), "at most 64 in all"),
-        (("--size", 63), "--size is 63, must be an even number of pixels"),
+        (("--size", 63), "--size is 63, must be 64 to 1,024: an even number"),
         (("--seconds", 1000), "--seconds is 1000.0, must be 0.008 to 80"),
         (("--episodes", 0), "--episodes is 0, must be 1 to 256"),
     ],

@@ -78,7 +78,7 @@ def test_what_cant_be_is_refused_before_the_folder_is_made(tmp_path: Path, earli
             (earlier,),
             {"labels": 2},
         ),
-        (InvalidInputError, "steps of a segment is 9, must be 38", (other,), {}),
+        (InvalidInputError, "segment steps is 9, must be 38", (other,), {}),
         (
             InvalidInputError,
             "task is pendulum, must be hopper-backflip",

@@ -152,8 +152,8 @@ async def test_segments_that_are_nowhere_or_of_another_task_are_refused(tmp_path
     export_labels(load_run(tmp_path / "one"), other, file_format=None, has_segments=True)
     for changes, told in (
         ({"task": "cartpole"}, "task is cartpole, must be pendulum"),
-        ({"num_steps": 9}, "steps of a segment is 9, must be 38"),
-        ({"step_s": 1.0}, "seconds a step is 1.0, must be 0.04"),
+        ({"num_steps": 9}, "segment steps is 9, must be 38"),
+        ({"step_s": 1.0}, "seconds per step is 1.0, must be 0.04"),
     ):
         data = segment_object("c-second", task="pendulum") if "task" in changes else b""
         data = (
