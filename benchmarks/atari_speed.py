@@ -25,11 +25,11 @@ from ale_py.vector_env import AtariVectorEnv
 from benchmarks import envpool_peer
 from benchmarks.measure import describe_machine
 from benchmarks.random_policy import random_policy
-from services.simulator.environment import open_environment, steps_already_taken
-from services.simulator.environment.atari_emulation import Emulator
-from services.simulator.episodes import EpisodeRecorder
+from services.simulator.environments import open_environment, steps_already_taken
+from services.simulator.environments.atari.emulator import Emulator
 from services.simulator.policy import Policy
-from services.simulator.rollout import gather
+from services.simulator.rollouts.rollout import gather
+from services.simulator.segments.batch_recorder import EpisodeRecorder
 from somersault.tasks import get_task
 from somersault.types import ActionArray, FloatArray, FrameArray
 

@@ -11,10 +11,10 @@ from mujoco import rollout
 from numpy.typing import NDArray
 
 from benchmarks.random_policy import random_policy
-from services.simulator.environment import open_environment
-from services.simulator.environment.mujoco_model import load_model
+from services.simulator.environments import open_environment
+from services.simulator.environments.mujoco.model import load_model
 from services.simulator.policy import Policy
-from services.simulator.rollout import gather
+from services.simulator.rollouts.rollout import gather
 from somersault.tasks import MujocoEnvironment, Task
 
 __all__ = ["BarePhysics", "Cost"]

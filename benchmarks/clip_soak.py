@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.measure import describe_machine
 from benchmarks.playing import Played, play_segments
-from services.simulator.clips import ClipRenderer
+from services.simulator.clips.render_process import ClipRenderer
 from somersault.errors import SomersaultError
 from somersault.strict_json import dump_json
 from somersault.tasks import Task, get_task

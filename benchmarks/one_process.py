@@ -26,13 +26,13 @@ from services.reward.segment_layout import SegmentLayout
 from services.reward.segment_pool import SegmentPool
 from services.reward.trainer import Trainer
 from services.reward.trainer_config import TrainerConfig
-from services.simulator.environment import open_environment, steps_already_taken
-from services.simulator.episodes import EpisodeRecorder
-from services.simulator.evaluation import evaluate
+from services.simulator.environments import open_environment, steps_already_taken
+from services.simulator.episodes.evaluation import evaluate
+from services.simulator.episodes.scores import EpisodeScore
 from services.simulator.policy import Policy
-from services.simulator.rollout import gather
-from services.simulator.scores import EpisodeScore
-from services.simulator.segments import RecordedSegment
+from services.simulator.rollouts.rollout import gather
+from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.offers import RecordedSegment
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task
 from somersault.types import FloatArray, Rollout

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.environment import EnvironmentBatch, open_environment
+from services.simulator.environments import EnvironmentBatch, open_environment
 from somersault.tasks import Task
 
 __all__ = ["Played", "play_segments"]

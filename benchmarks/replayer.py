@@ -12,9 +12,9 @@ import signal
 
 import numpy as np
 
-from services.simulator.collecting import RolloutCollector
-from services.simulator.gathering import Gathered, Gatherer
-from services.simulator.segments import Offer
+from services.simulator.learner_stream import RolloutCollector
+from services.simulator.rollouts.gatherer import Gathered, Gatherer
+from services.simulator.segments.offers import Offer
 from somersault import allocator
 from somersault.tasks import get_task
 from somersault.types import FrameArray, Rollout, TaskSpec

@@ -19,8 +19,8 @@ import av
 import numpy as np
 
 from benchmarks.playing import play_segments
-from services.simulator.clip_worker import encode_video
-from services.simulator.drawers import Frame, backends_of, open_drawer
+from services.simulator.clips.render_worker import encode_video
+from services.simulator.clips.renderers import Frame, backends_of, open_drawer
 from somersault.tasks import Task, get_task, list_tasks
 
 __all__ = ["draw_sheet", "main"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from somersault.api.policy import Policy, load_policy
     from somersault.api.reward_model import RewardModel, load_reward_model
     from somersault.api.reward_wrapper import RewardWrapper
-    from somersault.environments.making import make_env
+    from somersault.environments.factory import make_env
     from somersault.runs import Run, find_runs, load_run
 
 __all__ = [
@@ -38,7 +38,7 @@ _HOMES = {
     "load_policy": "somersault.api.policy",
     "load_reward_model": "somersault.api.reward_model",
     "load_run": "somersault.runs",
-    "make_env": "somersault.environments.making",
+    "make_env": "somersault.environments.factory",
     "read_labels": "somersault.api.labels",
 }
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import grpc.aio
 
-from services.simulator.clips import ClipRenderer
-from services.simulator.collecting import RolloutCollector
+from services.simulator.clips.clip_renderer import ClipDrawer
+from services.simulator.clips.render_process import ClipRenderer
 from services.simulator.config import SimulatorConfig
-from services.simulator.drawing import ClipDrawer
-from services.simulator.offering import SegmentOfferer
-from services.simulator.segments import Offer
+from services.simulator.learner_stream import RolloutCollector
+from services.simulator.reward_stream import SegmentOfferer
+from services.simulator.segments.offers import Offer
 from services.simulator.service import SimulatorServicer
 from somersault import app
 from somersault.storage import ObjectStore, open_store

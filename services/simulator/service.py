@@ -9,12 +9,12 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from services.simulator.collecting import RolloutCollector
-from services.simulator.drawing import ClipDrawer
-from services.simulator.evaluation import Evaluation, evaluate
-from services.simulator.offering import store_segment
+from services.simulator.clips.clip_renderer import ClipDrawer
+from services.simulator.episodes.evaluation import Evaluation, evaluate
+from services.simulator.episodes.scores import EpisodeScore
+from services.simulator.learner_stream import RolloutCollector
 from services.simulator.policy import Policy
-from services.simulator.scores import EpisodeScore
+from services.simulator.reward_stream import store_segment
 from somersault.convert import array_from_tensor, stored_segment_to_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore

@@ -19,8 +19,8 @@ import gymnasium
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from services.simulator.environment import open_environment
-from somersault.environments.declared import DeclaredEnvironment
+from services.simulator.environments import open_environment
+from somersault.environments.declared_environment import DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker, shrink
 from somersault.errors import EnvironmentFailedError, SomersaultError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.environments.declared import DeclaredEnvironment
+from somersault.environments.declared_environment import DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker
 from somersault.environments.world import Frame

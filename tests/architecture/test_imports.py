@@ -122,7 +122,7 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
             "true reward",
         ),
         ("benchmarks/loop.py", "import services.simulator.true_rewards as t", "true reward"),
-        ("services/simulator/segments.py", "from services.simulator import true_rewards", None),
+        ("services/simulator/segments/offers.py", "from services.simulator import true_rewards", None),
         ("tests/a/test_b.py", "import pickle", "pickled"),
         ("tests/a/test_b.py", "from pickle import loads", "pickled"),
         ("services/learner/keeper.py", "import torch as t\nt.load('x')", "pickled"),

@@ -17,8 +17,8 @@ from services.labeler.teacher.config import TeacherConfig
 from services.learner.reward_feed import RewardFeed, following
 from services.reward.labeling import LabelerClient
 from services.reward.patience import patiently
-from services.simulator.collecting import RolloutCollector
-from services.simulator.offering import SegmentOfferer
+from services.simulator.learner_stream import RolloutCollector
+from services.simulator.reward_stream import SegmentOfferer
 from somersault.cli.peers import connect
 from somersault.cli.progress import ProgressWatcher
 from somersault.cli.run_folder import RunFolder

@@ -13,7 +13,7 @@ import pytest
 from services.labeler.labelers import read_tokens
 from services.labeler.teacher import sealed
 from services.labeler.web.session import posted_token
-from services.simulator.segment_format import decode_segment
+from services.simulator.segments.format import decode_segment
 from somersault import checkpoint
 from somersault.api.policy import load_policy
 from somersault.cli.cloning.contents import copy_files

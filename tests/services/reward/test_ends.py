@@ -9,11 +9,11 @@ from services.reward.comparisons import Comparisons
 from services.reward.segment_layout import SegmentLayout
 from services.reward.trainer import Trainer
 from services.reward.trainer_config import TrainerConfig
-from services.simulator.environment import open_environment
-from services.simulator.episodes import EpisodeRecorder
+from services.simulator.environments import open_environment
 from services.simulator.policy import Policy
-from services.simulator.rollout import gather
-from services.simulator.segments import RecordedSegment
+from services.simulator.rollouts.rollout import gather
+from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.offers import RecordedSegment
 from somersault.actions import is_still
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task

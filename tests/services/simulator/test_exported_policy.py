@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.simulator.flips import count_flips
+from services.simulator.episodes.flips import count_flips
 from services.simulator.true_rewards import Steps, true_reward_of
 from somersault.tasks import get_task
 

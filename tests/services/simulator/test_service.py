@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.simulator.clips import ClipRenderer
-from services.simulator.drawing import ClipDrawer
-from services.simulator.environment.mujoco_model import load_model
-from services.simulator.evaluation import evaluate
-from services.simulator.offering import store_segment
+from services.simulator.clips.clip_renderer import ClipDrawer
+from services.simulator.clips.render_process import ClipRenderer
+from services.simulator.environments.mujoco.model import load_model
+from services.simulator.episodes.evaluation import evaluate
 from services.simulator.policy import Policy
+from services.simulator.reward_stream import store_segment
 from services.simulator.service import SimulatorServicer
 from somersault.convert import tensor_from_array
 from somersault.errors import (

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.random_policy import random_policy
 from services.reward.config import RewardConfig
-from services.simulator.gathering import Gatherer
+from services.simulator.rollouts.gatherer import Gatherer
 from somersault.cli.budgets import (
     MIN_POOL_SEGMENTS,
     check_budget,

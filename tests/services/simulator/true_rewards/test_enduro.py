@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.simulator.environment.atari_emulation import Emulator
+from services.simulator.environments.atari.emulator import Emulator
 from services.simulator.true_rewards.enduro import keep_even
 from somersault.tasks import get_task
 

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from services.simulator.environment.mujoco_model import load_model
+from services.simulator.environments.mujoco.model import load_model
 from services.simulator.true_rewards.limbs import (
     CHEETAH_FRONT_LEG,
     WALKER_LEFT_LEG,

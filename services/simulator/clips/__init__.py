@@ -1,0 +1,1 @@
+"""Clips: stored segments rendered as video, in a process that may crash."""

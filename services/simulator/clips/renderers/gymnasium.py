@@ -1,0 +1,78 @@
+"""Draws a segment again from the pictures that its environment drew of itself while it was played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from services.simulator.clips.renderers.end_mark import mark_end
+from services.simulator.clips.renderers.renderer import Frame
+from services.simulator.clips.renderers.reward_bar import RewardBar
+from services.simulator.clips.renderers.scaling import scale_to_longer_side
+from services.simulator.environments.gymnasium.footage import decode_pictures
+from somersault.errors import CorruptDataError
+from somersault.tasks import Task
+from somersault.types import FloatArray
+
+__all__ = ["PictureDrawer"]
+
+
+class PictureDrawer:
+    """Shows stored pictures; a small one is enlarged by a whole factor, so that no pixel is invented.
+
+    In a size that was asked for they are resampled: more than was recorded can't be shown.
+    """
+
+    def __init__(self, task: Task, *, size_px: int = 0) -> None:
+        """Take the task whose segments are drawn, and how long the longer side is; 0 for the task's own."""
+        self._clip_step = task.clip_step
+        self._own_size_px = task.clip_size_px
+        self._size_px = size_px
+
+    def draw(
+        self,
+        footage: Mapping[str, NDArray[Any]],
+        *,
+        num_steps: int,
+        num_still_steps: int = 0,
+        predicted_rewards: FloatArray | None = None,
+    ) -> Iterator[Frame]:
+        """Shows the pictures of the segment's steps; see `services.simulator.clips.renderers.Drawer`."""
+        bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
+        for step, picture in self._pictures(footage, num_steps=num_steps, num_still_steps=num_still_steps):
+            frame = self._enlarge(picture)
+            if step >= num_steps - num_still_steps:
+                frame = mark_end(frame)
+            yield frame if bar is None else bar.draw_beside(frame, step=step)
+
+    def _pictures(
+        self, footage: Mapping[str, NDArray[Any]], *, num_steps: int, num_still_steps: int
+    ) -> Iterator[tuple[int, Frame]]:
+        """Yield the step and the picture of each moment shown; while nothing moves the last one is shown on.
+
+        Raises:
+            CorruptDataError: There is no picture of the segment.
+        """
+        shown: tuple[int, Frame] | None = None
+        for step, picture in decode_pictures(footage):
+            if 0 <= step < num_steps:
+                shown = step, picture
+                yield shown
+        if shown is None:
+            raise CorruptDataError(f"pictures: none is of the {num_steps} steps")
+        last, picture = shown
+        if num_still_steps:
+            for step in range(last + self._clip_step, num_steps, self._clip_step):
+                yield step, picture
+
+    def _enlarge(self, picture: Frame) -> Frame:
+        """Return the picture in the size of the clip."""
+        if self._size_px:
+            return scale_to_longer_side(picture, self._size_px)
+        factor = max(1, self._own_size_px // max(picture.shape[:2]))
+        return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+    def close(self) -> None:
+        """Gives nothing back."""

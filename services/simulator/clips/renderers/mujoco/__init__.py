@@ -1,0 +1,1 @@
+"""Renders MuJoCo's physics states."""

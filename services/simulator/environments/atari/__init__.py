@@ -1,0 +1,1 @@
+"""Games of the Arcade Learning Environment, a batch of them stepped together."""

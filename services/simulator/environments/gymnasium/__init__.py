@@ -1,0 +1,1 @@
+"""Environments made by `gymnasium.make`, a batch of them stepped together."""

@@ -1,0 +1,1 @@
+"""Bodies simulated by MuJoCo, a batch of them stepped together."""

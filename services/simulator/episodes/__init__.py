@@ -1,0 +1,1 @@
+"""How well episodes went: true returns, flips, and the evaluation of a policy."""

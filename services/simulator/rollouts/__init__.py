@@ -1,0 +1,1 @@
+"""Rollouts for the learner: gathered under one policy version, environment by environment."""

@@ -1,0 +1,1 @@
+"""Segments: cut from rollouts, offered to the reward service, stored on demand."""

@@ -1,0 +1,201 @@
+"""Turns segments into the two objects that are stored of each, and back.
+
+Both are safetensors, format version 1, whose metadata values are JSON:
+
+- *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
+  what shows them again, which each kind of environment names (MuJoCo: float64 ``states [T + 1, S]``); enough to learn
+  from and to draw again. Steps that stand still since the episode had ended have no action (`somersault.actions`).
+- *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
+  ``recent_segment_return_std`` in the metadata; for teachers alone.
+
+The same segment always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from services.simulator.environments import footage_layout
+from services.simulator.segments.offers import RecordedSegment
+from somersault.actions import is_still
+from somersault.errors import CorruptDataError, InvalidInputError
+from somersault.strict_json import dump_json, load_json
+from somersault.tasks import MAX_EPISODE_STEPS, Task
+from somersault.types import ActionArray, FrameArray
+
+__all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
+
+_SEGMENT_FORMAT = "somersault.segment/1"
+_SEALED_FORMAT = "somersault.sealed/1"
+_MAX_HEADER_BYTES = 1 << 20
+_DTYPE_NAMES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
+
+_Layout = Mapping[str, tuple[str, tuple[int | None, ...]]]
+"""Of each array: its safetensors dtype and its shape, None for any length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawableSegment:
+    """Holds what a stored segment says of itself, as far as drawing needs it."""
+
+    segment_id: str
+    observations: FrameArray
+    """``[T + F - 1, *frame]``, the newest before each action last."""
+    actions: ActionArray
+    """``[T, A]`` float32, or ``[T]`` or ``[T, D]`` int32."""
+    footage: Mapping[str, NDArray[Any]]
+    """What shows it again, by name."""
+
+    @property
+    def num_still_steps(self) -> int:
+        """How many of its steps, the last ones, stand still, since the episode had ended early."""
+        return int(is_still(self.actions).sum())
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.actions)
+
+
+def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
+    """Gives the object that is stored for learning and drawing."""
+    segment = recorded.segment
+    arrays: dict[str, NDArray[np.generic]] = {
+        "observations": segment.observations,
+        "actions": segment.actions,
+        **recorded.footage,
+    }
+    metadata = {
+        "format": _SEGMENT_FORMAT,
+        "task": task.name,
+        "segment_id": segment.segment_id,
+        "rollout_sequence": segment.rollout_sequence,
+        "policy_version": segment.policy_version,
+        "step_s": task.step_s,
+    }
+    return _encode(arrays, metadata)
+
+
+def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
+    """Gives the sealed teacher part."""
+    metadata = {
+        "format": _SEALED_FORMAT,
+        "task": task.name,
+        "segment_id": recorded.segment.segment_id,
+        "recent_segment_return_mean": recorded.recent_return_mean,
+        "recent_segment_return_std": recorded.recent_return_std,
+    }
+    return _encode({"true_rewards": recorded.true_rewards}, metadata)
+
+
+def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
+    """Reads a segment object; header, shapes and dtypes are checked before an array is made.
+
+    Raises:
+        CorruptDataError: The bytes are not a segment object, or its arrays do not fit together.
+        InvalidInputError: It is a segment of another task.
+    """
+    header = _read_header(data)
+    metadata = _read_metadata(header)
+    if metadata.get("format") != _SEGMENT_FORMAT:
+        raise CorruptDataError(f"format is {metadata.get('format')!r}, not {_SEGMENT_FORMAT!r}")
+    if metadata.get("task") != task.name:
+        raise InvalidInputError("task of the segment", metadata.get("task"), task.name)
+    _check_arrays(header, task)
+    try:
+        arrays = safetensors.numpy.load(data)
+    except safetensors.SafetensorError as err:
+        raise CorruptDataError(f"segment object: {err}") from err
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise CorruptDataError("segment object: a value is not finite")
+    return DrawableSegment(
+        segment_id=str(metadata.get("segment_id")),
+        observations=arrays.pop("observations"),
+        actions=arrays.pop("actions"),
+        footage=arrays,
+    )
+
+
+def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
+    """Gives safetensors whose header is in one fixed order; the library's is not."""
+    texts = {name: dump_json(value) for name, value in metadata.items()}
+    data = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
+    )
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = dump_json(load_json(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[begin:]
+
+
+def _read_header(data: bytes) -> dict[str, object]:
+    """Reads the header of safetensors, at most 1 MiB of it."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
+        raise CorruptDataError(f"segment object: header of {length} bytes in {len(data)} bytes")
+    try:
+        header = load_json(data[8 : 8 + length])
+    except ValueError as err:
+        raise CorruptDataError("segment object: header is not JSON") from err
+    if not isinstance(header, dict):
+        raise CorruptDataError("segment object: header is not a JSON object")
+    return header
+
+
+def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
+    """Reads the metadata's JSON values."""
+    texts = header.get("__metadata__")
+    if not isinstance(texts, dict):
+        raise CorruptDataError("segment object: no metadata")
+    try:
+        return {name: load_json(text) for name, text in texts.items()}
+    except (TypeError, ValueError) as err:
+        raise CorruptDataError("segment object: metadata values are not JSON") from err
+
+
+def _check_arrays(header: Mapping[str, object], task: Task) -> None:
+    """Checks that the header declares exactly a segment's arrays, of one length and right widths."""
+    declared = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    actions = declared.get("actions")
+    shape = actions.get("shape") if isinstance(actions, dict) else None
+    steps = shape[0] if isinstance(shape, list) and shape else None
+    most = max(
+        MAX_EPISODE_STEPS, task.episode_steps
+    )  # an evaluation may keep longer episodes than the task's own
+    if not isinstance(steps, int) or not 1 <= steps <= most:
+        raise CorruptDataError(f"segment object: {steps} steps, not 1 to {most}")
+    layout = _layout(task, steps)
+    if declared.keys() != layout.keys():
+        raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(layout)}")
+    for name, entry in declared.items():
+        found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
+        dtype, wanted = layout[name]
+        if found[0] != dtype or not _is_of_shape(found[1], wanted):
+            raise CorruptDataError(f"segment object: {name} is {found}, not {(dtype, list(wanted))}")
+
+
+def _layout(task: Task, steps: int) -> _Layout:
+    """Gives what the arrays of a segment of so many steps must be."""
+    spec = task.spec
+    return {
+        "observations": (
+            _DTYPE_NAMES[spec.frame_dtype.name],
+            (steps + spec.num_frames - 1, *spec.stored_shape),
+        ),
+        "actions": (_DTYPE_NAMES[spec.action_dtype.name], (steps, *spec.action_shape)),
+        **footage_layout(task, num_steps=steps),
+    }
+
+
+def _is_of_shape(found: object, wanted: tuple[int | None, ...]) -> bool:
+    """Says whether a declared shape is the wanted one."""
+    if not isinstance(found, list) or len(found) != len(wanted):
+        return False
+    return all(length in (None, actual) for length, actual in zip(wanted, found, strict=True))
