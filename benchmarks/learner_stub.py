@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from benchmarks.random_policy import random_policy
-from services.learner.batch import make_batch
-from services.learner.collector import Collector, PublishedPolicy
 from services.learner.config import LearnerConfig
+from services.learner.rollouts.batch import make_batch
+from services.learner.rollouts.collector import Collector, PublishedPolicy
 from services.learner.service import CollectConversation
 from somersault.convert import rollout_to_message
 from somersault.rpc import bind, create_server

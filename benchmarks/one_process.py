@@ -16,8 +16,8 @@ from statistics import fmean
 import numpy as np
 import torch
 
-from services.learner.ppo import PPO, PPOConfig
-from services.learner.reward_normaliser import normalise_rewards
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.rewards.normaliser import normalise_rewards
 from services.reward.comparisons import Comparisons
 from services.reward.label_schedule import LabelScheduleConfig, labels_due
 from services.reward.monitor import AgreementMonitor

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from benchmarks.measure import compare, describe_machine, print_table
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.learner.networks import build_actor_critic
-from services.learner.ppo import PPO, PPOConfig
 from services.simulator.policy import Policy
 from somersault.precision import torch_dtype
 from somersault.types import Precision, TaskSpec

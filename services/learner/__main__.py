@@ -10,13 +10,13 @@ from typing import Any
 import grpc.aio
 import torch
 
-from services.learner.collector import Collector
+from services.learner.algorithms.ppo.ppo import PPO
+from services.learner.checkpoints import Keeper
 from services.learner.config import LearnerConfig
-from services.learner.keeper import Keeper
 from services.learner.loop import RewardSource, TrainingLoop
-from services.learner.ppo import PPO
-from services.learner.reference import ReferenceRewards, ReferenceServicer
-from services.learner.reward_feed import RewardFeed, following
+from services.learner.rewards.predicted import RewardFeed, following
+from services.learner.rewards.reference import ReferenceRewards, ReferenceServicer
+from services.learner.rollouts.collector import Collector
 from services.learner.service import CollectConversation, LearnerServicer
 from somersault import app
 from somersault.precision import keep_float32_whole

@@ -7,7 +7,7 @@ from typing import Literal
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from services.learner.ppo_config import PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
 from somersault.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.config import ServiceConfig
 from somersault.setting_checks import Address, Name, NonEmpty

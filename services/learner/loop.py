@@ -13,11 +13,11 @@ import prometheus_client
 import safetensors.numpy
 import structlog
 
-from services.learner.batch import Batch, make_batch
-from services.learner.collector import Collector, PublishedPolicy
-from services.learner.keeper import Keeper
-from services.learner.ppo import PPO
+from services.learner.algorithms.ppo.ppo import PPO
+from services.learner.checkpoints import Keeper
 from services.learner.progress import LearnerState, Progress, measure
+from services.learner.rollouts.batch import Batch, make_batch
+from services.learner.rollouts.collector import Collector, PublishedPolicy
 from somersault.errors import UnavailableError
 from somersault.rpc import Latest
 from somersault.types import FloatArray, Rollout

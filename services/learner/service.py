@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from services.learner.collector import Assign, Collector, PublishedPolicy, SimulatorSession
 from services.learner.config import LearnerConfig
 from services.learner.loop import TrainingLoop
 from services.learner.progress import LearnerState, Progress
+from services.learner.rollouts.collector import Assign, Collector, PublishedPolicy, SimulatorSession
 from somersault.convert import rollout_from_message, task_spec_from_message
 from somersault.errors import FailedPreconditionError, InvalidInputError, UnavailableError
 from somersault.rpc import drained, duplex, limits

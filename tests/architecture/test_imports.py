@@ -87,9 +87,9 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("path", "source", "broken"),
     [
-        ("services/learner/ppo.py", "import services.reward.trainer", "no other service"),
-        ("services/learner/ppo.py", "from services import reward", "no other service"),
-        ("services/learner/ppo.py", "from services.learner import loop", None),
+        ("services/learner/algorithms/ppo/ppo.py", "import services.reward.trainer", "no other service"),
+        ("services/learner/algorithms/ppo/ppo.py", "from services import reward", "no other service"),
+        ("services/learner/algorithms/ppo/ppo.py", "from services.learner import loop", None),
         ("services/__main__.py", "from services.learner import service", None),
         (
             "services/reward/a/b.py",
@@ -107,9 +107,9 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
         ("somersault/cli/serve.py", "__import__('services.learner')", "imports no service"),
         ("somersault/app.py", "from tests.x import y", "does not lean on tests"),
         ("somersault/app.py", "from . import types", "absolute"),
-        ("services/learner/ppo.py", "from somersault.v1 import learner_pb2", "only the edge"),
+        ("services/learner/algorithms/ppo/ppo.py", "from somersault.v1 import learner_pb2", "only the edge"),
         (
-            "services/learner/ppo.py",
+            "services/learner/algorithms/ppo/ppo.py",
             "from somersault.v1.learner_pb2 import Policy",
             "only the edge",
         ),
@@ -125,9 +125,9 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
         ("services/simulator/segments/offers.py", "from services.simulator import true_rewards", None),
         ("tests/a/test_b.py", "import pickle", "pickled"),
         ("tests/a/test_b.py", "from pickle import loads", "pickled"),
-        ("services/learner/keeper.py", "import torch as t\nt.load('x')", "pickled"),
-        ("services/learner/keeper.py", "from torch import load", "pickled"),
-        ("services/learner/keeper.py", "import torch\ntorch.tensor(1)", None),
+        ("services/learner/checkpoints.py", "import torch as t\nt.load('x')", "pickled"),
+        ("services/learner/checkpoints.py", "from torch import load", "pickled"),
+        ("services/learner/checkpoints.py", "import torch\ntorch.tensor(1)", None),
         ("services/reward/a.py", "import grpc\ngrpc.insecure_channel('x')", "one factory"),
         ("services/reward/a.py", "from grpc import aio\naio.insecure_channel('x')", "one factory"),
         ("services/reward/a.py", "import grpc.aio\ngrpc.aio.secure_channel('x')", "one factory"),

@@ -9,8 +9,8 @@ import pytest
 import safetensors.numpy
 import torch
 
-from services.learner.observation_normaliser import ObservationNormaliser
-from services.learner.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.networks.observation_normaliser import ObservationNormaliser
 from services.simulator.policy import MAX_POLICY_BYTES, Policy
 from somersault.packing import numbers_of, with_numbers
 from somersault.types import TaskSpec

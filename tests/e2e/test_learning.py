@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.learner.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from somersault.convert import array_from_tensor, tensor_from_array
 from somersault.rpc import call, open_channel
 from somersault.storage import open_store

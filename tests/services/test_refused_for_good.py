@@ -14,7 +14,7 @@ import pytest
 
 from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
-from services.learner.reward_feed import RewardFeed, following
+from services.learner.rewards.predicted import RewardFeed, following
 from services.reward.labeling import LabelerClient
 from services.reward.patience import patiently
 from services.simulator.learner_stream import RolloutCollector

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.learner.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.reward.trainer import Trainer
 from services.reward.trainer_config import PictureTrainerConfig
 from services.simulator.config import SimulatorConfig

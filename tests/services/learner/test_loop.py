@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from services.learner.batch import Batch
-from services.learner.collector import Collector
-from services.learner.keeper import Keeper
+from services.learner.checkpoints import Keeper
 from services.learner.loop import Rewards, TrainingLoop
 from services.learner.progress import LearnerState, Progress
+from services.learner.rollouts.batch import Batch
+from services.learner.rollouts.collector import Collector
 from somersault.storage import ObjectStore, open_store
 from somersault.types import Rollout
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from services.learner import keeper as learner_keeper
-from services.learner.collector import Collector
+from services.learner import checkpoints as learner_keeper
 from services.learner.loop import TrainingLoop
-from services.learner.reward_feed import RewardFeed
+from services.learner.rewards.predicted import RewardFeed
+from services.learner.rollouts.collector import Collector
 from services.reward import keeper as reward_keeper
 from services.reward.answers import load_compared_segments
 from services.reward.asking import Asker

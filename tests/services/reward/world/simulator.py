@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from services.learner.collector import Assign, Collector
+from services.learner.rollouts.collector import Assign, Collector
 from services.reward.offers import Offers
 from somersault.storage import ObjectStore
 from somersault.types import Rollout, Segment, StoredSegment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.learner.reward_normaliser import normalise_rewards
+from services.learner.rewards.normaliser import normalise_rewards
 
 
 def test_members_are_standardised_before_they_are_averaged() -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.learner.collector import Assign, Collector, PublishedPolicy, SimulatorSession
+from services.learner.rollouts.collector import Assign, Collector, PublishedPolicy, SimulatorSession
 from somersault.types import Rollout
 
 _EMPTY = np.zeros((0, 0), np.float32)

@@ -7,7 +7,13 @@ import asyncio
 import numpy as np
 import pytest
 
-from services.learner.collector import Assign, Collected, Collector, PublishedPolicy, SimulatorSession
+from services.learner.rollouts.collector import (
+    Assign,
+    Collected,
+    Collector,
+    PublishedPolicy,
+    SimulatorSession,
+)
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.types import Rollout
 

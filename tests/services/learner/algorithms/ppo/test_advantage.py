@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.learner.advantage import estimate_advantages, successor_values
+from services.learner.algorithms.ppo.advantage import estimate_advantages, successor_values
 
 
 def _brute_force(

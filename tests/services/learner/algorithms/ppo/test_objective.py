@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from services.learner.objective import clipped_objective
+from services.learner.algorithms.ppo.objective import clipped_objective
 
 
 def test_objective_is_clipped_only_where_clipping_is_pessimistic() -> None:

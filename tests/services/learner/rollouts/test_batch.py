@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from services.learner.advantage import successor_values
-from services.learner.batch import Collected, join_rollouts, make_batch
+from services.learner.algorithms.ppo.advantage import successor_values
+from services.learner.rollouts.batch import Collected, join_rollouts, make_batch
 from somersault.types import Rollout
 
 

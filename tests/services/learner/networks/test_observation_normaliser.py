@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.learner.observation_normaliser import ObservationNormaliser
+from services.learner.networks.observation_normaliser import ObservationNormaliser
 
 
 def test_pieces_give_the_moments_of_the_whole() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from services.learner.batch import Batch
-from services.learner.collector import SimulatorSession
 from services.learner.loop import Rewards
-from services.learner.reward_normaliser import normalise_rewards
+from services.learner.rewards.normaliser import normalise_rewards
+from services.learner.rollouts.batch import Batch
+from services.learner.rollouts.collector import SimulatorSession
 from services.learner.service import CollectConversation
 from somersault.convert import array_from_tensor
 from somersault.errors import FailedPreconditionError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from services.learner.observation_normaliser import ObservationNormaliser
-from services.learner.observations import RolloutObservations, arrange_observations
+from services.learner.networks.observation_normaliser import ObservationNormaliser
+from services.learner.networks.observations import RolloutObservations, arrange_observations
 from somersault.types import Rollout
 
 _NUM_STEPS, _NUM_ENVIRONMENTS, _NUM_FRAMES = 4, 2, 3

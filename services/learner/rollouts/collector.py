@@ -19,8 +19,8 @@ from collections.abc import Callable
 import prometheus_client
 import structlog
 
-from services.learner.batch import Collected
-from services.learner.simulator_session import Assign, PublishedPolicy, SimulatorSession
+from services.learner.rollouts.batch import Collected
+from services.learner.rollouts.session import Assign, PublishedPolicy, SimulatorSession
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.types import Rollout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from services.learner.ppo import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPOConfig
 from somersault.errors import ConfigError
 from somersault.types import TaskSpec
 

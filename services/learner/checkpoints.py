@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import safetensors.numpy
 
-from services.learner.ppo import PPO
+from services.learner.algorithms.ppo.ppo import PPO
 from somersault import checkpoint
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore

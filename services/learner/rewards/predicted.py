@@ -11,9 +11,9 @@ import grpc.aio
 import numpy as np
 import structlog
 
-from services.learner.batch import Batch
 from services.learner.loop import Rewards
-from services.learner.reward_normaliser import normalise_rewards
+from services.learner.rewards.normaliser import normalise_rewards
+from services.learner.rollouts.batch import Batch
 from somersault.actions import leave_out_still
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.learner.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from somersault.errors import CorruptDataError
 from somersault.types import Rollout, TaskSpec
 

@@ -14,13 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from services.learner.advantage import estimate_advantages, successor_values
+from services.learner.algorithms.ppo.advantage import estimate_advantages, successor_values
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.objective import clipped_objective
 from services.learner.networks import build_actor_critic
-from services.learner.objective import clipped_objective
-from services.learner.observation_normaliser import ObservationNormaliser
-from services.learner.observations import ObservationRows, RolloutObservations, arrange_observations
-from services.learner.optimiser_state import dump_networks, load_networks
-from services.learner.ppo_config import PPOConfig
+from services.learner.networks.observation_normaliser import ObservationNormaliser
+from services.learner.networks.observations import (
+    ObservationRows,
+    RolloutObservations,
+    arrange_observations,
+)
+from services.learner.networks.optimiser_state import dump_networks, load_networks
 from somersault.errors import CorruptDataError
 from somersault.packing import numbers_of
 from somersault.precision import torch_dtype

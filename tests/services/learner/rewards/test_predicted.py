@@ -11,10 +11,10 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from services.learner import reward_feed
-from services.learner.batch import Batch
-from services.learner.reward_feed import RewardFeed, _score
-from services.learner.reward_normaliser import normalise_rewards
+from services.learner.rewards import predicted as reward_feed
+from services.learner.rewards.normaliser import normalise_rewards
+from services.learner.rewards.predicted import RewardFeed, _score
+from services.learner.rollouts.batch import Batch
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.rpc import Backoff
 from somersault.types import Rollout

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from services.learner.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.simulator.policy import Policy
 from somersault.packing import with_numbers
 from somersault.types import Rollout, TaskSpec

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.learner.observation_normaliser import ObservationNormaliser
+from services.learner.networks.observation_normaliser import ObservationNormaliser
 from somersault.packing import numbers_of, with_numbers
 from somersault.types import FrameArray, Rollout
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from services.learner.collector import Collector, PublishedPolicy
 from services.learner.config import LearnerConfig
+from services.learner.rollouts.collector import Collector, PublishedPolicy
 from services.learner.service import CollectConversation, rollout_bytes
 from somersault.convert import rollout_to_message, task_spec_to_message
 from somersault.errors import InvalidInputError

@@ -1,0 +1,1 @@
+"""Algorithms that improve a policy on scored rollouts, a folder each."""

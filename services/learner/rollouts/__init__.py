@@ -1,0 +1,1 @@
+"""Rollouts on their way in: simulators' streams, assignments, batches."""
