@@ -18,14 +18,14 @@ import torch
 
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.learner.rewards.normaliser import normalise_rewards
-from services.reward.comparisons import Comparisons
-from services.reward.label_schedule import LabelScheduleConfig, labels_due
-from services.reward.monitor import AgreementMonitor
-from services.reward.query_selection import choose_queries
-from services.reward.segment_layout import SegmentLayout
-from services.reward.segment_pool import SegmentPool
-from services.reward.trainer import Trainer
-from services.reward.trainer_config import TrainerConfig
+from services.reward.feedback.comparisons import Comparisons
+from services.reward.monitoring.preference_accuracy import AgreementMonitor
+from services.reward.pacing.label_schedule import LabelScheduleConfig, labels_due
+from services.reward.queries.selection import choose_queries
+from services.reward.segments.layout import SegmentLayout
+from services.reward.segments.pool import SegmentPool
+from services.reward.training.config import TrainerConfig
+from services.reward.training.trainer import Trainer
 from services.simulator.environments import open_environment, steps_already_taken
 from services.simulator.episodes.evaluation import evaluate
 from services.simulator.episodes.scores import EpisodeScore

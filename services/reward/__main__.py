@@ -10,23 +10,23 @@ from typing import Any
 import grpc.aio
 import torch
 
-from services.reward import bounds
-from services.reward.answers import load_compared_segments
-from services.reward.asking import Asker
-from services.reward.bounds import ScoredPart, scored_part, trainer_config_for
-from services.reward.comparisons import Comparisons
+from services.reward import limits as bounds
 from services.reward.config import RewardConfig
-from services.reward.keeper import Keeper
-from services.reward.labeling import LabelerClient
-from services.reward.lessons import Lessons
+from services.reward.feedback.comparisons import Comparisons
+from services.reward.feedback.preference_log import load_compared_segments
+from services.reward.labeler_client import LabelerClient
+from services.reward.limits import ScoredPart, scored_part, trainer_config_for
 from services.reward.loop import RewardLoop
-from services.reward.offers import Offers
-from services.reward.reporting import Reporter
-from services.reward.segment_layout import SegmentLayout
-from services.reward.segment_pool import SegmentPool
+from services.reward.monitoring.progress_reporter import Reporter
+from services.reward.queries.proposer import Asker
+from services.reward.segments.layout import SegmentLayout
+from services.reward.segments.offers import Offers
+from services.reward.segments.pool import SegmentPool
 from services.reward.service import RewardServicer
-from services.reward.student import Student
-from services.reward.trainer import Trainer
+from services.reward.training.checkpoints import Keeper
+from services.reward.training.lessons import Lessons
+from services.reward.training.reward_learner import Student
+from services.reward.training.trainer import Trainer
 from somersault import app
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, check_store, open_store

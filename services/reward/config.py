@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from services.reward.trainer_config import PictureTrainerConfig, TrainerConfig
+from services.reward.training.config import PictureTrainerConfig, TrainerConfig
 from somersault.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.config import ServiceConfig
 from somersault.setting_checks import Address, Name, NonEmpty
@@ -140,6 +140,6 @@ class RewardConfig(ServiceConfig):
         Raises:
             ConfigError: they don't, or one is.
         """
-        from services.reward import bounds  # which is made of these settings
+        from services.reward import limits as bounds  # which is made of these settings
 
         bounds.check(self, spec)

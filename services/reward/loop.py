@@ -16,19 +16,19 @@ import contextlib
 import prometheus_client
 import structlog
 
-from services.reward.answers import LogRow
-from services.reward.asking import Asker
 from services.reward.config import RewardConfig
-from services.reward.exchange import Wishes
-from services.reward.labeling import LabelerClient
-from services.reward.ledger import Ledger
-from services.reward.lessons import Lessons
-from services.reward.offers import Offers
-from services.reward.pace import Pace
-from services.reward.pacing import NO_HORIZON, Count, Pacing
-from services.reward.segment_pool import SegmentPool
-from services.reward.settled import LearnerPlace, Settled, tell
-from services.reward.upkeep import Upkeep
+from services.reward.feedback.preference_log import LogRow
+from services.reward.labeler_client import LabelerClient
+from services.reward.pacing.label_pacing import NO_HORIZON, Count, Pacing
+from services.reward.pacing.learner_progress import Pace
+from services.reward.published import LearnerPlace, Settled, tell
+from services.reward.queries.proposals import Wishes
+from services.reward.queries.proposer import Asker
+from services.reward.queries.reconciler import Upkeep
+from services.reward.queries.tracker import Ledger
+from services.reward.segments.offers import Offers
+from services.reward.segments.pool import SegmentPool
+from services.reward.training.lessons import Lessons
 from somersault.rpc import Latest
 
 __all__ = ["RewardLoop"]

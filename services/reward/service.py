@@ -11,10 +11,10 @@ import grpc.aio
 from numpy.typing import NDArray
 
 from services.reward.loop import RewardLoop
-from services.reward.offers import Demand, Offers, OfferSession
-from services.reward.segment_pool import SegmentPool
-from services.reward.settled import LearnerPlace, Settled
-from services.reward.student import Student
+from services.reward.published import LearnerPlace, Settled
+from services.reward.segments.offers import Demand, Offers, OfferSession
+from services.reward.segments.pool import SegmentPool
+from services.reward.training.reward_learner import Student
 from somersault.actions import bounds_of_choices, least_choice_of
 from somersault.convert import (
     array_from_tensor,

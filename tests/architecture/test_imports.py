@@ -87,7 +87,11 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("path", "source", "broken"),
     [
-        ("services/learner/algorithms/ppo/ppo.py", "import services.reward.trainer", "no other service"),
+        (
+            "services/learner/algorithms/ppo/ppo.py",
+            "import services.reward.training.trainer",
+            "no other service",
+        ),
         ("services/learner/algorithms/ppo/ppo.py", "from services import reward", "no other service"),
         ("services/learner/algorithms/ppo/ppo.py", "from services.learner import loop", None),
         ("services/__main__.py", "from services.learner import service", None),

@@ -15,8 +15,8 @@ import pytest
 from services.labeler.teacher.__main__ import build
 from services.labeler.teacher.config import TeacherConfig
 from services.learner.rewards.predicted import RewardFeed, following
-from services.reward.labeling import LabelerClient
-from services.reward.patience import patiently
+from services.reward.labeler_client import LabelerClient
+from services.reward.training.retry import patiently
 from services.simulator.learner_stream import RolloutCollector
 from services.simulator.reward_stream import SegmentOfferer
 from somersault.cli.peers import connect

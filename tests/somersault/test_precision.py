@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
-from services.reward.trainer import Trainer
-from services.reward.trainer_config import PictureTrainerConfig
+from services.reward.training.config import PictureTrainerConfig
+from services.reward.training.trainer import Trainer
 from services.simulator.config import SimulatorConfig
 from services.simulator.policy import Policy
 from somersault.precision import keep_float32_whole, torch_dtype

@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import numpy as np
 import safetensors.numpy
 
-from services.reward.answers import Answer, LogRow, WeightChange
-from services.reward.exchange import KnownQuery, Proposal, Wishes
+from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
+from services.reward.queries.proposals import KnownQuery, Proposal, Wishes
 from somersault.storage import ObjectStore
 from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.reward.comparisons import Comparisons
-from services.reward.segment_layout import SegmentLayout
-from services.reward.trainer import Trainer
-from services.reward.trainer_config import TrainerConfig
+from services.reward.feedback.comparisons import Comparisons
+from services.reward.segments.layout import SegmentLayout
+from services.reward.training.config import TrainerConfig
+from services.reward.training.trainer import Trainer
 from services.simulator.environments import open_environment
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather

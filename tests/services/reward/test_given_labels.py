@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.reward.exchange import Proposal
+from services.reward.queries.proposals import Proposal
 from somersault.storage import ObjectStore, open_store
-from tests.services.reward.bench import Bench, higher_is_better, make_bench, running
 from tests.services.reward.doubles import LabelerDouble, make_segment, place_of, store_segment
+from tests.services.reward.harness import Bench, higher_is_better, make_bench, running
 
 
 @pytest.fixture

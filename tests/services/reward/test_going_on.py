@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.reward.exchange import Wishes
+from services.reward.queries.proposals import Wishes
 from somersault.types import Preference
 from tests.services.reward.world.story import answer, in_virtual_time, until_waiting
 from tests.services.reward.world.world import World

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.reward.labeling import LabelerClient
+from services.reward.labeler_client import LabelerClient
 from somersault.tasks import get_task
 from somersault.tasks.guidelines import guidelines_of
 from somersault.types import Role

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from services.reward import loop as loop_module
-from services.reward import stall
-from services.reward.settled import LearnerPlace
+from services.reward.pacing import stall_timer as stall
+from services.reward.published import LearnerPlace
 from somersault.storage import ObjectStore, open_store
 from somersault.types import TaskSpec
-from tests.services.reward.bench import higher_is_better, make_bench, running
 from tests.services.reward.doubles import GAME, SPEC, LabelerDouble
+from tests.services.reward.harness import higher_is_better, make_bench, running
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from services.reward.answers import Answer, LogRow
-from services.reward.exchange import KnownQuery, Proposal, Standing, Wishes
+from services.reward.feedback.preference_log import Answer, LogRow
+from services.reward.queries.proposals import KnownQuery, Proposal, Standing, Wishes
 from somersault.types import Preference
 
 __all__ = ["LabelerModel", "QueryModel"]

@@ -14,20 +14,20 @@ from services.learner import checkpoints as learner_keeper
 from services.learner.loop import TrainingLoop
 from services.learner.rewards.predicted import RewardFeed
 from services.learner.rollouts.collector import Collector
-from services.reward import keeper as reward_keeper
-from services.reward.answers import load_compared_segments
-from services.reward.asking import Asker
-from services.reward.bounds import scored_part
-from services.reward.comparisons import Comparisons
 from services.reward.config import RewardConfig
-from services.reward.lessons import Lessons
+from services.reward.feedback.comparisons import Comparisons
+from services.reward.feedback.preference_log import load_compared_segments
+from services.reward.limits import scored_part
 from services.reward.loop import RewardLoop
-from services.reward.offers import Offers
-from services.reward.reporting import Reporter
-from services.reward.segment_layout import SegmentLayout
-from services.reward.segment_pool import SegmentPool
+from services.reward.monitoring.progress_reporter import Reporter
+from services.reward.queries.proposer import Asker
+from services.reward.segments.layout import SegmentLayout
+from services.reward.segments.offers import Offers
+from services.reward.segments.pool import SegmentPool
 from services.reward.service import RewardServicer
-from services.reward.student import Student
+from services.reward.training import checkpoints as reward_keeper
+from services.reward.training.lessons import Lessons
+from services.reward.training.reward_learner import Student
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.rpc import Backoff
 from somersault.storage import ObjectStore

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from services.learner.rollouts.collector import Assign, Collector
-from services.reward.offers import Offers
+from services.reward.segments.offers import Offers
 from somersault.storage import ObjectStore
 from somersault.types import Rollout, Segment, StoredSegment
 from tests.services.reward.doubles import SPEC, make_segment, store_segment

@@ -1,0 +1,203 @@
+"""The segments simulators offer: admitted to the pool when it is their turn, put into object storage when they are asked about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.reward.segments.pool import SegmentPool
+from somersault.errors import InvalidInputError
+from somersault.types import Segment, StoredSegment
+
+__all__ = ["Demand", "OfferSession", "Offers"]
+
+_log = structlog.get_logger()
+
+STORE_TIMEOUT_S = 30.0
+"""A simulator that has not stored a segment by then is treated as if it had lost it."""
+
+OFFER_TIMEOUT_S = 30.0
+"""In lockstep, how long a rollout's offer is waited for while its simulator is connected."""
+
+ABSENCE_TIMEOUT_S = 5.0
+"""In lockstep, how long a simulator that is not connected is waited for: it may be about to connect, or dead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Asks a simulator to put segments into object storage."""
+
+    demand_id: int
+    segment_ids: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class OfferSession:
+    """One connected simulator."""
+
+    incarnation: str
+    outbox: asyncio.Queue[Demand] = field(default_factory=asyncio.Queue)
+    waiting: deque[tuple[int, Sequence[Segment]]] = field(default_factory=deque)
+    """Offers (rollout sequence, segments) that are not in the pool yet."""
+    newest_sequence: int = -1
+    demands: dict[int, asyncio.Future[list[StoredSegment]]] = field(default_factory=dict)
+
+    @property
+    def num_waiting(self) -> int:
+        """Segments that wait for their turn."""
+        return sum(len(segments) for _, segments in self.waiting)
+
+
+class Offers:
+    """Owns the connected simulators and the pool. Used from one event loop."""
+
+    def __init__(self, pool: SegmentPool, *, capacity: int) -> None:
+        """Takes the pool.
+
+        Args:
+            pool: Where admitted segments go.
+            capacity: Segments that may wait, of all simulators together, and ids remembered; the pool's capacity.
+        """
+        self._pool = pool
+        self._capacity = capacity
+        self._sessions: dict[str, OfferSession] = {}
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        """segment_id to incarnation, for those in the pool, oldest first."""
+        self._demand_ids = itertools.count(1)
+        self.changed = asyncio.Event()
+        """Set whenever something was offered or a simulator came or went."""
+
+    def join(self, incarnation: str) -> OfferSession:
+        """Takes in a simulator. One that comes again takes the place of its lost connection."""
+        session = OfferSession(incarnation=incarnation)
+        self._sessions[incarnation] = session
+        self.changed.set()
+        return session
+
+    def leave(self, session: OfferSession) -> None:
+        """Forgets a connection; what was demanded over it counts as lost."""
+        for future in session.demands.values():
+            if not future.done():
+                future.set_result([])
+        if self._sessions.get(session.incarnation) is session:
+            del self._sessions[session.incarnation]
+        self.changed.set()
+
+    def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
+        """Takes one rollout's segments; those already in the pool are left out.
+
+        Where more wait than the pool could hold, the oldest of the simulator that has most are forgotten.
+        """
+        new = [segment for segment in segments if segment.segment_id not in self._owners]
+        session.waiting.append((sequence, new))
+        session.newest_sequence = max(session.newest_sequence, sequence)
+        while sum(each.num_waiting for each in self._sessions.values()) > self._capacity:
+            max(self._sessions.values(), key=lambda each: each.num_waiting).waiting.popleft()
+        self.changed.set()
+
+    def stored(self, session: OfferSession, demand_id: int, stored: Sequence[StoredSegment]) -> None:
+        """Takes the answer to a demand.
+
+        Raises:
+            InvalidInputError: nothing of that number was demanded.
+        """
+        future = session.demands.pop(demand_id, None)
+        if future is None:
+            # Passes: a new stream begins without demands.
+            raise InvalidInputError("stored.demand_id", demand_id, "the number of an open demand").again()
+        if not future.done():
+            future.set_result(list(stored))
+
+    def admit(self, positions: Mapping[str, int] | None) -> None:
+        """Moves offers into the pool in rollout order.
+
+        Args:
+            positions: The newest rollout the learner took, by incarnation: nothing newer is admitted, so that the pool is a
+                function of the learner's step. None admits everything.
+        """
+        for session in self._sessions.values():
+            limit = None if positions is None else positions.get(session.incarnation, -1)
+            while session.waiting and (limit is None or session.waiting[0][0] <= limit):
+                for segment in session.waiting.popleft()[1]:
+                    self._admit_one(segment, session.incarnation)
+
+    async def wait_for(self, positions: Mapping[str, int]) -> None:
+        """Waits until the simulators at these positions have offered the rollouts up to them.
+
+        One that is not connected is waited for too: at the start its rollouts may reach the learner before its first offer
+        comes here, and what is asked must not depend on who was faster.
+        """
+        clock = asyncio.get_running_loop()
+        started_s = clock.time()
+        while missing := [name for name in positions if not self._has_offered(name, positions[name])]:
+            is_absent = not any(name in self._sessions for name in missing)
+            timeout_s = ABSENCE_TIMEOUT_S if is_absent else OFFER_TIMEOUT_S
+            left_s = started_s + timeout_s - clock.time()
+            if left_s <= 0:
+                _log.warning("offer_missing", incarnations=missing, timeout_s=timeout_s)
+                return
+            self.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self.changed.wait()
+
+    @property
+    def num_available(self) -> int:
+        """Segments of the pool that a connected simulator can still store."""
+        return len(self.available_positions())
+
+    def enough(self, num_segments: int) -> int:
+        """Return so many segments, or as many as the pool can hold."""
+        return min(num_segments, self._capacity)
+
+    def available_positions(self) -> list[int]:
+        """Gives the pool positions whose segment a connected simulator can still store."""
+        return [
+            position
+            for position, segment_id in enumerate(self._pool.segment_ids)
+            if self._owners.get(segment_id) in self._sessions
+        ]
+
+    async def store(self, segment_ids: Sequence[str]) -> dict[str, StoredSegment]:
+        """Has segments put into object storage and gives those that are, by id."""
+        by_session: dict[str, list[str]] = {}
+        for segment_id in segment_ids:
+            by_session.setdefault(self._owners.get(segment_id, ""), []).append(segment_id)
+        answers = await asyncio.gather(
+            *(
+                self._demand(self._sessions[incarnation], ids)
+                for incarnation, ids in by_session.items()
+                if incarnation in self._sessions
+            )
+        )
+        return {stored.segment_id: stored for answer in answers for stored in answer}
+
+    async def _demand(self, session: OfferSession, segment_ids: Sequence[str]) -> list[StoredSegment]:
+        demand = Demand(demand_id=next(self._demand_ids), segment_ids=tuple(segment_ids))
+        future: asyncio.Future[list[StoredSegment]] = asyncio.get_running_loop().create_future()
+        session.demands[demand.demand_id] = future
+        session.outbox.put_nowait(demand)
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                return await future
+        except TimeoutError:
+            _log.warning("segments_not_stored", incarnation=session.incarnation, timeout_s=STORE_TIMEOUT_S)
+            return []
+
+    def _admit_one(self, segment: Segment, incarnation: str) -> None:
+        if segment.segment_id in self._owners:
+            return
+        self._pool.add(segment.segment_id, segment.observations, segment.actions)
+        self._owners[segment.segment_id] = incarnation
+        if len(self._owners) > self._capacity:
+            self._owners.popitem(last=False)
+
+    def _has_offered(self, incarnation: str, sequence: int) -> bool:
+        session = self._sessions.get(incarnation)
+        return session is not None and session.newest_sequence >= sequence
