@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.store import migrate, schema
+from services.labeler.database import migrate, schema
 
 __all__ = ["EMPTY_RUN_ID", "RUN_ID", "SERVICE_TOKEN", "fill", "token_of"]
 

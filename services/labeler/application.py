@@ -10,28 +10,28 @@ from typing import Any
 import grpc.aio
 import structlog
 
-from services.labeler.answering import Answering
-from services.labeler.authentication import Authentication
+from services.labeler.api.authentication import Authentication
+from services.labeler.api.service import Labeling, add_to_server
 from services.labeler.changes import Changes
-from services.labeler.clips import ClipDrawing
+from services.labeler.clips.policy_clips import PolicyClips
+from services.labeler.clips.practice import Practice
+from services.labeler.clips.render_queue import ClipDrawing
 from services.labeler.config import LabelerConfig
-from services.labeler.gauges import Gauges
-from services.labeler.importing import Importing
-from services.labeler.labelers import Labelers, read_tokens
-from services.labeler.leasing import Leasing
-from services.labeler.oversight import Oversight
-from services.labeler.policy_clips import PolicyClips
-from services.labeler.practice import Practice
-from services.labeler.proposals import Proposals
-from services.labeler.run_identity import check_run_identity
-from services.labeler.run_settings import RunSettings
-from services.labeler.service import Labeling, add_to_server
+from services.labeler.database import open_database
+from services.labeler.feedback.answers import Answering
+from services.labeler.feedback.log_import import Importing
+from services.labeler.oversight.gauges import Gauges
+from services.labeler.oversight.labeler_quality import Oversight
+from services.labeler.people.labelers import Labelers, read_tokens
+from services.labeler.queries.leases import Leasing
+from services.labeler.queries.proposals import Proposals
+from services.labeler.runs.progress import Watching
+from services.labeler.runs.run_identity import check_run_identity
+from services.labeler.runs.run_settings import RunSettings
 from services.labeler.simulator_client import SimulatorClients
-from services.labeler.store import open_database
-from services.labeler.watching import Watching
-from services.labeler.webhook_client import WebhookClient
-from services.labeler.webhook_delivery import WebhookDelivery
-from services.labeler.webhooks import Webhooks
+from services.labeler.webhooks.client import WebhookClient
+from services.labeler.webhooks.delivery import WebhookDelivery
+from services.labeler.webhooks.registry import Webhooks
 from somersault.errors import SomersaultError
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task

@@ -100,7 +100,7 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
             "def f():\n    from services.learner import x",
             "no other service",
         ),
-        ("services/labeler/web/page.py", "from services.labeler.store import x", "public API"),
+        ("services/labeler/web/page.py", "from services.labeler.database import x", "public API"),
         ("services/labeler/web/page.py", "from services.labeler.web import x", None),
         ("somersault/cli/serve.py", "import services.learner.service", "imports no service"),
         (

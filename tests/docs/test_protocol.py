@@ -8,7 +8,7 @@ import re
 import grpc
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 
-from services.labeler.authentication import ROLES
+from services.labeler.api.authentication import ROLES
 from services.labeler.web.connect_protocol import http_status_of
 from somersault import errors, types
 from somersault.types import Role

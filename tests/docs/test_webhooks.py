@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from services.labeler.webhook_messages import headers_of, new_secret
+from services.labeler.webhooks.messages import headers_of, new_secret
 from somersault.convert.preference_rows import COLUMNS
 from tests.docs.documents import ROOT, read
-from tests.services.labeler.webhook_receiver import documented_check
+from tests.services.labeler.webhooks.receiver import documented_check
 
 SECRET, BODY = new_secret(), '{"reason":"é"}'.encode()
 

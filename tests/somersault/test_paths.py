@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from services.labeler.config import LabelerConfig
-from services.labeler.store.database import open_database
+from services.labeler.database.engine import open_database
 from services.labeler.teacher.config import TeacherConfig
 from services.learner.config import LearnerConfig
 from services.reward.config import RewardConfig

@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from services.labeler.labelers import read_tokens
+from services.labeler.people.labelers import read_tokens
 from services.labeler.teacher import sealed
 from services.labeler.web.session import posted_token
 from services.simulator.segments.format import decode_segment

@@ -30,7 +30,7 @@ NUM_TEACHERS = 6
 # Kills itself at the commit of an answer, just before or just after the database has it on disk.
 KILLED_AT_COMMIT = """
 import os, signal, sys
-from services.labeler.answering import Answering
+from services.labeler.feedback.answers import Answering
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
 from somersault import app

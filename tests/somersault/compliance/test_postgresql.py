@@ -8,9 +8,9 @@ import pytest
 
 from somersault.compliance import Verdict, check_server
 from somersault.types import Role
+from tests.services.labeler.database.conftest import url
 from tests.services.labeler.postgresql_server import IS_INSTALLED
 from tests.services.labeler.running import TOKENS
-from tests.services.labeler.store.conftest import url
 from tests.somersault.compliance.test_server import drawing_labeler
 
 __all__ = ["url"]

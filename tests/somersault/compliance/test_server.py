@@ -14,8 +14,8 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from services.labeler import exporting
-from services.labeler.authentication import ROLES as LABELERS_ROLES
+from services.labeler.api.authentication import ROLES as LABELERS_ROLES
+from services.labeler.feedback import export_files as exporting
 from somersault import rpc
 from somersault.cli.__main__ import main
 from somersault.compliance import Verdict, check_server, clip_checks

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from services.labeler import webhook_delivery
+from services.labeler.webhooks import delivery as webhook_delivery
 from somersault.types import Role
 from tests.services.labeler.judging import answer
 from tests.services.labeler.running import TOKENS
 from tests.services.labeler.web.browsing import until
-from tests.services.labeler.webhook_receiver import documented_check, receiving
+from tests.services.labeler.webhooks.receiver import documented_check, receiving
 
 
 @pytest.fixture(autouse=True)

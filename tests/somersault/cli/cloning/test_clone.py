@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.labeler.store import migrate
+from services.labeler.database import migrate
 from somersault.cli.__main__ import main
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.cloning.clone import CloneOptions, clone

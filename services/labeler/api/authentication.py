@@ -1,0 +1,166 @@
+"""Who calls, and what its role may do: denied unless the table below says otherwise."""
+
+from __future__ import annotations
+
+import contextvars
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from services.labeler.model.records import Labeler
+from services.labeler.people import tokens
+from services.labeler.people.admission import Admission, LastingTokens
+from services.labeler.people.labelers import Labelers
+from somersault.errors import PermissionDeniedError, UnauthenticatedError
+from somersault.types import Role
+
+__all__ = ["ROLES", "Authentication", "admission", "caller"]
+
+_EVERYBODY = frozenset(Role)
+_ANSWERING = frozenset({Role.LABELER, Role.TEACHER})
+_PROPOSING = frozenset({Role.SERVICE, Role.OWNER})
+_OWNING = frozenset({Role.OWNER})
+
+ROLES: dict[str, frozenset[Role]] = {
+    "CreateRun": _PROPOSING,
+    "ProposeQueries": _PROPOSING,
+    "WithdrawQueries": _PROPOSING,
+    "LeaseQueries": _ANSWERING,
+    "RenewLease": _ANSWERING,
+    "ReleaseQuery": _ANSWERING,
+    "SubmitPreference": _ANSWERING,
+    "RevisePreference": _ANSWERING,
+    "GetClip": _ANSWERING | _OWNING,
+    "WatchPreferences": _PROPOSING,
+    "ListQueries": _PROPOSING,
+    "ExportPreferences": _OWNING,
+    "GetStats": _EVERYBODY,
+    "CreateLabeler": _OWNING,
+    "WhoAmI": _EVERYBODY,
+    "UpdateRun": _PROPOSING,
+    "ListRuns": _PROPOSING,
+    "GetAgreement": _PROPOSING,
+    "GetLabelerQuality": _OWNING,
+    "SetLabelerWeight": _OWNING,
+    "ListLabelers": _OWNING,
+    "RotateToken": _OWNING,
+    "RevokeToken": _OWNING,
+    "SetGuidelines": _OWNING,
+    "GetGuidelines": _EVERYBODY,
+    "ListAuditLog": _OWNING,
+    "ImportPreferences": _OWNING,
+    "ReportProgress": frozenset({Role.SERVICE}),
+    "GetRunProgress": _OWNING,
+    "ListClips": _OWNING,
+    "CreateWebhook": _OWNING,
+    "ListWebhooks": _OWNING,
+    "DeleteWebhook": _OWNING,
+    "ListOwnAnswers": _ANSWERING,
+    "AddPolicyClip": _PROPOSING,
+    "ListPolicyClips": _EVERYBODY,
+    "GetPolicyClip": _EVERYBODY,
+    "GetPracticePairs": _EVERYBODY,
+}
+"""Which roles may call each method of LabelerService."""
+
+_SERVICE = "/somersault.v1.LabelerService/"
+_PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
+_REMEMBERED_S = 5.0  # how long a token that ended at another replica may still work
+_MAX_REMEMBERED = 10_000
+
+_ADMISSION: contextvars.ContextVar[Admission] = contextvars.ContextVar("admission")
+
+
+def caller() -> Labeler:
+    """Gives who made the call that is being served."""
+    return _ADMISSION.get().labeler
+
+
+def admission() -> Admission:
+    """Gives by what right that call is served; one that lasts looks whether it still is."""
+    return _ADMISSION.get()
+
+
+class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
+    """Lets a call pass if its token is known and the holder's role is in the table."""
+
+    def __init__(self, labelers: Labelers) -> None:
+        """Takes who knows the tokens."""
+        self._labelers = labelers
+        self._lasting = LastingTokens(labelers)
+        self._remembered: dict[str, tuple[Labeler, float]] = {}
+        self._generation = labelers.generation
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Puts the check before the handler."""
+        handler: grpc.RpcMethodHandler[Any, Any] = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(_PUBLIC):
+            return handler
+        metadata = dict(handler_call_details.invocation_metadata or ())
+        return self._guarded(handler, method, metadata.get("authorization"))
+
+    def _guarded(self, handler: Any, method: str, authorization: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        async def unary(request: Any, context: Any) -> Any:
+            _ADMISSION.set(await self._admit(method, authorization))
+            return await handler.unary_unary(request, context)
+
+        async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
+            admitted = await self._admit(method, authorization)
+            _ADMISSION.set(admitted)
+            async for response in handler.unary_stream(request, context):
+                await admitted.check()
+                yield response
+
+        assert not handler.request_streaming, "no method takes a stream"  # our own invariant
+        make: Any = grpc.unary_stream_rpc_method_handler
+        if not handler.response_streaming:
+            make = grpc.unary_unary_rpc_method_handler
+        guarded: grpc.RpcMethodHandler[Any, Any] = make(
+            streaming if handler.response_streaming else unary,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return guarded
+
+    async def _admit(self, method: str, authorization: Any) -> Admission:
+        labeler, digest = await self._identify(authorization)
+        roles = ROLES.get(method.removeprefix(_SERVICE), frozenset[Role]())
+        if labeler.role not in roles:
+            allowed = " or ".join(sorted(role.value for role in roles)) or "no role"
+            raise PermissionDeniedError(
+                f"{method.rpartition('/')[2]} is for {allowed}; this token's role is"
+                f" {labeler.role.value}: call with another token, an owner's CreateLabeler gives one"
+            )
+        return Admission(labeler, digest, self._lasting)
+
+    async def _identify(self, authorization: Any) -> tuple[Labeler, str]:
+        scheme, _, token = str(authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError(
+                "the token is missing: send the metadata 'authorization: Bearer TOKEN'; the run"
+                " folder's tokens.json holds one, or an owner's CreateLabeler gives one"
+            )
+        digest = tokens.sha256(token)
+        if self._generation != self._labelers.generation:  # a token ended at this replica: at once here
+            self._remembered.clear()
+            self._generation = self._labelers.generation
+        labeler, until = self._remembered.get(digest, (None, 0.0))
+        if labeler is None or until < time.monotonic():
+            labeler = await self._labelers.find(digest)
+            if labeler is None:
+                raise UnauthenticatedError(
+                    "the token is unknown to this labeler: use one from the run folder's tokens.json,"
+                    " or ask an owner for one (CreateLabeler)"
+                )
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[digest] = (labeler, time.monotonic() + _REMEMBERED_S)
+        return labeler, digest

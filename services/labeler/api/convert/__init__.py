@@ -1,0 +1,1 @@
+"""The labeler's messages to value objects and back, a module for each subject."""

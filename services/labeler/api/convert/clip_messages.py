@@ -1,0 +1,72 @@
+"""Policies' clips, a labeler's own answers and pairs to practise on, to messages and back."""
+
+from __future__ import annotations
+
+from services.labeler.api.convert import query_messages as convert
+from services.labeler.clips.practice import ShownPair
+from services.labeler.model.records import OwnAnswer
+from services.labeler.model.run_view import PolicyClip
+from somersault.convert import preference_to_message
+from somersault.types import Role
+from somersault.v1 import labeler_pb2 as pb
+
+__all__ = [
+    "own_answer_to_message",
+    "policy_clip_from_message",
+    "policy_clip_to_message",
+    "practice_to_message",
+]
+
+
+def policy_clip_from_message(message: pb.AddPolicyClipRequest) -> PolicyClip:
+    """Return the clip of a policy that is to be added."""
+    clip = message.clip
+    return PolicyClip(
+        policy_version=clip.policy_version,
+        env_steps=clip.env_steps,
+        clip_uri=message.clip_uri,
+        sha256=clip.clip_sha256,
+        duration_s=clip.duration_s,
+        is_final=clip.is_final,
+        predicted_rewards=tuple(clip.predicted_rewards),
+        true_return=clip.true_return if clip.HasField("true_return") else None,
+    )
+
+
+def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb.PolicyClip:
+    """Return the message of a policy's clip, as a role may see it."""
+    clip = clip.seen_by(viewer)
+    return pb.PolicyClip(
+        policy_version=clip.policy_version,
+        env_steps=clip.env_steps,
+        # with its hash, so that a browser may keep it for good though another may take its place
+        clip_url=f"/policy-clips/{run_id}/{clip.policy_version}.mp4?sha256={clip.sha256}",
+        clip_sha256=clip.sha256,
+        duration_s=clip.duration_s,
+        create_time=convert.timestamp(clip.created_ms),
+        is_final=clip.is_final,
+        predicted_rewards=clip.predicted_rewards,
+        true_return=clip.true_return,
+    )
+
+
+def own_answer_to_message(answer: OwnAnswer, *, viewer: Role) -> pb.OwnAnswer:
+    """Return the message of one of the caller's answers."""
+    return pb.OwnAnswer(
+        query=convert.query_to_message(answer.query, viewer=viewer),
+        answer_id=answer.answer_id,
+        version=answer.version,
+        preference=preference_to_message(answer.preference),
+        answer_time=convert.timestamp(answer.answered_ms),
+        is_revisable=answer.is_revisable,
+    )
+
+
+def practice_to_message(pair: ShownPair) -> pb.PracticePair:
+    """Return the message of a pair to practise on."""
+    return pb.PracticePair(
+        left_clip=pair.left,
+        right_clip=pair.right,
+        preference=preference_to_message(pair.preference),
+        explanation=pair.explanation,
+    )

@@ -1,0 +1,146 @@
+"""What only owners and services are sent and send, to messages and back."""
+
+from __future__ import annotations
+
+from services.labeler.api.convert import (
+    progress_messages as owner_view_convert,
+)
+from services.labeler.api.convert import (
+    query_messages as convert,
+)
+from services.labeler.api.convert import (
+    run_messages as life_convert,
+)
+from services.labeler.model.records import AuditEntry, KnownLabeler, PreferenceRecord, Webhook, WeightChange
+from services.labeler.model.run_view import RunView
+from services.labeler.oversight.agreement import Agreement
+from services.labeler.oversight.quality_measures import Quality, Share
+from somersault.convert import role_to_message
+from somersault.convert.preference_checks import check_log_row
+from somersault.v1 import labeler_pb2 as pb
+
+__all__ = [
+    "agreement_to_message",
+    "entry_to_message",
+    "imported_rows_from_message",
+    "labeler_to_message",
+    "quality_to_message",
+    "run_to_message",
+    "webhook_to_message",
+]
+
+
+def run_to_message(view: RunView) -> pb.Run:
+    """Return the message of a run and how it stands."""
+    run, point = view.run, view.newest_point
+    return pb.Run(
+        run_id=run.run_id,
+        task=run.task,
+        question=run.question,
+        create_time=convert.timestamp(run.created_ms),
+        target_answers=run.target_answers,
+        asks_again_on_disagreement=run.asks_again,
+        gold_interval=run.gold_interval,
+        guidelines_version=run.guidelines_version,
+        newest_log_cursor=run.newest_cursor,
+        is_paused=run.is_paused,
+        state=life_convert.state_to_message(run.state),
+        label_budget=view.label_budget,
+        is_finishing=run.is_finishing,
+        num_answered=run.num_answered,
+        newest_point=owner_view_convert.point_to_message(point) if point else None,
+        result=life_convert.result_to_message(view.result),
+        newest_policy_clip=view.newest_policy_clip,
+        identity=run.identity,
+    )
+
+
+def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
+    """Gives the message of how far labelers agree."""
+    return pb.GetAgreementResponse(
+        num_queries=agreement.num_queries,
+        num_pairs=agreement.num_pairs,
+        pairwise_agreement=agreement.pairwise,
+        krippendorff_alpha=agreement.alpha,
+    )
+
+
+def quality_to_message(quality: Quality) -> pb.LabelerQuality:
+    """Gives the message of how well a labeler answers."""
+    numbers = quality.numbers
+    return pb.LabelerQuality(
+        labeler_id=numbers.labeler.labeler_id,
+        name=numbers.labeler.name,
+        role=role_to_message(numbers.labeler.role),
+        weight=numbers.weight,
+        num_answers=numbers.num_left + numbers.num_right + numbers.num_equal + numbers.num_incomparable,
+        gold_accuracy=_share(quality.gold_accuracy),
+        consistency=_share(quality.consistency),
+        fast=_share(quality.fast),
+        left=_share(quality.left),
+        entropy_bits=quality.entropy_bits,
+        is_inaccurate=quality.is_inaccurate,
+        is_inconsistent=quality.is_inconsistent,
+        is_hasty=quality.is_hasty,
+        is_biased=quality.is_biased,
+    )
+
+
+def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
+    """Gives the message of a labeler."""
+    return pb.Labeler(
+        labeler_id=known.labeler.labeler_id,
+        name=known.labeler.name,
+        role=role_to_message(known.labeler.role),
+        create_time=convert.timestamp(known.created_ms),
+        revoke_time=convert.timestamp(known.revoked_ms) if known.revoked_ms else None,
+    )
+
+
+def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
+    """Gives the message of a row of the audit log."""
+    return pb.AuditEntry(
+        number=entry.number,
+        commit_time=convert.timestamp(entry.commit_ms),
+        labeler_id=entry.labeler_id,
+        role=role_to_message(entry.role),
+        action=entry.action,
+        run_id=entry.run_id,
+        object=entry.what,
+        detail=entry.detail,
+    )
+
+
+def webhook_to_message(webhook: Webhook) -> pb.Webhook:
+    """Gives the message of a webhook."""
+    return pb.Webhook(
+        webhook_id=webhook.webhook_id,
+        run_id=webhook.run_id,
+        url=webhook.url,
+        create_time=convert.timestamp(webhook.created_ms),
+        delivered_cursor=webhook.delivered_cursor,
+        num_failures=webhook.num_failures,
+        success_time=convert.timestamp(webhook.success_ms) if webhook.success_ms else None,
+        error_time=convert.timestamp(webhook.error_ms) if webhook.error_ms else None,
+        error=webhook.error,
+    )
+
+
+def _share(share: Share) -> pb.Share:
+    return pb.Share(num=share.num, num_true=share.num_true, share=share.value, low=share.low, high=share.high)
+
+
+def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[PreferenceRecord | WeightChange]:
+    """Return the rows that are to be taken in.
+
+    Raises:
+        InvalidInputError: one is out of bounds.
+    """
+    for record in request.records:
+        check_log_row(record)
+    for change in request.weight_changes:
+        check_log_row(change)
+    return [
+        *map(convert.record_from_message, request.records),
+        *map(convert.weight_change_from_message, request.weight_changes),
+    ]

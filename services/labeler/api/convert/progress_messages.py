@@ -1,0 +1,101 @@
+"""What owners see of a run, to messages; and what reward services report, from them."""
+
+from __future__ import annotations
+
+from services.labeler.api.convert import query_messages as convert
+from services.labeler.model.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport
+from somersault.convert import preference_from_message, preference_to_message
+from somersault.errors import InvalidInputError
+from somersault.types import Role
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
+
+__all__ = ["choice_from_message", "clipped_to_message", "point_to_message", "report_from_message"]
+
+
+def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
+    """Gives how a run stands; what is absent is None."""
+
+    def figure(name: str) -> float | None:
+        return getattr(message, name) if message.HasField(name) else None  # type: ignore[arg-type]
+
+    return ProgressReport(
+        env_steps=message.env_steps,
+        total_env_steps=message.total_env_steps,
+        env_steps_per_s=figure("env_steps_per_s"),
+        label_budget=message.label_budget,
+        num_labels_due=message.num_labels_due,
+        wished_labels_per_hour=figure("wished_labels_per_hour"),
+        preference_accuracy=figure("preference_accuracy"),
+        num_accuracy_preferences=message.num_accuracy_preferences,
+        predicted_reward_mean=figure("predicted_reward_mean"),
+        reward_version=message.reward_version,
+        num_pool_segments=message.num_pool_segments,
+        num_awaited=message.num_awaited,
+        training_loss=figure("training_loss"),
+    )
+
+
+def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
+    """Gives the message of a point."""
+    report, returns = point.report, point.true_returns
+    return pb.ProgressPoint(
+        number=point.number,
+        report_time=convert.timestamp(point.report_ms),
+        env_steps=report.env_steps,
+        total_env_steps=report.total_env_steps,
+        env_steps_per_s=report.env_steps_per_s,
+        label_budget=report.label_budget,
+        num_labels_due=report.num_labels_due,
+        wished_labels_per_hour=report.wished_labels_per_hour,
+        num_answered=point.num_answered,
+        num_last_hour=point.num_last_hour,
+        preference_accuracy=report.preference_accuracy,
+        num_accuracy_preferences=report.num_accuracy_preferences,
+        predicted_reward_mean=report.predicted_reward_mean,
+        reward_version=report.reward_version,
+        num_pool_segments=report.num_pool_segments,
+        true_return_mean=returns.mean if returns else None,
+        num_episodes=returns.num_episodes if returns else 0,
+        num_awaited=report.num_awaited,
+        training_loss=report.training_loss,
+    )
+
+
+def choice_from_message(message: pb.ListClipsRequest) -> ClipChoice:
+    """Return which queries with clips are asked for.
+
+    Raises:
+        InvalidInputError: there is no such answer or order.
+    """
+    if message.order not in pb.ClipOrder.values():
+        raise InvalidInputError("order", message.order, "an order of clips (0 or 1)")
+    has_preference = message.preference != preference_pb2.PREFERENCE_UNSPECIFIED
+    return ClipChoice(
+        labeler_id=message.labeler_id or None,
+        preference=preference_from_message(message.preference) if has_preference else None,
+        is_answered=message.is_answered,
+        is_by_disagreement=message.order == pb.CLIP_ORDER_DISAGREEMENT,
+    )
+
+
+def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuery:
+    """Gives the message of a query with clips, as a role may see it."""
+    predicted = clipped.predicted
+    return pb.ClippedQuery(
+        query=convert.query_to_message(clipped.query, viewer=viewer),
+        left_predicted_rewards=predicted.first if predicted else (),
+        right_predicted_rewards=predicted.second if predicted else (),
+        reward_version=predicted.reward_version if predicted else 0,
+        answers=[
+            pb.QueryAnswer(
+                labeler_id=answer.labeler_id,
+                name=answer.name,
+                preference=preference_to_message(answer.preference),
+                answer_time=convert.timestamp(answer.answered_ms),
+            )
+            for answer in clipped.answers
+        ],
+        left_duration_s=clipped.left_duration_s,
+        right_duration_s=clipped.right_duration_s,
+    )

@@ -1,0 +1,241 @@
+"""The labeler's messages to value objects and back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from google.protobuf import timestamp_pb2
+
+from services.labeler.model.records import (
+    Lease,
+    LogPage,
+    PredictedRewards,
+    PreferenceRecord,
+    Proposal,
+    Query,
+    QueryState,
+    Side,
+    WeightChange,
+)
+from somersault import convert
+from somersault.errors import InvalidInputError
+from somersault.types import Role, check_name
+from somersault.v1 import labeler_pb2, preference_pb2
+
+__all__ = [
+    "lease_to_message",
+    "milliseconds",
+    "page_to_messages",
+    "proposal_from_message",
+    "query_to_message",
+    "record_from_message",
+    "record_to_message",
+    "state_from_message",
+    "timestamp",
+    "weight_change_from_message",
+    "weight_change_to_message",
+]
+
+MAX_PREDICTED = 10_000  # steps of a segment; an episode of the longest task has 1,000
+
+_NO_PREFERENCE = preference_pb2.PREFERENCE_UNSPECIFIED
+_STATES = {
+    QueryState.RENDERING: preference_pb2.QUERY_STATE_RENDERING,
+    QueryState.READY: preference_pb2.QUERY_STATE_READY,
+    QueryState.ANSWERED: preference_pb2.QUERY_STATE_ANSWERED,
+    QueryState.WITHDRAWN: preference_pb2.QUERY_STATE_WITHDRAWN,
+    QueryState.FAILED: preference_pb2.QUERY_STATE_FAILED,
+}
+
+
+def timestamp(time_ms: int) -> timestamp_pb2.Timestamp:
+    """Gives the message of a time in milliseconds since 1970."""
+    return timestamp_pb2.Timestamp(seconds=time_ms // 1000, nanos=time_ms % 1000 * 1_000_000)
+
+
+def milliseconds(time: timestamp_pb2.Timestamp) -> int:
+    """Gives the milliseconds since 1970 of a message."""
+    return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
+    """Gives a proposal of two different segments.
+
+    Raises:
+        InvalidInputError: a name is not a name, a place is missing, or both segments are one.
+    """
+    first = convert.stored_segment_from_message(message.first)
+    second = convert.stored_segment_from_message(message.second)
+    if first.segment_id == second.segment_id:
+        raise InvalidInputError("second.segment_id", second.segment_id, "another than the first's")
+    return Proposal(
+        proposal_id=check_name("proposal_id", message.proposal_id),
+        first=first,
+        second=second,
+        wants_clips=message.wants_clips,
+        target_answers=message.target_answers or None,
+        predicted=_predicted_from_message(message),
+    )
+
+
+def _predicted_from_message(message: labeler_pb2.Proposal) -> PredictedRewards | None:
+    first, second = message.first_predicted_rewards, message.second_predicted_rewards
+    if not first and not second:
+        return None
+    for field, values in (("first_predicted_rewards", first), ("second_predicted_rewards", second)):
+        if not 1 <= len(values) <= MAX_PREDICTED:
+            raise InvalidInputError(
+                f"number of {field}", len(values), f"1 to {MAX_PREDICTED}, or none of both"
+            )
+        if not all(map(math.isfinite, values)):
+            raise InvalidInputError(field, "a value that is not finite", "finite values")
+    if message.reward_version < 0:
+        raise InvalidInputError("reward_version", message.reward_version, "at least 0")
+    return PredictedRewards(first=first, second=second, reward_version=message.reward_version)
+
+
+def state_from_message(value: preference_pb2.QueryState.ValueType) -> QueryState | None:
+    """Gives the state to filter by; None for all.
+
+    Raises:
+        InvalidInputError: it is unknown.
+    """
+    if value == preference_pb2.QUERY_STATE_UNSPECIFIED:
+        return None
+    for state, number in _STATES.items():
+        if number == value:
+            return state
+    raise InvalidInputError("state", value, "a query state (0 to 5)")
+
+
+def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
+    """Gives the message of a query as a role may see it."""
+    query = query.seen_by(viewer)
+    return preference_pb2.Query(
+        query_id=query.query_id,
+        run_id=query.run_id,
+        question=query.question,
+        left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left.mp4"),
+        right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
+        state=_STATES[query.state],
+        proposed_time=timestamp(query.proposed_ms) if query.proposed_ms else None,
+        guidelines_version=query.guidelines_version,
+        target_answers=query.target_answers,
+        num_answers=query.num_answers,
+        num_skips=query.num_skips,
+    )
+
+
+def lease_to_message(lease: Lease, *, viewer: Role) -> preference_pb2.Lease:
+    """Gives the message of a lease."""
+    return preference_pb2.Lease(
+        lease_token=lease.token,
+        query=query_to_message(lease.query, viewer=viewer),
+        expire_time=timestamp(lease.expire_ms),
+        remaining_s=lease.remaining_s,
+    )
+
+
+def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceRecord:
+    """Gives the message of a row of the preference log."""
+    gold = record.gold_preference
+    return preference_pb2.PreferenceRecord(
+        cursor=record.cursor,
+        run_id=record.run_id,
+        query_id=record.query_id,
+        answer_id=record.answer_id,
+        version=record.version,
+        preference=convert.preference_to_message(record.preference),
+        left=convert.stored_segment_to_message(record.left),
+        right=convert.stored_segment_to_message(record.right),
+        labeler_id=record.labeler_id,
+        labeler_role=convert.role_to_message(record.labeler_role),
+        is_extra=record.is_extra,
+        commit_time=timestamp(record.commit_ms),
+        response_ms=record.response_ms,
+        weight=None if record.weight == 1 else record.weight,
+        is_gold=record.is_gold,
+        answer_number=record.answer_number,
+        target_answers=record.target_answers,
+        guidelines_version=record.guidelines_version,
+        gold_kind=record.gold_kind,
+        gold_preference=convert.preference_to_message(gold) if gold else _NO_PREFERENCE,
+    )
+
+
+def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceRecord:
+    """Gives the row of a message.
+
+    Raises:
+        InvalidInputError: a segment, an answer or a role is missing.
+    """
+    preference, gold = convert.preference_from_message, message.gold_preference
+    return PreferenceRecord(
+        cursor=message.cursor,
+        run_id=message.run_id,
+        query_id=message.query_id,
+        answer_id=message.answer_id,
+        version=message.version,
+        preference=preference(message.preference),
+        left=convert.stored_segment_from_message(message.left),
+        right=convert.stored_segment_from_message(message.right),
+        labeler_id=message.labeler_id,
+        labeler_role=convert.role_from_message(message.labeler_role),
+        is_extra=message.is_extra,
+        commit_ms=milliseconds(message.commit_time),
+        response_ms=message.response_ms,
+        weight=message.weight if message.HasField("weight") else 1.0,
+        is_gold=message.is_gold,
+        gold_kind=message.gold_kind if message.is_gold else "",
+        gold_preference=preference(gold) if message.is_gold else None,
+        answer_number=message.answer_number,
+        target_answers=message.target_answers,
+        guidelines_version=message.guidelines_version,
+    )
+
+
+def weight_change_to_message(change: WeightChange) -> preference_pb2.WeightChange:
+    """Gives the message of a change of a labeler's weight."""
+    return preference_pb2.WeightChange(
+        cursor=change.cursor,
+        run_id=change.run_id,
+        labeler_id=change.labeler_id,
+        weight=change.weight,
+        changed_by=change.changed_by,
+        commit_time=timestamp(change.commit_ms),
+        reason=change.reason,
+        change_id=change.change_id,
+    )
+
+
+def weight_change_from_message(message: preference_pb2.WeightChange) -> WeightChange:
+    """Gives the row of a message."""
+    return WeightChange(
+        cursor=message.cursor,
+        run_id=message.run_id,
+        change_id=message.change_id,
+        labeler_id=message.labeler_id,
+        weight=message.weight,
+        changed_by=message.changed_by,
+        reason=message.reason,
+        commit_ms=milliseconds(message.commit_time),
+    )
+
+
+def page_to_messages(page: LogPage) -> dict[str, Any]:
+    """Gives a page of the log as the two fields that each message of it has."""
+    return {
+        "records": [record_to_message(record) for record in page.records],
+        "weight_changes": [weight_change_to_message(change) for change in page.weight_changes],
+    }
+
+
+def _side_to_message(side: Side, *, clip_url: str) -> preference_pb2.Side:
+    return preference_pb2.Side(
+        segment_id=side.segment_id,
+        clip_url=clip_url if side.clip_sha256 else "",
+        clip_sha256=side.clip_sha256,
+        sealed_uri=side.sealed_uri,
+        segment_uri=side.segment_uri,
+    )

@@ -1,0 +1,245 @@
+"""The rpcs by which owners and services look after runs, labelers and the log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+
+from services.labeler.api.authentication import caller
+from services.labeler.api.convert import (
+    oversight_messages as owner_convert,
+)
+from services.labeler.api.convert import (
+    progress_messages as owner_view_convert,
+)
+from services.labeler.api.convert import (
+    query_messages as convert,
+)
+from services.labeler.api.convert import (
+    run_messages as life_convert,
+)
+from services.labeler.clips.policy_clips import PolicyClips
+from services.labeler.clips.practice import Practice
+from services.labeler.database import Database
+from services.labeler.feedback import export_files as exporting
+from services.labeler.feedback.answers import Answering
+from services.labeler.feedback.log_import import Importing
+from services.labeler.oversight.labeler_quality import Oversight
+from services.labeler.people.labelers import Labelers
+from services.labeler.queries.leases import Leasing
+from services.labeler.queries.proposals import Proposals
+from services.labeler.runs.progress import Watching
+from services.labeler.runs.run_settings import RunSettings
+from services.labeler.webhooks.registry import Webhooks
+from somersault.convert import role_from_message
+from somersault.errors import InvalidInputError
+from somersault.storage import ObjectStore
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import labeler_pb2_grpc
+
+__all__ = ["Labeling", "OwnerMethods"]
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+_FILES = {pb.EXPORT_FORMAT_JSONL: exporting.jsonl, pb.EXPORT_FORMAT_PARQUET: exporting.parquet}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labeling:
+    """Bundles what the service is made of."""
+
+    database: Database
+    store: ObjectStore
+    proposals: Proposals
+    run_settings: RunSettings
+    leasing: Leasing
+    answering: Answering
+    policy_clips: PolicyClips
+    practice: Practice
+    oversight: Oversight
+    importing: Importing
+    labelers: Labelers
+    watching: Watching
+    webhooks: Webhooks
+
+
+class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
+    """Serves the part of the public API that labelers have no use for."""
+
+    def __init__(self, labeling: Labeling) -> None:
+        """Takes what does the work."""
+        self._labeling = labeling
+
+    async def CreateLabeler(
+        self, request: pb.CreateLabelerRequest, context: _Context
+    ) -> pb.CreateLabelerResponse:
+        """Invites a labeler."""
+        labeler, token = await self._labeling.labelers.create(
+            caller(), name=request.name, role=role_from_message(request.role)
+        )
+        return pb.CreateLabelerResponse(labeler_id=labeler.labeler_id, token=token)
+
+    async def ListLabelers(
+        self, request: pb.ListLabelersRequest, context: _Context
+    ) -> pb.ListLabelersResponse:
+        """Lists who may call."""
+        known, token = await self._labeling.labelers.list_known(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        labelers = [owner_convert.labeler_to_message(each) for each in known]
+        return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
+
+    async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
+        """Gives a labeler another token."""
+        token = await self._labeling.labelers.rotate(caller(), request.labeler_id)
+        return pb.RotateTokenResponse(token=token)
+
+    async def RevokeToken(self, request: pb.RevokeTokenRequest, context: _Context) -> pb.RevokeTokenResponse:
+        """Ends a labeler's token."""
+        await self._labeling.labelers.revoke(caller(), request.labeler_id)
+        return pb.RevokeTokenResponse()
+
+    async def UpdateRun(self, request: pb.UpdateRunRequest, context: _Context) -> pb.UpdateRunResponse:
+        """Change a run."""
+        change = life_convert.change_from_message(request)
+        view = await self._labeling.run_settings.update(caller(), request.run_id, change)
+        return pb.UpdateRunResponse(run=owner_convert.run_to_message(view.seen_by(caller().role)))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
+        """List runs."""
+        views, token = await self._labeling.run_settings.list_newest(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        role = caller().role
+        messages = [owner_convert.run_to_message(view.seen_by(role)) for view in views]
+        return pb.ListRunsResponse(runs=messages, next_page_token=token)
+
+    async def GetAgreement(
+        self, request: pb.GetAgreementRequest, context: _Context
+    ) -> pb.GetAgreementResponse:
+        """Says how far labelers agree."""
+        agreement = await self._labeling.run_settings.agreement(request.run_id)
+        return owner_convert.agreement_to_message(agreement)
+
+    async def ReportProgress(
+        self, request: pb.ReportProgressRequest, context: _Context
+    ) -> pb.ReportProgressResponse:
+        """Adds a point to a run's learning curves, if there is one, and says what owners want of it."""
+        has_point = request.HasField("point")
+        report = owner_view_convert.report_from_message(request.point) if has_point else None
+        run = await self._labeling.watching.report(request.run_id, report)
+        return life_convert.wishes_to_message(run)
+
+    async def GetRunProgress(
+        self, request: pb.GetRunProgressRequest, context: _Context
+    ) -> pb.GetRunProgressResponse:
+        """Gives a run's learning curves."""
+        points, now_ms = await self._labeling.watching.curves(request.run_id, cursor=request.cursor)
+        return pb.GetRunProgressResponse(
+            points=map(owner_view_convert.point_to_message, points),
+            cursor=points[-1].number if points else request.cursor,
+            read_time=convert.timestamp(now_ms),
+        )
+
+    async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
+        """List queries with clips."""
+        choice = owner_view_convert.choice_from_message(request)
+        clipped, token = await self._labeling.watching.chosen_clips(
+            request.run_id, choice, page_size=request.page_size, page_token=request.page_token
+        )
+        messages = [owner_view_convert.clipped_to_message(each, viewer=caller().role) for each in clipped]
+        return pb.ListClipsResponse(queries=messages, next_page_token=token)
+
+    async def SetGuidelines(
+        self, request: pb.SetGuidelinesRequest, context: _Context
+    ) -> pb.SetGuidelinesResponse:
+        """Adds a version of a run's guidelines."""
+        version = await self._labeling.run_settings.set_guidelines(caller(), request.run_id, request.text)
+        return pb.SetGuidelinesResponse(version=version)
+
+    async def GetLabelerQuality(
+        self, request: pb.GetLabelerQualityRequest, context: _Context
+    ) -> pb.GetLabelerQualityResponse:
+        """Says how well labelers answer."""
+        found = await self._labeling.oversight.quality(request.run_id, labeler_id=request.labeler_id or None)
+        return pb.GetLabelerQualityResponse(
+            labelers=[owner_convert.quality_to_message(quality) for quality in found]
+        )
+
+    async def SetLabelerWeight(
+        self, request: pb.SetLabelerWeightRequest, context: _Context
+    ) -> pb.SetLabelerWeightResponse:
+        """Makes a labeler's answers count for more or less."""
+        change = await self._labeling.oversight.set_weight(
+            caller(),
+            run_id=request.run_id,
+            labeler_id=request.labeler_id,
+            weight=request.weight,
+            reason=request.reason,
+        )
+        message = None if change is None else convert.weight_change_to_message(change)
+        return pb.SetLabelerWeightResponse(change=message)
+
+    async def ListAuditLog(
+        self, request: pb.ListAuditLogRequest, context: _Context
+    ) -> pb.ListAuditLogResponse:
+        """Lists what was changed."""
+        entries, token = await self._labeling.oversight.audit_log(
+            run_id=request.run_id,
+            is_without_services=request.is_without_services,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        messages = [owner_convert.entry_to_message(entry) for entry in entries]
+        return pb.ListAuditLogResponse(entries=messages, next_page_token=token)
+
+    async def ExportPreferences(
+        self, request: pb.ExportPreferencesRequest, context: _Context
+    ) -> AsyncIterator[pb.ExportPreferencesResponse]:
+        """Sends the whole log, as messages or as a file."""
+        answering = self._labeling.answering
+        if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
+            await answering.note_export(caller(), request.run_id, "messages")
+            async for page in answering.export(request.run_id, is_complete=request.is_complete):
+                yield pb.ExportPreferencesResponse(**convert.page_to_messages(page))
+            return
+        if request.format not in _FILES:
+            raise InvalidInputError("format", request.format, "an export format (0 to 2)")
+        await answering.note_export(caller(), request.run_id, pb.ExportFormat.Name(request.format))
+        async for part in _FILES[request.format](answering.export(request.run_id, is_complete=True)):
+            yield pb.ExportPreferencesResponse(part=part)
+
+    async def ImportPreferences(
+        self, request: pb.ImportPreferencesRequest, context: _Context
+    ) -> pb.ImportPreferencesResponse:
+        """Takes rows of an export in."""
+        num_new, num_known = await self._labeling.importing.take(
+            caller(), request.run_id, owner_convert.imported_rows_from_message(request)
+        )
+        return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
+
+    async def CreateWebhook(
+        self, request: pb.CreateWebhookRequest, context: _Context
+    ) -> pb.CreateWebhookResponse:
+        """Has a run's log sent to a URL."""
+        webhook_id, secret = await self._labeling.webhooks.create(
+            caller(), run_id=request.run_id, url=request.url
+        )
+        return pb.CreateWebhookResponse(webhook_id=webhook_id, secret=secret)
+
+    async def ListWebhooks(
+        self, request: pb.ListWebhooksRequest, context: _Context
+    ) -> pb.ListWebhooksResponse:
+        """Lists a run's webhooks."""
+        webhooks, newest_cursor = await self._labeling.webhooks.list_of_run(request.run_id)
+        messages = [owner_convert.webhook_to_message(webhook) for webhook in webhooks]
+        return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
+
+    async def DeleteWebhook(
+        self, request: pb.DeleteWebhookRequest, context: _Context
+    ) -> pb.DeleteWebhookResponse:
+        """Ends a webhook."""
+        await self._labeling.webhooks.delete(caller(), request.webhook_id)
+        return pb.DeleteWebhookResponse()

@@ -1,0 +1,195 @@
+"""LabelerService: translates messages; `proposals`, `leasing`, `answering` and `clips` do the work.
+
+`owner_service` has the rpcs of owners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+
+from services.labeler.api.authentication import admission, caller
+from services.labeler.api.clip_service import ClipMethods
+from services.labeler.api.convert import query_messages as convert
+from services.labeler.api.convert import run_messages as life_convert
+from services.labeler.api.owner_service import Labeling, OwnerMethods
+from services.labeler.api.shared_messages import PageMessages
+from services.labeler.clips import render_queue as clips
+from services.labeler.model.run_state import RunState
+from somersault.convert import preference_from_message, role_to_message
+from somersault.errors import InvalidInputError
+from somersault.types import Preference
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import labeler_pb2_grpc
+
+__all__ = ["LabelerServicer", "Labeling", "add_to_server"]
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class LabelerServicer(ClipMethods, OwnerMethods):
+    """Serves the public API. `authentication` has admitted each caller already."""
+
+    def __init__(self, labeling: Labeling) -> None:
+        """Takes what does the work."""
+        super().__init__(labeling)
+        self._pages = PageMessages(
+            lambda page: pb.WatchPreferencesResponse(
+                **convert.page_to_messages(page),
+                cursor=page.cursor,
+                run_state=life_convert.state_to_message(page.run_state),
+            )
+        )
+
+    async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
+        """Makes a run known."""
+        await self._labeling.proposals.create_run(
+            caller(),
+            run_id=request.run_id,
+            task=request.task,
+            question=request.question,
+            guidelines_text=request.guidelines,
+            identity=request.identity,
+        )
+        return pb.CreateRunResponse()
+
+    async def ProposeQueries(
+        self, request: pb.ProposeQueriesRequest, context: _Context
+    ) -> pb.ProposeQueriesResponse:
+        """Puts queries before labelers."""
+        proposals = [convert.proposal_from_message(message) for message in request.proposals]
+        query_ids = await self._labeling.proposals.propose(caller(), request.run_id, proposals)
+        return pb.ProposeQueriesResponse(query_ids=query_ids)
+
+    async def WithdrawQueries(
+        self, request: pb.WithdrawQueriesRequest, context: _Context
+    ) -> pb.WithdrawQueriesResponse:
+        """Takes queries back."""
+        withdrawn = await self._labeling.proposals.withdraw(caller(), request.run_id, list(request.query_ids))
+        return pb.WithdrawQueriesResponse(withdrawn_query_ids=withdrawn)
+
+    async def LeaseQueries(
+        self, request: pb.LeaseQueriesRequest, context: _Context
+    ) -> pb.LeaseQueriesResponse:
+        """Leases queries to the caller."""
+        leases, state = await self._labeling.leasing.lease(
+            admission(),
+            run_id=request.run_id or None,
+            count=request.count,
+            wait_s=request.wait_s,
+            lease_s=request.lease_s,
+        )
+        viewer = caller().role
+        return pb.LeaseQueriesResponse(
+            leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases],
+            is_paused=not leases and state is RunState.PAUSED,
+            run_state=life_convert.state_to_message(state),
+        )
+
+    async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
+        """Prolongs a lease."""
+        expire_ms, remaining_s = await self._labeling.leasing.renew(
+            caller(), token=request.lease_token, lease_s=request.lease_s
+        )
+        return pb.RenewLeaseResponse(expire_time=convert.timestamp(expire_ms), remaining_s=remaining_s)
+
+    async def ReleaseQuery(
+        self, request: pb.ReleaseQueryRequest, context: _Context
+    ) -> pb.ReleaseQueryResponse:
+        """End a lease without an answer."""
+        await self._labeling.leasing.release(
+            caller(), token=request.lease_token, is_returned=request.is_returned
+        )
+        return pb.ReleaseQueryResponse()
+
+    async def SubmitPreference(
+        self, request: pb.SubmitPreferenceRequest, context: _Context
+    ) -> pb.SubmitPreferenceResponse:
+        """Answers a leased query."""
+        record = await self._labeling.answering.submit(
+            caller(),
+            lease_token=request.lease_token,
+            answer_id=request.answer_id,
+            preference=preference_from_message(request.preference),
+            response_ms=request.response_ms,
+        )
+        return pb.SubmitPreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
+
+    async def RevisePreference(
+        self, request: pb.RevisePreferenceRequest, context: _Context
+    ) -> pb.RevisePreferenceResponse:
+        """Changes an answer."""
+        record = await self._labeling.answering.revise(
+            caller(),
+            answer_id=request.answer_id,
+            version=request.version,
+            preference=preference_from_message(request.preference),
+        )
+        return pb.RevisePreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
+
+    async def GetClip(self, request: pb.GetClipRequest, context: _Context) -> pb.GetClipResponse:
+        """Gives a clip."""
+        side = preference_from_message(request.side)
+        if side not in (Preference.LEFT, Preference.RIGHT):
+            raise InvalidInputError("side", side.value, "left or right")
+        clip, sha256 = await clips.read_clip(
+            self._labeling.database,
+            self._labeling.store,
+            caller(),
+            query_id=request.query_id,
+            is_left=side is Preference.LEFT,
+        )
+        return pb.GetClipResponse(clip=clip, clip_sha256=sha256)
+
+    async def WatchPreferences(
+        self, request: pb.WatchPreferencesRequest, context: _Context
+    ) -> AsyncIterator[pb.WatchPreferencesResponse]:
+        """Sends the log from a cursor on."""
+        log = self._labeling.answering.watch(
+            admission(), request.run_id, cursor=request.cursor, is_complete=request.is_complete
+        )
+        async for page in log:
+            yield self._pages.of(page)
+
+    async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
+        """Lists queries."""
+        page = await self._labeling.proposals.list_newest(
+            request.run_id,
+            state=convert.state_from_message(request.state),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        viewer = caller().role
+        return pb.ListQueriesResponse(
+            queries=[convert.query_to_message(query, viewer=viewer) for query in page.queries],
+            next_page_token="" if page.next_number is None else str(page.next_number),
+        )
+
+    async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
+        """Gives a run's counts."""
+        stats = await self._labeling.proposals.stats(request.run_id, labeler_id=caller().labeler_id)
+        return life_convert.stats_to_message(stats.seen_by(caller().role))
+
+    async def GetGuidelines(
+        self, request: pb.GetGuidelinesRequest, context: _Context
+    ) -> pb.GetGuidelinesResponse:
+        """Gives a version of a run's guidelines."""
+        found = await self._labeling.run_settings.read_guidelines(request.run_id, request.version)
+        return pb.GetGuidelinesResponse(
+            text=found.text, version=found.version, create_time=convert.timestamp(found.created_ms)
+        )
+
+    async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:
+        """Says who the caller is."""
+        labeler = caller()
+        return pb.WhoAmIResponse(
+            labeler_id=labeler.labeler_id, name=labeler.name, role=role_to_message(labeler.role)
+        )
+
+
+def add_to_server(server: grpc.aio.Server, labeling: Labeling) -> list[str]:
+    """Adds the servicer to a server and gives its full name."""
+    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(labeling), server)
+    return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]

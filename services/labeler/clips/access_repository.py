@@ -1,0 +1,51 @@
+"""Which clips a labeler may see."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import sqlalchemy as sa
+
+from services.labeler.database import schema
+from services.labeler.model.records import Labeler
+from services.labeler.queries import lease_repository as leases
+from somersault.errors import FailedPreconditionError, NotFoundError
+from somersault.types import Role
+
+__all__ = ["StoredClip", "find_visible"]
+
+_CLIPS = schema.clips
+_QUERIES = schema.queries
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredClip:
+    """Names a verified clip."""
+
+    clip_uri: str
+    sha256: str
+
+
+def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, is_left: bool) -> StoredClip:
+    """Gives a clip of a query that the labeler has leased now, or has answered; to an owner any.
+
+    Raises:
+        NotFoundError: there is no clip of it yet; for owners also: there is no such query.
+        FailedPreconditionError: the labeler has neither leased nor answered it, or there is none: who may not see a
+            query is not told whether it exists.
+    """
+    query = connection.execute(sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)).one_or_none()
+    if labeler.role is Role.OWNER:
+        if query is None:
+            raise NotFoundError(f"there is no query {query_id!r}")
+    elif query is None or not leases.may_see(connection, labeler, query.number):
+        raise FailedPreconditionError(
+            f"{labeler.labeler_id!r} holds no lease of query {query_id!r} and has not answered it"
+        )
+    if not query.has_clips:
+        raise NotFoundError(f"the clips of query {query_id!r} are not stored yet")
+    segment_id = query.left_segment_id if is_left else query.right_segment_id
+    clip = connection.execute(
+        sa.select(_CLIPS).where(_CLIPS.c.run_id == query.run_id, _CLIPS.c.segment_id == segment_id)
+    ).one()
+    return StoredClip(clip_uri=clip.clip_uri, sha256=clip.sha256)

@@ -1,0 +1,104 @@
+"""Takes clips of what a run's policies do, verifies them, and gives them out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import sqlalchemy as sa
+
+from services.labeler.clips import policy_clip_repository as policy_clips
+from services.labeler.clips.render_queue import MAX_CLIP_BYTES
+from services.labeler.database import Database
+from services.labeler.model.records import Labeler
+from services.labeler.model.run_view import PolicyClip
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.runs import run_repository as runs
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
+from somersault.storage import ObjectStore, check_policy_clip_key
+
+__all__ = ["PolicyClips"]
+
+MAX_PREDICTED = 10_000  # steps of the longest episode
+
+_FTYP = slice(4, 8)  # where the first box of an MP4 has its kind, after its length
+
+
+class PolicyClips:
+    """Keeps what policies do, for all to see."""
+
+    def __init__(self, database: Database, store: ObjectStore) -> None:
+        """Take the database, and the object store that holds the clips."""
+        self._database = database
+        self._store = store
+
+    async def add(self, by: Labeler, run_id: str, clip: PolicyClip) -> None:
+        """Keep a clip that is stored under the run, in the place of an earlier one of that policy.
+
+        Raises:
+            InvalidInputError: a value is out of its bounds, or the clip is not stored so.
+            NotFoundError: the run is unknown.
+        """
+        _check(run_id, clip)
+        await self._database.read(lambda connection: runs.read_row(connection, run_id))
+        await asyncio.to_thread(self._verify, clip)
+
+        def add(connection: sa.Connection) -> None:
+            if policy_clips.add(connection, run_id, clip):
+                what = f"policy {clip.policy_version}"
+                audit.add(connection, by, "AddPolicyClip", run_id=run_id, what=what, is_final=clip.is_final)
+
+        await self._database.write(add)
+
+    async def list_of_run(self, run_id: str) -> list[PolicyClip]:
+        """Return a run's clips, oldest first, at most the newest hundred.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        return await self._database.read(lambda connection: policy_clips.list_newest(connection, run_id))
+
+    async def read(self, run_id: str, policy_version: int) -> tuple[bytes, str]:
+        """Return a clip and its SHA-256.
+
+        Raises:
+            NotFoundError: there is none.
+            CorruptDataError: the stored bytes are not what they were.
+        """
+        clip = await self._database.read(
+            lambda connection: policy_clips.read(connection, run_id, policy_version)
+        )
+        data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+        return data, clip.sha256
+
+    def _verify(self, clip: PolicyClip) -> None:
+        try:
+            data = self._store.get(clip.clip_uri, expect_sha256=clip.sha256)
+        except (NotFoundError, CorruptDataError) as err:
+            raise InvalidInputError(
+                f"clip_uri {clip.clip_uri!r} holds no clip of clip_sha256: {err}"
+            ) from err
+        if not 0 < len(data) <= MAX_CLIP_BYTES:
+            raise InvalidInputError("size of the clip in bytes", len(data), f"1 to {MAX_CLIP_BYTES}")
+        if data[_FTYP] != b"ftyp":
+            raise InvalidInputError(
+                f"clip_uri {clip.clip_uri!r} holds no MP4: it does not begin with the box ftyp"
+            )
+
+
+def _check(run_id: str, clip: PolicyClip) -> None:
+    for field in ("policy_version", "env_steps"):
+        if getattr(clip, field) < 0:
+            raise InvalidInputError(f"clip.{field}", getattr(clip, field), "at least 0")
+    if not (math.isfinite(clip.duration_s) and clip.duration_s > 0):
+        raise InvalidInputError("clip.duration_s", clip.duration_s, "a finite number above 0")
+    check_policy_clip_key("clip_uri", clip.clip_uri, run_id=run_id)
+    if len(clip.sha256) != 64 or set(clip.sha256) - set("0123456789abcdef"):
+        raise InvalidInputError("clip.clip_sha256", clip.sha256, "64 lower-case hexadecimal digits")
+    if len(clip.predicted_rewards) > MAX_PREDICTED:
+        number = len(clip.predicted_rewards)
+        raise InvalidInputError("number of clip.predicted_rewards", number, f"at most {MAX_PREDICTED}")
+    if not all(map(math.isfinite, clip.predicted_rewards)):
+        raise InvalidInputError("clip.predicted_rewards", "a value that is not finite", "finite values")
+    if clip.true_return is not None and not math.isfinite(clip.true_return):
+        raise InvalidInputError("clip.true_return", clip.true_return, "a finite number")

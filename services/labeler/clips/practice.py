@@ -1,0 +1,62 @@
+"""Pairs to practise on, as the task of a run brings them. What is answered there is kept nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from services.labeler.database import Database
+from services.labeler.runs import run_repository as runs
+from somersault.tasks import Task, find_practice
+from somersault.tasks.practice import PracticePair
+from somersault.types import Preference
+
+__all__ = ["Practice", "ShownPair"]
+
+MAX_PAIRS = 4
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPair:
+    """A pair to practise on, with the bytes of its clips."""
+
+    left: bytes
+    right: bytes
+    preference: Preference
+    explanation: str
+
+
+class Practice:
+    """Gives out pairs to practise on."""
+
+    def __init__(self, database: Database, *, own_task: Task | None) -> None:
+        """Take the database, and the task of one's own, which its name alone does not lead to."""
+        self._database = database
+        self._own_task = own_task
+
+    async def pairs(self, run_id: str) -> list[ShownPair]:
+        """Return the pairs of a run's task, in order; none where the task has none.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        run = await self._database.read(lambda connection: runs.read(connection, run_id))
+        own = self._own_task
+        pairs = own.practice if own is not None and own.name == run.task else find_practice(run.task)
+        shown = [await asyncio.to_thread(_read, pair) for pair in pairs[:MAX_PAIRS]]
+        return [pair for pair in shown if pair is not None]
+
+
+def _read(pair: PracticePair) -> ShownPair | None:
+    """Return a pair with its clips; None if one can't be read, which is logged."""
+    try:
+        left, right = Path(pair.left).read_bytes(), Path(pair.right).read_bytes()
+    except OSError as err:
+        _log.error("practice_clip_unreadable", path=err.filename, error=str(err))
+        return None
+    return ShownPair(left=left, right=right, preference=pair.preference, explanation=pair.explanation)

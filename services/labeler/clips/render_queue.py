@@ -1,0 +1,213 @@
+"""Has clips drawn and verifies them, so that nobody is ever shown an empty player, and gives them out.
+
+What is wanted, whose turn it is and how often it failed are in the database, so a restart goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Protocol
+
+import prometheus_client
+import sqlalchemy as sa
+import structlog
+
+from services.labeler.changes import POLL_S, Changes
+from services.labeler.clips import access_repository as clip_access
+from services.labeler.clips import render_queue_repository as clip_queue
+from services.labeler.clips.render_queue_repository import ClipTask
+from services.labeler.database import Database
+from services.labeler.model.records import Labeler
+from somersault.errors import (
+    CorruptDataError,
+    ResourceExhaustedError,
+    SomersaultError,
+    UnavailableError,
+)
+from somersault.storage import ObjectStore
+
+__all__ = ["ClipDrawing", "Renderer", "read_clip"]
+
+MAX_CLIP_BYTES = 16 * 1024**2
+_MARGIN_S = 10.0  # to read a clip back after it was drawn
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 2.0  # a simulator is back in a second or two
+
+_CLIPS = prometheus_client.Counter(
+    "somersault_labeler_clips_total",
+    "Clips tried: stored, failed (once), unavailable (a simulator or the store), given_up.",
+    ["outcome"],
+)
+_CLIP_SECONDS = prometheus_client.Histogram(
+    "somersault_labeler_clip_seconds", "Seconds to draw, store and verify a clip."
+)
+_READY = prometheus_client.Counter(
+    "somersault_labeler_queries_ready_total", "Queries whose clips both became showable."
+)
+
+_log = structlog.get_logger()
+
+
+class Renderer(Protocol):
+    """Draws segments."""
+
+    async def render(self, *, segment_uri: str, clip_uri: str) -> str:
+        """Draws a segment, stores its clip, and gives the clip's SHA-256."""
+        ...
+
+
+class ClipDrawing:
+    """Works off the wanted clips, a few at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        renderer: Renderer,
+        *,
+        queries_changed: Changes,
+        max_concurrent: int,
+        max_failures: int,
+        timeout_s: float,
+    ) -> None:
+        """Takes where clips are wanted and kept, who draws them, and the bounds on trying."""
+        self._database = database
+        self._store = store
+        self._renderer = renderer
+        self._queries_changed = queries_changed
+        self._max_concurrent = max_concurrent
+        self._max_failures = max_failures
+        self._claim_s = timeout_s + _MARGIN_S
+        self._num_unavailable = 0
+
+    async def run(self) -> None:
+        """Draws what is wanted until cancelled."""
+        await self._persist(clip_queue.release_claims)
+        async with asyncio.TaskGroup() as group:
+            drawing: set[asyncio.Task[None]] = set()
+            while True:
+                change = self._queries_changed.next
+                room = self._max_concurrent - len(drawing)
+                tasks = await self._claim(room) if room else []
+                for task in tasks:
+                    started = group.create_task(self._draw(task))
+                    drawing.add(started)
+                    started.add_done_callback(drawing.discard)
+                await self._wait(change, drawing, is_full=len(drawing) >= self._max_concurrent)
+
+    async def _wait(self, change: asyncio.Event, drawing: set[asyncio.Task[None]], *, is_full: bool) -> None:
+        if is_full:
+            await asyncio.wait(drawing, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await Changes.wait(change, timeout_s=POLL_S)
+
+    async def _claim(self, count: int) -> list[ClipTask]:
+        claim = functools.partial(clip_queue.claim, count=count, claim_s=self._claim_s)
+        try:
+            # Looking first takes no lock; most looks find nothing.
+            if not await self._database.read(clip_queue.has_waiting):
+                return []
+            return await self._database.write(claim)
+        except UnavailableError as err:
+            _log.warning("clips_wait_for_database", error=str(err))
+            return []
+
+    async def _draw(self, task: ClipTask) -> None:
+        try:
+            with _CLIP_SECONDS.time():
+                sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
+                await asyncio.to_thread(_verify, self._store, task.clip_uri, sha256)
+        except SomersaultError as err:
+            if isinstance(err, UnavailableError) and not err.is_hopeless:
+                await self._postpone(task, err)
+            else:
+                await self._count_failure(task, err)
+        else:
+            self._num_unavailable = 0
+            _CLIPS.labels("stored").inc()
+            _READY.inc(await self._persist(functools.partial(clip_queue.store, task=task, sha256=sha256)))
+            self._queries_changed.announce()
+
+    async def _postpone(self, task: ClipTask, err: SomersaultError) -> None:
+        """Tries again later, however often: nothing is wrong with the segment."""
+        _CLIPS.labels("unavailable").inc()
+        _log.warning("clip_postponed", segment_id=task.segment_id, error=str(err))
+        delay_s = _delay_s(self._num_unavailable)
+        self._num_unavailable += 1
+        await self._persist(
+            functools.partial(
+                clip_queue.postpone,
+                task=task,
+                num_failures=task.num_failures,
+                delay_s=delay_s,
+                reason=str(err),
+            )
+        )
+
+    async def _count_failure(self, task: ClipTask, err: SomersaultError) -> None:
+        num_failures = task.num_failures + 1
+        is_last = num_failures >= self._max_failures
+        _CLIPS.labels("given_up" if is_last else "failed").inc()
+        _log.error(
+            "clip_given_up" if is_last else "clip_failed",
+            run_id=task.run_id,
+            segment_id=task.segment_id,
+            num_failures=num_failures,
+            error=str(err),
+        )
+        if is_last:
+            await self._persist(functools.partial(clip_queue.fail, task=task, reason=str(err)))
+            self._queries_changed.announce()
+            return
+        await self._persist(
+            functools.partial(
+                clip_queue.postpone,
+                task=task,
+                num_failures=num_failures,
+                delay_s=_delay_s(task.num_failures),
+                reason=str(err),
+            )
+        )
+
+    async def _persist(self, work: Callable[[sa.Connection], int | None]) -> int:
+        """Writes what came of a try; if the database is away, the claim ends and it is tried again."""
+        try:
+            return await self._database.write(work) or 0
+        except UnavailableError as err:
+            _log.warning("clips_wait_for_database", error=str(err))
+            return 0
+
+
+async def read_clip(
+    database: Database, store: ObjectStore, labeler: Labeler, *, query_id: str, is_left: bool
+) -> tuple[bytes, str]:
+    """Gives a clip that the labeler may see, and its SHA-256.
+
+    Raises:
+        FailedPreconditionError: it has neither leased nor answered the query and is no owner.
+        NotFoundError: there is no such query, or no clip of it yet.
+        CorruptDataError: the stored bytes are not what they were.
+    """
+    clip = await database.read(
+        lambda connection: clip_access.find_visible(connection, labeler, query_id=query_id, is_left=is_left)
+    )
+    data = await asyncio.to_thread(store.get, clip.clip_uri, expect_sha256=clip.sha256)
+    return data, clip.sha256
+
+
+def _verify(store: ObjectStore, key: str, sha256: str) -> None:
+    """Reads a clip back.
+
+    Raises:
+        SomersaultError: it can't be read, is not what was drawn, or is too large to be sent.
+    """
+    if not sha256:
+        raise CorruptDataError(f"the simulator gave no SHA-256 of {key!r}")
+    size = len(store.get(key, expect_sha256=sha256))
+    if not 0 < size <= MAX_CLIP_BYTES:
+        raise ResourceExhaustedError(f"clip {key!r} has {size} bytes, not 1 to {MAX_CLIP_BYTES}")
+
+
+def _delay_s(num_before: int) -> float:
+    return float(min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(num_before, 16)))

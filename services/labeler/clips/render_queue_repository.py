@@ -1,0 +1,158 @@
+"""Whose turn it is to be drawn, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, counters, schema
+from services.labeler.model.records import QueryState
+
+__all__ = ["ClipTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
+
+_CLIPS = schema.clips
+_QUERIES = schema.queries
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClipTask:
+    """Holds a clip that is to be drawn now."""
+
+    run_id: str
+    segment_id: str
+    segment_uri: str
+    clip_uri: str
+    num_failures: int
+
+
+def has_waiting(connection: sa.Connection) -> bool:
+    """Says whether it is some clip's turn."""
+    now_ms = clock.now_ms(connection)
+    waiting = sa.select(sa.exists().where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms <= now_ms))
+    return bool(connection.execute(waiting).scalar_one())
+
+
+def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[ClipTask]:
+    """Gives up to ``count`` clips to be drawn; nobody else gets them for ``claim_s`` seconds."""
+    now_ms = clock.now_ms(connection)
+    rows = connection.execute(
+        sa.select(_CLIPS, schema.segments.c.segment_uri)
+        .join_from(
+            _CLIPS,
+            schema.segments,
+            sa.and_(
+                schema.segments.c.run_id == _CLIPS.c.run_id,
+                schema.segments.c.segment_id == _CLIPS.c.segment_id,
+            ),
+        )
+        .where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms <= now_ms, _is_still_wanted())
+        .order_by(_CLIPS.c.next_try_ms)
+        .limit(count)
+        .with_for_update(skip_locked=True, of=_CLIPS)
+    ).all()
+    tasks = [
+        ClipTask(
+            run_id=row.run_id,
+            segment_id=row.segment_id,
+            segment_uri=row.segment_uri,
+            clip_uri=row.clip_uri,
+            num_failures=row.num_failures,
+        )
+        for row in rows
+    ]
+    for task in tasks:
+        _change(connection, task, next_try_ms=now_ms + round(claim_s * 1000))
+    return tasks
+
+
+def release_claims(connection: sa.Connection) -> None:
+    """Makes every clip's turn now: who was drawing it may have died. Drawing one twice does no harm."""
+    connection.execute(
+        sa.update(_CLIPS).where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms > 0).values(next_try_ms=0)
+    )
+
+
+def store(connection: sa.Connection, task: ClipTask, *, sha256: str) -> int:
+    """Keeps a verified clip and gives how many queries can be shown to people by it."""
+    _change(connection, task, state="stored", sha256=sha256, reason="")
+    showing = _lock_showing(connection, task)
+    is_shown = sa.and_(
+        _QUERIES.c.number.in_(showing),
+        _has_clip(_QUERIES.c.left_segment_id),
+        _has_clip(_QUERIES.c.right_segment_id),
+    )
+    num_ready = _move(connection, task, is_shown, QueryState.READY)
+    shown = connection.execute(
+        sa.update(_QUERIES).where(is_shown, _QUERIES.c.has_clips.is_(False)).values(has_clips=True)
+    )
+    return max(num_ready, shown.rowcount)
+
+
+def postpone(
+    connection: sa.Connection, task: ClipTask, *, num_failures: int, delay_s: float, reason: str
+) -> None:
+    """Gives a clip another turn later."""
+    next_try_ms = clock.now_ms(connection) + round(delay_s * 1000)
+    _change(connection, task, num_failures=num_failures, next_try_ms=next_try_ms, reason=reason[:500])
+
+
+def fail(connection: sa.Connection, task: ClipTask, *, reason: str) -> None:
+    """Gives a clip up, and with it every query that waits for it."""
+    _change(connection, task, state="failed", reason=reason[:500])
+    showing = _lock_showing(connection, task)
+    _move(connection, task, _QUERIES.c.number.in_(showing), QueryState.FAILED)
+
+
+def _move(connection: sa.Connection, task: ClipTask, which: sa.ColumnElement[bool], state: QueryState) -> int:
+    """Moves queries on that wait for clips, and gives how many."""
+    is_waiting = _QUERIES.c.state == QueryState.RENDERING.value
+    moved = connection.execute(
+        sa.update(_QUERIES).where(which, is_waiting).values(state=state.value)
+    ).rowcount
+    if moved:
+        counters.add_to_run(connection, task.run_id, {QueryState.RENDERING: -moved, state: moved})
+    return moved
+
+
+def _change(connection: sa.Connection, task: ClipTask, **values: object) -> None:
+    connection.execute(
+        sa.update(_CLIPS)
+        .where(_CLIPS.c.run_id == task.run_id, _CLIPS.c.segment_id == task.segment_id)
+        .values(**values)
+    )
+
+
+def _shows(run_id: object, segment_id: object) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _QUERIES.c.run_id == run_id,
+        sa.or_(_QUERIES.c.left_segment_id == segment_id, _QUERIES.c.right_segment_id == segment_id),
+    )
+
+
+def _is_still_wanted() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        _shows(_CLIPS.c.run_id, _CLIPS.c.segment_id),
+        _QUERIES.c.wants_clips.is_(True),
+        _QUERIES.c.state != QueryState.WITHDRAWN.value,
+    )
+
+
+def _has_clip(segment_id: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        _CLIPS.c.run_id == _QUERIES.c.run_id,
+        _CLIPS.c.segment_id == segment_id,
+        _CLIPS.c.state == "stored",
+    )
+
+
+def _lock_showing(connection: sa.Connection, task: ClipTask) -> list[int]:
+    """Gives the queries that show a clip, locked: whoever stores the other clip next sees this one."""
+    return list(
+        connection.execute(
+            sa.select(_QUERIES.c.number)
+            .where(_shows(task.run_id, task.segment_id))
+            .order_by(_QUERIES.c.number)
+            .with_for_update()
+        ).scalars()
+    )

@@ -1,0 +1,178 @@
+"""Opens the database and runs units of work beside the event loop, each in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from services.labeler.database import failures, migrate, postgresql
+from services.labeler.database.group_commit import GroupWriter
+from somersault.errors import ConfigError, UnavailableError
+
+__all__ = ["Database", "open_database"]
+
+_NUM_READERS = 4
+_NUM_SERVER_CONNECTIONS = 8
+_NUM_ATTEMPTS = 4
+_BUSY_TIMEOUT_S = 10.0  # another process may hold the file: a backup, the command line
+# The URL itself is not repeated in messages: it may hold a password.
+_WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+
+_Result = TypeVar("_Result")
+_Work = Callable[[sa.Connection], _Result]
+
+
+class _Writer(Protocol):
+    async def write(self, work: _Work[_Result]) -> _Result: ...
+
+    def close(self) -> None: ...
+
+
+class Database:
+    """Reads and writes. Both may be awaited by any number of tasks; work runs on other threads."""
+
+    def __init__(self, *, reader: sa.Engine, writer: _Writer, num_readers: int) -> None:
+        """Takes what `open_database` made; `close` ends it."""
+        self._reader = reader
+        self._writer = writer
+        self._threads = ThreadPoolExecutor(num_readers, thread_name_prefix="labeler-reader")
+
+    async def read(self, work: _Work[_Result]) -> _Result:
+        """Gives the result of work that changes nothing; each of its statements sees one moment.
+
+        Raises:
+            UnavailableError: the database can't be read now.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, work)
+
+    async def write(self, work: _Work[_Result]) -> _Result:
+        """Gives the result of work once what it changed is committed and on disk.
+
+        The work may run more than once; only one of these times is kept. An error of the domain that it
+        raises undoes it.
+
+        Raises:
+            UnavailableError: the database can't be written now. A server that went away at the commit may have kept the work.
+        """
+        return await self._writer.write(work)
+
+    def close(self) -> None:
+        """Commits what waits and closes every connection."""
+        self._writer.close()
+        self._threads.shutdown()
+        self._reader.dispose()
+
+    def _read(self, work: _Work[_Result]) -> _Result:
+        try:
+            with self._reader.connect() as connection:
+                return work(connection)
+        except sa.exc.DBAPIError as err:
+            raise failures.translate(err) from err
+
+
+def open_database(url: str) -> Database:
+    """Opens the database of a URL and brings its tables to this version's.
+
+    Raises:
+        ConfigError: the URL can't be used, or the database is of a newer version.
+        UnavailableError: the database can't be reached.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as err:
+        raise ConfigError(_WRONG_URL) from err
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed)
+    if backend == "postgresql":
+        return _open_postgresql(parsed)
+    raise ConfigError(_WRONG_URL)
+
+
+def _open_sqlite(url: sa.URL) -> Database:
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("database_url must name a file: sqlite:///PATH")
+    if not Path(url.database).absolute().parent.is_dir():
+        raise ConfigError(
+            f"database_url: the folder of {url.database} does not exist; make it or correct the path"
+        )
+    writing = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+    reading = _sqlite_engine(url, begin="BEGIN", pool_size=_NUM_READERS)
+    _migrate(writing)
+    return Database(reader=reading, writer=GroupWriter(writing), num_readers=_NUM_READERS)
+
+
+def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins no transactions of its own
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # WAL's default may lose the newest commits
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def start(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _open_postgresql(url: sa.URL) -> Database:
+    engine = postgresql.make_engine(url, num_connections=_NUM_SERVER_CONNECTIONS)
+    _migrate(engine)
+    writer = _ServerWriter(engine)
+    # A statement of its own sees one moment without a transaction around it, which costs two more round trips.
+    reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(reader=reader, writer=writer, num_readers=_NUM_SERVER_CONNECTIONS)
+
+
+def _migrate(engine: sa.Engine) -> None:
+    try:
+        migrate.to_head(engine)
+    except sa.exc.OperationalError as err:
+        engine.dispose()
+        raise UnavailableError(f"database {engine.url!r} can't be used: {err.orig}") from err
+    except sa.exc.DatabaseError as err:
+        engine.dispose()
+        raise ConfigError(f"database {engine.url!r} can't be used: {err.orig}") from err
+
+
+class _ServerWriter:
+    """Runs units of work on a server that takes many at once and itself commits together."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(_NUM_SERVER_CONNECTIONS, thread_name_prefix="labeler-writer")
+
+    async def write(self, work: _Work[_Result]) -> _Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._write, work)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def _write(self, work: _Work[_Result]) -> _Result:
+        attempt = 1
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except sa.exc.DBAPIError as err:
+                failure: Any = failures.translate(err)
+                if attempt == _NUM_ATTEMPTS or not failures.is_passing(err):
+                    raise failure from err
+            attempt += 1

@@ -1,0 +1,330 @@
+"""The tables. `migrations` makes them; a test holds both equal.
+
+Every ``*_ms`` time is milliseconds since 1970 by the database's clock. Every token is stored as its SHA-256.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.labeler.database.columns import Number, Row, count, flag, metadata, required, text
+from services.labeler.database.view_schema import (
+    policy_clips,
+    predicted_rewards,
+    progress_points,
+    run_results,
+)
+
+__all__ = [
+    "Row",
+    "agreement",
+    "answer_minutes",
+    "answers",
+    "audit_log",
+    "clips",
+    "guidelines",
+    "labeler_counts",
+    "labeler_weights",
+    "labelers",
+    "leases",
+    "metadata",
+    "policy_clips",
+    "predicted_rewards",
+    "preference_log",
+    "progress_points",
+    "queries",
+    "run_results",
+    "runs",
+    "segments",
+    "webhooks",
+    "weight_changes",
+]
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    required("task", sa.Text()),
+    required("question", sa.Text()),
+    # Counted up in the transaction that adds a row to the log, so the log has no gaps.
+    required("newest_cursor", sa.BigInteger()),
+    required("created_ms", sa.BigInteger()),
+    # Which run of that name it is; empty until somebody says.
+    text("identity", 32),
+    # How it asks; see UpdateRun.
+    count("target_answers", default=1),
+    flag("asks_again"),
+    count("gold_interval", default=20),
+    flag("is_paused"),
+    # running, stopped or finished, in the words of whoever starts and stops its services; a pause is apart
+    sa.Column("state", sa.String(16), nullable=False, server_default="running"),
+    flag("is_finishing"),
+    # What an owner said; 0 for nothing.
+    count("label_budget"),
+    # By an owner: the service that made the run known does not change it back.
+    flag("is_question_edited"),
+    count("guidelines_version"),
+    # The newest cursor of a row that is neither gold nor a change of weight.
+    count("newest_plain_cursor"),
+    # Queries by state, gold left out, and counted answers by newest preference: kept by whoever changes them.
+    count("num_rendering"),
+    count("num_ready"),
+    count("num_answered"),
+    count("num_failed"),
+    count("num_withdrawn"),
+    count("num_left"),
+    count("num_right"),
+    count("num_equal"),
+    count("num_incomparable"),
+)
+
+labelers = sa.Table(
+    "labelers",
+    metadata,
+    sa.Column("labeler_id", sa.String(64), primary_key=True),
+    required("name", sa.String(100)),
+    required("role", sa.String(16)),
+    required("token_sha256", sa.String(64)),
+    required("created_ms", sa.BigInteger()),
+    # 0 while it may call; once revoked, token_sha256 holds no digest any more.
+    count("revoked_ms"),
+    sa.UniqueConstraint("token_sha256"),
+)
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("segment_id", sa.String(64), primary_key=True),
+    required("segment_uri", sa.Text()),
+    required("sealed_uri", sa.Text()),
+    required("duration_s", sa.Float()),
+)
+
+clips = sa.Table(
+    "clips",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("segment_id", sa.String(64), primary_key=True),
+    required("clip_uri", sa.Text()),
+    # pending, stored (bytes were read back and had this digest) or failed
+    required("state", sa.String(16)),
+    required("sha256", sa.String(64)),
+    required("num_failures", sa.Integer()),
+    required("next_try_ms", sa.BigInteger()),
+    required("reason", sa.Text()),
+    sa.ForeignKeyConstraint(["run_id", "segment_id"], ["segments.run_id", "segments.segment_id"]),
+    sa.Index(None, "state", "next_try_ms"),
+)
+
+queries = sa.Table(
+    "queries",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    required("query_id", sa.String(64)),
+    required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
+    required("proposal_id", sa.String(64)),
+    required("left_segment_id", sa.String(64)),
+    required("right_segment_id", sa.String(64)),
+    required("wants_clips", sa.Boolean()),
+    # Both clips are stored and verified: nobody is shown an empty player.
+    required("has_clips", sa.Boolean()),
+    required("state", sa.String(16)),
+    required("target_answers", sa.Integer()),
+    required("num_answers", sa.Integer()),
+    # Not withdrawn and short of answers: leasing looks at these alone, however many were answered.
+    required("is_open", sa.Boolean()),
+    required("proposed_ms", sa.BigInteger()),
+    # Its counted answers by newest preference.
+    count("num_left"),
+    count("num_right"),
+    count("num_equal"),
+    # It wanted one more because its answers differed.
+    flag("is_widened"),
+    # Two or more counted answers, all left or all right: others' answers can be told right from wrong by it.
+    flag("is_unanimous"),
+    # Empty for a real query. Gold is one labeler's alone: unanimous (of others) or repeat (of its own answer).
+    text("gold_kind", 16),
+    text("gold_labeler_id", 64),
+    count("gold_source_number"),
+    text("gold_preference", 16),
+    sa.UniqueConstraint("query_id"),
+    sa.UniqueConstraint("run_id", "proposal_id"),
+    sa.ForeignKeyConstraint(["run_id", "left_segment_id"], ["segments.run_id", "segments.segment_id"]),
+    sa.ForeignKeyConstraint(["run_id", "right_segment_id"], ["segments.run_id", "segments.segment_id"]),
+    sa.Index(None, "is_open", "run_id", "number"),
+    sa.Index(None, "run_id", "state", "number"),
+    sa.Index(None, "run_id", "left_segment_id"),
+    sa.Index(None, "run_id", "right_segment_id"),
+    sa.Index(None, "run_id", "is_unanimous", "number"),
+    sa.Index(None, "run_id", "has_clips", "number"),
+    sa.Index(None, "gold_labeler_id", "gold_source_number"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    required("token_sha256", sa.String(64)),
+    required("query_number", Number, sa.ForeignKey("queries.number")),
+    required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
+    # held (live until expire_ms), answered, released, returned, or expired: some time after expire_ms, once counted
+    required("state", sa.String(16)),
+    required("leased_ms", sa.BigInteger()),
+    required("expire_ms", sa.BigInteger()),
+    count("guidelines_version"),
+    sa.UniqueConstraint("token_sha256"),
+    sa.Index(None, "query_number"),
+    sa.Index(None, "labeler_id", "state", "expire_ms"),
+    sa.Index(None, "state", "expire_ms"),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    required("answer_id", sa.String(64)),
+    required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
+    required("query_number", Number, sa.ForeignKey("queries.number")),
+    required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
+    required("lease_number", Number, sa.ForeignKey("leases.number")),
+    required("is_extra", sa.Boolean()),
+    required("newest_version", sa.Integer()),
+    # of the newest version
+    required("preference", sa.String(16)),
+    required("response_ms", sa.BigInteger()),
+    required("answered_ms", sa.BigInteger()),
+    # Gold is an extra as well, so nothing that leaves extras out counts it.
+    flag("is_gold"),
+    # Which counted answer of its query it was, and how many that wanted then; 0 for extras.
+    count("position"),
+    count("target_answers"),
+    count("guidelines_version"),
+    sa.UniqueConstraint("answer_id"),
+    sa.UniqueConstraint("lease_number"),
+    sa.Index(None, "labeler_id", "number"),
+)
+
+preference_log = sa.Table(
+    "preference_log",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("cursor", sa.BigInteger(), primary_key=True, autoincrement=False),
+    required("answer_number", Number, sa.ForeignKey("answers.number")),
+    required("version", sa.Integer()),
+    required("preference", sa.String(16)),
+    required("commit_ms", sa.BigInteger()),
+    sa.Column("weight", sa.Float(), nullable=False, server_default="1"),
+    sa.UniqueConstraint("answer_number", "version"),
+)
+
+weight_changes = sa.Table(
+    "weight_changes",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    # Of the same sequence as the preference log's.
+    sa.Column("cursor", sa.BigInteger(), primary_key=True, autoincrement=False),
+    required("change_id", sa.String(64)),
+    required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
+    required("weight", sa.Float()),
+    required("changed_by", sa.String(64)),
+    required("reason", sa.Text()),
+    required("commit_ms", sa.BigInteger()),
+    sa.UniqueConstraint("run_id", "change_id"),
+)
+
+labeler_weights = sa.Table(
+    "labeler_weights",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    required("weight", sa.Float()),
+    required("cursor", sa.BigInteger()),
+)
+
+agreement = sa.Table(
+    # How many queries have so many counted answers of each kind: agreement over a million costs what it costs over ten.
+    "agreement",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("num_left", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("num_right", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("num_equal", sa.BigInteger(), primary_key=True, autoincrement=False),
+    required("num_queries", sa.BigInteger()),
+)
+
+answer_minutes = sa.Table(
+    "answer_minutes",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    # since 1970
+    sa.Column("minute", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("role", sa.String(16), primary_key=True),
+    required("num_answers", sa.BigInteger()),
+)
+
+labeler_counts = sa.Table(
+    "labeler_counts",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    # By newest preference, gold and extras included.
+    count("num_left"),
+    count("num_right"),
+    count("num_equal"),
+    count("num_incomparable"),
+    # Answers with a response time, and those of them sooner than half a clip.
+    count("num_timed"),
+    count("num_fast"),
+    count("num_unanimous"),
+    count("num_unanimous_right"),
+    count("num_repeats"),
+    count("num_repeats_right"),
+)
+
+guidelines = sa.Table(
+    "guidelines",
+    metadata,
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True, autoincrement=False),
+    required("text", sa.Text()),
+    required("created_ms", sa.BigInteger()),
+)
+
+audit_log = sa.Table(
+    # Rows are only ever added: triggers refuse the rest.
+    "audit_log",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    required("commit_ms", sa.BigInteger()),
+    required("labeler_id", sa.String(64)),
+    required("role", sa.String(16)),
+    required("action", sa.String(64)),
+    required("run_id", sa.String(64)),
+    required("object", sa.String(200)),
+    required("detail", sa.Text()),
+    sa.Index(None, "run_id", "number"),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("webhook_id", sa.String(64), primary_key=True),
+    required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
+    required("url", sa.Text()),
+    # Readable, unlike tokens: each delivery is signed with it.
+    required("secret", sa.String(100)),
+    required("created_ms", sa.BigInteger()),
+    # The receiver has taken the log up to here.
+    count("delivered_cursor"),
+    # The end of the batch that is being tried: each try sends the same rows under the same name.
+    count("batch_cursor"),
+    # Nobody tries before: it is claimed until then, or failed.
+    count("next_try_ms"),
+    count("num_failures"),
+    # 0 before the first
+    count("success_ms"),
+    count("error_ms"),
+    text("error", 500),
+    sa.Index(None, "run_id"),
+)

@@ -1,0 +1,202 @@
+"""New answers: kept once, counted everywhere, put into the log."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from services.labeler.database import schema
+from services.labeler.database.steps import Step, run
+from services.labeler.feedback import log_repository as preference_log
+from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback.tally import Tally
+from services.labeler.model.records import Labeler, PreferenceRecord, QueryState
+from services.labeler.queries import (
+    gold_repository as gold,
+)
+from services.labeler.queries import (
+    lease_repository as leases,
+)
+from services.labeler.queries import (
+    open_gold_repository as open_gold,
+)
+from services.labeler.queries.lease_repository import Held
+from somersault.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+)
+from somersault.types import Preference
+
+__all__ = ["adding", "counting_first", "find", "submit"]
+
+_ANSWERS = schema.answers
+_QUERIES = schema.queries
+
+_FIND = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == sa.bindparam("of_answer"))
+_INSERT = (
+    postgresql.insert(_ANSWERS)  # whose ON CONFLICT is SQLite's too
+    .on_conflict_do_nothing(index_elements=["answer_id"])
+    .returning(_ANSWERS.c.number)
+)
+_ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
+
+
+def submit(
+    connection: sa.Connection,
+    labeler: Labeler,
+    *,
+    lease_token: str,
+    answer_id: str,
+    preference: Preference,
+    response_ms: int,
+) -> PreferenceRecord:
+    """Answers a leased query, once however often it is called.
+
+    Raises:
+        FailedPreconditionError: the lease is not the labeler's, was released, or was answered otherwise.
+        AlreadyExistsError: the answer's name was used for something else.
+    """
+    held = leases.hold(connection, labeler, token=lease_token)
+    if held.lease.state in ("answered", "released"):
+        return _repeat(connection, held.lease, answer_id=answer_id, preference=preference)
+    query = held.query
+    is_counted = not query.gold_kind and _is_wanted(held)
+    tally = tallies.of_query(query).plus(preference)
+    record = PreferenceRecord(
+        cursor=0,
+        run_id=query.run_id,
+        query_id=query.query_id,
+        answer_id=answer_id,
+        version=1,
+        preference=preference,
+        left=held.left,
+        right=held.right,
+        labeler_id=labeler.labeler_id,
+        labeler_role=labeler.role,
+        is_extra=not is_counted,
+        commit_ms=held.now_ms,
+        response_ms=response_ms,
+        is_gold=bool(query.gold_kind),
+        gold_kind=query.gold_kind,
+        gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
+        answer_number=tally.num_answers if is_counted else 0,
+        target_answers=_target(connection, query, tally) if is_counted else 0,
+        guidelines_version=held.lease.guidelines_version,
+    )
+    return _add(connection, record, held=held, tally=tally)
+
+
+def _add(
+    connection: sa.Connection, record: PreferenceRecord, *, held: Held, tally: Tally
+) -> PreferenceRecord:
+    """Keeps a new answer and counts it; gives its row of the log."""
+    query, target = held.query, record.target_answers
+    amounts: dict[QueryState | Preference, int] = {}
+    if not record.is_extra:
+        amounts = {record.preference: 1}
+        if tally.num_answers >= target:
+            amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
+    appending = preference_log.appending(
+        record.run_id,
+        lease_number=held.lease.number,
+        is_plain=not record.is_gold,
+        version=1,
+        preference=record.preference,
+        now_ms=record.commit_ms,
+        amounts=amounts,
+    )
+    keeping = [] if record.is_extra else tallies.keeping(query, tally, target=target)
+    is_counted = not record.is_gold or open_gold.is_counted(connection, query_number=query.number)
+    done = run(
+        connection,
+        [
+            adding(record, query_number=query.number, lease_number=held.lease.number),
+            *appending,
+            leases.marking_answered(held.lease.number),
+            *keeping,
+            *(counting_first(record, query) if is_counted else []),
+        ],
+    )
+    if not done[0]:
+        raise _is_used(record.answer_id)
+    ((cursor, weight),) = done[len(appending)]
+    return dataclasses.replace(record, cursor=cursor, weight=weight)
+
+
+def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
+    """Gives what adds a new answer; the step gives no row if its name is taken."""
+    row = {
+        "answer_id": record.answer_id,
+        "run_id": record.run_id,
+        "query_number": query_number,
+        "labeler_id": record.labeler_id,
+        "lease_number": lease_number,
+        "is_extra": record.is_extra,
+        "newest_version": 1,
+        "preference": record.preference.value,
+        "response_ms": record.response_ms,
+        "answered_ms": record.commit_ms,
+        "is_gold": record.is_gold,
+        "position": record.answer_number,
+        "target_answers": record.target_answers,
+        "guidelines_version": record.guidelines_version,
+    }
+    return Step(_INSERT, row)
+
+
+def find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
+    """Gives an answer by name."""
+    return connection.execute(_FIND, {"of_answer": answer_id}).one_or_none()
+
+
+def _repeat(
+    connection: sa.Connection, lease: schema.Row, *, answer_id: str, preference: Preference
+) -> PreferenceRecord:
+    """Gives the first reply again, if a lease that has ended was answered by this."""
+    answer = find(connection, answer_id)
+    if answer is None:
+        if lease.state == "released":
+            raise FailedPreconditionError("the lease was released: the query is somebody else's")
+        raise FailedPreconditionError(
+            "the lease was answered under another answer_id; RevisePreference changes that answer"
+        )
+    first = preference_log.record(connection, answer.number, version=1)
+    if answer.lease_number != lease.number or first.preference is not preference:
+        raise _is_used(answer_id)
+    return first
+
+
+def _is_used(answer_id: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f"answer_id {answer_id!r} was used for another answer; give each its own")
+
+
+def _is_wanted(held: Held) -> bool:
+    """Says whether one more answer counts: a withdrawn query's only from who had it then."""
+    query = held.query
+    if query.num_answers >= query.target_answers:
+        return False
+    is_live = held.lease.expire_ms > held.now_ms
+    return bool(query.is_open) or (query.state == QueryState.WITHDRAWN.value and is_live)
+
+
+def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
+    """Gives how many answers a query wants with this one: one more, once, if it is full and they differ."""
+    target = int(query.target_answers)
+    if query.is_widened or tally.num_answers < target or not tally.is_split:
+        return target
+    asks_again = connection.execute(_ASKS_AGAIN, {"of_run": query.run_id}).scalar_one()
+    return target + 1 if asks_again else target
+
+
+def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
+    """Gives what counts a new answer in its labeler's numbers and in the hour's."""
+    half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
+    numbers = tallies.amounts_of(None, record.preference) | gold.amounts_of(query, None, record.preference)
+    numbers |= {"num_timed": int(record.response_ms > 0)}
+    numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
+    return [
+        *tallies.counting_labeler(record.run_id, record.labeler_id, **numbers),
+        *tallies.counting_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
+    ]

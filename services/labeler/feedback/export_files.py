@@ -1,0 +1,54 @@
+"""The preference log as the bytes of a file, a part at a time: memory holds some thousand rows, however many there are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from services.labeler.api.convert import query_messages as convert
+from services.labeler.model.records import LogPage
+from somersault.convert.preference_files import open_writer
+from somersault.convert.preference_rows import row_from_record, row_from_weight_change
+from somersault.strict_json import dump_json
+
+__all__ = ["jsonl", "parquet", "rows_of"]
+
+_PART_BYTES = 1 << 20  # well under gRPC's bound on a message
+_GROUP_ROWS = 8192  # of a Parquet row group: enough for its columns to compress
+
+
+async def jsonl(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
+    """Gives the parts of a file of one JSON object a line, in UTF-8."""
+    async for page in pages:
+        text = "".join(dump_json(row, ensure_ascii=False) + "\n" for row in rows_of(page))
+        for part in _cut(text.encode()):
+            yield part
+
+
+async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
+    """Gives the parts of a Parquet file."""
+    writer = open_writer("parquet")
+    rows: list[dict[str, Any]] = []
+    async for page in pages:
+        rows += rows_of(page)
+        if len(rows) >= _GROUP_ROWS:
+            for part in _cut(await asyncio.to_thread(writer.write, rows)):
+                yield part
+            rows = []
+    for part in _cut(await asyncio.to_thread(lambda: writer.write(rows) + writer.finish())):
+        yield part
+
+
+def rows_of(page: LogPage) -> list[dict[str, Any]]:
+    """Gives a page's rows in log order."""
+    rows = [row_from_record(convert.record_to_message(record)) for record in page.records]
+    rows += [
+        row_from_weight_change(convert.weight_change_to_message(change)) for change in page.weight_changes
+    ]
+    return sorted(rows, key=lambda row: int(row["cursor"]))
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for begin in range(0, len(data), _PART_BYTES):
+        yield data[begin : begin + _PART_BYTES]

@@ -1,0 +1,200 @@
+"""Rows of an export put back: answers with the queries, segments and labelers that they speak of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from services.labeler.database import counters, schema
+from services.labeler.database.steps import run
+from services.labeler.feedback import (
+    answer_repository as answers,
+)
+from services.labeler.feedback import (
+    log_repository as preference_log,
+)
+from services.labeler.feedback import (
+    revision_repository as revisions,
+)
+from services.labeler.feedback import (
+    tally_repository as tallies,
+)
+from services.labeler.model.records import Labeler, PreferenceRecord, QueryState, WeightChange
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.oversight import weight_repository as weights
+from services.labeler.people import labeler_repository as labelers
+from services.labeler.queries import query_repository as queries
+from services.labeler.runs import run_repository as runs
+from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from somersault.types import Preference, Role
+
+__all__ = ["take"]
+
+_ANSWERS = schema.answers
+_CHANGES = schema.weight_changes
+_QUERIES = schema.queries
+
+
+def take(
+    connection: sa.Connection, by: Labeler, run_id: str, rows: Sequence[PreferenceRecord | WeightChange]
+) -> int:
+    """Takes rows of one run in, in order, and gives how many are new.
+
+    Raises:
+        NotFoundError: the run is unknown.
+        InvalidInputError: a version does not follow the newest.
+        AlreadyExistsError: a name stands for something else here.
+    """
+    runs.read(connection, run_id)
+    counters.add_to_run(connection, run_id, {})
+    num_new = 0
+    for row in rows:
+        is_new = (
+            _take_change(connection, row) if isinstance(row, WeightChange) else _take_record(connection, row)
+        )
+        num_new += is_new
+    if num_new:
+        audit.add(connection, by, "ImportPreferences", run_id=run_id, what=f"{num_new} rows")
+    return num_new
+
+
+def _take_change(connection: sa.Connection, change: WeightChange) -> bool:
+    known = connection.execute(
+        sa.select(_CHANGES).where(
+            _CHANGES.c.run_id == change.run_id, _CHANGES.c.change_id == change.change_id
+        )
+    ).one_or_none()
+    if known is not None:
+        if (known.labeler_id, known.weight) != (change.labeler_id, change.weight):
+            raise AlreadyExistsError(f"change_id {change.change_id!r} names another change already")
+        return False
+    _make_known(connection, change.labeler_id, Role.LABELER)
+    cursor = preference_log.count_up(connection, change.run_id, is_plain=False)
+    values = {name: getattr(change, name) for name in WeightChange.__slots__} | {"cursor": cursor}
+    weights.add(connection, WeightChange(**values))
+    return True
+
+
+def _take_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
+    of_name = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == record.answer_id)
+    answer = connection.execute(of_name).one_or_none()
+    newest = 0 if answer is None else answer.newest_version
+    if answer is not None and record.version <= newest:
+        _check_same(preference_log.record(connection, answer.number, version=record.version), record)
+        return False
+    if record.version != newest + 1:
+        bound = f"{newest + 1}, the next here; rows go in in log order"
+        raise InvalidInputError(f"version of answer {record.answer_id!r}", record.version, bound)
+    if answer is not None:
+        _check_same(preference_log.record(connection, answer.number, version=newest), record, is_next=True)
+        revisions.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
+        return True
+    _make_known(connection, record.labeler_id, record.labeler_role)
+    queries.store_segments(connection, record.run_id, [record.left, record.right])
+    query, is_new = _query(connection, record)
+    _add_answer(connection, record, query, is_new=is_new)
+    return True
+
+
+def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: bool = False) -> None:
+    names = ("run_id", "query_id", "labeler_id", *(() if is_next else ("preference",)))
+    for name in names:
+        if getattr(known, name) != getattr(record, name):
+            raise AlreadyExistsError(
+                f"answer_id {record.answer_id!r} has {name} {str(getattr(known, name))!r} here already,"
+                f" not {str(getattr(record, name))!r}"
+            )
+
+
+def _make_known(connection: sa.Connection, labeler_id: str, role: Role) -> None:
+    """Makes a labeler known that nobody can call as, unless there is one of that name."""
+    try:
+        known = labelers.read(connection, labeler_id).labeler
+    except NotFoundError:
+        labeler = Labeler(labeler_id=labeler_id, name=labeler_id, role=role)
+        labelers.add(connection, labeler, token_sha256=labelers.no_token(), is_revoked=True)
+        return
+    if known.role not in (role, Role.TEACHER, Role.LABELER):
+        raise AlreadyExistsError(f"labeler {labeler_id!r} is of role {known.role.value} here")
+
+
+def _query(connection: sa.Connection, record: PreferenceRecord) -> tuple[schema.Row, bool]:
+    """Gives the answered query's row, and whether it was made for this answer: closed, and nobody's to lease."""
+    of_name = sa.select(_QUERIES).where(_QUERIES.c.query_id == record.query_id).with_for_update()
+    row = connection.execute(of_name).one_or_none()
+    sides = {"left_segment_id": record.left.segment_id, "right_segment_id": record.right.segment_id}
+    if row is not None:
+        wanted = {"run_id": record.run_id, "gold_kind": record.gold_kind, **sides}
+        if any(getattr(row, name) != value for name, value in wanted.items()):
+            raise AlreadyExistsError(f"query_id {record.query_id!r} names another query here")
+        return row, False
+    values = {
+        "query_id": record.query_id,
+        "run_id": record.run_id,
+        "proposal_id": record.query_id,
+        **sides,
+        "wants_clips": False,
+        "has_clips": False,
+        "state": QueryState.ANSWERED.value,
+        "target_answers": max(1, record.target_answers),
+        "num_answers": 0,
+        "is_open": False,
+        "proposed_ms": record.commit_ms,
+        "gold_kind": record.gold_kind,
+        "gold_labeler_id": record.labeler_id if record.is_gold else "",
+        "gold_preference": record.gold_preference.value if record.gold_preference else "",
+    }
+    return connection.execute(sa.insert(_QUERIES).returning(_QUERIES), values).one(), True
+
+
+def _add_answer(
+    connection: sa.Connection, record: PreferenceRecord, query: schema.Row, *, is_new: bool
+) -> None:
+    tally = tallies.of_query(query).plus(record.preference)
+    target = max(query.target_answers, record.target_answers)
+    # A query that was answered here meanwhile wants no more: the row becomes an extra.
+    is_counted = not record.is_extra and tally.num_answers <= target
+    lease = {
+        "token_sha256": labelers.no_token(),
+        "query_number": query.number,
+        "labeler_id": record.labeler_id,
+        "state": "answered",
+        "leased_ms": record.commit_ms,
+        "expire_ms": record.commit_ms,
+        "guidelines_version": record.guidelines_version,
+    }
+    inserted = sa.insert(schema.leases).returning(schema.leases.c.number)
+    lease_number = connection.execute(inserted, lease).scalar_one()
+    kept = dataclasses.replace(
+        record,
+        is_extra=not is_counted,
+        answer_number=tally.num_answers if is_counted else 0,
+        target_answers=target if is_counted else 0,
+    )
+    is_full = is_counted and tally.num_answers >= target
+    amounts: dict[QueryState | Preference, int] = {record.preference: int(is_counted)}
+    if is_new and not record.is_gold:
+        amounts[QueryState.ANSWERED] = 1
+    elif is_full and query.state != QueryState.ANSWERED.value:
+        amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
+    appending = preference_log.appending(
+        record.run_id,
+        lease_number=lease_number,
+        is_plain=not record.is_gold,
+        version=1,
+        preference=record.preference,
+        now_ms=record.commit_ms,
+        amounts=amounts,
+    )
+    keeping = tallies.keeping(query, tally, target=target) if is_counted else []
+    run(
+        connection,
+        [
+            answers.adding(kept, query_number=query.number, lease_number=lease_number),
+            *appending,
+            *keeping,
+            *answers.counting_first(kept, query),
+        ],
+    )

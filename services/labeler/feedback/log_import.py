@@ -1,0 +1,46 @@
+"""Takes the rows of an export in again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.labeler.changes import Changes
+from services.labeler.database import Database
+from services.labeler.feedback import import_repository as importing
+from services.labeler.model.records import Labeler, PreferenceRecord, WeightChange
+from somersault.errors import InvalidInputError
+
+__all__ = ["Importing"]
+
+MAX_ROWS = 1000
+_LogRow = PreferenceRecord | WeightChange
+
+
+class Importing:
+    """Takes rows in, each once however often it comes."""
+
+    def __init__(self, database: Database, *, log_grew: Changes) -> None:
+        """Takes the database and what to tell of new rows."""
+        self._database = database
+        self._log_grew = log_grew
+
+    async def take(self, by: Labeler, run_id: str, rows: Sequence[_LogRow]) -> tuple[int, int]:
+        """Takes rows in by their position; gives how many are new and how many were known. All of them or none.
+
+        Raises:
+            InvalidInputError: there are too many, or one is of another run, or does not follow the newest version.
+            NotFoundError: the run is unknown.
+            AlreadyExistsError: a name stands for something else here.
+        """
+        if not 1 <= len(rows) <= MAX_ROWS:
+            raise InvalidInputError("number of rows", len(rows), f"1 to {MAX_ROWS}")
+        for row in rows:
+            if row.run_id != run_id:
+                bound = f"{run_id!r}, which the rows go into"
+                raise InvalidInputError(f"run_id of row {row.cursor}", row.run_id, bound)
+        ordered = sorted(rows, key=lambda row: row.cursor)
+        num_new = await self._database.write(
+            lambda connection: importing.take(connection, by, run_id, ordered)
+        )
+        self._log_grew.announce()
+        return num_new, len(rows) - num_new

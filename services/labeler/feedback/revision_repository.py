@@ -1,0 +1,127 @@
+"""Changes of answers: each a version of its own in the log, whose rows are never changed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, schema
+from services.labeler.database.steps import Step, run
+from services.labeler.feedback import (
+    answer_repository as answers,
+)
+from services.labeler.feedback import (
+    log_repository as preference_log,
+)
+from services.labeler.feedback import (
+    tally_repository as tallies,
+)
+from services.labeler.model.records import Labeler, PreferenceRecord
+from services.labeler.queries import (
+    gold_repository as gold,
+)
+from services.labeler.queries import (
+    lease_repository as leases,
+)
+from services.labeler.queries import (
+    open_gold_repository as open_gold,
+)
+from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
+from somersault.types import Preference
+
+__all__ = ["NUM_REVISABLE", "add_version", "newest", "revise"]
+
+NUM_REVISABLE = 10  # of each labeler's newest answers
+
+_ANSWERS = schema.answers
+
+_CHANGE = sa.update(_ANSWERS).where(_ANSWERS.c.number == sa.bindparam("of_number"))
+_NEWEST = (
+    sa.select(_ANSWERS.c.number)
+    .where(_ANSWERS.c.labeler_id == sa.bindparam("of_labeler"))
+    .order_by(_ANSWERS.c.number.desc())
+    .limit(NUM_REVISABLE)
+)
+
+
+def revise(
+    connection: sa.Connection,
+    labeler: Labeler,
+    *,
+    answer_id: str,
+    version: int,
+    preference: Preference,
+) -> PreferenceRecord:
+    """Adds a version of an answer, once however often it is called.
+
+    Raises:
+        NotFoundError: the labeler has no such answer.
+        InvalidInputError: the version does not follow the newest.
+        FailedPreconditionError: the answer is too old.
+        AlreadyExistsError: that version says something else.
+    """
+    answer = _find_own(connection, labeler, answer_id)
+    leases.lock_query(connection, answer.query_number)
+    answer = _find_own(connection, labeler, answer_id)
+    if version <= answer.newest_version:
+        record = preference_log.record(connection, answer.number, version=version)
+        if record.preference is not preference:
+            raise AlreadyExistsError(
+                f"version {version} of answer {answer_id!r} says {record.preference.value!r} already"
+            )
+        return record
+    if version != answer.newest_version + 1:
+        raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
+    _check_newest(connection, labeler, answer)
+    add_version(connection, answer, preference, now_ms=clock.now_ms(connection))
+    return preference_log.record(connection, answer.number, version=version)
+
+
+def add_version(
+    connection: sa.Connection, answer: schema.Row, preference: Preference, *, now_ms: int
+) -> None:
+    """Adds the next version of an answer to the log, and counts it instead of the one before."""
+    query = leases.lock_query(connection, answer.query_number)
+    version, before = answer.newest_version + 1, Preference(answer.preference)
+    is_moved = not answer.is_extra and before is not preference
+    steps = [
+        Step(
+            _CHANGE, {"of_number": answer.number, "newest_version": version, "preference": preference.value}
+        ),
+        *preference_log.appending(
+            answer.run_id,
+            lease_number=answer.lease_number,
+            is_plain=not answer.is_gold,
+            version=version,
+            preference=preference,
+            now_ms=now_ms,
+            amounts={before: -1, preference: 1} if is_moved else {},
+        ),
+    ]
+    if is_moved:
+        tally = tallies.of_query(query).plus(before, -1).plus(preference)
+        steps += tallies.keeping(query, tally, target=query.target_answers)
+    if not answer.is_gold or open_gold.is_counted(
+        connection, query_number=query.number, answer_number=answer.number
+    ):
+        numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
+        steps += tallies.counting_labeler(answer.run_id, answer.labeler_id, **numbers)
+    run(connection, steps)
+
+
+def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
+    answer = answers.find(connection, answer_id)
+    if answer is None or answer.labeler_id != labeler.labeler_id:
+        raise NotFoundError(f"{labeler.labeler_id!r} has no answer {answer_id!r}")
+    return answer
+
+
+def newest(connection: sa.Connection, labeler: Labeler) -> set[int]:
+    """Return the numbers of the answers that a labeler may change."""
+    return set(connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars())
+
+
+def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:
+    if answer.number not in newest(connection, labeler):
+        raise FailedPreconditionError(
+            f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, which alone change"
+        )

@@ -1,0 +1,101 @@
+"""Counts an answer wherever it counts: in its query, its run's agreement, its labeler's numbers, the hour's rate.
+
+What is to be changed is given as steps, so that a caller runs all of them together, with the run's row held.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.labeler.database import counters, schema
+from services.labeler.database.steps import Step
+from services.labeler.feedback.tally import Tally
+from services.labeler.model.records import QueryState
+from services.labeler.oversight.agreement import Agreement, measure
+from somersault.types import Preference, Role
+
+__all__ = [
+    "MINUTE_MS",
+    "agreement",
+    "amounts_of",
+    "counting_labeler",
+    "counting_minute",
+    "keeping",
+    "num_last_hour",
+    "of_query",
+]
+
+MINUTE_MS = 60_000
+_QUERIES = schema.queries
+_MINUTES = schema.answer_minutes
+_CHANGE_QUERY = sa.update(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number"))
+
+
+def of_query(query: schema.Row) -> Tally:
+    """Gives the tally that a query's row holds."""
+    compared = query.num_left + query.num_right + query.num_equal
+    return Tally(
+        num_left=query.num_left,
+        num_right=query.num_right,
+        num_equal=query.num_equal,
+        num_incomparable=query.num_answers - compared,
+    )
+
+
+def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
+    """Gives what stores a query's new tally and what it wants now."""
+    is_full = after.num_answers >= target
+    values: dict[str, object] = {
+        "num_answers": after.num_answers,
+        "num_left": after.num_left,
+        "num_right": after.num_right,
+        "num_equal": after.num_equal,
+        "is_unanimous": after.is_unanimous,
+        "target_answers": target,
+        "is_widened": query.is_widened or target > query.target_answers,
+        "state": QueryState.ANSWERED.value if is_full else query.state,
+        "is_open": query.is_open and not is_full,
+    }
+    steps = [Step(_CHANGE_QUERY, {"of_number": query.number, **values})]
+    for tally, amount in ((of_query(query), -1), (after, 1)):
+        count = {"num_left": tally.num_left, "num_right": tally.num_right, "num_equal": tally.num_equal}
+        if sum(count.values()) >= 2:
+            key = {"run_id": query.run_id, **count}
+            steps += counters.adding(schema.agreement, key, {"num_queries": amount})
+    return steps
+
+
+def agreement(connection: sa.Connection, run_id: str) -> Agreement:
+    """Gives how far a run's labelers agree; costs as much as there are ways to answer a query."""
+    table = schema.agreement.c
+    rows = connection.execute(sa.select(schema.agreement).where(table.run_id == run_id))
+    return measure({(row.num_left, row.num_right, row.num_equal): row.num_queries for row in rows})
+
+
+def counting_labeler(run_id: str, labeler_id: str, **amounts: int) -> list[Step]:
+    """Gives what adds to a labeler's numbers in a run."""
+    return counters.adding(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
+
+
+def counting_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
+    """Gives what counts an answer at its minute."""
+    key = {"run_id": run_id, "minute": now_ms // MINUTE_MS, "role": role.value}
+    return counters.adding(_MINUTES, key, {"num_answers": 1})
+
+
+def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[Role, int]:
+    """Gives the answers of the last sixty minutes and of the one that has begun."""
+    rows = connection.execute(
+        sa.select(_MINUTES.c.role, sa.func.sum(_MINUTES.c.num_answers).label("num"))
+        .where(_MINUTES.c.run_id == run_id, _MINUTES.c.minute >= now_ms // MINUTE_MS - 60)
+        .group_by(_MINUTES.c.role)
+    )
+    return {Role(row.role): int(row.num) for row in rows}
+
+
+def amounts_of(before: Preference | None, after: Preference) -> dict[str, int]:
+    """Gives what a labeler's numbers change by when its answer does."""
+    amounts = {f"num_{after.value}": 1}
+    if before is not None:
+        amounts[f"num_{before.value}"] = amounts.get(f"num_{before.value}", 0) - 1
+    return amounts

@@ -1,0 +1,78 @@
+"""What owners see and change of labelers in a run: their numbers and their weights."""
+
+from __future__ import annotations
+
+import secrets
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, counters, schema
+from services.labeler.feedback import log_repository as preference_log
+from services.labeler.model.records import Labeler, LabelerNumbers, WeightChange
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.oversight import weight_repository as weights
+from services.labeler.people import labeler_repository as labelers
+from services.labeler.runs import run_repository as runs
+from somersault.types import Role
+
+__all__ = ["read_numbers", "set_weight"]
+
+_COUNTS = schema.labeler_counts
+_NAMES = tuple(column.name for column in _COUNTS.columns if column.name.startswith("num_"))
+
+
+def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | None) -> list[LabelerNumbers]:
+    """Gives the numbers of those who answered in a run, or of one of them, by labeler_id.
+
+    Raises:
+        NotFoundError: the run is unknown.
+    """
+    runs.read(connection, run_id)
+    known = schema.labelers
+    selected = (
+        sa.select(_COUNTS, known.c.name, known.c.role)
+        .join(known, known.c.labeler_id == _COUNTS.c.labeler_id)
+        .where(_COUNTS.c.run_id == run_id)
+        .order_by(_COUNTS.c.labeler_id)
+    )
+    if labeler_id is not None:
+        selected = selected.where(_COUNTS.c.labeler_id == labeler_id)
+    by_labeler = weights.read_all(connection, run_id)
+    return [
+        LabelerNumbers(
+            labeler=Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role)),
+            weight=by_labeler.get(row.labeler_id, 1.0),
+            **{name: getattr(row, name) for name in _NAMES},
+        )
+        for row in connection.execute(selected)
+    ]
+
+
+def set_weight(
+    connection: sa.Connection, by: Labeler, *, run_id: str, labeler_id: str, weight: float, reason: str
+) -> WeightChange | None:
+    """Changes a labeler's weight in a run, unless it has that already, and gives its newest change.
+
+    Raises:
+        NotFoundError: the run or the labeler is unknown.
+    """
+    runs.read(connection, run_id)
+    labelers.read(connection, labeler_id)
+    counters.add_to_run(connection, run_id, {})  # holds the run: the weight read next is the newest
+    if weights.read(connection, run_id, labeler_id) == weight:
+        return weights.newest(connection, run_id, labeler_id)
+    change = WeightChange(
+        cursor=preference_log.count_up(connection, run_id, is_plain=False),
+        run_id=run_id,
+        change_id=f"w{secrets.token_hex(8)}",
+        labeler_id=labeler_id,
+        weight=weight,
+        changed_by=by.labeler_id,
+        reason=reason,
+        commit_ms=clock.now_ms(connection),
+    )
+    weights.add(connection, change)
+    audit.add(
+        connection, by, "SetLabelerWeight", run_id=run_id, what=labeler_id, weight=weight, reason=reason
+    )
+    return change

@@ -1,0 +1,1 @@
+"""Labelers, their tokens, and what a token admits to."""

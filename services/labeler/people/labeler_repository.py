@@ -1,0 +1,163 @@
+"""Who may call, found by the SHA-256 of a token: equal work whether a guess is nearly right or not."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, schema
+from services.labeler.model.records import KnownLabeler, Labeler
+from services.labeler.queries import lease_repository as leases
+from somersault.errors import FailedPreconditionError, NotFoundError
+from somersault.types import Role
+
+__all__ = [
+    "add",
+    "find",
+    "find_known",
+    "has_owner",
+    "hold_token",
+    "list_known",
+    "make_known",
+    "no_token",
+    "read",
+    "revoke",
+    "rotate",
+]
+
+_TABLE = schema.labelers
+_FIND = sa.select(_TABLE).where(_TABLE.c.token_sha256 == sa.bindparam("of_token"))
+_HOLD = _FIND.with_for_update()
+_MAX_TOGETHER = 1000  # digests in one statement
+
+
+def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
+    """Gives the holder of a token."""
+    row = connection.execute(_FIND, {"of_token": token_sha256}).one_or_none()
+    return None if row is None else _known(row).labeler
+
+
+def find_known(connection: sa.Connection, digests: Collection[str]) -> set[str]:
+    """Gives those SHA-256 that are somebody's token's."""
+    known = set[str]()
+    asked = sorted(digests)
+    for first in range(0, len(asked), _MAX_TOGETHER):
+        some = asked[first : first + _MAX_TOGETHER]
+        found = sa.select(_TABLE.c.token_sha256).where(_TABLE.c.token_sha256.in_(some))
+        known.update(connection.execute(found).scalars())
+    return known
+
+
+def hold_token(connection: sa.Connection, token_sha256: str) -> bool:
+    """Says whether a token is somebody's, and keeps it so until the transaction ends."""
+    return connection.execute(_HOLD, {"of_token": token_sha256}).one_or_none() is not None
+
+
+def read(connection: sa.Connection, labeler_id: str) -> KnownLabeler:
+    """Gives a labeler by name.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    found = sa.select(_TABLE).where(_TABLE.c.labeler_id == labeler_id)
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no labeler {labeler_id!r}")
+    return _known(row)
+
+
+def list_known(connection: sa.Connection, *, after: str, count: int) -> list[KnownLabeler]:
+    """Gives labelers by labeler_id, those after ``after``, at most ``count``."""
+    page = sa.select(_TABLE).where(_TABLE.c.labeler_id > after).order_by(_TABLE.c.labeler_id).limit(count)
+    return [_known(row) for row in connection.execute(page)]
+
+
+def add(connection: sa.Connection, labeler: Labeler, *, token_sha256: str, is_revoked: bool = False) -> None:
+    """Adds a labeler."""
+    now_ms = clock.now_ms(connection)
+    connection.execute(
+        sa.insert(_TABLE).values(
+            labeler_id=labeler.labeler_id,
+            name=labeler.name,
+            role=labeler.role.value,
+            token_sha256=token_sha256,
+            created_ms=now_ms,
+            revoked_ms=now_ms if is_revoked else 0,
+        )
+    )
+
+
+def make_known(connection: sa.Connection, known: Sequence[tuple[Labeler, str]]) -> None:
+    """Adds labelers with the SHA-256 of their tokens; one whose id is known gets the new token."""
+    for labeler, token_sha256 in known:
+        if not _set_token(connection, labeler.labeler_id, token_sha256=token_sha256, revoked_ms=0):
+            add(connection, labeler, token_sha256=token_sha256)
+
+
+def has_owner(connection: sa.Connection) -> bool:
+    """Says whether anybody owns the runs."""
+    owners = sa.select(sa.exists().where(_TABLE.c.role == Role.OWNER.value, _TABLE.c.revoked_ms == 0))
+    return bool(connection.execute(owners).scalar_one())
+
+
+def rotate(connection: sa.Connection, labeler_id: str, *, token_sha256: str) -> None:
+    """Gives a labeler another token, revoked or not.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    if not _set_token(connection, labeler_id, token_sha256=token_sha256, revoked_ms=0):
+        raise NotFoundError(f"there is no labeler {labeler_id!r}")
+
+
+def revoke(connection: sa.Connection, labeler_id: str) -> bool:
+    """Ends a labeler's token and live leases; says whether it had a token.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        FailedPreconditionError: nobody would own the runs any more.
+    """
+    _hold_owners(connection)
+    known = read(connection, labeler_id)
+    if known.revoked_ms:
+        return False
+    now_ms = clock.now_ms(connection)
+    _set_token(connection, labeler_id, token_sha256=no_token(), revoked_ms=now_ms)
+    if not has_owner(connection):
+        raise FailedPreconditionError(f"{labeler_id!r} is the last owner; invite another one first")
+    leases.end_all(connection, labeler_id, now_ms=now_ms)
+    return True
+
+
+def no_token() -> str:
+    """Gives what stands in a token's digest's place where there is no token: no token has it."""
+    return f"none-{secrets.token_hex(16)}"
+
+
+def _set_token(connection: sa.Connection, labeler_id: str, *, token_sha256: str, revoked_ms: int) -> bool:
+    changed = connection.execute(
+        sa.update(_TABLE)
+        .where(_TABLE.c.labeler_id == labeler_id)
+        .values(token_sha256=token_sha256, revoked_ms=revoked_ms)
+    )
+    return changed.rowcount > 0
+
+
+def _hold_owners(connection: sa.Connection) -> None:
+    """Keeps two owners from revoking each other at the same time."""
+    connection.execute(
+        sa.select(_TABLE.c.labeler_id)
+        .where(_TABLE.c.role == Role.OWNER.value)
+        .order_by(_TABLE.c.labeler_id)
+        .with_for_update()
+    ).all()
+
+
+def _known(row: schema.Row) -> KnownLabeler:
+    return KnownLabeler(
+        labeler=Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role)),
+        created_ms=row.created_ms,
+        revoked_ms=row.revoked_ms,
+    )

@@ -1,0 +1,158 @@
+"""Labelers and their tokens. A token is shown once and stored only as its SHA-256."""
+
+from __future__ import annotations
+
+import secrets
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from services.labeler.database import Database
+from services.labeler.model import list_pages as pages
+from services.labeler.model.records import KnownLabeler, Labeler
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.people import labeler_repository as labelers
+from services.labeler.people import tokens
+from somersault.errors import ConfigError
+from somersault.strict_json import load_json
+from somersault.texts import check_text
+from somersault.types import Role
+
+__all__ = ["Labelers", "read_tokens"]
+
+MAX_NAME = 100
+MIN_TOKEN = 16  # characters; ours have 32 random bytes
+
+_START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER)
+"""Stands in the audit log for whoever started the service."""
+
+
+class Labelers:
+    """Knows who may call."""
+
+    def __init__(self, database: Database) -> None:
+        """Takes the database."""
+        self._database = database
+        self.generation = 0
+        """Rises when a token ended: who remembers tokens forgets them."""
+
+    async def find(self, token_sha256: str) -> Labeler | None:
+        """Gives the holder of a token; None if nobody is."""
+        return await self._database.read(lambda connection: labelers.find(connection, token_sha256))
+
+    async def find_ended(self, digests: Collection[str]) -> set[str]:
+        """Gives those SHA-256 that are nobody's token's any more."""
+        return set(digests) - await self._database.read(
+            lambda connection: labelers.find_known(connection, digests)
+        )
+
+    async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
+        """Invites a labeler; gives it and its token, which can't be had again.
+
+        Raises:
+            InvalidInputError: the name is blank, too long, or has control characters.
+        """
+        check_text("name", name, least=1, most=MAX_NAME)
+        token = tokens.new_token()
+        labeler = Labeler(labeler_id=f"{role.value}-{secrets.token_hex(6)}", name=name, role=role)
+
+        def create(connection: sa.Connection) -> None:
+            labelers.add(connection, labeler, token_sha256=tokens.sha256(token))
+            audit.add(connection, by, "CreateLabeler", what=labeler.labeler_id, name=name, role=role.value)
+
+        await self._database.write(create)
+        return labeler, token
+
+    async def list_known(self, *, page_size: int, page_token: str) -> tuple[list[KnownLabeler], str]:
+        """Gives a page of labelers, by labeler_id, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds.
+        """
+        page_size = pages.size(page_size)
+        found = await self._database.read(
+            lambda connection: labelers.list_known(connection, after=page_token, count=page_size + 1)
+        )
+        page = found[:page_size]
+        return page, page[-1].labeler.labeler_id if len(found) > page_size else ""
+
+    async def rotate(self, by: Labeler, labeler_id: str) -> str:
+        """Gives a labeler another token; the old one ends.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        token = tokens.new_token()
+
+        def rotate(connection: sa.Connection) -> None:
+            labelers.rotate(connection, labeler_id, token_sha256=tokens.sha256(token))
+            audit.add(connection, by, "RotateToken", what=labeler_id)
+
+        await self._database.write(rotate)
+        self.generation += 1
+        return token
+
+    async def revoke(self, by: Labeler, labeler_id: str) -> None:
+        """Ends a labeler's token and its live leases.
+
+        Raises:
+            NotFoundError: there is none of that name.
+            FailedPreconditionError: it is the last owner.
+        """
+
+        def revoke(connection: sa.Connection) -> None:
+            if labelers.revoke(connection, labeler_id):
+                audit.add(connection, by, "RevokeToken", what=labeler_id)
+
+        await self._database.write(revoke)
+        self.generation += 1
+
+    async def make_known(self, token_by_role: Mapping[Role, str]) -> None:
+        """Makes one labeler a role known, named as its role; a new token replaces the old one."""
+        known = [
+            (Labeler(labeler_id=role.value, name=role.value, role=role), tokens.sha256(token))
+            for role, token in token_by_role.items()
+        ]
+        await self._database.write(lambda connection: labelers.make_known(connection, known))
+
+    async def create_first_owner(self) -> str | None:
+        """Invites an owner if there is none, and gives its token."""
+        if await self._database.read(labelers.has_owner):
+            return None
+        _, token = await self.create(_START, name="owner", role=Role.OWNER)
+        return token
+
+
+def read_tokens(path: Path) -> dict[Role, str]:
+    """Reads a JSON file of role to token.
+
+    Raises:
+        ConfigError: others may read it, or it does not hold what it should.
+    """
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError(f"token_path {path} can be read by others; run: chmod 600 {path}")
+        values = load_json(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"token_path {path} can't be read: {err.strerror}") from err
+    except ValueError as err:
+        raise ConfigError(f"token_path {path} is not JSON: {err}") from err
+    if not isinstance(values, dict):
+        raise ConfigError(f"token_path {path} must hold an object of role to token")
+    return {_role(path, name): _token(path, name, token) for name, token in values.items()}
+
+
+def _role(path: Path, name: str) -> Role:
+    try:
+        return Role(name)
+    except ValueError as err:
+        roles = ", ".join(role.value for role in Role)
+        raise ConfigError(f"token_path {path} names role {name!r}; the roles are {roles}") from err
+
+
+def _token(path: Path, name: str, token: object) -> str:
+    if not isinstance(token, str) or len(token) < MIN_TOKEN or not token.isprintable():
+        raise ConfigError(f"token_path {path}: the token of {name!r} must be at least {MIN_TOKEN} characters")
+    return token

@@ -1,0 +1,45 @@
+"""Looks for work, once for all who wait for the same."""
+
+from __future__ import annotations
+
+from services.labeler.changes import Changes
+from services.labeler.database import Database
+from services.labeler.model.records import Labeler
+from services.labeler.model.run_state import RunState
+from services.labeler.queries import open_query_repository as open_queries
+from services.labeler.runs import run_repository as runs
+from services.labeler.shared_reads import SharedReads
+
+__all__ = ["Looks"]
+
+
+class Looks:
+    """Says whether there may be a query to lease. Used from one event loop."""
+
+    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
+        """Takes the database and what tells of new queries."""
+        self._database = database
+        self._shared: SharedReads[bool] = SharedReads(queries_changed)
+        self._states: SharedReads[RunState | None] = SharedReads(queries_changed)
+
+    async def has_any(self, labeler: Labeler, *, run_id: str | None) -> bool:
+        """Says whether there is a query that the labeler may lease.
+
+        First whether there is one for anybody of its role, which all who wait share; only then for itself.
+        """
+        somebody = Labeler(labeler_id="", name="", role=labeler.role)  # who has answered nothing yet
+        key = (labeler.role, run_id)
+        if not await self._shared.get(key, lambda: self._look(somebody, run_id)):
+            return False
+        return await self._look(labeler, run_id)
+
+    async def state(self, run_id: str) -> RunState | None:
+        """Return where a run is in its life; None if it is unknown."""
+        return await self._states.get(
+            run_id, lambda: self._database.read(lambda connection: runs.find_state(connection, run_id))
+        )
+
+    async def _look(self, labeler: Labeler, run_id: str | None) -> bool:
+        return await self._database.read(
+            lambda connection: open_queries.has_any(connection, labeler, run_id=run_id)
+        )

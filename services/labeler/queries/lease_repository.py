@@ -1,0 +1,236 @@
+"""Who has which query until when. A lease is found by the SHA-256 of its token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, schema
+from services.labeler.database.steps import Step, run
+from services.labeler.model.records import Labeler, Lease, Query
+from services.labeler.people import tokens
+from services.labeler.queries import gold_repository as gold
+from services.labeler.queries import open_query_repository as open_queries
+from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
+from somersault.types import StoredSegment
+
+__all__ = [
+    "Held",
+    "end_all",
+    "hold",
+    "lease",
+    "lock_query",
+    "marking_answered",
+    "may_see",
+    "release",
+    "renew",
+]
+
+_LEASES = schema.leases
+_QUERIES = schema.queries
+
+_INSERT = sa.insert(_LEASES)
+_SEGMENTS = {side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")}
+
+
+def _select_held() -> sa.Select[Any]:
+    """Selects a lease, its query, the time, and what else a row of the log tells of the query.
+
+    Lease and query are as they are once nobody else holds them: PostgreSQL looks again at what it had to wait for.
+    """
+    selected = sa.select(_LEASES, _QUERIES, clock.NOW_MS).join(
+        _QUERIES, _QUERIES.c.number == _LEASES.c.query_number
+    )
+    for side, segment in _SEGMENTS.items():
+        is_shown = segment.c.segment_id == _QUERIES.c[f"{side}_segment_id"]
+        selected = selected.join(segment, (segment.c.run_id == _QUERIES.c.run_id) & is_shown)
+        selected = selected.add_columns(*(segment.c[name] for name in StoredSegment.__slots__))
+    is_own = _LEASES.c.labeler_id == sa.bindparam("of_labeler")
+    return selected.where(_LEASES.c.token_sha256 == sa.bindparam("of_token"), is_own).with_for_update(
+        of=[_LEASES, _QUERIES], key_share=True
+    )
+
+
+# Rows are held in a way that lets others refer to them: no key ever changes.
+_HOLD = _select_held()
+_LOCK_QUERY = (
+    sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update(key_share=True)
+)
+_LOCK_LABELER = (
+    sa.select(schema.labelers.c.labeler_id)
+    .where(schema.labelers.c.labeler_id == sa.bindparam("of_labeler"))
+    .with_for_update(key_share=True)
+)
+_CHANGE = sa.update(_LEASES).where(_LEASES.c.number == sa.bindparam("of_number"))
+_COUNT_HELD = sa.select(clock.NOW_MS, sa.func.count()).where(
+    _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
+    _LEASES.c.state == "held",
+    _LEASES.c.expire_ms > clock.NOW_MS,
+)
+
+
+class Held(NamedTuple):
+    """Holds a lease, its query, and when they were looked at."""
+
+    lease: Any
+    query: Any
+    now_ms: int
+    left: StoredSegment
+    right: StoredSegment
+
+
+def lease(
+    connection: sa.Connection,
+    labeler: Labeler,
+    *,
+    run_id: str | None,
+    count: int,
+    lease_s: float,
+    max_leases: int,
+) -> list[Lease]:
+    """Promises up to ``count`` queries to a labeler, oldest first.
+
+    Raises:
+        ResourceExhaustedError: the labeler holds ``max_leases`` already.
+    """
+    choosing = open_queries.choosing(labeler, run_id=run_id, count=count)
+    own = {"of_labeler": labeler.labeler_id}
+    # The labeler's row keeps its own parallel calls from passing its bound together.
+    _, ((now_ms, num_held),), chosen = run(
+        connection, [Step(_LOCK_LABELER, own), Step(_COUNT_HELD, own), choosing]
+    )
+    room = max_leases - num_held
+    if room < 1:
+        raise ResourceExhaustedError(
+            f"{labeler.labeler_id!r} holds {max_leases} leases, the most it may; answer or release one"
+        )
+    found: list[Query] = []
+    while chosen and not found:
+        numbers = [number for (number,) in chosen[:room]]
+        found = open_queries.read_open(connection, labeler, numbers)
+        if not found:
+            (chosen,) = run(connection, [choosing])
+    promised = gold.mix_in(connection, labeler, found, now_ms=now_ms)
+    return _promise(connection, labeler, promised, now_ms=now_ms, lease_s=lease_s)
+
+
+def _promise(
+    connection: sa.Connection, labeler: Labeler, promised: Sequence[Query], *, now_ms: int, lease_s: float
+) -> list[Lease]:
+    expire_ms = now_ms + round(lease_s * 1000)
+    lease_tokens = [tokens.new_token() for _ in promised]
+    rows = [
+        {
+            "token_sha256": tokens.sha256(token),
+            "query_number": query.number,
+            "labeler_id": labeler.labeler_id,
+            "state": "held",
+            "leased_ms": now_ms,
+            "expire_ms": expire_ms,
+            "guidelines_version": query.guidelines_version,
+        }
+        for token, query in zip(lease_tokens, promised, strict=True)
+    ]
+    run(connection, [Step(_INSERT, row) for row in rows])
+    return [
+        Lease(token=token, query=query, expire_ms=expire_ms, remaining_s=lease_s)
+        for token, query in zip(lease_tokens, promised, strict=True)
+    ]
+
+
+def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
+    """Prolongs a lease that has not ended; gives when it ends and in how many seconds.
+
+    Raises:
+        FailedPreconditionError: the labeler has no such lease, or it ended.
+    """
+    held = hold(connection, labeler, token=token)
+    if held.lease.state != "held" or held.lease.expire_ms <= held.now_ms:
+        raise LeaseExpiredError("the lease has ended; lease the query again")
+    expire_ms = held.now_ms + round(lease_s * 1000)
+    run(connection, [_changing(held.lease.number, expire_ms=expire_ms)])
+    return expire_ms, lease_s
+
+
+def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_returned: bool = False) -> None:
+    """End a lease without an answer; do nothing the second time.
+
+    A released query never comes back to the labeler. A returned one may, and a late answer under its lease is taken.
+
+    Raises:
+        FailedPreconditionError: the labeler has no such lease, or has answered it.
+    """
+    held = hold(connection, labeler, token=token)
+    if held.lease.state == "answered":
+        raise FailedPreconditionError("the query was answered; RevisePreference changes the answer")
+    if is_returned and held.lease.state != "held":
+        return
+    run(connection, [_changing(held.lease.number, state="returned" if is_returned else "released")])
+
+
+def marking_answered(number: int) -> Step:
+    """Gives what ends a lease by its answer."""
+    return _changing(number, state="answered")
+
+
+def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> Held:
+    """Gives a labeler's lease and its query, as they are until the transaction ends.
+
+    Raises:
+        FailedPreconditionError: the labeler has no such lease.
+    """
+    values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
+    (rows,) = run(connection, [Step(_HOLD, values)])
+    if not rows:
+        raise FailedPreconditionError(
+            f"lease_token is none of {labeler.labeler_id!r}'s leases; LeaseQueries gives one"
+        )
+    values_of = iter(rows[0])
+    return Held(
+        lease=_row(_LEASES, values_of),
+        query=_row(_QUERIES, values_of),
+        now_ms=next(values_of),
+        left=_segment(values_of),
+        right=_segment(values_of),
+    )
+
+
+def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
+    """Ends a labeler's live leases: others may have the queries at once."""
+    connection.execute(
+        sa.update(_LEASES)
+        .where(_LEASES.c.labeler_id == labeler_id, _LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
+        .values(expire_ms=now_ms)
+    )
+
+
+def lock_query(connection: sa.Connection, number: int) -> schema.Row:
+    """Gives a query's row, as it is until the transaction ends."""
+    return connection.execute(_LOCK_QUERY, {"of_number": number}).one()
+
+
+def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> bool:
+    """Says whether the labeler has the query now, or has answered it."""
+    is_live = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > clock.NOW_MS)
+    seen = sa.exists().where(
+        _LEASES.c.query_number == query_number,
+        _LEASES.c.labeler_id == labeler.labeler_id,
+        sa.or_(_LEASES.c.state == "answered", is_live),
+    )
+    return bool(connection.execute(sa.select(seen)).scalar_one())
+
+
+def _row(table: sa.Table, values: Iterator[Any]) -> SimpleNamespace:
+    """Takes one table's part of a row."""
+    return SimpleNamespace(**{column.key: next(values) for column in table.columns})
+
+
+def _segment(values: Iterator[Any]) -> StoredSegment:
+    return StoredSegment(**{name: next(values) for name in StoredSegment.__slots__})
+
+
+def _changing(number: int, **values: object) -> Step:
+    return Step(_CHANGE, {"of_number": number, **values})

@@ -1,0 +1,173 @@
+"""Promises queries to labelers, each for a limited time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import prometheus_client
+import sqlalchemy as sa
+
+from services.labeler.changes import Changes
+from services.labeler.database import Database
+from services.labeler.model.records import Labeler, Lease
+from services.labeler.model.run_state import RunState
+from services.labeler.people.admission import Admission
+from services.labeler.queries import lease_repository as leases
+from services.labeler.queries.availability import Looks
+from services.labeler.runs import run_repository as runs
+from somersault.errors import InvalidInputError
+
+__all__ = ["Leasing"]
+
+MAX_COUNT = 10
+MAX_WAIT_S = 30.0
+MAX_LEASE_S = 600.0
+_REST_S = (
+    0.5  # a client that knows no states and asks again at once asks twice a second, not as fast as it can
+)
+DEFAULT_LEASE_S = 120.0  # a page fetches three pairs ahead, and a person may look away for a minute
+
+_LEASED = prometheus_client.Counter(
+    "somersault_labeler_queries_leased_total", "Leases given, by the labeler's role.", ["role"]
+)
+_RELEASED = prometheus_client.Counter(
+    "somersault_labeler_queries_released_total", "Leases given back unanswered for good, by role.", ["role"]
+)
+_RETURNED = prometheus_client.Counter(
+    "somersault_labeler_queries_returned_total",
+    "Leases given back unanswered whose query may come again, by role.",
+    ["role"],
+)
+
+
+class Leasing:
+    """Gives, prolongs and takes back leases."""
+
+    def __init__(self, database: Database, *, queries_changed: Changes, max_leases: int) -> None:
+        """Takes the database, what tells of new queries, and how many leases one labeler may hold."""
+        self._database = database
+        self._queries_changed = queries_changed
+        self._max_leases = max_leases
+        self._looks = Looks(database, queries_changed=queries_changed)
+
+    async def lease(
+        self, admission: Admission, *, run_id: str | None, count: int, wait_s: float, lease_s: float
+    ) -> tuple[list[Lease], RunState | None]:
+        """Lease up to ``count`` queries, oldest first, waiting for the first one, and say where the run is in its life.
+
+        A paused or finished run leases none and is not waited for; a wait ends when the run's state changes.
+        Without a run, and for an unknown one, there is no state.
+
+        Args:
+            admission: Who asks, and by what right.
+            run_id: Only this run's; None for any run's.
+            count: 1 to 10.
+            wait_s: 0 to 30 seconds.
+            lease_s: 1 to 600 seconds; 0 means 120.
+
+        Raises:
+            InvalidInputError: a number is out of its bounds.
+            ResourceExhaustedError: the labeler holds too many leases.
+            NotFoundError: the run is unknown still when the wait is over.
+            UnauthenticatedError: its token ended while it waited; it gets nothing.
+        """
+        _check("count", count, 1, MAX_COUNT)
+        _check("wait_s", wait_s, 0, MAX_WAIT_S)
+        lease_s = _duration(lease_s)
+        give_up = time.monotonic() + wait_s
+        change, has_waited = self._queries_changed.next, False
+        began: RunState | None = None
+
+        def lease(connection: sa.Connection) -> list[Lease]:
+            if has_waited:
+                admission.hold(connection)
+            return leases.lease(
+                connection,
+                admission.labeler,
+                run_id=run_id,
+                count=count,
+                lease_s=lease_s,
+                max_leases=self._max_leases,
+            )
+
+        while True:
+            leased, state = await self._database.write(lease), await self._state(run_id)
+            if leased:
+                _LEASED.labels(admission.labeler.role.value).inc(len(leased))
+            if leased or (began and state is not began):
+                return leased, state
+            began = state
+            if began and not began.is_leasing:
+                give_up = min(give_up, time.monotonic() + _REST_S)
+            if not await self._wait(admission, change, run_id=run_id, began=began, until=give_up):
+                return [], await self._known_state(run_id)
+            change, has_waited = self._queries_changed.next, True
+
+    async def _state(self, run_id: str | None) -> RunState | None:
+        return None if run_id is None else await self._looks.state(run_id)
+
+    async def _known_state(self, run_id: str | None) -> RunState | None:
+        """Return where a run is in its life.
+
+        Raises:
+            NotFoundError: it is unknown.
+        """
+        if run_id is None:
+            return None
+        return (await self._database.read(lambda connection: runs.read(connection, run_id))).state
+
+    async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
+        """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
+
+        Raises:
+            FailedPreconditionError: it is not the labeler's, or it has ended.
+        """
+        lease_s = _duration(lease_s)
+        return await self._database.write(
+            lambda connection: leases.renew(connection, labeler, token=token, lease_s=lease_s)
+        )
+
+    async def release(self, labeler: Labeler, *, token: str, is_returned: bool) -> None:
+        """End a lease without an answer: somebody else gets the query for good, or anybody if it is only returned.
+
+        Raises:
+            FailedPreconditionError: the lease is not the labeler's, or was answered.
+        """
+        await self._database.write(
+            lambda connection: leases.release(connection, labeler, token=token, is_returned=is_returned)
+        )
+        (_RETURNED if is_returned else _RELEASED).labels(labeler.role.value).inc()
+        self._queries_changed.announce()
+
+    async def _wait(
+        self,
+        admission: Admission,
+        change: asyncio.Event,
+        *,
+        run_id: str | None,
+        began: RunState | None,
+        until: float,
+    ) -> bool:
+        """Wait until there may be a query to lease, or the run is in another state; False when the time is up."""
+        while (left_s := until - time.monotonic()) > 0:
+            await Changes.wait(change, timeout_s=left_s)
+            await admission.check()
+            change = self._queries_changed.next
+            # A look takes no lock, so many may wait without standing in the writers' way.
+            if await self._looks.has_any(admission.labeler, run_id=run_id):
+                return True
+            if await self._state(run_id) is not began:
+                return True
+        return False
+
+
+def _check(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InvalidInputError(field, value, f"{least:g} to {most:g}")
+
+
+def _duration(lease_s: float) -> float:
+    lease_s = lease_s or DEFAULT_LEASE_S
+    _check("lease_s", lease_s, 1, MAX_LEASE_S)
+    return lease_s

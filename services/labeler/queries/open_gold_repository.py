@@ -1,0 +1,122 @@
+"""Gold that a labeler was given and has neither answered nor skipped: it comes back to them, as any other pair does.
+
+Whoever returned gold, or let its lease end, would else be rid of it, and could tell it from other pairs by that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, schema
+from services.labeler.model.records import Labeler, Query, QueryState
+from services.labeler.queries import query_repository as queries
+
+__all__ = ["bring_back", "is_counted"]
+
+_NUM_LOOKED_AT = 200  # of the labeler's leases that ended without an answer, the newest
+
+_QUERIES = schema.queries
+_LEASES = schema.leases
+_ANSWERS = schema.answers
+
+
+def bring_back(
+    connection: sa.Connection, labeler: Labeler, chosen: Sequence[Query]
+) -> tuple[list[Query], list[Query]]:
+    """Put open gold among queries that were chosen for a labeler, in the order in which they had it.
+
+    Returns:
+        What the labeler had before, open gold included, then what is new to them; together as many as were chosen,
+        or, if they have no open gold, nothing and all that was chosen.
+    """
+    run_ids = {query.run_id for query in chosen if query.gold_interval}
+    gold = _read(connection, labeler, run_ids) if run_ids else []
+    if not gold:
+        return [], list(chosen)
+    candidates = [*gold, *chosen]
+    had = _last_leases(connection, labeler, [query.number for query in candidates])
+    before = sorted((query for query in candidates if query.number in had), key=lambda one: had[one.number])
+    before = before[: len(chosen)]
+    new = [query for query in chosen if query.number not in had]
+    return before, new[: len(chosen) - len(before)]
+
+
+def is_counted(connection: sa.Connection, *, query_number: int, answer_number: int | None = None) -> bool:
+    """Say whether a gold query's answer counts for its labeler: the first one does, and no other.
+
+    Args:
+        connection: in whose transaction the query is held.
+        query_number: the gold query.
+        answer_number: one of its answers; None for one that is not stored yet.
+    """
+    first = connection.execute(_FIRST_ANSWER, {"of_query": query_number}).scalar_one()
+    return bool(first == answer_number)
+
+
+def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str]) -> list[Query]:
+    values = {"of_labeler": labeler.labeler_id, "of_runs": sorted(run_ids)}
+    numbers = connection.execute(_OPEN, values).scalars().all()
+    if not numbers:
+        return []
+    return [
+        dataclasses.replace(query, state=QueryState.READY)
+        for query in queries.read(connection, list(numbers))
+    ]
+
+
+def _last_leases(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> dict[int, int]:
+    """Return the newest of the labeler's leases of each query of which there is one."""
+    rows = connection.execute(_LAST, {"of_labeler": labeler.labeler_id, "of_queries": list(numbers)})
+    return {row.query_number: row.last for row in rows}
+
+
+def _select_open() -> sa.Select[Any]:
+    has_ended = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms <= clock.NOW_MS)
+    unanswered = (
+        sa.select(_LEASES.c.query_number)
+        .where(
+            _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
+            sa.or_(_LEASES.c.state.in_(["returned", "expired"]), has_ended),
+        )
+        .order_by(_LEASES.c.number.desc())
+        .limit(_NUM_LOOKED_AT)
+        .subquery("unanswered")
+    )
+    other = _LEASES.alias("other")
+    is_live = sa.and_(other.c.state == "held", other.c.expire_ms > clock.NOW_MS)
+    is_done_with = sa.exists().where(
+        other.c.query_number == _QUERIES.c.number,
+        sa.or_(other.c.state.in_(["answered", "released"]), is_live),
+    )
+    return (
+        sa.select(_QUERIES.c.number)
+        .distinct()
+        .join(unanswered, unanswered.c.query_number == _QUERIES.c.number)
+        .where(
+            _QUERIES.c.gold_kind != "",
+            _QUERIES.c.has_clips.is_(True),
+            _QUERIES.c.run_id.in_(sa.bindparam("of_runs", expanding=True)),
+            ~is_done_with,
+        )
+    )
+
+
+_OPEN = _select_open()
+_LAST = (
+    sa.select(_LEASES.c.query_number, sa.func.max(_LEASES.c.number).label("last"))
+    .where(
+        _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
+        _LEASES.c.query_number.in_(sa.bindparam("of_queries", expanding=True)),
+    )
+    .group_by(_LEASES.c.query_number)
+)
+# By way of its leases, which are found by their query.
+_FIRST_ANSWER = (
+    sa.select(sa.func.min(_ANSWERS.c.number))
+    .join(_LEASES, _LEASES.c.number == _ANSWERS.c.lease_number)
+    .where(_LEASES.c.query_number == sa.bindparam("of_query"))
+)

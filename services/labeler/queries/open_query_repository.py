@@ -1,0 +1,120 @@
+"""Which queries a labeler may lease.
+
+The statements here and in the modules beside it are built once: building one costs more than running it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.labeler.database import clock, schema
+from services.labeler.database.steps import Step
+from services.labeler.model.records import Labeler, Query, QueryState
+from services.labeler.model.run_state import RunState
+from services.labeler.queries import query_repository as queries
+from somersault.types import Role
+
+__all__ = ["choosing", "has_any", "read_open"]
+
+_LEASES = schema.leases
+_QUERIES = schema.queries
+_RUNS = schema.runs
+_WEIGHTS = schema.labeler_weights
+_ALL = 1_000_000  # more than any query wants: who was done with it has all of it
+
+
+def choosing(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
+    """Gives what locks up to ``count`` queries that the labeler may lease, oldest first, and gives their numbers.
+
+    Not all need be open still: a lease that was committed between the choice and its lock is seen only by another
+    statement, `read_open`.
+    """
+    return Step(
+        _choose(is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=count),
+        _values(labeler, run_id=run_id),
+    )
+
+
+def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> list[Query]:
+    """Gives those of some queries that the labeler may lease, oldest first."""
+    values = {"labeler_id": labeler.labeler_id, "numbers": numbers}
+    return [queries.of_row(row) for row in connection.execute(_READ[labeler.role is Role.TEACHER], values)]
+
+
+def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
+    """Says whether there is a query that the labeler may lease."""
+    look = _choose(
+        is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=1, is_held=False
+    )
+    return connection.execute(look, _values(labeler, run_id=run_id)).first() is not None
+
+
+def _values(labeler: Labeler, *, run_id: str | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"labeler_id": labeler.labeler_id}
+    return values if run_id is None else values | {"run_id": run_id}
+
+
+@functools.cache
+def _choose(*, is_teacher: bool, has_run: bool, count: int, is_held: bool = True) -> sa.Select[Any]:
+    """Selects in an order that an index gives, so that the first few cost the same however many follow."""
+    selected = sa.select(_QUERIES.c.number).where(*_is_open(is_teacher=is_teacher))
+    if has_run:
+        selected = selected.where(_QUERIES.c.run_id == sa.bindparam("run_id"))
+    # The number itself in the statement: a planner that does not know it plans for a tenth of all rows.
+    selected = selected.order_by(_QUERIES.c.number).limit(sa.literal_column(str(count)))
+    if not is_held:
+        return selected
+    return selected.with_for_update(skip_locked=True, key_share=True, of=_QUERIES)
+
+
+def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
+    """Says that a query may be leased by a labeler.
+
+    What other tables say of a query is asked as a number, query by query: a planner may turn EXISTS into a join of
+    all rows, of which all but one are thrown away.
+    """
+    is_own = _LEASES.c.labeler_id == sa.bindparam("labeler_id")
+    is_ended = sa.or_(_LEASES.c.state == "answered", _LEASES.c.state == "released")
+    is_done_with = sa.and_(is_own, is_ended)
+    is_live = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > clock.NOW_MS)
+    taken = sa.case((is_done_with, _ALL), (sa.and_(is_own, is_live), _ALL), (is_live, 1), else_=0)
+    num_taken = (
+        sa.select(sa.func.coalesce(sa.func.sum(taken), 0))
+        .where(_LEASES.c.query_number == _QUERIES.c.number)
+        .scalar_subquery()
+    )
+    num_excluding = (
+        sa.select(sa.func.count())
+        .where(
+            _WEIGHTS.c.run_id == _QUERIES.c.run_id,
+            _WEIGHTS.c.labeler_id == sa.bindparam("labeler_id"),
+            _WEIGHTS.c.weight == 0,
+        )
+        .scalar_subquery()
+    )
+    conditions = [
+        _QUERIES.c.is_open.is_(True),
+        _QUERIES.c.num_answers + num_taken < _QUERIES.c.target_answers,
+        num_excluding == 0,
+        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_is_at_rest())),
+    ]
+    if not is_teacher:  # who needs no video
+        conditions += [_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True)]
+    return conditions
+
+
+def _is_at_rest() -> sa.ColumnElement[bool]:
+    """Say that nothing of a run is leased."""
+    return sa.or_(_RUNS.c.is_paused.is_(True), _RUNS.c.state == RunState.FINISHED.value)
+
+
+_READ = {
+    is_teacher: queries.SELECT.where(
+        _QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True)), *_is_open(is_teacher=is_teacher)
+    ).order_by(_QUERIES.c.number)
+    for is_teacher in (False, True)
+}

@@ -1,0 +1,160 @@
+"""Runs and the queries that are proposed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import prometheus_client
+import sqlalchemy as sa
+
+from services.labeler.changes import Changes
+from services.labeler.database import Database
+from services.labeler.model import list_pages as pages
+from services.labeler.model.records import Labeler, Proposal, QueryPage, QueryState, RunStats
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.queries import query_repository as queries
+from services.labeler.runs import (
+    guidelines_repository as guidelines,
+)
+from services.labeler.runs import (
+    run_repository as runs,
+)
+from services.labeler.runs import (
+    stats_repository as run_stats,
+)
+from services.labeler.runs.run_changes import check_target
+from somersault.errors import InvalidInputError
+from somersault.texts import MAX_QUESTION, check_guidelines, check_task_name, check_text
+from somersault.types import check_identity, check_name
+
+__all__ = ["Proposals"]
+
+MAX_PROPOSALS = 256
+MAX_WITHDRAWN = 1000
+
+_PROPOSED = prometheus_client.Counter(
+    "somersault_labeler_queries_proposed_total",
+    "Queries proposed, repeats included, by whether clips of them are drawn.",
+    ["wants_clips"],
+)
+
+
+class Proposals:
+    """Takes queries in, takes them back, lists and counts them."""
+
+    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
+        """Takes the database and what to tell of new queries."""
+        self._database = database
+        self._queries_changed = queries_changed
+
+    async def create_run(
+        self,
+        by: Labeler,
+        *,
+        run_id: str,
+        task: str,
+        question: str,
+        guidelines_text: str = "",
+        identity: str = "",
+    ) -> None:
+        """Make a run known, or change its task, and its question unless an owner did.
+
+        Guidelines become version 1 of a run that has none; those of an owner stay.
+
+        Raises:
+            InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
+            FailedPreconditionError: a run of that name with another identity is known.
+        """
+        check_name("run_id", run_id)
+        check_task_name("task", task)
+        check_text("question", question, most=MAX_QUESTION, has_lines=True)
+        if guidelines_text:
+            check_guidelines("guidelines", guidelines_text)
+        if identity:
+            check_identity("identity", identity)
+
+        def create(connection: sa.Connection) -> None:
+            if runs.create(connection, run_id=run_id, task=task, question=question, identity=identity):
+                detail = {"task": task, "question": question} | ({"identity": identity} if identity else {})
+                audit.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
+            if guidelines_text and not runs.lock(connection, run_id).guidelines_version:
+                guidelines.add(connection, by, run_id, guidelines_text)
+
+        await self._database.write(create)
+
+    async def propose(self, by: Labeler, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
+        """Puts pairs before labelers and gives the query of each.
+
+        Raises:
+            InvalidInputError: there are too few or too many, or two have one name.
+            NotFoundError: the run is unknown.
+            AlreadyExistsError: a name was used for something else.
+        """
+        if not 1 <= len(proposals) <= MAX_PROPOSALS:
+            raise InvalidInputError("number of proposals", len(proposals), f"1 to {MAX_PROPOSALS}")
+        for proposal in proposals:
+            if proposal.target_answers is not None:
+                check_target(proposal.target_answers)
+        if len({proposal.proposal_id for proposal in proposals}) < len(proposals):
+            raise InvalidInputError("two proposals have the same proposal_id; each needs its own")
+
+        def propose(connection: sa.Connection) -> list[str]:
+            query_ids, num_new = queries.propose(connection, run_id, proposals)
+            if num_new:
+                what = f"{num_new} queries"
+                audit.add(connection, by, "ProposeQueries", run_id=run_id, what=what, first=query_ids[0])
+            return query_ids
+
+        query_ids = await self._database.write(propose)
+        for proposal in proposals:
+            _PROPOSED.labels(str(proposal.wants_clips).lower()).inc()
+        self._queries_changed.announce()
+        return query_ids
+
+    async def withdraw(self, by: Labeler, run_id: str, query_ids: Sequence[str]) -> list[str]:
+        """Takes back queries without an answer and gives those that are withdrawn now.
+
+        Raises:
+            InvalidInputError: there are too few or too many.
+            NotFoundError: the run does not have one of them.
+        """
+        if not 1 <= len(query_ids) <= MAX_WITHDRAWN:
+            raise InvalidInputError("number of query_ids", len(query_ids), f"1 to {MAX_WITHDRAWN}")
+
+        def withdraw(connection: sa.Connection) -> list[str]:
+            withdrawn, num_new = queries.withdraw(connection, run_id, query_ids)
+            if num_new:
+                what = f"{num_new} queries"
+                audit.add(connection, by, "WithdrawQueries", run_id=run_id, what=what, first=withdrawn[0])
+            return withdrawn
+
+        return await self._database.write(withdraw)
+
+    async def list_newest(
+        self, run_id: str, *, state: QueryState | None, page_size: int, page_token: str
+    ) -> QueryPage:
+        """Gives a page of a run's queries, newest first.
+
+        Raises:
+            InvalidInputError: the size is out of bounds, or the token none of ours.
+            NotFoundError: the run is unknown.
+        """
+        page_size, before = pages.size(page_size), pages.start(page_token)
+
+        def read(connection: sa.Connection) -> QueryPage:
+            page = queries.list_newest(
+                connection, run_id, state=state, before_number=before, page_size=page_size
+            )
+            return queries.with_skips(connection, page)
+
+        return await self._database.read(read)
+
+    async def stats(self, run_id: str, *, labeler_id: str) -> RunStats:
+        """Counts a run's queries and answers, and a labeler's own.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        return await self._database.read(
+            lambda connection: run_stats.read(connection, run_id, labeler_id=labeler_id)
+        )

@@ -1,0 +1,1 @@
+"""Runs: their settings and their life, learning curves, guidelines, counts."""

@@ -1,0 +1,105 @@
+"""Runs: how they ask, where they are in their life, what labelers judge by, how far labelers agree."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.labeler.changes import Changes
+from services.labeler.database import Database
+from services.labeler.feedback import tally_repository as tallies
+from services.labeler.model import list_pages as pages
+from services.labeler.model.records import Guidelines, Labeler
+from services.labeler.model.run_view import RunView
+from services.labeler.oversight.agreement import Agreement
+from services.labeler.runs import (
+    guidelines_repository as guidelines,
+)
+from services.labeler.runs import run_changes
+from services.labeler.runs import (
+    run_repository as runs,
+)
+from services.labeler.runs import (
+    view_repository as run_views,
+)
+from services.labeler.runs.run_changes import RunChange
+from somersault.texts import check_guidelines
+
+__all__ = ["RunSettings"]
+
+
+class RunSettings:
+    """Changes and lists runs."""
+
+    def __init__(self, database: Database, *, queries_changed: Changes, log_grew: Changes) -> None:
+        """Take the database and what wakes those who wait for queries and those who follow the log."""
+        self._database = database
+        self._queries_changed = queries_changed
+        self._log_grew = log_grew
+
+    async def update(self, by: Labeler, run_id: str, change: RunChange) -> RunView:
+        """Change a run and return it as it is then.
+
+        Raises:
+            InvalidInputError: a value is out of its bounds.
+            NotFoundError: the run is unknown.
+            FailedPreconditionError: the run is finished, and a finished run can't do that.
+        """
+        run_changes.check(change)
+
+        def update(connection: sa.Connection) -> RunView:
+            run_changes.apply(connection, by, run_id, change)
+            return run_views.read(connection, run_id)
+
+        view = await self._database.write(update)
+        if change.moves_state:
+            self._queries_changed.announce()
+            self._log_grew.announce()
+        return view
+
+    async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:
+        """Gives a page of runs, newest first, and the token of the next one.
+
+        Raises:
+            InvalidInputError: the size is out of bounds, or the token none of ours.
+        """
+        page_size = pages.size(page_size)
+        created, _, run_id = page_token.partition("-")
+        created_ms = pages.start(created)
+        before = None if created_ms is None else (created_ms, run_id)
+        found = await self._database.read(
+            lambda connection: run_views.list_newest(connection, before=before, page_size=page_size + 1)
+        )
+        page = found[:page_size]
+        last = page[-1].run if len(found) > page_size else None
+        return page, f"{last.created_ms}-{last.run_id}" if last else ""
+
+    async def agreement(self, run_id: str) -> Agreement:
+        """Gives how far a run's labelers agree.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+
+        def measure(connection: sa.Connection) -> Agreement:
+            runs.read(connection, run_id)
+            return tallies.agreement(connection, run_id)
+
+        return await self._database.read(measure)
+
+    async def set_guidelines(self, by: Labeler, run_id: str, text: str) -> int:
+        """Adds a version of a run's guidelines and gives its number.
+
+        Raises:
+            InvalidInputError: the text is blank, too long, has control characters, or may hold raw HTML.
+            NotFoundError: the run is unknown.
+        """
+        check_guidelines("text", text)
+        return await self._database.write(lambda connection: guidelines.add(connection, by, run_id, text))
+
+    async def read_guidelines(self, run_id: str, version: int) -> Guidelines:
+        """Gives a version of a run's guidelines; the newest for 0.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return await self._database.read(lambda connection: guidelines.read(connection, run_id, version))

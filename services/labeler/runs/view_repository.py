@@ -1,0 +1,53 @@
+"""Runs with how they stand, as owners look over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from services.labeler.clips import policy_clip_repository as policy_clips
+from services.labeler.model.records import Run
+from services.labeler.model.run_view import RunView
+from services.labeler.runs import (
+    progress_repository as progress,
+)
+from services.labeler.runs import (
+    result_repository as run_results,
+)
+from services.labeler.runs import (
+    run_repository as runs,
+)
+
+__all__ = ["list_newest", "read"]
+
+
+def read(connection: sa.Connection, run_id: str) -> RunView:
+    """Return a run with how it stands.
+
+    Raises:
+        NotFoundError: it is unknown.
+    """
+    return _view(connection, [runs.read(connection, run_id)])[0]
+
+
+def list_newest(
+    connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int
+) -> list[RunView]:
+    """Return runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
+    return _view(connection, runs.list_newest(connection, before=before, page_size=page_size))
+
+
+def _view(connection: sa.Connection, found: Sequence[Run]) -> list[RunView]:
+    run_ids = [run.run_id for run in found]
+    points, results = progress.newest(connection, run_ids), run_results.read_all(connection, run_ids)
+    versions = policy_clips.newest_versions(connection, run_ids)
+    return [
+        RunView(
+            run=run,
+            newest_point=points.get(run.run_id),
+            result=results.get(run.run_id),
+            newest_policy_clip=versions.get(run.run_id),
+        )
+        for run in found
+    ]

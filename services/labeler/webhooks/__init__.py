@@ -1,0 +1,1 @@
+"""Sending the preference log to the URLs that owners name."""

@@ -1,0 +1,142 @@
+"""Sends the log to webhooks: each in log order, at least once, skipping nothing, whatever the others do.
+
+How far each is, and who is sending, is in the database: a restart goes on, and replicas share the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from functools import partial
+
+import prometheus_client
+import sqlalchemy as sa
+import structlog
+
+from services.labeler.database import Database
+from services.labeler.feedback import export_files as exporting
+from services.labeler.feedback import log_repository as preference_log
+from services.labeler.webhooks import messages as webhook_messages
+from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.webhooks.client import TIMEOUT_S, WebhookClient
+from services.labeler.webhooks.webhook_repository import Batch
+from somersault.errors import InvalidInputError, UnavailableError
+
+__all__ = ["WebhookDelivery"]
+
+MAX_ROWS = 100  # of a batch
+LOOK_S = 0.5  # how often; rows gather meanwhile, so that a run's busiest hour makes no more than two requests a second
+CLAIM_S = 2 * TIMEOUT_S  # a try, and time to write down what came of it
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # between tries, twice as long each time
+
+_DELIVERIES = prometheus_client.Counter(
+    "somersault_labeler_webhook_deliveries_total",
+    "Batches sent to webhooks: delivered, refused (another status than 2xx), unreachable, forbidden (its address).",
+    ["outcome"],
+)
+
+_log = structlog.get_logger()
+
+
+class WebhookDelivery:
+    """Works off what waits for each webhook, in a task of its own."""
+
+    def __init__(self, database: Database, client: WebhookClient) -> None:
+        """Takes where the log and the webhooks are, and what calls receivers."""
+        self._database = database
+        self._client = client
+        # One batch is claimed and made at a time: many webhooks that catch up at once must not slow down labelers.
+        self._making = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        delivering: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for webhook_id in await self._due():
+                    if webhook_id not in delivering:
+                        task = group.create_task(self._deliver(webhook_id))
+                        delivering[webhook_id] = task
+                        task.add_done_callback(lambda _, name=webhook_id: delivering.pop(name))  # type: ignore[misc]
+                await asyncio.sleep(LOOK_S)
+
+    async def _due(self) -> list[str]:
+        try:
+            return await self._database.read(webhooks.due)  # a look takes no lock
+        except UnavailableError as err:
+            _log.warning("webhooks_wait_for_database", error=str(err))
+            return []
+
+    async def _deliver(self, webhook_id: str) -> None:
+        """Sends batches until one fails, or was not full: then more rows may gather."""
+        try:
+            while True:
+                async with self._making:
+                    batch = await self._claim(webhook_id)
+                    if batch is None:
+                        return
+                    body = await self._database.read(partial(_body, batch=batch))
+                is_taken = await self._try(batch, body)
+                if not is_taken or batch.end - batch.begin < MAX_ROWS:
+                    return
+        except UnavailableError as err:  # the database's; the claim ends and the batch is sent again
+            _log.warning("webhooks_wait_for_database", error=str(err))
+        except Exception:  # a fault of ours must hold up this webhook alone, and no labeler
+            _log.exception("webhook_failed", webhook_id=webhook_id)
+
+    async def _claim(self, webhook_id: str) -> Batch | None:
+        return await self._database.write(
+            lambda connection: webhooks.claim(connection, webhook_id, count=MAX_ROWS, claim_s=CLAIM_S)
+        )
+
+    async def _try(self, batch: Batch, body: bytes) -> bool:
+        """Sends a batch, keeps what came of it, and says whether the receiver took it."""
+        outcome, error = await self._send(batch, body)
+        _DELIVERIES.labels(outcome).inc()
+        if not error:
+            await self._database.write(lambda connection: webhooks.note_success(connection, batch))
+            return True
+        _log.warning(
+            "webhook_postponed",
+            webhook_id=batch.webhook_id,
+            run_id=batch.run_id,
+            outcome=outcome,
+            error=error,
+        )
+        delay_s = _delay_s(batch.num_failures)
+        await self._database.write(
+            lambda connection: webhooks.note_failure(connection, batch, delay_s=delay_s, error=error)
+        )
+        return False
+
+    async def _send(self, batch: Batch, body: bytes) -> tuple[str, str]:
+        """Sends a batch and gives the outcome, and why it was not taken: empty if it was."""
+        name = webhook_messages.message_id(batch.webhook_id, begin=batch.begin, end=batch.end)
+        headers = webhook_messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
+        try:
+            status = await self._client.post(batch.url, headers, body)
+        except InvalidInputError as err:
+            return "forbidden", str(err)
+        except UnavailableError as err:
+            return "unreachable", str(err)
+        if 200 <= status < 300:
+            return "delivered", ""
+        if 300 <= status < 400:
+            return "refused", f"it answered {status}; redirects are not followed"
+        return "refused", f"it answered {status}, not 2xx"
+
+
+def _body(connection: sa.Connection, batch: Batch) -> bytes:
+    # The log has no gaps, so as many rows as there are positions end where the batch ends.
+    page = preference_log.read_page(
+        connection, batch.run_id, cursor=batch.begin, count=batch.end - batch.begin, is_complete=True
+    )
+    assert page.cursor == batch.end
+    return webhook_messages.body_of(batch.run_id, exporting.rows_of(page))
+
+
+def _delay_s(num_before: int) -> float:
+    """Gives seconds until the next try, drawn between half and all of what doubles each time."""
+    longest_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(num_before, 16))
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

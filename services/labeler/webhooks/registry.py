@@ -1,0 +1,73 @@
+"""Where owners have a run's preference log sent."""
+
+from __future__ import annotations
+
+import secrets
+
+import sqlalchemy as sa
+
+from services.labeler.database import Database
+from services.labeler.model.records import Labeler, Webhook
+from services.labeler.oversight import audit_repository as audit
+from services.labeler.runs import run_repository as runs
+from services.labeler.webhooks import messages as webhook_messages
+from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.webhooks.addresses import check_url
+
+__all__ = ["Webhooks"]
+
+
+class Webhooks:
+    """Keeps the list; `webhook_delivery` works it off."""
+
+    def __init__(self, database: Database, *, allows_private: bool) -> None:
+        """Takes the database, and whether plain http and private addresses may be used."""
+        self._database = database
+        self._allows_private = allows_private
+
+    async def create(self, by: Labeler, *, run_id: str, url: str) -> tuple[str, str]:
+        """Has a run's log sent to a URL, from its beginning; gives the webhook's name and its secret.
+
+        Raises:
+            InvalidInputError: the URL may not be called.
+            NotFoundError: the run is unknown.
+            ResourceExhaustedError: the run has ten.
+        """
+        check_url(url, allows_private=self._allows_private)
+        webhook_id = f"webhook-{secrets.token_hex(8)}"
+        secret = webhook_messages.new_secret()
+
+        def create(connection: sa.Connection) -> None:
+            webhooks.add(connection, webhook_id=webhook_id, run_id=run_id, url=url, secret=secret)
+            audit.add(connection, by, "CreateWebhook", run_id=run_id, what=webhook_id, url=url)
+
+        await self._database.write(create)
+        return webhook_id, secret
+
+    async def list_of_run(self, run_id: str) -> tuple[list[Webhook], int]:
+        """Gives a run's webhooks, oldest first, and the end of its log.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+
+        def read(connection: sa.Connection) -> tuple[list[Webhook], int]:
+            newest = runs.newest_cursor(connection, run_id)
+            return webhooks.list_of_run(connection, run_id), newest
+
+        return await self._database.read(read)
+
+    async def delete(self, by: Labeler, webhook_id: str) -> None:
+        """Ends a webhook; a delivery that goes on at this moment is its last.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+
+        def delete(connection: sa.Connection) -> None:
+            webhook = webhooks.delete(connection, webhook_id)
+            audit.add(
+                connection, by, "DeleteWebhook", run_id=webhook.run_id, what=webhook_id, url=webhook.url
+            )
+
+        await self._database.write(delete)

@@ -1,0 +1,1 @@
+"""Tests of the rpcs as they are served."""

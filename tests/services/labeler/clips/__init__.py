@@ -1,0 +1,1 @@
+"""Tests of clips of queries and of policies, and of practice pairs."""

@@ -1,0 +1,1 @@
+"""Tests of answers, the preference log, its export and import."""

@@ -1,0 +1,1 @@
+"""Tests of labelers' quality, agreement, weights, and of the gauges."""

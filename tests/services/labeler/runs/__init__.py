@@ -1,0 +1,1 @@
+"""Tests of runs: their life, their curves, their identity."""

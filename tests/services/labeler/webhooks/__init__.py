@@ -1,0 +1,1 @@
+"""Tests of webhooks, from addresses to delivery."""
