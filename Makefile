@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard protos/somersault/v1/*.proto)
 STAMP := $(VENV)/.installed
-PAGE := services/labeler/web/static/index.html
-PAGE_SOURCES := $(shell find services/labeler/web/page -type f -not -path '*/node_modules/*')
+PAGE := services/web/static/index.html
+PAGE_SOURCES := $(shell find services/web/page -type f -not -path '*/node_modules/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The tests start hundreds of processes: without what Python keeps, each would compile the services anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,7 +68,7 @@ bench: setup ## measure what docs/results.md claims
 	$(BIN)/python -m benchmarks
 
 soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, then seeds of the backflip
-	$(BIN)/pytest -m slow tests/services/labeler/web
+	$(BIN)/pytest -m slow tests/services/web
 	$(BIN)/python -m benchmarks.backflip_seeds
 	$(BIN)/pytest -m slow tests/somersault/compliance
 	$(BIN)/pytest -m slow tests/e2e/test_given_labels.py
@@ -79,5 +79,5 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
 
 clean: ## remove what was built, keep runs
-	rm -rf $(VENV) build dist *.egg-info services/labeler/web/static services/labeler/web/page/node_modules
+	rm -rf $(VENV) build dist *.egg-info services/web/static services/web/page/node_modules
 	cd examples/browser_front_end && rm -rf node_modules dist src/gen

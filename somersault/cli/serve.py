@@ -15,8 +15,8 @@ MODULES = {
     "learner": "services.learner",
     "reward": "services.reward",
     "labeler": "services.labeler",
-    "teacher": "services.labeler.teacher",
-    "web": "services.labeler.web",
+    "teacher": "services.teacher",
+    "web": "services.web",
 }
 """Which module is run for which service."""
 

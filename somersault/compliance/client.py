@@ -159,7 +159,7 @@ async def _serving(
     flags = {"--labeler-address": address, "--run-id": RUN_ID, "--port": gateway.rpartition(":")[2]}
     if options.allowed_origins:
         flags["--allowed-origins"] = options.allowed_origins
-    web = started("services.labeler.web", flags, log=folder / "web.log", address=gateway, is_http=True)
+    web = started("services.web", flags, log=folder / "web.log", address=gateway, is_http=True)
     try:
         async with web:
             yield Place(

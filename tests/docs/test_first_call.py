@@ -11,9 +11,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from services.labeler.web.config import Config
-from services.labeler.web.connect_protocol import code_of, http_status_of
-from services.labeler.web.serving import serve
+from services.web.config import Config
+from services.web.connect_protocol import code_of, http_status_of
+from services.web.server import serve
 from somersault.compliance.reference import QUESTION, RUN_ID, reference_labeler
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 

@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 
 from services.labeler.api.authentication import ROLES
-from services.labeler.web.connect_protocol import http_status_of
+from services.web.connect_protocol import http_status_of
 from somersault import errors, types
 from somersault.types import Role
 from tests.docs.documents import ROOT, code_spans, read, table_rows

@@ -13,7 +13,7 @@ import numpy as np
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
-from services.labeler.teacher import rules, sealed
+from services.teacher import rules, sealed
 from somersault.storage import open_store
 from somersault.teacher_kinds import parse_teacher
 from somersault.types import Preference

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from services.labeler.teacher.judge import open_judge
+from services.teacher.judge import open_judge
 from somersault.types import Preference
-from tests.services.labeler.teacher.sealing import part
+from tests.services.teacher.sealing import part
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_teacher.py"
 

@@ -12,13 +12,13 @@ import grpc
 import grpc.aio
 import pytest
 
-from services.labeler.teacher.__main__ import build
-from services.labeler.teacher.config import TeacherConfig
 from services.learner.rewards.predicted import RewardFeed, following
 from services.reward.labeler_client import LabelerClient
 from services.reward.training.retry import patiently
 from services.simulator.learner_stream import RolloutCollector
 from services.simulator.reward_stream import SegmentOfferer
+from services.teacher.__main__ import build
+from services.teacher.config import TeacherConfig
 from somersault.cli.peers import connect
 from somersault.cli.progress import ProgressWatcher
 from somersault.cli.run_folder import RunFolder

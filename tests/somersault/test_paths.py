@@ -23,10 +23,10 @@ from rich.console import Console
 
 from services.labeler.config import LabelerConfig
 from services.labeler.database.engine import open_database
-from services.labeler.teacher.config import TeacherConfig
 from services.learner.config import LearnerConfig
 from services.reward.config import RewardConfig
 from services.simulator.config import SimulatorConfig
+from services.teacher.config import TeacherConfig
 from somersault.cli.afterwards.pages.messages import clip_to_message
 from somersault.cli.display import print_line
 from somersault.cli.processes import plan_processes

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from services.labeler.people.labelers import read_tokens
-from services.labeler.teacher import sealed
-from services.labeler.web.session import posted_token
 from services.simulator.segments.format import decode_segment
+from services.teacher import sealed
+from services.web.session import posted_token
 from somersault import checkpoint
 from somersault.api.policy import load_policy
 from somersault.cli.cloning.contents import copy_files

@@ -239,7 +239,7 @@ async def test_a_teacher_with_a_wrong_token_ends_with_one_line(process: Process,
     for token in ("wrong-token-0123456789", TOKENS[Role.SERVICE]):
         code, errors = await _run(
             "-m",
-            "services.labeler.teacher",
+            "services.teacher",
             f"--labeler-address=127.0.0.1:{process.port}",
             f"--run-id={RUN_ID}",
             f"--storage-url={file_url(tmp_path / 'objects')}",

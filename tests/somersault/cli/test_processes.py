@@ -50,7 +50,7 @@ def test_run_with_a_teacher_has_its_process(folder: RunFolder) -> None:
     """The teacher is one more client, with the run's seed."""
     processes = plan(folder)
     assert set(processes) == {"learner", "simulator", "reward", "labeler", "teacher"}
-    assert processes["teacher"].module == "services.labeler.teacher"
+    assert processes["teacher"].module == "services.teacher"
     assert flags_of(processes["teacher"])["--kind"] == "oracle"
     assert flags_of(processes["teacher"])["--seed"] == "3"
 

@@ -18,7 +18,7 @@ from somersault.cli.pages.access import (
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.errors import InvalidInputError
-from tests.services.labeler.web.certificates import write_certificate
+from tests.services.web.certificates import write_certificate
 from tests.somersault.cli.conftest import make_config
 
 

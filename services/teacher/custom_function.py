@@ -1,0 +1,78 @@
+"""A teacher that somebody wrote: a Python function of two segments' true rewards.
+
+    def answer(left_true_rewards, right_true_rewards, rng) -> str
+
+takes two ``[T]`` float32 arrays and a `numpy.random.Generator`, and gives "left", "right", "equal" or "incomparable".
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import numpy as np
+import structlog
+
+from services.teacher.sealed import SealedPart
+from somersault import telemetry
+from somersault.errors import Retry, SomersaultError
+from somersault.tasks.custom import load_teacher
+from somersault.types import Preference
+
+__all__ = ["FunctionFailedError", "OwnFunction"]
+
+_log = structlog.get_logger()
+
+_HANG_S = 30.0
+"""So long without an answer, and whoever started the run hears of it."""
+
+
+class FunctionFailedError(SomersaultError):
+    """Says what went wrong in somebody's function. The same pair would fail again, so it ends the teacher."""
+
+    retry = Retry.NEVER
+
+
+class OwnFunction:
+    """Calls the function, one call at a time."""
+
+    def __init__(self, reference: str) -> None:
+        """Loads ``FILE.py:NAME`` or ``package.module:NAME``.
+
+        Raises:
+            InvalidInputError: there is no such function, or it does not take three arguments.
+        """
+        self._reference = reference
+        self._function = load_teacher(reference)
+        self._lock = threading.Lock()  # guards the function: whoever writes one need not think of threads
+
+    def __call__(self, left: SealedPart, right: SealedPart, rng: np.random.Generator) -> Preference:
+        """Gives the function's answer.
+
+        Raises:
+            FunctionFailedError: it raised, or gave something else than an answer.
+        """
+        try:
+            with self._lock:
+                answer = self._call(left, right, rng)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever somebody's function raises
+            _log.exception("teacher_function_failed", function=self._reference)
+            raise FunctionFailedError(
+                f"teacher function {self._reference} raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(answer, str) or answer not in tuple(Preference):
+            raise FunctionFailedError(
+                f"teacher function {self._reference} gave {answer!r:.100}, must be one of {', '.join(Preference)}"
+            )
+        return Preference(answer)
+
+    def _call(self, left: SealedPart, right: SealedPart, rng: np.random.Generator) -> object:
+        """Call the function, and tell the run's owner, once, if it takes unusually long."""
+        words = f"teacher {self._reference} has not returned for {_HANG_S:.0f} s; it hangs, or is slow: wait or Ctrl-C"
+        clock = threading.Timer(_HANG_S, partial(telemetry.tell_owner, words))
+        clock.daemon = True  # a function that never returns must not keep the process
+        clock.start()
+        try:
+            return self._function(left.true_rewards, right.true_rewards, rng)
+        finally:
+            clock.cancel()

@@ -1,0 +1,8 @@
+"""Starts the labeling page: ``python -m services.web --labeler-address 127.0.0.1:8500 --run-id NAME``."""
+
+import sys
+
+from services.web.server import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Settings of the labeling page's gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+import pydantic
+from pydantic_settings import SettingsConfigDict
+
+from services.web.middleware.cross_origin import check_origin
+from somersault.bounds import MAX_PORT
+from somersault.config import ServiceConfig
+from somersault.setting_checks import Address, Name
+
+__all__ = ["Config"]
+
+
+class Config(ServiceConfig):
+    """Where the page is served and which labeler answers it."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMERSAULT_WEB_")
+
+    port: int = pydantic.Field(default=8600, ge=0, le=MAX_PORT)
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    labeler_address: Address
+    """``host:port`` of the labeler."""
+
+    run_id: Name | Literal[""] = ""
+    """The run whose queries the page shows; empty for any run's."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, beside those of loopback, under which browsers may reach the page. Any other is refused: it may be a
+    stranger's page whose name was made to point here (DNS rebinding)."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Origins, such as https://labels.example, whose pages may call the API with a token of their own and read the
+    answers. None unless named; the session's cookie never works for them."""
+
+    public_url: str = ""
+    """Where people reach the page if not by the address it listens on, such as https://labels.example, without a path.
+    Its host name is allowed, invitations lead there, and with https the session cookie is never sent without TLS."""
+
+    tls_certificate_path: Path | None = None
+    """PEM file with the certificate, and those that it needs, by which the page is served over TLS."""
+
+    tls_key_path: Path | None = None
+    """PEM file of the certificate's private key."""
+
+    is_https: bool = False
+    """Says that browsers reach the page over TLS, so that the session cookie is never sent without it."""
+
+    max_body_bytes: int = pydantic.Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)
+    """Largest request body. An answer is under 1 KiB."""
+
+    max_call_s: float = pydantic.Field(default=40.0, ge=1, le=600)
+    """Longest deadline of a call in seconds, above the 30 that LeaseQueries may wait."""
+
+    @property
+    def is_reached_by_https(self) -> bool:
+        """Whether browsers reach the page over TLS, its own or that of a proxy before it."""
+        return self.is_https or self.tls_key_path is not None or self.public_url.startswith("https:")
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Names, beside those of loopback, under which the page may be reached."""
+        public = urlsplit(self.public_url).hostname
+        return (self.host, *self.allowed_hosts, *([public] if public else []))
+
+    @pydantic.field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        return check_origin(url) if url else url
+
+    @pydantic.model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_certificate_path is None) != (self.tls_key_path is None):
+            raise ValueError("tls_certificate_path and tls_key_path belong together; give both or neither")
+        return self
+
+    @pydantic.field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_origin(origin) for origin in origins)

@@ -1,0 +1,146 @@
+"""How the gateway lives: settings, logs, its port, serving, and a drain on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import math
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+import uvicorn
+
+from services.web.config import Config
+from services.web.gateway import create_app
+from services.web.labeler_client import LabelerClient
+from somersault import app, telemetry
+from somersault.config import load_config
+from somersault.errors import ConfigError
+from somersault.rpc import open_channel
+
+__all__ = ["main", "serve"]
+
+_log = structlog.get_logger()
+
+KEEP_ALIVE_S = 75  # browsers reuse connections for a minute; closing sooner makes their next call fail
+
+MAX_REQUESTS = 512  # at once; each labeler's page holds one long poll and a few short calls
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves the page until SIGTERM or SIGINT and gives the exit code.
+
+    Anything wrong with settings or ports at the start is one line on standard error and exit code 2.
+    """
+    try:
+        config = load_config(Config, sys.argv[1:] if arguments is None else arguments)
+        telemetry.set_up_logging(service="web", level=config.log_level)
+        asyncio.run(_serve_until_signalled(config))
+    except Exception as error:
+        return app.say_end("web", error, has_served=False)
+    return 0
+
+
+async def _serve_until_signalled(config: Config) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    _log.info("starting", name="web", config=config.model_dump(mode="json"))
+    await serve(config, stopped=stopped)
+
+
+async def serve(
+    config: Config, *, stopped: asyncio.Event, on_bound: Callable[[int], None] | None = None
+) -> None:
+    """Serves the page until ``stopped`` is set, then lets running calls end.
+
+    Args:
+        config: Where to listen, whom to call, how long to drain.
+        stopped: Ends serving when set.
+        on_bound: Told the port once calls are taken.
+
+    Raises:
+        ConfigError: a port can't be used.
+    """
+    listener = _bound(config.host, config.port)
+    port: int = listener.getsockname()[1]
+    if config.metrics_port is not None:
+        telemetry.serve_metrics(host=config.host, port=config.metrics_port)
+    async with open_channel(config.labeler_address) as channel:
+        server = _server(config, LabelerClient(channel), port=port)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stop = asyncio.create_task(stopped.wait())
+        _log.info("serving", host=config.host, port=port, labeler_address=config.labeler_address)
+        if on_bound:
+            on_bound(port)
+        try:
+            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            _log.info("draining")
+            stop.cancel()
+            server.should_exit = True
+            await serving
+            _log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn would raise SIGTERM again after its drain, and the exit code would not be 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(config: Config, client: LabelerClient, *, port: int) -> _Server:
+    """Return the server, ready to serve.
+
+    Raises:
+        ConfigError: the certificate or its key can't be used.
+    """
+    settings = uvicorn.Config(
+        create_app(client, config, port=port),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        # The application logs its own failures, as JSON.
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ssl_certfile=config.tls_certificate_path,
+        ssl_keyfile=config.tls_key_path,
+        limit_concurrency=MAX_REQUESTS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=math.ceil(config.drain_s),
+    )
+    try:
+        settings.load()
+    except OSError as error:  # of ssl, too
+        raise ConfigError(
+            f"tls_certificate_path {config.tls_certificate_path} and tls_key_path {config.tls_key_path} can't be"
+            f" used: {error}; both must be PEM files, the key without a password"
+        ) from error
+    return _Server(settings)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            sentence = f"port {port} on {host} is in use; choose another with --port (0 takes a free one)"
+        else:
+            sentence = f"port {port} on {host} can't be used: {error.strerror}"
+        raise ConfigError(sentence) from error
+    return listener

@@ -1,0 +1,1 @@
+"""Tests of the pages in a browser, and of their functions in Node.js."""

@@ -1,0 +1,109 @@
+"""The unary format of Connect, apart from HTTP."""
+
+from __future__ import annotations
+
+import json
+
+import grpc
+import pytest
+
+from services.web import connect_protocol
+from services.web.connect_protocol import JSON
+from somersault.errors import InvalidInputError, LeaseExpiredError, UnavailableError
+from somersault.v1 import labeler_pb2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "http_status"),
+    [
+        (grpc.StatusCode.CANCELLED, "canceled", 499),
+        (grpc.StatusCode.INVALID_ARGUMENT, "invalid_argument", 400),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded", 504),
+        (grpc.StatusCode.FAILED_PRECONDITION, "failed_precondition", 400),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "resource_exhausted", 429),
+        (grpc.StatusCode.UNIMPLEMENTED, "unimplemented", 501),
+        (grpc.StatusCode.UNAUTHENTICATED, "unauthenticated", 401),
+    ],
+)
+def test_status_has_the_code_of_the_protocols_table(status, code, http_status):
+    """A client reads the same code that a gRPC client would."""
+    assert connect_protocol.code_of(status) == code
+    assert connect_protocol.http_status_of(status) == http_status
+
+
+def test_every_status_has_a_code():
+    """No error can be left without a way to be sent."""
+    assert all(connect_protocol.code_of(status) for status in grpc.StatusCode)
+
+
+@pytest.mark.parametrize("error", [LeaseExpiredError("it ended"), UnavailableError("gone")])
+def test_error_is_json_with_code_and_message(error):
+    """An error's body names its code and says its sentence."""
+    body = json.loads(connect_protocol.encode_error(error))
+
+    assert body == {"code": connect_protocol.code_of(error.status), "message": str(error)}
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"[1]", b"null", b"\xff", b'{"count": 1e99}', b'{"count": "x"}', b"[" * 60_000]
+)
+def test_malformed_json_is_refused(body):
+    """Whatever a body holds, the answer is an error that names the message's type."""
+    with pytest.raises(InvalidInputError, match="LeaseQueriesRequest"):
+        connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
+
+
+def test_unknown_json_field_of_a_generated_client_is_ignored():
+    """A newer client can talk to an older gateway."""
+    message = connect_protocol.decode(
+        b'{"count": 2, "isNew": true}',
+        content_type=JSON,
+        message_type=labeler_pb2.LeaseQueriesRequest,
+        is_generated=True,
+    )
+
+    assert message == labeler_pb2.LeaseQueriesRequest(count=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"runID": "a", "count": 2}', "'runID' is not a field of LeaseQueriesRequest"),
+        (b'{"count": 2, "cuont": 3}', "LeaseQueriesRequest has runId, count"),
+    ],
+)
+def test_unknown_json_field_written_by_hand_is_refused(body, told):
+    """A misspelt name would otherwise be taken for one left out: the field is named, and those there are."""
+    with pytest.raises(InvalidInputError, match=told):
+        connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
+
+
+def test_unknown_value_written_by_hand_is_refused():
+    """So is a name that no value of an enum has; it would be taken for none."""
+    with pytest.raises(InvalidInputError, match="PREFERENCE_LFET"):
+        connect_protocol.decode(
+            b'{"preference": "PREFERENCE_LFET"}',
+            content_type=JSON,
+            message_type=labeler_pb2.SubmitPreferenceRequest,
+        )
+
+
+def test_deadline_is_bounded():
+    """A caller gets the deadline it asks for, or the longest one."""
+    assert connect_protocol.parse_timeout_s("1500", longest_s=40) == 1.5
+    assert connect_protocol.parse_timeout_s("9999999999", longest_s=40) == 40
+    assert connect_protocol.parse_timeout_s(None, longest_s=40) == 40
+
+
+@pytest.mark.parametrize("header", ["", "-1", "1.5", "0", "12345678901", "²"])
+def test_malformed_deadline_is_refused(header):
+    """Only the protocol's form is a deadline: a positive whole number of at most 10 digits."""
+    with pytest.raises(InvalidInputError, match="connect-timeout-ms"):
+        connect_protocol.parse_timeout_s(header, longest_s=40)
+
+
+def test_a_stream_that_is_refused_is_its_end():
+    """A flag of 2, four bytes of length, and the error as JSON, as the protocol has it."""
+    body = connect_protocol.encode_stream_error(UnavailableError("gone"))
+    assert body[:5] == b"\x02" + len(body[5:]).to_bytes(4, "big")
+    assert json.loads(body[5:]) == {"error": {"code": "unavailable", "message": "gone"}}
