@@ -30,8 +30,8 @@ from services.simulator.environments.atari.emulator import Emulator
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
 from services.simulator.segments.batch_recorder import EpisodeRecorder
+from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 from somersault.tasks import get_task
-from somersault.types import ActionArray, FloatArray, FrameArray
 
 __all__ = ["main"]
 

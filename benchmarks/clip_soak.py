@@ -21,7 +21,7 @@ from benchmarks.measure import describe_machine
 from benchmarks.playing import Played, play_segments
 from services.simulator.clips.render_process import ClipRenderer
 from somersault.errors import SomersaultError
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 from somersault.tasks import Task, get_task
 
 __all__ = ["Sample", "main", "soak"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.measure import describe_machine
 from benchmarks.training import train
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 from somersault.tasks import get_task
 
 

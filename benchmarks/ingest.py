@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.learner_stub import LearnerStub, serving
 from benchmarks.measure import describe_machine
 from benchmarks.namespaces import Network, loopback, namespaces
-from somersault import allocator
+from somersault.runtime import allocator
 from somersault.tasks import get_task
 
 __all__ = ["main"]

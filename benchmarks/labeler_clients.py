@@ -20,7 +20,7 @@ from typing import Any
 import grpc.aio
 
 from somersault import rpc
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2
 

@@ -30,7 +30,7 @@ from benchmarks import labeler_filler, labeler_peers, labeler_servers
 from benchmarks.labeler_clients import Plan, Samples
 from benchmarks.labeler_servers import Server
 from benchmarks.measure import describe_machine
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 
 __all__ = ["main"]
 

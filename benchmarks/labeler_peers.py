@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from benchmarks import labeler_filler
 from benchmarks.labeler_clients import Plan
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["expect", "heard", "say", "stalled", "started"]
 

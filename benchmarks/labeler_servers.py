@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from somersault.urls import file_url
+from somersault.runtime.urls import file_url
 
 __all__ = ["Server", "echo", "has_postgresql", "labeler", "postgresql"]
 

@@ -13,10 +13,11 @@ from services.learner.config import LearnerConfig
 from services.learner.rollouts.batch import make_batch
 from services.learner.rollouts.collector import Collector, PublishedPolicy
 from services.learner.service import CollectConversation
-from somersault.convert import rollout_to_message
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 from somersault.rpc import bind, create_server
-from somersault.types import Rollout, TaskSpec
 from somersault.v1 import learner_pb2, learner_pb2_grpc
+from somersault.wire import rollout_to_message
 
 __all__ = ["LearnerStub", "serving"]
 

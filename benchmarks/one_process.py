@@ -33,9 +33,10 @@ from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
 from services.simulator.segments.batch_recorder import EpisodeRecorder
 from services.simulator.segments.offers import RecordedSegment
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import Rollout
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task
-from somersault.types import FloatArray, Rollout
 
 __all__ = ["OneProcessRun", "run"]
 

@@ -20,8 +20,8 @@ from benchmarks.measure import compare, describe_machine, print_table
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.learner.networks import build_actor_critic
 from services.simulator.policy import Policy
-from somersault.precision import torch_dtype
-from somersault.types import Precision, TaskSpec
+from somersault.domain.task_spec import TaskSpec
+from somersault.runtime.precision import Precision, torch_dtype
 
 __all__ = ["main"]
 

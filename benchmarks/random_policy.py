@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import safetensors.numpy
 
-from somersault.types import FloatArray, TaskSpec
+from somersault.domain.arrays import FloatArray
+from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["random_policy"]
 

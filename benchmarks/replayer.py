@@ -15,9 +15,11 @@ import numpy as np
 from services.simulator.learner_stream import RolloutCollector
 from services.simulator.rollouts.gatherer import Gathered, Gatherer
 from services.simulator.segments.offers import Offer
-from somersault import allocator
+from somersault.domain.arrays import FrameArray
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
+from somersault.runtime import allocator
 from somersault.tasks import get_task
-from somersault.types import FrameArray, Rollout, TaskSpec
 from somersault.v1 import learner_pb2
 
 __all__ = ["random_rollout"]

@@ -11,10 +11,10 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
-from somersault.config import ServiceConfig, load_config
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError, SomersaultError
-from somersault.strict_json import load_json
-from somersault.types import TaskSpec
+from somersault.formats.strict_json import load_json
+from somersault.runtime.config import ServiceConfig, load_config
 
 _SETTINGS = {
     "simulator": ("services.simulator.config", "SimulatorConfig"),

@@ -6,7 +6,7 @@ import sys
 
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from somersault import app
+from somersault.runtime import app
 
 if __name__ == "__main__":
     sys.exit(app.main("labeler", LabelerConfig, build))

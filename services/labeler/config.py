@@ -8,9 +8,9 @@ from typing import Annotated
 import pydantic
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from somersault.config import ServiceConfig
-from somersault.setting_checks import Address, NonEmpty
-from somersault.types import IDENTITY_PATTERN
+from somersault.domain.texts import IDENTITY_PATTERN
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.setting_checks import Address, NonEmpty
 
 __all__ = ["LabelerConfig"]
 

@@ -18,11 +18,11 @@ from services.learner.rewards.predicted import RewardFeed, following
 from services.learner.rewards.reference import ReferenceRewards, ReferenceServicer
 from services.learner.rollouts.collector import Collector
 from services.learner.service import CollectConversation, LearnerServicer
-from somersault import app
-from somersault.precision import keep_float32_whole
+from somersault.domain.texts import check_name
+from somersault.runtime import app
+from somersault.runtime.precision import keep_float32_whole
 from somersault.storage import check_store, open_store
 from somersault.tasks import get_task
-from somersault.types import check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import safetensors.numpy
 
 from services.learner.algorithms.ppo.ppo import PPO
-from somersault import checkpoint
 from somersault.errors import CorruptDataError
+from somersault.formats import checkpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["Keeper", "Kept"]

@@ -18,9 +18,10 @@ from services.learner.checkpoints import Keeper
 from services.learner.progress import LearnerState, Progress, measure
 from services.learner.rollouts.batch import Batch, make_batch
 from services.learner.rollouts.collector import Collector, PublishedPolicy
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import Rollout
 from somersault.errors import UnavailableError
 from somersault.rpc import Latest
-from somersault.types import FloatArray, Rollout
 
 __all__ = ["RewardSource", "Rewards", "TrainingLoop"]
 

@@ -13,11 +13,13 @@ from services.learner.config import LearnerConfig
 from services.learner.loop import TrainingLoop
 from services.learner.progress import LearnerState, Progress
 from services.learner.rollouts.collector import Assign, Collector, PublishedPolicy, SimulatorSession
-from somersault.convert import rollout_from_message, task_spec_from_message
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.texts import check_name
+from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, UnavailableError
 from somersault.rpc import drained, duplex, limits
-from somersault.types import Rollout, TaskSpec, check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
+from somersault.wire import rollout_from_message, task_spec_from_message
 
 __all__ = ["CollectConversation", "LearnerServicer"]
 

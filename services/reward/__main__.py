@@ -27,12 +27,13 @@ from services.reward.training.checkpoints import Keeper
 from services.reward.training.lessons import Lessons
 from services.reward.training.reward_learner import Student
 from services.reward.training.trainer import Trainer
-from somersault import app
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.texts import check_name
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
+from somersault.runtime import app
 from somersault.storage import ObjectStore, check_store, open_store
 from somersault.tasks import Task, get_task
 from somersault.tasks.guidelines import guidelines_of
-from somersault.types import TaskSpec, check_name
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 

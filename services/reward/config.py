@@ -8,10 +8,11 @@ import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from services.reward.training.config import PictureTrainerConfig, TrainerConfig
-from somersault.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREADS
-from somersault.config import ServiceConfig
-from somersault.setting_checks import Address, Name, NonEmpty
-from somersault.types import IDENTITY_PATTERN, TaskSpec
+from somersault.domain.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREADS
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.texts import IDENTITY_PATTERN
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.setting_checks import Address, Name, NonEmpty
 
 __all__ = ["RewardConfig"]
 

@@ -9,14 +9,10 @@ import structlog
 
 from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
 from services.reward.queries.proposals import KnownQuery, Proposal, Standing, Wishes
-from somersault.convert import (
-    preference_from_message,
-    stored_segment_from_message,
-    stored_segment_to_message,
-)
 from somersault.errors import SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+from somersault.wire import preference_from_message, stored_segment_from_message, stored_segment_to_message
 
 __all__ = ["LabelerClient"]
 

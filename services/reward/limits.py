@@ -9,8 +9,8 @@ import structlog
 from services.reward.config import RewardConfig
 from services.reward.segments.layout import SegmentLayout
 from services.reward.training.config import TrainerConfig
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.types import TaskSpec
 
 __all__ = [
     "ScoredPart",

@@ -15,18 +15,19 @@ from services.reward.published import LearnerPlace, Settled
 from services.reward.segments.offers import Demand, Offers, OfferSession
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import Student
-from somersault.actions import bounds_of_choices, least_choice_of
-from somersault.convert import (
+from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.texts import check_name
+from somersault.errors import InvalidInputError
+from somersault.rpc import drained, duplex
+from somersault.v1 import reward_pb2, reward_pb2_grpc
+from somersault.wire import (
     array_from_tensor,
     segment_from_message,
     stored_segment_from_message,
     task_spec_from_message,
     tensor_from_array,
 )
-from somersault.errors import InvalidInputError
-from somersault.rpc import drained, duplex
-from somersault.types import TaskSpec, check_name
-from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 __all__ = ["RewardServicer"]
 

@@ -17,10 +17,10 @@ from services.simulator.learner_stream import RolloutCollector
 from services.simulator.reward_stream import SegmentOfferer
 from services.simulator.segments.offers import Offer
 from services.simulator.service import SimulatorServicer
-from somersault import app
+from somersault.domain.texts import check_name
+from somersault.runtime import app
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task
-from somersault.types import check_name
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
 

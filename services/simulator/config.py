@@ -7,10 +7,10 @@ from pathlib import Path
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from somersault.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
-from somersault.config import ServiceConfig
-from somersault.setting_checks import Address, Name, NonEmpty
-from somersault.types import Precision
+from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.precision import Precision
+from somersault.runtime.setting_checks import Address, Name, NonEmpty
 
 __all__ = ["SimulatorConfig"]
 

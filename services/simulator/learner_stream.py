@@ -16,12 +16,13 @@ from services.simulator.episodes.scores import EpisodeScore
 from services.simulator.rollouts.gatherer import Gathered, Gatherer, seed_sequence
 from services.simulator.rollouts.gatherer_thread import EnvironmentLife
 from services.simulator.segments.offers import Offer
-from somersault.convert import rollout_to_message, task_spec_to_message, tensor_from_array
+from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
+from somersault.runtime.precision import Precision
 from somersault.tasks import Task
-from somersault.types import Precision, check_name
 from somersault.v1 import learner_pb2, learner_pb2_grpc
+from somersault.wire import rollout_to_message, task_spec_to_message, tensor_from_array
 
 __all__ = ["RolloutCollector", "Statistics"]
 

@@ -12,13 +12,14 @@ import structlog
 
 from services.simulator.segments.format import encode_sealed, encode_segment
 from services.simulator.segments.offers import Offer, OfferRing, RecordedSegment
-from somersault.convert import segment_to_message, stored_segment_to_message, task_spec_to_message
+from somersault.domain.keys import sealed_key, segment_key
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
-from somersault.types import StoredSegment, sealed_key, segment_key
 from somersault.v1 import reward_pb2, reward_pb2_grpc
+from somersault.wire import segment_to_message, stored_segment_to_message, task_spec_to_message
 
 __all__ = ["SegmentOfferer", "store_segment"]
 

@@ -15,12 +15,13 @@ from services.simulator.episodes.scores import EpisodeScore
 from services.simulator.learner_stream import RolloutCollector
 from services.simulator.policy import Policy
 from services.simulator.reward_stream import store_segment
-from somersault.convert import array_from_tensor, stored_segment_to_message
+from somersault.domain.texts import check_name
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
 from somersault.tasks import MAX_EPISODE_STEPS, Task
-from somersault.types import StoredSegment, check_name
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
+from somersault.wire import array_from_tensor, stored_segment_to_message
 
 __all__ = ["SimulatorServicer"]
 

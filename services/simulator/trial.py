@@ -20,6 +20,7 @@ import numpy as np
 from gymnasium.utils.env_checker import check_env
 
 from services.simulator.environments import open_environment
+from somersault.domain.arrays import ActionArray
 from somersault.environments.declared_environment import DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import frame_maker, shrink
@@ -27,8 +28,7 @@ from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.checks import check_task
 from somersault.tasks.gymnasium import open_gymnasium
-from somersault.tasks.gymnasium_actions import read_actions
-from somersault.types import ActionArray
+from somersault.tasks.gymnasium_spaces.actions import read_actions
 
 __all__ = ["WARNING", "main", "try_environment"]
 

@@ -13,9 +13,9 @@ from services.teacher.config import TeacherConfig
 from services.teacher.judge import open_judge
 from services.teacher.labeler_client import LabelerClient
 from services.teacher.loop import Teaching
-from somersault import app
+from somersault.domain.texts import check_name
+from somersault.runtime import app
 from somersault.storage import open_store
-from somersault.types import check_name
 
 
 class TeacherApplication:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from somersault.bounds import MAX_SEED
-from somersault.config import ServiceConfig
-from somersault.setting_checks import Address, Name, NonEmpty
+from somersault.domain.bounds import MAX_SEED
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.setting_checks import Address, Name, NonEmpty
 
 __all__ = ["TeacherConfig"]
 

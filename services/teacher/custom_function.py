@@ -14,10 +14,10 @@ import numpy as np
 import structlog
 
 from services.teacher.sealed import SealedPart
-from somersault import telemetry
+from somersault.domain.feedback import Preference
 from somersault.errors import Retry, SomersaultError
+from somersault.runtime import telemetry
 from somersault.tasks.custom import load_teacher
-from somersault.types import Preference
 
 __all__ = ["FunctionFailedError", "OwnFunction"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from services.teacher import rules
 from services.teacher.custom_function import OwnFunction
 from services.teacher.sealed import SealedPart
-from somersault.teacher_kinds import WeightedKind, is_function, parse_teacher
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
+from somersault.domain.teacher_kinds import WeightedKind, is_function, parse_teacher
 
 __all__ = ["Judge", "Rule", "open_judge"]
 
@@ -59,7 +59,7 @@ class Judge:
 
 
 def open_judge(teacher: str, *, seed: int) -> Judge:
-    """Gives the judge that `--teacher` asks for; see `somersault.teacher_kinds`.
+    """Gives the judge that `--teacher` asks for; see `somersault.domain.teacher_kinds`.
 
     Raises:
         InvalidInputError: there is no such teacher.

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from somersault import rpc
-from somersault.convert import preference_to_message
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+from somersault.wire import preference_to_message
 
 __all__ = ["IDLE_S", "LabelerClient", "LeasedQuery"]
 

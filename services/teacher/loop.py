@@ -15,7 +15,7 @@ from services.teacher import sealed
 from services.teacher.custom_function import FunctionFailedError
 from services.teacher.labeler_client import LeasedQuery
 from services.teacher.sealed import NotFiniteError, SealedPart
-from somersault import telemetry
+from somersault.domain.feedback import Preference
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
@@ -23,8 +23,8 @@ from somersault.errors import (
     UnavailableError,
 )
 from somersault.rpc import Backoff
+from somersault.runtime import telemetry
 from somersault.storage import ObjectStore
-from somersault.types import Preference
 
 __all__ = ["Teaching"]
 

@@ -13,8 +13,9 @@ import math
 import numpy as np
 
 from services.teacher.sealed import SealedPart
-from somersault.teacher_kinds import TeacherKind
-from somersault.types import FloatArray, Preference
+from somersault.domain.arrays import FloatArray
+from somersault.domain.feedback import Preference
+from somersault.domain.teacher_kinds import TeacherKind
 
 __all__ = ["decide", "equal_threshold", "probability_of_left", "skip_threshold", "weighted_return"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from somersault.domain.arrays import FloatArray
 from somersault.errors import CorruptDataError
-from somersault.strict_json import load_json
-from somersault.types import FloatArray
+from somersault.formats.strict_json import load_json
 
 __all__ = ["NotFiniteError", "SealedPart", "decode"]
 

@@ -10,9 +10,9 @@ import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from services.web.middleware.cross_origin import check_origin
-from somersault.bounds import MAX_PORT
-from somersault.config import ServiceConfig
-from somersault.setting_checks import Address, Name
+from somersault.domain.bounds import MAX_PORT
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.setting_checks import Address, Name
 
 __all__ = ["Config"]
 

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.strict_json import dump_json, load_json
+from somersault.formats.strict_json import dump_json, load_json
 
 __all__ = [
     "CONTENT_TYPES",

@@ -26,6 +26,7 @@ from services.web.middleware.activity import Activity
 from services.web.middleware.cross_origin import CrossOrigin
 from services.web.middleware.guard import Guard
 from services.web.session import Session, check_own_page, posted_token
+from somersault.domain.roles import Role
 from somersault.errors import (
     InvalidInputError,
     NotFoundError,
@@ -34,7 +35,6 @@ from somersault.errors import (
     SomersaultError,
 )
 from somersault.rpc.interceptors import RETRY_KEY
-from somersault.types import Role
 
 __all__ = ["PAGES", "create_app"]
 

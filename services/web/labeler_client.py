@@ -13,10 +13,11 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from somersault import convert
+from somersault import wire
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
 from somersault.rpc.channel import said_retry
-from somersault.types import Preference, Role
 from somersault.v1 import labeler_pb2, preference_pb2
 
 __all__ = [
@@ -178,7 +179,7 @@ class LabelerClient:
         """Gives the holder of a token."""
         request = labeler_pb2.WhoAmIRequest()
         reply = await self.call("WhoAmI", request, token=token, timeout_s=_WHO_AM_I_TIMEOUT_S)
-        return Caller(reply.labeler_id, reply.name, convert.role_from_message(reply.role))
+        return Caller(reply.labeler_id, reply.name, wire.role_from_message(reply.role))
 
     async def get_clip(self, query_id: str, side: str, *, token: str) -> Clip:
         """Gives the clip on one side (``left`` or ``right``) of a query that the token's holder may see."""

@@ -17,10 +17,10 @@ import uvicorn
 from services.web.config import Config
 from services.web.gateway import create_app
 from services.web.labeler_client import LabelerClient
-from somersault import app, telemetry
-from somersault.config import load_config
 from somersault.errors import ConfigError
 from somersault.rpc import open_channel
+from somersault.runtime import app, telemetry
+from somersault.runtime.config import load_config
 
 __all__ = ["main", "serve"]
 

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.web.connect_protocol import VERSION_HEADER
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, PermissionDeniedError, UnauthenticatedError
-from somersault.strict_json import load_json
-from somersault.types import Role
+from somersault.formats.strict_json import load_json
 
 __all__ = ["KIND_HEADER", "Session", "check_own_page", "posted_token"]
 

@@ -14,11 +14,11 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from somersault.domain.arrays import ActionArray, FloatArray
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.export.shipped.policy import Policy as Actor
+from somersault.formats.strict_json import load_json
 from somersault.runs import Run, load_run
-from somersault.strict_json import load_json
-from somersault.types import ActionArray, FloatArray
 
 __all__ = ["Policy", "load_policy"]
 

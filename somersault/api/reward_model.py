@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import FloatArray
+from somersault.domain.frames import observations_of, unpacked
 from somersault.errors import InvalidInputError
 from somersault.export.shipped.reward_model import RewardModel as Scorer
-from somersault.frames import observations_of, unpacked
 from somersault.runs import Run, load_run
-from somersault.types import FloatArray
 
 __all__ = ["RewardModel", "load_reward_model"]
 

@@ -8,8 +8,8 @@ from typing import Any, SupportsFloat
 import gymnasium
 import numpy as np
 
-from somersault.actions import leave_out_still
 from somersault.api.reward_model import RewardModel
+from somersault.domain.actions import leave_out_still
 from somersault.errors import FailedPreconditionError
 
 __all__ = ["RewardWrapper"]

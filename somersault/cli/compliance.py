@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from somersault.addresses import check_address
-from somersault.bounds import MAX_PORT, MAX_SECONDS
 from somersault.cli.commands import values
 from somersault.cli.pages.access import split_origins
-from somersault.config import environment
+from somersault.domain.bounds import MAX_PORT, MAX_SECONDS
 from somersault.errors import InvalidInputError
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
+from somersault.runtime.addresses import check_address
+from somersault.runtime.config import environment
 
 __all__ = ["app"]
 
@@ -101,9 +101,9 @@ def client(
 
     Answer all pairs with the front end, and undo and skip once if it can. Exit code 1 if something does not hold.
     """
-    from somersault import telemetry
     from somersault.compliance import ClientOptions, check_client
     from somersault.compliance.client import Place
+    from somersault.runtime import telemetry
 
     def tell_place(place: Place) -> None:
         for name, value in dataclasses.asdict(place).items():

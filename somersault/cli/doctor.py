@@ -15,7 +15,7 @@ from typing import Any
 
 from somersault.cli.ports import choose_ports
 from somersault.errors import SomersaultError
-from somersault.probes import INSTALL_OPENGL, INSTALL_VIDEO, find_opengl, try_probe
+from somersault.runtime.probes import INSTALL_OPENGL, INSTALL_VIDEO, find_opengl, try_probe
 
 __all__ = ["Finding", "as_values", "examine", "format_finding", "is_healthy"]
 

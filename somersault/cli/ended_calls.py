@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from somersault.call_record import num_rollouts, oldest_call
+from somersault.runtime.call_record import num_rollouts, oldest_call
 
 __all__ = ["EndedCalls"]
 

@@ -18,14 +18,14 @@ from somersault.cli.headline import headline, set_beside
 from somersault.cli.peers import Peers
 from somersault.cli.progress import RunProgress
 from somersault.cli.run_config import RunConfig
-from somersault.convert import array_from_tensor, tensor_from_array
+from somersault.domain.arrays import FloatArray
+from somersault.domain.frames import observations_of
 from somersault.errors import CorruptDataError
-from somersault.frames import observations_of
 from somersault.rpc import call
 from somersault.storage import ObjectStore
 from somersault.tasks import Task, get_task
-from somersault.types import FloatArray
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, reward_pb2_grpc, simulator_pb2
+from somersault.wire import array_from_tensor, tensor_from_array
 
 __all__ = [
     "CALL_TIMEOUT_S",

@@ -6,10 +6,10 @@ import asyncio
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from somersault.addresses import split_address
 from somersault.cli.pages.client import WebAddress, answers_healthily
 from somersault.errors import SomersaultError
 from somersault.rpc import call, open_channel
+from somersault.runtime.addresses import split_address
 
 __all__ = ["wait_until_healthy"]
 

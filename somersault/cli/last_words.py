@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
 
 __all__ = ["has_ended_itself", "last_words", "own_words"]
 

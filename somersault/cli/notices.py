@@ -1,11 +1,11 @@
-"""What services want whoever started the run to know at once: lines of their logs that `somersault.telemetry` marks."""
+"""What services want whoever started the run to know at once: lines of their logs that `somersault.runtime.telemetry` marks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from somersault.strict_json import load_json
-from somersault.telemetry import NOTICE
+from somersault.formats.strict_json import load_json
+from somersault.runtime.telemetry import NOTICE
 
 __all__ = ["Notices"]
 

@@ -30,7 +30,7 @@ from somersault.cli.run_services import RunServices
 from somersault.cli.run_store import open_run_store
 from somersault.cli.train_options import check_web_port, free_web_port
 from somersault.errors import ConfigError, NotFoundError, UnavailableError
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 from somersault.tasks import get_task
 from somersault.v1 import labeler_pb2
 

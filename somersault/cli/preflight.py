@@ -17,7 +17,7 @@ from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_store import open_run_store
 from somersault.cli.settings_check import check_settings
 from somersault.environments.early_ends import ask_for_early_ends
-from somersault.probes import check_drawing
+from somersault.runtime.probes import check_drawing
 from somersault.tasks import GymnasiumEnvironment, MujocoEnvironment, Task
 from somersault.tasks.gymnasium import uses_mujoco
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from somersault.addresses import format_address
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.serve import MODULES
-from somersault.config import environment
+from somersault.domain.roles import Role
+from somersault.runtime.addresses import format_address
+from somersault.runtime.config import environment
+from somersault.runtime.urls import sqlite_url
 from somersault.tasks import Task, get_task
-from somersault.types import Role
-from somersault.urls import sqlite_url
 
 __all__ = [
     "ServiceProcess",

@@ -23,7 +23,7 @@ class RunConfig:
     """0 only in a reference run."""
     total_env_steps: int
     teacher: str
-    """``none``, or as `somersault.teacher_kinds` reads it; a function's file by its absolute path."""
+    """``none``, or as `somersault.domain.teacher_kinds` reads it; a function's file by its absolute path."""
     pacing: str
     """``lockstep`` or ``free``."""
     is_reference: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from somersault.errors import CorruptDataError
 from somersault.runs.database import open_database, read_identities
-from somersault.urls import sqlite_uri
+from somersault.runtime.urls import sqlite_uri
 
 __all__ = ["copy_database", "store_identity"]
 

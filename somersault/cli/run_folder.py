@@ -17,6 +17,8 @@ from somersault.cli.invocation import own_command
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_names import name_of
 from somersault.cli.run_whereabouts import Whereabouts
+from somersault.domain.roles import Role
+from somersault.domain.texts import check_name, check_path
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -24,10 +26,9 @@ from somersault.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from somersault.formats.strict_json import dump_json, load_json
+from somersault.runtime.urls import run_folder_url
 from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
-from somersault.strict_json import dump_json, load_json
-from somersault.types import Role, check_name, check_path
-from somersault.urls import run_folder_url
 
 __all__ = ["RunFolder"]
 

@@ -8,9 +8,9 @@ import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
+from somersault.domain.texts import check_name
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.runs import find_runs
-from somersault.types import check_name
 
 __all__ = ["find_folder", "name_of", "next_folder"]
 

@@ -14,7 +14,7 @@ from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_life import RunLife
 from somersault.cli.supervisor import Supervisor
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 __all__ = ["RunServices"]
 

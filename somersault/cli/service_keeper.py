@@ -11,16 +11,16 @@ import time
 from collections import deque
 from pathlib import Path
 
-from somersault.app import BAD_SETTINGS, HOPELESS
 from somersault.cli import launch
 from somersault.cli.ended_calls import EndedCalls
 from somersault.cli.health import wait_until_healthy
 from somersault.cli.last_words import has_ended_itself, last_words, own_words
 from somersault.cli.notices import Notices
 from somersault.cli.processes import ServiceProcess
-from somersault.config import inherited_environment
 from somersault.errors import ConfigError, UnavailableError
 from somersault.rpc import Backoff
+from somersault.runtime.app import BAD_SETTINGS, HOPELESS
+from somersault.runtime.config import inherited_environment
 
 __all__ = ["ServiceKeeper"]
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from somersault.config import inherited_environment
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.strict_json import dump_json
-from somersault.types import TaskSpec
+from somersault.formats.strict_json import dump_json
+from somersault.runtime.config import inherited_environment
 
 __all__ = ["check_settings"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from somersault.tasks import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment, Task
 from somersault.tasks.gymnasium import read_spaces
-from somersault.tasks.gymnasium_texts import counted
+from somersault.tasks.gymnasium_spaces.texts import counted
 
 __all__ = ["as_values", "format_list", "format_task"]
 

@@ -26,8 +26,8 @@ from somersault.cli.run_store import open_run_store
 from somersault.cli.session import Session
 from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.cli.trial import try_environment
+from somersault.formats.strict_json import dump_json
 from somersault.storage import ObjectStore
-from somersault.strict_json import dump_json
 from somersault.tasks import get_task
 
 __all__ = ["TrainOptions", "train"]

@@ -18,13 +18,13 @@ from somersault.cli.run_ownership import check_is_vacant
 from somersault.cli.run_place import check_place
 from somersault.cli.run_store import open_run_store
 from somersault.cli.task_origin import absolute_task, absolute_teacher, digest_of, spec_of
+from somersault.domain.teacher_kinds import is_function, parse_teacher
 from somersault.errors import ConfigError, InvalidInputError
+from somersault.runtime.precision import Precision
 from somersault.storage import new_identity
 from somersault.tasks import Task, TrainingDefaults, get_task
 from somersault.tasks.checks import check_task
 from somersault.tasks.custom import load_teacher
-from somersault.teacher_kinds import is_function, parse_teacher
-from somersault.types import Precision
 
 __all__ = [
     "DEFAULT_WEB_PORT",

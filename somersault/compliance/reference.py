@@ -16,11 +16,11 @@ from somersault import rpc
 from somersault.cli import launch
 from somersault.cli.health import wait_until_healthy
 from somersault.cli.ports import LOOPBACK, choose_ports
+from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
+from somersault.formats.strict_json import dump_json
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import ObjectStore, open_store
-from somersault.strict_json import dump_json
-from somersault.types import Role
-from somersault.urls import file_url, sqlite_url
 from somersault.v1 import (
     labeler_pb2,
     labeler_pb2_grpc,

@@ -9,18 +9,18 @@ import grpc
 import grpc.aio
 
 from somersault import rpc
-from somersault.compliance.access_checks import ACCESS_CHECKS
-from somersault.compliance.answer_checks import ANSWER_CHECKS
 from somersault.compliance.checks import Check, NotSeenError, Outcome, UnmetError, Verdict
-from somersault.compliance.clip_checks import CLIP_CHECKS
-from somersault.compliance.export_checks import EXPORT_CHECKS
-from somersault.compliance.input_checks import INPUT_CHECKS
-from somersault.compliance.lease_checks import LEASE_CHECKS
-from somersault.compliance.life_checks import LIFE_CHECKS
-from somersault.compliance.log_checks import LOG_CHECKS
-from somersault.compliance.trial import Trial
+from somersault.compliance.server_checks.access import ACCESS_CHECKS
+from somersault.compliance.server_checks.answers import ANSWER_CHECKS
+from somersault.compliance.server_checks.clips import CLIP_CHECKS
+from somersault.compliance.server_checks.exports import EXPORT_CHECKS
+from somersault.compliance.server_checks.inputs import INPUT_CHECKS
+from somersault.compliance.server_checks.leases import LEASE_CHECKS
+from somersault.compliance.server_checks.life import LIFE_CHECKS
+from somersault.compliance.server_checks.log import LOG_CHECKS
+from somersault.compliance.server_checks.trial import Trial
+from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, SomersaultError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
 __all__ = ["SERVER_CHECKS", "check_server"]

@@ -1,4 +1,4 @@
-"""Turns what a policy does into actions that a Gymnasium space holds (`somersault.tasks.gymnasium_actions`).
+"""Turns what a policy does into actions that a Gymnasium space holds (`somersault.tasks.gymnasium_spaces.actions`).
 
 Shapes: A action length, D choices made at once.
 """
@@ -13,8 +13,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from somersault.tasks import GymnasiumEnvironment, Task
-from somersault.tasks.gymnasium_actions import action_bounds, read_actions
-from somersault.tasks.gymnasium_texts import unusable
+from somersault.tasks.gymnasium_spaces.actions import action_bounds, read_actions
+from somersault.tasks.gymnasium_spaces.texts import unusable
 
 __all__ = ["action_maker"]
 

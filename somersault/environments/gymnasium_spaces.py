@@ -1,4 +1,4 @@
-"""Turns what a Gymnasium environment shows into frames (`somersault.tasks.gymnasium_observations`).
+"""Turns what a Gymnasium environment shows into frames (`somersault.tasks.gymnasium_spaces.observations`).
 
 Shapes: O observation, C planes of H height and W width, V numbers.
 """
@@ -12,16 +12,16 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from somersault.packing import pack
+from somersault.domain.packing import pack
 from somersault.tasks import Task
-from somersault.tasks.gymnasium_observations import (
+from somersault.tasks.gymnasium_spaces.observations import (
     Leaf,
     PictureAxes,
     leaves_of,
     picture_axes,
     read_observations,
 )
-from somersault.tasks.gymnasium_texts import unusable
+from somersault.tasks.gymnasium_spaces.texts import unusable
 
 __all__ = ["area_means", "fit", "frame_maker", "shrink"]
 

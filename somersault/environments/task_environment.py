@@ -13,10 +13,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from somersault.actions import bounds_of_choices
+from somersault.domain.actions import bounds_of_choices
+from somersault.domain.frames import unpacked
 from somersault.environments.world import World
 from somersault.errors import InvalidInputError
-from somersault.frames import unpacked
 from somersault.tasks import Task
 
 __all__ = ["TaskEnvironment"]

@@ -1,6 +1,6 @@
 """What is played in, one kind for each kind of environment; it pays nothing.
 
-Shapes: ``*frame`` the axes of a frame (`somersault.types`).
+Shapes: ``*frame`` the axes of a frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import FloatArray
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.types import FloatArray, TaskSpec
 
 __all__ = ["policy_graph", "reward_graph"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium
-from somersault.tasks.gymnasium_observations import Leaf, leaves_of, picture_axes
+from somersault.tasks.gymnasium_spaces.observations import Leaf, leaves_of, picture_axes
 
 __all__ = ["picture_script"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from somersault.packing import stored_shape
-from somersault.types import TaskSpec
+from somersault.domain.packing import stored_shape
+from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["RewardModelConfig"]
 
@@ -97,7 +97,7 @@ class RewardModelConfig:
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """``(O,)`` or ``(F, *frame)``, where a frame is packed as `somersault.packing` says."""
+        """``(O,)`` or ``(F, *frame)``, where a frame is packed as `somersault.domain.packing` says."""
         stored = stored_shape(self.frame_shape, num_planes=self.num_planes, num_numbers=self.num_numbers)
         return (self.num_frames, *stored) if self.is_image else stored
 

@@ -2,9 +2,9 @@
 
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.channel import call, open_channel, translated_errors
-from somersault.rpc.dialling import dial_forever
 from somersault.rpc.duplex import drained, duplex
-from somersault.rpc.latest import Latest
+from somersault.rpc.notifier import Latest
+from somersault.rpc.reconnection import dial_forever
 from somersault.rpc.server import bind, create_server
 
 __all__ = [

@@ -9,10 +9,10 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from somersault.addresses import format_address
 from somersault.errors import ConfigError
 from somersault.rpc import limits
 from somersault.rpc.interceptors import ErrorInterceptor
+from somersault.runtime.addresses import format_address
 
 __all__ = ["bind", "create_server", "serve_health", "set_serving"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from somersault.errors import CorruptDataError
-from somersault.urls import sqlite_uri
+from somersault.runtime.urls import sqlite_uri
 
 __all__ = ["count_labels", "open_database", "read_identities"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from somersault.domain.arrays import FloatArray
 from somersault.errors import CorruptDataError, NotFoundError
 from somersault.runs.database import open_database
 from somersault.runs.run import Run
 from somersault.runs.state import RunState
-from somersault.types import FloatArray
 
 __all__ = ["StoredClip", "list_policy_clips", "read_policy_clip"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from somersault.convert.preference_rows import COLUMNS, Row
 from somersault.errors import CorruptDataError
 from somersault.runs.database import open_database, read_identities
 from somersault.runs.ownership import compare_database
 from somersault.runs.run import Run
+from somersault.wire.preference_rows import COLUMNS, Row
 
 __all__ = ["check_database", "read_log_rows"]
 
@@ -60,7 +60,7 @@ def read_log_rows(run: Run) -> list[Row]:
     """Read every answer of a run with all its revisions, gold and extras, and every change of weight, in log order.
 
     Returns:
-        Rows as `somersault.convert.preference_rows` describes them, the same that ``ExportPreferences`` sends.
+        Rows as `somersault.wire.preference_rows` describes them, the same that ``ExportPreferences`` sends.
 
     Raises:
         CorruptDataError: the database can't be read, or is of an older version.

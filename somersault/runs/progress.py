@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from somersault.errors import InvalidInputError
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
 
 __all__ = ["CURVE_NAMES", "curve_of", "read_newest_point", "read_points"]
 

@@ -14,18 +14,19 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from somersault import checkpoint
-from somersault.config import environment
+from somersault.domain.arrays import FloatArray
+from somersault.domain.texts import check_path
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
+from somersault.formats import checkpoint
 from somersault.runs.database import count_labels
 from somersault.runs.ownership import compare_store
 from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
 from somersault.runs.settings import RunSettings, read_json_object
 from somersault.runs.state import RunState, state_of
+from somersault.runtime.config import environment
 from somersault.storage import ObjectStore, open_store, read_identity
 from somersault.storage.run_place import storage_url_now
 from somersault.tasks import Task, get_task
-from somersault.types import FloatArray, check_path
 
 __all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from somersault.errors import CorruptDataError, NotFoundError
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
 
 __all__ = ["RunSettings", "read_json_object"]
 

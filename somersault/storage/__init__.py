@@ -8,7 +8,7 @@ from somersault.storage.identity import (
     read_identity,
     write_identity,
 )
-from somersault.storage.keys import check_policy_clip_key, policy_clip_key
+from somersault.storage.key_checks import check_policy_clip_key, policy_clip_key
 from somersault.storage.location import open_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
 

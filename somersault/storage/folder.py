@@ -22,7 +22,7 @@ from somersault.errors import (
     SomersaultError,
     UnavailableError,
 )
-from somersault.storage import keys, object_store
+from somersault.storage import key_checks, object_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,7 +46,7 @@ class FolderStore:
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Stores an object, on disk before it returns; see `ObjectStore.put`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         *folders, name = key.split("/")
         with self._translated(), self._open_folder(folders, create=True) as folder:
@@ -58,7 +58,7 @@ class FolderStore:
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
         """Gives an object's bytes; see `ObjectStore.get`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         *folders, name = key.split("/")
         with self._translated():
@@ -72,7 +72,7 @@ class FolderStore:
 
     def exists(self, key: str) -> bool:
         """Says whether an object has that key."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         *folders, name = key.split("/")
         with self._translated():
             try:
@@ -83,7 +83,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Gives the keys that start with a prefix, sorted; unfinished objects are not listed."""
-        keys.check_prefix(prefix)
+        key_checks.check_prefix(prefix)
         *folders, _ = prefix.split("/")
         with self._translated():
             try:
@@ -95,7 +95,7 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         """Removes an object, if there is one."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         *folders, name = key.split("/")
         with (
             self._translated(),
@@ -176,7 +176,7 @@ def _open_child(parent: int, name: str, *, create: bool) -> int:
 
 
 def _write_durably(folder: int, name: str, data: bytes) -> None:
-    temporary = f"{keys.TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = f"{key_checks.TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, _CREATE_FLAGS, 0o666, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -195,7 +195,7 @@ def _walk(folder: int, *, start: str) -> Iterator[str]:
     for path, _, names, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
         below = f"{path[2:]}/" if path != "." else ""
         for name in names:
-            if not name.startswith(keys.TEMPORARY_PREFIX) and _is_object(descriptor, name):
+            if not name.startswith(key_checks.TEMPORARY_PREFIX) and _is_object(descriptor, name):
                 yield f"{start}{below}{name}"
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import asdict, dataclass
 
+from somersault.domain.texts import check_identity
 from somersault.errors import ConfigError, CorruptDataError, InvalidInputError, NotFoundError
+from somersault.formats.strict_json import dump_json, load_json
 from somersault.storage.object_store import ObjectStore
-from somersault.strict_json import dump_json, load_json
-from somersault.types import check_identity
 
 __all__ = [
     "StoredIdentity",

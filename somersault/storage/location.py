@@ -5,14 +5,14 @@ from __future__ import annotations
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from somersault.errors import ConfigError, InvalidInputError
-from somersault.storage import keys
+from somersault.runtime.urls import path_of_file_url
+from somersault.storage import key_checks
 from somersault.storage.folder import FolderStore
 from somersault.storage.memory import MemoryStore
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore
 from somersault.storage.run_folder import RunFolderStore
 from somersault.storage.s3 import S3Store
 from somersault.storage.s3_errors import Place
-from somersault.urls import path_of_file_url
 
 _SHAPES = (
     "file:///ABSOLUTE/PATH[?run=RUN_ID], memory:// or "
@@ -98,7 +98,7 @@ def _open_s3(
     place = Place(host=parts.netloc, bucket=bucket, is_secure=_read_flag(options, "secure", default=True))
     try:
         if prefix:
-            keys.check_key(prefix)
+            key_checks.check_key(prefix)
         return S3Store(
             place,
             access_key=access_key,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from somersault.errors import NotFoundError
-from somersault.storage import keys, object_store
+from somersault.storage import key_checks, object_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
 
@@ -21,7 +21,7 @@ class MemoryStore:
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Stores an object; see `ObjectStore.put`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         with self._lock:
             self._objects[key] = bytes(data)
@@ -29,7 +29,7 @@ class MemoryStore:
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
         """Gives an object's bytes; see `ObjectStore.get`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         with self._lock:
             data = self._objects.get(key)
@@ -40,19 +40,19 @@ class MemoryStore:
 
     def exists(self, key: str) -> bool:
         """Says whether an object has that key."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         with self._lock:
             return key in self._objects
 
     def list(self, prefix: str) -> Iterator[str]:
         """Gives the keys that start with a prefix, sorted."""
-        keys.check_prefix(prefix)
+        key_checks.check_prefix(prefix)
         with self._lock:
             return iter(sorted(key for key in self._objects if key.startswith(prefix)))
 
     def delete(self, key: str) -> None:
         """Removes an object, if there is one."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         with self._lock:
             self._objects.pop(key, None)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
-from somersault.storage import keys
+from somersault.storage import key_checks
 from somersault.storage.folder import FolderStore
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
-from somersault.types import check_name
 
 
 class RunFolderStore:
@@ -40,7 +40,7 @@ class RunFolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with a prefix, sorted."""
-        keys.check_prefix(prefix)
+        key_checks.check_prefix(prefix)
         inside = "" if self._prefix.startswith(prefix) else self._without_run("object prefix", prefix)
         return (f"{self._prefix}{key}" for key in self._store.list(inside))
 
@@ -53,7 +53,7 @@ class RunFolderStore:
         self._store.check()
 
     def _inside(self, key: str) -> str:
-        keys.check_key(key)
+        key_checks.check_key(key)
         return self._without_run("object key", key)
 
     def _without_run(self, field: str, key: str) -> str:

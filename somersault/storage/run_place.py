@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from somersault.errors import FailedPreconditionError
-from somersault.urls import path_of_file_url, run_folder_url
+from somersault.runtime.urls import path_of_file_url, run_folder_url
 
 __all__ = ["IN_FOLDER", "check_has_no_links", "is_in_folder", "storage_url_now"]
 

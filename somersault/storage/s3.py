@@ -14,7 +14,7 @@ import structlog
 import urllib3
 
 from somersault.errors import NotFoundError, SomersaultError, UnavailableError
-from somersault.storage import keys, object_store, s3_errors
+from somersault.storage import key_checks, object_store, s3_errors
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 from somersault.storage.s3_errors import Place
 
@@ -88,7 +88,7 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Stores an object in one request, so nobody sees half of it; see `ObjectStore.put`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         stored = object_store.describe(key, data)
         self._ensure_bucket()
@@ -97,7 +97,7 @@ class S3Store:
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
         """Gives an object's bytes; see `ObjectStore.get`."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         data, recorded = self._attempt(lambda: self._download(key), key=key)
         object_store.verify(key, data, recorded, expect_sha256)
@@ -105,7 +105,7 @@ class S3Store:
 
     def exists(self, key: str) -> bool:
         """Says whether an object has that key."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         try:
             self._attempt(lambda: self._client.stat_object(self._place.bucket, self._prefix + key), key=key)
         except NotFoundError:
@@ -114,12 +114,12 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Gives the keys that start with a prefix, sorted."""
-        keys.check_prefix(prefix)
+        key_checks.check_prefix(prefix)
         return iter(self._attempt(lambda: self._list_sorted(prefix), key=prefix))
 
     def delete(self, key: str) -> None:
         """Removes an object, if there is one."""
-        keys.check_key(key)
+        key_checks.check_key(key)
         self._attempt(lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key)
 
     def check(self) -> None:

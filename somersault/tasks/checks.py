@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from somersault.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS
+from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS
+from somersault.domain.texts import MAX_QUESTION, check_guidelines, check_task_name, check_text
 from somersault.errors import InvalidInputError
 from somersault.tasks.guidelines import guidelines_of
 from somersault.tasks.task import MAX_EPISODE_STEPS, Task
-from somersault.texts import MAX_QUESTION, check_guidelines, check_task_name, check_text
 
 __all__ = ["check_task"]
 

@@ -12,11 +12,11 @@ import sys
 from typing import Any
 
 from somersault.errors import InvalidInputError, UnavailableError
-from somersault.probes import settle_opengl
+from somersault.runtime.probes import settle_opengl
 from somersault.tasks.environments import GymnasiumEnvironment
-from somersault.tasks.gymnasium_actions import ActionReading, read_actions
 from somersault.tasks.gymnasium_guides import guide_of
-from somersault.tasks.gymnasium_observations import ObservationReading, read_observations
+from somersault.tasks.gymnasium_spaces.actions import ActionReading, read_actions
+from somersault.tasks.gymnasium_spaces.observations import ObservationReading, read_observations
 from somersault.tasks.practice import PACKAGED
 from somersault.tasks.task import Task
 

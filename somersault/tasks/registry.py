@@ -7,17 +7,17 @@ import re
 from importlib import metadata
 
 from somersault.errors import InvalidInputError
-from somersault.tasks.ant import ANT
 from somersault.tasks.atari import ATARI_TASKS
-from somersault.tasks.cheetah import CHEETAH, CHEETAH_ONE_LEG
 from somersault.tasks.custom import load_task
-from somersault.tasks.hopper import HOPPER, HOPPER_BACKFLIP
-from somersault.tasks.pendulums import DOUBLE_PENDULUM, PENDULUM
+from somersault.tasks.mujoco.ant import ANT
+from somersault.tasks.mujoco.cheetah import CHEETAH, CHEETAH_ONE_LEG
+from somersault.tasks.mujoco.hopper import HOPPER, HOPPER_BACKFLIP
+from somersault.tasks.mujoco.pendulums import DOUBLE_PENDULUM, PENDULUM
+from somersault.tasks.mujoco.reacher import REACHER
+from somersault.tasks.mujoco.swimmer import SWIMMER
+from somersault.tasks.mujoco.walker import WALKER, WALKER_BALLET
 from somersault.tasks.practice import PACKAGED, PracticePair
-from somersault.tasks.reacher import REACHER
-from somersault.tasks.swimmer import SWIMMER
 from somersault.tasks.task import Task
-from somersault.tasks.walker import WALKER, WALKER_BALLET
 
 __all__ = ["find_practice", "get_task", "is_own_task", "list_tasks"]
 

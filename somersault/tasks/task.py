@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from somersault.domain.task_spec import TaskSpec
 from somersault.tasks.environments import AtariEnvironment, GymnasiumEnvironment, MujocoEnvironment
 from somersault.tasks.practice import PracticePair
-from somersault.types import TaskSpec
 
 __all__ = ["MAX_EPISODE_STEPS", "Task", "TrainingDefaults"]
 
@@ -72,7 +72,7 @@ class Task:
     environment: MujocoEnvironment | AtariEnvironment | GymnasiumEnvironment
     """Where it is played."""
     frame_shape: tuple[int, ...]
-    """``(O,)`` of a vector or ``(H, W)`` of a picture; see `somersault.types`."""
+    """``(O,)`` of a vector or ``(H, W)`` of a picture; see `somersault.domain.arrays`."""
     num_frames: int = 1
     """Frames that make an observation."""
     num_planes: int = 1

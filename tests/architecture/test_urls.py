@@ -1,4 +1,4 @@
-"""No path is put into a URL by hand: `somersault.urls` is where that is done, by the libraries' constructors."""
+"""No path is put into a URL by hand: `somersault.runtime.urls` is where that is done, by the libraries' constructors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.architecture.test_imports import FOLDERS, GENERATED, ROOT
 
-EXEMPT = {"somersault/urls.py"}
+EXEMPT = {"somersault/runtime/urls.py"}
 _SCHEME = re.compile(r"(file|sqlite)(\+\w+)?:[/{]*$")
 """The end of a text that is followed by a path."""
 
@@ -48,7 +48,7 @@ def test_paths_become_urls_in_one_place() -> None:
         if str(path.relative_to(ROOT)) not in EXEMPT
         for line in urls_by_hand(path.read_text(encoding="utf-8"))
     ]
-    assert not found, f"use somersault.urls: {', '.join(found)}"
+    assert not found, f"use somersault.runtime.urls: {', '.join(found)}"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from somersault.cli.serve import MODULES
-from somersault.config import ServiceConfig
+from somersault.runtime.config import ServiceConfig
 
 __all__ = ["settings_of"]
 

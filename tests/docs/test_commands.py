@@ -12,7 +12,7 @@ import typer.main
 
 from somersault.cli import command_line, train_options
 from somersault.cli.serve import MODULES
-from somersault.config import load_config
+from somersault.runtime.config import load_config
 from somersault.tasks import get_task
 from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from somersault.convert.preference_rows import COLUMNS, columns_of
+from somersault.wire.preference_rows import COLUMNS, columns_of
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 
 

@@ -12,8 +12,8 @@ import torch
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.learner.networks.observation_normaliser import ObservationNormaliser
 from services.simulator.policy import MAX_POLICY_BYTES, Policy
-from somersault.packing import numbers_of, with_numbers
-from somersault.types import TaskSpec
+from somersault.domain.packing import numbers_of, with_numbers
+from somersault.domain.task_spec import TaskSpec
 from tests.docs.documents import ROOT, code_spans, read
 from tests.somersault.synthetic_runs import observations_and_actions
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from services.labeler.webhooks.messages import headers_of, new_secret
-from somersault.convert.preference_rows import COLUMNS
+from somersault.wire.preference_rows import COLUMNS
 from tests.docs.documents import ROOT, read
 from tests.services.labeler.webhooks.receiver import documented_check
 

@@ -14,10 +14,10 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from services.teacher import rules, sealed
+from somersault.domain.feedback import Preference
+from somersault.domain.teacher_kinds import parse_teacher
+from somersault.runtime.urls import sqlite_uri
 from somersault.storage import open_store
-from somersault.teacher_kinds import parse_teacher
-from somersault.types import Preference
-from somersault.urls import sqlite_uri
 
 __all__ = ["Person", "pages_of"]
 

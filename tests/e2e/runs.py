@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from somersault.urls import sqlite_uri
+from somersault.runtime.urls import sqlite_uri
 
 __all__ = ["Run", "start", "train"]
 

@@ -17,13 +17,13 @@ import pytest
 import safetensors.numpy
 
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
-from somersault.convert import array_from_tensor, tensor_from_array
+from somersault.domain.arrays import FloatArray
 from somersault.rpc import call, open_channel
+from somersault.runtime.urls import sqlite_url
 from somersault.storage import open_store
 from somersault.tasks import get_task
-from somersault.types import FloatArray
-from somersault.urls import sqlite_url
 from somersault.v1 import reward_pb2, reward_pb2_grpc, simulator_pb2, simulator_pb2_grpc
+from somersault.wire import array_from_tensor, tensor_from_array
 from tests.e2e.runs import train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from services.teacher.judge import open_judge
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 from tests.services.teacher.sealing import part
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_teacher.py"

@@ -12,9 +12,9 @@ from services.learner.__main__ import LearnerConfig
 from services.learner.__main__ import build as build_learner
 from services.reward.__main__ import RewardConfig
 from services.reward.__main__ import build as build_reward
-from somersault import app
+from somersault.runtime import app
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import StoredIdentity, open_store, write_identity
-from somersault.urls import file_url, sqlite_url
 
 MINE, OTHER = "0" * 32, "f" * 32
 RUN_ID = "run-1"

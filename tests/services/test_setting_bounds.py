@@ -12,9 +12,9 @@ from typing import Any
 import pydantic
 import pytest
 
-from somersault.bounds import MAX_TEXT
 from somersault.cli.serve import MODULES
-from somersault.setting_checks import describe_first
+from somersault.domain.bounds import MAX_TEXT
+from somersault.runtime.setting_checks import describe_first
 from tests.docs.settings import settings_of
 
 NEEDED: dict[str, dict[str, Any]] = {

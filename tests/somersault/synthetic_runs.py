@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from somersault import checkpoint
-from somersault.packing import with_numbers
+from somersault.domain.packing import with_numbers
+from somersault.domain.task_spec import TaskSpec
+from somersault.formats import checkpoint
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.runs import Run, load_run
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
 from somersault.tasks import get_task
-from somersault.types import TaskSpec
-from somersault.urls import file_url
 
 __all__ = ["make_run", "observations_and_actions", "policy_arrays"]
 

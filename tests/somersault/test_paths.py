@@ -31,12 +31,12 @@ from somersault.cli.afterwards.pages.messages import clip_to_message
 from somersault.cli.display import print_line
 from somersault.cli.processes import plan_processes
 from somersault.cli.run_folder import RunFolder
-from somersault.config import ServiceConfig, load_config
 from somersault.runs import find_runs
 from somersault.runs.database import open_database as read_database
 from somersault.runs.policy_clips import StoredClip
+from somersault.runtime.config import ServiceConfig, load_config
+from somersault.runtime.urls import file_url, path_of_file_url, sqlite_url
 from somersault.storage import open_store
-from somersault.urls import file_url, path_of_file_url, sqlite_url
 from tests.somersault.cli.conftest import make_config
 
 SERVICES: dict[str, type[ServiceConfig]] = {

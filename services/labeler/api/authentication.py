@@ -14,8 +14,8 @@ from services.labeler.model.records import Labeler
 from services.labeler.people import tokens
 from services.labeler.people.admission import Admission, LastingTokens
 from services.labeler.people.labelers import Labelers
+from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
-from somersault.types import Role
 
 __all__ = ["ROLES", "Authentication", "admission", "caller"]
 

@@ -34,11 +34,11 @@ from services.labeler.queries.proposals import Proposals
 from services.labeler.runs.progress import Watching
 from services.labeler.runs.run_settings import RunSettings
 from services.labeler.webhooks.registry import Webhooks
-from somersault.convert import role_from_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
+from somersault.wire import role_from_message
 
 __all__ = ["Labeling", "OwnerMethods"]
 

@@ -18,11 +18,11 @@ from services.labeler.api.owner_service import Labeling, OwnerMethods
 from services.labeler.api.shared_messages import PageMessages
 from services.labeler.clips import render_queue as clips
 from services.labeler.model.run_state import RunState
-from somersault.convert import preference_from_message, role_to_message
+from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
-from somersault.types import Preference
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
+from somersault.wire import preference_from_message, role_to_message
 
 __all__ = ["LabelerServicer", "Labeling", "add_to_server"]
 

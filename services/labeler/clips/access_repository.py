@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from services.labeler.database import schema
 from services.labeler.model.records import Labeler
 from services.labeler.queries import lease_repository as leases
+from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError
-from somersault.types import Role
 
 __all__ = ["StoredClip", "find_visible"]
 

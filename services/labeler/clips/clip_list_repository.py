@@ -14,7 +14,7 @@ from services.labeler.model.run_view import ClipChoice, ClippedQuery, QueryAnswe
 from services.labeler.queries import prediction_repository as predictions
 from services.labeler.queries import query_repository as queries
 from services.labeler.runs import run_repository as runs
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["list_chosen"]
 

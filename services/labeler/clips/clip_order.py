@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import schema
 from services.labeler.model.run_view import ClipChoice
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["Place", "choose"]
 

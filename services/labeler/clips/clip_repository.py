@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from somersault.types import clip_key
+from somersault.domain.keys import clip_key
 
 __all__ = ["states", "want"]
 

@@ -10,9 +10,9 @@ import structlog
 
 from services.labeler.database import Database
 from services.labeler.runs import run_repository as runs
+from somersault.domain.feedback import Preference
 from somersault.tasks import Task, find_practice
 from somersault.tasks.practice import PracticePair
-from somersault.types import Preference
 
 __all__ = ["Practice", "ShownPair"]
 

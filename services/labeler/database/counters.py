@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from services.labeler.database import schema
 from services.labeler.database.steps import Step
 from services.labeler.model.records import QueryState
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["RUN_ADDED", "add_to_run", "adding", "run_amounts"]
 

@@ -23,11 +23,11 @@ from services.labeler.queries import (
     open_gold_repository as open_gold,
 )
 from services.labeler.queries.lease_repository import Held
+from somersault.domain.feedback import Preference
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
 )
-from somersault.types import Preference
 
 __all__ = ["adding", "counting_first", "find", "submit"]
 

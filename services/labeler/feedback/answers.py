@@ -31,8 +31,9 @@ from services.labeler.oversight import audit_repository as audit
 from services.labeler.people.admission import Admission
 from services.labeler.runs import run_repository as runs
 from services.labeler.shared_reads import SharedReads
+from somersault.domain.feedback import Preference
+from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
-from somersault.types import Preference, check_name
 
 __all__ = ["Answering", "pause_s"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from services.labeler.api.convert import query_messages as convert
 from services.labeler.model.records import LogPage
-from somersault.convert.preference_files import open_writer
-from somersault.convert.preference_rows import row_from_record, row_from_weight_change
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
+from somersault.wire.preference_files import open_writer
+from somersault.wire.preference_rows import row_from_record, row_from_weight_change
 
 __all__ = ["jsonl", "parquet", "rows_of"]
 

@@ -27,8 +27,9 @@ from services.labeler.oversight import weight_repository as weights
 from services.labeler.people import labeler_repository as labelers
 from services.labeler.queries import query_repository as queries
 from services.labeler.runs import run_repository as runs
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from somersault.types import Preference, Role
 
 __all__ = ["take"]
 

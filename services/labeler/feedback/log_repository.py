@@ -12,7 +12,9 @@ from services.labeler.database.steps import Step
 from services.labeler.model.records import LogPage, PreferenceRecord, QueryState
 from services.labeler.oversight import weight_repository as weights
 from services.labeler.runs import run_repository as runs
-from somersault.types import Preference, Role, StoredSegment
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
 
 __all__ = ["appending", "count_up", "read_after", "read_page", "record"]
 

@@ -12,7 +12,7 @@ from services.labeler.feedback import revision_repository as revisions
 from services.labeler.model.records import Labeler, OwnAnswer, QueryState
 from services.labeler.queries import query_repository as queries
 from services.labeler.runs import run_repository as runs
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["list_newest"]
 

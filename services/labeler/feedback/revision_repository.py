@@ -25,8 +25,8 @@ from services.labeler.queries import (
 from services.labeler.queries import (
     open_gold_repository as open_gold,
 )
+from somersault.domain.feedback import Preference
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
-from somersault.types import Preference
 
 __all__ = ["NUM_REVISABLE", "add_version", "newest", "revise"]
 

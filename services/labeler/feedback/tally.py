@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["Tally"]
 

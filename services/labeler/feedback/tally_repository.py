@@ -12,7 +12,8 @@ from services.labeler.database.steps import Step
 from services.labeler.feedback.tally import Tally
 from services.labeler.model.records import QueryState
 from services.labeler.oversight.agreement import Agreement, measure
-from somersault.types import Preference, Role
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 
 __all__ = [
     "MINUTE_MS",

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.labeler.model.run_state import RunResult, RunState
-from somersault.types import Preference, Role, StoredSegment
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
 
 __all__ = [
     "AuditEntry",

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from dataclasses import dataclass
 
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 __all__ = ["RunResult", "RunState"]
 

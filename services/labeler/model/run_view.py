@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from services.labeler.model.records import PredictedRewards, Query, Run
 from services.labeler.model.run_state import RunResult
-from somersault.types import Preference, Role
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 
 __all__ = [
     "ClipChoice",

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.records import AuditEntry, Labeler
-from somersault.strict_json import dump_json
-from somersault.types import Role
+from somersault.domain.roles import Role
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["add", "list_newest"]
 

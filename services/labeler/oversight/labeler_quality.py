@@ -12,9 +12,9 @@ from services.labeler.model.records import AuditEntry, Labeler, WeightChange
 from services.labeler.oversight import audit_repository as audit
 from services.labeler.oversight import labeler_quality_repository as oversight
 from services.labeler.oversight.quality_measures import Quality, assess
-from somersault.convert.preference_checks import MAX_REASON, MAX_WEIGHT
+from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
-from somersault.texts import check_text
+from somersault.wire.preference_checks import MAX_REASON, MAX_WEIGHT
 
 __all__ = ["Oversight"]
 

@@ -13,7 +13,7 @@ from services.labeler.oversight import audit_repository as audit
 from services.labeler.oversight import weight_repository as weights
 from services.labeler.people import labeler_repository as labelers
 from services.labeler.runs import run_repository as runs
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 __all__ = ["read_numbers", "set_weight"]
 

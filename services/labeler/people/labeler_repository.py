@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from services.labeler.database import clock, schema
 from services.labeler.model.records import KnownLabeler, Labeler
 from services.labeler.queries import lease_repository as leases
+from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError
-from somersault.types import Role
 
 __all__ = [
     "add",

@@ -15,10 +15,10 @@ from services.labeler.model.records import KnownLabeler, Labeler
 from services.labeler.oversight import audit_repository as audit
 from services.labeler.people import labeler_repository as labelers
 from services.labeler.people import tokens
+from somersault.domain.roles import Role
+from somersault.domain.texts import check_text
 from somersault.errors import ConfigError
-from somersault.strict_json import load_json
-from somersault.texts import check_text
-from somersault.types import Role
+from somersault.formats.strict_json import load_json
 
 __all__ = ["Labelers", "read_tokens"]
 

@@ -18,8 +18,9 @@ from services.labeler.database import schema
 from services.labeler.model.records import Labeler, Query, QueryState
 from services.labeler.queries import open_gold_repository as open_gold
 from services.labeler.queries import query_repository as queries
-from somersault.convert.preference_checks import GOLD_KINDS
-from somersault.types import Preference, Role
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
+from somersault.wire.preference_checks import GOLD_KINDS
 
 __all__ = ["KINDS", "amounts_of", "draw", "mix_in"]
 

@@ -14,8 +14,8 @@ from services.labeler.model.records import Labeler, Lease, Query
 from services.labeler.people import tokens
 from services.labeler.queries import gold_repository as gold
 from services.labeler.queries import open_query_repository as open_queries
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
-from somersault.types import StoredSegment
 
 __all__ = [
     "Held",

@@ -16,7 +16,7 @@ from services.labeler.database.steps import Step
 from services.labeler.model.records import Labeler, Query, QueryState
 from services.labeler.model.run_state import RunState
 from services.labeler.queries import query_repository as queries
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 __all__ = ["choosing", "has_any", "read_open"]
 

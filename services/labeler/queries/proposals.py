@@ -23,9 +23,15 @@ from services.labeler.runs import (
     stats_repository as run_stats,
 )
 from services.labeler.runs.run_changes import check_target
+from somersault.domain.texts import (
+    MAX_QUESTION,
+    check_guidelines,
+    check_identity,
+    check_name,
+    check_task_name,
+    check_text,
+)
 from somersault.errors import InvalidInputError
-from somersault.texts import MAX_QUESTION, check_guidelines, check_task_name, check_text
-from somersault.types import check_identity, check_name
 
 __all__ = ["Proposals"]
 

@@ -16,8 +16,9 @@ from services.labeler.model.records import Proposal, Query, QueryPage, QueryStat
 from services.labeler.queries import prediction_repository as predictions
 from services.labeler.queries.sides import draw_is_swapped
 from services.labeler.runs import run_repository as runs
+from somersault.domain.feedback import Preference
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import AlreadyExistsError, NotFoundError
-from somersault.types import Preference, StoredSegment
 
 __all__ = ["SELECT", "list_newest", "of_row", "propose", "read", "store_segments", "with_skips", "withdraw"]
 

@@ -21,11 +21,10 @@ from services.labeler.runs import (
 from services.labeler.runs import (
     run_repository as runs,
 )
-from somersault.bounds import MAX_LABELS
-from somersault.convert.preference_checks import MAX_TARGET
+from somersault.domain.bounds import MAX_LABELS
+from somersault.domain.texts import MAX_QUESTION, check_identity, check_text
 from somersault.errors import FailedPreconditionError, InvalidInputError
-from somersault.texts import MAX_QUESTION, check_text
-from somersault.types import check_identity
+from somersault.wire.preference_checks import MAX_TARGET
 
 __all__ = ["RunChange", "apply", "check", "check_target"]
 

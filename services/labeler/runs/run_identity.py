@@ -6,9 +6,9 @@ import asyncio
 
 from services.labeler.database import Database
 from services.labeler.runs import run_repository as runs
+from somersault.domain.texts import check_name
 from somersault.errors import ConfigError
 from somersault.storage import ObjectStore, StoredIdentity, check_store, new_identity, write_identity
-from somersault.types import check_name
 
 __all__ = ["check_run_identity"]
 

@@ -22,7 +22,7 @@ from services.labeler.runs import (
     view_repository as run_views,
 )
 from services.labeler.runs.run_changes import RunChange
-from somersault.texts import check_guidelines
+from somersault.domain.texts import check_guidelines
 
 __all__ = ["RunSettings"]
 

@@ -18,7 +18,8 @@ from services.labeler.runs import (
 from services.labeler.runs import (
     run_repository as runs,
 )
-from somersault.types import Preference, Role
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 
 __all__ = ["read"]
 

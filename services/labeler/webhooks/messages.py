@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["body_of", "headers_of", "message_id", "new_secret"]
 

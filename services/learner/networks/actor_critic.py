@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from services.learner.networks.initialisation import linear
 from services.learner.networks.policies import CategoricalPolicy, GaussianPolicy, Policy
 from services.learner.networks.torsos import NatureTorso, TanhTorso, Torso
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["ActorCritic", "ValueNetwork", "build_actor_critic"]
 

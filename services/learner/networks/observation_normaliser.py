@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.types import FrameArray
+from somersault.domain.arrays import FrameArray
 
 OBSERVATION_BOUND = 10.0  # normalised observations are clipped to ±10, on both ends of the wire
 _MIN_STD = 1e-2  # an observation that never varied must not be blown up when it first does

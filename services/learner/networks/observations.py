@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.learner.networks.observation_normaliser import ObservationNormaliser
-from somersault.packing import numbers_of, with_numbers
-from somersault.types import FrameArray, Rollout
+from somersault.domain.arrays import FrameArray
+from somersault.domain.packing import numbers_of, with_numbers
+from somersault.domain.trajectory import Rollout
 
 __all__ = ["FrameStacks", "ObservationRows", "RolloutObservations", "VectorRows", "arrange_observations"]
 

@@ -1,7 +1,7 @@
 """From observations to features: two tanh layers for vectors, three convolutions for pictures.
 
 Shapes: ``B`` rows, ``O`` observation length, ``F`` frames of ``C`` planes of ``H`` x ``W`` pixels, and of
-``V`` numbers in ``R`` rows below (`somersault.packing`).
+``V`` numbers in ``R`` rows below (`somersault.domain.packing`).
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ import structlog
 from services.learner.loop import Rewards
 from services.learner.rewards.normaliser import normalise_rewards
 from services.learner.rollouts.batch import Batch
-from somersault.actions import leave_out_still
+from somersault.domain.actions import leave_out_still
+from somersault.domain.arrays import ActionArray, FloatArray
+from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
 from somersault.rpc import Backoff, dial_forever, translated_errors
-from somersault.types import ActionArray, FloatArray, Rollout
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 __all__ = ["RewardFeed"]

@@ -18,10 +18,11 @@ from services.learner.rewards.normaliser import normalise_rewards
 from services.learner.rollouts.batch import Batch
 from services.learner.rollouts.collector import SimulatorSession
 from services.learner.service import CollectConversation
-from somersault.convert import array_from_tensor
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError
-from somersault.types import FloatArray, Rollout
 from somersault.v1 import learner_pb2, learner_pb2_grpc
+from somersault.wire import array_from_tensor
 
 __all__ = ["ReferenceRewards", "ReferenceServicer"]
 

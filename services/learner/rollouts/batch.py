@@ -1,6 +1,6 @@
 """Rollouts of several simulators as one, so that scoring and PPO need not know how many there were.
 
-Shapes: T steps, N environments, M truncated transitions, ``*frame`` the axes of a frame (`somersault.types`).
+Shapes: T steps, N environments, M truncated transitions, ``*frame`` the axes of a frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.types import BoolArray, Rollout
+from somersault.domain.arrays import BoolArray
+from somersault.domain.trajectory import Rollout
 
 __all__ = ["Batch", "Collected", "Part", "join_rollouts", "make_batch"]
 

@@ -21,8 +21,8 @@ import structlog
 
 from services.learner.rollouts.batch import Collected
 from services.learner.rollouts.session import Assign, PublishedPolicy, SimulatorSession
+from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
-from somersault.types import Rollout
 
 __all__ = ["Assign", "Collected", "Collector", "PublishedPolicy", "SimulatorSession"]
 

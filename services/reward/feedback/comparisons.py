@@ -1,7 +1,7 @@
 """The answered queries the ensemble learns from, bounded.
 
 Shapes: ``B`` comparisons, ``L`` steps of a segment, ``C`` steps of it, ``F`` frames an observation; ``*frame``,
-``*observation`` and ``*action`` as in `somersault.types`.
+``*observation`` and ``*action`` as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.reward.segments.layout import SegmentLayout
-from somersault.types import ActionArray, FrameArray
+from somersault.domain.arrays import ActionArray, FrameArray
 
 __all__ = ["ComparisonBatch", "Comparisons"]
 

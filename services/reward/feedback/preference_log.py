@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from services.reward.segments.layout import SegmentLayout
+from somersault.domain.arrays import ActionArray, FrameArray
+from somersault.domain.feedback import Preference
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore
-from somersault.types import ActionArray, FrameArray, Preference, StoredSegment
 
 __all__ = ["Answer", "ComparedSegments", "LogRow", "WeightChange", "load_compared_segments", "mu_of"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from somersault.types import FloatArray, StoredSegment
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import StoredSegment
 
 __all__ = ["KnownQuery", "PredictedPair", "Proposal", "Standing", "Wishes"]
 

@@ -18,7 +18,8 @@ from services.reward.queries.selection import choose_queries
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardVersion
-from somersault.types import FloatArray, StoredSegment
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import StoredSegment
 
 __all__ = ["Asker", "Proposer"]
 

@@ -1,6 +1,6 @@
 """How a task's segments lie in memory.
 
-Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.types`.
+Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.actions import bounds_of_choices, least_choice_of
-from somersault.types import TaskSpec
+from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["SegmentLayout"]
 

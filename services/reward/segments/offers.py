@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from services.reward.segments.pool import SegmentPool
+from somersault.domain.trajectory import Segment, StoredSegment
 from somersault.errors import InvalidInputError
-from somersault.types import Segment, StoredSegment
 
 __all__ = ["Demand", "OfferSession", "Offers"]
 

@@ -1,6 +1,6 @@
 """The newest segments, bounded: where queries are drawn from.
 
-Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.types`.
+Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.reward.segments.layout import SegmentLayout
-from somersault.types import ActionArray, FrameArray
+from somersault.domain.arrays import ActionArray, FrameArray
 
 __all__ = ["SegmentPool"]
 

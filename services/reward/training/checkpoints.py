@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from somersault import checkpoint
+from somersault.formats import checkpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["Keeper"]

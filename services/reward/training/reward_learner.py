@@ -15,8 +15,8 @@ from services.reward.feedback.labeler_weights import LabelerWeights
 from services.reward.feedback.preference_log import Answer, ComparedSegments, LogRow, WeightChange, mu_of
 from services.reward.monitoring.preference_accuracy import AgreementMonitor
 from services.reward.training.trainer import Trainer
-from somersault.checkpoint import Checkpoint
 from somersault.errors import CorruptDataError, NotFoundError
+from somersault.formats.checkpoint import Checkpoint
 from somersault.reward_model import RewardEnsemble
 
 __all__ = ["RewardVersion", "Student"]

@@ -19,9 +19,9 @@ from services.reward.training.config import TrainerConfig
 from services.reward.training.crops import draw_crops
 from services.reward.training.losses.preference import preference_loss
 from somersault.errors import CorruptDataError
-from somersault.precision import torch_dtype
 from somersault.reward_model import RewardEnsemble
 from somersault.reward_model.picture_network import PictureNetwork
+from somersault.runtime.precision import torch_dtype
 
 __all__ = ["RoundStatistics", "Trainer"]
 

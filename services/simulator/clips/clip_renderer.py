@@ -8,10 +8,10 @@ import prometheus_client
 
 from services.simulator.clips.render_process import ClipRenderer
 from services.simulator.segments.format import DrawableSegment, decode_segment
+from somersault.domain.arrays import FloatArray
 from somersault.errors import InvalidInputError, ResourceExhaustedError, UnavailableError
 from somersault.storage import ObjectStore, StoredObject
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["ClipDrawer"]
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from services.simulator.clips.render_worker import Clip, draw_clip, open_worker
 from services.simulator.clips.renderers import OPENGL_BACKENDS, backends_of
-from somersault.config import environment
+from somersault.domain.arrays import FloatArray
 from somersault.errors import ConfigError, UnavailableError
+from somersault.runtime.config import environment
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["ClipRenderer"]
 

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulator.clips.renderers import Drawer, Frame, open_drawer
+from somersault.domain.arrays import FloatArray
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["Clip", "draw_clip", "encode_video", "open_worker"]
 

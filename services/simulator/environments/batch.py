@@ -1,7 +1,7 @@
 """What every kind of environment offers: a batch of them, stepped in lanes, and what a passage of it leaves.
 
 Shapes: T steps of a passage, N environments, M truncated transitions, A action length, ``*frame`` the axes of a
-frame (`somersault.types`).
+frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import ActionArray, BoolArray, FloatArray, FrameArray
 from somersault.tasks import Task
-from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
 
 __all__ = ["EnvironmentBatch", "Footage", "Lane", "Passage", "lane_rows", "steps_already_taken"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.simulator.environments.batch import EnvironmentBatch
-from somersault.call_record import CallRecord
 from somersault.errors import InvalidInputError
+from somersault.runtime.call_record import CallRecord
 from somersault.tasks import AtariEnvironment, MujocoEnvironment, Task
 
 __all__ = ["footage_layout", "open_environment"]

@@ -17,8 +17,9 @@ from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import Trace, gather
 from services.simulator.segments.offers import RecordedSegment
 from services.simulator.segments.segment_recorder import FilmedRow, FullSegment
+from somersault.domain.arrays import FrameArray
+from somersault.domain.trajectory import Segment
 from somersault.tasks import Task
-from somersault.types import FrameArray, Segment
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from services.simulator.environments import Passage
 from services.simulator.episodes.flips import count_flips, count_landed_flips
+from somersault.domain.arrays import DoubleArray
 from somersault.tasks import Task
-from somersault.types import DoubleArray
 
 __all__ = ["EpisodeScore", "ScoreKeeper"]
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import FloatArray
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.types import FloatArray, TaskSpec
 
 __all__ = ["CONVOLUTIONS", "check_policy_arrays"]
 

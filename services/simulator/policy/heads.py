@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from somersault.types import ActionArray, FloatArray, TaskSpec
+from somersault.domain.arrays import ActionArray, FloatArray
+from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["CategoricalHead", "GaussianHead", "Head", "SeveralChoicesHead", "draw_noise", "open_head"]
 

@@ -14,15 +14,17 @@ import numpy as np
 
 from services.simulator.policy.arrays import CONVOLUTIONS
 from services.simulator.policy.tanh_torso import OBSERVATION_BOUND
+from somersault.domain.arrays import FloatArray, FrameArray
+from somersault.domain.packing import numbers_of, planes_of
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.packing import numbers_of, planes_of
-from somersault.types import FloatArray, FrameArray, Precision, TaskSpec
+from somersault.runtime.precision import Precision
 
 try:
     import torch
     from torch.nn import functional
 
-    from somersault.precision import torch_dtype
+    from somersault.runtime.precision import torch_dtype
 except ImportError as error:
     raise ConfigError(
         "a policy for pictures needs torch: pip install 'somersault[simulator-pictures]'"

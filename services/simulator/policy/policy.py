@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from services.simulator.policy.arrays import check_policy_arrays
 from services.simulator.policy.heads import Head, draw_noise, open_head
 from services.simulator.policy.tanh_torso import TanhTorso
+from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.types import ActionArray, FloatArray, FrameArray, Precision, TaskSpec
+from somersault.runtime.precision import Precision
 
 __all__ = ["MAX_POLICY_BYTES", "Policy", "PolicyWorker"]
 

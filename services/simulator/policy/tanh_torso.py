@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from somersault.types import FloatArray, FrameArray
+from somersault.domain.arrays import FloatArray, FrameArray
 
 __all__ = ["OBSERVATION_BOUND", "TanhTorso"]
 

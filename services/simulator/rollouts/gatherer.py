@@ -14,10 +14,12 @@ from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
 from services.simulator.segments.batch_recorder import EpisodeRecorder
 from services.simulator.segments.offers import Offer
-from somersault.call_record import CallRecord
+from somersault.domain.arrays import FloatArray, FrameArray
+from somersault.domain.trajectory import Rollout
 from somersault.errors import InvalidInputError
+from somersault.runtime.call_record import CallRecord
+from somersault.runtime.precision import Precision
 from somersault.tasks import Task
-from somersault.types import FloatArray, FrameArray, Precision, Rollout
 
 __all__ = ["Gathered", "Gatherer", "seed_sequence"]
 

@@ -14,9 +14,9 @@ import prometheus_client
 import structlog
 
 from services.simulator.rollouts.gatherer import Gathered, Gatherer
-from somersault import telemetry
-from somersault.call_record import CallRecord
 from somersault.errors import EnvironmentFailedError
+from somersault.runtime import telemetry
+from somersault.runtime.call_record import CallRecord
 
 __all__ = ["EnvironmentLife"]
 

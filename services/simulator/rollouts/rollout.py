@@ -3,7 +3,7 @@
 True rewards never enter a rollout. Beside it comes a trace, from which segments are cut.
 
 Shapes: T steps, N environments, n environments of a lane, F frames of an observation, A action, ``*frame`` the axes
-of a frame (`somersault.types`).
+of a frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 from services.simulator.environments import EnvironmentBatch, Lane, Passage
 from services.simulator.policy import Policy
 from services.simulator.rollouts.lane_threads import run_side_by_side
-from somersault.types import ActionArray, FloatArray, FrameArray, Rollout, TaskSpec
+from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 
 __all__ = ["Trace", "gather"]
 

@@ -18,8 +18,8 @@ from services.simulator.rollouts.rollout import Trace
 from services.simulator.segments.early_end_recorder import EndingRow
 from services.simulator.segments.offers import Offer, RecordedSegment, draw_offsets
 from services.simulator.segments.segment_recorder import FilmedRow, FullSegment
+from somersault.domain.trajectory import Segment
 from somersault.tasks import Task
-from somersault.types import Segment
 
 __all__ = ["EpisodeRecorder"]
 

@@ -4,7 +4,7 @@ Both are safetensors, format version 1, whose metadata values are JSON:
 
 - *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
   what shows them again, which each kind of environment names (MuJoCo: float64 ``states [T + 1, S]``); enough to learn
-  from and to draw again. Steps that stand still since the episode had ended have no action (`somersault.actions`).
+  from and to draw again. Steps that stand still since the episode had ended have no action (`somersault.domain.actions`).
 - *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
   ``recent_segment_return_std`` in the metadata; for teachers alone.
 
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from services.simulator.environments import footage_layout
 from services.simulator.segments.offers import RecordedSegment
-from somersault.actions import is_still
+from somersault.domain.actions import is_still
+from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.strict_json import dump_json, load_json
+from somersault.formats.strict_json import dump_json, load_json
 from somersault.tasks import MAX_EPISODE_STEPS, Task
-from somersault.types import ActionArray, FrameArray
 
 __all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import FloatArray
+from somersault.domain.trajectory import Segment
 from somersault.errors import InvalidInputError
-from somersault.types import FloatArray, Segment
 
 __all__ = ["Offer", "OfferRing", "RecordedSegment", "draw_offsets"]
 

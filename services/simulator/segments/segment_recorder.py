@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from services.simulator.environments.batch import Arrays, Footage
 from services.simulator.rollouts.rollout import Trace
-from somersault.actions import leave_out_still
-from somersault.types import ActionArray, FloatArray, FrameArray
+from somersault.domain.actions import leave_out_still
+from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 
 __all__ = ["FilmedRow", "FullSegment", "OpenSegment"]
 

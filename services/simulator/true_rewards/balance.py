@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.simulator.true_rewards.steps import Steps
-from somersault.types import DoubleArray
+from somersault.domain.arrays import DoubleArray
 
 __all__ = ["double_pendulum", "pendulum", "reacher"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from somersault.types import DoubleArray
+from somersault.domain.arrays import DoubleArray
 
 __all__ = ["CHEETAH_FRONT_LEG", "WALKER_LEFT_LEG", "WALKER_RIGHT_LEG", "PlanarLeg"]
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from services.simulator.true_rewards import balance, locomotion, tricks
 from services.simulator.true_rewards.steps import Steps, TrueReward
+from somersault.domain.arrays import DoubleArray
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 from somersault.tasks.custom import load_function
-from somersault.types import DoubleArray
 
 __all__ = ["true_reward_of"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from somersault.types import DoubleArray, FloatArray
+from somersault.domain.arrays import DoubleArray, FloatArray
 
 __all__ = ["Steps", "TrueReward"]
 

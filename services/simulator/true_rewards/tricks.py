@@ -6,7 +6,7 @@ import numpy as np
 
 from services.simulator.true_rewards.limbs import CHEETAH_FRONT_LEG, WALKER_LEFT_LEG, WALKER_RIGHT_LEG
 from services.simulator.true_rewards.steps import Steps
-from somersault.types import DoubleArray, FloatArray
+from somersault.domain.arrays import DoubleArray, FloatArray
 
 __all__ = ["cheetah_one_leg", "hopper_backflip", "walker_ballet"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from somersault.cli.afterwards.curves import AXES, CURVES, Curve
 from somersault.errors import ConfigError, InvalidInputError
-from somersault.outputs import prepare_file, writing
+from somersault.runtime.output_files import prepare_file, writing
 
 __all__ = ["SUFFIXES", "draw_in_terminal", "write_plot"]
 

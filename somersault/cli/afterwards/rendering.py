@@ -19,12 +19,12 @@ from somersault.api.reward_model import RewardModel, load_reward_model
 from somersault.cli.afterwards import film
 from somersault.cli.afterwards.simulator import Play, Simulator, open_simulator
 from somersault.cli.finish import evaluation_seed, standardised_mean
+from somersault.domain.arrays import FloatArray
+from somersault.domain.frames import observations_of
 from somersault.errors import InvalidInputError
-from somersault.frames import observations_of
-from somersault.outputs import prepare_file, writing
 from somersault.runs import Run
+from somersault.runtime.output_files import prepare_file, writing
 from somersault.tasks import Task
-from somersault.types import FloatArray
 from somersault.v1 import simulator_pb2
 
 __all__ = ["PICKS", "RenderOptions", "read_grid", "render"]

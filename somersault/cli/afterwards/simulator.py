@@ -18,13 +18,13 @@ from somersault.cli.ports import LOOPBACK, choose_ports
 from somersault.cli.processes import ServiceProcess
 from somersault.cli.serve import MODULES
 from somersault.cli.supervisor import Supervisor
-from somersault.convert import tensor_from_array
+from somersault.domain.arrays import FloatArray
 from somersault.rpc import call, open_channel
 from somersault.runs import Run
+from somersault.runtime.urls import file_url
 from somersault.storage import ObjectStore, open_store
-from somersault.types import FloatArray
-from somersault.urls import file_url
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
+from somersault.wire import tensor_from_array
 
 __all__ = ["Play", "Simulator", "open_simulator"]
 

@@ -36,6 +36,7 @@ from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_ownership import compare
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
+from somersault.runtime.urls import run_folder_url
 from somersault.storage import (
     ObjectStore,
     StoredIdentity,
@@ -44,7 +45,6 @@ from somersault.storage import (
     open_store,
     write_identity,
 )
-from somersault.urls import run_folder_url
 
 __all__ = ["CloneOptions", "clone", "describe"]
 

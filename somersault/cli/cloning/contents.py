@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from somersault.errors import SomersaultError
+from somersault.formats.strict_json import dump_json
 from somersault.runs.settings import read_json_object
 from somersault.storage import ObjectStore, identity_key
-from somersault.strict_json import dump_json
 
 __all__ = ["copy_files", "copy_objects", "list_objects", "remove_objects"]
 

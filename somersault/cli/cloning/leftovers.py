@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from somersault.errors import FailedPreconditionError, NotFoundError
+from somersault.formats.strict_json import dump_json, load_json
 from somersault.storage import ObjectStore
-from somersault.strict_json import dump_json, load_json
 
 __all__ = ["clear", "hidden_folder", "holding", "mark_finished", "mark_unfinished", "unfinished_key"]
 

@@ -10,7 +10,7 @@ import typer
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["clone"]
 

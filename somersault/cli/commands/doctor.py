@@ -9,7 +9,7 @@ import typer
 
 from somersault.cli import doctor as doctor_checks
 from somersault.cli.commands import values
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["doctor"]
 

@@ -11,8 +11,8 @@ import typer
 from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.errors import ConfigError
+from somersault.formats.strict_json import dump_json
 from somersault.runs import load_run
-from somersault.strict_json import dump_json
 
 __all__ = ["export"]
 
@@ -99,7 +99,7 @@ def export(
         return
     if file_format is not None or with_segments or force:
         raise ConfigError("--format, --with-segments and --force go with --labels FILE, which is missing")
-    from somersault.export.exporting import export as export_run
+    from somersault.export.folder import export as export_run
 
     opened = load_run(find_folder(run))
     done = export_run(opened, out or Path(f"{opened.name}-export"), version=version)

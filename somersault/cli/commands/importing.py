@@ -9,7 +9,7 @@ import typer
 
 from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["import_labels"]
 

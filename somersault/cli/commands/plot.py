@@ -13,8 +13,8 @@ from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_
 from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
 from somersault.errors import FailedPreconditionError, InvalidInputError
+from somersault.formats.strict_json import dump_json
 from somersault.runs import Run, load_run
-from somersault.strict_json import dump_json
 
 __all__ = ["compare", "plot"]
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from somersault.bounds import MAX_SECONDS
 from somersault.cli.commands import values
 from somersault.cli.run_names import find_folder
+from somersault.domain.bounds import MAX_SECONDS
+from somersault.formats.strict_json import dump_json
 from somersault.runs import load_run
-from somersault.strict_json import dump_json
 
 __all__ = ["render"]
 

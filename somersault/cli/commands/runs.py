@@ -13,8 +13,8 @@ from somersault.cli.afterwards.pages.serving import Pages, serve_runs
 from somersault.cli.commands import values
 from somersault.cli.invocation import own_command
 from somersault.errors import CorruptDataError
+from somersault.formats.strict_json import dump_json
 from somersault.runs import find_runs
-from somersault.strict_json import dump_json
 
 __all__ = ["open_folder", "runs"]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from somersault.addresses import check_host
 from somersault.cli.commands import values
 from somersault.cli.pages.access import check_origin, split_origins
+from somersault.runtime.addresses import check_host
 
 __all__ = ["AllowedOrigins", "Host", "PublicUrl", "Share", "TlsCertificate", "TlsKey"]
 

@@ -8,7 +8,7 @@ import typer
 
 from somersault.cli import task_listing
 from somersault.cli.commands import values
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 from somersault.tasks import get_task, list_tasks
 
 __all__ = ["tasks"]

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from somersault.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS, MAX_THREADS
 from somersault.cli import train as training
 from somersault.cli.commands import sharing, values
 from somersault.cli.curves.tracking import TRACKERS
 from somersault.cli.pages.access import ShareOptions
 from somersault.cli.train_options import PACINGS, PRECISIONS
+from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS, MAX_THREADS
 
 __all__ = ["train"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import typer
 
-from somersault import bounds
+from somersault.domain import bounds
 from somersault.errors import InvalidInputError, shorten
-from somersault.setting_checks import check_plain
+from somersault.runtime.setting_checks import check_plain
 
 __all__ = [
     "FILE",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from somersault.cli.curves.sink import CurvePoint
 from somersault.errors import UnavailableError
-from somersault.strict_json import dump_json, load_json
+from somersault.formats.strict_json import dump_json, load_json
 
 __all__ = ["ProgressLog"]
 

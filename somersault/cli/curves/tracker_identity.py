@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from somersault.formats.strict_json import dump_json
 from somersault.runs.settings import read_json_object
-from somersault.strict_json import dump_json
 
 __all__ = ["TrackerIdentity"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from somersault.cli.curves.clip_file import clip_file
 from somersault.cli.curves.sink import CurvePoint, CurveSink, RunFacts
 from somersault.cli.curves.tracker_identity import TrackerIdentity
-from somersault.config import environment
+from somersault.runtime.config import environment
 
 __all__ = ["open_sink"]
 

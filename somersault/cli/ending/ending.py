@@ -20,7 +20,7 @@ import typer
 from somersault.cli.ending.exit_codes import ExitCode
 from somersault.cli.ending.outlets import Outlet, Outlets
 from somersault.errors import InvalidInputError, SomersaultError, root_of
-from somersault.strict_json import dump_json
+from somersault.formats.strict_json import dump_json
 
 __all__ = ["Ending", "Interrupted", "RunCutShort", "ending_of", "error_to_report", "report_thread", "tell"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.errors import CorruptDataError
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
 
 __all__ = ["summary_of_end"]
 

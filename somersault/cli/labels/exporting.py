@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from somersault.cli.labels.bundle import LABELS, BundleWriter, is_bundle, open_bundle_writer, segment_name
-from somersault.convert.preference_files import FORMATS, FileFormat, format_of, open_writer
-from somersault.convert.preference_rows import Row
 from somersault.errors import ConfigError, FailedPreconditionError, InvalidInputError
 from somersault.runs import Run
 from somersault.runs.preference_log import check_database, read_log_rows
+from somersault.wire.preference_files import FORMATS, FileFormat, format_of, open_writer
+from somersault.wire.preference_rows import Row
 
 __all__ = ["STDOUT", "export_labels"]
 

@@ -15,11 +15,11 @@ from somersault.cli.labels.sending import send, serving_labeler
 from somersault.cli.labels.sources import open_file, open_run
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
-from somersault.convert.preference_files import open_writer
-from somersault.convert.preference_rows import row_from_message
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
+from somersault.wire.preference_files import open_writer
+from somersault.wire.preference_rows import row_from_message
 
 __all__ = ["bring_in", "keep", "open_given", "send_given"]
 

@@ -15,12 +15,12 @@ from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_store import open_run_store
-from somersault.convert.preference_rows import LogMessage
 from somersault.errors import ConfigError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
 from somersault.tasks import get_task
 from somersault.v1 import preference_pb2
+from somersault.wire.preference_rows import LogMessage
 
 __all__ = ["import_labels"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from somersault.cli.labels.segments import check_segment
 from somersault.cli.labels.sources import LabelSource, LogEntry
-from somersault.convert.preference_rows import LogMessage, row_from_message
+from somersault.domain.keys import segment_key
 from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, shorten
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
-from somersault.types import segment_key
 from somersault.v1 import preference_pb2
+from somersault.wire.preference_rows import LogMessage, row_from_message
 
 __all__ = ["Intake", "prepare"]
 

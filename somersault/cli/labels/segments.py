@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from somersault.actions import least_choice_of
+from somersault.domain.actions import least_choice_of
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
 from somersault.tasks import Task
 
 __all__ = ["check_segment"]

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_services import RunServices
-from somersault.convert.preference_rows import LogMessage
+from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call, open_channel
 from somersault.tasks import get_task
-from somersault.types import Role
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+from somersault.wire.preference_rows import LogMessage
 
 __all__ = ["send", "serving_labeler"]
 

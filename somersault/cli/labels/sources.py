@@ -13,9 +13,6 @@ from typing import IO
 from somersault.cli.labels.bundle import LABELS, is_bundle, open_bundle, segment_name
 from somersault.cli.labels.exporting import STDOUT
 from somersault.cli.run_names import find_folder
-from somersault.convert.preference_checks import check_log_row
-from somersault.convert.preference_files import FORMATS, FileFormat, format_of, read_rows
-from somersault.convert.preference_rows import LogMessage, Row, message_from_row
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -25,6 +22,9 @@ from somersault.errors import (
 )
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
+from somersault.wire.preference_checks import check_log_row
+from somersault.wire.preference_files import FORMATS, FileFormat, format_of, read_rows
+from somersault.wire.preference_rows import LogMessage, Row, message_from_row
 
 __all__ = ["LabelSource", "LogEntry", "open_file", "open_run"]
 

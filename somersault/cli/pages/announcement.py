@@ -12,7 +12,7 @@ from somersault.cli.pages.links import labeling_url, owner_url, run_url
 from somersault.cli.ports import LOOPBACK
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 __all__ = ["Announcement"]
 

@@ -7,8 +7,8 @@ import contextlib
 import ssl
 from dataclasses import dataclass
 
-from somersault.addresses import split_address
-from somersault.strict_json import load_json
+from somersault.formats.strict_json import load_json
+from somersault.runtime.addresses import split_address
 
 __all__ = ["WebAddress", "answers_healthily", "read_idle_s"]
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import webbrowser
 
-from somersault.config import environment
+from somersault.runtime.config import environment
 
 __all__ = ["labeling_url", "open_page", "owner_url", "run_url"]
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["PracticePair"]
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from somersault.domain.roles import Role
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (

@@ -16,12 +16,13 @@ import grpc.aio
 
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from somersault import app, rpc
-from somersault.config import ServiceConfig
+from somersault import rpc
+from somersault.domain.roles import Role
 from somersault.errors import SomersaultError
+from somersault.runtime import app
+from somersault.runtime.config import ServiceConfig
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Role
-from somersault.urls import file_url, sqlite_url
 from somersault.v1 import (
     labeler_pb2,
     labeler_pb2_grpc,

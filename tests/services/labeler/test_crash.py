@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from somersault import rpc
-from somersault.app import HOPELESS
+from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
+from somersault.runtime.app import HOPELESS
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, write_tokens

@@ -15,8 +15,8 @@ from services.learner.loop import Rewards, TrainingLoop
 from services.learner.progress import LearnerState, Progress
 from services.learner.rollouts.batch import Batch
 from services.learner.rollouts.collector import Collector
+from somersault.domain.trajectory import Rollout
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Rollout
 
 
 @dataclass

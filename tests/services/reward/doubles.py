@@ -10,8 +10,10 @@ import safetensors.numpy
 
 from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
 from services.reward.queries.proposals import KnownQuery, Proposal, Wishes
+from somersault.domain.feedback import Preference
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Segment, StoredSegment
 from somersault.storage import ObjectStore
-from somersault.types import Preference, Segment, StoredSegment, TaskSpec
 
 SPEC = TaskSpec(task="t", frame_shape=(2,), action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5)
 

@@ -23,9 +23,10 @@ from services.reward.training.checkpoints import Keeper
 from services.reward.training.lessons import Lessons
 from services.reward.training.reward_learner import Student
 from services.reward.training.trainer import Trainer
+from somersault.domain.feedback import Preference
+from somersault.domain.task_spec import TaskSpec
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore
-from somersault.types import Preference, TaskSpec
 from tests.services.reward.doubles import SPEC, LabelerDouble, make_segment, place_of, store_segment
 
 

@@ -14,10 +14,10 @@ from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
 from services.simulator.segments.batch_recorder import EpisodeRecorder
 from services.simulator.segments.offers import RecordedSegment
-from somersault.actions import is_still
+from somersault.domain.actions import is_still
+from somersault.domain.task_spec import TaskSpec
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.tasks import get_task
-from somersault.types import TaskSpec
 
 _NUM_LABELS = 40
 _MARGIN = 0.3  # spreads within which the oracle calls two segments equal

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from services.reward.queries.proposals import Wishes
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 from tests.services.reward.world.story import answer, in_virtual_time, until_waiting
 from tests.services.reward.world.world import World
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.reward.labeler_client import LabelerClient
+from somersault.domain.roles import Role
 from somersault.tasks import get_task
 from somersault.tasks.guidelines import guidelines_of
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, TOKENS, running_labeler
 

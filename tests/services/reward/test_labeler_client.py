@@ -9,7 +9,7 @@ from pathlib import Path
 from services.reward.feedback.preference_log import Answer, WeightChange
 from services.reward.labeler_client import LabelerClient
 from services.reward.queries.proposals import Wishes
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import answer

@@ -9,8 +9,8 @@ import pytest
 from services.reward.config import RewardConfig
 from services.reward.limits import fitting_capacity, scored_part, trainer_config_for
 from services.reward.segments.layout import SegmentLayout
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.types import TaskSpec
 from tests.services.reward.doubles import SPEC
 
 _GAME = TaskSpec(

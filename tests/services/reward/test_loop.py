@@ -11,8 +11,8 @@ import pytest
 from services.reward import loop as loop_module
 from services.reward.pacing import stall_timer as stall
 from services.reward.published import LearnerPlace
+from somersault.domain.task_spec import TaskSpec
 from somersault.storage import ObjectStore, open_store
-from somersault.types import TaskSpec
 from tests.services.reward.doubles import GAME, SPEC, LabelerDouble
 from tests.services.reward.harness import higher_is_better, make_bench, running
 

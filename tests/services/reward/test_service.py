@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.reward.service import _transitions_from_message
-from somersault.convert import tensor_from_array
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.types import TaskSpec
 from somersault.v1 import reward_pb2
+from somersault.wire import tensor_from_array
 
 _VECTORS = TaskSpec(task="t", frame_shape=(3,), action_dim=2, episode_steps=9, segment_steps=2, step_s=0.1)
 _GAME = TaskSpec(

@@ -17,12 +17,12 @@ import safetensors.numpy
 from services.simulator.learner_stream import RolloutCollector
 from services.simulator.rollouts.gatherer import Gatherer
 from services.simulator.segments.offers import Offer
-from somersault.convert import array_from_tensor, rollout_from_message
+from somersault.domain.trajectory import Rollout
 from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.rpc import bind, create_server
 from somersault.tasks import Task
-from somersault.types import Rollout
 from somersault.v1 import learner_pb2, learner_pb2_grpc
+from somersault.wire import array_from_tensor, rollout_from_message
 
 PolicyArrays = Callable[..., dict[str, np.ndarray]]
 Response = learner_pb2.CollectResponse

@@ -14,11 +14,11 @@ import safetensors.numpy
 
 from services.simulator.reward_stream import SegmentOfferer
 from services.simulator.segments.offers import Offer, RecordedSegment
+from somersault.domain.trajectory import Segment
 from somersault.errors import UnavailableError
 from somersault.rpc import bind, create_server
 from somersault.storage import ObjectStore, StoredObject, open_store
 from somersault.tasks import Task
-from somersault.types import Segment
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 

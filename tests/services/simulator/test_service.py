@@ -19,7 +19,7 @@ from services.simulator.episodes.evaluation import evaluate
 from services.simulator.policy import Policy
 from services.simulator.reward_stream import store_segment
 from services.simulator.service import SimulatorServicer
-from somersault.convert import tensor_from_array
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import (
     CorruptDataError,
     InvalidInputError,
@@ -30,8 +30,8 @@ from somersault.errors import (
 from somersault.rpc import bind, call, create_server, open_channel
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import Task
-from somersault.types import StoredSegment
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
+from somersault.wire import tensor_from_array
 
 PolicyArrays = Callable[..., dict[str, np.ndarray]]
 Stub = simulator_pb2_grpc.SimulatorServiceStub

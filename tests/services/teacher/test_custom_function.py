@@ -10,9 +10,9 @@ import pytest
 
 from services.teacher import custom_function as own_function
 from services.teacher.custom_function import FunctionFailedError, OwnFunction
-from somersault import telemetry
+from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
-from somersault.types import Preference
+from somersault.runtime import telemetry
 from tests.services.teacher.sealing import part
 
 

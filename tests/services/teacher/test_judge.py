@@ -11,8 +11,8 @@ import pytest
 
 from services.teacher.judge import Judge, open_judge
 from services.teacher.sealed import SealedPart
+from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
-from somersault.types import Preference
 from tests.services.teacher.sealing import part
 
 LEFT, RIGHT, EQUAL, INCOMPARABLE = Preference

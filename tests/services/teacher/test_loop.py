@@ -16,11 +16,12 @@ from services.teacher.__main__ import build
 from services.teacher.config import TeacherConfig
 from services.teacher.custom_function import FunctionFailedError
 from services.teacher.labeler_client import IDLE_S, LabelerClient
-from somersault import telemetry
+from somersault.domain.keys import sealed_key
+from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
+from somersault.runtime import telemetry
+from somersault.runtime.urls import file_url
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Role, sealed_key
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler, until

@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from somersault.types import Role, sealed_key
-from somersault.urls import file_url
+from somersault.domain.keys import sealed_key
+from somersault.domain.roles import Role
+from somersault.runtime.urls import file_url
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler
 from tests.services.teacher.sealing import seal
 

@@ -16,8 +16,8 @@ from services.teacher.rules import (
     weighted_return,
 )
 from services.teacher.sealed import SealedPart
-from somersault.teacher_kinds import KINDS, TeacherKind
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
+from somersault.domain.teacher_kinds import KINDS, TeacherKind
 from tests.services.teacher.sealing import part
 
 LEFT, RIGHT, EQUAL, INCOMPARABLE = Preference

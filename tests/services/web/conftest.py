@@ -14,8 +14,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from somersault.rpc import bind, create_server
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
-from somersault.urls import file_url
 from somersault.v1 import simulator_pb2_grpc
 from tests.services.labeler import running
 from tests.services.web.gateways import serving_gateway

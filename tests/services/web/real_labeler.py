@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from somersault.rpc import open_channel
-from somersault.urls import file_url, sqlite_url
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 
 __all__ = ["NUM_QUERIES", "RUN_ID", "RealLabeler", "Simulator", "calling", "propose", "read_log"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from somersault.types import Role
+from somersault.domain.roles import Role
 from tests.docs.documents import ROOT
 from tests.services.labeler.judging import labeler_with_clips
 from tests.services.labeler.running import RUN_ID, TOKENS

@@ -9,9 +9,9 @@ import pytest
 
 import somersault
 from services.simulator.policy import Policy as SimulatorPolicy
+from somersault.domain.frames import unpacked
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
-from somersault.export.exporting import export
-from somersault.frames import unpacked
+from somersault.export.folder import export
 from somersault.runs import load_run
 from somersault.tasks import get_task
 from tests.somersault.synthetic_runs import make_run, observations_and_actions, policy_arrays

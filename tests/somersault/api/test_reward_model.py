@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import somersault
+from somersault.domain.frames import observations_of, unpacked
 from somersault.errors import FailedPreconditionError, InvalidInputError
-from somersault.frames import observations_of, unpacked
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.runs import load_run
 from tests.somersault.synthetic_runs import make_run, observations_and_actions

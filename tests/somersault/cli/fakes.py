@@ -27,7 +27,6 @@ import safetensors.numpy
 import sqlalchemy as sa
 from grpc_health.v1 import health
 
-from somersault.convert import array_from_tensor, tensor_from_array
 from somersault.errors import NotFoundError, UnauthenticatedError
 from somersault.rpc import bind, create_server
 from somersault.rpc.server import serve_health, set_serving
@@ -42,6 +41,7 @@ from somersault.v1 import (
     simulator_pb2,
     simulator_pb2_grpc,
 )
+from somersault.wire import array_from_tensor, tensor_from_array
 
 NUM_STEPS = 5
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from somersault import probes
 from somersault.cli import doctor
 from somersault.cli.__main__ import main
 from somersault.cli.doctor import Finding
 from somersault.errors import ConfigError
+from somersault.runtime import probes
 
 
 def test_machine_that_runs_the_tests_is_healthy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from somersault import telemetry
 from somersault.cli import finish
 from somersault.cli.headline import headline
 from somersault.cli.lessons import Lessons
 from somersault.cli.notices import Notices
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_warnings import Warnings
+from somersault.runtime import telemetry
 from somersault.tasks import get_task
 from somersault.v1 import simulator_pb2
 from tests.somersault.cli.conftest import make_config

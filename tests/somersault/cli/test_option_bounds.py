@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import typer
 
-from somersault.bounds import MAX_SEED, MAX_TEXT
 from somersault.cli.command_line import app, main
 from somersault.cli.commands.values import Choice, Parsed, Place, RealNumber, Text, Value, WholeNumber
+from somersault.domain.bounds import MAX_SEED, MAX_TEXT
 
 _GLOBAL = typer.models.ParameterInfo
 

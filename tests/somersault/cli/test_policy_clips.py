@@ -17,9 +17,9 @@ from somersault.cli.ports import choose_ports
 from somersault.cli.run_folder import RunFolder
 from somersault.errors import UnavailableError
 from somersault.rpc import bind, create_server
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
 from somersault.tasks import get_task
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 from tests.somersault.cli import fakes
 from tests.somersault.cli.conftest import make_config

@@ -8,8 +8,8 @@ import pytest
 
 from somersault.cli.processes import ServiceProcess, names_of_services, plan_processes
 from somersault.cli.run_folder import RunFolder
+from somersault.domain.roles import Role
 from somersault.tasks import get_task
-from somersault.types import Role
 from tests.somersault.cli.conftest import make_config
 
 PORTS = {

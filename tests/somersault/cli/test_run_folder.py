@@ -14,6 +14,7 @@ import pytest
 
 from somersault.cli.run_folder import RunFolder
 from somersault.cli.run_names import find_folder, next_folder
+from somersault.domain.roles import Role
 from somersault.errors import (
     ConfigError,
     CorruptDataError,
@@ -22,7 +23,6 @@ from somersault.errors import (
     NotFoundError,
 )
 from somersault.storage import open_store
-from somersault.types import Role
 from tests.somersault.cli.conftest import make_config
 
 

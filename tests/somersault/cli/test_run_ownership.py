@@ -22,8 +22,8 @@ from somersault.cli.train_options import TrainOptions, begin_run, check_options
 from somersault.errors import ConfigError, FailedPreconditionError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.database import read_identities
+from somersault.runtime.urls import file_url
 from somersault.storage import read_identity
-from somersault.urls import file_url
 
 TASK = "pendulum"
 NAME = f"{TASK}-1"

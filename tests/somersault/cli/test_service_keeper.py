@@ -22,7 +22,7 @@ _ENDS = {f"os._exit({code})": f"exit code {code}" for code in _CODES} | {
 
 _SERVICE = """
 import os, pathlib, signal, sys
-from somersault.call_record import CallRecord
+from somersault.runtime.call_record import CallRecord
 print('{{"event": "joined"}}', flush=True)
 record = CallRecord("Cart-v0", num_environments=2, path=pathlib.Path(sys.argv[1]))
 {work}

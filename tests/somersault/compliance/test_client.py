@@ -27,7 +27,7 @@ from somersault.compliance.front_end import running
 from somersault.compliance.proxy import LabelerProxy
 from somersault.compliance.reference import HEADLINE
 from somersault.compliance.sighting import Sighting
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2
 from tests.docs.documents import ROOT

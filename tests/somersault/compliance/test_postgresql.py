@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from somersault.compliance import Verdict, check_server
-from somersault.types import Role
+from somersault.domain.roles import Role
 from tests.services.labeler.database.conftest import url
 from tests.services.labeler.postgresql_server import IS_INSTALLED
 from tests.services.labeler.running import TOKENS

@@ -18,15 +18,16 @@ from services.labeler.api.authentication import ROLES as LABELERS_ROLES
 from services.labeler.feedback import export_files as exporting
 from somersault import rpc
 from somersault.cli.__main__ import main
-from somersault.compliance import Verdict, check_server, clip_checks
-from somersault.compliance.access_checks import ROLES
+from somersault.compliance import Verdict, check_server
 from somersault.compliance.checks import Outcome, format_outcomes
 from somersault.compliance.proxy import Around, Call, LabelerProxy
 from somersault.compliance.server import SERVER_CHECKS
+from somersault.compliance.server_checks import clips
+from somersault.compliance.server_checks.access import ROLES
+from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnavailableError
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2
 from tests.docs.documents import ROOT
 from tests.services.labeler.running import (
@@ -321,7 +322,7 @@ async def test_who_draws_no_clips_is_told_that_they_were_not_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the reason; that is no failure."""
-    monkeypatch.setattr(clip_checks, "_DRAWN_WITHIN_S", 0.5)
+    monkeypatch.setattr(clips, "_DRAWN_WITHIN_S", 0.5)
     async with running_labeler(tmp_path) as labeler:
         (outcome,) = await check_server(labeler.address, owner_token=OWNER, only="a clip is what")
     assert outcome.verdict is Verdict.NOT_SEEN

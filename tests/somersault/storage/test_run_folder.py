@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from somersault import errors
+from somersault.runtime.urls import run_folder_url
 from somersault.storage import ObjectStore, open_store
-from somersault.urls import run_folder_url
 from tests.somersault.storage.test_contract import BAD_KEYS
 
 

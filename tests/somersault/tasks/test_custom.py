@@ -71,7 +71,7 @@ def test_installed_package_brings_tasks(tmp_path: Path, monkeypatch: pytest.Monk
         """
         import dataclasses
         from somersault.tasks import Task
-        from somersault.tasks.hopper import HOPPER_BACKFLIP
+        from somersault.tasks.mujoco.hopper import HOPPER_BACKFLIP
         TASK = dataclasses.replace(HOPPER_BACKFLIP, name="of-a-package")
         """,
         name="package_with_a_task.py",

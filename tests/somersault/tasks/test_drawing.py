@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from somersault import probes
-from somersault.config import environment
+from somersault.runtime import probes
+from somersault.runtime.config import environment
 from somersault.tasks import GymnasiumEnvironment, get_task
 from somersault.tasks.gymnasium import open_gymnasium
 

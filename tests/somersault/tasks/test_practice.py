@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from somersault.domain.feedback import Preference
 from somersault.tasks import PracticePair, find_practice, get_task
 from somersault.tasks.practice import PACKAGED
-from somersault.types import Preference
 from tests.docs.documents import ROOT
 
 PAIRS = [pytest.param(pair, id=f"{name}-{n}") for name in PACKAGED for n, pair in enumerate(PACKAGED[name])]

@@ -6,9 +6,9 @@ from services.labeler.api.convert import query_messages as convert
 from services.labeler.clips.practice import ShownPair
 from services.labeler.model.records import OwnAnswer
 from services.labeler.model.run_view import PolicyClip
-from somersault.convert import preference_to_message
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
+from somersault.wire import preference_to_message
 
 __all__ = [
     "own_answer_to_message",

@@ -15,9 +15,9 @@ from services.labeler.model.records import AuditEntry, KnownLabeler, PreferenceR
 from services.labeler.model.run_view import RunView
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.oversight.quality_measures import Quality, Share
-from somersault.convert import role_to_message
-from somersault.convert.preference_checks import check_log_row
 from somersault.v1 import labeler_pb2 as pb
+from somersault.wire import role_to_message
+from somersault.wire.preference_checks import check_log_row
 
 __all__ = [
     "agreement_to_message",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from services.labeler.api.convert import query_messages as convert
 from services.labeler.model.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport
-from somersault.convert import preference_from_message, preference_to_message
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
+from somersault.wire import preference_from_message, preference_to_message
 
 __all__ = ["choice_from_message", "clipped_to_message", "point_to_message", "report_from_message"]
 

@@ -18,9 +18,10 @@ from services.labeler.model.records import (
     Side,
     WeightChange,
 )
-from somersault import convert
+from somersault import wire
+from somersault.domain.roles import Role
+from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
-from somersault.types import Role, check_name
 from somersault.v1 import labeler_pb2, preference_pb2
 
 __all__ = [
@@ -65,8 +66,8 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
     Raises:
         InvalidInputError: a name is not a name, a place is missing, or both segments are one.
     """
-    first = convert.stored_segment_from_message(message.first)
-    second = convert.stored_segment_from_message(message.second)
+    first = wire.stored_segment_from_message(message.first)
+    second = wire.stored_segment_from_message(message.second)
     if first.segment_id == second.segment_id:
         raise InvalidInputError("second.segment_id", second.segment_id, "another than the first's")
     return Proposal(
@@ -146,11 +147,11 @@ def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceReco
         query_id=record.query_id,
         answer_id=record.answer_id,
         version=record.version,
-        preference=convert.preference_to_message(record.preference),
-        left=convert.stored_segment_to_message(record.left),
-        right=convert.stored_segment_to_message(record.right),
+        preference=wire.preference_to_message(record.preference),
+        left=wire.stored_segment_to_message(record.left),
+        right=wire.stored_segment_to_message(record.right),
         labeler_id=record.labeler_id,
-        labeler_role=convert.role_to_message(record.labeler_role),
+        labeler_role=wire.role_to_message(record.labeler_role),
         is_extra=record.is_extra,
         commit_time=timestamp(record.commit_ms),
         response_ms=record.response_ms,
@@ -160,7 +161,7 @@ def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceReco
         target_answers=record.target_answers,
         guidelines_version=record.guidelines_version,
         gold_kind=record.gold_kind,
-        gold_preference=convert.preference_to_message(gold) if gold else _NO_PREFERENCE,
+        gold_preference=wire.preference_to_message(gold) if gold else _NO_PREFERENCE,
     )
 
 
@@ -170,7 +171,7 @@ def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceR
     Raises:
         InvalidInputError: a segment, an answer or a role is missing.
     """
-    preference, gold = convert.preference_from_message, message.gold_preference
+    preference, gold = wire.preference_from_message, message.gold_preference
     return PreferenceRecord(
         cursor=message.cursor,
         run_id=message.run_id,
@@ -178,10 +179,10 @@ def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceR
         answer_id=message.answer_id,
         version=message.version,
         preference=preference(message.preference),
-        left=convert.stored_segment_from_message(message.left),
-        right=convert.stored_segment_from_message(message.right),
+        left=wire.stored_segment_from_message(message.left),
+        right=wire.stored_segment_from_message(message.right),
         labeler_id=message.labeler_id,
-        labeler_role=convert.role_from_message(message.labeler_role),
+        labeler_role=wire.role_from_message(message.labeler_role),
         is_extra=message.is_extra,
         commit_ms=milliseconds(message.commit_time),
         response_ms=message.response_ms,

@@ -6,8 +6,8 @@ from services.labeler.api.convert import query_messages as convert
 from services.labeler.model.records import Run, RunStats
 from services.labeler.model.run_state import RunResult, RunState
 from services.labeler.runs.run_changes import RunChange
+from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
-from somersault.types import Preference
 from somersault.v1 import labeler_pb2 as pb
 
 __all__ = [

@@ -6,9 +6,10 @@ from typing import Literal
 
 import pydantic
 
-from somersault.config import COMPONENT, Component
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.types import Precision, TaskSpec
+from somersault.runtime.config import COMPONENT, Component
+from somersault.runtime.precision import Precision
 
 __all__ = ["PPOConfig"]
 

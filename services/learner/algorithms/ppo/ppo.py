@@ -1,7 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a policy for any task.
 
 Pure: arrays in, arrays out; whoever calls owns time, network and storage. Shapes: ``T`` steps, ``N`` environments,
-``R`` rows of a rollout (T x N), ``B`` rows of a minibatch, ``A`` action length; observations as in `somersault.types`.
+``R`` rows of a rollout (T x N), ``B`` rows of a minibatch, ``A`` action length; observations as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from services.learner.networks.observations import (
     arrange_observations,
 )
 from services.learner.networks.optimiser_state import dump_networks, load_networks
+from somersault.domain.arrays import FrameArray
+from somersault.domain.packing import numbers_of
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
-from somersault.packing import numbers_of
-from somersault.precision import torch_dtype
-from somersault.types import FrameArray, Rollout, TaskSpec
+from somersault.runtime.precision import torch_dtype
 
 __all__ = ["PPO", "PPOConfig", "PPOStatistics"]
 

@@ -17,8 +17,8 @@ from services.simulator.clips.renderers.renderer import Frame
 from services.simulator.clips.renderers.reward_bar import RewardBar
 from services.simulator.clips.renderers.scaling import scale_to_height
 from services.simulator.environments.atari.replay import GameReplayer
+from somersault.domain.arrays import FloatArray
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["AtariDrawer", "stretch_to_screen"]
 

@@ -12,9 +12,9 @@ from services.simulator.clips.renderers.renderer import Frame
 from services.simulator.clips.renderers.reward_bar import RewardBar
 from services.simulator.clips.renderers.scaling import scale_to_longer_side
 from services.simulator.environments.gymnasium.footage import decode_pictures
+from somersault.domain.arrays import FloatArray
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["PictureDrawer"]
 

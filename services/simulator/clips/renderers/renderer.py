@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from somersault.domain.arrays import FloatArray
 from somersault.tasks import AtariEnvironment, GymnasiumEnvironment, Task
-from somersault.types import FloatArray
 
 __all__ = ["OPENGL_BACKENDS", "Drawer", "Frame", "backends_of", "open_drawer"]
 

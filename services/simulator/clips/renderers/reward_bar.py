@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.simulator.clips.renderers.renderer import Frame
-from somersault.types import FloatArray
+from somersault.domain.arrays import FloatArray
 
 __all__ = ["RewardBar", "draw_reward_bar"]
 

@@ -23,10 +23,10 @@ from services.simulator.environments.atari.emulator import SAME_CARTRIDGE, Emula
 from services.simulator.environments.atari.footage import AtariFootage, GameLog, footage_layout
 from services.simulator.environments.batch import Passage, lane_rows
 from services.simulator.true_rewards.enduro import keep_even
+from somersault.domain.arrays import ActionArray, BoolArray, FloatArray, FrameArray
 from somersault.environments.atari_vector import hidden_rows, open_vector
 from somersault.tasks import Task
 from somersault.tasks.custom import load_function
-from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
 
 __all__ = ["AtariBatch", "MemoryReward", "footage_layout"]
 

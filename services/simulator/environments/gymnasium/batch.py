@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from services.simulator.environments.batch import Passage, lane_rows, steps_already_taken
 from services.simulator.environments.gymnasium.footage import GymnasiumFootage, PictureReel
-from somersault.call_record import CallRecord
+from somersault.domain.arrays import ActionArray, BoolArray, FloatArray, FrameArray
 from somersault.environments.declared_environment import CallListener, DeclaredEnvironment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import fit, frame_maker, shrink
+from somersault.runtime.call_record import CallRecord
 from somersault.tasks import GymnasiumEnvironment, Task
 from somersault.tasks.gymnasium import open_gymnasium
-from somersault.types import ActionArray, BoolArray, FloatArray, FrameArray
 
 __all__ = ["GymnasiumBatch"]
 

@@ -20,9 +20,9 @@ from services.simulator.environments.mujoco.model import load_model
 from services.simulator.environments.mujoco.start import draw_starts
 from services.simulator.environments.mujoco.stepper import Stepper, make_stepper
 from services.simulator.true_rewards import Steps, true_reward_of
+from somersault.domain.arrays import ActionArray, BoolArray, DoubleArray, FloatArray, FrameArray
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
-from somersault.types import ActionArray, BoolArray, DoubleArray, FloatArray, FrameArray
 
 __all__ = ["MujocoBatch", "MujocoLane"]
 

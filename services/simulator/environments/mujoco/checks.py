@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulator.true_rewards import Steps, TrueReward
+from somersault.domain.arrays import FloatArray
 from somersault.errors import EnvironmentFailedError
 from somersault.tasks import Task
-from somersault.types import FloatArray
 
 __all__ = ["check_finite", "work_out_true_rewards"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulator.environments.mujoco.model import state_dim_of
+from somersault.domain.arrays import DoubleArray
 from somersault.tasks import Task
-from somersault.types import DoubleArray
 
 __all__ = ["MujocoFootage", "footage_layout"]
 

@@ -11,9 +11,9 @@ import mujoco
 import numpy as np
 
 from services.simulator.environments.mujoco.model import mujoco_environment_of
+from somersault.domain.arrays import DoubleArray, FloatArray
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
-from somersault.types import DoubleArray, FloatArray
 
 __all__ = ["CoordinatesObserver", "DataObserver", "make_data_observer"]
 

@@ -11,8 +11,8 @@ import mujoco
 import numpy as np
 
 from services.simulator.environments.mujoco.model import STATE_SPEC, mujoco_environment_of
+from somersault.domain.arrays import DoubleArray
 from somersault.tasks import Task
-from somersault.types import DoubleArray
 
 __all__ = ["draw_starts"]
 

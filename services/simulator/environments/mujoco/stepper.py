@@ -17,8 +17,8 @@ from services.simulator.environments.mujoco.observation import (
     DataObserver,
     make_data_observer,
 )
+from somersault.domain.arrays import DoubleArray, FloatArray
 from somersault.tasks import Task
-from somersault.types import DoubleArray, FloatArray
 
 __all__ = ["Stepper", "make_stepper"]
 

@@ -16,12 +16,12 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from somersault.cli.afterwards.pages.messages import clip_to_message, points_to_messages, run_to_message
-from somersault.convert.preference import role_to_message
+from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError, UnauthenticatedError
 from somersault.runs import Run, distinct_names, find_runs
 from somersault.runs.policy_clips import list_policy_clips, read_policy_clip
-from somersault.types import Role
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+from somersault.wire.preference import role_to_message
 
 __all__ = ["ListingServicer"]
 

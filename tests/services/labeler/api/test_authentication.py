@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.labeler.api import authentication
 from somersault import rpc
+from somersault.domain.roles import Role
 from somersault.errors import (
     FailedPreconditionError,
     NotFoundError,
@@ -18,7 +19,6 @@ from somersault.errors import (
     SomersaultError,
     UnauthenticatedError,
 )
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, refused, running_labeler, submit

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from services.labeler.api import authentication
+from somersault.domain.roles import Role
 from somersault.errors import (
     PermissionDeniedError,
     ResourceExhaustedError,
     SomersaultError,
     UnauthenticatedError,
 )
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.docs.documents import ROOT, read

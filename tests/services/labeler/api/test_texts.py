@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from somersault.domain.roles import Role
+from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
-from somersault.texts import check_text
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import LEFT, RIGHT, update_run

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused
 

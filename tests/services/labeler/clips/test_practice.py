@@ -10,11 +10,12 @@ import pytest
 from services.labeler.clips.practice import Practice
 from services.labeler.database import open_database
 from services.labeler.runs import run_repository as runs
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 from somersault.errors import NotFoundError
+from somersault.runtime.urls import sqlite_url
 from somersault.tasks import PracticePair, get_task
 from somersault.tasks.practice import PACKAGED
-from somersault.types import Preference, Role
-from somersault.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.docs.documents import ROOT
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused

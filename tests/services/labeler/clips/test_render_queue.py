@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from services.labeler.clips import render_queue as clips
+from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, FailedPreconditionError, InvalidInputError, NotFoundError
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (

@@ -26,7 +26,8 @@ from services.labeler.runs import (
     stats_repository as run_stats,
 )
 from services.labeler.webhooks import webhook_repository as webhooks
-from somersault.types import Preference, Role
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
 
 _LABELERS = "INSERT INTO labelers VALUES ('ada', 'Ada', 'labeler', 'x', 5), ('bob', 'Bob', 'teacher', 'y', 5)"
 _ROWS = (

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from services.labeler.database import Database, migrate, open_database, schema
 from services.labeler.model.records import Labeler
 from services.labeler.people import labeler_repository as labelers
+from somersault.domain.roles import Role
 from somersault.errors import ConfigError, NotFoundError, UnavailableError
-from somersault.types import Role
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 from tests.services.labeler.database import older_database
 
 

@@ -17,7 +17,7 @@ from services.labeler.database import open_database
 from services.labeler.model.records import PredictedRewards
 from services.labeler.queries import prediction_repository as predictions
 from services.labeler.queries import query_repository as queries
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.database import older_database

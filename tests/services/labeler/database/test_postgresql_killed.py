@@ -16,8 +16,8 @@ import grpc.aio
 import pytest
 
 from somersault import rpc
+from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.postgresql_server import IS_INSTALLED, PostgresqlServer

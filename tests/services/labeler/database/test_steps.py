@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.labeler.database import failures
 from services.labeler.database.steps import Step, run
 from somersault.errors import UnavailableError
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 from tests.services.labeler.postgresql_server import IS_INSTALLED
 
 _TABLE = sa.Table(

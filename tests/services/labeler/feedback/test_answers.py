@@ -12,13 +12,13 @@ import pytest
 from services.labeler.feedback import answers as answering
 from services.labeler.feedback import log_repository as preference_log
 from somersault import rpc
+from somersault.domain.roles import Role
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
     InvalidInputError,
     NotFoundError,
 )
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (

@@ -14,11 +14,11 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 
 from services.labeler.feedback import export_files as exporting
-from somersault.convert.preference_rows import COLUMNS, message_from_row
+from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, trajectory_pb2
+from somersault.wire.preference_rows import COLUMNS, message_from_row
 from tests.services.labeler.judging import LEFT, RIGHT, answer, complete_log, update_run
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler
 

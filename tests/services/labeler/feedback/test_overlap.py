@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import LEFT, RIGHT, answer, update_run

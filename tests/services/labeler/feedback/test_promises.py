@@ -43,6 +43,9 @@ from services.labeler.people import labeler_repository as labelers
 from services.labeler.queries import lease_repository as leases
 from services.labeler.queries import query_repository as queries
 from services.labeler.runs import run_repository as runs
+from somersault.domain.feedback import Preference
+from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
@@ -51,8 +54,7 @@ from somersault.errors import (
     ResourceExhaustedError,
     SomersaultError,
 )
-from somersault.types import Preference, Role, StoredSegment
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 
 LEASE_S = 10.0
 MAX_LEASES = 3

@@ -13,7 +13,7 @@ import pytest
 
 from services.labeler.oversight import gauges
 from services.labeler.oversight import overview_repository as overview
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import answer, update_run
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, running_labeler, submit, until

@@ -6,7 +6,7 @@ import pytest
 
 from services.labeler.model.records import Labeler, LabelerNumbers
 from services.labeler.oversight.quality_measures import assess, entropy_bits, share
-from somersault.types import Role
+from somersault.domain.roles import Role
 
 
 def _numbers(**changed: int) -> LabelerNumbers:

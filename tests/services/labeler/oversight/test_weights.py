@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.judging import answer, complete_log
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, refused

@@ -16,9 +16,9 @@ from services.labeler.model.records import Labeler
 from services.labeler.people import tokens
 from services.labeler.people.admission import LastingTokens
 from services.labeler.people.labelers import Labelers
+from somersault.domain.roles import Role
 from somersault.errors import UnauthenticatedError
-from somersault.types import Role
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.postgresql_server import IS_INSTALLED, PostgresqlServer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.labeler.people.labelers import read_tokens
+from somersault.domain.roles import Role
 from somersault.errors import ConfigError, UnauthenticatedError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import refused, running_labeler
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, InvalidInputError, NotFoundError, UnauthenticatedError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import answer, update_run

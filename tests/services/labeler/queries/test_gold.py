@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.labeler.queries import gold_repository as gold
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import (

@@ -10,13 +10,13 @@ import pytest
 
 from services.labeler import changes
 from services.labeler.queries import open_query_repository as open_queries
+from somersault.domain.roles import Role
 from somersault.errors import (
     FailedPreconditionError,
     InvalidInputError,
     NotFoundError,
     ResourceExhaustedError,
 )
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, refused, submit
 

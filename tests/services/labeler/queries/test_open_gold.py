@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.labeler.queries import gold_repository as gold
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.judging import LEFT, RIGHT, answer_first_segment, labeler_with_clips, update_run
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, submit

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.labeler.queries.sides import draw_is_swapped
+from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.running import (

@@ -13,10 +13,10 @@ from services.labeler.database import Database, open_database
 from services.labeler.model.run_view import ProgressReport
 from services.labeler.runs import progress_repository as progress
 from services.labeler.runs import run_repository as runs
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import open_store
-from somersault.types import Role
-from somersault.urls import file_url, sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2
 from tests.services.labeler.running import (

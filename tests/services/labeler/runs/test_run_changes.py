@@ -28,9 +28,10 @@ from services.labeler.runs import run_changes
 from services.labeler.runs import run_repository as runs
 from services.labeler.runs import view_repository as run_views
 from services.labeler.runs.run_changes import RunChange
+from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError
-from somersault.types import Role, StoredSegment
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 
 OWNER = Labeler(labeler_id="o", name="o", role=Role.OWNER)
 TEACHER = Labeler(labeler_id="t", name="t", role=Role.TEACHER)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from somersault.domain.roles import Role
 from somersault.errors import ConfigError
+from somersault.runtime.urls import file_url
 from somersault.storage import open_store, read_identity
-from somersault.types import Role
-from somersault.urls import file_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, running_labeler
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.docs.documents import ROOT, read
 from tests.services.labeler.judging import answer

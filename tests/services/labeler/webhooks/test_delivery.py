@@ -12,7 +12,7 @@ import pytest
 
 from services.labeler.queries import gold_repository as gold
 from services.labeler.webhooks import delivery as webhook_delivery
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler import postgresql_server
 from tests.services.labeler.judging import RIGHT, answer_first_segment, labeler_with_clips

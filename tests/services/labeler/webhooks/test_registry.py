@@ -13,9 +13,9 @@ import pytest
 from services.labeler.database import open_database
 from services.labeler.oversight.gauges import Gauges
 from services.labeler.webhooks import delivery as webhook_delivery
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError, ResourceExhaustedError
-from somersault.types import Role
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler, until
 from tests.services.labeler.webhooks.receiver import (

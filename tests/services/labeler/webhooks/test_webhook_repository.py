@@ -12,7 +12,7 @@ from services.labeler.database import migrate
 from services.labeler.runs import run_repository as runs
 from services.labeler.webhooks import webhook_repository as webhooks
 from services.labeler.webhooks.webhook_repository import Batch
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from services.learner.networks import ActorCritic, build_actor_critic
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.types import TaskSpec
 
 _TIMING = {"task": "any", "episode_steps": 100, "segment_steps": 10, "step_s": 0.01}
 _VECTORS, _PICTURES = {"frame_shape": (5,)}, {"frame_shape": (36, 44), "num_frames": 3}

@@ -7,7 +7,7 @@ import torch
 
 from services.learner.networks.observation_normaliser import ObservationNormaliser
 from services.learner.networks.observations import RolloutObservations, arrange_observations
-from somersault.types import Rollout
+from somersault.domain.trajectory import Rollout
 
 _NUM_STEPS, _NUM_ENVIRONMENTS, _NUM_FRAMES = 4, 2, 3
 

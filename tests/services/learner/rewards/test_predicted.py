@@ -15,9 +15,9 @@ from services.learner.rewards import predicted as reward_feed
 from services.learner.rewards.normaliser import normalise_rewards
 from services.learner.rewards.predicted import RewardFeed, _score
 from services.learner.rollouts.batch import Batch
+from somersault.domain.trajectory import Rollout
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.rpc import Backoff
-from somersault.types import Rollout
 from somersault.v1 import reward_pb2
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.learner.algorithms.ppo.advantage import successor_values
 from services.learner.rollouts.batch import Collected, join_rollouts, make_batch
-from somersault.types import Rollout
+from somersault.domain.trajectory import Rollout
 
 
 def _rollout(

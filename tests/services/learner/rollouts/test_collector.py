@@ -14,8 +14,8 @@ from services.learner.rollouts.collector import (
     PublishedPolicy,
     SimulatorSession,
 )
+from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
-from somersault.types import Rollout
 
 
 def _collector(

@@ -12,10 +12,11 @@ import pytest
 from services.learner.config import LearnerConfig
 from services.learner.rollouts.collector import Collector, PublishedPolicy
 from services.learner.service import CollectConversation, rollout_bytes
-from somersault.convert import rollout_to_message, task_spec_to_message
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 from somersault.errors import InvalidInputError
-from somersault.types import Rollout, TaskSpec
 from somersault.v1 import learner_pb2
+from somersault.wire import rollout_to_message, task_spec_to_message
 
 _VECTORS = TaskSpec(
     task="t", frame_shape=(11,), action_dim=3, episode_steps=50, segment_steps=10, step_s=0.01

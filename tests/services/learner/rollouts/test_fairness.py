@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.learner.rollouts.collector import Assign, Collector, PublishedPolicy, SimulatorSession
-from somersault.types import Rollout
+from somersault.domain.trajectory import Rollout
 
 _EMPTY = np.zeros((0, 0), np.float32)
 _TICK_S = 0.1

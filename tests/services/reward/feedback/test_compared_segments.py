@@ -8,9 +8,10 @@ import safetensors.numpy
 
 from services.reward.feedback.preference_log import Answer, load_compared_segments
 from services.reward.segments.layout import SegmentLayout
+from somersault.domain.feedback import Preference
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import CorruptDataError
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Preference, TaskSpec
 from tests.services.reward.doubles import place_of
 
 _GAME = TaskSpec(

@@ -12,9 +12,9 @@ from services.reward.labeler_client import LabelerClient
 from services.reward.limits import ScoredPart
 from services.reward.monitoring.progress_reporter import Reporter
 from services.reward.queries.proposals import Standing, Wishes
+from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, SomersaultError, UnavailableError
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler
 from tests.services.reward.doubles import LabelerDouble

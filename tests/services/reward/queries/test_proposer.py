@@ -10,8 +10,10 @@ from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardVersion
+from somersault.domain.feedback import Preference
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Segment
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
-from somersault.types import Preference, Segment, TaskSpec
 from tests.services.reward.doubles import LabelerDouble
 
 _SPEC = TaskSpec(

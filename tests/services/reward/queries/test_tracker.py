@@ -6,7 +6,8 @@ import itertools
 
 from services.reward.feedback.preference_log import Answer, WeightChange
 from services.reward.queries.tracker import Ledger
-from somersault.types import Preference, StoredSegment
+from somersault.domain.feedback import Preference
+from somersault.domain.trajectory import StoredSegment
 
 
 def _answer(

@@ -7,7 +7,7 @@ import pytest
 
 from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.pool import SegmentPool
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 
 _VECTORS = TaskSpec(task="t", frame_shape=(3,), action_dim=1, episode_steps=8, segment_steps=2, step_s=0.5)
 _GAME = TaskSpec(

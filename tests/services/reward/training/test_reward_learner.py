@@ -11,9 +11,9 @@ from services.reward.segments.layout import SegmentLayout
 from services.reward.training.config import TrainerConfig
 from services.reward.training.reward_learner import Student
 from services.reward.training.trainer import Trainer
+from somersault.domain.feedback import Preference
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, open_store
-from somersault.types import Preference
 from tests.services.reward.doubles import SPEC, make_segment, place_of, store_segment
 
 _CONFIG = TrainerConfig(first_round_steps=40, round_steps=40, minibatch_size=16, stride=2)

@@ -11,9 +11,9 @@ from services.reward.feedback.comparisons import Comparisons
 from services.reward.segments.layout import SegmentLayout
 from services.reward.training.config import PictureTrainerConfig, TrainerConfig
 from services.reward.training.trainer import Trainer
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
-from somersault.types import TaskSpec
 
 _LENGTH = 12
 _SPEC = TaskSpec(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from services.reward.feedback.preference_log import Answer, LogRow
 from services.reward.queries.proposals import KnownQuery, Proposal, Standing, Wishes
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 
 __all__ = ["LabelerModel", "QueryModel"]
 

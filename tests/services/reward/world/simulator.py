@@ -9,8 +9,8 @@ import numpy as np
 
 from services.learner.rollouts.collector import Assign, Collector
 from services.reward.segments.offers import Offers
+from somersault.domain.trajectory import Rollout, Segment, StoredSegment
 from somersault.storage import ObjectStore
-from somersault.types import Rollout, Segment, StoredSegment
 from tests.services.reward.doubles import SPEC, make_segment, store_segment
 
 __all__ = ["ENV_STEPS", "SimulatorModel"]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 from tests.services.reward.world.virtual_time import VirtualTimeLoop, inline_threads
 from tests.services.reward.world.world import World
 

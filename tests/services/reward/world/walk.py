@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from somersault.types import Preference
+from somersault.domain.feedback import Preference
 from tests.services.reward.world.virtual_time import VirtualTimeLoop, inline_threads
 from tests.services.reward.world.world import World
 

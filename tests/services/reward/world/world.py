@@ -8,8 +8,8 @@ from typing import Any
 
 from services.learner.progress import LearnerState
 from services.reward.config import RewardConfig
+from somersault.domain.feedback import Preference
 from somersault.storage import open_store
-from somersault.types import Preference
 from tests.services.reward.world.labeler import LabelerModel
 from tests.services.reward.world.services import LearnerLife, RewardLife
 from tests.services.reward.world.simulator import SimulatorModel

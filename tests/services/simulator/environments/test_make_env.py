@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from services.simulator.environments import open_environment
+from somersault.domain.frames import observations_of
 from somersault.environments.factory import make_env
-from somersault.frames import observations_of
 from somersault.tasks import MujocoEnvironment, Task, get_task, list_tasks
 
 MUJOCO = [task.name for task in list_tasks() if isinstance(task.environment, MujocoEnvironment)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 
 ArraysFor = Callable[[TaskSpec], dict[str, np.ndarray]]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from services.simulator.policy.heads import CategoricalHead, GaussianHead, draw_noise
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 
 
 def _gaussian(*, log_std: float) -> GaussianHead:

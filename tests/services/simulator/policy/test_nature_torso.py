@@ -13,7 +13,7 @@ import safetensors.numpy
 from numpy.lib.stride_tricks import sliding_window_view
 
 from services.simulator.policy.nature_torso import NatureTorso
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 
 ArraysFor = Callable[[TaskSpec], dict[str, np.ndarray]]
 
@@ -66,7 +66,7 @@ import sys
 sys.modules["torch"] = None
 from pathlib import Path
 from services.simulator.policy import Policy
-from somersault.types import TaskSpec
+from somersault.domain.task_spec import TaskSpec
 Policy.from_bytes(Path({str(path)!r}).read_bytes(), spec={spec!r}).worker()
 """
     command = [sys.executable, "-c", source]

@@ -9,8 +9,8 @@ import pytest
 import safetensors.numpy
 
 from services.simulator.policy import MAX_POLICY_BYTES, Policy
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.types import TaskSpec
 
 ArraysFor = Callable[[TaskSpec], dict[str, np.ndarray]]
 

@@ -10,8 +10,8 @@ import pytest
 from services.simulator.environments import open_environment
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import Trace, gather
+from somersault.domain.trajectory import Rollout
 from somersault.tasks import Task, get_task
-from somersault.types import Rollout
 
 PolicyArrays = Callable[..., dict[str, np.ndarray]]
 

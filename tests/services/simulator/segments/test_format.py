@@ -11,9 +11,9 @@ import safetensors.numpy
 
 from services.simulator.segments.format import decode_segment, encode_sealed, encode_segment
 from services.simulator.segments.offers import RecordedSegment
+from somersault.domain.trajectory import Segment
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import Task
-from somersault.types import Segment
 
 STATE_DIM = 13
 

@@ -12,7 +12,7 @@ from services.simulator.rollouts.rollout import gather
 from services.simulator.segments.batch_recorder import EpisodeRecorder
 from services.simulator.segments.format import decode_segment, encode_segment
 from services.simulator.segments.offers import RecordedSegment
-from somersault.actions import is_still
+from somersault.domain.actions import is_still
 from somersault.tasks import Task, get_task
 
 NUM, HIDDEN = 6, 4

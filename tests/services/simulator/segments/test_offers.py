@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from services.simulator.segments.offers import Offer, OfferRing, RecordedSegment, draw_offsets
+from somersault.domain.trajectory import Segment
 from somersault.errors import InvalidInputError
-from somersault.types import Segment
 
 
 def _offer(sequence: int, *names: str) -> Offer:

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from services.web.config import Config
-from somersault.config import load_config
 from somersault.errors import ConfigError
+from somersault.runtime.config import load_config
 from tests.services.web.gateways import serving_gateway
 
 FRIEND = "https://labels.example"

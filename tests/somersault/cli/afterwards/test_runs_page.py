@@ -25,12 +25,12 @@ import pytest
 
 from somersault import rpc
 from somersault.cli.afterwards.pages.service import ListingServicer
-from somersault.convert.preference import role_from_message
+from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, UnauthenticatedError
 from somersault.rpc.server import bind, create_server
 from somersault.runs import load_run
-from somersault.types import Role
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
+from somersault.wire.preference import role_from_message
 from tests.somersault.cli.afterwards.conftest import Command
 from tests.somersault.synthetic_runs import make_run
 

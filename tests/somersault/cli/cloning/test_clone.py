@@ -28,9 +28,9 @@ from somersault.cli.train_options import TrainOptions, begin_run
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.database import read_identities
+from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import read_identity
 from somersault.storage.folder import FolderStore
-from somersault.urls import file_url, sqlite_url
 
 NAME = "pendulum-1"
 OBJECTS = ("segments/s1.safetensors", "sealed/s1.safetensors", "clips/s1.mp4", "policy-clips/00000001.mp4")

@@ -22,7 +22,7 @@ from somersault.cli.curves.background import BackgroundSink
 from somersault.cli.curves.sink import CurvePoint, CurveSink
 from somersault.cli.curves.tracking import open_tracker
 from somersault.errors import ConfigError
-from somersault.urls import sqlite_url
+from somersault.runtime.urls import sqlite_url
 from tests.somersault.cli.curves import recorded_clients
 from tests.somersault.cli.curves.recorded_clients import CALLS, Recorder
 

@@ -14,10 +14,10 @@ import safetensors.numpy
 from somersault.cli.pages.addresses import Addresses
 from somersault.cli.run_config import RunConfig
 from somersault.cli.run_folder import RunFolder
+from somersault.domain.roles import Role
+from somersault.runtime.urls import sqlite_url
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task
-from somersault.types import Role
-from somersault.urls import sqlite_url
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import trajectory_pb2
 from tests.services.labeler.judging import RIGHT

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from somersault.cli.__main__ import main
-from somersault.convert.preference_files import open_writer
+from somersault.domain.roles import Role
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
-from somersault.types import Role
 from somersault.v1 import labeler_pb2 as pb
+from somersault.wire.preference_files import open_writer
 from tests.somersault.cli.labels.runs import begin_run, fill, labeler_of
 
 

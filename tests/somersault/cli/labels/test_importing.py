@@ -14,6 +14,7 @@ import pytest
 from somersault.cli.labels import sending
 from somersault.cli.labels.exporting import export_labels
 from somersault.cli.labels.importing import import_labels
+from somersault.domain.keys import segment_key
 from somersault.errors import (
     AlreadyExistsError,
     CorruptDataError,
@@ -24,7 +25,6 @@ from somersault.errors import (
 )
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
-from somersault.types import segment_key
 from tests.somersault.cli.labels.runs import (
     begin_run,
     fill,

@@ -11,7 +11,7 @@ import math
 import mujoco
 import numpy as np
 
-from somersault.types import DoubleArray, FloatArray
+from somersault.domain.arrays import DoubleArray, FloatArray
 
 __all__ = ["draw_posts", "draw_shadows"]
 

@@ -18,8 +18,8 @@ from services.simulator.clips.renderers.mujoco.opengl import open_context
 from services.simulator.clips.renderers.mujoco.scenery import load_scene
 from services.simulator.clips.renderers.renderer import Frame
 from services.simulator.clips.renderers.reward_bar import RewardBar
+from somersault.domain.arrays import DoubleArray, FloatArray
 from somersault.tasks import Camera, MujocoEnvironment, Task
-from somersault.types import DoubleArray, FloatArray
 
 __all__ = ["MujocoDrawer"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from services.learner.algorithms.ppo.ppo import PPOConfig
+from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.types import TaskSpec
 
 _TIMING = {"task": "any", "episode_steps": 100, "segment_steps": 10, "step_s": 0.01, "num_actions": 2}
 _VECTORS = TaskSpec(**_TIMING, frame_shape=(3,))

@@ -9,8 +9,9 @@ import torch
 
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.simulator.policy import Policy
-from somersault.packing import with_numbers
-from somersault.types import Rollout, TaskSpec
+from somersault.domain.packing import with_numbers
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 
 _TIMING = {"task": "any", "episode_steps": 1000, "segment_steps": 4, "step_s": 0.01, "is_continuing": True}
 

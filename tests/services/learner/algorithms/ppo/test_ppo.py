@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from somersault.domain.task_spec import TaskSpec
+from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
-from somersault.types import Rollout, TaskSpec
 
 _CONFIG = PPOConfig(hidden_size=16, minibatch_size=64, num_epochs=4, learning_rate=3e-3)
 _TIMING = {"task": "any", "episode_steps": 8, "segment_steps": 4, "step_s": 0.01}

@@ -17,7 +17,7 @@ from somersault.environments.factory import make_env
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.errors import InvalidInputError
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
-from somersault.tasks.gymnasium_actions import read_actions
+from somersault.tasks.gymnasium_spaces.actions import read_actions
 from tests.somersault.synthetic_runs import policy_arrays
 from tests.synthetic_environments import SPACES, name_of
 

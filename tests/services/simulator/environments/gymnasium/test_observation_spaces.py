@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from services.simulator.environments import open_environment
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
+from somersault.domain.frames import observations_of, unpacked
+from somersault.domain.packing import numbers_of, planes_of
 from somersault.environments.factory import make_env
 from somersault.environments.gymnasium_spaces import area_means, frame_maker
 from somersault.errors import InvalidInputError
-from somersault.frames import observations_of, unpacked
-from somersault.packing import numbers_of, planes_of
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
-from somersault.tasks.gymnasium_observations import read_observations
+from somersault.tasks.gymnasium_spaces.observations import read_observations
 from tests.somersault.synthetic_runs import policy_arrays
 from tests.synthetic_environments import SPACES, name_of
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2, preference_pb2
 from tests.services.labeler.running import RUN_ID
 from tests.services.web.page.browsing import open_page, press, saved

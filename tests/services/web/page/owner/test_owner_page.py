@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest_asyncio
 
-from somersault.types import Role
+from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, lease, submit
 from tests.services.web.gateways import serving_gateway

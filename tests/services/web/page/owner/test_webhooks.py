@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.labeler.webhooks import delivery as webhook_delivery
-from somersault.types import Role
+from somersault.domain.roles import Role
 from tests.services.labeler.judging import answer
 from tests.services.labeler.running import TOKENS
 from tests.services.labeler.webhooks.receiver import documented_check, receiving

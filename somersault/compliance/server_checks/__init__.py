@@ -1,0 +1,1 @@
+"""What a labeler promises, one module of checks a subject."""

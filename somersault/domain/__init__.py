@@ -1,0 +1,1 @@
+"""The project's own words as values and rules: nothing here waits, stores or sends."""

@@ -1,0 +1,1 @@
+"""What is stored, as bytes and back: each reader checks before it trusts."""

@@ -1,0 +1,114 @@
+"""Numbered checkpoints in object storage: arrays and a few facts, checked for corruption when read.
+
+A checkpoint is one safetensors object; its metadata carries the facts as JSON and a SHA-256 over the arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from somersault.errors import CorruptDataError
+from somersault.formats.strict_json import dump_json, load_json
+from somersault.storage import ObjectStore
+
+__all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
+
+_FORMAT = "somersault.checkpoint.1"
+_NUM_KEPT = 3
+_HEADER_MAX_BYTES = 1024 * 1024
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What a service needs to go on from where it was."""
+
+    arrays: dict[str, npt.NDArray[Any]]
+    facts: dict[str, Any]
+    """Small JSON values: counters, cursors."""
+
+
+def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint) -> str:
+    """Stores a checkpoint under ``prefix/number``, then forgets all but the newest three; gives its key."""
+    key = f"{prefix}/{number:012d}.safetensors"
+    store.put(key, pack(checkpoint))
+    for old in sorted(store.list(f"{prefix}/"))[:-_NUM_KEPT]:
+        store.delete(old)
+    return key
+
+
+def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
+    """Gives the checkpoint with the highest number, none if there is none.
+
+    Raises:
+        CorruptDataError: it can't be trusted; says which object it is and what to do.
+    """
+    keys = sorted(store.list(f"{prefix}/"))
+    if not keys:
+        return None
+    try:
+        return unpack(store.get(keys[-1]))
+    except CorruptDataError as error:
+        before = f"the one before, {keys[-2]}" if len(keys) > 1 else "the beginning"
+        raise CorruptDataError(
+            f"checkpoint {keys[-1]} is corrupt ({error}); delete it to go on from {before}"
+        ) from error
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    """Gives a checkpoint's bytes."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
+    metadata = {
+        "format": _FORMAT,
+        "facts": dump_json(checkpoint.facts),
+        "sha256": _digest(arrays, dump_json(checkpoint.facts)),
+    }
+    return safetensors.numpy.save(arrays, metadata=metadata)
+
+
+def unpack(data: bytes) -> Checkpoint:
+    """Gives the checkpoint that `pack` made these bytes of.
+
+    Raises:
+        CorruptDataError: the bytes are not such a checkpoint or were changed since.
+    """
+    metadata = _read_metadata(data)
+    try:
+        arrays = safetensors.numpy.load(data)
+        facts = load_json(metadata["facts"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CorruptDataError(f"it can't be read: {error}") from error
+    if _digest(arrays, metadata["facts"]) != metadata.get("sha256"):
+        raise CorruptDataError("its SHA-256 differs from the one stored with it")
+    return Checkpoint(arrays=arrays, facts=facts)
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    if not 0 < length <= min(len(data) - 8, _HEADER_MAX_BYTES):
+        raise CorruptDataError("it has no readable header")
+    try:
+        metadata = load_json(data[8 : 8 + length])["__metadata__"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptDataError("it has no readable header") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
+        raise CorruptDataError(f"its format is not {_FORMAT}")
+    return metadata
+
+
+def _digest(arrays: Arrays, facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What every process of Somersault is made of: settings, logs, a service's life."""

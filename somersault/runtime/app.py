@@ -1,0 +1,197 @@
+"""How a service lives: settings, logs, health, serving, and a drain on SIGTERM. One `main` for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import grpc.aio
+import structlog
+
+from somersault.errors import SomersaultError, root_of
+from somersault.rpc.server import bind, create_server, serve_health, set_serving
+from somersault.runtime import allocator, telemetry
+from somersault.runtime.config import ServiceConfig, load_config
+
+__all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve"]
+
+_log = structlog.get_logger()
+
+FAILED = 1
+"""The exit code of a service whose work failed; its next life may do better."""
+
+BAD_SETTINGS = 2
+"""The exit code with which a service refuses its settings, a port or a store before it serves."""
+
+HOPELESS = 3
+"""The exit code with which a service says that its next life would end as this one: somebody must mend something."""
+
+_THREADS_END_S = 2.0
+
+Config = TypeVar("Config", bound=ServiceConfig)
+
+
+class Application(Protocol):
+    """One service: what it serves, what it does beside serving, how it ends."""
+
+    @property
+    def interceptors(self) -> Sequence[grpc.aio.ServerInterceptor[Any, Any]]:
+        """What each call passes before it is served, such as authentication."""
+        ...
+
+    def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
+        """Adds the servicers to a server and gives their full names."""
+        ...
+
+    async def run(self) -> None:
+        """Does what there is to do beside serving, until cancelled. If it returns or raises, the service ends."""
+        ...
+
+    async def drain(self) -> None:
+        """Stores what must not be lost. Called once, after the last call was served."""
+        ...
+
+
+def main(
+    name: str,
+    config_type: type[Config],
+    build: Callable[[Config], Awaitable[Application]],
+    *,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run a service until SIGTERM or SIGINT and return its exit code.
+
+    Whatever ends it otherwise is one line on standard error, the last one: at the start with exit code `BAD_SETTINGS`,
+    later with `HOPELESS` where trying again is no use (`somersault.errors.Retry`), else with `FAILED`. An error that is
+    none of the domain is logged in full before.
+    """
+    allocator.keep_freed_memory()
+    earlier = set(threading.enumerate())
+    if not faulthandler.is_enabled():
+        faulthandler.enable(file=2)
+    served = asyncio.Event()
+    code = 0
+    try:
+        config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
+        telemetry.set_up_logging(service=name, level=config.log_level)
+        asyncio.run(_build_and_serve(name, config, build, served=served))
+    except Exception as error:
+        code = say_end(name, root_of(error), has_served=served.is_set())
+    return _leave(code, earlier)
+
+
+def say_end(name: str, error: BaseException, *, has_served: bool) -> int:
+    """Write why the service ends and return its exit code."""
+    if isinstance(error, SomersaultError):
+        told, code = str(error), HOPELESS if error.is_hopeless else FAILED
+        code = code if has_served else BAD_SETTINGS
+    else:
+        _log.error("service_failed", exc_info=error)
+        told, code = f"it failed with {type(error).__name__}: {error}{_place_of(error)}", FAILED
+    sys.stderr.write(f"somersault {name}: {' '.join(told.split())}\n")
+    sys.stderr.flush()
+    return code
+
+
+def _place_of(error: BaseException) -> str:
+    """Return where an error was raised, as " (FILE:LINE)"; nothing where nobody knows."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+async def _build_and_serve(
+    name: str, config: Config, build: Callable[[Config], Awaitable[Application]], *, served: asyncio.Event
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Threads(thread_name_prefix="asyncio"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    _log.info("starting", name=name, config=config.model_dump(mode="json"))
+    await serve(await build(config), config, stopped=stopped, on_bound=lambda _port: served.set())
+
+
+async def serve(
+    application: Application,
+    config: ServiceConfig,
+    *,
+    stopped: asyncio.Event,
+    on_bound: Callable[[int], None] | None = None,
+) -> None:
+    """Serves an application until ``stopped`` is set or its own work ends, then drains it.
+
+    Args:
+        application: The service.
+        config: Where to listen and how long to drain.
+        stopped: Ends the service when set.
+        on_bound: Told the port once calls are taken.
+
+    Raises:
+        ConfigError: a port can't be used.
+        Exception: what the application's own work raised.
+    """
+    server = create_server(application.interceptors)
+    names = application.add_to(server)
+    health = serve_health(server, names, has_reflection=config.has_reflection)
+    port = bind(server, host=config.host, port=config.port)
+    if config.metrics_port is not None:
+        telemetry.serve_metrics(host=config.host, port=config.metrics_port)
+    await server.start()
+    await set_serving(health, names, is_serving=True)
+    _log.info("serving", host=config.host, port=port, services=list(names))
+    if on_bound:
+        on_bound(port)
+    work = asyncio.create_task(application.run())
+    stop = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        _log.info("draining")
+        stop.cancel()
+        await set_serving(health, names, is_serving=False)
+        await _cancelled(work)
+        await server.stop(config.drain_s)
+        await application.drain()
+        _log.info("stopped")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+class _Threads(ThreadPoolExecutor):
+    """Is not waited for: what must not be lost is stored by `Application.drain`."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Begin no more work and leave alone what was begun."""
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def _leave(code: int, earlier: Container[threading.Thread]) -> int:
+    """Return the exit code, once the threads that were started since have ended.
+
+    One that doesn't end, for it runs somebody's function that never returns, would keep the drained process for ever.
+    """
+    give_up_s = time.monotonic() + _THREADS_END_S
+    for thread in threading.enumerate():
+        if thread not in earlier and not thread.daemon:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
+            if thread.is_alive():
+                _log.warning("thread_left_behind", thread=thread.name)
+                sys.stderr.flush()
+                os._exit(code)
+    return code

@@ -1,0 +1,217 @@
+"""How a service gets its settings: defaults, then a file, then the environment, then flags; unknown keys are errors.
+
+Each service's `config.py` holds one class derived from `ServiceConfig` with a docstring under each field; from these
+docstrings come `--help` and the error messages. Every number must have both its bounds (a test goes over all of them),
+every text its length and no control characters. The only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pydantic
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from somersault.domain.bounds import MAX_PORT
+from somersault.domain.task_spec import TaskSpec
+from somersault.errors import ConfigError, InvalidInputError
+from somersault.formats.strict_json import load_json
+from somersault.runtime import setting_checks
+from somersault.runtime.setting_checks import Host
+
+__all__ = [
+    "COMPONENT",
+    "Component",
+    "ServiceConfig",
+    "environment",
+    "inherited_environment",
+    "load_config",
+    "set_environment",
+]
+
+Config = TypeVar("Config", bound="ServiceConfig")
+
+# pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
+_file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
+
+
+_MAX_REASON = 300  # characters; what was given may be much longer
+
+
+class _PlainListSource(EnvSettingsSource):
+    """Reads lists with commas between, as flags do, beside JSON: ``a,b`` or ``["a", "b"]``."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if not _is_list(field.annotation):
+            try:
+                return super().decode_complex_value(field_name, field, value)
+            except RecursionError as error:
+                raise ConfigError(field_name, value, "JSON that is not nested so deeply") from error
+        if not value.lstrip().startswith("["):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            return load_json(value)
+        except ValueError as error:
+            raise ConfigError(field_name, value, "values with commas between, or a JSON list") from error
+
+
+def _is_list(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (tuple, list)
+
+
+COMPONENT = pydantic.ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+"""How the settings of a service's components are declared: each a frozen pydantic dataclass, so that `--ppo.learning-rate` works."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=COMPONENT)
+class Component:
+    """Settings of a service's component."""
+
+    _check_given = pydantic.field_validator("*", mode="before")(setting_checks.check_given)
+    _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
+
+
+class ServiceConfig(BaseSettings):
+    """Settings that every service has."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        env_nested_delimiter="__",
+        validate_default=True,
+        cli_avoid_json=False,
+        cli_hide_none_type=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_exit_on_error=False,
+    )
+
+    host: Host = "127.0.0.1"
+    """Address to listen on: a name, an IPv4 address, or an IPv6 address such as ::1. Loopback unless told otherwise:
+    nothing is encrypted yet."""
+
+    port: int = pydantic.Field(default=0, ge=0, le=MAX_PORT)
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    metrics_port: int | None = pydantic.Field(default=None, ge=0, le=MAX_PORT)
+    """Port of the Prometheus endpoint /metrics; none unless given."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """debug, info, warning or error."""
+
+    has_reflection: bool = False
+    """Serves gRPC reflection, for development."""
+
+    drain_s: float = pydantic.Field(default=0.5, ge=0, le=300)
+    """Seconds that running calls get to end after SIGTERM; streams that are still open then are cut."""
+
+    _check_given = pydantic.field_validator("*", mode="before")(setting_checks.check_given)
+    _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
+
+    def check_for(self, spec: TaskSpec) -> None:
+        """Check what the settings come to for a task; `SomersaultError` says what can't be.
+
+        Args:
+            spec: What is to be learned.
+        """
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings documents it
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours stands in its place
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a folder of secrets
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file_settings = InitSettingsSource(settings_cls, init_kwargs=_file_values.get())
+        return init_settings, _PlainListSource(settings_cls), file_settings
+
+
+def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
+    """Gives a service's settings from a ``--config FILE``, the environment and flags.
+
+    The environment's names are ``SOMERSAULT_<SERVICE>_<FIELD>`` with ``__`` between the parts of nested fields.
+
+    Raises:
+        ConfigError: a key is unknown, or a value can't be used; says which, its value and its bound.
+    """
+    path, flags = _split_config_flag(arguments)
+    token = _file_values.set(_read_file(path) if path else {})
+    try:
+        source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
+        return config_type(_cli_settings_source=source)
+    except SettingsError as error:
+        reason = " ".join(str(error).removeprefix("error parsing CLI: ").split())
+        raise ConfigError(f"{reason[:_MAX_REASON]}; --help lists the settings") from error
+    except pydantic.ValidationError as error:
+        raise ConfigError(setting_checks.describe_first(error, config_type, _named_by_variable)) from error
+    except InvalidInputError as error:
+        raise ConfigError(str(error)) from error
+    except RecursionError as error:
+        raise ConfigError("a setting is nested too deeply; --help lists the settings") from error
+    finally:
+        _file_values.reset(token)
+
+
+def environment(name: str, default: str | None = None) -> str | None:
+    """Gives an environment variable's value."""
+    return os.environ.get(name, default)
+
+
+def set_environment(name: str, value: str) -> None:
+    """Set an environment variable, for libraries that read it and for the processes that we start."""
+    os.environ[name] = value
+
+
+def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
+    """Gives the environment of a process we start: ours, and ``additions`` over it."""
+    return {**os.environ, **additions}
+
+
+def _split_config_flag(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    flags = list(arguments)
+    if "--config" not in flags:
+        return None, flags
+    place = flags.index("--config")
+    if place + 1 >= len(flags):
+        raise ConfigError("--config needs the path of a TOML or JSON file")
+    path = Path(flags[place + 1])
+    del flags[place : place + 2]
+    return path, flags
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = load_json(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"config file {path} can't be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # TOML has the second for what is nested too deeply
+        raise ConfigError(f"config file {path} is not valid: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"config file {path} must hold one table of settings")
+    return values
+
+
+def _named_by_variable(config_type: type[ServiceConfig], field: str) -> str:
+    """Return the environment variable that a setting is given by, in words; "" where there is none."""
+    name = f"{config_type.model_config['env_prefix']}{field.replace('.', '__')}".upper()
+    return f" ({name})" if name in os.environ else ""

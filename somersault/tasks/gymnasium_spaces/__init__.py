@@ -1,0 +1,1 @@
+"""Reads Gymnasium's spaces: what a policy sees and does in them."""

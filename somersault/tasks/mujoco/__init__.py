@@ -1,0 +1,1 @@
+"""Tasks of bodies that MuJoCo moves, one module a family."""
