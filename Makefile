@@ -19,7 +19,7 @@ setup: system $(STAMP) $(PAGE) ## make .venv with everything, build the pages, a
 	@$(if $(filter setup,$(MAKECMDGOALS)),echo "ready: . $(BIN)/activate && somersault doctor",:)
 
 system:
-	@deploy/setup/system.sh
+	@tools/system.sh
 
 # By path, not by a finder, which comes last: beside the clone `import somersault` would be a folder without code.
 # torch first and by exact version: a range would fetch gigabytes of CUDA libraries.
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml
 	touch $@
 
 $(PAGE): $(PAGE_SOURCES) | $(STAMP)
-	deploy/setup/page.sh build
+	tools/page.sh build
 
 demo: setup ## teach a hopper a backflip from 60 comparisons and keep the video
 	$(BIN)/somersault train hopper-backflip --teacher oracle --labels 60 --steps 1500000 || test $$? -eq 130 # Ctrl-C
@@ -41,19 +41,19 @@ label: setup ## teach a hopper a backflip yourself: five minutes of answering on
 
 # buf is installed when it is first called: once, before two tests call it at once.
 test: setup ## pass the default tests (under 15 minutes on 2 cores)
-	deploy/setup/buf.sh --version >/dev/null
-	deploy/setup/tree.sh note $(VENV)/.tree
+	tools/buf.sh --version >/dev/null
+	tools/tree.sh note $(VENV)/.tree
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
 	$(BIN)/pytest -m 'alone and not slow'
-	deploy/setup/tree.sh check $(VENV)/.tree
+	tools/tree.sh check $(VENV)/.tree
 
 check: setup ## format, lint, types, protos and docs must be clean
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	deploy/setup/buf.sh lint protos
-	deploy/setup/page.sh check
-	deploy/setup/buf.sh breaking protos --against protos/released/v1.binpb
+	tools/buf.sh lint protos
+	tools/page.sh check
+	tools/buf.sh breaking protos --against protos/released/v1.binpb
 	$(BIN)/pytest -q tests/architecture tests/docs
 
 format: setup ## format and fix what can be fixed
@@ -69,10 +69,10 @@ bench: setup ## measure what docs/results.md claims
 
 soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, then seeds of the backflip
 	$(BIN)/pytest -m slow tests/services/web
-	$(BIN)/python -m benchmarks.backflip_seeds
+	$(BIN)/python -m benchmarks.learning.backflip_seeds
 	$(BIN)/pytest -m slow tests/somersault/compliance
 	$(BIN)/pytest -m slow tests/e2e/test_given_labels.py
-	$(BIN)/pytest -m slow tests/somersault/cli/ending tests/e2e/test_endings.py
+	$(BIN)/pytest -m slow tests/somersault/cli/exits tests/e2e/test_endings.py
 	$(BIN)/pytest -m slow tests/e2e/test_refusals.py
 	$(BIN)/pytest -m slow tests/somersault/export
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py

@@ -12,18 +12,18 @@ import subprocess
 import sys
 
 BENCHMARKS = {
-    "simulator_speed": "bodies: the simulator service beside bare physics, Gymnasium and EnvPool",
-    "atari_speed": "games: the simulator beside AtariVectorEnv and EnvPool",
-    "picture_networks": "networks over pictures, float32 and bfloat16, acting and learning",
-    "ingest": "one learner fed by 1 to 8 processes",
-    "labeler_load": "the labeler under 100 and 500 labelers, stalled peers, a million answers",
-    "loop_speed": "the whole loop beside the same in one process",
+    "simulators.mujoco_speed": "bodies: the simulator service beside bare physics, Gymnasium and EnvPool",
+    "simulators.atari_speed": "games: the simulator beside AtariVectorEnv and EnvPool",
+    "learning.picture_networks": "networks over pictures, float32 and bfloat16, acting and learning",
+    "learning.ingest": "one learner fed by 1 to 8 processes",
+    "labeler.load": "the labeler under 100 and 500 labelers, stalled peers, a million answers",
+    "learning.loop_speed": "the whole loop beside the same in one process",
 }
 
 
 def main() -> int:
     """Runs those named, or all; gives 1 if one of them failed."""
-    descriptions = "\n".join(f"  {name:17} {what}" for name, what in BENCHMARKS.items())
+    descriptions = "\n".join(f"  {name:27} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\n{descriptions}", formatter_class=argparse.RawTextHelpFormatter
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from somersault.cli.ending.early_signals import end_at_signals
+from somersault.cli.exits.early_signals import end_at_signals
 
 __all__ = ["main"]
 

@@ -16,12 +16,12 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from somersault.cli import compliance
+from somersault.cli.commands import compliance
 from somersault.cli.commands.clone import clone
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
-from somersault.cli.commands.importing import import_labels
+from somersault.cli.commands.import_labels import import_labels
 from somersault.cli.commands.open import open_pages
 from somersault.cli.commands.plot import compare, plot
 from somersault.cli.commands.render import render
@@ -30,11 +30,11 @@ from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
 from somersault.cli.commands.version import print_version, version
-from somersault.cli.ending.early_signals import hand_over
-from somersault.cli.ending.ending import Ending, ending_of, report_thread, tell
-from somersault.cli.ending.exit_codes import ExitCode
-from somersault.cli.ending.outlets import Outlets
-from somersault.cli.ending.stop_signals import signals_as_ctrl_c
+from somersault.cli.exits.early_signals import hand_over
+from somersault.cli.exits.ending import Ending, ending_of, report_thread, tell
+from somersault.cli.exits.exit_codes import ExitCode
+from somersault.cli.exits.standard_streams import Outlets
+from somersault.cli.exits.stop_signals import signals_as_ctrl_c
 
 __all__ = ["app", "main"]
 

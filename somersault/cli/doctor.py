@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from somersault.cli.ports import choose_ports
+from somersault.cli.services.ports import choose_ports
 from somersault.errors import SomersaultError
 from somersault.runtime.probes import INSTALL_OPENGL, INSTALL_VIDEO, find_opengl, try_probe
 

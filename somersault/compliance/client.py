@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from somersault import rpc
-from somersault.cli.ports import LOOPBACK, choose_ports
+from somersault.cli.services.ports import LOOPBACK, choose_ports
 from somersault.compliance.checks import Outcome
 from somersault.compliance.client_rules import Quiet, judge
 from somersault.compliance.front_end import check_command, running

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from somersault import rpc
-from somersault.cli import launch
-from somersault.cli.health import wait_until_healthy
-from somersault.cli.ports import LOOPBACK, choose_ports
+from somersault.cli.services import launch
+from somersault.cli.services.health import wait_until_healthy
+from somersault.cli.services.ports import LOOPBACK, choose_ports
 from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
 from somersault.formats.strict_json import dump_json

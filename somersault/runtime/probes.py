@@ -23,7 +23,7 @@ __all__ = ["check_drawing", "find_opengl", "settle_opengl", "try_probe"]
 BACKENDS = ("egl", "osmesa")
 INSTALL_OPENGL = (
     "install one of them (Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri, or apt-get install libosmesa6;"
-    " deploy/setup/system.sh does it)"
+    " tools/system.sh does it)"
 )
 INSTALL_VIDEO = "reinstall the package av (pip install --force-reinstall av)"
 

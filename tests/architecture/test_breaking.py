@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = "protos/released/v1.binpb"
-CHECK = ("deploy/setup/buf.sh", "breaking", "protos", "--against", RELEASED)
+CHECK = ("tools/buf.sh", "breaking", "protos", "--against", RELEASED)
 
 
 def breaking(protos: Path | str) -> subprocess.CompletedProcess[str]:

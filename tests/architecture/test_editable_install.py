@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BUILD = """
 import sys
-sys.path.insert(0, "deploy/setup")
+sys.path.insert(0, "tools")
 import packaging_backend
 print(packaging_backend.build_editable(sys.argv[1], dict([sys.argv[2].split("=")]) if sys.argv[2] else None))
 """

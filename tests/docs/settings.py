@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from somersault.cli.serve import MODULES
+from somersault.cli.services.programs import MODULES
 from somersault.runtime.config import ServiceConfig
 
 __all__ = ["settings_of"]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from somersault.cli import command_line, train_options
-from somersault.cli.serve import MODULES
+from somersault.cli import command_line
+from somersault.cli.services.programs import MODULES
+from somersault.cli.start import train_options
 from somersault.runtime.config import load_config
 from somersault.tasks import get_task
 from tests.docs.documents import DOCUMENTS, ROOT, code_spans, read, table_rows

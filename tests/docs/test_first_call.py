@@ -41,9 +41,9 @@ async def test_the_first_calls_work_as_they_are_written(tmp_path: Path) -> None:
     """curl, buf curl, Python and buf generate, in the page's order and from what the page gives, do what it says."""
     shims = tmp_path / "bin"
     shims.mkdir()
-    (shims / "buf").write_text(f'#!/bin/sh\nexec "{ROOT}/deploy/setup/buf.sh" "$@"\n')
+    (shims / "buf").write_text(f'#!/bin/sh\nexec "{ROOT}/tools/buf.sh" "$@"\n')
     (shims / "buf").chmod(0o755)
-    (shims / "npm").write_text(f'#!/bin/sh\nroot="{ROOT}"\n. "$root/deploy/setup/node.sh"\nexec $npm "$@"\n')
+    (shims / "npm").write_text(f'#!/bin/sh\nroot="{ROOT}"\n. "$root/tools/node.sh"\nexec $npm "$@"\n')
     (shims / "npm").chmod(0o755)
     place = tmp_path / "reader"
     place.mkdir()

@@ -13,7 +13,7 @@ import pytest
 from tests.docs.documents import ROOT
 from tests.docs.test_makefile import planned
 
-_SCRIPT = ROOT / "deploy/setup/tree.sh"
+_SCRIPT = ROOT / "tools/tree.sh"
 
 
 def _tracked(*patterns: str) -> list[Path]:
@@ -59,7 +59,7 @@ def test_make_test_ends_with_a_look_at_the_tree() -> None:
 
 def test_a_changed_tree_is_told_by_file(tmp_path: Path) -> None:
     """A changed, a new and a deleted file are named; ignored ones and a tree as it was are not."""
-    script = tmp_path / "deploy/setup/tree.sh"
+    script = tmp_path / "tools/tree.sh"
     script.parent.mkdir(parents=True)
     shutil.copy(_SCRIPT, script)
     for name, text in {"a lock.json": "1", "b": "1", "c": "1", ".gitignore": "built\nnote*\n"}.items():

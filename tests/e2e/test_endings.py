@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.ending.exit_codes import ExitCode
+from somersault.cli.exits.exit_codes import ExitCode
 from tests.e2e.runs import Run, train
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(700)]

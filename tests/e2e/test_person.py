@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from somersault.cli.ports import choose_ports
+from somersault.cli.services.ports import choose_ports
 from tests.e2e.person import Person, pages_of
 from tests.e2e.runs import Run, train
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.ports import choose_ports
+from somersault.cli.services.ports import choose_ports
 from somersault.runs import load_run, read_label_rows
 from somersault.storage import ObjectStore, open_store
 from tests.e2e.runs import train

@@ -27,7 +27,7 @@ CHROMIUM = "/usr/bin/chromium"
 
 BUILD = """
 set -eu
-. "$root/deploy/setup/node.sh"
+. "$root/tools/node.sh"
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     $npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
     touch node_modules/.package-lock.json
@@ -62,7 +62,7 @@ def origin(built: Path) -> Iterator[str]:
 
 def test_the_versions_of_buf_are_the_same() -> None:
     """The example generates with the buf that the project checks its protos with."""
-    tools = json.loads((ROOT / "deploy/setup/package.json").read_text(encoding="utf-8"))["dependencies"]
+    tools = json.loads((ROOT / "tools/package.json").read_text(encoding="utf-8"))["dependencies"]
     own = json.loads((EXAMPLE / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     assert own["@bufbuild/buf"] == tools["@bufbuild/buf"]
 

@@ -19,10 +19,10 @@ from services.simulator.learner_stream import RolloutCollector
 from services.simulator.reward_stream import SegmentOfferer
 from services.teacher.__main__ import build
 from services.teacher.config import TeacherConfig
-from somersault.cli.peers import connect
-from somersault.cli.progress import ProgressWatcher
-from somersault.cli.run_folder import RunFolder
-from somersault.cli.run_life import RunLife
+from somersault.cli.monitoring.progress import ProgressWatcher
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.run.state import RunLife
+from somersault.cli.services.connections import connect
 from somersault.errors import (
     FailedPreconditionError,
     InvalidInputError,

@@ -12,7 +12,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from somersault.cli.serve import MODULES
+from somersault.cli.services.programs import MODULES
 from somersault.domain.bounds import MAX_TEXT
 from somersault.runtime.setting_checks import describe_first
 from tests.docs.settings import settings_of

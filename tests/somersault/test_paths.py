@@ -27,10 +27,10 @@ from services.learner.config import LearnerConfig
 from services.reward.config import RewardConfig
 from services.simulator.config import SimulatorConfig
 from services.teacher.config import TeacherConfig
-from somersault.cli.afterwards.pages.messages import clip_to_message
-from somersault.cli.display import print_line
-from somersault.cli.processes import plan_processes
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.monitoring.display import print_line
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.runs_page.convert import clip_to_message
+from somersault.cli.services.processes import plan_processes
 from somersault.runs import find_runs
 from somersault.runs.database import open_database as read_database
 from somersault.runs.policy_clips import StoredClip

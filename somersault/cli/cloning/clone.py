@@ -29,11 +29,11 @@ from somersault.cli.cloning.leftovers import (
     unfinished_key,
 )
 from somersault.cli.invocation import own_command
-from somersault.cli.processes import secrets_of_store
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_database import copy_database
-from somersault.cli.run_folder import RunFolder
-from somersault.cli.run_ownership import compare
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.database import copy_database
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.run.ownership import compare
+from somersault.cli.services.processes import secrets_of_store
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
 from somersault.runtime.urls import run_folder_url

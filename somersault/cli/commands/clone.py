@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from somersault.cli.cloning import clone as cloning
-from somersault.cli.commands import values
-from somersault.cli.run_names import find_folder
+from somersault.cli.options import values
+from somersault.cli.run.names import find_folder
 from somersault.formats.strict_json import dump_json
 
 __all__ = ["clone"]

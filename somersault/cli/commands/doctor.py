@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli import doctor as doctor_checks
-from somersault.cli.commands import values
+from somersault.cli.options import values
 from somersault.formats.strict_json import dump_json
 
 __all__ = ["doctor"]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import values
-from somersault.cli.run_names import find_folder
+from somersault.cli.options import values
+from somersault.cli.run.names import find_folder
 from somersault.domain.bounds import MAX_EPISODES
 from somersault.formats.strict_json import dump_json
 from somersault.runs import load_run
@@ -66,8 +66,8 @@ def evaluate(
 
     For example: somersault eval runs/hopper-backflip-1 --episodes 100
     """
-    from somersault.cli.afterwards.evaluation import EvaluationOptions, format_report
-    from somersault.cli.afterwards.evaluation import evaluate as evaluate_run
+    from somersault.cli.analysis.evaluation import EvaluationOptions, format_report
+    from somersault.cli.analysis.evaluation import evaluate as evaluate_run
 
     options = EvaluationOptions(
         num_episodes=episodes, seed=seed, is_deterministic=deterministic, version=version

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import values
-from somersault.cli.run_names import find_folder
+from somersault.cli.options import values
+from somersault.cli.run.names import find_folder
 from somersault.errors import ConfigError
 from somersault.formats.strict_json import dump_json
 from somersault.runs import load_run
@@ -115,7 +115,7 @@ def export(
 def _export_labels(
     run: Path, labels: Path, *, file_format: str | None, has_segments: bool, replaces: bool, is_json: bool
 ) -> None:
-    from somersault.cli.labels.exporting import STDOUT, export_labels
+    from somersault.cli.labels.file_export import STDOUT, export_labels
 
     if is_json and labels == STDOUT:
         raise ConfigError("--json and --labels - both write to standard output; name a file")

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import sharing, values
 from somersault.cli.commands.runs import open_folder
-from somersault.cli.open_run import OpenOptions, open_run
+from somersault.cli.options import sharing, values
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions
-from somersault.cli.run_names import find_folder
+from somersault.cli.pages.open_run import OpenOptions, open_run
+from somersault.cli.run.names import find_folder
 from somersault.errors import ConfigError
 from somersault.runs import find_runs
 

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.afterwards import comparison, plotting
-from somersault.cli.afterwards.curves import AXES, CURVES, default_curves, read_curves
-from somersault.cli.commands import values
-from somersault.cli.run_names import find_folder
+from somersault.cli.analysis import plotting
+from somersault.cli.analysis import run_table as comparison
+from somersault.cli.analysis.curves import AXES, CURVES, default_curves, read_curves
+from somersault.cli.options import values
+from somersault.cli.run.names import find_folder
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.formats.strict_json import dump_json
 from somersault.runs import Run, load_run

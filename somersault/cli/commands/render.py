@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.commands import values
-from somersault.cli.run_names import find_folder
+from somersault.cli.options import values
+from somersault.cli.run.names import find_folder
 from somersault.domain.bounds import MAX_SECONDS
 from somersault.formats.strict_json import dump_json
 from somersault.runs import load_run
@@ -17,7 +17,7 @@ __all__ = ["render"]
 
 
 def _read_grid(text: str) -> str:
-    from somersault.cli.afterwards.rendering import read_grid
+    from somersault.cli.analysis.rendering import read_grid
 
     read_grid(text)
     return text
@@ -117,8 +117,8 @@ def render(
 
     For example: somersault render runs/hopper-backflip-1 --grid 3x3 --out flips.gif
     """
-    from somersault.cli.afterwards.rendering import RenderOptions
-    from somersault.cli.afterwards.rendering import render as render_run
+    from somersault.cli.analysis.rendering import RenderOptions
+    from somersault.cli.analysis.rendering import render as render_run
 
     opened = load_run(find_folder(run))
     options = RenderOptions(

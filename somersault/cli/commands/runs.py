@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.afterwards import comparison
-from somersault.cli.afterwards.pages.serving import Pages, serve_runs
-from somersault.cli.commands import values
+from somersault.cli.analysis import run_table as comparison
 from somersault.cli.invocation import own_command
+from somersault.cli.options import values
+from somersault.cli.runs_page.application import Pages, serve_runs
 from somersault.errors import CorruptDataError
 from somersault.formats.strict_json import dump_json
 from somersault.runs import find_runs

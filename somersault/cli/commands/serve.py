@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli import serve as serving
-from somersault.cli.commands import values
+from somersault.cli.options import values
+from somersault.cli.services import programs as serving
 
 __all__ = ["CONTEXT_SETTINGS", "serve"]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from somersault.cli import task_listing
-from somersault.cli.commands import values
+from somersault.cli.options import values
 from somersault.formats.strict_json import dump_json
 from somersault.tasks import get_task, list_tasks
 

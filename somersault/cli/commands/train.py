@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli import train as training
-from somersault.cli.commands import sharing, values
-from somersault.cli.curves.tracking import TRACKERS
+from somersault.cli.curves.trackers.registry import TRACKERS
+from somersault.cli.options import sharing, values
 from somersault.cli.pages.access import ShareOptions
-from somersault.cli.train_options import PACINGS, PRECISIONS
+from somersault.cli.start.train_options import PACINGS, PRECISIONS
+from somersault.cli.training import train as training
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_LABELS, MAX_STEPS, MAX_THREADS
 
 __all__ = ["train"]

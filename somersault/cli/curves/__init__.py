@@ -2,7 +2,7 @@
 
 from somersault.cli.curves.opening import open_curves
 from somersault.cli.curves.sink import CurveSink, RunFacts
-from somersault.cli.curves.tracking import TRACKERS, check_tracker
+from somersault.cli.curves.trackers.registry import TRACKERS, check_tracker
 from somersault.cli.curves.writer import CurveWriter
 
 __all__ = ["TRACKERS", "CurveSink", "CurveWriter", "RunFacts", "check_tracker", "open_curves"]

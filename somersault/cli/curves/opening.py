@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from somersault.cli.curves.background import BackgroundSink
 from somersault.cli.curves.progress_log import ProgressLog
 from somersault.cli.curves.sink import CurveSink, RunFacts
-from somersault.cli.curves.spared_sink import SparedSink
 from somersault.cli.curves.tensorboard import TensorBoard
-from somersault.cli.curves.tracking import open_tracker
+from somersault.cli.curves.tolerant_sink import SparedSink
+from somersault.cli.curves.trackers.background_sink import BackgroundSink
+from somersault.cli.curves.trackers.registry import open_tracker
 from somersault.cli.curves.writer import CurveWriter
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
 from somersault.tasks import get_task
 
 __all__ = ["facts_of", "open_curves"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from somersault.cli.progress import RunProgress
+from somersault.cli.monitoring.progress import RunProgress
 
 __all__ = ["CurvePoint", "CurveSink", "RunFacts", "make_point", "results_of"]
 

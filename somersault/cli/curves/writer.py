@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from somersault.cli.curves.sink import CurveSink, make_point, results_of
-from somersault.cli.progress import RunProgress
+from somersault.cli.monitoring.progress import RunProgress
 from somersault.errors import SomersaultError
 
 __all__ = ["CurveWriter"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from somersault.cli.labels.segments import check_segment
+from somersault.cli.labels.segment_check import check_segment
 from somersault.cli.labels.sources import LabelSource, LogEntry
 from somersault.domain.keys import segment_key
 from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, shorten

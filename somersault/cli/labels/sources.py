@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from somersault.cli.labels.bundle import LABELS, is_bundle, open_bundle, segment_name
-from somersault.cli.labels.exporting import STDOUT
-from somersault.cli.run_names import find_folder
+from somersault.cli.labels.file_export import STDOUT
+from somersault.cli.run.names import find_folder
 from somersault.errors import (
     ConfigError,
     CorruptDataError,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from somersault.cli.ports import LOOPBACK
-from somersault.cli.run_config import RunConfig
+from somersault.cli.run.config import RunConfig
+from somersault.cli.services.ports import LOOPBACK
 from somersault.errors import ConfigError, InvalidInputError
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from somersault.cli.ports import choose_ports, is_free
+from somersault.cli.services.ports import choose_ports, is_free
 from somersault.formats.strict_json import dump_json, load_json
 
 __all__ = ["Addresses", "choose_labeler_port", "read_addresses"]

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from somersault.cli.pages.access import clear_text_warning, is_shared
 from somersault.cli.pages.addresses import Addresses
 from somersault.cli.pages.links import labeling_url, owner_url, run_url
-from somersault.cli.ports import LOOPBACK
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.ports import LOOPBACK
 from somersault.domain.roles import Role
 
 __all__ = ["Announcement"]

@@ -36,7 +36,7 @@ class Curl:
     async def __call__(self, method: str, **data: Any) -> Any:
         """Gives the response, or each of a stream's."""
         process = await asyncio.create_subprocess_exec(
-            str(ROOT / "deploy/setup/buf.sh"), "curl", *self.flags, "--schema", str(ROOT / "protos"),
+            str(ROOT / "tools/buf.sh"), "curl", *self.flags, "--schema", str(ROOT / "protos"),
             "--header", f"authorization: Bearer {self.token}", "--data", json.dumps(data),
             f"{self.url}/{SERVICE}/{method}",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

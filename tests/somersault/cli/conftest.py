@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
 FAKES = "tests.somersault.cli.fakes"
@@ -18,7 +18,7 @@ def fake_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts fakes in the place of all services, for processes that tests start."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(
-        "somersault.cli.processes.MODULES",
+        "somersault.cli.services.processes.MODULES",
         dict.fromkeys(("simulator", "learner", "reward", "labeler", "teacher", "web"), FAKES),
     )
 

@@ -16,9 +16,9 @@ from services.teacher import sealed
 from services.web.session import posted_token
 from somersault.api.policy import load_policy
 from somersault.cli.cloning.contents import copy_files
-from somersault.cli.curves.tracker_identity import TrackerIdentity
-from somersault.cli.labels.segments import check_segment
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.curves.trackers.identity import TrackerIdentity
+from somersault.cli.labels.segment_check import check_segment
+from somersault.cli.run.folder import RunFolder
 from somersault.errors import SomersaultError, shorten
 from somersault.formats import checkpoint
 from somersault.formats.reward_model import read_config

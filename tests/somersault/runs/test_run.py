@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import somersault
-from somersault.cli.afterwards import comparison
+from somersault.cli.analysis import run_table as comparison
 from somersault.errors import (
     CorruptDataError,
     FailedPreconditionError,

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from somersault.cli.ports import check_web_address, is_free
+from somersault.cli.services.ports import check_web_address, is_free
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.rpc import bind, create_server, open_channel
 from somersault.rpc.server import serve_health, set_serving

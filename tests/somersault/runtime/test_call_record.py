@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from somersault.cli.ended_calls import EndedCalls
+from somersault.cli.services.environment_exits import EndedCalls
 from somersault.runtime.call_record import CallRecord, oldest_call
 
 

@@ -19,12 +19,12 @@ from somersault.cli.__main__ import main
 from somersault.cli.cloning import clone as cloning
 from somersault.cli.cloning.clone import CloneOptions, clone
 from somersault.cli.cloning.contents import copy_objects
-from somersault.cli.resumption import resume_run
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
-from somersault.cli.run_ownership import compare, start
-from somersault.cli.run_store import open_run_store
-from somersault.cli.train_options import TrainOptions, begin_run
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.run.ownership import compare, start
+from somersault.cli.run.store import open_run_store
+from somersault.cli.start.resumption import resume_run
+from somersault.cli.start.train_options import TrainOptions, begin_run
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, UnavailableError
 from somersault.runs import load_run
 from somersault.runs.database import read_identities
@@ -41,7 +41,7 @@ OBJECTS += ("policies/00000001.safetensors", "checkpoints/learner/000000000001.s
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what else is checked before a run, which takes seconds and has tests of its own."""
     for module in ("train_options", "resumption"):
-        monkeypatch.setattr(f"somersault.cli.{module}.check_run", lambda *_: None)
+        monkeypatch.setattr(f"somersault.cli.start.{module}.check_run", lambda *_: None)
 
 
 def _options(path: Path, **given: Any) -> TrainOptions:

@@ -21,10 +21,10 @@ from somersault.cli.curves import open_curves
 from somersault.cli.curves.gif import encode_gif
 from somersault.cli.curves.progress_log import ProgressLog
 from somersault.cli.curves.sink import make_point
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.folder import RunFolder
 from somersault.errors import UnavailableError
 from tests.somersault.cli.conftest import make_config
-from tests.somersault.cli.test_progress import make_progress
+from tests.somersault.cli.monitoring.test_progress import make_progress
 
 _CLIP = resources.files("somersault.compliance") / "clips" / "0.mp4"
 _SUMMARY = {"env_steps": 200, "true_return_mean": 7.5, "flips_per_episode": None, "labels": 9, "wall_s": 3.0}

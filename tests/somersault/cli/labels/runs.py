@@ -12,8 +12,8 @@ import numpy as np
 import safetensors.numpy
 
 from somersault.cli.pages.addresses import Addresses
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
 from somersault.domain.roles import Role
 from somersault.runtime.urls import sqlite_url
 from somersault.storage import ObjectStore, open_store

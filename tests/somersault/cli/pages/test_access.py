@@ -15,8 +15,8 @@ from somersault.cli.pages.access import (
     settings_of_sharing,
     web_url,
 )
-from somersault.cli.run_config import RunConfig
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
 from somersault.errors import InvalidInputError
 from tests.services.web.certificates import write_certificate
 from tests.somersault.cli.conftest import make_config

@@ -8,8 +8,8 @@ import pytest
 
 from somersault.cli.pages.addresses import Addresses, choose_labeler_port, read_addresses
 from somersault.cli.pages.announcement import Announcement
-from somersault.cli.ports import choose_ports
-from somersault.cli.run_folder import RunFolder
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.ports import choose_ports
 from tests.somersault.cli.conftest import make_config
 
 LABELER = "127.0.0.1:7004"

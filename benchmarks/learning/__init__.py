@@ -1,0 +1,1 @@
+"""The learner, the whole loop, and what is learned over seeds."""

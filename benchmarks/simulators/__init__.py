@@ -1,0 +1,1 @@
+"""The simulator and its clips: speed, memory, and what tasks look like."""

@@ -1,0 +1,1 @@
+"""Experiment trackers, each reached through its own client."""

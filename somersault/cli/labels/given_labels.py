@@ -1,0 +1,91 @@
+"""Answers that a new run is given from other runs: it learns from them at once and asks for the rest alone.
+
+They lie in the run's folder from its beginning, their segments in its store, and go into its labeler before its first service
+works on them. A run that is killed between is brought to the same by ``--resume``: what the labeler knows counts once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from somersault.cli.labels.intake import Intake, prepare
+from somersault.cli.labels.labeler_client import send, serving_labeler
+from somersault.cli.labels.sources import open_file, open_run
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.errors import InvalidInputError
+from somersault.storage import ObjectStore
+from somersault.tasks import Task
+from somersault.wire.preference_files import open_writer
+from somersault.wire.preference_rows import row_from_message
+
+__all__ = ["bring_in", "keep", "open_given", "send_given"]
+
+
+@contextlib.contextmanager
+def open_given(paths: Sequence[Path], *, run_id: str, task: Task) -> Iterator[Intake]:
+    """Open the answers of other runs for a run that is about to begin; nothing is written.
+
+    Args:
+        paths: Folders of runs, their names in ``runs/``, or bundles.
+        run_id: The new run's name.
+        task: What it learns.
+
+    Raises:
+        InvalidInputError: a run has no answers, or is of another task; says what differs.
+        SomersaultError: a run or a segment can't be read.
+    """
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(open_run(path)) for path in paths]
+        intake = prepare(sources, run_id=run_id, task=task, store=None)
+        if paths and not intake.num_labels:
+            raise InvalidInputError("number of labels", 0, f"at least 1 in {', '.join(map(str, paths))}")
+        yield intake
+
+
+def keep(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
+    """Store what a run is given: its segments, and its answers for `bring_in`.
+
+    Raises:
+        SomersaultError: the store refuses.
+    """
+    intake.store_segments(store)
+    writer = open_writer("jsonl")
+    folder.store_given_labels(
+        writer.write([row_from_message(each) for each in intake.messages]) + writer.finish()
+    )
+
+
+async def bring_in(config: RunConfig, folder: RunFolder, *, say: Callable[[str], None] | None = None) -> None:
+    """Have the run's labeler, served for that alone, take in what the run was given, unless it has.
+
+    Args:
+        config: The run's settings.
+        folder: Its folder, locked.
+        say: What to tell of it.
+
+    Raises:
+        SomersaultError: the labeler refused, or can't be started.
+    """
+    if not folder.given_labels.is_file():
+        return
+    if say is not None:
+        say(f"bringing in {config.num_given_labels} labels from elsewhere")
+    async with serving_labeler(config, folder) as address:
+        await send_given(config, folder, address)
+
+
+async def send_given(config: RunConfig, folder: RunFolder, address: str) -> None:
+    """Have the labeler at an address take in what the run was given, unless it has.
+
+    Raises:
+        SomersaultError: it refused.
+    """
+    if not folder.given_labels.is_file():
+        return
+    with open_file(folder.given_labels) as source:
+        messages = [entry.message for entry in source.entries]
+    await send(config, folder, address, messages)
+    folder.given_labels.unlink()

@@ -1,0 +1,89 @@
+"""Rows to a run's labeler, which takes them in by the rpc that everybody uses."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.run_services import RunServices
+from somersault.domain.roles import Role
+from somersault.errors import NotFoundError, SomersaultError
+from somersault.rpc import call, open_channel
+from somersault.tasks import get_task
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+from somersault.wire.preference_rows import LogMessage
+
+__all__ = ["send", "serving_labeler"]
+
+_MAX_ROWS = 1000  # of one call, which is taken whole or not at all
+_TIMEOUT_S = 60.0
+_RETRY_FOR_S = 60.0
+
+
+@contextlib.asynccontextmanager
+async def serving_labeler(config: RunConfig, folder: RunFolder) -> AsyncIterator[str]:
+    """Serve the labeler of a run that nothing else works with, and yield its address.
+
+    Raises:
+        SomersaultError: it can't be started.
+    """
+    services = RunServices(config, folder, names=["labeler"])
+    try:
+        await services.supervisor.start()
+        yield services.addresses.labeler
+    finally:
+        await services.supervisor.stop()
+
+
+async def send(
+    config: RunConfig, folder: RunFolder, address: str, messages: Sequence[LogMessage]
+) -> tuple[int, int]:
+    """Have a run's labeler take rows in, and return how many are new and how many it knew.
+
+    Raises:
+        SomersaultError: it refused, or stayed away; says how many rows are in.
+    """
+    num_new = num_known = 0
+    async with open_channel(address, token=folder.read_tokens()[Role.OWNER]) as channel:
+        stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+        for begin in range(0, len(messages), _MAX_ROWS):
+            request = _request(config.run_id, messages[begin : begin + _MAX_ROWS])
+            try:
+                response = await _call(stub, request, config)
+            except SomersaultError as error:
+                if not begin:
+                    raise
+                told = f"of {len(messages)} rows {begin} are in, and what the same command brings again counts once"
+                raise type(error)(f"{error}; {told}") from error
+            num_new += response.num_imported
+            num_known += response.num_known
+    return num_new, num_known
+
+
+async def _call(
+    stub: labeler_pb2_grpc.LabelerServiceAsyncStub,
+    request: labeler_pb2.ImportPreferencesRequest,
+    config: RunConfig,
+) -> labeler_pb2.ImportPreferencesResponse:
+    """Import rows into the run, which a run that was stopped early is not known for yet."""
+    response: labeler_pb2.ImportPreferencesResponse
+    try:
+        response = await call(stub.ImportPreferences, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
+    except NotFoundError:
+        task = get_task(config.task)
+        run = labeler_pb2.CreateRunRequest(run_id=config.run_id, task=task.name, question=task.question)
+        await call(stub.CreateRun, run, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
+        response = await call(stub.ImportPreferences, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
+    return response
+
+
+def _request(run_id: str, messages: Sequence[LogMessage]) -> labeler_pb2.ImportPreferencesRequest:
+    request = labeler_pb2.ImportPreferencesRequest(run_id=run_id)
+    for message in messages:
+        if isinstance(message, preference_pb2.WeightChange):
+            request.weight_changes.append(message)
+        else:
+            request.records.append(message)
+    return request

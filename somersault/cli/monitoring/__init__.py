@@ -1,0 +1,1 @@
+"""How a run is going: read from its services, judged, and shown."""

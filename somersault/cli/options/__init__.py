@@ -1,0 +1,1 @@
+"""The kinds of option that commands share, each with its bounds."""

@@ -1,0 +1,83 @@
+"""A run's end: the policy measured and shown, its results stored, and those who answered told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from somersault.cli.monitoring.display import Display
+from somersault.cli.monitoring.progress import RunProgress
+from somersault.cli.pages.grace import GRACE_S, has_open_pages, wait_for_pages
+from somersault.cli.results import summary as finish
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.connections import Peers
+from somersault.cli.services.run_services import RunServices
+from somersault.cli.training.policy_clips import PolicyClips
+from somersault.errors import SomersaultError, UnavailableError
+from somersault.storage import ObjectStore
+from somersault.tasks import get_task
+
+__all__ = ["RunEnd"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """Knows what a run leaves behind and whom it tells."""
+
+    config: RunConfig
+    folder: RunFolder
+    store: ObjectStore
+    services: RunServices
+    peers: Peers
+    clips: PolicyClips | None
+    """Films the policy; None in a reference run, which nobody teaches."""
+    display: Display
+
+    async def conclude(self, progress: RunProgress, *, wall_s: float) -> dict[str, Any]:
+        """Measure and show the final policy, say that the run is finished, and return the summary, which is stored.
+
+        Raises:
+            UnavailableError: the policy is learned, but not all of this could be done.
+        """
+        self.display.say("trained; measuring the final policy and drawing its best episode")
+        evaluation = await finish.evaluate_policy(self.peers, self.config)
+        supervisor = self.services.supervisor
+        summary = finish.summarise(
+            self.config, progress, evaluation, wall_s=wall_s, num_restarts=supervisor.num_restarts
+        )
+        summary |= {
+            "labeler_address": self.services.addresses.labeler,
+            "web_url": self.services.addresses.web,
+            "run_dir": str(self.folder.path),
+            "open": None if self.config.is_reference else self.folder.open_command,
+            "video": None,
+        }
+        self.folder.store_summary(summary)
+        try:
+            await self._show(evaluation, summary)
+        except SomersaultError as error:
+            raise UnavailableError(
+                f"the policy is learned ({self.folder.summary} says how well), but its video could not be made, or"
+                f" nobody be told: {error}; --resume tries again"
+            ) from error
+        summary |= {"restarts": supervisor.num_restarts, "video": str(self.folder.video)}
+        self.folder.store_summary(summary)
+        return summary
+
+    async def let_pages_hear(self) -> None:
+        """Keep the pages up while open ones send their last answers and fetch the video, a moment at most."""
+        web, token = self.services.web, self.services.owner_token
+        if web is not None and await has_open_pages(web, token=token):
+            self.display.say(f"open pages are told of the end, which takes {GRACE_S:.0f} s at most")
+            await wait_for_pages(web, token=token)
+
+    async def _show(self, evaluation: finish.Evaluation, summary: dict[str, Any]) -> None:
+        video = await finish.draw_best_episode(
+            self.peers, self.store, config=self.config, evaluation=evaluation
+        )
+        await asyncio.to_thread(self.folder.video.write_bytes, video)
+        if self.clips is not None:
+            await self.clips.film_final(env_steps=summary["env_steps"])
+            await self.services.life.finish(finish.result_of(summary, task=get_task(self.config.task)))

@@ -1,0 +1,376 @@
+"""The folder of a run: its settings, its secrets, its progress and its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from somersault.cli.invocation import own_command
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.names import name_of
+from somersault.cli.run.whereabouts import Whereabouts
+from somersault.domain.roles import Role
+from somersault.domain.texts import check_name, check_path
+from somersault.errors import (
+    ConfigError,
+    CorruptDataError,
+    FailedPreconditionError,
+    InvalidInputError,
+    NotFoundError,
+)
+from somersault.formats.strict_json import dump_json, load_json
+from somersault.runtime.urls import run_folder_url
+from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
+
+__all__ = ["RunFolder"]
+
+_FORMAT = 1
+_LOOK_S = 2.0  # whoever looks whether a run is in use has its lock for less than a millisecond
+_MAX_COMMAND = 56  # bytes of a command's name
+_GIVEN_LABELS = "labels-to-import.jsonl"
+_OF_A_BEGINNING = {
+    ".lock",
+    "logs",
+    "segments",
+    _GIVEN_LABELS,
+    "tokens.json",
+    ".tokens.json.new",
+    ".config.json.new",
+    f".{_GIVEN_LABELS}.new",
+}
+
+
+class RunFolder:
+    """Knows where everything of one run is. One process at a time works with a run: it holds the folder's lock."""
+
+    def __init__(self, path: Path, *, command: str = "train") -> None:
+        """Take the folder, which need not exist, and the command that is to work with it.
+
+        Raises:
+            InvalidInputError: no text can hold its name.
+        """
+        # A folder that is a link keeps the name that it was given by; "..", which names none, is followed.
+        place = path.resolve() if path.name in ("", "..") else path.absolute()
+        self.path = check_path("run folder", place)
+        self.command = command
+        """The command that works with it."""
+        self.database = self.path / "labels.sqlite"
+        self.logs = self.path / "logs"
+        self.curves = self.path / "tensorboard"
+        self.progress = self.path / "progress.jsonl"
+        self.summary = self.path / "summary.json"
+        self.tokens = self.path / "tokens.json"
+        self.video = self.path / "policy.mp4"
+        self.addresses = self.path / "addresses.json"
+        self.earlier_addresses = self.path / ".addresses.json.earlier"
+        self.given_labels = self.path / _GIVEN_LABELS
+        """Answers from elsewhere that the labeler hasn't taken in yet."""
+        self._config = self.path / "config.json"
+        self._lock_file = self.path / ".lock"
+        self._lock: int | None = None
+        self._whereabouts: Whereabouts | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run in it, or of the one to begin: the folder's own, as far as that can name a run.
+
+        Raises:
+            CorruptDataError: its settings can't be read.
+        """
+        if not self._config.is_file():
+            return name_of(self.path.name)
+        return _run_id(self._config, _read_object(self._config))
+
+    @property
+    def storage_url(self) -> str:
+        """The object store that this folder is for its run."""
+        return run_folder_url(self.path, run_id=self.run_id)
+
+    def settle_storage(self, given: str | None) -> str:
+        """Return the store of a new run, or of one to resume, from what was asked for."""
+        is_own = given is None or is_in_folder(given, folder=self.path, run_id=self.run_id)
+        return self.storage_url if given is None or is_own else given
+
+    @property
+    def path_now(self) -> Path:
+        """Where it is now: it may have been moved since it was locked; ``NEW`` where nobody knows."""
+        return self.path if self._whereabouts is None else self._whereabouts.now() or Path("NEW")
+
+    @property
+    def open_command(self) -> str:
+        """The command that shows the run's pages when nobody trains it."""
+        return f"{own_command()} open {shlex.quote(str(self.path_now))}"
+
+    def check_is_in_place(self) -> None:
+        """Check that the folder, once locked, is where it was then.
+
+        Raises:
+            FailedPreconditionError: it was moved or deleted.
+        """
+        if self._whereabouts is not None:
+            self._whereabouts.check()
+
+    def begin(self, config: RunConfig, *, fill: Callable[[], None] = lambda: None) -> None:
+        """Make the folder of a new run, locked; one whose making was cut off is made anew.
+
+        The settings come last: where they are, a run has begun.
+
+        Args:
+            config: The settings.
+            fill: Stores what is to be there from the beginning.
+
+        Raises:
+            FailedPreconditionError: there is something else in it already.
+            ConfigError: it can't be made.
+        """
+        self.check_may_begin()
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
+            ) from error
+        self._take_lock()
+        self.check_may_begin()  # another may have begun and ended it meanwhile
+        self._write_tokens()
+        fill()
+        self.store_config(config)
+
+    def fill(self, config: RunConfig) -> None:
+        """Make a folder that nobody else knows yet that of a run: with tokens of its own, settings, and no logs."""
+        self.logs.mkdir(exist_ok=True)
+        self._write_tokens()
+        self.store_config(config)
+
+    def _write_tokens(self) -> None:
+        tokens = {role.value: secrets.token_hex(32) for role in Role}
+        _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+
+    def share(self) -> RunConfig:
+        """Keep others from training or opening the run until it is released, without a change in it; return its settings.
+
+        Raises:
+            NotFoundError: there is no run in it.
+            FailedPreconditionError: another command works with it.
+            CorruptDataError: its settings can't be read.
+        """
+        self._check_exists()
+        with suppress(FileNotFoundError):
+            self._lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                self.release()
+                raise self._in_use() from error
+        return self.read_config()
+
+    def resume(self) -> RunConfig:
+        """Lock the folder of an earlier run and return its settings.
+
+        Raises:
+            NotFoundError: there is no run in it.
+            FailedPreconditionError: another command works with it, or its objects lie behind a link inside.
+            CorruptDataError: its settings can't be read.
+        """
+        self._check_exists()
+        self._take_lock()
+        config = self.read_config()
+        check_has_no_links(self.path)
+        return config
+
+    def read_config(self) -> RunConfig:
+        """Return the run's settings, whoever works with it.
+
+        Raises:
+            NotFoundError: there is no run in the folder.
+            CorruptDataError: the settings can't be read.
+        """
+        self._check_exists()
+        values = _read_object(self._config)
+        if values.pop("format", None) != _FORMAT:
+            raise CorruptDataError(f"{self._config} is of another version of somersault; begin a new run")
+        try:
+            config = RunConfig(**{**values, "allowed_origins": tuple(values.get("allowed_origins", ()))})
+        except TypeError as error:
+            raise CorruptDataError(f"{self._config} lacks settings or has unknown ones ({error})") from error
+        run_id = _run_id(self._config, values)
+        url = storage_url_now(config.storage_url, folder=self.path, run_id=run_id)
+        return dataclasses.replace(config, storage_url=url)
+
+    def user(self) -> str | None:
+        """Return the command that works with the run now, None if there is none."""
+        try:
+            lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return os.read(lock, _MAX_COMMAND).decode("utf-8", errors="replace").strip() or "train"
+        finally:
+            os.close(lock)
+        return None
+
+    def store_config(self, config: RunConfig) -> None:
+        """Store the settings for ``--resume`` to find."""
+        is_own = is_in_folder(config.storage_url, folder=self.path, run_id=config.run_id)
+        values = dataclasses.asdict(config) | ({"storage_url": IN_FOLDER} if is_own else {})
+        self._write_object(self._config, {"format": _FORMAT, **values})
+
+    def store_given_labels(self, rows: bytes) -> None:
+        """Store the rows of answers from elsewhere until the labeler has taken them in."""
+        _write(self.given_labels, rows.decode(), mode=0o644)
+
+    def store_summary(self, summary: Mapping[str, Any]) -> None:
+        """Stores the results."""
+        self._write_object(self.summary, summary)
+
+    def read_tokens(self) -> dict[Role, str]:
+        """Gives the run's secrets by role.
+
+        Raises:
+            CorruptDataError: one is missing.
+        """
+        values = _read_object(self.tokens)
+        try:
+            return {role: str(values[role.value]) for role in Role}
+        except KeyError as error:
+            raise CorruptDataError(
+                f"{self.tokens} has no token of the role {error}; begin a new run"
+            ) from error
+
+    def read_last_progress(self) -> dict[str, Any]:
+        """Gives the newest whole row of the progress log, an empty one if there is none."""
+        if not self.progress.is_file():
+            return {}
+        for line in reversed(self.progress.read_text(encoding="utf-8").splitlines()):
+            try:
+                row = load_json(line)
+            except ValueError:  # cut off when the process was killed
+                continue
+            if isinstance(row, dict):
+                return row
+        return {}
+
+    def release(self) -> None:
+        """Lets another process work with the run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+            self._whereabouts = None
+
+    def __enter__(self) -> Self:
+        """Gives the folder itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Releases the lock."""
+        self.release()
+
+    def check_may_begin(self) -> None:
+        """Check that a run may begin here.
+
+        Raises:
+            FailedPreconditionError: there is something in the folder already.
+        """
+        if self._config.exists():
+            raise FailedPreconditionError(
+                f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"
+                " --run-dir"
+            )
+        if not self._is_empty_or_half_made():
+            raise FailedPreconditionError(
+                f"run folder {self.path} is not empty, and no run is in it; choose another --run-dir"
+            )
+
+    def _is_empty_or_half_made(self) -> bool:
+        if not self.path.is_dir():
+            return True  # a file is refused where the folder is made
+        names = {path.name for path in self.path.iterdir()}
+        return names <= _OF_A_BEGINNING and not (self.logs.is_dir() and any(self.logs.iterdir()))
+
+    def _check_exists(self) -> None:
+        if not self._config.is_file():
+            hint = (
+                "leave --resume out to begin one"
+                if self.command == "train"
+                else "runs are in runs/ by default"
+            )
+            raise NotFoundError(f"no run in {self.path}, config.json is missing; {hint}")
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        give_up_s = time.monotonic() + _LOOK_S
+        while not _locks(self._lock):
+            user = self.user()
+            if user is None and time.monotonic() < give_up_s:  # somebody only looks whether it is in use
+                time.sleep(0.01)
+                continue
+            self.release()
+            raise self._in_use()
+        self._whereabouts = Whereabouts(self.path, held=self._lock)
+        os.truncate(self._lock, 0)
+        os.write(self._lock, self.command.encode())
+        if self.addresses.exists():  # nobody is there until this life of the run has said so
+            self.addresses.replace(self.earlier_addresses)
+
+    def _in_use(self) -> FailedPreconditionError:
+        return FailedPreconditionError(
+            f"run folder {self.path} is in use by another somersault {self.user() or 'train'}; wait for its end or stop it"
+        )
+
+    def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
+        _write(path, dump_json(values, indent=2) + "\n", mode=0o644)
+
+
+def _locks(lock: int) -> bool:
+    """Lock an open file for this process alone; return whether nobody else had it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _run_id(config: Path, values: Mapping[str, Any]) -> str:
+    """Return the run's name in its settings.
+
+    Raises:
+        CorruptDataError: it has none.
+    """
+    try:
+        return check_name("run_id", str(values.get("run_id", "")))
+    except InvalidInputError as error:
+        raise CorruptDataError(f"{config}: {error}") from error
+
+
+def _write(path: Path, text: str, *, mode: int) -> None:
+    """Replaces a file whole, so that a reader or a crash never meets half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        values = load_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CorruptDataError(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CorruptDataError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise CorruptDataError(f"{path} must hold one JSON object")
+    return values

@@ -1,0 +1,282 @@
+"""Which processes a run needs, and with which flags, addresses and secrets each is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.ports import LOOPBACK
+from somersault.cli.services.programs import MODULES
+from somersault.domain.roles import Role
+from somersault.runtime.addresses import format_address
+from somersault.runtime.config import environment
+from somersault.runtime.urls import sqlite_url
+from somersault.tasks import Task, get_task
+
+__all__ = [
+    "ServiceProcess",
+    "flags_of_services",
+    "names_of_pages",
+    "names_of_services",
+    "num_usable_cores",
+    "plan_processes",
+    "secrets_to_check",
+]
+
+_CHECKPOINT_S = 30.0  # a learner stores one before it ends, on a slow disk or far away
+_END_S = 5.0  # the others have stored what they must when they are asked
+
+_NO_TOKEN = "not made yet"  # noqa: S105 - it opens nothing
+_STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProcess:
+    """One process to be started and kept running."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    address: str
+    """``host:port`` at which it says whether it is healthy."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables beside those inherited."""
+    is_http: bool = False
+    """Says so by HTTP instead of gRPC."""
+    is_tls: bool = False
+    """Says so by HTTPS."""
+    call_record: Path | None = None
+    """File in which it shows the calls of environments that are in progress."""
+    drain_s: float = _END_S
+    """Seconds in which it ends once it is asked to."""
+
+
+def names_of_services(config: RunConfig) -> list[str]:
+    """Gives the names of the services that the run needs, in the order in which they are drained."""
+    if config.is_reference:
+        return ["learner", "simulator"]
+    names = ["learner", "simulator", "reward", "labeler"]
+    if config.teacher != "none":
+        names.insert(1, "teacher")
+    if config.has_web:
+        names.insert(1, "web")
+    return names
+
+
+def names_of_pages() -> list[str]:
+    """Return the names of the services that show a run which isn't trained, in the order in which they are drained."""
+    return ["web", "labeler"]
+
+
+def flags_of_services(
+    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Return the flags of the services that have a port, each on its port; all but the pages on loopback."""
+    plan = _plan(config, folder, ports)
+    return {
+        name: [
+            *("--host", config.web_host if name == "web" else LOOPBACK, "--port", str(port)),
+            *plan.arguments(name),
+        ]
+        for name, port in ports.items()
+    }
+
+
+def _plan(config: RunConfig, folder: RunFolder, ports: Mapping[str, int]) -> _Plan:
+    addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
+    if "web" in ports:
+        addresses["web"] = format_address(_reachable(config.web_host), ports["web"])
+    return _Plan(config, get_task(config.task), folder, addresses)
+
+
+def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
+    """Return the processes of the services that have a port, with their flags and secrets."""
+    tokens = folder.read_tokens()
+    plan = _plan(config, folder, ports)
+    flags = flags_of_services(config, folder, ports=ports)
+    secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
+    return [
+        ServiceProcess(
+            name=name,
+            module=MODULES[name],
+            arguments=tuple(flags[name]),
+            address=plan.addresses[name],
+            secrets=_secrets(name, token=secrets.get(name)),
+            is_http=name == "web",
+            is_tls=name == "web" and bool(config.tls_key),
+            call_record=plan.call_record if name == "simulator" else None,
+            drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
+        )
+        for name in ports
+    ]
+
+
+def _reachable(host: str) -> str:
+    """Return where this machine reaches what listens at an address."""
+    return {ANY_HOST: LOOPBACK, "::": "::1"}.get(host, host)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    config: RunConfig
+    task: Task
+    folder: RunFolder
+    addresses: Mapping[str, str]
+
+    @property
+    def call_record(self) -> Path:
+        """Where the simulator shows which environment it is calling."""
+        return self.folder.logs / "simulator.calls"
+
+    def arguments(self, name: str) -> list[str]:
+        """Gives a service's own flags."""
+        of_service = {
+            "simulator": self._simulator,
+            "learner": self._learner,
+            "reward": self._reward,
+            "labeler": self._labeler,
+            "teacher": self._teacher,
+            "web": self._web,
+        }
+        return _as_flags(of_service[name]())
+
+    def _simulator(self) -> dict[str, object]:
+        return {
+            "task": self.config.task,
+            "storage-url": self.config.storage_url,
+            "learner-address": self.addresses["learner"],
+            "reward-address": self.addresses.get("reward"),
+            "simulator-id": "simulator-0",
+            "num-environments": self.config.num_environments,
+            "num-threads": self.config.num_threads or num_usable_cores(),
+            "precision": self.config.precision,
+            "is-reference": self.config.is_reference,
+            "call-record-path": self.call_record,
+        }
+
+    def _learner(self) -> dict[str, object]:
+        return {
+            **self._run(),
+            **self._pace(),
+            "reward-address": self.addresses.get("reward"),
+            "is-reference": self.config.is_reference,
+            "rollout-steps": self.task.defaults.rollout_steps,
+            "num-threads": self._num_network_threads(),
+            "ppo.precision": self.config.precision,
+            **{f"ppo.{name.replace('_', '-')}": value for name, value in self.task.defaults.ppo.items()},
+        }
+
+    def _reward(self) -> dict[str, object]:
+        return {
+            **self._run(),
+            **self._pace(),
+            "labeler-address": self.addresses["labeler"],
+            "label-budget": self.config.label_budget,
+            "num-given-labels": self.config.num_given_labels or None,
+            "num-threads": self._num_network_threads(),
+            "max-label-lag": "auto" if self.config.teacher == "none" else None,
+            "wants-clips": "all" if self.config.teacher == "none" else "sample",
+            **{name.replace("_", "-"): value for name, value in self.task.defaults.reward.items()},
+        }
+
+    def _labeler(self) -> dict[str, object]:
+        return {
+            "database-url": sqlite_url(self.folder.database),
+            "storage-url": self.config.storage_url,
+            "run-id": self.config.run_id,
+            "run-identity": self.config.identity or None,
+            "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
+            "token-path": self.folder.tokens,
+            # whose pairs to practise on no name leads to
+            "task": self.config.task if self.config.task.endswith(".py") else None,
+        }
+
+    def _teacher(self) -> dict[str, object]:
+        return {
+            "labeler-address": self.addresses["labeler"],
+            "run-id": self.config.run_id,
+            "storage-url": self.config.storage_url,
+            "kind": self.config.teacher,
+            "seed": self.config.seed,
+        }
+
+    def _web(self) -> dict[str, object]:
+        return {
+            "labeler-address": self.addresses["labeler"],
+            "run-id": self.config.run_id,
+            "public-url": self._public_url(),
+            "allowed-origins": ",".join(self.config.allowed_origins) or None,
+            "tls-certificate-path": self.config.tls_certificate or None,
+            "tls-key-path": self.config.tls_key or None,
+        }
+
+    def _public_url(self) -> str | None:
+        """Return where others reach the pages; None where nobody else does."""
+        url = web_url(self.config, int(self.addresses["web"].rpartition(":")[2]))
+        return url if is_shared(url) else None
+
+    def _num_network_threads(self) -> int | None:
+        """Gives the threads of a gradient step: all cores where frames are pictures, else the service's default."""
+        is_large = self.task.spec.is_image
+        return (self.config.num_threads or num_usable_cores()) if is_large else None
+
+    def _run(self) -> dict[str, object]:
+        return {
+            "task": self.config.task,
+            "run-id": self.config.run_id,
+            "run-identity": self.config.identity or None,
+            "storage-url": self.config.storage_url,
+        }
+
+    def _pace(self) -> dict[str, object]:
+        return {
+            "total-env-steps": self.config.total_env_steps,
+            "seed": self.config.seed,
+            "pacing": self.config.pacing,
+        }
+
+
+def num_usable_cores() -> int:
+    """Gives the cores this process may use: containers often may use fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _as_flags(values: Mapping[str, object]) -> list[str]:
+    """Gives ``--name value`` for each value; True is a flag alone, False and None are left out."""
+    flags: list[str] = []
+    for name, value in values.items():
+        if value is None or value is False:
+            continue
+        flags.append(f"--{name}")
+        if value is not True:
+            flags.append(str(value))
+    return flags
+
+
+def _secrets(name: str, *, token: str | None) -> dict[str, str]:
+    """Gives a service's secrets under the names it knows them by; the store's come from our own environment."""
+    prefix = f"SOMERSAULT_{name.upper()}_"
+    secrets = {f"{prefix}TOKEN": token} if token else {}
+    for secret in _STORAGE_SECRETS if name != "web" else ():
+        value = environment(f"SOMERSAULT_{secret}")
+        if value:
+            secrets[f"{prefix}{secret}"] = value
+    return secrets
+
+
+def secrets_to_check(names: Sequence[str]) -> dict[str, str]:
+    """Return the secrets with which settings are checked before there are any: tokens that nobody knows."""
+    secrets: dict[str, str] = {}
+    for name in names:
+        secrets |= _secrets(name, token=_NO_TOKEN if name in ("reward", "teacher") else None)
+    return secrets
+
+
+def secrets_of_store() -> Sequence[str | None]:
+    """Gives the object store's access key and secret key, None where not set."""
+    return [environment(f"SOMERSAULT_{secret}") for secret in _STORAGE_SECRETS]

@@ -1,0 +1,71 @@
+"""The services that one life of a run has: their ports, their processes, and where others reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from somersault.cli.pages.access import web_url
+from somersault.cli.pages.addresses import Addresses, choose_labeler_port
+from somersault.cli.pages.announcement import Announcement
+from somersault.cli.pages.client import WebAddress
+from somersault.cli.run.config import RunConfig
+from somersault.cli.run.folder import RunFolder
+from somersault.cli.run.state import RunLife
+from somersault.cli.services.ports import LOOPBACK, choose_ports
+from somersault.cli.services.processes import plan_processes
+from somersault.cli.services.supervisor import Supervisor
+from somersault.domain.roles import Role
+
+__all__ = ["RunServices"]
+
+
+class RunServices:
+    """Knows a run's services from their start to their end."""
+
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, *, names: Sequence[str], num_restarts: int = 0
+    ) -> None:
+        """Choose their ports and plan their processes; nothing is started.
+
+        Args:
+            config: The run's settings.
+            folder: The run's folder, locked.
+            names: Which services, in the order in which they are drained.
+            num_restarts: How often a service was started again in earlier lives of the run.
+        """
+        ports = _choose_ports(config, folder, names)
+        plan = plan_processes(config, folder, ports=ports)
+        self._folder = folder
+        self.by_name = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
+        """Where each takes calls on this machine."""
+        self.addresses = Addresses(
+            labeler=self.by_name.get("labeler", ""),
+            web=web_url(config, ports["web"]) if "web" in ports else "",
+        )
+        self.announcement = Announcement(config, folder, self.addresses)
+        tokens = folder.read_tokens()
+        self.owner_token = tokens[Role.OWNER]
+        self.service_token = tokens[Role.SERVICE]
+        self.web = next((WebAddress(one.address, one.is_tls) for one in plan if one.name == "web"), None)
+        """The pages' gateway as this machine reaches it, if there is one."""
+        self.life = RunLife(self.addresses.labeler, self.service_token, config.run_id)
+        """What the labeler is told of the run; of no use in a reference run, which has none."""
+        self.supervisor = Supervisor(plan, logs=folder.logs, num_restarts=num_restarts)
+
+    async def start(self) -> None:
+        """Start them all, return when each is healthy, and store where they are.
+
+        Raises:
+            SomersaultError: one refused its settings, or can't be kept running.
+        """
+        await self.supervisor.start()
+        self.addresses.store(self._folder.addresses)
+
+
+def _choose_ports(config: RunConfig, folder: RunFolder, names: Sequence[str]) -> dict[str, int]:
+    ports = dict(zip(names, choose_ports(len(names)), strict=True))
+    if "web" in ports:
+        ports["web"] = config.web_port
+    if "labeler" in ports:
+        ports["labeler"] = choose_labeler_port(folder.earlier_addresses)
+    return ports

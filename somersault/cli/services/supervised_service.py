@@ -1,0 +1,210 @@
+"""Keeps one service running: starts it, knows when it is healthy, starts it again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from somersault.cli.services import launch
+from somersault.cli.services.environment_exits import EndedCalls
+from somersault.cli.services.health import wait_until_healthy
+from somersault.cli.services.last_words import has_ended_itself, last_words, own_words
+from somersault.cli.services.notices import Notices
+from somersault.cli.services.processes import ServiceProcess
+from somersault.errors import ConfigError, UnavailableError
+from somersault.rpc import Backoff
+from somersault.runtime.app import BAD_SETTINGS, HOPELESS
+from somersault.runtime.config import inherited_environment
+
+__all__ = ["ServiceKeeper"]
+
+MAX_RESTARTS = 10
+RESTART_WINDOW_S = 60.0
+"""More than ``MAX_RESTARTS`` within it, or in a row without ever being healthy, won't be cured by one more."""
+
+_BACKOFF_FIRST_S = 0.2
+_BACKOFF_CAP_S = 5.0
+_LOG_TAIL_BYTES = 16 * 1024
+
+# glibc gives blocks over 128 KiB back at once and faults them in again; every message of 1 MB costs it 3 times over.
+_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 * 1024**2),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
+}
+
+
+class ServiceKeeper:
+    """Owns one service's process."""
+
+    def __init__(self, process: ServiceProcess, *, log: Path) -> None:
+        """Takes what to run and the file to which its output is appended."""
+        self.name = process.name
+        self.ready = asyncio.Event()
+        """Set once the service has been healthy for the first time."""
+        self.is_ready = False
+        """It is healthy now, as far as we know."""
+        self.num_restarts = 0
+        self._spec = process
+        self._log = log
+        self.notices = Notices(log)
+        """What it wants whoever started the run to know."""
+        self._log_start = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS + 1)
+        self._num_unhealthy_lives = 0
+        self._backoff = Backoff(first_s=_BACKOFF_FIRST_S, cap_s=_BACKOFF_CAP_S)
+        self._is_stopping = False
+        self._why_killed = ""
+        self._ended_calls = EndedCalls(process.call_record)
+
+    @property
+    def pid(self) -> int | None:
+        """The running process's id."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def run(self) -> None:
+        """Keeps the service running until ``restart_no_more``, then returns at the process's end.
+
+        Raises:
+            ConfigError: the first process refused its settings, or a later one can't go on for good.
+            UnavailableError: the service dies too often.
+        """
+        while True:
+            code = await self._live()
+            if self._is_stopping:
+                return
+            self._refuse_hopeless(code)
+            self._count_restart(code)
+            await self._backoff.wait()
+            if self._is_stopping:
+                return
+
+    def restart_no_more(self) -> None:
+        """Lets the process's next end be its last."""
+        self._is_stopping = True
+
+    async def drain(self) -> None:
+        """Ask the process to end and wait for it; kill it where it takes longer than it may."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), self._spec.drain_s)
+            except TimeoutError:
+                self._note_kill(f"killed, for it had not ended within {self._spec.drain_s:.0f} s")
+        self.kill()
+
+    def kill(self, *, why: str = "") -> None:
+        """End the process and what it has started; ``why`` is how that is told where it runs still."""
+        self._note_kill(why)
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def describe_log(self) -> str:
+        """Gives the log's last line and its place."""
+        return f"its last words: {self._last_line()} (log: {self._log})"
+
+    def describe_bad_end(self) -> str:
+        """Return how its last process ended, if that was not in order, "" otherwise or where it never was healthy."""
+        code = self._process.returncode if self._process is not None else None
+        if not code or not self.ready.is_set():
+            return ""
+        return f"{self.name} ended badly ({self._why_killed or _describe_exit(code)}); {self.describe_log()}"
+
+    def _note_kill(self, why: str) -> None:
+        if self.pid is not None:
+            self._why_killed = self._why_killed or why
+
+    async def _live(self) -> int:
+        """Runs one process from its start to its end and gives its exit code."""
+        process = self._process = await self._start()
+        health = asyncio.create_task(self._follow_health())
+        try:
+            code = await process.wait()
+        finally:
+            self.is_ready = False
+            health.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await health
+            self.kill()  # its own children must not hold the port
+        return code
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        command = [sys.executable, "-SE", launch.__file__, str(os.getpid())]
+        command += [sys.executable, "-m", self._spec.module, *self._spec.arguments]
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._log_start = log.tell()
+            self._ended_calls.forget_calls()
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=inherited_environment({**_ALLOCATOR, **self._spec.secrets}),
+                process_group=0,  # Ctrl-C on the terminal reaches us alone, so that we can drain in order
+            )
+
+    async def _follow_health(self) -> None:
+        await wait_until_healthy(self._spec.address, is_http=self._spec.is_http, is_tls=self._spec.is_tls)
+        self.is_ready = True
+        self._num_unhealthy_lives = 0
+        self.ready.set()
+        await asyncio.sleep(RESTART_WINDOW_S)
+        self._backoff.reset()
+
+    def _refuse_hopeless(self, code: int) -> None:
+        """Raise `ConfigError` where another life would end as this one.
+
+        An environment may end the process with any exit code, those of a service included, so a code says what a
+        service means by it only beside the service's own line.
+        """
+        lines = self._lines()
+        own = own_words(lines)
+        if own and (code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set())):
+            raise ConfigError(own)
+        if not has_ended_itself(lines):
+            problem = self._ended_calls.note(code, how=_describe_exit(code))
+            if problem:
+                raise ConfigError(f"{problem}; {self.describe_log()}")
+
+    def _count_restart(self, code: int) -> None:
+        now = time.monotonic()
+        self.num_restarts += 1
+        self._num_unhealthy_lives += 1
+        self._restarts.append(now)
+        is_full = len(self._restarts) > MAX_RESTARTS
+        if is_full and now - self._restarts[0] < RESTART_WINDOW_S:
+            often = f"{MAX_RESTARTS} times within {RESTART_WINDOW_S:.0f} s"
+        elif self._num_unhealthy_lives > MAX_RESTARTS:
+            often = f"{MAX_RESTARTS} times without ever becoming ready"
+        else:
+            return
+        raise UnavailableError(
+            f"{self.name} was restarted {often} and ended again ({_describe_exit(code)}); {self.describe_log()}"
+        )
+
+    def _last_line(self) -> str:
+        """Return the line with which this life of the service said why it ends."""
+        return last_words(self._lines())
+
+    def _lines(self) -> list[str]:
+        """Return the newest lines of this life's log."""
+        with self._log.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, end - _LOG_TAIL_BYTES))
+            return log.read().decode("utf-8", errors="replace").strip().splitlines()
+
+
+def _describe_exit(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed by SIGKILL, as the system does where memory runs out"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,102 @@
+"""Starts a run's processes, restarts what dies, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from somersault.cli.services.processes import ServiceProcess
+from somersault.cli.services.supervised_service import ServiceKeeper
+from somersault.errors import UnavailableError
+
+__all__ = ["Supervisor"]
+
+READY_TIMEOUT_S = 180.0  # importing torch twice at once on a slow disk takes most of a minute
+
+
+class Supervisor:
+    """Keeps the processes of one run alive.
+
+    Used from one event loop, that of the main thread: a child ends with the thread that started it.
+    """
+
+    def __init__(self, processes: Sequence[ServiceProcess], *, logs: Path, num_restarts: int = 0) -> None:
+        """Takes the processes in the order in which they are drained, and how many restarts the run had before."""
+        self._keepers = [ServiceKeeper(process, log=logs / f"{process.name}.log") for process in processes]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._num_restarts_before = num_restarts
+
+    @property
+    def num_restarts(self) -> int:
+        """How many times a service was started again, over the run's life."""
+        return self._num_restarts_before + sum(keeper.num_restarts for keeper in self._keepers)
+
+    @property
+    def restarting(self) -> list[str]:
+        """Names of services that are down or not ready now."""
+        return [keeper.name for keeper in self._keepers if not keeper.is_ready]
+
+    def read_notices(self) -> list[str]:
+        """Return what services want whoever started the run to know, of what they said since the last time."""
+        return [f"{keeper.name}: {text}" for keeper in self._keepers for text in keeper.notices.read()]
+
+    def process_ids(self) -> dict[str, int]:
+        """Gives the process id of each service that runs now."""
+        return {keeper.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}
+
+    async def start(self) -> None:
+        """Starts all at once and returns when each has been healthy.
+
+        Raises:
+            ConfigError: a service refused its settings; the text is its own line.
+            UnavailableError: one can't be kept running or is not ready in time.
+        """
+        self._tasks = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
+        ready = asyncio.create_task(self._wait_until_ready())
+        failed = asyncio.create_task(self.watch())
+        waiting = {ready, failed}
+        try:
+            await asyncio.wait(waiting, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+            if not ready.done():
+                raise UnavailableError(self._describe_unready())
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def watch(self) -> None:
+        """Waits until a service can't be kept running and raises why."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def stop(self) -> str:
+        """End the first process with SIGTERM, then the others at once; what is not gone in time is killed.
+
+        Returns:
+            How the first ended, where it could not store what it should; "" where it did.
+        """
+        first, rest = self._keepers[:1], self._keepers[1:]
+        for keeper in self._keepers:
+            keeper.restart_no_more()
+        for group in (first, rest):
+            await asyncio.gather(*(keeper.drain() for keeper in group))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return "".join(keeper.describe_bad_end() for keeper in first)
+
+    def kill(self) -> None:
+        """End every process at once with SIGKILL, as a second Ctrl-C asks for."""
+        for keeper in self._keepers:
+            keeper.restart_no_more()
+            keeper.kill(why="killed at the second Ctrl-C")
+
+    async def _wait_until_ready(self) -> None:
+        for keeper in self._keepers:
+            await keeper.ready.wait()
+
+    def _describe_unready(self) -> str:
+        keeper = next(keeper for keeper in self._keepers if not keeper.ready.is_set())
+        return f"{keeper.name} was not ready within {READY_TIMEOUT_S:.0f} s; {keeper.describe_log()}"

@@ -1,0 +1,1 @@
+"""One life of a training run, from its services' start to its end."""

@@ -1,0 +1,1 @@
+"""Tests of what happens before a run begins or goes on."""
