@@ -12,7 +12,6 @@ import structlog
 
 from services.labeler.api.authentication import Authentication
 from services.labeler.api.service import Labeling, add_to_server
-from services.labeler.changes import Changes
 from services.labeler.clips.policy_clips import PolicyClips
 from services.labeler.clips.practice import Practice
 from services.labeler.clips.render_queue import ClipDrawing
@@ -33,6 +32,7 @@ from services.labeler.webhooks.client import WebhookClient
 from services.labeler.webhooks.delivery import WebhookDelivery
 from services.labeler.webhooks.registry import Webhooks
 from somersault.errors import SomersaultError
+from somersault.rpc import Notifier
 from somersault.storage import ObjectStore, open_store
 from somersault.tasks import get_task
 
@@ -50,7 +50,7 @@ class LabelerApplication:
         labeling: Labeling,
         *,
         simulators: SimulatorClients,
-        queries_changed: Changes,
+        queries_changed: Notifier,
     ) -> None:
         """Wires the parts together."""
         self._labeling = labeling
@@ -104,7 +104,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     except SomersaultError:
         await asyncio.to_thread(database.close)  # its thread would keep the process
         raise
-    queries_changed, log_grew = Changes(), Changes()
+    queries_changed, log_grew = Notifier(), Notifier()
     simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
     labeling = Labeling(
         database=database,

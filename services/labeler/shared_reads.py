@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from services.labeler.changes import POLL_S, Changes
+from services.labeler.changes import POLL_S
+from somersault.rpc import Notifier
 
 __all__ = ["SharedReads"]
 
@@ -36,7 +37,7 @@ class SharedReads(Generic[_Result]):
 
     def __init__(
         self,
-        changes: Changes,
+        changes: Notifier,
         *,
         is_final: Callable[[_Result], bool] = lambda _: False,
         max_remembered: int = 1000,

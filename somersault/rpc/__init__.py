@@ -3,13 +3,14 @@
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.channel import call, open_channel, translated_errors
 from somersault.rpc.duplex import drained, duplex
-from somersault.rpc.notifier import Latest
+from somersault.rpc.notifier import Latest, Notifier, wait_for_change
 from somersault.rpc.reconnection import dial_forever
 from somersault.rpc.server import bind, create_server
 
 __all__ = [
     "Backoff",
     "Latest",
+    "Notifier",
     "bind",
     "call",
     "create_server",
@@ -18,4 +19,5 @@ __all__ = [
     "duplex",
     "open_channel",
     "translated_errors",
+    "wait_for_change",
 ]

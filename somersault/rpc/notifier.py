@@ -1,26 +1,52 @@
-"""One value that many watchers follow, each at its own pace."""
+"""How those who wait hear that something changed: the one way, within a process and one event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
-__all__ = ["Latest"]
+__all__ = ["Latest", "Notifier", "wait_for_change"]
 
 T = TypeVar("T")
 
 
+class Notifier:
+    """Wakes everyone who waits for a change. Used from one event loop only.
+
+    A waiter takes `next` before it looks, so that no change falls between looking and waiting::
+
+        change = notifier.next
+        if not is_there():
+            await change.wait()
+    """
+
+    def __init__(self) -> None:
+        """Start with nobody waiting."""
+        self._next = asyncio.Event()
+
+    def notify(self) -> None:
+        """Wake everyone who waits."""
+        changed, self._next = self._next, asyncio.Event()
+        changed.set()
+
+    @property
+    def next(self) -> asyncio.Event:
+        """The next change, which is set once it has happened."""
+        return self._next
+
+
 class Latest(Generic[T]):
-    """Holds the newest value. A slow watcher misses intermediate values, never the newest, so no queue can grow.
+    """Holds the newest value of something. A slow watcher misses values between, never the newest, so no queue can grow.
 
     Used from one event loop only.
     """
 
     def __init__(self, value: T) -> None:
-        """Takes the first value."""
+        """Start with a first value."""
         self._value = value
-        self._changed = asyncio.Event()
+        self._changed = Notifier()
 
     @property
     def value(self) -> T:
@@ -28,14 +54,20 @@ class Latest(Generic[T]):
         return self._value
 
     def set(self, value: T) -> None:
-        """Replaces the value and wakes every watcher."""
+        """Replace the value and wake every watcher."""
         self._value = value
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._changed.notify()
 
     async def watch(self) -> AsyncIterator[T]:
-        """Gives the value now and then each newer one, for as long as the watcher asks."""
+        """Yield the value now, then each newer one, for as long as the watcher asks."""
         while True:
-            changed = self._changed
+            change = self._changed.next
             yield self._value
-            await changed.wait()
+            await change.wait()
+
+
+async def wait_for_change(change: asyncio.Event, *, timeout_s: float | None) -> None:
+    """Wait for a notifier's next change, at most ``timeout_s`` seconds; None waits for as long as it takes."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await change.wait()

@@ -14,7 +14,7 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
-from services.labeler.changes import POLL_S, Changes
+from services.labeler.changes import wait_or_poll
 from services.labeler.clips import access_repository as clip_access
 from services.labeler.clips import render_queue_repository as clip_queue
 from services.labeler.clips.render_queue_repository import ClipTask
@@ -26,6 +26,7 @@ from somersault.errors import (
     SomersaultError,
     UnavailableError,
 )
+from somersault.rpc import Notifier
 from somersault.storage import ObjectStore
 
 __all__ = ["ClipDrawing", "Renderer", "read_clip"]
@@ -66,7 +67,7 @@ class ClipDrawing:
         store: ObjectStore,
         renderer: Renderer,
         *,
-        queries_changed: Changes,
+        queries_changed: Notifier,
         max_concurrent: int,
         max_failures: int,
         timeout_s: float,
@@ -100,7 +101,7 @@ class ClipDrawing:
         if is_full:
             await asyncio.wait(drawing, return_when=asyncio.FIRST_COMPLETED)
         else:
-            await Changes.wait(change, timeout_s=POLL_S)
+            await wait_or_poll(change)
 
     async def _claim(self, count: int) -> list[ClipTask]:
         claim = functools.partial(clip_queue.claim, count=count, claim_s=self._claim_s)
@@ -127,7 +128,7 @@ class ClipDrawing:
             self._num_unavailable = 0
             _CLIPS.labels("stored").inc()
             _READY.inc(await self._persist(functools.partial(clip_queue.store, task=task, sha256=sha256)))
-            self._queries_changed.announce()
+            self._queries_changed.notify()
 
     async def _postpone(self, task: ClipTask, err: SomersaultError) -> None:
         """Tries again later, however often: nothing is wrong with the segment."""
@@ -158,7 +159,7 @@ class ClipDrawing:
         )
         if is_last:
             await self._persist(functools.partial(clip_queue.fail, task=task, reason=str(err)))
-            self._queries_changed.announce()
+            self._queries_changed.notify()
             return
         await self._persist(
             functools.partial(

@@ -10,7 +10,7 @@ from functools import partial
 import prometheus_client
 import sqlalchemy as sa
 
-from services.labeler.changes import Changes
+from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.feedback import (
     answer_repository as answers,
@@ -34,6 +34,7 @@ from services.labeler.shared_reads import SharedReads
 from somersault.domain.feedback import Preference
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["Answering", "pause_s"]
 
@@ -71,12 +72,12 @@ class Answering:
     """Takes answers and their changes, and sends the log of them."""
 
     def __init__(
-        self, database: Database, *, log_grew: Changes | None = None, heartbeat_s: float = HEARTBEAT_S
+        self, database: Database, *, log_grew: Notifier | None = None, heartbeat_s: float = HEARTBEAT_S
     ) -> None:
         """Takes the database, what tells of new rows, and how long a follower of a still log waits for a sign of life."""
         self._database = database
         self._heartbeat_s = heartbeat_s
-        self._log_grew = log_grew or Changes()
+        self._log_grew = log_grew or Notifier()
         self._pages: SharedReads[LogPage] = SharedReads(
             self._log_grew, is_final=_is_full, max_remembered=_MAX_PAGES
         )
@@ -118,7 +119,7 @@ class Answering:
             _GOLD.labels(record.gold_kind, str(record.is_right).lower()).inc()
         if response_ms:
             _ANSWER_SECONDS.labels(role).observe(response_ms / 1000)
-        self._log_grew.announce()
+        self._log_grew.notify()
         return record
 
     async def revise(
@@ -141,7 +142,7 @@ class Answering:
             )
         )
         _REVISIONS.labels(labeler.role.value).inc()
-        self._log_grew.announce()
+        self._log_grew.notify()
         return record
 
     async def list_own(
@@ -205,7 +206,7 @@ class Answering:
                 last_sent, told = time.monotonic(), state
                 await self._pause()
                 continue
-            await Changes.wait(change, timeout_s=left_s)
+            await wait_or_poll(change, timeout_s=left_s)
 
     async def _take_turn(self, num_rows: int) -> None:
         """Lets other calls go on between two followers' messages, of which hundreds may be due at once."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.labeler.changes import Changes
 from services.labeler.database import Database
 from services.labeler.feedback import import_repository as importing
 from services.labeler.model.records import Labeler, PreferenceRecord, WeightChange
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["Importing"]
 
@@ -19,7 +19,7 @@ _LogRow = PreferenceRecord | WeightChange
 class Importing:
     """Takes rows in, each once however often it comes."""
 
-    def __init__(self, database: Database, *, log_grew: Changes) -> None:
+    def __init__(self, database: Database, *, log_grew: Notifier) -> None:
         """Takes the database and what to tell of new rows."""
         self._database = database
         self._log_grew = log_grew
@@ -42,5 +42,5 @@ class Importing:
         num_new = await self._database.write(
             lambda connection: importing.take(connection, by, run_id, ordered)
         )
-        self._log_grew.announce()
+        self._log_grew.notify()
         return num_new, len(rows) - num_new

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from services.labeler.changes import Changes
 from services.labeler.database import Database
 from services.labeler.model import list_pages as pages
 from services.labeler.model.records import AuditEntry, Labeler, WeightChange
@@ -14,6 +13,7 @@ from services.labeler.oversight import labeler_quality_repository as oversight
 from services.labeler.oversight.quality_measures import Quality, assess
 from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 from somersault.wire.preference_checks import MAX_REASON, MAX_WEIGHT
 
 __all__ = ["Oversight"]
@@ -22,7 +22,7 @@ __all__ = ["Oversight"]
 class Oversight:
     """Serves owners."""
 
-    def __init__(self, database: Database, *, log_grew: Changes) -> None:
+    def __init__(self, database: Database, *, log_grew: Notifier) -> None:
         """Takes the database and what to tell of new rows of the preference log."""
         self._database = database
         self._log_grew = log_grew
@@ -55,7 +55,7 @@ class Oversight:
                 connection, by, run_id=run_id, labeler_id=labeler_id, weight=weight, reason=reason
             )
         )
-        self._log_grew.announce()
+        self._log_grew.notify()
         return change
 
     async def audit_log(

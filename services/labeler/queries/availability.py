@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.labeler.changes import Changes
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler
 from services.labeler.model.run_state import RunState
 from services.labeler.queries import open_query_repository as open_queries
 from services.labeler.runs import run_repository as runs
 from services.labeler.shared_reads import SharedReads
+from somersault.rpc import Notifier
 
 __all__ = ["Looks"]
 
@@ -16,7 +16,7 @@ __all__ = ["Looks"]
 class Looks:
     """Says whether there may be a query to lease. Used from one event loop."""
 
-    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
+    def __init__(self, database: Database, *, queries_changed: Notifier) -> None:
         """Takes the database and what tells of new queries."""
         self._database = database
         self._shared: SharedReads[bool] = SharedReads(queries_changed)

@@ -8,7 +8,7 @@ import time
 import prometheus_client
 import sqlalchemy as sa
 
-from services.labeler.changes import Changes
+from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler, Lease
 from services.labeler.model.run_state import RunState
@@ -17,6 +17,7 @@ from services.labeler.queries import lease_repository as leases
 from services.labeler.queries.availability import Looks
 from services.labeler.runs import run_repository as runs
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["Leasing"]
 
@@ -44,7 +45,7 @@ _RETURNED = prometheus_client.Counter(
 class Leasing:
     """Gives, prolongs and takes back leases."""
 
-    def __init__(self, database: Database, *, queries_changed: Changes, max_leases: int) -> None:
+    def __init__(self, database: Database, *, queries_changed: Notifier, max_leases: int) -> None:
         """Takes the database, what tells of new queries, and how many leases one labeler may hold."""
         self._database = database
         self._queries_changed = queries_changed
@@ -138,7 +139,7 @@ class Leasing:
             lambda connection: leases.release(connection, labeler, token=token, is_returned=is_returned)
         )
         (_RETURNED if is_returned else _RELEASED).labels(labeler.role.value).inc()
-        self._queries_changed.announce()
+        self._queries_changed.notify()
 
     async def _wait(
         self,
@@ -151,7 +152,7 @@ class Leasing:
     ) -> bool:
         """Wait until there may be a query to lease, or the run is in another state; False when the time is up."""
         while (left_s := until - time.monotonic()) > 0:
-            await Changes.wait(change, timeout_s=left_s)
+            await wait_or_poll(change, timeout_s=left_s)
             await admission.check()
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.

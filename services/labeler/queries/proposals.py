@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import prometheus_client
 import sqlalchemy as sa
 
-from services.labeler.changes import Changes
 from services.labeler.database import Database
 from services.labeler.model import list_pages as pages
 from services.labeler.model.records import Labeler, Proposal, QueryPage, QueryState, RunStats
@@ -32,6 +31,7 @@ from somersault.domain.texts import (
     check_text,
 )
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["Proposals"]
 
@@ -48,7 +48,7 @@ _PROPOSED = prometheus_client.Counter(
 class Proposals:
     """Takes queries in, takes them back, lists and counts them."""
 
-    def __init__(self, database: Database, *, queries_changed: Changes) -> None:
+    def __init__(self, database: Database, *, queries_changed: Notifier) -> None:
         """Takes the database and what to tell of new queries."""
         self._database = database
         self._queries_changed = queries_changed
@@ -114,7 +114,7 @@ class Proposals:
         query_ids = await self._database.write(propose)
         for proposal in proposals:
             _PROPOSED.labels(str(proposal.wants_clips).lower()).inc()
-        self._queries_changed.announce()
+        self._queries_changed.notify()
         return query_ids
 
     async def withdraw(self, by: Labeler, run_id: str, query_ids: Sequence[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.labeler.changes import Changes
 from services.labeler.database import Database
 from services.labeler.feedback import tally_repository as tallies
 from services.labeler.model import list_pages as pages
@@ -23,6 +22,7 @@ from services.labeler.runs import (
 )
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.texts import check_guidelines
+from somersault.rpc import Notifier
 
 __all__ = ["RunSettings"]
 
@@ -30,7 +30,7 @@ __all__ = ["RunSettings"]
 class RunSettings:
     """Changes and lists runs."""
 
-    def __init__(self, database: Database, *, queries_changed: Changes, log_grew: Changes) -> None:
+    def __init__(self, database: Database, *, queries_changed: Notifier, log_grew: Notifier) -> None:
         """Take the database and what wakes those who wait for queries and those who follow the log."""
         self._database = database
         self._queries_changed = queries_changed
@@ -52,8 +52,8 @@ class RunSettings:
 
         view = await self._database.write(update)
         if change.moves_state:
-            self._queries_changed.announce()
-            self._log_grew.announce()
+            self._queries_changed.notify()
+            self._log_grew.notify()
         return view
 
     async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from services.labeler.changes import Changes
 from services.labeler.shared_reads import SharedReads
+from somersault.rpc import Notifier
 
 
 class _Counted:
@@ -24,28 +24,28 @@ class _Counted:
 
 async def test_who_asks_meanwhile_shares_a_read() -> None:
     """Until the next change."""
-    changes, counted = Changes(), _Counted()
+    changes, counted = Notifier(), _Counted()
     shared = SharedReads[int](changes)
 
     assert await asyncio.gather(*(shared.get("a", counted.read) for _ in range(5))) == [1] * 5
     assert await shared.get("b", counted.read) == 2
-    changes.announce()
+    changes.notify()
     assert await shared.get("a", counted.read) == 3
 
 
 async def test_what_is_final_is_read_once() -> None:
     """Whatever changes; what is not final is read again."""
-    changes, counted = Changes(), _Counted()
+    changes, counted = Notifier(), _Counted()
     shared = SharedReads[int](changes, is_final=lambda number: number == 2)
 
     for expected in (1, 2, 2, 2):
         assert await shared.get("a", counted.read) == expected
-        changes.announce()
+        changes.notify()
 
 
 async def test_a_read_that_failed_is_not_kept() -> None:
     """The next one to ask after a change reads again."""
-    changes, counted = Changes(), _Counted()
+    changes, counted = Notifier(), _Counted()
     shared = SharedReads[int](changes, is_final=lambda _: True)
 
     async def fail() -> int:
@@ -53,14 +53,14 @@ async def test_a_read_that_failed_is_not_kept() -> None:
 
     with pytest.raises(ValueError, match="no disk"):
         await shared.get("a", fail)
-    changes.announce()
+    changes.notify()
     assert await shared.get("a", counted.read) == 1
 
 
 async def test_the_oldest_is_forgotten() -> None:
     """So that memory is bounded, of what is final too."""
     counted = _Counted()
-    shared = SharedReads[int](Changes(), is_final=lambda _: True, max_remembered=2)
+    shared = SharedReads[int](Notifier(), is_final=lambda _: True, max_remembered=2)
 
     for key in "abac":
         await shared.get(key, counted.read)
