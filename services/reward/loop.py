@@ -29,7 +29,7 @@ from services.reward.queries.tracker import Ledger
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.lessons import Lessons
-from somersault.rpc import Latest
+from somersault.rpc import Latest, Notifier
 
 __all__ = ["RewardLoop"]
 
@@ -69,7 +69,8 @@ class RewardLoop:
         self._upkeep = Upkeep(self.ledger, labeler)
         self._is_calling = False
         """Whether, in free pacing, the labeler is being called: it may be away for long."""
-        self._woken = asyncio.Event()
+        self._woken = Notifier()
+        self._changes = self._next_changes()
         self.pace = Pace()
 
     @property
@@ -109,7 +110,7 @@ class RewardLoop:
         """Hears how far the learner is."""
         self._place = place
         self.pace.note(place.env_steps)
-        self._woken.set()
+        self._woken.notify()
         if self._is_calling:
             self._let_go_on()
 
@@ -118,7 +119,7 @@ class RewardLoop:
         self.pacing.set_budget(wishes.label_budget)
         self.pacing.is_finishing = wishes.is_finishing
         tell(self.settled, is_finishing=wishes.is_finishing)
-        self._woken.set()
+        self._woken.notify()
 
     async def restore(self) -> None:
         """Rebuilds everything from the newest checkpoint, the preference log and the stored segments.
@@ -244,7 +245,7 @@ class RewardLoop:
         async for rows in self._labeler.watch(newest):
             for row in rows:
                 self._take(row)
-            self._woken.set()
+            self._woken.notify()
 
     async def _read_log(self, *, until: int) -> None:
         """Reads the log as it stands: rows that were learned are remembered, later ones wait to be learned."""
@@ -268,13 +269,15 @@ class RewardLoop:
 
     async def _wait(self) -> None:
         """Waits until the learner moved, an answer came, or segments were offered; not for ever, since stalls make no sound."""
-        waits = [asyncio.ensure_future(self._woken.wait())]
-        if self._config.pacing == "free":
-            waits.append(asyncio.ensure_future(self._offers.changed.wait()))
+        waits = [asyncio.ensure_future(change.wait()) for change in self._changes]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=_LOOK_AGAIN_S)
         finally:
             for each in waits:
                 each.cancel()
-        self._woken.clear()
-        self._offers.changed.clear()
+        self._changes = self._next_changes()
+
+    def _next_changes(self) -> tuple[asyncio.Event, ...]:
+        """Return what `_wait` waits for: in lockstep offers are waited for where they are due."""
+        is_free = self._config.pacing == "free"
+        return (self._woken.next, self._offers.changed.next) if is_free else (self._woken.next,)

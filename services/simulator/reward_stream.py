@@ -15,7 +15,7 @@ from services.simulator.segments.offers import Offer, OfferRing, RecordedSegment
 from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.rpc import Backoff, dial_forever, translated_errors
+from somersault.rpc import Backoff, Notifier, dial_forever, translated_errors
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 from somersault.v1 import reward_pb2, reward_pb2_grpc
@@ -60,14 +60,14 @@ class SegmentOfferer:
         self._max_segments = max_segments
         self._run_id = ""
         self._ring = OfferRing(max_segments)
-        self._has_news = asyncio.Event()
+        self._has_news = Notifier()
 
     def add(self, offer: Offer, *, run_id: str) -> None:
         """Offers the segments of a rollout; those of another run than before push out all older ones."""
         if run_id != self._run_id:
             self._run_id, self._ring = run_id, OfferRing(self._max_segments)
         self._ring.add(offer)
-        self._has_news.set()
+        self._has_news.notify()
 
     async def run(self) -> None:
         """Keep the stream open until cancelled.
@@ -113,10 +113,10 @@ class SegmentOfferer:
         """Sends every offer that is kept, and each new one; ``writing`` guards the stream's one writer."""
         sequence = -1
         while True:
-            self._has_news.clear()
+            change = self._has_news.next
             offer = self._ring.after(sequence)
             if offer is None:
-                await self._has_news.wait()
+                await change.wait()
                 continue
             sequence = offer.rollout_sequence
             async with writing:

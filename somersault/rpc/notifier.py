@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 __all__ = ["Latest", "Notifier", "wait_for_change"]
@@ -35,6 +35,14 @@ class Notifier:
     def next(self) -> asyncio.Event:
         """The next change, which is set once it has happened."""
         return self._next
+
+    async def wait_until(self, is_met: Callable[[], bool]) -> None:
+        """Wait until a condition is met; it is looked at now and after each change."""
+        while True:
+            change = self._next
+            if is_met():
+                return
+            await change.wait()
 
 
 class Latest(Generic[T]):

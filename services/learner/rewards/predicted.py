@@ -19,7 +19,7 @@ from somersault.domain.arrays import ActionArray, FloatArray
 from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
-from somersault.rpc import Backoff, dial_forever, translated_errors
+from somersault.rpc import Backoff, Latest, Notifier, dial_forever, translated_errors
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 
 __all__ = ["RewardFeed"]
@@ -65,16 +65,14 @@ class RewardFeed:
         self._ensemble: RewardEnsemble | None = None
         self._update = reward_pb2.RewardModelUpdate(settled_env_steps=-1)
         self._is_connected = False
-        self._changed = asyncio.Condition()
-        self._request = reward_pb2.WatchRewardModelRequest()
-        self._request_changed = asyncio.Event()
+        self._changed = Notifier()
+        self._request = Latest(reward_pb2.WatchRewardModelRequest())
         self._positions: dict[str, int] = {}
 
     async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
         """Gives a batch's rewards once everything due at ``env_steps`` is learned; none before the first labels are."""
         self._say(batch, env_steps)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._is_settled(env_steps))
+        await self._changed.wait_until(lambda: self._is_settled(env_steps))
         if self._ensemble is None or not self._update.is_pretrained:
             return None
         ensemble, version = self._ensemble, self._update.reward_version
@@ -100,11 +98,11 @@ class RewardFeed:
             raise
         finally:
             self._say_wanted(is_wanted=False)
-            await self._note(is_connected=False)
+            self._note(is_connected=False)
 
     async def _follow(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
         with translated_errors():
-            async for update in stub.WatchRewardModel(self._requests()):
+            async for update in stub.WatchRewardModel(self._request.watch()):
                 backoff.reset()
                 if update.weights:
                     self._ensemble = RewardEnsemble.from_bytes(update.weights)
@@ -112,14 +110,7 @@ class RewardFeed:
                 self._say_wanted(is_wanted=update.wants_segments)
                 if update.is_finishing:
                     self._finish()
-                await self._note(is_connected=True)
-
-    async def _requests(self) -> AsyncIterator[reward_pb2.WatchRewardModelRequest]:
-        """Gives the newest place at once, then whenever it changes."""
-        while True:
-            self._request_changed.clear()
-            yield self._request
-            await self._request_changed.wait()
+                self._note(is_connected=True)
 
     def _say(self, batch: Batch, env_steps: int) -> None:
         if self._is_lockstep:
@@ -133,8 +124,7 @@ class RewardFeed:
             reward_pb2.RolloutPosition(incarnation=incarnation, sequence=sequence)
             for incarnation, sequence in self._positions.items()
         ]
-        self._request = reward_pb2.WatchRewardModelRequest(env_steps=env_steps, positions=positions)
-        self._request_changed.set()
+        self._request.set(reward_pb2.WatchRewardModelRequest(env_steps=env_steps, positions=positions))
 
     def _say_wanted(self, *, is_wanted: bool) -> None:
         if self._want_segments is not None:
@@ -151,10 +141,9 @@ class RewardFeed:
         )
         return is_usable and is_within
 
-    async def _note(self, *, is_connected: bool) -> None:
-        async with self._changed:
-            self._is_connected = is_connected
-            self._changed.notify_all()
+    def _note(self, *, is_connected: bool) -> None:
+        self._is_connected = is_connected
+        self._changed.notify()
 
 
 _MAX_POSITIONS = 4096

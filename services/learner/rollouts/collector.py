@@ -9,8 +9,6 @@ one: while the learner improves on rollout k, rollout k + 1 is gathered under po
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import time
 from collections import OrderedDict, deque
@@ -23,6 +21,7 @@ from services.learner.rollouts.batch import Collected
 from services.learner.rollouts.session import Assign, PublishedPolicy, SimulatorSession
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
+from somersault.rpc import Notifier, wait_for_change
 
 __all__ = ["Assign", "Collected", "Collector", "PublishedPolicy", "SimulatorSession"]
 
@@ -67,7 +66,7 @@ class Collector:
         """In the order in which they joined."""
         self._ready: dict[str, deque[tuple[int, Rollout]]] = {}
         """Waiting rollouts by incarnation, each with the number of its arrival; no incarnation without any."""
-        self._changed = asyncio.Event()
+        self._changed = Notifier()
         self._arrivals = itertools.count()
         self._assignments = itertools.count()
         self._last_sequences: OrderedDict[str, int] = OrderedDict()
@@ -124,7 +123,7 @@ class Collector:
             incarnation=session.incarnation,
             num_rollouts=session.num_rollouts,
         )
-        self._changed.set()
+        self._changed.notify()
         self._assign()
 
     def deliver(self, session: SimulatorSession, rollout: Rollout) -> None:
@@ -148,7 +147,7 @@ class Collector:
             return
         session.adapt_depth(self.lag(rollout), most=max(1, self._max_policy_lag // 2))
         self._ready.setdefault(session.incarnation, deque()).append((next(self._arrivals), rollout))
-        self._changed.set()
+        self._changed.notify()
         self._drop_spare()
 
     async def take(self) -> tuple[Collected, ...]:
@@ -159,13 +158,11 @@ class Collector:
         """
         while True:
             self._drop_stale()
-            self._changed.clear()
+            change = self._changed.next
             wait_s = self._wait_s()
             if wait_s == 0.0:
                 return self._take_ready()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._changed.wait()
+            await wait_for_change(change, timeout_s=wait_s)
 
     def publish(self, policy: PublishedPolicy) -> None:
         """Makes a policy the newest and assigns what may be gathered under it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import structlog
 from services.reward.segments.pool import SegmentPool
 from somersault.domain.trajectory import Segment, StoredSegment
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier, wait_for_change
 
 __all__ = ["Demand", "OfferSession", "Offers"]
 
@@ -70,14 +70,14 @@ class Offers:
         self._owners: OrderedDict[str, str] = OrderedDict()
         """segment_id to incarnation, for those in the pool, oldest first."""
         self._demand_ids = itertools.count(1)
-        self.changed = asyncio.Event()
-        """Set whenever something was offered or a simulator came or went."""
+        self.changed = Notifier()
+        """Notifies whenever something was offered or a simulator came or went."""
 
     def join(self, incarnation: str) -> OfferSession:
         """Takes in a simulator. One that comes again takes the place of its lost connection."""
         session = OfferSession(incarnation=incarnation)
         self._sessions[incarnation] = session
-        self.changed.set()
+        self.changed.notify()
         return session
 
     def leave(self, session: OfferSession) -> None:
@@ -87,7 +87,7 @@ class Offers:
                 future.set_result([])
         if self._sessions.get(session.incarnation) is session:
             del self._sessions[session.incarnation]
-        self.changed.set()
+        self.changed.notify()
 
     def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
         """Takes one rollout's segments; those already in the pool are left out.
@@ -99,7 +99,7 @@ class Offers:
         session.newest_sequence = max(session.newest_sequence, sequence)
         while sum(each.num_waiting for each in self._sessions.values()) > self._capacity:
             max(self._sessions.values(), key=lambda each: each.num_waiting).waiting.popleft()
-        self.changed.set()
+        self.changed.notify()
 
     def stored(self, session: OfferSession, demand_id: int, stored: Sequence[StoredSegment]) -> None:
         """Takes the answer to a demand.
@@ -135,17 +135,18 @@ class Offers:
         """
         clock = asyncio.get_running_loop()
         started_s = clock.time()
-        while missing := [name for name in positions if not self._has_offered(name, positions[name])]:
+        while True:
+            change = self.changed.next
+            missing = [name for name in positions if not self._has_offered(name, positions[name])]
+            if not missing:
+                return
             is_absent = not any(name in self._sessions for name in missing)
             timeout_s = ABSENCE_TIMEOUT_S if is_absent else OFFER_TIMEOUT_S
             left_s = started_s + timeout_s - clock.time()
             if left_s <= 0:
                 _log.warning("offer_missing", incarnations=missing, timeout_s=timeout_s)
                 return
-            self.changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self.changed.wait()
+            await wait_for_change(change, timeout_s=left_s)
 
     @property
     def num_available(self) -> int:
