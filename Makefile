@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+ARGS ?=
 PROTOS := $(wildcard protos/somersault/v1/*.proto)
 STAMP := $(VENV)/.installed
 PAGE := services/web/static/index.html
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The tests start hundreds of processes: without what Python keeps, each would compile the services anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup system demo label test check format protos bench soak clean
+.PHONY: help setup system demo label test check docs format protos lock bench soak dist clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,12 +22,9 @@ setup: system $(STAMP) $(PAGE) ## make .venv with everything, build the pages, a
 system:
 	@tools/system.sh
 
-# By path, not by a finder, which comes last: beside the clone `import somersault` would be a folder without code.
-# torch first and by exact version: a range would fetch gigabytes of CUDA libraries.
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml tools/packages.sh $(wildcard requirements/*.txt)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -e '.[all,dev]' --config-settings editable_mode=compat
+	tools/packages.sh
 	touch $@
 
 $(PAGE): $(PAGE_SOURCES) | $(STAMP)
@@ -56,6 +54,10 @@ check: setup ## format, lint, types, protos and docs must be clean
 	tools/buf.sh breaking protos --against protos/released/v1.binpb
 	$(BIN)/pytest -q tests/architecture tests/docs
 
+docs: setup ## build the documents and the API reference as a site in build/site
+	$(BIN)/sphinx-build -q -E -W --keep-going -c docs/site -d build/doctrees . build/site
+	@echo "built: build/site/index.html"
+
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -63,6 +65,9 @@ format: setup ## format and fix what can be fixed
 protos: $(STAMP) ## generate somersault/v1 from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --grpc_python_out=. \
 	  --mypy_out=quiet:. --mypy_grpc_out=quiet:. $(PROTOS)
+
+lock: $(STAMP) ## lock what pyproject.toml asks for in requirements/; ARGS=--upgrade takes newer releases
+	$(BIN)/python tools/lock.py $(ARGS)
 
 bench: setup ## measure what docs/results.md claims
 	$(BIN)/python -m benchmarks
@@ -77,6 +82,10 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/somersault/export
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
 	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
+
+dist: setup ## build a wheel and a source archive in dist/
+	rm -rf dist
+	$(BIN)/uv build -q
 
 clean: ## remove what was built, keep runs
 	rm -rf $(VENV) build dist *.egg-info services/web/static services/web/page/node_modules

@@ -1,5 +1,7 @@
 """The errors of the domain: one small tree, each with the one gRPC status it is sent as and whether to try again.
 
+The columns are name, status, whether to try again, and meaning::
+
     SomersaultError              INTERNAL             again  the root; what nobody can name
     ├── InvalidInputError        INVALID_ARGUMENT     never  a value out of its bounds
     │   └── ConfigError          INVALID_ARGUMENT     never  a setting, flag or file that can't be used
@@ -154,7 +156,7 @@ class CorruptDataError(SomersaultError):
 
 
 class EnvironmentFailedError(CorruptDataError):
-    """Says which environment failed, in which step, and how: "environment X raised ValueError(...) at step 1 (FILE:LINE)"."""
+    """Says which environment failed, in which step, and how: "environment X raised ValueError(...) at step 1 (``FILE:LINE``)"."""
 
 
 _BY_STATUS: dict[grpc.StatusCode, type[SomersaultError]] = {

@@ -19,7 +19,7 @@ print(packaging_backend.build_editable(sys.argv[1], dict([sys.argv[2].split("=")
 
 def test_package_is_found_by_its_path(tmp_path: Path) -> None:
     """A finder comes after folders: beside a clone named `somersault`, that folder would be imported instead."""
-    recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = (ROOT / "tools/packages.sh").read_text(encoding="utf-8")
     setting = re.search(r"pip install -q -e .* --config-settings (\S+)", recipe)
     command = [sys.executable, "-c", BUILD, str(tmp_path), setting[1] if setting else ""]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
