@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 _OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 
 
@@ -28,3 +30,16 @@ def test_ctrl_c_is_no_error_of_make() -> None:
     """The command ends with 130 after a clean stop; any other code stays an error."""
     for target in ("label", "demo"):
         assert "|| test $? -eq 130" in planned(target).splitlines()[-1]
+
+
+def test_commit_hooks_run_what_check_runs() -> None:
+    """Each command of one is a command of the other, in the same order."""
+    hooks = re.findall(r"entry: (.+)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert planned("check").splitlines()[-len(hooks) :] == hooks
+    assert len(hooks) == len(re.search(r"^check:.*\n((?:\t.+\n)+)", _MAKEFILE, re.MULTILINE)[1].splitlines())  # type: ignore[index]
+
+
+def test_continuous_integration_checks_builds_the_site_and_tests() -> None:
+    """In that order: what fails soonest comes first."""
+    commands = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in commands if line.startswith("make")] == ["make check", "make docs", "make test"]
