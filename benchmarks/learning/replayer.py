@@ -12,21 +12,21 @@ import signal
 
 import numpy as np
 
-from services.simulator.learner_stream import RolloutCollector
-from services.simulator.rollouts.gatherer import Gathered, Gatherer
+from services.simulator.learner_stream import LearnerStream
+from services.simulator.rollouts.gatherer import Gathered, Gatherer, GathererSettings
+from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import Offer
 from somersault.domain.arrays import FrameArray
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.runtime import allocator
 from somersault.tasks import get_task
-from somersault.v1 import learner_pb2
 
 __all__ = ["random_rollout"]
 
 
 def random_rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> Rollout:
-    """Gives a rollout ``[T, N]`` of the task's shapes in which no episode ends."""
+    """Return a rollout ``[T, N]`` of the task's shapes in which no episode ends."""
     rng = np.random.default_rng(0)
     steps = (num_steps, num_environments)
 
@@ -51,56 +51,60 @@ def random_rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> 
 
 
 class _Replay(Gatherer):
-    """Gives the same rollout under each new name."""
+    """Returns the same rollout under each new name."""
 
-    def __init__(self, rollout: Rollout) -> None:
-        self._rollout = rollout
+    def __init__(self, spec: TaskSpec, *, num_environments: int) -> None:
+        self._spec = spec
+        self._num_environments = num_environments
+        self._rollout: Rollout | None = None
 
     def add_policy(self, policy_version: int, weights: bytes) -> None:
-        """Takes a policy for nothing."""
+        """Ignore a policy."""
 
     def gather(self, *, sequence: int, policy_version: int, num_steps: int) -> Gathered:
-        """Gives the rollout at once."""
+        """Return the rollout at once."""
+        self._rollout = self._rollout or random_rollout(
+            self._spec, num_steps=num_steps, num_environments=self._num_environments
+        )
         rollout = dataclasses.replace(self._rollout, sequence=sequence, policy_version=policy_version)
         return Gathered(
             rollout=rollout, true_rewards=rollout.log_probs, offer=Offer(sequence, ()), recent_scores=()
         )
 
     def close(self) -> None:
-        """Has nothing to end."""
+        """Do nothing: there is nothing to close."""
 
 
-class _ReplayCollector(RolloutCollector):
-    """The real client around a replay."""
+class _ReplayThread(GathererThread):
+    """The real thread around a replay."""
 
-    def _start(self, welcome: learner_pb2.CollectWelcome, suffix: str) -> Gatherer:
-        del suffix  # nothing here has a name
-        return _Replay(
-            random_rollout(
-                self._task.spec,
-                num_steps=welcome.rollout_steps,
-                num_environments=self._num_environments,
-            )
-        )
+    def _open(self, incarnation: str, seed: np.random.SeedSequence) -> Gatherer:
+        del incarnation, seed  # nothing here has a name or is random
+        return _Replay(self._task.spec, num_environments=self.num_environments)
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    collector = _ReplayCollector(
-        get_task(arguments.task),
-        address=arguments.learner_address,
-        simulator_id=arguments.simulator_id,
-        incarnation=arguments.simulator_id,
-        num_environments=arguments.num_environments,
-        add_offer=lambda _offer, _run_id: None,
+    task, simulator_id = get_task(arguments.task), arguments.simulator_id
+    gatherer = _ReplayThread(
+        task,
+        incarnation=simulator_id,
+        settings=GathererSettings(num_environments=arguments.num_environments),
     )
-    running = asyncio.create_task(collector.run())
+    stream = LearnerStream(
+        task,
+        address=arguments.learner_address,
+        simulator_id=simulator_id,
+        incarnation=simulator_id,
+        gatherer=gatherer,
+    )
+    running = asyncio.create_task(stream.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     await asyncio.gather(running, return_exceptions=True)
-    await collector.life.close()
+    await gatherer.close()
 
 
 def main() -> None:
-    """Replays until SIGTERM."""
+    """Replay until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True)
     parser.add_argument("--learner-address", required=True)

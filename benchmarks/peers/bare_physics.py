@@ -43,7 +43,7 @@ class BarePhysics:
         policy = Policy.from_bytes(random_policy(task.spec), spec=task.spec)
         for steps in (_WARM_UP_STEPS, num_steps):
             _, trace = gather(environment, policy, sequence=0, policy_version=0, num_steps=steps, rng=rng)
-        states = [trace.passage.footage.part(row, 0, 1)["states"][0] for row in environment.filmed_rows]
+        states = [trace.passage.footage.part(row, 0, 1)["states"][0] for row in environment.recorded_rows]
         self._starts = np.stack(states)
         held = trace.actions.astype(np.float64).transpose(1, 0, 2)
         self._controls = np.repeat(held, self._frame_skip, axis=1)

@@ -31,8 +31,8 @@ from services.simulator.episodes.evaluation import evaluate
 from services.simulator.episodes.scores import EpisodeScore
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
-from services.simulator.segments.offers import RecordedSegment
+from services.simulator.segments.batch_recorder import BatchRecorder
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.arrays import FloatArray
 from somersault.domain.trajectory import Rollout
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
@@ -134,11 +134,11 @@ class _Simulator:
             rng=reset_rng,
             is_staggered=True,
         )
-        self._recorder = EpisodeRecorder(
+        self._recorder = BatchRecorder(
             _TASK,
             incarnation="one",
             elapsed_steps=steps_already_taken(_TASK, _NUM_ENVIRONMENTS, is_staggered=True),
-            filmed_rows=self.environment.filmed_rows,
+            recorded_rows=self.environment.recorded_rows,
             rng=cut_rng,
         )
 

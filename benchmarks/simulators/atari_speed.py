@@ -29,7 +29,7 @@ from services.simulator.environments import open_environment, steps_already_take
 from services.simulator.environments.atari.emulator import Emulator
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.batch_recorder import BatchRecorder
 from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 from somersault.tasks import get_task
 
@@ -106,11 +106,11 @@ def _simulator(policy: Policy) -> Callable[[], _Cost]:
         rng=np.random.default_rng(0),
         is_staggered=True,
     )
-    recorder = EpisodeRecorder(
+    recorder = BatchRecorder(
         _TASK,
         incarnation="bench",
         elapsed_steps=steps_already_taken(_TASK, _NUM_ENVIRONMENTS, is_staggered=True),
-        filmed_rows=environment.filmed_rows,
+        recorded_rows=environment.recorded_rows,
         rng=np.random.default_rng(1),
     )
     rng, history = np.random.default_rng(2), None

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.measure import describe_machine
 from benchmarks.simulators.random_play import Played, play_segments
-from services.simulator.clips.render_process import ClipRenderer
+from services.simulator.clips.render_process import RenderProcess
 from somersault.errors import SomersaultError
 from somersault.formats.strict_json import dump_json
 from somersault.tasks import Task, get_task
@@ -45,7 +45,7 @@ class Sample:
 async def soak(task: Task, *, num_clips: int, clips_a_sample: int) -> list[Sample]:
     """Draws so many clips, one after the other, and gives a sample every ``clips_a_sample``."""
     segments = play_segments(task, num_segments=_NUM_SEGMENTS)
-    renderer = ClipRenderer(task)
+    renderer = RenderProcess(task)
     await renderer.start()
     samples, num_failures, begun_s = [], 0, time.perf_counter()
     for number in range(1, num_clips + 1):
@@ -57,17 +57,17 @@ async def soak(task: Task, *, num_clips: int, clips_a_sample: int) -> list[Sampl
     return samples
 
 
-async def _draw(renderer: ClipRenderer, played: Played, task: Task) -> bool:
+async def _draw(renderer: RenderProcess, played: Played, task: Task) -> bool:
     """Draws one clip; says whether that worked."""
     try:
-        await renderer.draw(played.footage, num_steps=task.segment_steps)
+        await renderer.render(played.footage, num_steps=task.segment_steps)
     except SomersaultError as err:
         print(f"failed: {err}", flush=True)
         return False
     return True
 
 
-def _take_sample(renderer: ClipRenderer, number: int, num_failures: int, elapsed_s: float) -> Sample:
+def _take_sample(renderer: RenderProcess, number: int, num_failures: int, elapsed_s: float) -> Sample:
     """Reads the memory of both processes."""
     worker_pid = renderer.worker_pid
     return Sample(number, elapsed_s, num_failures, _rss_mb(os.getpid()), _rss_mb(worker_pid), worker_pid)

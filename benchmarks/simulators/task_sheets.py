@@ -19,8 +19,8 @@ import av
 import numpy as np
 
 from benchmarks.simulators.random_play import play_segments
-from services.simulator.clips.render_worker import encode_video
-from services.simulator.clips.renderers import Frame, backends_of, open_drawer
+from services.simulator.clips.renderers import Frame, backends_of, open_renderer
+from services.simulator.clips.video import encode_clip
 from somersault.tasks import Task, get_task, list_tasks
 
 __all__ = ["draw_sheet", "main"]
@@ -33,23 +33,23 @@ _EXTRA_TASKS = ("CartPole-v1", "Pendulum-v1", "CarRacing-v3")
 
 def draw_sheet(task: Task) -> tuple[Frame, float]:
     """Gives a sheet of a clip's frames, and the seconds of processor time that a pair costs, encoding included."""
-    drawer = open_drawer(task, backend=backends_of(task)[0])
+    renderer = open_renderer(task, backend=backends_of(task)[0])
     rewards = np.sin(np.arange(task.segment_steps) / 8).astype(np.float32)
     times_s: list[float] = []
     *_, first, last = play_segments(task, num_segments=4)
     for played in (first, last, first, last):
         begun_s = time.process_time()
         frames = list(
-            drawer.draw(
+            renderer.render(
                 played.footage,
                 num_steps=task.segment_steps,
                 num_still_steps=played.num_still_steps,
                 predicted_rewards=rewards,
             )
         )
-        encode_video(frames, fps=task.clip_fps)
+        encode_clip(frames, fps=task.clip_fps)
         times_s.append(time.process_time() - begun_s)
-    drawer.close()
+    renderer.close()
     return _arrange(frames), sum(times_s[-2:])  # the first two warm OpenGL's compiler up
 
 

@@ -1,1 +1,1 @@
-"""The simulator service: gathers rollouts, cuts segments, draws clips. Keeps no state worth saving."""
+"""The simulator service: gathers rollouts, cuts segments, renders clips. Has no state worth saving."""

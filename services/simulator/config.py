@@ -16,15 +16,15 @@ __all__ = ["SimulatorConfig"]
 
 
 class SimulatorConfig(ServiceConfig):
-    """Gathers rollouts for a learner, offers segments to a reward service, draws clips."""
+    """Gathers rollouts for a learner, offers segments to a reward service, renders clips."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_SIMULATOR_")
 
     task: NonEmpty
-    """What is simulated; `somersault tasks` lists them."""
+    """The task that is simulated; `somersault tasks` lists them."""
 
     simulator_id: Name = "simulator-0"
-    """Stable name of this simulator, different for each of a run: it goes into the seed of what it gathers."""
+    """Stable name of this simulator, a different one for each of a run: it is part of the seed of what it gathers."""
 
     storage_url: NonEmpty
     """Where segments and clips go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
@@ -36,45 +36,45 @@ class SimulatorConfig(ServiceConfig):
     """Secret for S3."""
 
     learner_address: Address | None = "127.0.0.1:7002"
-    """Where the learner is, host:port; none makes a simulator that only draws and evaluates."""
+    """Where the learner is, host:port; none for a simulator that only renders and evaluates."""
 
     reward_address: Address | None = "127.0.0.1:7003"
-    """Where the reward service is, host:port; none offers no segments."""
+    """Where the reward service is, host:port; none to offer no segments."""
 
     call_record_path: Path | None = None
-    """File in which it shows which environment is being called, so that whoever starts it knows of one that hangs or ends the
-    process; none keeps that to itself."""
+    """File that shows which environment is being called, so that whoever starts the process knows of one that hangs or ends it;
+    none for no such file."""
 
     is_reference: bool = False
-    """Sends the true rewards beside each rollout, for a learner that makes a reference run; offers no segments."""
+    """Send the true rewards beside each rollout, for a learner of a reference run, and offer no segments."""
 
     num_environments: int = pydantic.Field(default=64, ge=1, le=MAX_ENVIRONMENTS)
     """Environments stepped side by side: N."""
 
     num_threads: int = pydantic.Field(default=1, ge=1, le=MAX_THREADS)
-    """Threads for the physics; what is gathered does not depend on it."""
+    """Threads that step the environments; what is gathered doesn't depend on it."""
 
     precision: Precision = "float32"
     """What a policy for pictures acts in while it gathers: float32, or bfloat16, which is faster on processors that have
-    instructions for it and slower on others. Evaluations are float32 in any case, since their returns are published."""
+    instructions for it and slower on others. Evaluations always use float32, because their returns are published."""
 
     is_staggered: bool = True
-    """Whether episodes end evenly spread over time instead of all in the same step; own runs: the policy learns more evenly."""
+    """Whether episodes end evenly spread over time instead of all in the same step; in our measurements the policy learns more evenly."""
 
     num_segments_per_episode: int = pydantic.Field(default=2, ge=1, le=1000)
-    """Segments cut from each episode, where so many fit."""
+    """Segments cut from each episode, if that many fit."""
 
     max_offered_segments: int = pydantic.Field(default=3000, ge=1, le=1_000_000)
-    """Newest segments kept for a demand, more than the pool of the reward service, so that what is in it can be stored; 31 kB each for the hopper."""
+    """Newest segments kept in case they are demanded, more than the reward service's pool so that everything in it can be stored; 31 kB each for the hopper."""
 
     has_rendering: bool = True
-    """Whether clips can be asked for; if so, a machine where none can be drawn is refused at the start."""
+    """Whether clips can be requested; if so, a machine that can't render any is refused at the start."""
 
     max_clips_per_worker: int = pydantic.Field(default=300, ge=1, le=1_000_000)
-    """Clips after which the process that draws them is replaced."""
+    """Clips after which the process that renders them is replaced."""
 
     max_waiting_clips: int = pydantic.Field(default=256, ge=1, le=100_000)
-    """Clips that may wait to be drawn; more are refused."""
+    """Clips that may wait to be rendered; more are refused."""
 
     clip_timeout_s: float = pydantic.Field(default=60, gt=0, le=MAX_SECONDS)
-    """Seconds a clip may take before the process that draws it counts as stalled."""
+    """Seconds a clip may take before the process that renders it counts as stalled."""

@@ -1,4 +1,4 @@
-"""Offers segments to the reward service and stores those it demands."""
+"""The stream to the reward service: segments are offered, and those that it demands are stored."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import grpc.aio
 import prometheus_client
 import structlog
 
-from services.simulator.segments.format import encode_sealed, encode_segment
-from services.simulator.segments.offers import Offer, OfferRing, RecordedSegment
-from somersault.domain.keys import sealed_key, segment_key
+from services.simulator.segments.offers import Offer, OfferRing
+from services.simulator.segments.recorded_segment import RecordedSegment
+from services.simulator.segments.storage import store_segment
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
-from somersault.rpc import Backoff, Notifier, dial_forever, translated_errors
+from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 from somersault.wire import segment_to_message, stored_segment_to_message, task_spec_to_message
 
-__all__ = ["SegmentOfferer", "store_segment"]
+__all__ = ["RewardStream"]
 
 _log = structlog.get_logger()
 
@@ -33,12 +33,11 @@ _NUM_STORED = prometheus_client.Counter(
 Stream = grpc.aio.StreamStreamCall[Any, Any]
 
 
-class SegmentOfferer:
+class RewardStream:
     """Keeps a stream to the reward service open; belongs to one event loop.
 
-    Each stream is offered all that is still kept, oldest first, and then what comes: so a reward
-    service that comes back, or comes late, misses nothing that is still here. Nothing waits for it:
-    while it is away the oldest offers are forgotten.
+    Each stream is offered everything that is still kept, oldest first, and then what comes: a reward service that
+    reconnects, or joins late, misses nothing that is still here.
     """
 
     def __init__(
@@ -48,26 +47,25 @@ class SegmentOfferer:
         address: str,
         simulator_id: str,
         incarnation: str,
+        offers: OfferRing,
         store: ObjectStore,
-        max_segments: int,
     ) -> None:
-        """Begins with nothing to offer."""
+        """Prepare to dial.
+
+        Args:
+            task: What is simulated.
+            address: The reward service's, ``host:port``.
+            simulator_id: Stable name of this simulator.
+            incarnation: Random name of this process's life.
+            offers: What is offered.
+            store: Where demanded segments are put.
+        """
         self._task = task
         self._address = address
         self._simulator_id = simulator_id
         self._incarnation = incarnation
+        self._offers = offers
         self._store = store
-        self._max_segments = max_segments
-        self._run_id = ""
-        self._ring = OfferRing(max_segments)
-        self._has_news = Notifier()
-
-    def add(self, offer: Offer, *, run_id: str) -> None:
-        """Offers the segments of a rollout; those of another run than before push out all older ones."""
-        if run_id != self._run_id:
-            self._run_id, self._ring = run_id, OfferRing(self._max_segments)
-        self._ring.add(offer)
-        self._has_news.notify()
 
     async def run(self) -> None:
         """Keep the stream open until cancelled.
@@ -82,7 +80,7 @@ class SegmentOfferer:
         )
 
     async def _hold(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:
-        """Offers and answers on one stream until it ends."""
+        """Offer segments and answer demands on one stream until it ends."""
         with translated_errors():
             stream: Stream = stub.OfferSegments(None)
             await stream.write(self._hello())
@@ -100,7 +98,7 @@ class SegmentOfferer:
                 stream.cancel()
 
     def _hello(self) -> reward_pb2.OfferSegmentsRequest:
-        """Gives the first message."""
+        """Return the first message."""
         return reward_pb2.OfferSegmentsRequest(
             hello=reward_pb2.OfferHello(
                 simulator_id=self._simulator_id,
@@ -110,20 +108,16 @@ class SegmentOfferer:
         )
 
     async def _offer(self, stream: Stream, writing: asyncio.Lock) -> None:
-        """Sends every offer that is kept, and each new one; ``writing`` guards the stream's one writer."""
+        """Send every offer that is kept, and each new one; ``writing`` admits one writer to the stream."""
         sequence = -1
         while True:
-            change = self._has_news.next
-            offer = self._ring.after(sequence)
-            if offer is None:
-                await change.wait()
-                continue
+            offer = await self._offers.wait_after(sequence)
             sequence = offer.rollout_sequence
             async with writing:
                 await stream.write(_offer_to_message(offer))
 
     async def _answer(self, stream: Stream, writing: asyncio.Lock, backoff: Backoff) -> None:
-        """Stores what is demanded, one demand after the other, until the stream ends."""
+        """Store what is demanded, one demand after the other, until the stream ends."""
         async for demand in stream:
             backoff.reset()
             kept, missing = self._look_up(demand.segment_ids)
@@ -137,11 +131,11 @@ class SegmentOfferer:
                 await stream.write(reward_pb2.OfferSegmentsRequest(stored=answer))
 
     def _look_up(self, segment_ids: Sequence[str]) -> tuple[list[RecordedSegment], list[str]]:
-        """Gives the demanded segments that are kept, and the names of those that are not."""
+        """Return the demanded segments that are kept, and the names of those that are not."""
         if len(segment_ids) > _MAX_SEGMENTS_PER_MESSAGE:
             bound = f"at most {_MAX_SEGMENTS_PER_MESSAGE}"
             raise InvalidInputError("number of segment_ids", len(segment_ids), bound)
-        found = {segment_id: self._ring.get(segment_id) for segment_id in segment_ids}
+        found = {segment_id: self._offers.get(segment_id) for segment_id in segment_ids}
         kept = [segment for segment in found.values() if segment is not None]
         return kept, [segment_id for segment_id, segment in found.items() if segment is None]
 
@@ -155,7 +149,7 @@ class SegmentOfferer:
         while True:
             try:
                 stored = await asyncio.to_thread(
-                    store_segment, recorded, task=self._task, store=self._store, run_id=self._run_id
+                    store_segment, recorded, task=self._task, store=self._store, run_id=self._offers.run_id
                 )
             except SomersaultError as err:
                 if err.is_hopeless:
@@ -167,29 +161,12 @@ class SegmentOfferer:
             return stored
 
 
-def store_segment(recorded: RecordedSegment, *, task: Task, store: ObjectStore, run_id: str) -> StoredSegment:
-    """Puts both objects of a segment into object storage, the sealed part first.
-
-    Raises:
-        SomersaultError: The store failed.
-    """
-    segment_id = recorded.segment.segment_id
-    sealed = store.put(sealed_key(run_id, segment_id), encode_sealed(recorded, task))
-    segment = store.put(segment_key(run_id, segment_id), encode_segment(recorded, task))
-    return StoredSegment(
-        segment_id=segment_id,
-        segment_uri=segment.key,
-        sealed_uri=sealed.key,
-        duration_s=len(recorded.true_rewards) * task.step_s,
-    )
-
-
 def _offer_to_message(offer: Offer) -> reward_pb2.OfferSegmentsRequest:
-    """Gives the message of an offer; past the bound the last segments are left out, and logged."""
+    """Return the message of an offer; segments past the bound are left out, and logged."""
     if len(offer.segments) > _MAX_SEGMENTS_PER_MESSAGE:
         num_left_out = len(offer.segments) - _MAX_SEGMENTS_PER_MESSAGE
         _log.warning("segments_left_out", num_left_out=num_left_out)
-    segments = [kept.segment for kept in offer.segments[:_MAX_SEGMENTS_PER_MESSAGE]]
+    segments = [recorded.segment for recorded in offer.segments[:_MAX_SEGMENTS_PER_MESSAGE]]
     return reward_pb2.OfferSegmentsRequest(
         offer=reward_pb2.SegmentOffer(
             rollout_sequence=offer.rollout_sequence, segments=map(segment_to_message, segments)

@@ -1,4 +1,4 @@
-"""The simulator's rpcs: from messages to drawing and measuring, and back."""
+"""The simulator's rpcs: rendering a stored segment, measuring a policy, statistics of episodes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from services.simulator.clips.clip_renderer import ClipDrawer
+from services.simulator.clips.clip_renderer import ClipRenderer
 from services.simulator.episodes.evaluation import Evaluation, evaluate
 from services.simulator.episodes.scores import EpisodeScore
-from services.simulator.learner_stream import RolloutCollector
 from services.simulator.policy import Policy
-from services.simulator.reward_stream import store_segment
+from services.simulator.rollouts.gatherer_thread import GathererThread
+from services.simulator.segments.storage import store_segment
 from somersault.domain.texts import check_name
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError
@@ -39,29 +39,29 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         *,
         incarnation: str,
         store: ObjectStore,
-        drawer: ClipDrawer,
-        collector: RolloutCollector | None,
+        renderer: ClipRenderer,
+        gatherer: GathererThread | None,
         num_threads: int,
     ) -> None:
-        """Takes the parts it translates for; without a collector there are no statistics."""
+        """Take the parts it translates for; without a gatherer there are no statistics."""
         self._task = task
         self._incarnation = incarnation
         self._store = store
-        self._drawer = drawer
-        self._collector = collector
+        self._renderer = renderer
+        self._gatherer = gatherer
         self._num_threads = num_threads
         self._evaluating = asyncio.Lock()
 
     async def Render(
         self, request: simulator_pb2.RenderRequest, context: Context
     ) -> simulator_pb2.RenderResponse:
-        """Draws a stored segment again and stores the clip."""
+        """Render a stored segment and store the clip."""
         predicted_rewards = None
         if request.HasField("predicted_rewards"):
             predicted_rewards = array_from_tensor(
                 "predicted_rewards", request.predicted_rewards, shape=(None,)
             )
-        stored, num_frames = await self._drawer.draw(
+        stored, num_frames = await self._renderer.render(
             segment_uri=request.segment_uri,
             clip_uri=request.clip_uri,
             predicted_rewards=predicted_rewards,
@@ -77,7 +77,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
     async def Evaluate(
         self, request: simulator_pb2.EvaluateRequest, context: Context
     ) -> simulator_pb2.EvaluateResponse:
-        """Measures a policy in fresh episodes, one call after the other."""
+        """Measure a policy in fresh episodes; one call at a time."""
         _check_count("num_episodes", request.num_episodes, least=1)
         _check_count("num_stored_episodes", request.num_stored_episodes, least=0)
         if request.seed < 0:
@@ -98,15 +98,15 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
     async def GetEpisodeStatistics(
         self, request: simulator_pb2.GetEpisodeStatisticsRequest, context: Context
     ) -> simulator_pb2.GetEpisodeStatisticsResponse:
-        """Gives the means over the newest episodes."""
+        """Return means over the newest episodes."""
         response = simulator_pb2.GetEpisodeStatisticsResponse(
             incarnation=self._incarnation,
             task=self._task.name,
             has_teacher=self._task.teacher is not None,
         )
-        if self._collector is None:
+        if self._gatherer is None:
             return response
-        statistics = self._collector.statistics
+        statistics = self._gatherer.statistics
         response.env_steps = statistics.env_steps
         scores = statistics.recent_scores
         if scores:
@@ -117,7 +117,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         return response
 
     def _evaluate(self, request: simulator_pb2.EvaluateRequest) -> Evaluation:
-        """Runs the episodes; their names tell policy, seed and row, so none is written over."""
+        """Run the episodes, named by policy, seed and environment so that none overwrites another."""
         policy = Policy.from_bytes(request.policy, spec=self._task.spec)
         digest = hashlib.sha256(request.policy).hexdigest()[:12]
         return evaluate(
@@ -133,7 +133,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         )
 
     def _store_best(self, evaluation: Evaluation, run_id: str) -> list[StoredSegment]:
-        """Stores the kept episodes."""
+        """Store the episodes that were kept."""
         return [
             store_segment(episode, task=self._task, store=self._store, run_id=run_id)
             for episode in evaluation.best_episodes

@@ -15,8 +15,11 @@ import pytest
 from services.learner.rewards.predicted import RewardFeed, following
 from services.reward.labeler_client import LabelerClient
 from services.reward.training.retry import patiently
-from services.simulator.learner_stream import RolloutCollector
-from services.simulator.reward_stream import SegmentOfferer
+from services.simulator.learner_stream import LearnerStream
+from services.simulator.reward_stream import RewardStream
+from services.simulator.rollouts.gatherer import GathererSettings
+from services.simulator.rollouts.gatherer_thread import GathererThread
+from services.simulator.segments.offers import OfferRing
 from services.teacher.__main__ import build
 from services.teacher.config import TeacherConfig
 from somersault.cli.monitoring.progress import ProgressWatcher
@@ -41,24 +44,19 @@ Dial = Callable[[str, Path], Awaitable[Any]]
 
 
 async def _collect(address: str, _: Path) -> None:
-    await RolloutCollector(
-        get_task("hopper"),
-        address=address,
-        simulator_id="s",
-        incarnation="i",
-        num_environments=2,
-        add_offer=lambda _offer, _run_id: None,
-    ).run()
+    task, settings = get_task("hopper"), GathererSettings(num_environments=2)
+    gatherer = GathererThread(task, incarnation="i", settings=settings)
+    await LearnerStream(task, address=address, simulator_id="s", incarnation="i", gatherer=gatherer).run()
 
 
 async def _offer(address: str, _: Path) -> None:
-    await SegmentOfferer(
+    await RewardStream(
         get_task("hopper"),
         address=address,
         simulator_id="s",
         incarnation="i",
+        offers=OfferRing(9),
         store=open_store("memory://"),
-        max_segments=9,
     ).run()
 
 

@@ -1,4 +1,4 @@
-"""Draws clips in a process of its own, so that drawing can neither stall nor kill the rollouts."""
+"""Renders clips in a process of its own, so that rendering can neither stall nor kill the rollouts."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ from typing import Any
 import structlog
 from numpy.typing import NDArray
 
-from services.simulator.clips.render_worker import Clip, draw_clip, open_worker
+from services.simulator.clips.render_worker import open_worker, render_clip
 from services.simulator.clips.renderers import OPENGL_BACKENDS, backends_of
+from services.simulator.clips.video import Clip
 from somersault.domain.arrays import FloatArray
 from somersault.errors import ConfigError, UnavailableError
 from somersault.runtime.config import environment
 from somersault.tasks import Task
 
-__all__ = ["ClipRenderer"]
+__all__ = ["RenderProcess"]
 
-_PIXELS_IN_TIME = 1000 * 320**2  # of a long or a large clip, after which it may take longer in proportion
+_PIXELS_IN_TIME = 1000 * 320**2  # a clip of more may take longer in proportion
 _START_S = 120  # imports and an OpenGL context take one second; a machine may be busy
 
 _NO_OPENGL = (
-    "clips can't be drawn: no OpenGL library works without a screen; install one of them "
+    "clips can't be rendered: no OpenGL library works without a screen; install one of them "
     "(Debian: apt-get install libegl1 libgl1-mesa-dri, or apt-get install libosmesa6)"
 )
 
 _log = structlog.get_logger()
 
 
-class ClipRenderer:
-    """Draws one clip at a time in a worker process; belongs to one event loop.
+class RenderProcess:
+    """Renders one clip at a time in a worker process; belongs to one event loop.
 
-    A worker that dies or stalls is replaced, and the clip is tried once more. A worker is also
-    replaced after some hundred clips, since OpenGL libraries have been seen to leak.
+    A worker that dies or stalls is replaced, and the clip is tried once more. A worker is also replaced after some
+    hundred clips, because OpenGL libraries have been seen to leak.
     """
 
     def __init__(self, task: Task, *, max_clips_per_worker: int = 300, timeout_s: float = 60) -> None:
-        """Prepares; the worker starts with `start` or the first clip.
+        """Prepare; the worker starts with `start` or the first clip.
 
         Args:
-            task: Whose segments are drawn.
-            max_clips_per_worker: How many clips a worker draws before it is replaced.
-            timeout_s: How long a clip may take, one of more than 1,000 frames of 320 by 320 pixels longer in
-                proportion; a worker that takes longer counts as dead.
+            task: Whose segments are rendered.
+            max_clips_per_worker: How many clips a worker renders before it is replaced.
+            timeout_s: How long a clip may take, in proportion longer if it has more than 1,000 frames of 320 by 320
+                pixels; a worker that takes longer counts as dead.
         """
         self._task = task
         self._max_clips_per_worker = max_clips_per_worker
@@ -68,7 +69,7 @@ class ClipRenderer:
         return self._worker_pid
 
     async def start(self) -> None:
-        """Starts the worker, and so finds out whether clips can be drawn here.
+        """Start the worker, and so find out whether clips can be rendered here.
 
         Raises:
             UnavailableError: The task needs OpenGL and no library works; the message says what to install.
@@ -76,7 +77,7 @@ class ClipRenderer:
         async with self._turn:
             await self._ready_worker()
 
-    async def draw(
+    async def render(
         self,
         footage: Mapping[str, NDArray[Any]],
         *,
@@ -85,14 +86,14 @@ class ClipRenderer:
         predicted_rewards: FloatArray | None = None,
         size_px: int = 0,
     ) -> Clip:
-        """Draw a segment; see `services.simulator.clips.renderers.Drawer` and, for ``size_px``, `open_drawer`.
+        """Render a segment; see `Renderer` and, for ``size_px``, `open_renderer`.
 
         Raises:
-            CorruptDataError: The footage does not fit together.
+            CorruptDataError: The footage doesn't fit together.
             UnavailableError: No OpenGL library works, or the worker failed twice.
         """
         work = functools.partial(
-            draw_clip,
+            render_clip,
             footage,
             num_steps,
             predicted_rewards,
@@ -102,18 +103,18 @@ class ClipRenderer:
         timeout_s = self._timeout_s * max(1.0, self._pixels(num_steps, size_px) / _PIXELS_IN_TIME)
         async with self._turn:
             try:
-                return await self._try_to_draw(work, timeout_s=timeout_s)
+                return await self._try_to_render(work, timeout_s=timeout_s)
             except (BrokenProcessPool, TimeoutError):
                 _log.warning("clip_worker_lost", worker_pid=self._worker_pid)
                 self._end_worker()
             try:
-                return await self._try_to_draw(work, timeout_s=timeout_s)
+                return await self._try_to_render(work, timeout_s=timeout_s)
             except (BrokenProcessPool, TimeoutError) as err:
                 self._end_worker()
-                raise UnavailableError("drawing the clip failed twice") from err
+                raise UnavailableError("rendering the clip failed twice") from err
 
     async def close(self) -> None:
-        """Ends the worker."""
+        """End the worker."""
         async with self._turn:
             self._end_worker()
 
@@ -121,15 +122,15 @@ class ClipRenderer:
         """Return about how many pixels a clip has."""
         return num_steps / self._task.clip_step * (size_px or self._task.clip_size_px) ** 2
 
-    async def _try_to_draw(self, work: Callable[[], Clip], *, timeout_s: float) -> Clip:
-        """Draw with the worker there is, or a new one."""
+    async def _try_to_render(self, work: Callable[[], Clip], *, timeout_s: float) -> Clip:
+        """Render with the current worker, or a new one."""
         worker = await self._ready_worker()
         self._num_clips += 1
         future = asyncio.wrap_future(worker.submit(work))
         return await asyncio.wait_for(future, timeout_s)
 
     async def _ready_worker(self) -> ProcessPoolExecutor:
-        """Gives a worker with an open drawer."""
+        """Return a worker with an open renderer."""
         if self._num_clips >= self._max_clips_per_worker:
             self._end_worker()
         if self._worker is None:
@@ -138,7 +139,7 @@ class ClipRenderer:
         return self._worker
 
     async def _start_worker(self) -> None:
-        """Starts a worker with the first backend that works, and stays with it."""
+        """Start a worker with the first backend that works, and stay with that one."""
         problems = []
         for backend in self._backends:
             # Forking a process that holds gRPC's threads deadlocks, so the worker is spawned.
@@ -153,17 +154,17 @@ class ClipRenderer:
                 continue
             except (
                 BaseException
-            ):  # such as a missing package: nothing to try again with, nor a process to leave
+            ):  # such as a missing package: nothing to try again, and no process to leave behind
                 worker.shutdown(wait=False, cancel_futures=True)
                 raise
             self._worker, self._num_clips, self._backends = worker, 0, (backend,)
             _log.info("clip_worker_started", backend=backend, worker_pid=self._worker_pid)
             return
-        problem = _NO_OPENGL if self._needs_opengl else "clips can't be drawn: the worker does not start"
+        problem = _NO_OPENGL if self._needs_opengl else "clips can't be rendered: the worker doesn't start"
         raise UnavailableError("; ".join([problem, *problems]))
 
     def _end_worker(self) -> None:
-        """Kills the worker; it holds nothing worth a farewell, and a stalled one would not hear it."""
+        """Kill the worker: it has nothing to save, and a stalled one wouldn't react to anything less."""
         if self._worker is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -173,7 +174,7 @@ class ClipRenderer:
 
 
 def _allowed_backends(task: Task) -> tuple[str, ...]:
-    """Gives what to try to draw the task with; ``MUJOCO_GL`` narrows the OpenGL libraries to one.
+    """Return the backends to try; ``MUJOCO_GL`` narrows the OpenGL libraries to one.
 
     Raises:
         ConfigError: ``MUJOCO_GL`` names another.

@@ -1,4 +1,4 @@
-"""Batches of environments stepped together, of every kind a task can name."""
+"""Batches of environments stepped together, one kind for each that a task can name."""
 
 from services.simulator.environments.batch import (
     EnvironmentBatch,

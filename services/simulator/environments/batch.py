@@ -1,4 +1,4 @@
-"""What every kind of environment offers: a batch of them, stepped in lanes, and what a passage of it leaves.
+"""What every kind of environment offers: a batch, stepped in lanes, and what a passage of it leaves behind.
 
 Shapes: T steps of a passage, N environments, M truncated transitions, A action length, ``*frame`` the axes of a
 frame (`somersault.domain.arrays`).
@@ -23,14 +23,14 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Footage(Protocol):
-    """What shows the steps of one passage again: physics states, a log of actions, or pictures."""
+    """What the steps of one passage are rendered from: physics states, a log of actions, or pictures."""
 
     def part(self, row: int, begin: int, end: int) -> Arrays:
-        """Gives what shows steps ``begin`` to ``end`` of environment ``row`` again; copies, by name."""
+        """Return what steps ``begin`` to ``end`` of environment ``row`` are rendered from; copies, by name."""
         ...
 
     def join(self, parts: Sequence[Arrays]) -> Arrays:
-        """Makes one of the parts of consecutive passages of one environment: what is stored of a segment."""
+        """Join the parts of consecutive passages of one environment into what is stored of a segment."""
         ...
 
 
@@ -39,19 +39,19 @@ class Passage:
     """What T steps of every environment came to, beyond the frames that `Lane.observe` gave."""
 
     is_truncated: BoolArray
-    """``[T, N]``, the next step is of another episode, and the agent is told so; all False in a continuing task."""
+    """``[T, N]``, whether the next step is of another episode and the agent is told; all False in a continuing task."""
     is_over: BoolArray
-    """``[T, N]``, an episode or a game was over with this step; of one that ended early, its still moment too."""
+    """``[T, N]``, whether an episode or a game was over with this step; if it ended early, after its still moment."""
     is_still: BoolArray
-    """``[T, N]``, the episode had ended early before this step, which changed nothing (`TaskSpec.still_steps`)."""
+    """``[T, N]``, whether the episode had ended early before this step, which changed nothing (`TaskSpec.still_steps`)."""
     final_observations: FrameArray
     """``[M, *frame]``, the frame after each truncated step, in row-major order."""
     next_observations: FrameArray
-    """``[N, *frame]``, the newest frame: copied."""
+    """``[N, *frame]``, a copy of the newest frame."""
     true_rewards: FloatArray
-    """``[T, N]`` float32. Never leaves the simulator but in sealed parts and metrics."""
+    """``[T, N]`` float32. Leaves the simulator only in sealed parts, metrics and reference runs."""
     footage: Footage
-    """What shows the steps again."""
+    """What the steps are rendered from."""
 
 
 class Lane(Protocol):
@@ -63,16 +63,16 @@ class Lane(Protocol):
         ...
 
     def observe(self, out: FrameArray) -> None:
-        """Writes the newest frames ``[n, *frame]`` into ``out``, converted to its dtype."""
+        """Write the newest frames ``[n, *frame]`` into ``out``, converted to its dtype."""
         ...
 
     def step(self, actions: ActionArray) -> None:
-        """Makes one step of each: ``[n, A]`` float32 within -1 and 1, or ``[n]`` or ``[n, D]`` int32."""
+        """Make one step of each: ``[n, A]`` float32 from -1 to 1, or ``[n]`` or ``[n, D]`` int32."""
         ...
 
 
 class EnvironmentBatch(Protocol):
-    """N environments of one task. What they do follows from the seed, whatever the number of lanes."""
+    """N environments of one task. What they do depends on the seed, not on the number of lanes."""
 
     @property
     def task(self) -> Task:
@@ -90,28 +90,28 @@ class EnvironmentBatch(Protocol):
         ...
 
     @property
-    def filmed_rows(self) -> range:
-        """The environments whose steps can be shown again; segments are cut from these alone."""
+    def recorded_rows(self) -> range:
+        """The environments whose steps can be rendered; segments are cut from these alone."""
         ...
 
     def begin(self, num_steps: int) -> None:
-        """Makes ready for a passage; then every lane is stepped ``num_steps`` times."""
+        """Begin a passage; then every lane is stepped ``num_steps`` times."""
         ...
 
     def finish(self) -> Passage:
-        """Gives what the passage came to."""
+        """Return what the passage came to."""
         ...
 
     def close(self) -> None:
-        """Ends threads and processes."""
+        """End threads and processes."""
         ...
 
 
 def lane_rows(num_environments: int, *, most: int) -> list[slice]:
-    """Gives the rows of each lane: as few lanes of at most ``most`` rows as there can be, about equally long.
+    """Return the rows of each lane: as few lanes of at most ``most`` rows as possible, about equally long.
 
-    How many threads there are does not matter: a matrix product may round a row differently in a batch of another
-    size, and what is gathered must not depend on the threads.
+    The number of threads plays no part: a matrix product may round a row differently in a batch of another size, and
+    what is gathered must not depend on the threads.
     """
     num_lanes = -(-num_environments // most)
     bounds = [num_environments * index // num_lanes for index in range(num_lanes + 1)]
@@ -119,9 +119,9 @@ def lane_rows(num_environments: int, *, most: int) -> list[slice]:
 
 
 def steps_already_taken(task: Task, num_environments: int, *, is_staggered: bool) -> NDArray[np.int64]:
-    """Gives where in its episode each environment begins, ``[N]``: evenly spread if staggered, else 0.
+    """Return how many steps of its episode each environment has behind it at the start, ``[N]``: evenly spread if staggered, otherwise 0.
 
-    Play without an end has no length to be spread over. Where episodes may end early it is the longest.
+    They spread over the full length of an episode, even if episodes may end early. A continuing task has no such length.
     """
     if not is_staggered or task.is_continuing:
         return np.zeros(num_environments, np.int64)

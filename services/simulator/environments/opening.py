@@ -1,4 +1,4 @@
-"""Opens the kind of environment that a task names; each kind's libraries are loaded only when it is."""
+"""Opens the kind of environment that a task names; the libraries of each kind are loaded only then."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def open_environment(
         task: What is simulated.
         num_environments: N.
         rng: Draws how episodes start.
-        is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly
-            spread over time, instead of all in the same step.
-        calls: Keeps which environment is being called, where one may hang or end the process: those of Gymnasium.
+        is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly spread over
+            time instead of all in the same step.
+        calls: Records which environment is being called, if one may hang or end the process: Gymnasium's.
 
     Raises:
-        InvalidInputError: A number is below 1, or the task's environment can't be had.
+        InvalidInputError: ``num_environments`` is below 1, or the task's environment isn't available.
     """
     if num_environments < 1:
         raise InvalidInputError("num_environments", num_environments, "at least 1")
@@ -53,7 +53,7 @@ def open_environment(
 
 
 def footage_layout(task: Task, *, num_steps: int) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
-    """Gives name, safetensors dtype and shape of what a stored segment of so many steps is drawn from.
+    """Return name, safetensors dtype and shape of what a stored segment of this many steps is rendered from.
 
     An axis of None has any length.
     """

@@ -1,9 +1,8 @@
 """Counts backflips from the path of the torso.
 
-A *flip* is one net backward turn of the torso since its episode began, fractions included.
-A *landed flip* is a whole turn number k = 1, 2, … at whose end the torso was upright and off the
-ground: at some step its net backward rotation was within 30° of k turns while its centre was at
-least 0.7 m high. Each k counts once an episode, so swaying to and fro adds nothing, and rolling
+A *flip* is one net backward turn of the torso since its episode began, fractions included. The k-th *landed flip* is a
+whole turn that ended upright and off the ground: at some step the net backward rotation was within 30° of k turns while
+the torso's centre was at least 0.7 m high. Each k counts once an episode, so swaying to and fro adds nothing, and rolling
 along the floor, where the centre stays low, adds flips but no landed ones.
 """
 
@@ -19,7 +18,7 @@ UPRIGHT_RAD = np.pi / 6
 
 
 def count_flips(angles: NDArray[np.floating]) -> float:
-    """Gives the net backward turns over an episode; negative if it turned forwards.
+    """Return the net backward turns over an episode; negative if it turned forwards.
 
     Args:
         angles: ``[T]`` radians, not wrapped, growing as the torso leans forwards.
@@ -28,7 +27,7 @@ def count_flips(angles: NDArray[np.floating]) -> float:
 
 
 def count_landed_flips(angles: NDArray[np.floating], heights: NDArray[np.floating]) -> int:
-    """Gives how many whole backward turns ended upright and off the ground.
+    """Return how many whole backward turns ended upright and off the ground.
 
     Args:
         angles: ``[T]`` radians, as for `count_flips`.

@@ -1,4 +1,4 @@
-"""Follows how episodes go by the hidden reward.
+"""Scores episodes by the hidden reward.
 
 Shapes: T steps of a passage, N environments, E steps of an episode, S physics state.
 """
@@ -15,57 +15,57 @@ from services.simulator.episodes.flips import count_flips, count_landed_flips
 from somersault.domain.arrays import DoubleArray
 from somersault.tasks import Task
 
-__all__ = ["EpisodeScore", "ScoreKeeper"]
+__all__ = ["EpisodeScore", "EpisodeScorer"]
 
 _PATH = slice(2, 4)  # in the state of a planar body: time, x, height, angle, …
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeScore:
-    """Says how one episode, or one game, went by the hidden reward."""
+    """How one episode, or one game, went by the hidden reward."""
 
     true_return: float
     flips: float = 0.0
-    """Net backward turns; 0 where the task is not about them."""
+    """Net backward turns; 0 if the task isn't about them."""
     landed_flips: int = 0
 
 
 class _Path:
-    """Follows height and pitch of one planar body through an episode, in an array that the next writes again."""
+    """Height and pitch of one planar body through an episode; the next episode reuses the array."""
 
     def __init__(self, episode_steps: int) -> None:
         self._points = np.empty((episode_steps + 1, 2))
         self._length = 0
 
     def append(self, states: DoubleArray) -> None:
-        """Goes on from the last state to those after it: ``[t + 1, S]``, the first of them known already."""
+        """Append states ``[t + 1, S]``, the first of which is the last one known."""
         begin = max(self._length - 1, 0)
         end = begin + len(states)
         self._points[begin:end] = states[:, _PATH]
         self._length = end
 
     def turns(self) -> tuple[float, int]:
-        """Gives flips and landed flips."""
+        """Return flips and landed flips."""
         heights, angles = self._points[: self._length].T
         return count_flips(angles), count_landed_flips(angles, heights)
 
     def begin(self) -> None:
-        """Begins the next episode."""
+        """Begin the next episode."""
         self._length = 0
 
 
-class ScoreKeeper:
-    """Adds up what episodes come to; not thread-safe."""
+class EpisodeScorer:
+    """Adds up the rewards of each environment's episode; not thread-safe."""
 
     def __init__(self, task: Task, *, elapsed_steps: NDArray[np.int64]) -> None:
-        """Begins where the batch stands: ``[N]`` steps into each episode. Those that have begun are not scored."""
+        """Begin where the batch stands: ``[N]`` steps into each episode. Episodes already under way aren't scored."""
         num = len(elapsed_steps)
         self._paths = [_Path(task.episode_steps) for _ in range(num)] if task.has_flips else []
         self._returns = np.zeros(num)
         self._is_whole = elapsed_steps == 0
 
     def add(self, passage: Passage) -> list[tuple[int, EpisodeScore]]:
-        """Goes on by a passage and gives environment and score of what ended, by environment then time."""
+        """Add a passage and return environment and score of what ended in it, by environment then time."""
         sums = passage.true_rewards.sum(axis=0, dtype=np.float64)
         ending = passage.is_over.any(axis=0)
         scores: list[tuple[int, EpisodeScore]] = []
@@ -77,14 +77,14 @@ class ScoreKeeper:
         return scores
 
     def score(self, row: int) -> EpisodeScore:
-        """Scores an environment's episode as far as it has come."""
+        """Return the score of an environment's episode so far."""
         true_return = float(self._returns[row])
         return (
             EpisodeScore(true_return, *self._paths[row].turns()) if self._paths else EpisodeScore(true_return)
         )
 
     def _end(self, passage: Passage, row: int) -> list[EpisodeScore]:
-        """Goes on with a row whose episode ends, once or more."""
+        """Add the rewards of an environment whose episode ends, once or more."""
         scores, begin = [], 0
         rewards = passage.true_rewards[:, row]
         for last in np.flatnonzero(passage.is_over[:, row]):
@@ -102,6 +102,6 @@ class ScoreKeeper:
         return scores
 
     def _follow(self, passage: Passage, row: int, begin: int, end: int) -> None:
-        """Follows a planar body through some steps of one episode."""
+        """Append some steps of one episode to a planar body's path."""
         if self._paths and begin < end:
             self._paths[row].append(passage.footage.part(row, begin, end)["states"])

@@ -1,4 +1,4 @@
-"""Runs a policy where the environments are: one torso and one head for each kind of task."""
+"""Policies, run where the environments are: one torso and one head for each kind of task."""
 
 from services.simulator.policy.policy import MAX_POLICY_BYTES, Policy, PolicyWorker
 

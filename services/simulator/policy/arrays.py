@@ -1,9 +1,9 @@
-"""Which arrays a policy for a task must have; docs/protocol.md tells third parties the same.
+"""The arrays that a policy for a task must have; docs/protocol.md tells third parties the same.
 
-All are float32. The torso is ``observation_mean``, ``observation_std``, ``hidden_0`` and ``hidden_1`` where frames
-are vectors, ``conv_0`` to ``conv_2`` and ``dense`` where they are pictures, the first two as well where there are
-numbers beside them. The head is ``logits`` where actions are
-choices, with ``choice_sizes`` where they are several at once, ``mean`` and ``log_std`` where they are vectors.
+All are float32. If frames are vectors, the torso is ``observation_mean``, ``observation_std``, ``hidden_0`` and
+``hidden_1``; if they are pictures, ``conv_0`` to ``conv_2`` and ``dense``, and the first two as well if there are numbers
+beside the pictures. If actions are choices, the head is ``logits``, with ``choice_sizes`` if there are several at once;
+if they are vectors, ``mean`` and ``log_std``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 def check_policy_arrays(
     arrays: Mapping[str, NDArray[np.generic]], *, spec: TaskSpec
 ) -> dict[str, FloatArray]:
-    """Gives the arrays back if they are a policy for this task.
+    """Return the arrays if they are a policy for this task.
 
     Raises:
         InvalidInputError: The task's pictures are too small, or an array is missing, unknown, of another shape or
@@ -54,7 +54,7 @@ def check_policy_arrays(
 
 
 def _expected_shapes(arrays: Mapping[str, NDArray[np.generic]], spec: TaskSpec) -> Shapes:
-    """Gives each array's shape by name; the width of the hidden layers is read off a bias."""
+    """Return each array's shape by name; the width of the hidden layers is read off a bias."""
     bias = arrays.get("dense.bias" if spec.is_image else "hidden_0.bias")
     width = 0 if bias is None else bias.size
     torso = _picture_shapes(spec, width) if spec.is_image else _vector_shapes(spec, width)

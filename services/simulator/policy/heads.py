@@ -1,6 +1,7 @@
 """From features to actions: a diagonal Gaussian over vectors, a categorical over each choice. Numpy alone.
 
-Shapes: n observations at once, H features, A action length, D choices made at once, K to choose from in all. A head holds buffers: one for each thread.
+Shapes: n observations at once, H features, A action length, D choices made at once, K to choose from in all. A head holds
+buffers: each thread needs its own.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ class Head(Protocol):
     def act(
         self, features: FloatArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes actions and their log-probabilities; see `PolicyWorker.act`."""
+        """Write actions and their log-probabilities; see `PolicyWorker.act`."""
         ...
 
 
 def open_head(arrays: Mapping[str, FloatArray], *, spec: TaskSpec) -> Head:
-    """Gives a head of its own for one thread."""
+    """Open a head for one thread."""
     if spec.choice_sizes:
         return SeveralChoicesHead(arrays, choice_sizes=spec.choice_sizes)
     return CategoricalHead(arrays) if spec.is_discrete else GaussianHead(arrays)
 
 
 def draw_noise(rng: np.random.Generator, shape: tuple[int, ...], *, spec: TaskSpec) -> FloatArray:
-    """Draws what `Head.act` makes actions vary with: ``[*shape, A]`` normal or ``[*shape, K]`` Gumbel, float32."""
+    """Draw the noise for `Head.act`: ``[*shape, A]`` normal or ``[*shape, K]`` Gumbel, float32."""
     if not spec.is_discrete:
         return rng.standard_normal((*shape, spec.action_dim), dtype=np.float32)
     noise = rng.standard_exponential((*shape, spec.action_width), dtype=np.float32)
@@ -52,7 +53,7 @@ class GaussianHead:
     """The action is mean + std * noise, not clipped."""
 
     def __init__(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes ``mean.weight`` ``[A, H]``, ``mean.bias`` ``[A]``, ``log_std`` ``[A]``."""
+        """Keep ``mean.weight`` ``[A, H]``, ``mean.bias`` ``[A]``, ``log_std`` ``[A]``."""
         self._weight = np.ascontiguousarray(arrays["mean.weight"].T)
         self._bias = arrays["mean.bias"]
         log_std = arrays["log_std"]
@@ -66,7 +67,7 @@ class GaussianHead:
     def act(
         self, features: FloatArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes ``[n, A]`` float32 actions; log-density: the sum over A of -noise²/2 - log std - log(2π)/2."""
+        """Write ``[n, A]`` float32 actions; log-density: the sum over A of -noise²/2 - log std - log(2π)/2."""
         mean = self._mean
         if len(features) != len(mean):
             self._allocate(len(features))
@@ -81,7 +82,7 @@ class GaussianHead:
         np.subtract(log_probs, self._log_normaliser, out=log_probs)
 
     def _allocate(self, num_rows: int) -> None:
-        # Rows written out: an operation on equal shapes takes a third of the time of one that spreads a short row.
+        # Rows written out: an operation on equal shapes takes a third of the time of one that broadcasts a row.
         self._bias_rows = np.tile(self._bias, (num_rows, 1))
         self._std_rows = np.tile(self._std, (num_rows, 1))
         self._mean = np.empty_like(self._bias_rows)
@@ -94,7 +95,7 @@ class CategoricalHead:
     """
 
     def __init__(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes ``logits.weight`` ``[K, H]`` and ``logits.bias`` ``[K]``."""
+        """Keep ``logits.weight`` ``[K, H]`` and ``logits.bias`` ``[K]``."""
         self._weight = np.ascontiguousarray(arrays["logits.weight"].T)
         self._bias = arrays["logits.bias"]
         self._allocate(0)
@@ -102,7 +103,7 @@ class CategoricalHead:
     def act(
         self, features: FloatArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes ``[n]`` int32 actions; log-probability: the chosen logit less the log of the sum of exponentials."""
+        """Write ``[n]`` int32 actions; log-probability: the chosen logit less the log of the sum of exponentials."""
         if len(features) != len(self._logits):
             self._allocate(len(features))
         logits, scratch, row = self._logits, self._scratch, self._row
@@ -127,10 +128,10 @@ class CategoricalHead:
 
 
 class SeveralChoicesHead:
-    """Each choice is made as by `CategoricalHead`, of its own stretch of the logits, independent of the others."""
+    """Each choice is made as by `CategoricalHead`, from its own slice of the logits, independent of the others."""
 
     def __init__(self, arrays: Mapping[str, FloatArray], *, choice_sizes: Sequence[int]) -> None:
-        """Takes ``logits.weight`` ``[K, H]``, ``logits.bias`` ``[K]``, and how many there are of each choice ``[D]``."""
+        """Keep ``logits.weight`` ``[K, H]``, ``logits.bias`` ``[K]``, and the number of options of each choice ``[D]``."""
         bounds = np.cumsum([0, *choice_sizes]).tolist()
         self._stretches = [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
         self._heads = [
@@ -142,7 +143,7 @@ class SeveralChoicesHead:
     def act(
         self, features: FloatArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes ``[n, D]`` int32 actions; log-probability: the sum over the choices."""
+        """Write ``[n, D]`` int32 actions; log-probability: the sum over the choices."""
         if len(self._log_probs) != len(features):
             self._log_probs = np.empty(len(features), np.float32)
         log_probs[:] = 0

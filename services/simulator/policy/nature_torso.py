@@ -1,6 +1,6 @@
 """Features of observations that are pictures: three convolutions and a dense layer, on torch.
 
-The only file of the simulator that imports torch: `Policy` imports it when it opens a policy for pictures. Mnih et al.
+The only file of the simulator that imports torch; `Policy` imports it when it opens a policy for pictures. Mnih et al.
 2015 (doi 10.1038/nature14236), Methods.
 
 Shapes: n observations at once, F frames, H x W pixels.
@@ -37,7 +37,7 @@ _MAX_LEVEL = 255.0  # a pixel is 0 to 255, what the network sees 0 to 1
 
 
 class NatureTorso:
-    """Runs the network without gradients; may be shared by threads, since it keeps nothing between calls."""
+    """Runs the network without gradients; threads may share it, because it keeps nothing between calls."""
 
     def __init__(
         self,
@@ -47,7 +47,14 @@ class NatureTorso:
         precision: Precision,
         num_threads: int,
     ) -> None:
-        """Takes ``conv_0`` to ``conv_2``, ``dense`` and what numbers are normalised by; ``num_threads`` holds for torch in the whole process."""
+        """Load the network.
+
+        Args:
+            arrays: ``conv_0`` to ``conv_2``, ``dense``, and what numbers are normalised by.
+            spec: The task.
+            precision: What the network computes in.
+            num_threads: How many threads torch uses; applies to the whole process.
+        """
         if torch.get_num_threads() != num_threads:
             torch.set_num_threads(num_threads)
         self._dtype = torch_dtype(precision)
@@ -58,15 +65,15 @@ class NatureTorso:
             for name in ("conv_0", "conv_1", "conv_2", "dense")
         ]
         first, bias = self._layers[0]
-        self._layers[0] = (first / _MAX_LEVEL, bias)  # scales the weights once instead of each picture
+        self._layers[0] = (first / _MAX_LEVEL, bias)  # scales the weights once instead of every picture
 
     def features(self, observations: FrameArray) -> FloatArray:
-        """Gives ``[n, 512]`` float32 for ``[n, F, *frame]`` uint8 of any strides."""
+        """Return ``[n, 512]`` float32 for ``[n, F, *frame]`` uint8 of any strides."""
         spec, seen = self._spec, observations
         if spec.stored_shape != spec.frame_shape:
             seen = planes_of(observations, frame_shape=spec.frame_shape, num_planes=spec.num_planes)
         with torch.inference_mode():
-            # bfloat16 holds every whole number up to 256, so levels stay exact.
+            # bfloat16 holds every whole number up to 256, so grey levels stay exact.
             planes = torch.from_numpy(seen).to(self._dtype, memory_format=torch.channels_last)
             for (weight, bias), stride in zip(self._layers[:3], _STRIDES, strict=True):
                 planes = functional.conv2d(planes, weight, bias, stride).relu_()

@@ -1,4 +1,4 @@
-"""A policy as a simulator has it: read from safetensors, checked, and opened once for each thread.
+"""A policy as a simulator holds it: read from safetensors, checked, and opened once for each thread.
 
 Shapes: T steps, N environments, n observations at once, O observation, F frames, A action, D choices made at
 once, K to choose from in all.
@@ -32,21 +32,21 @@ class _Torso(Protocol):
 
 
 class PolicyWorker:
-    """Acts for one thread: it reuses its buffers."""
+    """Acts for one thread, reusing its buffers."""
 
     def __init__(self, torso: _Torso, head: Head) -> None:
-        """Takes a torso and a head that no other thread uses."""
+        """Join a torso and a head that no other thread uses."""
         self._torso = torso
         self._head = head
 
     def act(
         self, observations: FrameArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes what is done, and how likely it was, into ``actions`` and ``log_probs``.
+        """Write what is done, and how likely it was, into ``actions`` and ``log_probs``.
 
         Args:
             observations: ``[n, O]`` float32, or ``[n, F, *frame]`` uint8 of any strides.
-            noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action, or the
+            noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action or the
                 likeliest choice.
             actions: ``[n, A]`` float32, not clipped, or ``[n]`` or ``[n, D]`` int32.
             log_probs: ``[n]`` float32, natural logarithm of the density or probability.
@@ -55,7 +55,7 @@ class PolicyWorker:
 
 
 class Policy:
-    """The weights of one policy version; may be shared by threads, each with a `worker` of its own."""
+    """The weights of one policy version; threads may share it, each with a `worker` of its own."""
 
     def __init__(
         self,
@@ -65,23 +65,23 @@ class Policy:
         precision: Precision = "float32",
         num_threads: int = 1,
     ) -> None:
-        """Checks and takes over the arrays of a policy for this task.
+        """Check and keep the arrays of a policy for this task.
 
         Args:
             arrays: By the names of docs/protocol.md.
             spec: The task.
-            precision: Of the network for pictures.
-            num_threads: Of the network for pictures, for each call of a worker.
+            precision: What a network for pictures computes in.
+            num_threads: How many threads a network for pictures uses in each call of a worker.
 
         Raises:
-            InvalidInputError: The arrays are not a policy for this task; the message names what is wrong.
+            InvalidInputError: The arrays aren't a policy for this task; the message names what is wrong.
             ConfigError: Observations are pictures and torch is not installed.
         """
         self._spec = spec
         self._arrays = check_policy_arrays(arrays, spec=spec)
         self._open_torso: Callable[[], _Torso] = lambda: TanhTorso(self._arrays)
         if spec.is_image:
-            # Imported here: torch takes seconds and 200 MB, and simulators of bodies have no need of it.
+            # Imported here: torch takes seconds and 200 MB, and simulators of bodies don't need it.
             from services.simulator.policy.nature_torso import NatureTorso
 
             torso = NatureTorso(self._arrays, spec=spec, precision=precision, num_threads=num_threads)
@@ -96,7 +96,7 @@ class Policy:
         precision: Precision = "float32",
         num_threads: int = 1,
     ) -> Policy:
-        """Reads a policy from safetensors; see `Policy`.
+        """Read a policy from safetensors; see `Policy`.
 
         Raises:
             InvalidInputError: It is too large, not safetensors, or not a policy for this task.
@@ -113,16 +113,16 @@ class Policy:
     def draw_noise(
         self, rng: np.random.Generator, shape: tuple[int, ...], *, is_stochastic: bool = True
     ) -> FloatArray:
-        """Draws the noise of ``shape`` actions at once, usually ``(T, N)``.
+        """Draw the noise of ``shape`` actions at once, usually ``(T, N)``.
 
         Returns:
-            ``[*shape, A]`` standard normal or ``[*shape, K]`` standard Gumbel, float32; zeros when not stochastic,
-            and then ``rng`` is not touched.
+            ``[*shape, A]`` standard normal or ``[*shape, K]`` standard Gumbel, float32; zeros if not stochastic,
+            in which case ``rng`` isn't used.
         """
         if is_stochastic:
             return draw_noise(rng, shape, spec=self._spec)
         return np.zeros((*shape, self._spec.action_width), np.float32)
 
     def worker(self) -> PolicyWorker:
-        """Opens the policy for one thread."""
+        """Open the policy for one thread."""
         return PolicyWorker(self._open_torso(), open_head(self._arrays, spec=self._spec))

@@ -13,14 +13,14 @@ from somersault.domain.arrays import FloatArray, FrameArray
 
 __all__ = ["OBSERVATION_BOUND", "TanhTorso"]
 
-OBSERVATION_BOUND = 10.0  # normalised observations are clipped here, as the learner does
+OBSERVATION_BOUND = 10.0  # normalised observations are clipped here, as in the learner
 
 
 class TanhTorso:
-    """Normalises, then runs both layers. It holds buffers: one for each thread."""
+    """Normalises, then runs both layers. It holds buffers: each thread needs its own."""
 
     def __init__(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes ``observation_mean``, ``observation_std`` ``[O]`` and ``hidden_0``, ``hidden_1``."""
+        """Load ``observation_mean``, ``observation_std`` ``[O]`` and ``hidden_0``, ``hidden_1``."""
         self._mean = arrays["observation_mean"]
         self._scale = 1.0 / arrays["observation_std"]
         self._weights = [
@@ -33,7 +33,7 @@ class TanhTorso:
         self._allocate(0)
 
     def features(self, observations: FrameArray) -> FloatArray:
-        """Gives ``[n, H]`` float32 for ``[n, O]`` float32, in a buffer that the next call writes again."""
+        """Return ``[n, H]`` float32 for ``[n, O]`` float32, in a buffer that the next call overwrites."""
         if len(observations) != len(self._normalised):
             self._allocate(len(observations))
         normalised, first, second = self._normalised, self._first, self._second
@@ -48,7 +48,7 @@ class TanhTorso:
         return np.tanh(second, out=second)
 
     def _allocate(self, num_rows: int) -> None:
-        # Rows written out: an operation on equal shapes takes a third of the time of one that spreads a short row.
+        # Rows written out: an operation on equal shapes takes a third of the time of one that broadcasts a row.
         self._mean_rows, self._scale_rows = (np.tile(row, (num_rows, 1)) for row in (self._mean, self._scale))
         self._bias_rows = [np.tile(bias, (num_rows, 1)) for bias in self._biases]
         self._normalised = np.empty_like(self._mean_rows)

@@ -1,4 +1,4 @@
-"""One simulator's work on one run: its environments, its episodes, the newest policies it was sent."""
+"""One run's environments, episode recorders and newest policies, from which a simulator gathers rollouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.simulator.environments import open_environment, steps_already_take
 from services.simulator.episodes.scores import EpisodeScore
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.batch_recorder import BatchRecorder
 from services.simulator.segments.offers import Offer
 from somersault.domain.arrays import FloatArray, FrameArray
 from somersault.domain.trajectory import Rollout
@@ -21,14 +21,30 @@ from somersault.runtime.call_record import CallRecord
 from somersault.runtime.precision import Precision
 from somersault.tasks import Task
 
-__all__ = ["Gathered", "Gatherer", "seed_sequence"]
+__all__ = ["Gathered", "Gatherer", "GathererSettings", "seed_sequence"]
 
 _MAX_POLICIES = 8  # assignments name the newest policy or, at most, the one before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GathererSettings:
+    """What is gathered side by side, and how."""
+
+    num_environments: int
+    """N."""
+    num_threads: int = 1
+    """Threads that step the environments; what is gathered does not depend on it."""
+    precision: Precision = "float32"
+    """What a policy for pictures acts in."""
+    is_staggered: bool = False
+    """See `open_environment`."""
+    num_segments_per_episode: int = 2
+    """See `BatchRecorder`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Holds all that came of one assignment."""
+    """Everything that came of one assignment."""
 
     rollout: Rollout
     """For the learner."""
@@ -43,8 +59,7 @@ class Gathered:
 class Gatherer:
     """Gathers rollouts, one after the other; not thread-safe.
 
-    Belongs to a run, not to a connection: a learner that comes back finds the environments where
-    they were.
+    Belongs to a run, not to a connection: a learner that reconnects finds the environments where it left them.
     """
 
     def __init__(
@@ -53,50 +68,50 @@ class Gatherer:
         *,
         incarnation: str,
         seed: np.random.SeedSequence,
-        num_environments: int,
-        num_threads: int,
-        precision: Precision = "float32",
-        is_staggered: bool,
-        num_segments_per_episode: int,
+        settings: GathererSettings,
         calls: CallRecord | None = None,
     ) -> None:
-        """Starts the environments; see `open_environment` and `EpisodeRecorder`."""
+        """Start the environments.
+
+        Args:
+            task: What is simulated.
+            incarnation: Prefix of the segments' names.
+            seed: Where all randomness comes from; see `seed_sequence`.
+            settings: How many environments, and how they are stepped.
+            calls: See `open_environment`.
+        """
         starts, self._noise_rng, cuts = map(np.random.default_rng, seed.spawn(3))
+        num = settings.num_environments
         self._task = task
-        self._num_threads = num_threads
-        self._precision: Precision = precision
+        self._settings = settings
         self._history: FrameArray | None = None
         self._environment = open_environment(
-            task,
-            num_environments=num_environments,
-            rng=starts,
-            is_staggered=is_staggered,
-            calls=calls,
+            task, num_environments=num, rng=starts, is_staggered=settings.is_staggered, calls=calls
         )
-        self._recorder = EpisodeRecorder(
+        self._recorder = BatchRecorder(
             task,
             incarnation=incarnation,
-            elapsed_steps=steps_already_taken(task, num_environments, is_staggered=is_staggered),
-            filmed_rows=self._environment.filmed_rows,
+            elapsed_steps=steps_already_taken(task, num, is_staggered=settings.is_staggered),
+            recorded_rows=self._environment.recorded_rows,
             rng=cuts,
-            num_segments_per_episode=num_segments_per_episode,
+            num_segments_per_episode=settings.num_segments_per_episode,
         )
         self._policies: OrderedDict[int, Policy] = OrderedDict()
 
     def add_policy(self, policy_version: int, weights: bytes) -> None:
-        """Keeps a policy for assignments to come.
+        """Keep a policy for later assignments.
 
         Raises:
             InvalidInputError: It is not a policy for this task.
         """
         self._policies[policy_version] = Policy.from_bytes(
-            weights, spec=self._task.spec, precision=self._precision
+            weights, spec=self._task.spec, precision=self._settings.precision
         )
         while len(self._policies) > _MAX_POLICIES:
             self._policies.popitem(last=False)
 
     def gather(self, *, sequence: int, policy_version: int, num_steps: int) -> Gathered:
-        """Gathers one rollout.
+        """Gather one rollout.
 
         Raises:
             InvalidInputError: No such policy was added, or too many newer ones were.
@@ -113,7 +128,7 @@ class Gatherer:
             num_steps=num_steps,
             rng=self._noise_rng,
             history=self._history,
-            num_threads=self._num_threads,
+            num_threads=self._settings.num_threads,
         )
         self._history = trace.history
         offer = self._recorder.record(trace)
@@ -125,17 +140,17 @@ class Gatherer:
         )
 
     def close(self) -> None:
-        """Ends the environments' threads."""
+        """Close the environments."""
         self._environment.close()
 
 
 def seed_sequence(*, seed: int, simulator_id: str, env_steps: int) -> np.random.SeedSequence:
-    """Gives what a simulator's generators come of.
+    """Return the seed of everything that a simulator draws.
 
     Args:
         seed: The run's.
-        simulator_id: Sets simulators of a run apart.
-        env_steps: The run's when the simulator joined; sets its lives apart, so that one that
-            comes back does not gather again what it has gathered.
+        simulator_id: Sets the simulators of a run apart.
+        env_steps: The run's when the simulator joined. It sets the lives of a simulator apart, so that one that was
+            restarted doesn't gather the same again.
     """
     return np.random.SeedSequence([seed, zlib.crc32(simulator_id.encode()), env_steps])

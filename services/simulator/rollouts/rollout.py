@@ -1,4 +1,4 @@
-"""Gathers rollouts: N environments, T steps, one policy version.
+"""Gathers a rollout: T steps of N environments under one policy version.
 
 True rewards never enter a rollout. Beside it comes a trace, from which segments are cut.
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from services.simulator.environments import EnvironmentBatch, Lane, Passage
 from services.simulator.policy import Policy
-from services.simulator.rollouts.lane_threads import run_side_by_side
+from services.simulator.rollouts.lane_threads import run_lanes
 from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
@@ -25,7 +25,7 @@ __all__ = ["Trace", "gather"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """Holds what a rollout leaves behind for segments."""
+    """What segments are cut from: a rollout's frames and executed actions, and its passage."""
 
     sequence: int
     """The rollout's."""
@@ -56,32 +56,32 @@ def gather(
     history: FrameArray | None = None,
     num_threads: int = 1,
 ) -> tuple[Rollout, Trace]:
-    """Gathers ``num_steps`` steps of each environment.
+    """Gather ``num_steps`` steps of each environment.
 
     Args:
-        environment: Goes on from where it stands.
+        environment: Continues from where it stands.
         policy: Acts.
         sequence: Names the rollout.
         policy_version: The policy's.
         num_steps: T.
         rng: Draws the noise of all actions at once.
         is_stochastic: Whether there is noise; without it the likeliest action is taken.
-        history: ``[F - 1, N, *frame]``, the frames before the newest, as the rollout before left them; without it
-            they are the newest one again.
+        history: ``[F - 1, N, *frame]``, the frames before the newest, as the previous rollout left them; without it the
+            newest is repeated.
         num_threads: How many lanes are stepped side by side; it changes nothing else.
     """
     spec, num = environment.task.spec, environment.num_environments
     noise = policy.draw_noise(rng, (num_steps, num), is_stochastic=is_stochastic)
-    sheet = _Sheet(spec, noise, history)
+    buffers = _Buffers(spec, noise, history)
     environment.begin(num_steps)
-    run_side_by_side([_run_lane(lane, policy, sheet) for lane in environment.lanes], num_threads=num_threads)
+    run_lanes([_run_lane(lane, policy, buffers) for lane in environment.lanes], num_threads=num_threads)
     passage = environment.finish()
     rollout = Rollout(
         sequence=sequence,
         policy_version=policy_version,
-        observations=sheet.frames,
-        actions=sheet.actions,
-        log_probs=sheet.log_probs,
+        observations=buffers.frames,
+        actions=buffers.actions,
+        log_probs=buffers.log_probs,
         is_truncated=passage.is_truncated,
         final_observations=passage.final_observations,
         next_observations=passage.next_observations,
@@ -90,15 +90,15 @@ def gather(
     trace = Trace(
         sequence=sequence,
         policy_version=policy_version,
-        frames=sheet.frames,
-        actions=sheet.executed,
+        frames=buffers.frames,
+        actions=buffers.executed,
         passage=passage,
     )
     return rollout, trace
 
 
-class _Sheet:
-    """Holds what the steps of one rollout write; each lane writes its own rows."""
+class _Buffers:
+    """What the steps of one rollout write; each lane writes its own rows."""
 
     def __init__(self, spec: TaskSpec, noise: FloatArray, history: FrameArray | None) -> None:
         num_steps, num = noise.shape[:2]
@@ -116,27 +116,27 @@ class _Sheet:
         self.log_probs = np.empty((num_steps, num), np.float32)
 
     def observation(self, step: int, rows: slice) -> FrameArray:
-        """Gives what the policy sees: ``[n, O]`` float32, or a view ``[n, F, H, W]`` uint8."""
+        """Return what the policy sees: ``[n, O]`` float32, or a view ``[n, F, H, W]`` uint8."""
         if not self.spec.is_image:
             return self.frames[step, rows]
         return self.frames[step : step + self.num_before + 1, rows].swapaxes(0, 1)
 
 
-def _run_lane(lane: Lane, policy: Policy, sheet: _Sheet) -> Iterator[None]:
-    """Observes, acts and steps, once for each item, until the lane's part of the rollout is full."""
-    rows, worker, before = lane.rows, policy.worker(), sheet.num_before
-    for step in range(sheet.num_steps):
-        lane.observe(sheet.frames[step + before, rows])
-        if step == 0 and not sheet.has_history:
-            sheet.frames[:before, rows] = sheet.frames[before, rows]
-        actions, executed = sheet.actions[step, rows], sheet.executed[step, rows]
+def _run_lane(lane: Lane, policy: Policy, buffers: _Buffers) -> Iterator[None]:
+    """Observe, act and step, once for each item yielded, until the lane's part of the rollout is complete."""
+    rows, worker, before = lane.rows, policy.worker(), buffers.num_before
+    for step in range(buffers.num_steps):
+        lane.observe(buffers.frames[step + before, rows])
+        if step == 0 and not buffers.has_history:
+            buffers.frames[:before, rows] = buffers.frames[before, rows]
+        actions, executed = buffers.actions[step, rows], buffers.executed[step, rows]
         worker.act(
-            sheet.observation(step, rows),
-            sheet.noise[step, rows],
+            buffers.observation(step, rows),
+            buffers.noise[step, rows],
             actions=actions,
-            log_probs=sheet.log_probs[step, rows],
+            log_probs=buffers.log_probs[step, rows],
         )
-        if executed is not actions and not sheet.spec.is_discrete:
+        if executed is not actions and not buffers.spec.is_discrete:
             np.minimum(actions, np.float32(1.0), out=executed)
             np.maximum(executed, np.float32(-1.0), out=executed)
         lane.step(executed)

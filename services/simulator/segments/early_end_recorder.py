@@ -1,8 +1,8 @@
-"""One environment's segments where episodes may end early.
+"""Cuts one environment's segments where episodes may end early.
 
-An episode is cut into segments one after the other, from its first step on. None reaches over its end: where it ended
-early the last segment shows the end, and from there on the still moment, prolonged to the segment's length; where it
-reached its full length, what does not fill a segment is left out.
+An episode is cut into segments one after the other, beginning with its first step. None reaches past its end. If the
+episode ended early, the last segment shows the end and then the still moment, prolonged to the segment's length; if it
+reached its full length, a remainder too short for a segment is left out.
 
 Shapes: T steps of a segment.
 """
@@ -12,15 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from services.simulator.rollouts.rollout import Trace
-from services.simulator.segments.segment_recorder import FullSegment, OpenSegment
+from services.simulator.segments.segment_recorder import CompleteSegment, OpenSegment
 
-__all__ = ["EndingRow"]
+__all__ = ["EarlyEndRecorder"]
 
 _LEAST_LIVE_SHARE = 4  # a quarter: a clip that begins just before the end shows nothing of what led to it
 
 
-class EndingRow:
-    """Cuts segments from one environment's steps; it holds no more than the one that is open."""
+class EarlyEndRecorder:
+    """Cuts segments from one environment's steps; holds no more than the one that is open."""
 
     def __init__(self, *, row: int, segment_steps: int, sparseness: int, rng: np.random.Generator) -> None:
         """Begin with an episode.
@@ -28,8 +28,8 @@ class EndingRow:
         Args:
             row: Which environment of the batch.
             segment_steps: T.
-            sparseness: About one step in so many is cut.
-            rng: Draws what is left out.
+            sparseness: About one step in this many is cut.
+            rng: Draws which steps are left out.
         """
         self._row = row
         self._segment_steps = segment_steps
@@ -40,19 +40,19 @@ class EndingRow:
         self._num_to_skip = 0
         self._begin_episode()
 
-    def record(self, trace: Trace) -> list[FullSegment]:
-        """Go on by a rollout and return the segments that it completes."""
-        full: list[FullSegment] = []
+    def record(self, trace: Trace) -> list[CompleteSegment]:
+        """Record a rollout and return the segments that it completes."""
+        complete: list[CompleteSegment] = []
         begin = 0
         for last in np.flatnonzero(trace.passage.is_over[:, self._row]).tolist():
-            full += self._go_on(trace, begin, last + 1)
-            full += self._end_episode(trace)
+            complete += self._go_on(trace, begin, last + 1)
+            complete += self._end_episode(trace)
             begin = last + 1
-        return full + self._go_on(trace, begin, len(trace.actions))
+        return complete + self._go_on(trace, begin, len(trace.actions))
 
-    def _go_on(self, trace: Trace, begin: int, end: int) -> list[FullSegment]:
-        """Go on by some steps of one episode."""
-        full = []
+    def _go_on(self, trace: Trace, begin: int, end: int) -> list[CompleteSegment]:
+        """Record some steps of one episode."""
+        complete = []
         while begin < end:
             if self._open is None:
                 num_skipped = min(self._num_to_skip, end - begin)
@@ -65,11 +65,11 @@ class EndingRow:
             self._open.add(trace, row=self._row, begin=begin, end=stop)
             begin = stop
             if not self._open.num_missing:
-                full.append(self._open.close(trace.passage.footage))
+                complete.append(self._open.close(trace.passage.footage))
                 self._begin_gap()
-        return full
+        return complete
 
-    def _end_episode(self, trace: Trace) -> list[FullSegment]:
+    def _end_episode(self, trace: Trace) -> list[CompleteSegment]:
         """Close what is open if it shows an early end, and begin an episode."""
         opened, is_from_start = self._open, self._is_from_start
         self._begin_episode()
@@ -82,14 +82,14 @@ class EndingRow:
         return [opened.close(trace.passage.footage)]
 
     def _begin_episode(self) -> None:
-        """Draw how many whole segments are left out at an episode's beginning."""
+        """Draw how many whole segments are left out at the beginning of an episode."""
         self._open = None
         num_left_out = int(self._rng.integers(self._sparseness))
         self._is_from_start = num_left_out == 0
         self._num_to_skip = num_left_out * self._segment_steps
 
     def _begin_gap(self) -> None:
-        """Draw how many steps are left out after a segment: on average as many as sparseness asks for, and a few."""
+        """Draw how many steps are left out after a segment: on average what sparseness asks for, and a few more."""
         self._open = None
         self._is_from_start = False
         num_left_out = int(self._rng.integers(2 * self._sparseness - 1))

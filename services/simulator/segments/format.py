@@ -1,10 +1,10 @@
-"""Turns segments into the two objects that are stored of each, and back.
+"""Encodes the two objects that are stored of each segment, and decodes the one that clips are rendered from.
 
 Both are safetensors, format version 1, whose metadata values are JSON:
 
 - *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
-  what shows them again, which each kind of environment names (MuJoCo: float64 ``states [T + 1, S]``); enough to learn
-  from and to draw again. Steps that stand still since the episode had ended have no action (`somersault.domain.actions`).
+  footage, whose arrays depend on the kind of environment (MuJoCo: float64 ``states [T + 1, S]``); enough to learn from
+  and to render. Steps that stand still because the episode had ended have no action (`somersault.actions`).
 - *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
   ``recent_segment_return_std`` in the metadata; for teachers alone.
 
@@ -23,14 +23,14 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from services.simulator.environments import footage_layout
-from services.simulator.segments.offers import RecordedSegment
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.actions import is_still
 from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.formats.strict_json import dump_json, load_json
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 
-__all__ = ["DrawableSegment", "decode_segment", "encode_sealed", "encode_segment"]
+__all__ = ["RenderableSegment", "decode_segment", "encode_sealed", "encode_segment"]
 
 _SEGMENT_FORMAT = "somersault.segment/1"
 _SEALED_FORMAT = "somersault.sealed/1"
@@ -38,12 +38,12 @@ _MAX_HEADER_BYTES = 1 << 20
 _DTYPE_NAMES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
 
 _Layout = Mapping[str, tuple[str, tuple[int | None, ...]]]
-"""Of each array: its safetensors dtype and its shape, None for any length."""
+"""By name of each array: its safetensors dtype and its shape, None for any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawableSegment:
-    """Holds what a stored segment says of itself, as far as drawing needs it."""
+class RenderableSegment:
+    """A stored segment, as far as rendering needs it."""
 
     segment_id: str
     observations: FrameArray
@@ -51,11 +51,11 @@ class DrawableSegment:
     actions: ActionArray
     """``[T, A]`` float32, or ``[T]`` or ``[T, D]`` int32."""
     footage: Mapping[str, NDArray[Any]]
-    """What shows it again, by name."""
+    """What its steps are rendered from, by name."""
 
     @property
     def num_still_steps(self) -> int:
-        """How many of its steps, the last ones, stand still, since the episode had ended early."""
+        """How many of its last steps stand still because the episode had ended early."""
         return int(is_still(self.actions).sum())
 
     @property
@@ -65,7 +65,7 @@ class DrawableSegment:
 
 
 def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
-    """Gives the object that is stored for learning and drawing."""
+    """Return the object that is stored for learning and rendering."""
     segment = recorded.segment
     arrays: dict[str, NDArray[np.generic]] = {
         "observations": segment.observations,
@@ -84,7 +84,7 @@ def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
 
 
 def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
-    """Gives the sealed teacher part."""
+    """Return the sealed teacher part."""
     metadata = {
         "format": _SEALED_FORMAT,
         "task": task.name,
@@ -95,11 +95,11 @@ def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
     return _encode({"true_rewards": recorded.true_rewards}, metadata)
 
 
-def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
-    """Reads a segment object; header, shapes and dtypes are checked before an array is made.
+def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
+    """Read a segment object; header, shapes and dtypes are checked before any array is made.
 
     Raises:
-        CorruptDataError: The bytes are not a segment object, or its arrays do not fit together.
+        CorruptDataError: The bytes aren't a segment object, or its arrays don't fit together.
         InvalidInputError: It is a segment of another task.
     """
     header = _read_header(data)
@@ -115,7 +115,7 @@ def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
         raise CorruptDataError(f"segment object: {err}") from err
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise CorruptDataError("segment object: a value is not finite")
-    return DrawableSegment(
+    return RenderableSegment(
         segment_id=str(metadata.get("segment_id")),
         observations=arrays.pop("observations"),
         actions=arrays.pop("actions"),
@@ -124,7 +124,7 @@ def decode_segment(data: bytes, *, task: Task) -> DrawableSegment:
 
 
 def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
-    """Gives safetensors whose header is in one fixed order; the library's is not."""
+    """Return safetensors whose header is in a fixed order; the library's isn't."""
     texts = {name: dump_json(value) for name, value in metadata.items()}
     data = safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
@@ -136,7 +136,7 @@ def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, ob
 
 
 def _read_header(data: bytes) -> dict[str, object]:
-    """Reads the header of safetensors, at most 1 MiB of it."""
+    """Read the header of safetensors, at most 1 MiB."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise CorruptDataError(f"segment object: header of {length} bytes in {len(data)} bytes")
@@ -150,7 +150,7 @@ def _read_header(data: bytes) -> dict[str, object]:
 
 
 def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
-    """Reads the metadata's JSON values."""
+    """Read the metadata's JSON values."""
     texts = header.get("__metadata__")
     if not isinstance(texts, dict):
         raise CorruptDataError("segment object: no metadata")
@@ -161,14 +161,13 @@ def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
 
 
 def _check_arrays(header: Mapping[str, object], task: Task) -> None:
-    """Checks that the header declares exactly a segment's arrays, of one length and right widths."""
+    """Check that the header declares exactly a segment's arrays, of one length and the right widths."""
     declared = {name: entry for name, entry in header.items() if name != "__metadata__"}
     actions = declared.get("actions")
     shape = actions.get("shape") if isinstance(actions, dict) else None
     steps = shape[0] if isinstance(shape, list) and shape else None
-    most = max(
-        MAX_EPISODE_STEPS, task.episode_steps
-    )  # an evaluation may keep longer episodes than the task's own
+    # An evaluation may keep longer episodes than the task's own.
+    most = max(MAX_EPISODE_STEPS, task.episode_steps)
     if not isinstance(steps, int) or not 1 <= steps <= most:
         raise CorruptDataError(f"segment object: {steps} steps, not 1 to {most}")
     layout = _layout(task, steps)
@@ -176,13 +175,13 @@ def _check_arrays(header: Mapping[str, object], task: Task) -> None:
         raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(layout)}")
     for name, entry in declared.items():
         found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
-        dtype, wanted = layout[name]
-        if found[0] != dtype or not _is_of_shape(found[1], wanted):
-            raise CorruptDataError(f"segment object: {name} is {found}, not {(dtype, list(wanted))}")
+        dtype, expected = layout[name]
+        if found[0] != dtype or not _is_of_shape(found[1], expected):
+            raise CorruptDataError(f"segment object: {name} is {found}, not {(dtype, list(expected))}")
 
 
 def _layout(task: Task, steps: int) -> _Layout:
-    """Gives what the arrays of a segment of so many steps must be."""
+    """Return what the arrays of a segment of this many steps must be."""
     spec = task.spec
     return {
         "observations": (
@@ -194,8 +193,8 @@ def _layout(task: Task, steps: int) -> _Layout:
     }
 
 
-def _is_of_shape(found: object, wanted: tuple[int | None, ...]) -> bool:
-    """Says whether a declared shape is the wanted one."""
-    if not isinstance(found, list) or len(found) != len(wanted):
+def _is_of_shape(found: object, expected: tuple[int | None, ...]) -> bool:
+    """Return whether a declared shape is the expected one."""
+    if not isinstance(found, list) or len(found) != len(expected):
         return False
-    return all(length in (None, actual) for length, actual in zip(wanted, found, strict=True))
+    return all(length in (None, actual) for length, actual in zip(expected, found, strict=True))

@@ -1,6 +1,6 @@
-"""One environment's segments, filled in as its steps come.
+"""Cuts one environment's segments from its steps as they come.
 
-Shapes: t steps of a piece, F frames of an observation, ``*frame`` the axes of a frame.
+Shapes: T steps of a segment, F frames of an observation, ``*frame`` the axes of a frame.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from services.simulator.rollouts.rollout import Trace
 from somersault.domain.actions import leave_out_still
 from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 
-__all__ = ["FilmedRow", "FullSegment", "OpenSegment"]
+__all__ = ["CompleteSegment", "OpenSegment", "SegmentRecorder", "draw_offsets"]
 
 
 @dataclass(frozen=True, slots=True)
-class FullSegment:
+class CompleteSegment:
     """All steps of a segment, copied."""
 
     frames: FrameArray
@@ -33,7 +33,7 @@ class FullSegment:
 
 @dataclass(slots=True)
 class OpenSegment:
-    """A segment whose last step has not come yet."""
+    """A segment whose last step hasn't come yet."""
 
     num_missing: int
     frames: list[NDArray[Any]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class OpenSegment:
     num_still_steps: int = 0
 
     def add(self, trace: Trace, *, row: int, begin: int, end: int) -> None:
-        """Takes copies of some steps of a rollout."""
+        """Add copies of some steps of a rollout."""
         num_before = len(trace.frames) - len(trace.actions)
         # Frames before the first step's newest belong to the first piece; later pieces have them already.
         first_frame = begin if not self.frames else begin + num_before
@@ -56,16 +56,16 @@ class OpenSegment:
         self.num_missing -= end - begin
 
     def prolong(self) -> None:
-        """Fill up with steps like the last one, which stood still; whatever shows it shows it for so long."""
+        """Fill up with steps like the last one, which stood still; its footage is shown for that long."""
         num_more = self.num_missing
         for pieces in (self.frames, self.actions):
             pieces.append(np.repeat(pieces[-1][-1:], num_more, axis=0))
         self.true_rewards.append(np.zeros(num_more, np.float32))
         self.num_missing = 0
 
-    def close(self, footage: Footage) -> FullSegment:
-        """Joins the pieces."""
-        return FullSegment(
+    def close(self, footage: Footage) -> CompleteSegment:
+        """Join the pieces."""
+        return CompleteSegment(
             np.concatenate(self.frames),
             np.concatenate(self.actions),
             np.concatenate(self.true_rewards),
@@ -73,11 +73,11 @@ class OpenSegment:
         )
 
 
-class FilmedRow:
-    """Cuts planned segments from one environment's steps; it holds no more than those that are open."""
+class SegmentRecorder:
+    """Cuts planned segments from one environment's steps; holds no more than the one that is open."""
 
     def __init__(self, *, row: int, segment_steps: int) -> None:
-        """Begins with nothing planned."""
+        """Begin with nothing planned."""
         self.row = row
         self._segment_steps = segment_steps
         self._begins: deque[int] = deque()
@@ -85,30 +85,43 @@ class FilmedRow:
         self._num_steps = 0
 
     def plan(self, offsets: list[int]) -> None:
-        """Plans segments that begin so many steps from here, rising, without overlap."""
+        """Plan segments that begin this many steps from here: ascending, without overlap."""
         self._begins.extend(self._num_steps + offset for offset in offsets)
 
-    def record(self, trace: Trace, *, begin: int, end: int) -> list[FullSegment]:
-        """Goes on by some steps of a rollout and gives the segments that they complete."""
+    def record(self, trace: Trace, *, begin: int, end: int) -> list[CompleteSegment]:
+        """Record some steps of a rollout and return the segments that they complete."""
         shift = begin - self._num_steps
         self._num_steps += end - begin
-        full = []
+        complete = []
         if self._open is not None:
-            full += self._fill(self._open, trace, begin, end)
+            complete += self._fill(self._open, trace, begin, end)
         while self._begins and self._begins[0] < self._num_steps:
             self._open = OpenSegment(self._segment_steps)
-            full += self._fill(self._open, trace, self._begins.popleft() + shift, end)
-        return full
+            complete += self._fill(self._open, trace, self._begins.popleft() + shift, end)
+        return complete
 
-    def finish(self, footage: Footage) -> FullSegment | None:
-        """Close the segment that is open as it is, and return it; None where there is none."""
+    def finish(self, footage: Footage) -> CompleteSegment | None:
+        """Close the open segment as it is and return it; None if none is open."""
         opened, self._open = self._open, None
         return opened.close(footage) if opened is not None else None
 
-    def _fill(self, opened: OpenSegment, trace: Trace, begin: int, end: int) -> list[FullSegment]:
-        """Goes on with the segment that is open, and closes it if that completes it."""
+    def _fill(self, opened: OpenSegment, trace: Trace, begin: int, end: int) -> list[CompleteSegment]:
+        """Add steps to the open segment, and close it if they complete it."""
         opened.add(trace, row=self.row, begin=begin, end=min(end, begin + opened.num_missing))
         if opened.num_missing:
             return []
         self._open = None
         return [opened.close(trace.passage.footage)]
+
+
+def draw_offsets(
+    rng: np.random.Generator, *, episode_steps: int, segment_steps: int, num_segments: int
+) -> list[int]:
+    """Draw where in an episode its segments begin: as many as fit, without overlap, ascending.
+
+    The free steps are shared out uniformly: sorted uniform draws from 0 … slack, each shifted by the segments before it.
+    """
+    num_fitting = min(num_segments, episode_steps // segment_steps)
+    slack = episode_steps - num_fitting * segment_steps
+    gaps = np.sort(rng.integers(0, slack + 1, size=num_fitting))
+    return [int(gap) + index * segment_steps for index, gap in enumerate(gaps)]

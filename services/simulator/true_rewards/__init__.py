@@ -1,6 +1,6 @@
-"""The hidden reward of each MuJoCo task: what teachers judge by, and what a run is measured by.
+"""The hidden reward of each MuJoCo task: what teachers judge by and runs are measured by.
 
-Nothing outside the simulator may import this package: the agent and the reward model never see it.
+Nothing outside the simulator may import this package: neither the agent nor the reward model ever sees it.
 """
 
 from services.simulator.true_rewards.registry import true_reward_of

@@ -1,4 +1,4 @@
-"""Hidden rewards of reaching and balancing, as those of Gymnasium; see `locomotion` for what is left out."""
+"""Hidden rewards of reaching and balancing: Gymnasium's; see `locomotion` for what is left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def reacher(steps: Steps) -> DoubleArray:
 
 
 def double_pendulum(steps: Steps) -> DoubleArray:
-    """10 while the tip is above 1 m, less for being low, far from the middle and fast: Gymnasium's figures."""
+    """10 while the tip is above 1 m, less for being low, far from the middle or fast: Gymnasium's numbers."""
     cart, first, second = np.moveaxis(steps.next_states[..., 1:4], -1, 0)
     speeds = steps.next_states[..., 5:7]
     x = cart + _POLE_M * (np.sin(first) + np.sin(first + second))

@@ -1,4 +1,4 @@
-"""Heights of the joints of planar legs, worked out from a state.
+"""Heights of the joints of planar legs, computed from a state.
 
 Shapes: leading axes are free; S physics state.
 """
@@ -16,7 +16,7 @@ __all__ = ["CHEETAH_FRONT_LEG", "WALKER_LEFT_LEG", "WALKER_RIGHT_LEG", "PlanarLe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanarLeg:
-    """Says how a leg of a planar body hangs together; lengths in metres, at rest, forwards and up."""
+    """The geometry of a planar body's leg; lengths in metres, at rest, forwards and up."""
 
     base_height: float
     """Of the torso where the state's height is 0."""
@@ -25,14 +25,14 @@ class PlanarLeg:
     bones: tuple[tuple[float, float], ...]
     """From hip to knee, from knee to ankle, from ankle to toe."""
     first_angle_at: int
-    """Place of the hip's angle in a state; knee and ankle follow."""
+    """Index of the hip's angle in a state; knee and ankle follow."""
     sign: float
-    """1 where angles grow as the torso's pitch does, else -1."""
+    """1 if angles grow as the torso's pitch does, else -1."""
     radius: float
     """Of the thinnest flesh around the bones."""
 
     def heights(self, states: DoubleArray) -> DoubleArray:
-        """Gives how far ``[..., 3]`` the flesh at knee, ankle and toe is above the floor, for states ``[..., S]``."""
+        """Return how far ``[..., 3]`` the flesh at knee, ankle and toe is above the floor, for states ``[..., S]``."""
         angle = states[..., 3]
         height = self.base_height + states[..., 2] + _rise(self.hip, angle) - self.radius
         heights = []
@@ -43,9 +43,9 @@ class PlanarLeg:
         return np.stack(heights, axis=-1)
 
 
-def _rise(way: tuple[float, float], pitch: DoubleArray) -> DoubleArray:
-    """Gives how far up a way, forwards and up, leads once it is pitched forwards."""
-    forwards, up = way
+def _rise(vector: tuple[float, float], pitch: DoubleArray) -> DoubleArray:
+    """Return how far up a vector, forwards and up, leads once it is pitched forwards."""
+    forwards, up = vector
     rise: DoubleArray = up * np.cos(pitch) - forwards * np.sin(pitch)
     return rise
 

@@ -1,4 +1,4 @@
-"""Finds the hidden reward of a task."""
+"""Which hidden reward belongs to which task."""
 
 from __future__ import annotations
 
@@ -29,19 +29,17 @@ _TRUE_REWARDS: dict[str, TrueReward] = {
 
 
 def true_reward_of(task: Task) -> TrueReward:
-    """Gives the hidden reward of a task; that of a task which people alone can judge is 0.
+    """Return the hidden reward of a task; if only people can judge the task it is 0.
 
     Raises:
-        InvalidInputError: The task's own teacher can't be loaded, or is not named.
+        InvalidInputError: The task's own teacher can't be loaded, or isn't named.
     """
     if task.teacher_source is not None:
         return load_function(task.teacher_source)
     if task.teacher is None:
         return _nothing
     if task.name not in _TRUE_REWARDS:
-        raise InvalidInputError(
-            "teacher_source", None, "FILE.py:FUNCTION: a MuJoCo task of one's own needs one"
-        )
+        raise InvalidInputError("teacher_source", None, "FILE.py:FUNCTION: a custom MuJoCo task needs one")
     return _TRUE_REWARDS[task.name]
 
 

@@ -1,4 +1,4 @@
-"""What a hidden reward is worked out from.
+"""What a hidden reward is computed from.
 
 Shapes: leading axes are free; O observation, A action, S physics state: time, positions, velocities.
 """
@@ -15,22 +15,22 @@ __all__ = ["Steps", "TrueReward"]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Holds steps of MuJoCo environments."""
+    """Steps of MuJoCo environments."""
 
     observations: FloatArray
     """``[..., O]`` float32, before each step."""
     actions: FloatArray
-    """``[..., A]`` float32, as executed: within -1 and 1."""
+    """``[..., A]`` float32 from -1 to 1, as executed."""
     states: DoubleArray
     """``[..., S]`` float64, before each step."""
     next_states: DoubleArray
-    """``[..., S]`` float64, after each step; of the last step of an episode, its end."""
+    """``[..., S]`` float64, after each step; after the last step of an episode, its final state."""
 
     @property
     def x_velocity(self) -> DoubleArray:
-        """``[...]`` metres a second by which the first coordinate grew, as Gymnasium works it out."""
-        way = self.next_states[..., 1] - self.states[..., 1]
-        velocity: DoubleArray = way / (self.next_states[..., 0] - self.states[..., 0])
+        """``[...]`` metres per second by which the first coordinate grew, computed as in Gymnasium."""
+        distance = self.next_states[..., 1] - self.states[..., 1]
+        velocity: DoubleArray = distance / (self.next_states[..., 0] - self.states[..., 0])
         return velocity
 
 

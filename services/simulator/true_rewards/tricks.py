@@ -1,4 +1,4 @@
-"""Hidden rewards of new behaviours, written from their description."""
+"""Hidden rewards of new behaviours, written from their descriptions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BALLET_LIFT_M = 0.8  # one foot this far above the other counts as raised in fu
 
 
 def hopper_backflip(steps: Steps) -> FloatArray:
-    """Rewards turning backwards, more so when high, with effort, and sliding backwards.
+    """Reward turning backwards, more so when high, with effort, and sliding backwards.
 
-    The function its authors wrote by hand to get a backflip from Gym's Hopper (at the end of
-    openai.com/index/learning-from-human-preferences): -w · (1 + 0.3 · height + 0.1 · (a · q) - 0.05 · v),
-    with w the torso's angular velocity, q those of the joints, v the speed forwards. Theirs says
-    ``(a, ob)`` without saying whether the observation is from before or after the action; ours is
-    from before, so that it is a function of what the reward model sees.
+    The function that the authors of the method wrote by hand to get a backflip from Gym's Hopper (at the end of
+    openai.com/index/learning-from-human-preferences): -w · (1 + 0.3 · height + 0.1 · (a · q) - 0.05 · v), with w the
+    torso's angular velocity, q those of the joints, v the speed forwards. Theirs takes ``(a, ob)`` without saying whether
+    the observation is from before or after the action; ours is from before, so that it is a function of what the reward
+    model sees.
     """
     observations = steps.observations
     backroll = -observations[..., 7]
@@ -34,11 +34,11 @@ def hopper_backflip(steps: Steps) -> FloatArray:
 
 
 def cheetah_one_leg(steps: Steps) -> DoubleArray:
-    """Rewards running forwards on the hind leg alone (Christiano et al. 2017, section 3.2: forwards on one leg).
+    """Reward running forwards on the hind leg alone (Christiano et al. 2017, section 3.2: forwards on one leg).
 
     lift · (1 + min(v, 4)), with lift how far the lowest of knee, ankle and toe of the front leg is off the floor, 1 from
-    0.15 m on, and v the speed forwards in metres a second, at least -1. Nothing is paid to a body on its back, or whose
-    torso is lower than 0.3 m.
+    0.15 m on, and v the speed forwards in metres per second, at least -1. A body on its back, or whose torso is lower than
+    0.3 m, gets nothing.
     """
     states = steps.next_states
     is_standing = (np.cos(states[..., 3]) > 0) & (_CHEETAH_TORSO_M + states[..., 2] > 0.3)
@@ -48,11 +48,11 @@ def cheetah_one_leg(steps: Steps) -> DoubleArray:
 
 
 def walker_ballet(steps: Steps) -> DoubleArray:
-    """Rewards standing upright and tall on one leg with the other raised, as a dancer's pose.
+    """Reward standing upright and tall on one leg with the other raised, like a dancer.
 
     upright · (0.25 + lift) / (1 + v²), with upright the cosine of the torso's pitch, lift how far one foot is above the
-    other, 1 from 0.8 m on, and v the speed along the floor in metres a second. Nothing is paid below 0.9 m. rl-teacher
-    had its walker taught ballet by people alone; this stands in for their taste.
+    other, 1 from 0.8 m on, and v the speed along the floor in metres per second. Below 0.9 m it is 0. In rl-teacher
+    people alone taught the walker ballet; this stands in for their taste.
     """
     states = steps.next_states
     upright = np.maximum(np.cos(states[..., 3]), 0.0) * (states[..., 2] > 0.9)

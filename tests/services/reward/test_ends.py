@@ -12,8 +12,8 @@ from services.reward.training.trainer import Trainer
 from services.simulator.environments import open_environment
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
-from services.simulator.segments.offers import RecordedSegment
+from services.simulator.segments.batch_recorder import BatchRecorder
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.actions import is_still
 from somersault.domain.task_spec import TaskSpec
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
@@ -34,11 +34,11 @@ def segments() -> list[RecordedSegment]:
     policy = Policy(arrays | {"observation_std": np.ones(4, np.float32)}, spec=task.spec)
     rng = np.random.default_rng(0)
     batch = open_environment(task, num_environments=16, rng=rng)
-    recorder = EpisodeRecorder(
+    recorder = BatchRecorder(
         task,
         incarnation="life",
         elapsed_steps=np.zeros(16, np.int64),
-        filmed_rows=batch.filmed_rows,
+        recorded_rows=batch.recorded_rows,
         rng=np.random.default_rng(1),
     )
     found: list[RecordedSegment] = []

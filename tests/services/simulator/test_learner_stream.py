@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.simulator.learner_stream import RolloutCollector
-from services.simulator.rollouts.gatherer import Gatherer
-from services.simulator.segments.offers import Offer
+from services.simulator.learner_stream import LearnerStream
+from services.simulator.rollouts.gatherer import Gatherer, GathererSettings
+from services.simulator.rollouts.gatherer_thread import GathererThread
+from services.simulator.segments.offers import Offer, OfferRing
 from somersault.domain.trajectory import Rollout
 from somersault.errors import EnvironmentFailedError, SomersaultError
 from somersault.rpc import bind, create_server
@@ -82,24 +83,41 @@ async def _serving(learner: _Learner, *, port: int = 0) -> AsyncIterator[int]:
 @contextlib.asynccontextmanager
 async def _collecting(
     task: Task, port: int, *, is_reference: bool = False, simulator_id: str = "sim-0"
-) -> AsyncIterator[tuple[RolloutCollector, list[tuple[Offer, str]]]]:
-    offers: list[tuple[Offer, str]] = []
-    collector = RolloutCollector(
+) -> AsyncIterator[tuple[LearnerStream, GathererThread, list[tuple[Offer, str]]]]:
+    offers = _Offers()
+    gatherer = _gatherer(task, offers)
+    stream = LearnerStream(
         task,
         address=f"127.0.0.1:{port}",
         simulator_id=simulator_id,
         incarnation="life",
-        num_environments=NUM,
+        gatherer=gatherer,
         is_reference=is_reference,
-        add_offer=lambda offer, run_id: offers.append((offer, run_id)),
     )
-    running = asyncio.create_task(collector.run())
+    running = asyncio.create_task(stream.run())
     try:
-        yield collector, offers
+        yield stream, gatherer, offers.added
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await collector.life.close()
+        await gatherer.close()
+
+
+class _Offers(OfferRing):
+    """Lists all that is added."""
+
+    def __init__(self) -> None:
+        super().__init__(100)
+        self.added: list[tuple[Offer, str]] = []
+
+    def add(self, offer: Offer, *, run_id: str) -> None:
+        super().add(offer, run_id=run_id)
+        self.added.append((offer, run_id))
+
+
+def _gatherer(task: Task, offers: OfferRing | None = None) -> GathererThread:
+    settings = GathererSettings(num_environments=NUM)
+    return GathererThread(task, incarnation="life", settings=settings, offers=offers)
 
 
 def _free_port() -> int:
@@ -121,7 +139,7 @@ def weights(policy_arrays: PolicyArrays) -> list[bytes]:
 async def test_one_rollout_an_assignment_in_order(task: Task, weights: list[bytes]) -> None:
     """Under the assigned versions, numbered from 0, with offers beside them."""
     learner = _Learner(weights, [0, 0, 1])
-    async with _serving(learner) as port, _collecting(task, port) as (collector, offers):
+    async with _serving(learner) as port, _collecting(task, port) as (_, gatherer, offers):
         rollouts = [_read(await learner.rollouts.get(), task) for _ in range(3)]
         assert learner.rollouts.empty()
         assert [each.sequence for each in rollouts] == [0, 1, 2]
@@ -132,7 +150,7 @@ async def test_one_rollout_an_assignment_in_order(task: Task, weights: list[byte
             (1, "run-1"),
             (2, "run-1"),
         ]
-        assert collector.statistics.env_steps == 3 * STEPS * NUM
+        assert gatherer.statistics.env_steps == 3 * STEPS * NUM
     (hello,) = learner.hellos
     assert (hello.simulator_id, hello.incarnation, hello.num_environments) == ("sim-0", "life", NUM)
     assert hello.task.task == "hopper-backflip"
@@ -153,7 +171,7 @@ async def test_environments_go_on_when_the_learner_comes_back(task: Task, weight
     """The next rollout begins where the last one ended, and counts on."""
     learner = _Learner(weights, [0])
     port = _free_port()
-    async with _collecting(task, port) as (_, offers):
+    async with _collecting(task, port) as (_, _, offers):
         async with _serving(learner, port=port):
             first = _read(await learner.rollouts.get(), task)
         learner.versions = [1]
@@ -168,7 +186,7 @@ async def test_nothing_is_gathered_for_a_learner_that_is_gone(task: Task, weight
     """Of ten assignments sent at once, those that were left when it went away are dropped with the stream."""
     learner = _Learner(weights, [0] * 10)
     port = _free_port()
-    async with _collecting(task, port) as (_, offers):
+    async with _collecting(task, port) as (_, _, offers):
         async with _serving(learner, port=port):
             await learner.rollouts.get()
         num_gathered = -1
@@ -188,7 +206,7 @@ async def test_another_run_starts_afresh(task: Task, weights: list[bytes]) -> No
     """Under another run's name the first rollout is the first rollout again."""
     learner = _Learner(weights, [0])
     port = _free_port()
-    async with _collecting(task, port) as (_, offers):
+    async with _collecting(task, port) as (_, _, offers):
         async with _serving(learner, port=port):
             first = _read(await learner.rollouts.get(), task)
         learner.run_id = "run-2"
@@ -214,10 +232,10 @@ async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weight
 async def test_policy_that_does_not_fit_ends_the_simulator(task: Task, weights: list[bytes]) -> None:
     """The learner would send the same again: whoever runs both is told, at once."""
     learner = _Learner([b"garbage"], [0])
-    async with _serving(learner) as port, _collecting(task, port) as (collector, _):
+    async with _serving(learner) as port, _collecting(task, port) as (stream, _, _):
         async with asyncio.timeout(10):
             with pytest.raises(SomersaultError) as refused:
-                await collector.run()
+                await stream.run()
     assert refused.value.is_hopeless
     assert learner.rollouts.empty()
 
@@ -243,7 +261,7 @@ async def test_an_environment_that_fails_once_in_a_while_begins_anew(
     """After a whole rollout the simulator goes on with new environments, whose segments have names of their own."""
     monkeypatch.setattr(Gatherer, "gather", _failing_in(2))
     learner = _Learner(weights, [0, 0, 0])
-    async with _serving(learner) as port, _collecting(task, port) as (_, offers), asyncio.timeout(20):
+    async with _serving(learner) as port, _collecting(task, port) as (_, _, offers), asyncio.timeout(20):
         rollouts = [_read(await learner.rollouts.get(), task) for _ in range(4)]
     # The one that was being sent as the third failed may be lost with its stream.
     assert [rollout.sequence for rollout in rollouts] in ([0, 1, 3, 4], [0, 3, 4, 5])
@@ -263,15 +281,15 @@ async def test_an_environment_that_fails_at_once_ends_the_simulator(
     """Within the first rollout since it was begun, or so often, it would fail again; nobody dials for ever."""
     monkeypatch.setattr(Gatherer, "gather", _failing_in(*failures))
     async with _serving(_Learner(weights, [0, 0, 0])) as port, asyncio.timeout(20):
-        collector = RolloutCollector(
+        gatherer = _gatherer(task)
+        stream = LearnerStream(
             task,
             address=f"127.0.0.1:{port}",
             simulator_id="sim-0",
             incarnation="life",
-            num_environments=NUM,
-            add_offer=lambda _offer, _run_id: None,
+            gatherer=gatherer,
         )
         with pytest.raises(EnvironmentFailedError) as failed:
-            await collector.run()
-        await collector.life.close()
+            await stream.run()
+        await gatherer.close()
     assert failed.value.is_hopeless

@@ -45,7 +45,7 @@ def _is_alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """Neither a drain nor a kill leaves the process that draws clips alone in the world."""
+    """Neither a drain nor a kill leaves the process that renders clips alone in the world."""
     process = _start(tmp_path)
     _wait_for(process, "serving")
     children = _children(process.pid)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.simulator.reward_stream import SegmentOfferer
-from services.simulator.segments.offers import Offer, RecordedSegment
+from services.simulator.reward_stream import RewardStream
+from services.simulator.segments.offers import Offer, OfferRing
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.trajectory import Segment
 from somersault.errors import UnavailableError
 from somersault.rpc import bind, create_server
@@ -63,18 +64,19 @@ async def _serving(reward: _Reward, port: int) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def _offering(
     task: Task, port: int, store: ObjectStore, *, max_segments: int = 100
-) -> AsyncIterator[SegmentOfferer]:
-    offerer = SegmentOfferer(
+) -> AsyncIterator[OfferRing]:
+    offers = OfferRing(max_segments)
+    stream = RewardStream(
         task,
         address=f"127.0.0.1:{port}",
         simulator_id="sim-0",
         incarnation="life",
+        offers=offers,
         store=store,
-        max_segments=max_segments,
     )
-    running = asyncio.create_task(offerer.run())
+    running = asyncio.create_task(stream.run())
     try:
-        yield offerer
+        yield offers
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -125,10 +127,10 @@ async def _names(reward: _Reward, count: int) -> list[list[str]]:
 async def test_each_rollout_is_offered_empty_ones_too(task: Task, port: int, store: ObjectStore) -> None:
     """One offer a rollout, in order, without states or true rewards."""
     reward = _Reward()
-    async with _serving(reward, port), _offering(task, port, store) as offerer:
-        offerer.add(_offer(task, 0, "a", "b"), run_id="run-1")
-        offerer.add(_offer(task, 1), run_id="run-1")
-        offerer.add(_offer(task, 2, "c"), run_id="run-1")
+    async with _serving(reward, port), _offering(task, port, store) as offers:
+        offers.add(_offer(task, 0, "a", "b"), run_id="run-1")
+        offers.add(_offer(task, 1), run_id="run-1")
+        offers.add(_offer(task, 2, "c"), run_id="run-1")
         assert await _names(reward, 3) == [["a", "b"], [], ["c"]]
     assert reward.hellos[0].incarnation == "life"
     assert reward.hellos[0].task.segment_steps == 188
@@ -140,9 +142,9 @@ async def test_demanded_segments_are_stored_and_forgotten_ones_named(
 ) -> None:
     """Both objects of a kept segment are in the store when the answer comes."""
     reward = _Reward()
-    async with _serving(reward, port), _offering(task, port, store) as offerer:
+    async with _serving(reward, port), _offering(task, port, store) as offers:
         offer = _offer(task, 0, "a", "b")
-        offerer.add(offer, run_id="run-1")
+        offers.add(offer, run_id="run-1")
         await _names(reward, 1)
         reward.demands.put_nowait(reward_pb2.OfferSegmentsResponse(demand_id=7, segment_ids=["b", "gone"]))
         answer = await reward.answers.get()
@@ -162,25 +164,25 @@ async def test_reward_service_that_comes_back_is_offered_all_that_is_kept(
     task: Task, port: int, store: ObjectStore
 ) -> None:
     """What was offered before, what came while it was away, and nothing beyond the bound."""
-    async with _offering(task, port, store, max_segments=3) as offerer:
+    async with _offering(task, port, store, max_segments=3) as offers:
         first, second = _Reward(), _Reward()
         async with _serving(first, port):
-            offerer.add(_offer(task, 0, "a", "b"), run_id="run-1")
+            offers.add(_offer(task, 0, "a", "b"), run_id="run-1")
             assert await _names(first, 1) == [["a", "b"]]
-        offerer.add(_offer(task, 1, "c"), run_id="run-1")
-        offerer.add(_offer(task, 2, "d"), run_id="run-1")
+        offers.add(_offer(task, 1, "c"), run_id="run-1")
+        offers.add(_offer(task, 2, "d"), run_id="run-1")
         async with _serving(second, port):
             assert await _names(second, 2) == [["c"], ["d"]]
-            offerer.add(_offer(task, 3, "e"), run_id="run-1")
+            offers.add(_offer(task, 3, "e"), run_id="run-1")
             assert await _names(second, 1) == [["e"]]
 
 
 async def test_segments_of_another_run_are_forgotten(task: Task, port: int, store: ObjectStore) -> None:
     """A new run's reward service must not learn from the old run."""
     reward = _Reward()
-    async with _offering(task, port, store) as offerer:
-        offerer.add(_offer(task, 5, "old"), run_id="run-1")
-        offerer.add(_offer(task, 6, "new"), run_id="run-2")
+    async with _offering(task, port, store) as offers:
+        offers.add(_offer(task, 5, "old"), run_id="run-1")
+        offers.add(_offer(task, 6, "new"), run_id="run-2")
         async with _serving(reward, port):
             assert await _names(reward, 1) == [["new"]]
 
@@ -202,8 +204,8 @@ async def test_demand_is_answered_once_the_store_is_back(task: Task, port: int, 
     """The simulator tries again; the reward service need not ask twice."""
     reward = _Reward()
     away: Any = _AwayStore(store, num_failures=2)
-    async with _serving(reward, port), _offering(task, port, away) as offerer:
-        offerer.add(_offer(task, 0, "a"), run_id="run-1")
+    async with _serving(reward, port), _offering(task, port, away) as offers:
+        offers.add(_offer(task, 0, "a"), run_id="run-1")
         await _names(reward, 1)
         reward.demands.put_nowait(reward_pb2.OfferSegmentsResponse(demand_id=1, segment_ids=["a"]))
         answer = await reward.answers.get()

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.simulator.clips.clip_renderer import ClipDrawer
-from services.simulator.clips.render_process import ClipRenderer
+from services.simulator.clips.clip_renderer import ClipRenderer
+from services.simulator.clips.render_process import RenderProcess
 from services.simulator.environments.mujoco.model import load_model
 from services.simulator.episodes.evaluation import evaluate
 from services.simulator.policy import Policy
-from services.simulator.reward_stream import store_segment
+from services.simulator.segments.storage import store_segment
 from services.simulator.service import SimulatorServicer
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import (
@@ -43,15 +43,15 @@ def store() -> ObjectStore:
     return open_store("memory://")
 
 
-async def _serve(task: Task, store: ObjectStore, **drawing: object) -> AsyncIterator[Stub]:
-    renderer = ClipRenderer(task)
-    settings = {"renderer": renderer, "max_waiting": 4} | drawing
+async def _serve(task: Task, store: ObjectStore, **rendering: object) -> AsyncIterator[Stub]:
+    process = RenderProcess(task)
+    settings = {"process": process, "max_waiting": 4} | rendering
     servicer = SimulatorServicer(
         task,
         incarnation="life",
         store=store,
-        drawer=ClipDrawer(task, store=store, **settings),  # type: ignore[arg-type]
-        collector=None,
+        renderer=ClipRenderer(task, store=store, **settings),  # type: ignore[arg-type]
+        gatherer=None,
         num_threads=1,
     )
     server = create_server()
@@ -61,7 +61,7 @@ async def _serve(task: Task, store: ObjectStore, **drawing: object) -> AsyncIter
     async with open_channel(f"127.0.0.1:{port}") as channel:
         yield Stub(channel)
     await server.stop(None)
-    await renderer.close()
+    await process.close()
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_render_stores_a_clip_and_says_its_digest(
     assert again == response
 
 
-async def test_render_draws_predicted_rewards_beside_the_agent(stub: Stub, stored: StoredSegment) -> None:
+async def test_render_shows_predicted_rewards_beside_the_agent(stub: Stub, stored: StoredSegment) -> None:
     """The clip differs from the one without a bar; one reward a step is asked for."""
     plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/a.mp4")
     rewards = np.sin(np.arange(400)).astype(np.float32)
@@ -110,7 +110,7 @@ async def test_render_draws_predicted_rewards_beside_the_agent(stub: Stub, store
         await call(stub.Render, barred, timeout_s=60)
 
 
-async def test_render_refuses_what_it_can_not_draw(
+async def test_render_refuses_what_it_can_not_render(
     stub: Stub, store: ObjectStore, stored: StoredSegment
 ) -> None:
     """Missing, corrupt, and sealed objects, and a clip that is not named as one."""
@@ -130,19 +130,19 @@ async def test_render_refuses_what_it_can_not_draw(
 
 
 @pytest.mark.parametrize(
-    ("drawing", "error"),
-    [({"renderer": None}, UnavailableError), ({"max_waiting": 0}, ResourceExhaustedError)],
+    ("rendering", "error"),
+    [({"process": None}, UnavailableError), ({"max_waiting": 0}, ResourceExhaustedError)],
 )
 async def test_render_says_when_it_can_not(
     task: Task,
     store: ObjectStore,
     stored: StoredSegment,
-    drawing: dict[str, object],
+    rendering: dict[str, object],
     error: type[Exception],
 ) -> None:
     """Without rendering, or with too many clips waiting."""
     request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/c.mp4")
-    async for stub in _serve(task, store, **drawing):
+    async for stub in _serve(task, store, **rendering):
         with pytest.raises(error):
             await call(stub.Render, request, timeout_s=60)
 
@@ -150,7 +150,7 @@ async def test_render_says_when_it_can_not(
 async def test_evaluate_measures_and_stores_the_best(
     stub: Stub, task: Task, store: ObjectStore, policy_arrays: PolicyArrays
 ) -> None:
-    """Three episodes scored; the best is stored whole and can be drawn."""
+    """Three episodes scored; the best is stored whole and can be rendered."""
     request = simulator_pb2.EvaluateRequest(
         policy=safetensors.numpy.save(policy_arrays()),
         num_episodes=3,
@@ -192,7 +192,7 @@ async def test_evaluate_refuses_what_is_out_of_bounds(stub: Stub, policy_arrays:
 async def test_episodes_are_as_long_as_asked_for(
     stub: Stub, store: ObjectStore, policy_arrays: PolicyArrays
 ) -> None:
-    """Longer and shorter than the task's 400 steps; the longer one is stored whole under another name and drawn."""
+    """Longer and shorter than the task's 400 steps; the longer one is stored whole under another name and rendered."""
     request = simulator_pb2.EvaluateRequest(
         policy=safetensors.numpy.save(policy_arrays()),
         num_episodes=1,

@@ -1,11 +1,6 @@
-"""What draws a stored segment again: one drawer for each kind of environment, opened in the clip worker."""
+"""Turn a stored segment into pictures again: one renderer for each kind of environment."""
 
-from services.simulator.clips.renderers.renderer import (
-    OPENGL_BACKENDS,
-    Drawer,
-    Frame,
-    backends_of,
-    open_drawer,
-)
+from services.simulator.clips.renderers.opening import OPENGL_BACKENDS, backends_of, open_renderer
+from services.simulator.clips.renderers.renderer import Frame, Renderer
 
-__all__ = ["OPENGL_BACKENDS", "Drawer", "Frame", "backends_of", "open_drawer"]
+__all__ = ["OPENGL_BACKENDS", "Frame", "Renderer", "backends_of", "open_renderer"]

@@ -1,4 +1,4 @@
-"""Draws a segment of a game again, by playing its log: in colour, with the score that the agent is not shown.
+"""Renders a segment of a game by replaying its log: in colour, with the score that the agent isn't shown.
 
 Where a game is over and the next begins, a dark frame marks the last picture of the old one and the first of the new.
 """
@@ -20,23 +20,28 @@ from services.simulator.environments.atari.replay import GameReplayer
 from somersault.domain.arrays import FloatArray
 from somersault.tasks import Task
 
-__all__ = ["AtariDrawer", "stretch_to_screen"]
+__all__ = ["AtariRenderer", "stretch_to_screen"]
 
 _HEIGHT_PX, _WIDTH_PX = 210, 160
-_MARKED_STEPS = 6  # 0.4 s: seen, and over before much of the next game is
+_MARKED_STEPS = 6  # 0.4 s: noticed, and gone before much of the next game is
 
 
-class AtariDrawer:
-    """Draws segments of one game."""
+class AtariRenderer:
+    """Renders segments of one game."""
 
     def __init__(self, task: Task, *, height_px: int = 0) -> None:
-        """Take the task whose segments are drawn, and the height of the frames; 0 for the task's own."""
+        """Open the task's emulator.
+
+        Args:
+            task: Whose segments are rendered.
+            height_px: Height of the frames; 0 for the task's own.
+        """
         self._task = task
         self._replayer = GameReplayer(task)
         self._factor = max(1, round((height_px or task.clip_size_px) / _HEIGHT_PX))
         self._height_px = height_px or _HEIGHT_PX * self._factor
 
-    def draw(
+    def render(
         self,
         footage: Mapping[str, NDArray[Any]],
         *,
@@ -44,8 +49,8 @@ class AtariDrawer:
         num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
-        """Plays the log again; see `services.simulator.clips.renderers.Drawer`."""
-        del num_still_steps  # where a game is over the next begins at once
+        """Replay the log; see `Renderer`."""
+        del num_still_steps  # when a game is over the next begins at once
         ends = _ends(footage, num_steps=num_steps)
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step, screen in enumerate(self._replayer.replay(footage, num_steps=num_steps)):
@@ -53,28 +58,28 @@ class AtariDrawer:
                 frame = scale_to_height(stretch_to_screen(screen, factor=self._factor), self._height_px)
                 if any(end <= step < end + _MARKED_STEPS for end in ends):
                     frame = frame_end(frame)
-                yield frame if bar is None else bar.draw_beside(frame, step=step)
+                yield frame if bar is None else bar.put_beside(frame, step=step)
 
     def close(self) -> None:
-        """Gives nothing back: the emulator goes with its process."""
+        """Do nothing: the emulator ends with its process."""
 
 
 def _ends(footage: Mapping[str, NDArray[Any]], *, num_steps: int) -> list[int]:
-    """Return the steps of a segment with which a game was over: before each that is the first of another."""
+    """Return the steps of a segment with which a game ended: the one before the first step of each other game."""
     first_shown = len(footage["log"]) - num_steps
     begins = footage["games"][:, 0]
     return [int(begin) - first_shown - 1 for begin in begins if begin > first_shown]
 
 
 def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:
-    """Enlarges a picture to the shape that it had on a television, 4 wide by 3 high.
+    """Enlarge a picture to the shape it had on a television, 4 wide by 3 high.
 
     The console's pixels are wider than tall: 160 fill 4/3 of the height of 210, so each takes 7/4 of its height.
 
     Args:
         screen: ``[210, 160, 3]`` uint8.
-        factor: Rows drawn for each row. With 2, a pixel is three and a half columns wide: every other border
-            between pixels falls into a column, in which both meet half and half.
+        factor: How many rows each row becomes. With 2, a pixel is three and a half columns wide: every other border
+            between pixels falls within a column, in which both are mixed half and half.
 
     Returns:
         ``[210 * factor, 280 * factor, 3]`` uint8.
@@ -91,7 +96,7 @@ def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:
 
 @functools.cache
 def _columns(factor: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint16]]:
-    """Gives, for each column drawn, the pixels at its left and right edge and how many quarters the left one fills."""
+    """Return, for each column, the pixels at its left and right edge and how many quarters of it the left one fills."""
     begins = 4 * np.arange(_WIDTH_PX * 7 * factor // 4)  # in quarters of a column; a pixel is 7 * factor wide
     left, right = begins // (7 * factor), (begins + 3) // (7 * factor)
     share = np.where(left == right, 4, right * 7 * factor - begins)

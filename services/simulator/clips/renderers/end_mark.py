@@ -1,6 +1,6 @@
-"""The mark of an end: a dark frame, around a picture without colour where nothing moves any more.
+"""Marks the end of an episode: a dark frame around a picture, without colour once nothing moves any more.
 
-It says that an episode is over and not whether that is good: falling over and arriving look alike.
+It says that an episode is over, not whether that is good: falling over and arriving look alike.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, section 2.5
 
 
 def mark_end(frame: Frame) -> Frame:
-    """Return a copy of a frame that shows what an episode ended in."""
+    """Return a grey, framed copy of the picture that an episode ended with."""
     grey = np.rint(frame @ (_LUMA * _DIMMED)).astype(np.uint8)
     return frame_end(np.repeat(grey[..., None], 3, axis=-1))
 
 
 def frame_end(frame: Frame) -> Frame:
-    """Put the dark frame upon a picture, as where one game is over and the next begins, and return it."""
+    """Put the dark frame on a picture, as where one game ends and the next begins, and return it."""
     edge = max(2, min(frame.shape[:2]) // _EDGE_SHARE)
     frame[:edge] = frame[-edge:] = _EDGE_RGB
     frame[:, :edge] = frame[:, -edge:] = _EDGE_RGB

@@ -1,4 +1,4 @@
-"""Draws a segment again from the pictures that its environment drew of itself while it was played."""
+"""Renders a segment from the pictures that its environment rendered of itself while it was played."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ from somersault.domain.arrays import FloatArray
 from somersault.errors import CorruptDataError
 from somersault.tasks import Task
 
-__all__ = ["PictureDrawer"]
+__all__ = ["GymnasiumRenderer"]
 
 
-class PictureDrawer:
-    """Shows stored pictures; a small one is enlarged by a whole factor, so that no pixel is invented.
+class GymnasiumRenderer:
+    """Shows recorded pictures. A small one is enlarged by a whole factor, so that no pixel is invented.
 
-    In a size that was asked for they are resampled: more than was recorded can't be shown.
+    If another size is requested they are resampled, and show no more detail than was recorded.
     """
 
     def __init__(self, task: Task, *, size_px: int = 0) -> None:
-        """Take the task whose segments are drawn, and how long the longer side is; 0 for the task's own."""
+        """Prepare for a task.
+
+        Args:
+            task: Whose segments are rendered.
+            size_px: Length of the longer side; 0 for the task's own.
+        """
         self._clip_step = task.clip_step
         self._own_size_px = task.clip_size_px
         self._size_px = size_px
 
-    def draw(
+    def render(
         self,
         footage: Mapping[str, NDArray[Any]],
         *,
@@ -39,21 +44,21 @@ class PictureDrawer:
         num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
-        """Shows the pictures of the segment's steps; see `services.simulator.clips.renderers.Drawer`."""
+        """Yield the pictures of the segment's steps; see `Renderer`."""
         bar = None if predicted_rewards is None else RewardBar(predicted_rewards)
         for step, picture in self._pictures(footage, num_steps=num_steps, num_still_steps=num_still_steps):
             frame = self._enlarge(picture)
             if step >= num_steps - num_still_steps:
                 frame = mark_end(frame)
-            yield frame if bar is None else bar.draw_beside(frame, step=step)
+            yield frame if bar is None else bar.put_beside(frame, step=step)
 
     def _pictures(
         self, footage: Mapping[str, NDArray[Any]], *, num_steps: int, num_still_steps: int
     ) -> Iterator[tuple[int, Frame]]:
-        """Yield the step and the picture of each moment shown; while nothing moves the last one is shown on.
+        """Yield step and picture of each moment shown; while nothing moves the last one is repeated.
 
         Raises:
-            CorruptDataError: There is no picture of the segment.
+            CorruptDataError: No picture is of the segment.
         """
         shown: tuple[int, Frame] | None = None
         for step, picture in decode_pictures(footage):
@@ -68,11 +73,11 @@ class PictureDrawer:
                 yield step, picture
 
     def _enlarge(self, picture: Frame) -> Frame:
-        """Return the picture in the size of the clip."""
+        """Return a picture in the size of the clip."""
         if self._size_px:
             return scale_to_longer_side(picture, self._size_px)
         factor = max(1, self._own_size_px // max(picture.shape[:2]))
         return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
     def close(self) -> None:
-        """Gives nothing back."""
+        """Do nothing: there is nothing to release."""

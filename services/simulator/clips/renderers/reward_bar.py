@@ -1,4 +1,4 @@
-"""A bar that says how much the reward model expects of the moment that is shown.
+"""A bar that shows the predicted reward of the moment in the picture.
 
 Shapes: T steps of a segment.
 """
@@ -10,37 +10,37 @@ import numpy as np
 from services.simulator.clips.renderers.renderer import Frame
 from somersault.domain.arrays import FloatArray
 
-__all__ = ["RewardBar", "draw_reward_bar"]
+__all__ = ["RewardBar", "paint_reward_bar"]
 
 _PANEL_RGB = (24, 27, 31)
 
 
 class RewardBar:
-    """Draws one segment's bars, scaled to the largest of its predicted rewards."""
+    """One segment's bars, scaled to the largest of its predicted rewards."""
 
     def __init__(self, predicted_rewards: FloatArray) -> None:
-        """Takes ``[T]`` float32."""
+        """Scale the predicted rewards ``[T]`` float32."""
         self._levels = predicted_rewards / max(float(np.abs(predicted_rewards).max()), 1e-6)
 
-    def draw_upon(self, frame: Frame, *, step: int) -> Frame:
-        """Draws the bar of a step at the right edge, over the picture."""
-        draw_reward_bar(frame, float(self._levels[step]))
+    def put_on(self, frame: Frame, *, step: int) -> Frame:
+        """Paint the bar of a step at the right edge of a frame, over the picture, and return it."""
+        paint_reward_bar(frame, float(self._levels[step]))
         return frame
 
-    def draw_beside(self, frame: Frame, *, step: int) -> Frame:
-        """Gives the frame widened by a panel with the bar of a step, so that nothing of it is hidden."""
+    def put_beside(self, frame: Frame, *, step: int) -> Frame:
+        """Return the frame widened by a panel with the bar of a step, so that nothing is hidden."""
         height, width = frame.shape[:2]
         wide = np.empty((height, width + height // 8, 3), np.uint8)
         wide[:, :width] = frame
         wide[:, width:] = _PANEL_RGB
-        return self.draw_upon(wide, step=step)
+        return self.put_on(wide, step=step)
 
 
-def draw_reward_bar(frame: Frame, level: float) -> None:
-    """Draws a bar at the right edge: green upwards from the middle, red downwards.
+def paint_reward_bar(frame: Frame, level: float) -> None:
+    """Paint a bar at the right edge: green upwards from the middle, red downwards.
 
     Args:
-        frame: ``[height, width, 3]`` uint8, drawn upon.
+        frame: ``[height, width, 3]`` uint8, changed in place.
         level: -1 to 1, how far the bar reaches.
     """
     height, right = frame.shape[:2]

@@ -1,4 +1,4 @@
-"""Resamples pictures to a size that was asked for."""
+"""Resamples pictures to a requested size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["scale_to_height", "scale_to_longer_side"]
 
 
 def scale_to_height(frame: Frame, height_px: int) -> Frame:
-    """Return the frame so many pixels high, its width in proportion and even."""
+    """Return the frame in the given height, its width in proportion and even."""
     height, width = frame.shape[:2]
     if height == height_px:
         return frame
@@ -19,7 +19,7 @@ def scale_to_height(frame: Frame, height_px: int) -> Frame:
 
 
 def scale_to_longer_side(frame: Frame, size_px: int) -> Frame:
-    """Return the frame with a longer side of so many pixels, the other in proportion and even."""
+    """Return the frame with a longer side of the given length, the other in proportion and even."""
     height, width = frame.shape[:2]
     if height >= width:
         return _scale(frame, size_px, _even(width * size_px / height))
@@ -27,7 +27,7 @@ def scale_to_longer_side(frame: Frame, size_px: int) -> Frame:
 
 
 def _even(length: float) -> int:
-    """Return the even number nearest to a length, at least 2: colours are encoded for two by two pixels."""
+    """Return the even number nearest to a length, at least 2: colours are encoded in blocks of two by two pixels."""
     return max(2, 2 * round(length / 2))
 
 

@@ -1,7 +1,7 @@
-"""What shows a stretch of play again: every action since the cartridge was put in, and where games began.
+"""What a stretch of play is replayed from: every action since the cartridge was inserted, and where games began.
 
-A segment's frames reach back F - 1 steps before its first action, so the log begins where the cartridge was put in
-for the game in which the oldest of them was drawn. That is at most 9,000 steps of a byte each.
+A segment's frames reach back F - 1 steps before its first action, so the log begins where the cartridge was inserted for
+the game of the oldest of them. That is at most 9,000 steps of a byte each.
 
 Shapes: T steps of a passage, L steps in a log, G games that begin in it, F frames of an observation.
 """
@@ -24,11 +24,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
-    """Gives name, safetensors dtype and shape of what is stored of a segment.
+    """Return name, safetensors dtype and shape of what is stored of a segment.
 
-    ``log`` holds all actions since the first game began, those of the segment last. Each row of ``games`` says of
-    a game before which action it began, its seed (-1 if it was begun with the reset switch alone), and its number
-    of start frames.
+    ``log`` holds all actions since the first game began, the segment's own last. Each row of ``games`` is one game: the
+    index of its first action, its seed (-1 if it was begun with the reset switch alone), and its number of start frames.
     """
     del task  # all games are logged alike
     return {"log": ("U8", (None,)), "games": ("I64", (None, 3))}
@@ -36,39 +35,39 @@ def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """Says how a game began."""
+    """How a game began."""
 
     begin: int
     """Index, in a log, of its first action."""
     seed: int
-    """With which the cartridge was put in, or `SAME_CARTRIDGE`."""
+    """The one with which the cartridge was inserted, or `SAME_CARTRIDGE`."""
     num_start_frames: int
 
 
 class GameLog:
-    """Keeps one environment's play as far back as the frames of its next passage depend on it."""
+    """One environment's play, as far back as the frames of its next passage depend on it."""
 
     def __init__(self, num_frames: int) -> None:
-        """Begins empty, for observations of ``num_frames`` frames."""
+        """Begin empty, for observations of ``num_frames`` frames."""
         self.actions = bytearray()
         self.games: list[Game] = []
         self._num_frames = num_frames
 
     @property
     def num_steps_since_cartridge(self) -> int:
-        """Steps since the cartridge was put in."""
+        """Steps since the cartridge was inserted."""
         return len(self.actions) - self.games[_cartridge_at(self.games, len(self.actions))].begin
 
     def begin_game(self, *, seed: int, num_start_frames: int) -> None:
-        """Notes that a game begins with the next action."""
+        """Note that a game begins with the next action."""
         self.games.append(Game(len(self.actions), seed, num_start_frames))
 
     def snapshot(self, num_steps: int) -> _Stretch:
-        """Copies all that is kept; its newest ``num_steps`` actions are those of a passage."""
+        """Return a copy of all that is kept; its newest ``num_steps`` actions are those of a passage."""
         return _Stretch(bytes(self.actions), tuple(self.games), len(self.actions) - num_steps)
 
     def trim(self) -> None:
-        """Forgets what the oldest frame that the next action's observation shows does not depend on."""
+        """Forget what no frame of the next action's observation depends on."""
         first = _cartridge_at(self.games, len(self.actions) - (self._num_frames - 1))
         shift = self.games[first].begin
         del self.actions[:shift]
@@ -77,7 +76,7 @@ class GameLog:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Holds an environment's log up to the end of a passage."""
+    """An environment's log up to the end of a passage."""
 
     actions: bytes
     games: tuple[Game, ...]
@@ -85,7 +84,7 @@ class _Stretch:
     """Index of the passage's first action."""
 
     def part(self, begin: int, end: int, *, num_frames: int) -> Arrays:
-        """Gives the log behind steps ``begin`` to ``end`` of the passage."""
+        """Return the log behind steps ``begin`` to ``end`` of the passage."""
         first_action, stop = self.passage_begin + begin, self.passage_begin + end
         start = self.games[_cartridge_at(self.games, first_action - (num_frames - 1))].begin
         games = [
@@ -102,17 +101,17 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class AtariFootage:
-    """Shows the steps of one passage again; see `services.simulator.environments.batch.Footage`."""
+    """The logs of one passage; a `Footage`."""
 
     stretches: Sequence[_Stretch]
     num_frames: int
 
     def part(self, row: int, begin: int, end: int) -> Arrays:
-        """Gives ``log``, ``games`` and ``num_steps``, how many actions of the log are the part's own."""
+        """Return ``log``, ``games`` and ``num_steps``, how many actions of the log are the part's own."""
         return self.stretches[row].part(begin, end, num_frames=self.num_frames)
 
     def join(self, parts: Sequence[Arrays]) -> Arrays:
-        """Gives ``log [L]`` uint8 and ``games [G, 3]`` int64: the first part's, and what later ones add."""
+        """Return ``log [L]`` uint8 and ``games [G, 3]`` int64: the first part's, and what later ones add."""
         logs, games = [parts[0]["log"]], [parts[0]["games"]]
         length = len(logs[0])
         for part in parts[1:]:
@@ -125,6 +124,6 @@ class AtariFootage:
 
 
 def _cartridge_at(games: Sequence[Game], index: int) -> int:
-    """Gives the newest game that had begun by this action with a cartridge put in; the first, before all games."""
+    """Return the index of the newest game that had begun by this action with a new cartridge; 0 before all games."""
     fresh = (n for n, game in enumerate(games) if game.begin <= index and game.seed != SAME_CARTRIDGE)
     return max(fresh, default=0)

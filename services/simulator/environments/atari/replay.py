@@ -1,4 +1,4 @@
-"""Plays a stored segment again from its log: in colour for people, or exactly as the agent saw it.
+"""Replays a stored segment from its log: in colour for people, or exactly as the agent saw it.
 
 Shapes: T steps of a segment, F frames of an observation, L steps in a log, G games that begin in it.
 """
@@ -21,42 +21,42 @@ from somersault.tasks import Task
 __all__ = ["GameReplayer", "replay_observations"]
 
 _MAX_SEED = 2**31 - 1
-_MOMENT_STEPS = 250  # 50 ms of emulation
-_MAX_MOMENTS = 512  # 7 MB: 28 games of the longest
+_STATE_STEPS = 250  # 50 ms of emulation
+_MAX_STATES = 512  # 7 MB: 28 games of the longest
 
 
 class GameReplayer:
-    """Plays logs of one task again, each from the nearest moment that it has been through before.
+    """Replays logs of one task, each from the latest saved state on its way.
 
-    Segments of a long game share most of their logs. A moment of a game takes 14 kB to keep.
+    Segments of a long game share most of their logs. A saved state takes 14 kB.
     """
 
     def __init__(self, task: Task) -> None:
-        """Starts without any moment kept."""
+        """Start without any saved state."""
         self._task = task
         self._emulator = Emulator(task)
-        self._moments: OrderedDict[bytes, Any] = OrderedDict()
+        self._states: OrderedDict[bytes, Any] = OrderedDict()
         self.num_steps_played = 0
-        """Steps emulated so far, those that are not shown included."""
+        """Steps emulated so far, including those that aren't shown."""
 
     def replay(self, footage: Mapping[str, NDArray[Any]], *, num_steps: int) -> Iterator[NDArray[np.uint8]]:
-        """Gives the picture after each of the last ``num_steps`` actions of a log.
+        """Yield the picture after each of the last ``num_steps`` actions of a log.
 
         Args:
-            footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see `atari_footage.footage_layout`.
+            footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see `services.simulator.environments.atari.footage`.
             num_steps: T.
 
         Yields:
-            ``[210, 160, 3]`` uint8, the whole screen in colour, score included. Of a step with which a game ends it is
-            the last of the old game; the agent is shown the first of the new one instead.
+            ``[210, 160, 3]`` uint8, the whole screen in colour, score included. When a step ends a game it is the last
+            picture of the old game; the agent is shown the first of the new one instead.
 
         Raises:
-            CorruptDataError: The arrays are no log of this game.
+            CorruptDataError: The arrays aren't a log of this game.
         """
         log, starts = _check(footage, self._task, num_steps=num_steps)
-        names = _moment_names(log, starts)
+        names = _state_names(log, starts)
         first_shown = len(log) - num_steps
-        for index in range(self._go_back_to(names, first_shown), len(log)):
+        for index in range(self._restore(names, first_shown), len(log)):
             if index in starts:
                 seed, num_start_frames = starts[index]
                 self._emulator.begin(seed=seed, num_start_frames=num_start_frames)
@@ -69,29 +69,29 @@ class GameReplayer:
             if index + 1 in names:
                 self._keep(names[index + 1])
 
-    def _go_back_to(self, names: Mapping[int, bytes], first_shown: int) -> int:
-        """Gives how many actions are behind the latest moment that is kept and not too late, and goes there."""
+    def _restore(self, names: Mapping[int, bytes], first_shown: int) -> int:
+        """Go to the latest saved state that isn't past the first picture shown; return how many actions are behind it."""
         for num_actions in sorted(names, reverse=True):
-            moment = self._moments.get(names[num_actions])
-            if moment is not None and num_actions <= first_shown:
-                self._moments.move_to_end(names[num_actions])
-                self._emulator.restore(moment)
+            state = self._states.get(names[num_actions])
+            if state is not None and num_actions <= first_shown:
+                self._states.move_to_end(names[num_actions])
+                self._emulator.restore_state(state)
                 return num_actions
         return 0
 
     def _keep(self, name: bytes) -> None:
-        self._moments[name] = self._emulator.moment()
-        if len(self._moments) > _MAX_MOMENTS:
-            self._moments.popitem(last=False)
+        self._states[name] = self._emulator.save_state()
+        if len(self._states) > _MAX_STATES:
+            self._states.popitem(last=False)
 
 
-def _moment_names(log: NDArray[np.uint8], starts: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
-    """Gives what names the moment after every 250 actions: all that led there.
+def _state_names(log: NDArray[np.uint8], starts: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
+    """Return a name for the state after every 250 actions: a digest of all that led there.
 
-    Two logs that agree up to a moment give it the same name, whoever kept them.
+    Two logs that agree so far give it the same name.
     """
     names = {}
-    for num_actions in range(_MOMENT_STEPS, len(log) + 1, _MOMENT_STEPS):
+    for num_actions in range(_STATE_STEPS, len(log) + 1, _STATE_STEPS):
         begun = sorted((begin, *start) for begin, start in starts.items() if begin < num_actions)
         digest = hashlib.blake2b(log[:num_actions].tobytes(), person=b"moment", digest_size=16)
         digest.update(repr(begun).encode())
@@ -102,7 +102,7 @@ def _moment_names(log: NDArray[np.uint8], starts: Mapping[int, tuple[int, int]])
 def replay_observations(
     footage: Mapping[str, NDArray[Any]], task: Task, *, num_steps: int
 ) -> NDArray[np.uint8]:
-    """Gives the frames of a segment just as the agent saw them, with what was hidden from it.
+    """Return the frames of a segment just as the agent saw them, without what was hidden from it.
 
     Args:
         footage: See `GameReplayer.replay`.
@@ -110,10 +110,10 @@ def replay_observations(
         num_steps: T.
 
     Returns:
-        ``[T + F - 1, *frame]`` uint8. Frames from before the first game stand as that game's first.
+        ``[T + F - 1, *frame]`` uint8. In place of frames from before the first game stands that game's first.
 
     Raises:
-        CorruptDataError: The arrays are no log of this game.
+        CorruptDataError: The arrays aren't a log of this game.
     """
     log, starts = _check(footage, task, num_steps=num_steps)
     num_shown = num_steps + task.num_frames - 1
@@ -136,7 +136,7 @@ def replay_observations(
 def _check(
     footage: Mapping[str, NDArray[Any]], task: Task, *, num_steps: int
 ) -> tuple[NDArray[np.uint8], dict[int, tuple[int, int]]]:
-    """Gives the log and, by the index of its first action, each game's seed and number of start frames.
+    """Return the log and, by the index of its first action, each game's seed and number of start frames.
 
     Raises:
         CorruptDataError: See `GameReplayer.replay`.

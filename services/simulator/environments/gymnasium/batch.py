@@ -1,9 +1,9 @@
-"""Steps any Gymnasium environments, one after the other: slower than the kinds that are stepped in batch.
+"""Steps any Gymnasium environments, one after the other: slower than the kinds that are stepped in a batch.
 
-An episode that terminates stands still for `TaskSpec.still_steps` steps: what was seen last is seen, actions change
-nothing, and the true reward is 0, as it is for the rest of such an episode in the environment itself. Then, or in the
-step in which an episode reaches its full length, the next begins with the environment's next seed (docs/tasks.md says
-what the agent is told). The first few environments are filmed: they draw themselves before every ``clip_step``-th step.
+An episode that terminates stands still for `TaskSpec.still_steps` steps: the last observation is repeated, actions change
+nothing, and the true reward is 0, as it is for the rest of such an episode in the environment itself. Then, or in the step
+in which an episode reaches its full length, the next begins with the environment's next seed (docs/tasks.md says what
+the agent is told). The first few environments are recorded: they render themselves before every ``clip_step``-th step.
 
 Shapes: T steps of a passage, N environments, n environments of a lane, ``*frame`` the axes of a frame.
 """
@@ -29,13 +29,13 @@ from somersault.tasks.gymnasium import open_gymnasium
 
 __all__ = ["GymnasiumBatch"]
 
-_NUM_FILMED = 4  # drawing takes many times as long as a step; four give enough segments to choose from
-_LANE_ROWS = 2  # few, since those that are filmed take many times as long as the others
+_NUM_RECORDED = 4  # rendering takes many times as long as a step; four give enough segments to choose from
+_LANE_ROWS = 2  # few, because those that are recorded take many times as long as the others
 _MAX_SEED = 2**31
 
 
 class GymnasiumBatch:
-    """Holds N environments of one task; see `services.simulator.environments.batch.EnvironmentBatch`."""
+    """N environments of one task; an `EnvironmentBatch`."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class GymnasiumBatch:
         is_staggered: bool = False,
         calls: CallRecord | None = None,
     ) -> None:
-        """Starts all environments.
+        """Start all environments.
 
         Args:
             task: Whose environment is a `GymnasiumEnvironment`.
@@ -56,15 +56,15 @@ class GymnasiumBatch:
             calls: See `open_environment`.
 
         Raises:
-            InvalidInputError: The environment can't be made, or is not as the task declares it.
-            EnvironmentFailedError: It raises as it begins, or shows something else than it declares.
+            InvalidInputError: The environment can't be made, or isn't as the task declares it.
+            EnvironmentFailedError: It raises as it begins, or observes something else than it declares.
             UnavailableError: A package that it needs is missing.
         """
         assert isinstance(task.environment, GymnasiumEnvironment)
         self.task = task
         self.num_environments = num_environments
-        self.filmed_rows = range(min(_NUM_FILMED, num_environments))
-        # OpenGL binds what an environment draws with to one thread, and rollouts do not keep theirs.
+        self.recorded_rows = range(min(_NUM_RECORDED, num_environments))
+        # OpenGL binds what an environment renders with to one thread, and rollouts don't stay on theirs.
         self._camera = ThreadPoolExecutor(1, thread_name_prefix="camera")
         seeds = rng.integers(_MAX_SEED, size=num_environments).tolist()
         elapsed = steps_already_taken(task, num_environments, is_staggered=is_staggered).tolist()
@@ -74,7 +74,7 @@ class GymnasiumBatch:
                 row=row,
                 seed=seed,
                 first_steps=task.episode_steps - elapsed[row],
-                camera=self._camera if row in self.filmed_rows else None,
+                camera=self._camera if row in self.recorded_rows else None,
                 listener=None if calls is None else calls.of(row),
             )
             for row, seed in enumerate(seeds)
@@ -85,12 +85,12 @@ class GymnasiumBatch:
         ]
 
     def begin(self, num_steps: int) -> None:
-        """Makes ready for a passage."""
+        """Begin a passage."""
         for lane in self.lanes:
             lane.begin(num_steps)
 
     def finish(self) -> Passage:
-        """Gives what the passage came to."""
+        """Return what the passage came to."""
         is_over = np.concatenate([lane.is_over for lane in self.lanes], axis=1)
         is_told = is_over & (not self.task.is_continuing)
         final = {place: frame for lane in self.lanes for place, frame in lane.final_frames.items()}
@@ -104,18 +104,18 @@ class GymnasiumBatch:
             ).reshape(-1, *self.task.spec.stored_shape),
             next_observations=frames,
             true_rewards=np.concatenate([lane.true_rewards for lane in self.lanes], axis=1),
-            footage=GymnasiumFootage([self._environments[row].end_reel() for row in self.filmed_rows]),
+            footage=GymnasiumFootage([self._environments[row].end_reel() for row in self.recorded_rows]),
         )
 
     def close(self) -> None:
-        """Closes the environments, on the thread that drew them."""
+        """Close the environments, on the thread that rendered them."""
         for environment in self._environments:
             self._camera.submit(environment.close).result()
         self._camera.shutdown()
 
 
 class _Environment:
-    """Plays one environment, episode after episode."""
+    """One environment, played episode after episode."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Environment:
         return self._still_steps_left > 0
 
     def step(self, action: Any) -> tuple[float, bool]:
-        """Make a step; return its true reward and whether another episode is to begin: `begin` it then."""
+        """Make a step; return its true reward and whether the episode is over: then `begin` the next."""
         self._num_steps += 1
         if self.is_still:
             self._still_steps_left -= 1
@@ -172,40 +172,40 @@ class _Environment:
         self._still_picture = None
         self.frame = self._reset()
 
-    def film(self, step: int) -> None:
-        """Takes the picture of the moment before a step of the passage, if it is time for one."""
+    def take_picture(self, step: int) -> None:
+        """Take the picture of the moment before a step of the passage, if one is due."""
         if self._camera is None or self._num_steps % self._task.clip_step:
             return
         picture = self._still_picture
         if picture is None:
-            picture = self._camera.submit(self._draw).result()
+            picture = self._camera.submit(self._render).result()
         self._still_picture = picture if self.is_still else None
         self._reel.add(picture, step=step)
 
     def end_reel(self) -> PictureReel:
-        """Gives the pictures of the passage and begins anew."""
+        """Return the pictures of the passage and begin a new reel."""
         reel, self._reel = self._reel, PictureReel()
         reel.end()
         return reel
 
     def close(self) -> None:
-        """Ends the environment."""
+        """Close the environment."""
         self._opened.close()
 
     def _reset(self) -> NDArray[Any]:
-        """Begins an episode with the next seed and gives its first frame."""
+        """Begin an episode with the next seed and return its first frame."""
         observation, _ = self._opened.reset(seed=int(self._seeds.integers(_MAX_SEED)))
         return self._to_frame(observation)
 
-    def _draw(self) -> NDArray[np.uint8]:
-        """Draw the present moment, as large as the first one was; called on the camera's thread."""
+    def _render(self) -> NDArray[np.uint8]:
+        """Render the current moment, as large as the first picture; called on the camera's thread."""
         picture = shrink(self._opened.render(), max_px=self._task.clip_size_px)
         self._picture_shape = self._picture_shape or picture.shape[:2]
         return fit(picture, self._picture_shape)
 
 
 class _Lane:
-    """Steps some of the environments; see `services.simulator.environments.batch.Lane`."""
+    """Some of the environments; a `Lane`."""
 
     def __init__(self, environments: Sequence[_Environment], *, rows: slice) -> None:
         self.rows = rows
@@ -214,24 +214,24 @@ class _Lane:
         self.begin(0)
 
     def begin(self, num_steps: int) -> None:
-        """Makes ready for so many steps."""
+        """Begin a passage of this many steps."""
         shape = (num_steps, len(self._environments))
         self._step = 0
         self.true_rewards: FloatArray = np.zeros(shape, np.float32)
         self.is_over: BoolArray = np.zeros(shape, np.bool_)
         self.is_still: BoolArray = np.zeros(shape, np.bool_)
         self.final_frames: dict[tuple[int, int], NDArray[Any]] = {}
-        """By step and environment of the batch: what was seen after each step with which an episode was over."""
+        """By step and environment of the batch: the frame after each step with which an episode was over."""
 
     def observe(self, out: FrameArray) -> None:
-        """Writes the newest frames."""
+        """Write the newest frames."""
         for environment, frame in zip(self._environments, out, strict=True):
             frame[...] = environment.frame
 
     def step(self, actions: ActionArray) -> None:
-        """Makes a step of each, the filmed ones after their picture was taken."""
+        """Make a step of each, of the recorded ones after their picture was taken."""
         for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
-            environment.film(self._step)
+            environment.take_picture(self._step)
             self.is_still[self._step, index] = environment.is_still
             reward, is_over = environment.step(action)
             self.true_rewards[self._step, index] = reward

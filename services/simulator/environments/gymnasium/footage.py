@@ -1,8 +1,8 @@
-"""Keeps pictures of an environment without loss, small enough that a thousand segments fit into memory.
+"""Pictures of an environment, compressed without loss so that a thousand segments fit into memory.
 
-Few pixels of a picture differ from the one before. So the first of each eight pictures is kept whole and the others
-as differences modulo 256, all eight compressed together. A segment holds whole groups of eight, also when it begins
-or ends within one; the pictures that are not its own are numbered -1.
+Few pixels of a picture differ from the one before. So the first of every eight pictures is kept whole and the others as
+differences modulo 256, all eight compressed together. A segment holds whole groups of eight, even if it begins or ends
+within one; pictures that aren't its own are numbered -1.
 
 Shapes: K pictures, C groups, B bytes, H height and W width of a picture.
 """
@@ -25,20 +25,20 @@ __all__ = ["GymnasiumFootage", "PictureReel", "decode_pictures", "footage_layout
 Arrays = Mapping[str, NDArray[Any]]
 Picture = NDArray[np.uint8]
 
-_GROUP = 8  # pictures; more are a little smaller, but segments then carry more that is not theirs
+_GROUP = 8  # pictures; larger groups compress a little better, but segments then carry more that isn't theirs
 _LEVEL = 1  # differences are mostly zeros: higher levels of zlib take three times as long for a tenth less
 _MAX_SIDE_PX = 2048
 _NOT_OWN = -1
 
 
 def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
-    """Gives name, safetensors dtype and shape of what is stored of a segment.
+    """Return name, safetensors dtype and shape of what is stored of a segment.
 
-    ``groups`` are the groups' zlib streams end to end, ``group_bytes`` and ``group_pictures`` their lengths and how
-    many pictures each holds, ``picture_steps`` of which step of the segment each picture is or -1, ``picture_shape``
-    height, width and 3.
+    ``groups`` are the groups' zlib streams end to end, ``group_bytes`` their lengths, ``group_pictures`` how many pictures
+    each holds, ``picture_steps`` the step of the segment that each picture is of, or -1, ``picture_shape`` height, width
+    and 3.
     """
-    del task  # all environments are filmed alike
+    del task  # all environments are recorded alike
     return {
         "groups": ("U8", (None,)),
         "group_bytes": ("I64", (None,)),
@@ -50,7 +50,7 @@ def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Holds a few consecutive pictures."""
+    """A few consecutive pictures."""
 
     data: bytes
     steps: Sequence[int]
@@ -59,7 +59,7 @@ class _Group:
 
 @dataclass(slots=True)
 class PictureReel:
-    """Takes the pictures of one environment over one passage; not thread-safe."""
+    """Collects the pictures of one environment over one passage; not thread-safe."""
 
     shape: tuple[int, ...] = (0, 0, 3)
     groups: list[_Group] = field(default_factory=list)
@@ -67,7 +67,7 @@ class PictureReel:
     _pictures: list[Picture] = field(default_factory=list)
 
     def add(self, picture: Picture, *, step: int) -> None:
-        """Takes the picture ``[H, W, 3]`` of the moment before a step."""
+        """Add the picture ``[H, W, 3]`` of the moment before a step."""
         self.shape = picture.shape
         self._steps.append(step)
         self._pictures.append(picture)
@@ -75,7 +75,7 @@ class PictureReel:
             self.end()
 
     def end(self) -> None:
-        """Compresses what is not yet a group."""
+        """Compress what isn't yet a group."""
         if self._pictures:
             pictures = np.stack(self._pictures)
             pictures[1:] -= pictures[:-1].copy()
@@ -85,13 +85,13 @@ class PictureReel:
 
 @dataclass(frozen=True, slots=True)
 class GymnasiumFootage:
-    """Shows the steps of one passage again; see `services.simulator.environments.batch.Footage`."""
+    """The pictures of one passage; a `Footage`."""
 
     reels: Sequence[PictureReel]
-    """One for each filmed environment."""
+    """One for each recorded environment."""
 
     def part(self, row: int, begin: int, end: int) -> Arrays:
-        """Gives what `join` takes: the arrays of `footage_layout`, and ``num_steps``."""
+        """Return what `join` takes: the arrays of `footage_layout`, and ``num_steps``."""
         reel = self.reels[row]
         groups = [group for group in reel.groups if group.steps[0] < end and group.steps[-1] >= begin]
         steps = [
@@ -107,7 +107,7 @@ class GymnasiumFootage:
         }
 
     def join(self, parts: Sequence[Arrays]) -> Arrays:
-        """Gives the arrays of `footage_layout` for the parts one after the other."""
+        """Return the arrays of `footage_layout` for consecutive parts."""
         begin, steps = 0, []
         for part in parts:
             own = part["picture_steps"]
@@ -117,16 +117,16 @@ class GymnasiumFootage:
             name: np.concatenate([part[name] for part in parts])
             for name in ("groups", "group_bytes", "group_pictures")
         }
-        # A passage shorter than the pause between two pictures may have none, and no shape.
+        # A passage shorter than the time between two pictures may have none, and no shape.
         shape = np.max([part["picture_shape"] for part in parts], axis=0)
         return joined | {"picture_steps": np.concatenate(steps), "picture_shape": shape}
 
 
 def decode_pictures(footage: Arrays) -> Iterator[tuple[int, Picture]]:
-    """Gives each picture ``[H, W, 3]`` with its step, -1 for those of other segments.
+    """Yield each picture ``[H, W, 3]`` with its step, -1 for those of other segments.
 
     Raises:
-        CorruptDataError: The arrays do not fit together.
+        CorruptDataError: The arrays don't fit together.
     """
     shape = tuple(footage["picture_shape"].tolist())
     if shape[2] != 3 or not all(1 <= side <= _MAX_SIDE_PX for side in shape[:2]):
@@ -144,10 +144,10 @@ def decode_pictures(footage: Arrays) -> Iterator[tuple[int, Picture]]:
 
 
 def _decode_group(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Gives a group's pictures; no more is decompressed than they can take.
+    """Return a group's pictures; no more is decompressed than they can take.
 
     Raises:
-        CorruptDataError: The bytes are no such group.
+        CorruptDataError: The bytes aren't such a group.
     """
     size = int(np.prod(shape))
     try:

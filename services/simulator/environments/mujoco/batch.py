@@ -1,8 +1,7 @@
 """A batch of MuJoCo environments with episodes of a fixed length.
 
-Each step is the one that Gymnasium's v5 environment takes from the same state with a zero warm
-start, bit for bit: batched rollouts return no warm start, and a step that depends on the stored
-state alone can be drawn again exactly.
+Each step is the one that Gymnasium's v5 environment takes from the same state with a zero warm start, bit for bit: batched
+rollouts return no warm start, and a step that depends on the stored state alone can be repeated exactly.
 
 Shapes: T steps of a passage, N environments, M ended episodes, O observation, A action, S physics state.
 """
@@ -14,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 
 from services.simulator.environments.batch import Passage, lane_rows, steps_already_taken
-from services.simulator.environments.mujoco.checks import check_finite, work_out_true_rewards
+from services.simulator.environments.mujoco.checks import check_finite, compute_true_rewards
 from services.simulator.environments.mujoco.footage import MujocoFootage
 from services.simulator.environments.mujoco.model import load_model
 from services.simulator.environments.mujoco.start import draw_starts
@@ -39,16 +38,16 @@ class MujocoBatch:
     def __init__(
         self, task: Task, *, num_environments: int, rng: np.random.Generator, is_staggered: bool = False
     ) -> None:
-        """Starts all episodes; see `open_environment`.
+        """Start all episodes; see `open_environment`.
 
         Raises:
-            InvalidInputError: The model can't be had or is not what the task declares.
+            InvalidInputError: The model is missing or isn't what the task declares.
         """
         if task.is_continuing:
             raise InvalidInputError("is_continuing", task.is_continuing, "False: MuJoCo episodes have an end")
         self.task = task
         self.num_environments = num_environments
-        self.filmed_rows = range(num_environments)
+        self.recorded_rows = range(num_environments)
         self._model = load_model(task)
         self._true_reward = true_reward_of(task)
         self._rng = rng
@@ -61,7 +60,7 @@ class MujocoBatch:
         self._tape: _Tape | None = None
 
     def begin(self, num_steps: int) -> None:
-        """Draws the starts of all episodes that will begin, so that lanes share no generator."""
+        """Draw the starts of all episodes that will begin, so that lanes share no generator."""
         assert self._tape is None, "the passage before was not finished"
         steps = np.arange(1, num_steps + 1)[:, None]
         is_ended = (self._elapsed + steps) % self.task.episode_steps == 0
@@ -90,15 +89,15 @@ class MujocoBatch:
             is_still=np.zeros_like(tape.is_ended),
             final_observations=tape.final_observations,
             next_observations=self._observations.copy(),
-            true_rewards=work_out_true_rewards(self.task, self._true_reward, steps),
+            true_rewards=compute_true_rewards(self.task, self._true_reward, steps),
             footage=MujocoFootage(states=tape.states, final_states=tape.final_states, endings=tape.endings),
         )
 
     def close(self) -> None:
-        """Ends nothing: lanes are stepped on the threads of whoever steps them."""
+        """Do nothing: lanes are stepped on the caller's threads."""
 
     def _start(self, num_starts: int) -> tuple[DoubleArray, FloatArray]:
-        """Draws states ``[num_starts, S]`` and gives their observations ``[num_starts, O]`` too."""
+        """Draw states ``[num_starts, S]`` and return them with their observations ``[num_starts, O]``."""
         states = draw_starts(self.task, self._model, self._rng, num_starts=num_starts)
         observations = np.empty((num_starts, *self.task.frame_shape), np.float32)
         self.lanes[0].stepper.observe(states, observations)
@@ -106,7 +105,7 @@ class MujocoBatch:
 
 
 class _Tape:
-    """Holds all steps of one passage; lanes write their own rows of it."""
+    """All steps of one passage; each lane writes its own rows."""
 
     def __init__(
         self,
@@ -116,7 +115,14 @@ class _Tape:
         *,
         first: tuple[DoubleArray, FloatArray],
     ) -> None:
-        """Takes which steps ``[T, N]`` end an episode, and how the next ones and the passage start."""
+        """Make room for a passage.
+
+        Args:
+            task: What is simulated.
+            is_ended: ``[T, N]``, which steps end an episode.
+            starts: States and observations in which the next episodes start.
+            first: States and observations in which the passage starts.
+        """
         num_steps, num = is_ended.shape
         states, observations = first
         self.is_ended = is_ended
@@ -132,7 +138,7 @@ class _Tape:
         self.endings = {place: index for index, place in enumerate(ends)}
 
     def next_states(self) -> DoubleArray:
-        """Gives the states ``[T, N, S]`` after each step: of an ended episode, its last."""
+        """Return the states ``[T, N, S]`` after each step; if it ended an episode, the episode's last."""
         states = self.states[1:].copy()
         states[self.is_ended] = self.final_states
         return states
@@ -142,7 +148,7 @@ class MujocoLane:
     """Some rows of the batch; a `Lane`."""
 
     def __init__(self, rows: slice, stepper: Stepper) -> None:
-        """Takes its rows and what steps them."""
+        """Step some rows with a stepper."""
         self.rows = rows
         self.stepper = stepper
         self._tape: _Tape
@@ -150,7 +156,7 @@ class MujocoLane:
         self._step = 0
 
     def begin(self, tape: _Tape) -> None:
-        """Turns to a new passage."""
+        """Begin a passage."""
         self._tape, self._step = tape, 0
         endings = defaultdict(list)
         for (step, row), index in tape.endings.items():
@@ -159,11 +165,11 @@ class MujocoLane:
         self._endings = dict(endings)
 
     def observe(self, out: FrameArray) -> None:
-        """Writes the newest observations; see `Lane`."""
+        """Write the newest observations; see `Lane`."""
         np.copyto(out, self._tape.observations[self._step, self.rows])
 
     def step(self, actions: ActionArray) -> None:
-        """Makes one step of each row; see `Lane`."""
+        """Make one step of each row; see `Lane`."""
         tape, rows, step = self._tape, self.rows, self._step
         held = tape.actions[step, rows]
         held[:] = actions
@@ -178,7 +184,7 @@ class MujocoLane:
         self._step = step + 1
 
     def _begin_anew(self, endings: list[tuple[int, int]]) -> None:
-        """Keeps the last of ended episodes and puts their next starts in place."""
+        """Keep the last step of ended episodes and put the next starts in its place."""
         tape, after = self._tape, self._step + 1
         for row, index in endings:
             tape.final_states[index] = tape.states[after, row]

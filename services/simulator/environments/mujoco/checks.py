@@ -1,4 +1,4 @@
-"""Checks what a passage of a MuJoCo task came to, once for all its steps: a test in each would cost more than it finds.
+"""Checks a passage of a MuJoCo task once for all its steps: a check in each would cost more than it finds.
 
 Shapes: T steps of a passage, N environments, O observation.
 """
@@ -16,7 +16,7 @@ from somersault.domain.arrays import FloatArray
 from somersault.errors import EnvironmentFailedError
 from somersault.tasks import Task
 
-__all__ = ["check_finite", "work_out_true_rewards"]
+__all__ = ["check_finite", "compute_true_rewards"]
 
 
 def check_finite(task: Task, observations: FloatArray) -> None:
@@ -34,23 +34,23 @@ def check_finite(task: Task, observations: FloatArray) -> None:
         )
 
 
-def work_out_true_rewards(task: Task, function: TrueReward, steps: Steps) -> FloatArray:
+def compute_true_rewards(task: Task, function: TrueReward, steps: Steps) -> FloatArray:
     """Return the hidden rewards ``[T, N]`` float32 of steps.
 
     Raises:
-        EnvironmentFailedError: The function raises, or gives something else than a finite number a step.
+        EnvironmentFailedError: The function raises, or returns something else than a finite number per step.
     """
     who = f"hidden reward {task.teacher_source or 'of ' + task.name}"
     try:
         rewards = np.asarray(function(steps), np.float32)
-    except (Exception, SystemExit) as error:  # whatever somebody's function raises
+    except (Exception, SystemExit) as error:  # whatever the user's function raises
         frame = traceback.extract_tb(error.__traceback__)[-1]
         told = " ".join(f"{type(error).__name__}: {error}".split())
         raise EnvironmentFailedError(f"{who} raised {told} ({frame.filename}:{frame.lineno})") from error
     shape = steps.actions.shape[:-1]
     if rewards.shape != shape:
         raise EnvironmentFailedError(
-            f"{who} gave an array of shape {rewards.shape}, must be {shape}: one number a step and environment"
+            f"{who} gave an array of shape {rewards.shape}, must be {shape}: one number per step and environment"
         )
     place = _first_infinite(rewards)
     if place is not None:
@@ -62,6 +62,6 @@ def work_out_true_rewards(task: Task, function: TrueReward, steps: Steps) -> Flo
 
 
 def _first_infinite(values: NDArray[Any]) -> tuple[int, ...] | None:
-    """Return where the first number is that is not finite; None where all are."""
+    """Return where the first number is that isn't finite; None if all are."""
     is_finite = np.isfinite(values)
     return None if is_finite.all() else tuple(np.argwhere(~is_finite)[0].tolist())

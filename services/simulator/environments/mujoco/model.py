@@ -1,6 +1,6 @@
-"""Loads a task's MuJoCo model and says how its physics state is laid out.
+"""A task's MuJoCo model and the layout of its physics state.
 
-A state is ``mjSTATE_FULLPHYSICS``: time, positions, velocities, and what else the model has.
+A state is ``mjSTATE_FULLPHYSICS``: time, positions, velocities, and whatever else the model has.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 
 
 def mujoco_environment_of(task: Task) -> MujocoEnvironment:
-    """Gives the task's environment, which must be one of MuJoCo's."""
+    """Return the task's environment, which must be one of MuJoCo's."""
     assert isinstance(task.environment, MujocoEnvironment), task.environment
     return task.environment
 
 
 def load_model(task: Task) -> mujoco.MjModel:
-    """Compiles the task's model: a file of its own, or one among the assets of the ``gymnasium`` package.
+    """Compile the task's model: a file of its own, or one among the assets of the ``gymnasium`` package.
 
     Raises:
         InvalidInputError: There is no such file, or the task declares other sizes than the model has.
@@ -46,17 +46,17 @@ def load_model(task: Task) -> mujoco.MjModel:
 
 
 def load_spec(task: Task) -> mujoco.MjSpec:
-    """Reads the task's model for changing its looks; see `load_model`."""
+    """Read the task's model in order to change its looks; see `load_model`."""
     with _model_path(mujoco_environment_of(task).model_file) as path:
         return mujoco.MjSpec.from_file(str(path))
 
 
 def state_dim_of(task: Task) -> int:
-    """Gives the length of a physics state of the task: S."""
+    """Return the length of a physics state of the task: S."""
     return _state_dim(mujoco_environment_of(task).model_file)
 
 
-@functools.cache  # asked for each clip
+@functools.cache  # called for each clip
 def _state_dim(model_file: str) -> int:
     with _model_path(model_file) as path:
         return int(mujoco.mj_stateSize(mujoco.MjModel.from_xml_path(str(path)), STATE_SPEC))
@@ -64,14 +64,14 @@ def _state_dim(model_file: str) -> int:
 
 @contextlib.contextmanager
 def _model_path(model_file: str) -> Iterator[Path]:
-    """Gives the path of a model file.
+    """Yield the path of a model file.
 
     Raises:
         InvalidInputError: There is no such file.
     """
-    # An absolute path stands for itself when it is joined to another.
+    # Joined to another path, an absolute one stays as it is.
     assets = resources.files("gymnasium.envs.mujoco") / "assets"
     with resources.as_file(assets / model_file) as path:
         if not path.is_file():
-            raise InvalidInputError("model_file", str(path), "a file that is there")
+            raise InvalidInputError("model_file", str(path), "an existing file")
         yield path

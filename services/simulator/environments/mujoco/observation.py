@@ -1,4 +1,4 @@
-"""Writes the observations that Gymnasium's environments make of a MuJoCo state.
+"""Turns MuJoCo states into the observations of Gymnasium's environments.
 
 Shapes: n environments, O observation, S physics state.
 """
@@ -19,10 +19,10 @@ __all__ = ["CoordinatesObserver", "DataObserver", "make_data_observer"]
 
 
 class CoordinatesObserver:
-    """Observes positions, but for the hidden ones, and velocities; needs nothing but the state."""
+    """Observes all positions but the hidden ones, and velocities; needs nothing but the state."""
 
     def __init__(self, task: Task, model: mujoco.MjModel) -> None:
-        """Reads off the task where in a state the observation is.
+        """Find where in a state the task's observation is.
 
         Raises:
             InvalidInputError: The task declares another length of observation.
@@ -30,34 +30,34 @@ class CoordinatesObserver:
         environment = mujoco_environment_of(task)
         begin, end = 1 + environment.num_hidden_positions, 1 + model.nq + model.nv
         if end - begin != task.spec.observation_dim:
-            bound = f"({end - begin},), the model's coordinates that are not hidden"
+            bound = f"({end - begin},), the model's coordinates that aren't hidden"
             raise InvalidInputError("frame_shape", task.frame_shape, bound)
         self._coordinates = slice(begin, end)
         self._velocities = slice(end - model.nv - begin, end - begin)
         self._bound = None if environment.velocity_bound is None else np.float32(environment.velocity_bound)
 
     def observe(self, states: DoubleArray, out: FloatArray) -> None:
-        """Writes observations ``[..., O]`` float32 of states ``[..., S]``."""
+        """Write observations ``[..., O]`` float32 of states ``[..., S]``."""
         np.copyto(out, states[..., self._coordinates], casting="same_kind")
         if self._bound is not None:
-            # Bounds of float32 clip the same before and after the conversion.
+            # A float32 bound clips the same before and after the conversion.
             velocities = out[..., self._velocities]
             np.minimum(velocities, self._bound, out=velocities)
             np.maximum(velocities, -self._bound, out=velocities)
 
 
 class DataObserver(Protocol):
-    """Observes what a step leaves in MuJoCo's data beside the state, so steps have to be made one by one."""
+    """Observes what a step leaves in MuJoCo's data besides the state, so steps have to be made one by one."""
 
     def observe(self, data: Any) -> DoubleArray:
-        """Gives the observation ``[O]`` float64."""
+        """Return the observation ``[O]`` float64."""
         ...
 
 
 class _ReacherObserver:
     """Observes as Reacher-v5, whose distance to the goal lags behind the angles of the arm.
 
-    Gymnasium reads the fingertip's place as `mj_step` leaves it: that of the integrator's last stage.
+    Gymnasium reads the fingertip's position as `mj_step` leaves it: that of the integrator's last stage.
     """
 
     def __init__(self, model: mujoco.MjModel) -> None:
@@ -82,7 +82,7 @@ class _DoublePendulumObserver:
 
 
 def make_data_observer(task: Task, model: mujoco.MjModel) -> DataObserver | None:
-    """Gives what observes more than the state; None where the state is enough."""
+    """Return what observes more than the state; None if the state is enough."""
     match mujoco_environment_of(task).observation:
         case "reacher":
             return _ReacherObserver(model)

@@ -1,6 +1,6 @@
-"""Draws the states in which MuJoCo episodes start, each as Gymnasium's environment draws its own.
+"""Draws the states in which MuJoCo episodes start, as Gymnasium's environments do.
 
-From the same generator comes the same start as from ``env.reset``, bit for bit.
+The same generator gives the same start as ``env.reset``, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Start = tuple[DoubleArray, DoubleArray]
 def draw_starts(
     task: Task, model: mujoco.MjModel, rng: np.random.Generator, *, num_starts: int
 ) -> DoubleArray:
-    """Gives ``[num_starts, S]`` states, drawn one after the other."""
+    """Draw ``[num_starts, S]`` states, one after the other."""
     environment = mujoco_environment_of(task)
     draw = _DRAWS[environment.start]
     starts = np.zeros((num_starts, mujoco.mj_stateSize(model, STATE_SPEC)))
@@ -45,7 +45,7 @@ def _normal_velocities(rng: np.random.Generator, scale: float, model: mujoco.MjM
 
 
 def _reacher(rng: np.random.Generator, scale: float, model: mujoco.MjModel) -> _Start:
-    """Draws the arm around rest and the goal, which does not move, in a disc."""
+    """Draw the arm around rest, and the goal, which doesn't move, within a disc."""
     positions = model.qpos0 + rng.uniform(-scale, scale, model.nq)
     while True:
         goal = rng.uniform(-_GOAL_RADIUS_M, _GOAL_RADIUS_M, 2)

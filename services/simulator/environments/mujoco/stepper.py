@@ -1,4 +1,4 @@
-"""Makes MuJoCo steps of some environments, each a function of the stored state and the action alone.
+"""Makes MuJoCo steps, each a function of the stored state and the action alone.
 
 Shapes: n environments, O observation, A action, S physics state.
 """
@@ -26,28 +26,28 @@ _CONTROL_SPEC = mujoco.mjtState.mjSTATE_CTRL.value
 
 
 class Stepper(Protocol):
-    """Steps n environments; each lane has its own, since it holds buffers."""
+    """Steps n environments; each lane has its own, because it holds buffers."""
 
     def step(
         self, states: DoubleArray, actions: FloatArray, next_states: DoubleArray, out: FloatArray
     ) -> None:
-        """Holds each action for the task's physics steps, beginning with a zero warm start.
+        """Hold each action for the task's physics steps, beginning with a zero warm start.
 
         Args:
             states: ``[n, S]`` float64, before.
-            actions: ``[n, A]`` float32, within -1 and 1.
+            actions: ``[n, A]`` float32 from -1 to 1.
             next_states: ``[n, S]`` float64, written: after.
             out: ``[n, O]`` float32, written: the observations after.
         """
         ...
 
     def observe(self, states: DoubleArray, out: FloatArray) -> None:
-        """Writes the observations ``[k, O]`` float32 of states ``[k, S]`` in which episodes start."""
+        """Write the observations ``[k, O]`` float32 of states ``[k, S]`` in which episodes start."""
         ...
 
 
 def make_stepper(task: Task, model: mujoco.MjModel, *, num_rows: int) -> Stepper:
-    """Gives what steps the task quickest with the very observations that Gymnasium makes.
+    """Return the fastest stepper of the task that makes exactly Gymnasium's observations.
 
     Raises:
         InvalidInputError: The task declares another length of observation than the model has.
@@ -59,7 +59,7 @@ def make_stepper(task: Task, model: mujoco.MjModel, *, num_rows: int) -> Stepper
 
 
 class _Control:
-    """Spreads actions within -1 and 1 over the range of each actuator."""
+    """Spreads actions from -1 to 1 over the range of each actuator."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
         is_limited = model.actuator_ctrllimited.astype(bool)
@@ -69,7 +69,7 @@ class _Control:
         self._is_plain = bool((self._scale == 1).all() and (self._middle == 0).all())
 
     def write(self, actions: FloatArray, out: DoubleArray) -> None:
-        """Writes ``actions``, broadcast to the shape of ``out``."""
+        """Write ``actions``, broadcast to the shape of ``out``."""
         np.copyto(out, actions)
         if not self._is_plain:
             np.multiply(out, self._scale, out=out)
@@ -77,13 +77,13 @@ class _Control:
 
 
 class _BatchStepper:
-    """Steps all rows in one call of `mujoco.rollout`, on the thread that calls; others run meanwhile."""
+    """Steps all rows in one call of `mujoco.rollout`, on the calling thread; others run meanwhile."""
 
     def __init__(self, task: Task, model: mujoco.MjModel, num_rows: int) -> None:
         frame_skip = mujoco_environment_of(task).frame_skip
         self._observer = CoordinatesObserver(task, model)
         self._control = _Control(model)
-        # The class beneath checks and copies nothing, as rows and buffers are right by construction.
+        # The underlying class neither checks nor copies; rows and buffers are right by construction.
         self._rollout = rollout.Rollout(nthread=0).rollout_.rollout
         self._models, self._data = [model] * num_rows, [mujoco.MjData(model)]
         self._frame_skip, self._num_rows = frame_skip, num_rows
@@ -116,7 +116,7 @@ class _BatchStepper:
 
 
 class _OneByOneStepper:
-    """Steps row after row, for observations that `mujoco.rollout` does not bring back."""
+    """Steps row after row, for observations that `mujoco.rollout` doesn't return."""
 
     def __init__(self, task: Task, model: mujoco.MjModel, observer: DataObserver) -> None:
         self._observer = observer

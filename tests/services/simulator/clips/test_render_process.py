@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from services.simulator.clips.render_process import ClipRenderer
+from services.simulator.clips.render_process import RenderProcess
 from somersault.errors import ConfigError, CorruptDataError, UnavailableError
 from somersault.tasks import Task, get_task
 
@@ -41,16 +41,16 @@ def _read(data: bytes) -> tuple[list[np.ndarray], float]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def renderer() -> AsyncIterator[ClipRenderer]:
+async def renderer() -> AsyncIterator[RenderProcess]:
     """A renderer with a worker, which the tests of this module share; each leaves it usable."""
-    renderer = ClipRenderer(get_task("hopper-backflip"))
+    renderer = RenderProcess(get_task("hopper-backflip"))
     yield renderer
     await renderer.close()
 
 
-async def test_clip_is_a_web_video_in_real_time(renderer: ClipRenderer) -> None:
+async def test_clip_is_a_web_video_in_real_time(renderer: RenderProcess) -> None:
     """38 frames of 320 x 320 at 25 a second, 1.5 s; its index is first, so that it plays at once."""
-    clip = await renderer.draw(**backflip())
+    clip = await renderer.render(**backflip())
     frames, rate = _read(clip.data)
     assert len(frames) == clip.num_frames == 38
     assert frames[0].shape == (320, 320, 3)
@@ -59,15 +59,15 @@ async def test_clip_is_a_web_video_in_real_time(renderer: ClipRenderer) -> None:
     assert len(clip.data) < 100_000
 
 
-async def test_same_segment_gives_same_bytes(renderer: ClipRenderer) -> None:
-    """Whoever draws it again, the SHA-256 stays."""
+async def test_same_segment_gives_same_bytes(renderer: RenderProcess) -> None:
+    """Whichever process renders it, the SHA-256 stays the same."""
     flip = backflip()
-    assert len({(await renderer.draw(**flip)).data for _ in range(3)}) == 1
+    assert len({(await renderer.render(**flip)).data for _ in range(3)}) == 1
 
 
-async def test_body_is_in_the_frame_and_turns(renderer: ClipRenderer) -> None:
+async def test_body_is_in_the_frame_and_turns(renderer: RenderProcess) -> None:
     """The yellow head is above the orange torso at first and below it half a turn later."""
-    frames, _ = _read((await renderer.draw(**backflip())).data)
+    frames, _ = _read((await renderer.render(**backflip())).data)
 
     def height_of(frame: np.ndarray, rgb: tuple[int, int, int]) -> float:
         rows, _ = np.nonzero(np.abs(frame.astype(int) - rgb).max(axis=-1) < 40)
@@ -79,46 +79,46 @@ async def test_body_is_in_the_frame_and_turns(renderer: ClipRenderer) -> None:
     assert height_of(frames[18], head) < height_of(frames[18], torso) - 10
 
 
-async def test_killed_worker_is_replaced_and_the_clip_drawn(renderer: ClipRenderer) -> None:
+async def test_killed_worker_is_replaced_and_the_clip_drawn(renderer: RenderProcess) -> None:
     """The caller does not notice."""
-    before = await renderer.draw(**backflip())
+    before = await renderer.render(**backflip())
     os.kill(renderer._worker_pid, signal.SIGKILL)
-    after = await renderer.draw(**backflip())
+    after = await renderer.render(**backflip())
     assert after.data == before.data
 
 
-async def test_stalled_worker_is_replaced(renderer: ClipRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stalled_worker_is_replaced(renderer: RenderProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that does not answer in time counts as dead."""
     await renderer.start()
     monkeypatch.setattr(renderer, "_timeout_s", 5)
     stalled = renderer._worker_pid
     os.kill(stalled, signal.SIGSTOP)
-    clip = await renderer.draw(**backflip())
+    clip = await renderer.render(**backflip())
     assert clip.num_frames == 38
     assert renderer._worker_pid != stalled
 
 
 async def test_worker_is_replaced_after_so_many_clips(task: Task) -> None:
-    """Two clips each: the third is drawn by another process."""
-    renderer = ClipRenderer(task, max_clips_per_worker=2)
+    """Two clips each: the third is rendered by another process."""
+    renderer = RenderProcess(task, max_clips_per_worker=2)
     pids = []
     for _ in range(3):
-        await renderer.draw(**backflip(num_steps=8))
+        await renderer.render(**backflip(num_steps=8))
         pids.append(renderer._worker_pid)
     await renderer.close()
     assert pids[0] == pids[1] != pids[2]
 
 
-async def test_clips_at_once_are_drawn_in_turn(renderer: ClipRenderer) -> None:
+async def test_clips_at_once_are_drawn_in_turn(renderer: RenderProcess) -> None:
     """Callers need not wait for each other."""
     flip = backflip(num_steps=8)
-    clips = await asyncio.gather(*(renderer.draw(**flip) for _ in range(4)))
+    clips = await asyncio.gather(*(renderer.render(**flip) for _ in range(4)))
     assert {clip.num_frames for clip in clips} == {2}
 
 
 async def test_machine_without_opengl_says_what_to_install(task: Task) -> None:
     """One line with Debian's packages."""
-    renderer = ClipRenderer(task)
+    renderer = RenderProcess(task)
     renderer._backends = ("no_such_library",)
     with pytest.raises(UnavailableError, match=r"apt-get install.*libosmesa6"):
         await renderer.start()
@@ -128,9 +128,9 @@ async def test_unknown_library_is_refused(task: Task, monkeypatch: pytest.Monkey
     """MUJOCO_GL is respected, or refused by name."""
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     with pytest.raises(ConfigError, match="MUJOCO_GL is 'glfw'"):
-        ClipRenderer(task)
+        RenderProcess(task)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
-    assert ClipRenderer(task)._backends == ("osmesa",)
+    assert RenderProcess(task)._backends == ("osmesa",)
 
 
 async def test_clips_of_pictures_need_no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,12 +141,12 @@ async def test_clips_of_pictures_need_no_opengl(monkeypatch: pytest.MonkeyPatch)
     packed = np.frombuffer(zlib.compress(pictures.tobytes()), np.uint8)
     footage = {"groups": packed, "group_bytes": np.array([len(packed)]), "group_pictures": np.array([2])}
     footage |= {"picture_steps": np.array([0, 2]), "picture_shape": np.array([3, 5, 3])}
-    renderer = ClipRenderer(get_task("CartPole-v1"))
+    renderer = RenderProcess(get_task("CartPole-v1"))
     await renderer.start()
-    clip = await renderer.draw(footage, num_steps=4, predicted_rewards=np.ones(4, np.float32))
-    sized = await renderer.draw(footage, num_steps=4, size_px=64)
+    clip = await renderer.render(footage, num_steps=4, predicted_rewards=np.ones(4, np.float32))
+    sized = await renderer.render(footage, num_steps=4, size_px=64)
     with pytest.raises(CorruptDataError):
-        await renderer.draw(footage | {"group_pictures": np.array([1])}, num_steps=4)
+        await renderer.render(footage | {"group_pictures": np.array([1])}, num_steps=4)
     await renderer.close()
     frames, rate = _read(clip.data)
     assert (clip.num_frames, rate) == (2, 25)
@@ -162,10 +162,10 @@ async def test_clips_of_pictures_need_no_opengl(monkeypatch: pytest.MonkeyPatch)
 async def test_clips_of_games_need_no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pong from its log: 4 wide by 3 high, a frame a step."""
     monkeypatch.setenv("MUJOCO_GL", "glfw")
-    renderer = ClipRenderer(get_task("pong"))
+    renderer = RenderProcess(get_task("pong"))
     footage = {"log": np.zeros(6, np.uint8), "games": np.array([[0, 1, 3]])}
-    clip = await renderer.draw(footage, num_steps=4)
-    sized = await renderer.draw(footage, num_steps=4, size_px=300)
+    clip = await renderer.render(footage, num_steps=4)
+    sized = await renderer.render(footage, num_steps=4, size_px=300)
     await renderer.close()
     assert _read(sized.data)[0][0].shape == (300, 400, 3)
     frames, rate = _read(clip.data)

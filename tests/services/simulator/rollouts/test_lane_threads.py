@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.simulator.rollouts.lane_threads import run_side_by_side
+from services.simulator.rollouts.lane_threads import run_lanes
 
 
 def _work(name: str, num_steps: int, done: list[tuple[str, int]], *, step_s: float = 0.0) -> Iterator[None]:
@@ -24,7 +24,7 @@ def test_each_work_makes_all_its_steps_in_order(num_threads: int) -> None:
     done: list[tuple[str, int]] = []
     works = [_work(name, num_steps, done) for name, num_steps in (("a", 5), ("b", 1), ("c", 0), ("d", 7))]
 
-    run_side_by_side(works, num_threads=num_threads)
+    run_lanes(works, num_threads=num_threads)
 
     for name, num_steps in (("a", 5), ("b", 1), ("c", 0), ("d", 7)):
         assert [step for of, step in done if of == name] == list(range(num_steps))
@@ -37,7 +37,7 @@ def test_a_slow_work_is_not_left_to_one_thread_until_the_end() -> None:
     works = [_work("slow", 10, done, step_s=0.12), *(_work(name, 10, done, step_s=0.03) for name in "ab")]
     started = time.monotonic()
 
-    run_side_by_side(works, num_threads=2)
+    run_lanes(works, num_threads=2)
 
     # 1.2 + 0.3 + 0.3 of work. One thread with the slow one alone takes 1.2; whoever had taken "a", "b" first, 1.5 or more.
     assert time.monotonic() - started < 1.44
@@ -54,7 +54,7 @@ def test_no_work_is_run_by_two_threads_at_once() -> None:
             lock.release()
             yield
 
-    run_side_by_side([exclusive(lock) for lock in held], num_threads=4)
+    run_lanes([exclusive(lock) for lock in held], num_threads=4)
 
 
 def test_what_one_raises_ends_all() -> None:
@@ -66,5 +66,5 @@ def test_what_one_raises_ends_all() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_side_by_side([_work("long", 10_000, done, step_s=0.001), failing(), failing()], num_threads=2)
+        run_lanes([_work("long", 10_000, done, step_s=0.001), failing(), failing()], num_threads=2)
     assert len(done) < 1_000

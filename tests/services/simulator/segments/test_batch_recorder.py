@@ -11,9 +11,9 @@ import pytest
 from services.simulator.environments import open_environment, steps_already_taken
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import Trace, gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.batch_recorder import BatchRecorder
 from services.simulator.segments.offers import Offer
-from services.simulator.segments.segment_recorder import FilmedRow
+from services.simulator.segments.segment_recorder import SegmentRecorder
 from services.simulator.true_rewards import Steps, true_reward_of
 from somersault.tasks import Task
 
@@ -24,15 +24,15 @@ NUM = 3
 
 def _run(
     task: Task, arrays: dict[str, np.ndarray], *, steps: int, count: int, is_staggered: bool = False
-) -> tuple[list[Offer], list[Trace], EpisodeRecorder]:
+) -> tuple[list[Offer], list[Trace], BatchRecorder]:
     rng = np.random.default_rng(0)
     batch = open_environment(task, num_environments=NUM, rng=rng, is_staggered=is_staggered)
     policy = Policy(arrays, spec=task.spec)
-    recorder = EpisodeRecorder(
+    recorder = BatchRecorder(
         task,
         incarnation="life",
         elapsed_steps=steps_already_taken(task, NUM, is_staggered=is_staggered),
-        filmed_rows=batch.filmed_rows,
+        recorded_rows=batch.recorded_rows,
         rng=np.random.default_rng(1),
     )
     offers, traces = [], []
@@ -128,20 +128,20 @@ def test_a_return_that_is_not_finite_hides_the_scale_of_no_other(
 ) -> None:
     """One broken segment would make every teacher unable to judge the next thousands."""
     broken = iter([np.float32([1, np.nan]), np.float32([np.inf])])
-    original = EpisodeRecorder._name
+    original = BatchRecorder._name
 
     def record(self, full, trace, scale):
         assert np.isfinite([scale.mean, scale.std]).all()
         return original(self, full, trace, scale)
 
-    recorder_of_broken = FilmedRow.record
+    recorder_of_broken = SegmentRecorder.record
 
     def break_some(self, *arguments, **options):
         ended = recorder_of_broken(self, *arguments, **options)
         return [replace(full, true_rewards=next(broken, full.true_rewards)) for full in ended]
 
-    monkeypatch.setattr(EpisodeRecorder, "_name", record)
-    monkeypatch.setattr(FilmedRow, "record", break_some)
+    monkeypatch.setattr(BatchRecorder, "_name", record)
+    monkeypatch.setattr(SegmentRecorder, "record", break_some)
     offers, _, _ = _run(task, policy_arrays(), steps=200, count=6)
     assert next(broken, None) is None
     assert sum(len(offer.segments) for offer in offers) > 2

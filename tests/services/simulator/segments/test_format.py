@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 
 from services.simulator.segments.format import decode_segment, encode_sealed, encode_segment
-from services.simulator.segments.offers import RecordedSegment
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.trajectory import Segment
 from somersault.errors import CorruptDataError, InvalidInputError
 from somersault.tasks import Task
@@ -102,7 +102,7 @@ def test_arrays_that_do_not_fit_are_named(task: Task, recorded: RecordedSegment)
 
 
 def test_values_that_are_not_finite_are_refused(task: Task, recorded: RecordedSegment) -> None:
-    """They could not be drawn."""
+    """They could not be rendered."""
     recorded.footage["states"][5, 5] = np.nan
     with pytest.raises(CorruptDataError, match="finite"):
         decode_segment(encode_segment(recorded, task), task=task)

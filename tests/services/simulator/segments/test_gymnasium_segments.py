@@ -1,17 +1,17 @@
-"""Segments of an environment that is only known by its Gymnasium id, from gathering to a drawn clip."""
+"""Segments of an environment that is only known by its Gymnasium id, from gathering to a rendered clip."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from services.simulator.clips.renderers import open_drawer
+from services.simulator.clips.renderers import open_renderer
 from services.simulator.environments import open_environment, steps_already_taken
 from services.simulator.episodes.evaluation import evaluate
 from services.simulator.policy import Policy
 from services.simulator.rollouts.rollout import gather
-from services.simulator.segments.batch_recorder import EpisodeRecorder
+from services.simulator.segments.batch_recorder import BatchRecorder
 from services.simulator.segments.format import decode_segment, encode_segment
-from services.simulator.segments.offers import RecordedSegment
+from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.actions import is_still
 from somersault.tasks import Task, get_task
 
@@ -30,11 +30,11 @@ def _indifferent_policy(task: Task) -> Policy:
 def _gather_segments(task: Task, *, count: int) -> list[RecordedSegment]:
     rng = np.random.default_rng(0)
     batch = open_environment(task, num_environments=NUM, rng=rng)
-    recorder = EpisodeRecorder(
+    recorder = BatchRecorder(
         task,
         incarnation="life",
         elapsed_steps=steps_already_taken(task, NUM, is_staggered=True),
-        filmed_rows=batch.filmed_rows,
+        recorded_rows=batch.recorded_rows,
         rng=np.random.default_rng(1),
         num_segments_per_episode=1,
     )
@@ -58,18 +58,20 @@ def _live(recorded: RecordedSegment) -> int:
 def test_a_stored_clip_shows_where_the_cart_was_observed() -> None:
     """The black cart's middle is at 62.5 pixels a metre from the middle, 150, in each picture of every segment.
 
-    Gymnasium draws 4.8 m on 600 pixels, and clips are half as wide. A segment may begin within a group of
+    Gymnasium shows 4.8 m on 600 pixels, and clips are half as wide. A segment may begin within a group of
     pictures, lie over several rollouts, and stand still for as long as is left of it.
     """
     task = get_task("CartPole-v1")
-    drawer = open_drawer(task, backend="none")
+    renderer = open_renderer(task, backend="none")
     for recorded in _gather_segments(task, count=4):
         stored = decode_segment(encode_segment(recorded, task), task=task)
         np.testing.assert_array_equal(stored.observations, recorded.segment.observations)
         assert stored.num_steps == 75
         assert stored.num_still_steps == 75 - _live(recorded)
         frames = list(
-            drawer.draw(stored.footage, num_steps=stored.num_steps, num_still_steps=stored.num_still_steps)
+            renderer.render(
+                stored.footage, num_steps=stored.num_steps, num_still_steps=stored.num_still_steps
+            )
         )
         first = next(step for step in stored.footage["picture_steps"].tolist() if step >= 0)
         assert len(frames) == len(range(first, 75, 2))
@@ -84,11 +86,11 @@ def test_a_stored_clip_shows_where_the_cart_was_observed() -> None:
 def test_an_end_is_marked_and_shown_for_half_a_second_at_least() -> None:
     """Grey in a dark frame from the end on and at no other time, and nothing moves any more."""
     task = get_task("CartPole-v1")
-    drawer = open_drawer(task, backend="none")
+    renderer = open_renderer(task, backend="none")
     for recorded in _gather_segments(task, count=6):
         num_live = _live(recorded)
         assert 75 - num_live >= 25
-        frames = list(drawer.draw(recorded.footage, num_steps=75, num_still_steps=75 - num_live))
+        frames = list(renderer.render(recorded.footage, num_steps=75, num_still_steps=75 - num_live))
         first = 75 - 1 - 2 * (len(frames) - 1) - (75 - 1 - recorded.footage["picture_steps"].max()) % 2
         steps = range(int(first), 75, 2)
         is_marked = [

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.simulators.random_policy import random_policy
 from services.reward.config import RewardConfig
-from services.simulator.rollouts.gatherer import Gatherer
+from services.simulator.rollouts.gatherer import Gatherer, GathererSettings
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.start.budgets import (
@@ -113,10 +113,7 @@ def _gathered_segments(task: Task, *, num_environments: int, num_rollouts: int) 
         task,
         incarnation="a",
         seed=np.random.SeedSequence(0),
-        num_environments=num_environments,
-        num_threads=2,
-        is_staggered=True,
-        num_segments_per_episode=2,
+        settings=GathererSettings(num_environments=num_environments, num_threads=2, is_staggered=True),
     )
     gatherer.add_policy(0, random_policy(task.spec))
     num_segments = 0

@@ -1,7 +1,7 @@
-"""Shapes put into the scene of each frame: what tells distance, speed and height.
+"""Shapes added to the scene of each frame that show distance, speed and height.
 
 Real shadows take four fifths of the time of a frame. A flat ellipse below each limb, darker the nearer the limb is
-to the floor, tells the same and costs nothing.
+to the floor, shows the same and costs nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from somersault.domain.arrays import DoubleArray, FloatArray
 
-__all__ = ["draw_posts", "draw_shadows"]
+__all__ = ["add_posts", "add_shadows"]
 
 _POST_GAP_M, _POST_BACK_M, _NUM_POSTS_EACH_WAY = 2.0, 1.5, 8
 _POSTS_A_MARK = 5  # a red post every ten metres
@@ -27,8 +27,8 @@ _UPRIGHT = np.eye(3).ravel()
 _LONG_TYPES = (mujoco.mjtGeom.mjGEOM_CAPSULE.value, mujoco.mjtGeom.mjGEOM_CYLINDER.value)
 
 
-def draw_posts(scene: mujoco.MjvScene, *, x_m: float) -> None:
-    """Adds a post every two metres behind the track, as far as can be seen from ``x_m``."""
+def add_posts(scene: mujoco.MjvScene, *, x_m: float) -> None:
+    """Add a post every two metres behind the track, as far as can be seen from ``x_m``."""
     middle = round(x_m / _POST_GAP_M)
     for index in range(middle - _NUM_POSTS_EACH_WAY, middle + _NUM_POSTS_EACH_WAY + 1):
         position = np.array((index * _POST_GAP_M, _POST_BACK_M, _POST_SIZE[2]))
@@ -36,8 +36,8 @@ def draw_posts(scene: mujoco.MjvScene, *, x_m: float) -> None:
         _add(scene, mujoco.mjtGeom.mjGEOM_BOX, size=_POST_SIZE, position=position, turn=_UPRIGHT, rgba=rgba)
 
 
-def draw_shadows(scene: mujoco.MjvScene, *, floor_m: float) -> None:
-    """Adds a flat dark ellipse on the floor below each moving shape of the scene."""
+def add_shadows(scene: mujoco.MjvScene, *, floor_m: float) -> None:
+    """Add a flat dark ellipse on the floor below each moving shape of the scene."""
     moving = [geom for geom in scene.geoms[: scene.ngeom] if geom.category == mujoco.mjtCatBit.mjCAT_DYNAMIC]
     for number, geom in enumerate(moving):
         half_length, half_width, yaw = _outline(geom)
@@ -50,7 +50,7 @@ def draw_shadows(scene: mujoco.MjvScene, *, floor_m: float) -> None:
 
 
 def _outline(geom: mujoco.MjvGeom) -> tuple[float, float, float]:
-    """Gives half the length and width, and the direction in radians, of a shape seen from above."""
+    """Return half the length and width, and the direction in radians, of a shape seen from above."""
     if geom.type not in _LONG_TYPES:
         radius = float(max(geom.size[:2]))
         return radius, radius, 0.0
@@ -68,7 +68,7 @@ def _add(
     turn: DoubleArray,
     rgba: FloatArray,
 ) -> None:
-    """Adds a shape, unless the scene is full."""
+    """Add a shape, unless the scene is full."""
     if scene.ngeom >= scene.maxgeom:
         return
     mujoco.mjv_initGeom(scene.geoms[scene.ngeom], kind, size, position, turn, rgba)

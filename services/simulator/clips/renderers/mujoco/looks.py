@@ -1,4 +1,4 @@
-"""How each MuJoCo model looks in clips: colours that tell limbs apart, a head that tells which way it is turned."""
+"""How each MuJoCo model looks in clips: colours that tell limbs apart, a head that shows which way it faces."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _PURPLE, _LILAC, _PLUM = (0.55, 0.25, 0.55), (0.72, 0.46, 0.70), (0.35, 0.13, 0.
 _GREY, _DARK = (0.55, 0.60, 0.65), (0.25, 0.29, 0.33)
 
 LIMBS: Sequence[Rgb] = (_ORANGE, _BLUE, _SKY_BLUE, _NAVY)
-"""Colours by depth in the tree of bodies, for what a look does not name."""
+"""Colours by depth in the tree of bodies, for shapes that a look doesn't name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A head put on a body, with a nose that points forwards; without mass, and touching nothing."""
+    """A head on a body, with a nose that points forwards; it has no mass and collides with nothing."""
 
     body: str
     position: tuple[float, float, float]
@@ -31,12 +31,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Says how a model is painted and what stands around it."""
+    """How a model is painted and what stands around it."""
 
     colours: Mapping[str, Rgb] = field(default_factory=dict)
     """By the name of a shape, or of a body for all its shapes."""
     sizes: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
-    """Half-sizes of shapes that are drawn larger than they are, by name."""
+    """Half-sizes of shapes that are shown larger than they are, by name."""
     heads: Sequence[Head] = ()
     floor_height_m: float = 0.0
     """Height of the floor, on which shadows lie."""
@@ -95,5 +95,5 @@ _LOOKS = {
 
 
 def look_of(model_file: str) -> Look:
-    """Gives the look of a model; one that is not known is coloured by depth."""
+    """Return the look of a model; an unknown one is coloured by depth."""
     return next((look for name, look in _LOOKS.items() if model_file.startswith(name)), Look())

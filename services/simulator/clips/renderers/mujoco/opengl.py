@@ -11,19 +11,19 @@ __all__ = ["Context", "open_context"]
 
 
 class Context(Protocol):
-    """Names what both libraries' contexts can do."""
+    """What the contexts of both libraries offer."""
 
     def make_current(self) -> None:
-        """Binds it to the calling thread."""
+        """Bind it to the calling thread."""
         ...
 
     def free(self) -> None:
-        """Gives it back."""
+        """Release it."""
         ...
 
 
 def open_context(backend: str, size_px: int) -> Context:
-    """Opens a context of one library, which a process can't change afterwards.
+    """Open a context of one library; a process can't change libraries afterwards.
 
     Raises:
         UnavailableError: The library is missing or gives no context.
@@ -32,6 +32,6 @@ def open_context(backend: str, size_px: int) -> Context:
         module = importlib.import_module(f"mujoco.{backend}")
         context: Context = module.GLContext(size_px, size_px)
     except Exception as err:
-        # The libraries' bindings fail in every way there is: ImportError, AttributeError, their own.
-        raise UnavailableError(f"OpenGL by {backend} is not to be had: {err}") from err
+        # The libraries' bindings raise all sorts of errors: ImportError, AttributeError, their own.
+        raise UnavailableError(f"OpenGL by {backend} is not available: {err}") from err
     return context

@@ -1,18 +1,17 @@
-"""Gives a task's model the look that clips have: what people need to judge movement, cheap to draw.
+"""Gives a task's model the look of clips: what people need to judge movement, cheap to render.
 
-Shadows and reflections are off: software rendering is five times as fast without them. What they tell the eye is
-told otherwise: a chequered floor and posts show how far the body travels, dark spots beneath it how high it is, and
-a head with a nose which way it is turned.
+Shadows and reflections are off: software rendering is five times as fast without them. Other things tell the eye what
+they would: a chequered floor and posts show how far the body travels, dark spots beneath it how high it is, and a head
+with a nose which way it faces.
 """
 
 from __future__ import annotations
 
-from importlib import resources
-
 import mujoco
 
 from services.simulator.clips.renderers.mujoco.looks import LIMBS, Head, Look, Rgb, look_of
-from somersault.tasks import MujocoEnvironment, Task
+from services.simulator.environments.mujoco.model import load_spec, mujoco_environment_of
+from somersault.tasks import Task
 
 __all__ = ["load_scene"]
 
@@ -24,11 +23,8 @@ _FLOOR = "somersault_floor"
 
 def load_scene(task: Task, *, size_px: int) -> mujoco.MjModel:
     """Load the task's model with the scenery, for square frames; its physics states are those of the bare model."""
-    environment = task.environment
-    assert isinstance(environment, MujocoEnvironment)
-    assets = resources.files("gymnasium.envs.mujoco") / "assets"
-    with resources.as_file(assets / environment.model_file) as path:
-        spec = mujoco.MjSpec.from_file(str(path))
+    environment = mujoco_environment_of(task)
+    spec = load_spec(task)
     # Masses are scaled alike, which moves no body and no centre of mass; MuJoCo only warns that it is out of date.
     spec.compiler.settotalmass = -1
     look = look_of(environment.model_file)
@@ -46,15 +42,13 @@ def load_scene(task: Task, *, size_px: int) -> mujoco.MjModel:
 
 
 def _light(spec: mujoco.MjSpec, *, size_px: int, field_of_view_deg: float) -> None:
-    """Sets what concerns the picture as a whole."""
+    """Set the camera's field of view, the light and the quality."""
     spec.visual.global_.fovy = field_of_view_deg
     spec.visual.global_.offwidth = spec.visual.global_.offheight = size_px
-    # Smoothing edges takes 60% of the time of a frame; at this size H.264 blurs what it gains.
+    # Smoothing edges takes 60% of a frame's time; at this size H.264 blurs what it gains.
     spec.visual.quality.offsamples = 0
-    spec.visual.quality.numslices, spec.visual.quality.numstacks = (
-        16,
-        8,
-    )  # a third of the time; looks as round
+    # Takes a third of the default's time and looks as round.
+    spec.visual.quality.numslices, spec.visual.quality.numstacks = 16, 8
     spec.visual.quality.numquads = 1
     spec.visual.headlight.ambient = [0.45] * 3
     spec.visual.headlight.diffuse = [0.35] * 3
@@ -64,7 +58,7 @@ def _light(spec: mujoco.MjSpec, *, size_px: int, field_of_view_deg: float) -> No
 
 
 def _paint_sky(spec: mujoco.MjSpec) -> None:
-    """Gives the sky its colours, and a model without a sky one."""
+    """Colour the sky; a model without one gets one."""
     skies = [each for each in spec.textures if each.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX]
     sky = skies[0] if skies else spec.add_texture(name="somersault_sky", width=64, height=64)
     sky.type = mujoco.mjtTexture.mjTEXTURE_SKYBOX
@@ -73,7 +67,7 @@ def _paint_sky(spec: mujoco.MjSpec) -> None:
 
 
 def _lay_floor(spec: mujoco.MjSpec, look: Look) -> None:
-    """Chequers the floor, and makes it endless: bodies run farther than models are long."""
+    """Chequer the floor and make it endless: bodies run farther than models reach."""
     texture = spec.add_texture(name=_FLOOR, width=64, height=64)
     texture.type = mujoco.mjtTexture.mjTEXTURE_2D
     texture.builtin = mujoco.mjtBuiltin.mjBUILTIN_CHECKER
@@ -89,7 +83,7 @@ def _lay_floor(spec: mujoco.MjSpec, look: Look) -> None:
 
 
 def _paint_body(body: mujoco.MjsBody, look: Look) -> None:
-    """Colours the shapes of a body by the look, or by how deep in the tree it hangs."""
+    """Colour the shapes of a body by the look, or by its depth in the tree."""
     for geom in body.geoms:
         fallback = LIMBS[_depth_of(body) % len(LIMBS)]
         _paint(geom, look.colours.get(geom.name) or look.colours.get(body.name) or fallback)
@@ -98,7 +92,7 @@ def _paint_body(body: mujoco.MjsBody, look: Look) -> None:
 
 
 def _depth_of(body: mujoco.MjsBody) -> int:
-    """Counts the bodies between a body and the world."""
+    """Return how many bodies are between a body and the world."""
     depth, parent = 0, body.parent
     while parent is not None and parent.name != "world":
         depth, parent = depth + 1, parent.parent
@@ -106,13 +100,13 @@ def _depth_of(body: mujoco.MjsBody) -> int:
 
 
 def _paint(geom: mujoco.MjsGeom, rgb: Rgb) -> None:
-    """Gives a shape one plain colour."""
+    """Give a shape one plain colour."""
     geom.material = ""
     geom.rgba = (*rgb, 1.0)
 
 
 def _add_head(body: mujoco.MjsBody, head: Head) -> None:
-    """Puts a head on a body, with a nose that points forwards."""
+    """Put a head on a body, with a nose that points forwards."""
     nose = tuple(middle + off for middle, off in zip(head.position, head.nose, strict=True))
     for position, radius_m, rgb in (
         (head.position, head.radius_m, _HEAD_RGB),

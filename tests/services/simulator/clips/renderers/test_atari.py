@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.simulator.clips.renderers.atari import AtariDrawer, stretch_to_screen
+from services.simulator.clips.renderers.atari import AtariRenderer, stretch_to_screen
 from somersault.tasks import get_task
 
 
@@ -31,11 +31,11 @@ def test_every_pixel_gets_its_share() -> None:
 
 def test_a_new_game_within_a_clip_is_marked() -> None:
     """A dark frame around the last picture of the old game and the first five of the new one, and no other."""
-    drawer = AtariDrawer(get_task("pong"))
+    renderer = AtariRenderer(get_task("pong"))
     for begin, marked in ((14, range(3, 9)), (None, range(0)), (10, range(0))):
         games = [(0, 1, 3)] if begin is None else [(0, 1, 3), (begin, -1, 5)]
         footage = {"log": np.zeros(22, np.uint8), "games": np.array(games)}
-        frames = list(drawer.draw(footage, num_steps=12))
+        frames = list(renderer.render(footage, num_steps=12))
         is_marked = [all((frame[row] == (24, 27, 31)).all() for row in (0, -1)) for frame in frames]
         assert [step for step, is_end in enumerate(is_marked) if is_end] == list(marked)
-    drawer.close()
+    renderer.close()

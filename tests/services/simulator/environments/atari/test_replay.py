@@ -95,7 +95,7 @@ def test_pictures_for_people_show_the_steps_that_were_played() -> None:
 def test_what_was_played_before_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of two games, in any order: the same pictures as from the beginning, in fewer steps."""
     monkeypatch.setattr(atari, "_CARTRIDGE_STEPS", 450)
-    monkeypatch.setattr(atari_replay, "_MOMENT_STEPS", 50)
+    monkeypatch.setattr(atari_replay, "_STATE_STEPS", 50)
     task = dataclasses.replace(get_task("beamrider"), episode_steps=130)
     _, passages = _play_passages(task, num=2)
     replayer = GameReplayer(task)
@@ -117,10 +117,10 @@ def test_what_was_played_before_is_not_played_again(monkeypatch: pytest.MonkeyPa
         assert replayer.num_steps_played - before == num_steps
 
 
-def test_no_more_moments_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that was of no use for longest is forgotten; what is drawn stays the same."""
-    monkeypatch.setattr(atari_replay, "_MOMENT_STEPS", 50)
-    monkeypatch.setattr(atari_replay, "_MAX_MOMENTS", 2)
+def test_no_more_states_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one unused for longest is forgotten; the pictures stay the same."""
+    monkeypatch.setattr(atari_replay, "_STATE_STEPS", 50)
+    monkeypatch.setattr(atari_replay, "_MAX_STATES", 2)
     task = get_task("pong")
     _, passages = _play_passages(task, num=1)
     replayer = GameReplayer(task)

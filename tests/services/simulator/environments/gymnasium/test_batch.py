@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from services.simulator.clips.renderers import open_drawer
+from services.simulator.clips.renderers import open_renderer
 from services.simulator.environments import EnvironmentBatch, Passage, open_environment
 from somersault.environments.gymnasium_actions import action_maker
 from somersault.environments.gymnasium_spaces import area_means, fit, frame_maker, shrink
@@ -103,7 +103,7 @@ def _seeds(batch_seed: int, *, num: int, row: int) -> np.random.Generator:
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1"])
 def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> None:
-    """Observations, rewards and drawn pictures equal those of a plain environment with the same seeds, ends stand still."""
+    """Observations, rewards and pictures equal those of a plain environment with the same seeds, ends stand still."""
     task = get_task(name)
     batch = _open(task)
     actions = _actions(task, 60)
@@ -117,9 +117,9 @@ def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> N
     for step, action in enumerate(actions[:, 1]):
         np.testing.assert_array_equal(frames[step, 1], np.asarray(seen, np.float32))
         if step % task.clip_step == 0:
-            # Both draw larger than clips are: means of two by two pixels.
-            drawn = plain.render().astype(np.uint16)
-            pictures.append((drawn[::2, ::2] + drawn[1::2, ::2] + drawn[::2, 1::2] + drawn[1::2, 1::2]) // 4)
+            # Both render larger than clips are: means of two by two pixels.
+            large = plain.render().astype(np.uint16)
+            pictures.append((large[::2, ::2] + large[1::2, ::2] + large[::2, 1::2] + large[1::2, 1::2]) // 4)
         chosen = int(action) if task.num_actions else 2 * action  # the pendulum's torque is bounded by 2
         assert passage.is_still[step, 1] == (still_steps_left > 0)
         if still_steps_left:
@@ -145,7 +145,7 @@ def test_steps_are_gymnasiums_and_pictures_come_back_bit_for_bit(name: str) -> N
     assert len(finals) == (1 if name == "CartPole-v1" else 0)
     np.testing.assert_array_equal(passage.next_observations[1], np.asarray(seen, np.float32))
     footage = passage.footage.join([passage.footage.part(1, 0, 60)])
-    shown = list(open_drawer(task, backend="none").draw(footage, num_steps=60))
+    shown = list(open_renderer(task, backend="none").render(footage, num_steps=60))
     np.testing.assert_array_equal(shown, pictures)
 
 
@@ -163,8 +163,8 @@ def test_segment_over_two_passages_shows_its_own_pictures_alone() -> None:
     batch.close()
     # Five steps and, at fifteen a second, half a second of standing still.
     assert [step for step, is_over in enumerate(overs) if is_over] == [12, 25]
-    drawer = open_drawer(task, backend="none")
-    shown = list(drawer.draw(joined, num_steps=14))
+    renderer = open_renderer(task, backend="none")
+    shown = list(renderer.render(joined, num_steps=14))
     assert len(shown) == 14
     assert shown[0].shape == (200, 300, 3)  # enlarged tenfold, to at most 320
     # The row of an environment's count since its episode began is lit; the passage began at step 0.
@@ -222,13 +222,13 @@ def test_dictionaries_are_one_vector() -> None:
 
 
 def test_an_environment_is_the_same_whatever_is_stepped_beside_it() -> None:
-    """Five environments alone and among eight, in lanes of other rows; the filmed ones are the first four."""
+    """Five environments alone and among eight, in lanes of other rows; the recorded ones are the first four."""
     actions = _actions(get_task("CartPole-v1"), 40, num=8)
     passages, lanes = [], []
     for num in (5, 8):
         batch = _open("CartPole-v1", num=num)
         lanes.append([lane.rows for lane in batch.lanes])
-        assert batch.filmed_rows == range(4)
+        assert batch.recorded_rows == range(4)
         frames, passage = _play(batch, actions[:, :num])
         passages.append((frames[:, :5], passage))
         batch.close()
@@ -271,10 +271,10 @@ def test_corrupt_pictures_are_refused(change: dict[str, np.ndarray]) -> None:
     _, passage = _play(batch, _actions(batch.task, 8))
     batch.close()
     footage = passage.footage.join([passage.footage.part(0, 0, 8)])
-    drawer = open_drawer(batch.task, backend="none")
-    assert len(list(drawer.draw(footage, num_steps=8))) == 8
+    renderer = open_renderer(batch.task, backend="none")
+    assert len(list(renderer.render(footage, num_steps=8))) == 8
     with pytest.raises(CorruptDataError):
-        list(drawer.draw({**footage, **change}, num_steps=8))
+        list(renderer.render({**footage, **change}, num_steps=8))
 
 
 def test_actions_reach_both_bounds_and_no_further() -> None:

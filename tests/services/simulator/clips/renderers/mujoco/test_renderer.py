@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from services.simulator.clips.renderers import Drawer, Frame, backends_of, open_drawer
+from services.simulator.clips.renderers import Frame, Renderer, backends_of, open_renderer
 from services.simulator.clips.renderers.mujoco.scenery import load_scene
 from services.simulator.environments.mujoco.model import load_model
 from somersault.tasks import Camera, MujocoEnvironment, Task, get_task, list_tasks
@@ -20,11 +20,11 @@ ORANGE = (214, 106, 38)
 
 
 @contextmanager
-def opened(task: Task) -> Iterator[Drawer]:
-    """A drawer, closed at the end."""
-    drawer = open_drawer(task, backend=backends_of(task)[0])
-    yield drawer
-    drawer.close()
+def opened(task: Task) -> Iterator[Renderer]:
+    """A renderer, closed at the end."""
+    renderer = open_renderer(task, backend=backends_of(task)[0])
+    yield renderer
+    renderer.close()
 
 
 def states_at_rest(task: Task, **changes: float) -> np.ndarray:
@@ -38,8 +38,8 @@ def states_at_rest(task: Task, **changes: float) -> np.ndarray:
 
 def draw_one(task: Task, states: np.ndarray) -> Frame:
     """Draws the first state."""
-    with opened(task) as drawer:
-        return next(iter(drawer.draw({"states": states}, num_steps=1)))
+    with opened(task) as renderer:
+        return next(iter(renderer.render({"states": states}, num_steps=1)))
 
 
 def place_of(frame: Frame, rgb: tuple[int, int, int]) -> tuple[float, float]:
@@ -59,7 +59,7 @@ def test_clip_is_one_to_two_seconds_of_15_to_30_frames(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_scenery_changes_no_state(name: str) -> None:
-    """States of the bare model fit the drawn one: same coordinates, and the same place of every body."""
+    """States of the bare model fit the rendered one: same coordinates, and every body in the same place."""
     task = get_task(name)
     state = states_at_rest(task)[0]
     state[1:] += np.random.default_rng(0).uniform(-0.3, 0.3, len(state) - 1)
