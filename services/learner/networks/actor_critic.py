@@ -1,4 +1,4 @@
-"""A policy and a value function, with a torso each or one for both.
+"""A policy and a value function, each with its own torso or both with one.
 
 Shapes: ``B`` rows, ``O`` observation length, ``A`` action length.
 """
@@ -22,28 +22,28 @@ class ValueNetwork(nn.Module):
     """The expected discounted return, linear in the features."""
 
     def __init__(self, torso: Torso, *, generator: torch.Generator) -> None:
-        """Takes the torso, which may be shared, and initialises the head."""
+        """Initialise the head on top of a torso, which may be shared."""
         super().__init__()
         self.torso = torso
         self.value = linear(torso.num_features, 1, gain=1.0, generator=generator)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Gives ``[B]`` float32 for features ``[B, H]``."""
+        """Return values ``[B]`` float32 of features ``[B, H]``."""
         value: Tensor = self.value(features)
         return value.squeeze(-1)
 
 
 class ActorCritic(nn.Module):
-    """What PPO trains."""
+    """A policy and a value function, trained together."""
 
     def __init__(self, policy: Policy, value: ValueNetwork) -> None:
-        """Takes both; a shared torso is evaluated, trained and counted once."""
+        """Join both; a shared torso is evaluated and trained once."""
         super().__init__()
         self.policy = policy
         self.value = value
 
     def forward(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gives log probabilities ``[B]``, the mean entropy, a scalar in nats, and values ``[B]``.
+        """Return log probabilities ``[B]``, the mean entropy, a scalar in nats, and values ``[B]``.
 
         Args:
             observations: ``[B, O]`` float32, normalised, or ``[B, F, H, W]`` uint8.
@@ -56,12 +56,12 @@ class ActorCritic(nn.Module):
         return log_probs, entropy, self.value(value_features)
 
     def values(self, observations: Tensor) -> Tensor:
-        """Gives values ``[B]`` float32."""
+        """Return values ``[B]`` float32."""
         values: Tensor = self.value(self.value.torso(observations))
         return values
 
     def export_policy(self) -> dict[str, NDArray[np.float32]]:
-        """Gives the policy's weights, copied, under the names of the wire (docs/protocol.md), float32."""
+        """Return copies of the policy's weights, float32, by the names of docs/protocol.md."""
         return {
             name.removeprefix("torso."): np.array(parameter.detach().cpu().numpy(), order="C")
             for name, parameter in self.policy.named_parameters()
@@ -71,10 +71,10 @@ class ActorCritic(nn.Module):
 def build_actor_critic(
     spec: TaskSpec, *, hidden_size: int, initial_log_std: float, dtype: torch.dtype, seed: int
 ) -> ActorCritic:
-    """Builds the networks for a task on the CPU; no global generator is used.
+    """Return the networks for a task, on the CPU; no global generator is used.
 
-    Two small torsos for vectors, so that neither loss disturbs the other; one for pictures, where the torso is nearly
-    all of the work: Schulman et al. 2017 (arXiv 1707.06347), sections 6.1 and 6.4.
+    Two small torsos for vectors, so that neither loss disturbs the other; one for pictures, because there the torso is
+    nearly all of the work: Schulman et al. 2017 (arXiv 1707.06347), sections 6.1 and 6.4.
 
     Args:
         spec: The task.

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from somersault.domain.arrays import FrameArray
 
-OBSERVATION_BOUND = 10.0  # normalised observations are clipped to ±10, on both ends of the wire
-_MIN_STD = 1e-2  # an observation that never varied must not be blown up when it first does
+OBSERVATION_BOUND = 10.0  # the learner and the simulators clip normalised observations to ±10
+_MIN_STD = 1e-2  # an observation that has never varied must not explode when it first does
 
 
 class ObservationNormaliser:
-    """Gathers the moments of all observations seen so far; one owner, not thread-safe."""
+    """Holds the moments of all observations seen so far. One owner, not thread-safe."""
 
     def __init__(self, *, observation_dim: int) -> None:
-        """Starts with mean 0 and std 1, so that the first policy sees observations as they are."""
+        """Start with mean 0 and std 1, so that the first policy sees observations as they are."""
         self._count = 0
         self._mean = np.zeros(observation_dim)
         self._sum_squares = np.zeros(observation_dim)
@@ -41,7 +41,7 @@ class ObservationNormaliser:
         return np.maximum(std, _MIN_STD).astype(np.float32)
 
     def update(self, observations: FrameArray) -> None:
-        """Adds observations ``[..., O]`` to the moments.
+        """Add observations ``[..., O]`` to the moments.
 
         Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
         variances", equations 2.1a and 2.1b: exact whatever the size of the pieces.
@@ -55,14 +55,14 @@ class ObservationNormaliser:
         self._count = count
 
     def normalise(self, observations: FrameArray) -> NDArray[np.float32]:
-        """Gives observations ``[..., O]`` with mean 0 and std 1, clipped to ±10, float32."""
+        """Return observations ``[..., O]`` with mean 0 and std 1, clipped to ±10, float32."""
         standardised = (observations - self.mean) / self.std
         clipped = np.clip(standardised, -OBSERVATION_BOUND, OBSERVATION_BOUND)
         normalised: NDArray[np.float32] = clipped.astype(np.float32)
         return normalised
 
     def state_dict(self) -> dict[str, NDArray[np.float64]]:
-        """Gives the moments as arrays for a checkpoint."""
+        """Return the moments as arrays for a checkpoint."""
         return {
             "count": np.array([self._count], dtype=np.float64),
             "mean": self._mean.copy(),
@@ -70,7 +70,7 @@ class ObservationNormaliser:
         }
 
     def load_state_dict(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Takes over the moments that `state_dict` gave."""
+        """Restore the moments from what `state_dict` returned."""
         self._count = int(arrays["count"][0])
         self._mean = np.array(arrays["mean"], dtype=np.float64)
         self._sum_squares = np.array(arrays["sum_squares"], dtype=np.float64)

@@ -30,7 +30,7 @@ class ObservationRows(Protocol):
         ...
 
     def take(self, rows: Tensor) -> Tensor:
-        """Gives the observations of ``rows`` ``[B]`` int64, as the networks take them."""
+        """Return the observations of ``rows`` ``[B]`` int64, as the networks take them."""
         ...
 
 
@@ -38,7 +38,7 @@ class VectorRows:
     """Observations that are vectors, normalised."""
 
     def __init__(self, observations: NDArray[np.float32]) -> None:
-        """Takes ``[..., O]`` float32, which is not copied."""
+        """Arrange ``[..., O]`` float32 by row, without a copy."""
         self._rows = torch.from_numpy(observations.reshape(-1, observations.shape[-1]))
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class VectorRows:
         return len(self._rows)
 
     def take(self, rows: Tensor) -> Tensor:
-        """Gives ``[B, O]`` float32."""
+        """Return ``[B, O]`` float32."""
         return self._rows[rows]
 
 
@@ -54,11 +54,11 @@ class FrameStacks:
     """Observations that are stacks of pictures; each picture is held once and stacked when taken."""
 
     def __init__(self, frames: NDArray[np.uint8], *, num_frames: int) -> None:
-        """Takes ``[T + F - 1, N, H, W]`` uint8; copied only if it is not contiguous."""
+        """Arrange ``[T + F - 1, N, H, W]`` uint8 by row, copied only if not contiguous."""
         self._num_environments = int(frames.shape[1])
         self._num_rows = (len(frames) - num_frames + 1) * self._num_environments
         self._frames = frames.reshape(-1, *frames.shape[2:])
-        # The frame after the one of row r is one step on: N frames further.
+        # The next frame of a row is one step later: N frames on.
         self._offsets = np.arange(num_frames) * self._num_environments
 
     def __len__(self) -> int:
@@ -66,32 +66,32 @@ class FrameStacks:
         return self._num_rows
 
     def take(self, rows: Tensor) -> Tensor:
-        """Gives ``[B, F, H, W]`` uint8."""
+        """Return ``[B, F, H, W]`` uint8."""
         return torch.from_numpy(np.take(self._frames, rows.numpy()[:, None] + self._offsets, axis=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutObservations:
-    """All that a rollout tells of what was observed."""
+    """All observations of a rollout."""
 
     acted_on: ObservationRows
     """Before each action: T x N rows."""
     last: ObservationRows
-    """With which the next rollout begins: N rows."""
+    """That the next rollout begins with: N rows."""
     final: ObservationRows
-    """In which episodes ended: M rows, in the order of ``np.nonzero(is_truncated)``."""
+    """That episodes ended in: M rows, in the order of ``np.nonzero(is_truncated)``."""
 
 
 def arrange_observations(
     rollout: Rollout, *, num_frames: int, normaliser: ObservationNormaliser | None
 ) -> RolloutObservations:
-    """Arranges a rollout's observations.
+    """Arrange a rollout's observations by row.
 
     Args:
-        rollout: Whose.
+        rollout: The rollout.
         num_frames: F.
-        normaliser: Of vectors, or of the numbers beside pictures; None for pictures alone, whose levels are bounded
-            already.
+        normaliser: For vectors, or for the numbers beside pictures; None for pictures alone, whose levels are bounded
+            anyway.
     """
     frames, last, final = rollout.observations, rollout.next_observations, rollout.final_observations
     if normaliser is not None and frames.dtype == np.uint8:
@@ -104,7 +104,7 @@ def arrange_observations(
         )
     recent = frames[len(frames) - num_frames + 1 :]
     step, environment = np.nonzero(rollout.is_truncated)
-    # Before the frame in which an episode ended stand the F - 1 newest of the observation before its last action.
+    # The frame that an episode ended in is preceded by the F - 1 newest of the observation before its last action.
     before = frames[step + np.arange(1, num_frames)[:, None], environment]
     return RolloutObservations(
         acted_on=_stacks(frames, num_frames=num_frames),
@@ -114,7 +114,7 @@ def arrange_observations(
 
 
 def _normalise_numbers(frames: FrameArray, normaliser: ObservationNormaliser) -> NDArray[np.uint8]:
-    """Return frames of pictures and numbers whose numbers are normalised."""
+    """Return frames of pictures and numbers with the numbers normalised."""
     numbers = numbers_of(frames, num_numbers=normaliser.observation_dim)
     return with_numbers(np.asarray(frames, np.uint8), normaliser.normalise(numbers))
 

@@ -13,7 +13,7 @@ __all__ = ["dump_networks", "load_networks"]
 
 
 def dump_networks(networks: nn.Module, optimiser: torch.optim.Adam) -> dict[str, NDArray[np.generic]]:
-    """Gives copies of all weights and moments, on the CPU whatever the device."""
+    """Return copies of all weights and moments, on the CPU whatever the device."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for name, parameter in networks.named_parameters():
         arrays[f"networks.{name}"] = _array(parameter.detach())
@@ -25,7 +25,7 @@ def dump_networks(networks: nn.Module, optimiser: torch.optim.Adam) -> dict[str,
 def load_networks(
     arrays: Mapping[str, NDArray[np.generic]], networks: nn.Module, optimiser: torch.optim.Adam
 ) -> None:
-    """Takes over what `dump_networks` gave.
+    """Restore weights and moments from what `dump_networks` returned.
 
     Raises:
         KeyError: An array is missing.
@@ -42,7 +42,7 @@ def load_networks(
 
 
 def _like(parameter: Tensor, array: NDArray[np.generic]) -> Tensor:
-    """Gives a moment in its parameter's memory layout, which the fused step walks through side by side with it."""
+    """Return a moment in its parameter's memory layout, because the fused step reads both in the same order."""
     return torch.empty_like(parameter.detach()).copy_(_tensor(array).view_as(parameter))
 
 

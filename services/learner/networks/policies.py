@@ -1,7 +1,7 @@
 """From features to a distribution over actions: a diagonal Gaussian over vectors, a categorical over each choice.
 
-Shapes: ``B`` rows, ``H`` features, ``A`` action length, ``D`` choices made at once, ``K`` to choose from in all. Actions that are vectors are unclipped: the
-environment clips what it executes.
+Shapes: ``B`` rows, ``H`` features, ``A`` action length, ``D`` choices made at once. Actions that are vectors are not clipped
+here: the environment clips what it executes.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from services.learner.networks.torsos import Torso
 
 __all__ = ["CategoricalPolicy", "GaussianPolicy", "Policy"]
 
-_GAIN = 0.01  # first actions all alike whatever is observed; Andrychowicz et al. 2021, §3.2
+_GAIN = 0.01  # first actions are nearly the same whatever is observed; Andrychowicz et al. 2021, §3.2
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class GaussianPolicy(nn.Module):
-    """A normal distribution over actions: the mean is linear in the features, one log std an action."""
+    """A normal distribution over actions, with a mean linear in the features and one log std per action dimension."""
 
     def __init__(
         self, torso: Torso, *, action_dim: int, initial_log_std: float, generator: torch.Generator
     ) -> None:
-        """Takes the torso, which may be shared, and initialises the head."""
+        """Initialise the head on top of a torso, which may be shared."""
         super().__init__()
         self.torso = torso
         self.mean = linear(torso.num_features, action_dim, gain=_GAIN, generator=generator)
         self.log_std = nn.Parameter(torch.full((action_dim,), initial_log_std))
 
     def log_prob_and_entropy(self, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives log densities ``[B]`` of ``[B, A]`` float32, and the differential entropy, a scalar in nats."""
+        """Return log densities ``[B]`` of actions ``[B, A]`` float32, and the differential entropy, a scalar in nats."""
         standardised = (actions - self.mean(features)) * torch.exp(-self.log_std)
         terms = -0.5 * standardised**2 - self.log_std - _HALF_LOG_TWO_PI
         return terms.sum(dim=-1), (self.log_std + 0.5 + _HALF_LOG_TWO_PI).sum()
 
 
 class CategoricalPolicy(nn.Module):
-    """Probabilities of choices, each independent of the others: softmax of its logits, linear in the features."""
+    """A categorical distribution over each choice, independent of the others, with logits linear in the features."""
 
     def __init__(self, torso: Torso, *, choices: Sequence[int], generator: torch.Generator) -> None:
-        """Takes the torso, which may be shared, and initialises the head.
+        """Initialise the head on top of a torso, which may be shared.
 
         Args:
-            torso: gives the features.
-            choices: how many there are to choose from, of each choice.
-            generator: draws the weights.
+            torso: Computes the features.
+            choices: Of each choice, how many options there are.
+            generator: Draws the weights.
         """
         super().__init__()
         self.torso = torso

@@ -22,24 +22,24 @@ _MAX_LEVEL = 255.0  # a pixel is 0 to 255, what the network sees 0 to 1
 
 
 class TanhTorso(nn.Module):
-    """Two tanh layers over observations that come normalised (`ObservationNormaliser`)."""
+    """Two tanh layers over observations normalised before (`ObservationNormaliser`)."""
 
     def __init__(self, *, observation_dim: int, hidden_size: int, generator: torch.Generator) -> None:
-        """Initialises from ``generator``."""
+        """Initialise from ``generator``."""
         super().__init__()
         self.num_features = hidden_size
         self.hidden_0 = linear(observation_dim, hidden_size, gain=HIDDEN_GAIN, generator=generator)
         self.hidden_1 = linear(hidden_size, hidden_size, gain=HIDDEN_GAIN, generator=generator)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Gives ``[B, hidden_size]`` for ``[B, O]``, float32."""
+        """Return features ``[B, hidden_size]`` of observations ``[B, O]``, float32."""
         return torch.tanh(self.hidden_1(torch.tanh(self.hidden_0(observations))))
 
 
 class NatureTorso(nn.Module):
-    """Three convolutions and a dense layer over pictures as they are: levels are scaled, nothing is gathered.
+    """Three convolutions and a dense layer over pictures, whose levels are only scaled, not normalised.
 
-    Numbers beside the newest picture, which come normalised, enter the dense layer with what the convolutions leave.
+    Numbers beside the newest picture, normalised before, enter the dense layer with the output of the convolutions.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class NatureTorso(nn.Module):
         dtype: torch.dtype,
         generator: torch.Generator,
     ) -> None:
-        """Initialises from ``generator``.
+        """Initialise from ``generator``.
 
         Args:
             num_frames: F.
             frame_shape: H and W, at least 36.
             num_planes: C.
             num_numbers: V.
-            dtype: What it computes in; the weights are float32 in any case.
+            dtype: What it computes in; the weights are always float32.
             generator: Draws the weights.
 
         Raises:
@@ -84,7 +84,7 @@ class NatureTorso(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Gives ``[B, 512]`` float32 for ``[B, F, C * H + R, W]`` uint8."""
+        """Return features ``[B, 512]`` float32 of observations ``[B, F, C * H + R, W]`` uint8."""
         num_rows = self._num_planes * self._frame_shape[0]
         packed = observations[:, -1, num_rows:].flatten(1)[:, : 4 * self._num_numbers]
         observations = observations[:, :, :num_rows].reshape(
@@ -94,7 +94,7 @@ class NatureTorso(nn.Module):
         with torch.autocast(observations.device.type, dtype=self._dtype, enabled=is_autocast):
             # bfloat16 holds every whole number up to 256, so levels stay exact.
             planes = observations.to(self._dtype, memory_format=torch.channels_last)
-            # Scales the weights, which are fewer than the pixels.
+            # Scale the weights, because there are fewer of them than pixels.
             first = self.conv_0.weight / _MAX_LEVEL
             planes = functional.conv2d(planes, first, self.conv_0.bias, self.conv_0.stride).relu_()
             planes = self.conv_2(self.conv_1(planes).relu_()).relu_()

@@ -1,4 +1,4 @@
-"""Rollouts of several simulators as one, so that scoring and PPO need not know how many there were.
+"""Several simulators' rollouts joined into one, so that scoring and learning needn't know how many there were.
 
 Shapes: T steps, N environments, M truncated transitions, ``*frame`` the axes of a frame (`somersault.domain.arrays`).
 """
@@ -19,7 +19,7 @@ __all__ = ["Batch", "Collected", "Part", "join_rollouts", "make_batch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """A rollout and where it came from."""
+    """A rollout and the simulator process that gathered it."""
 
     incarnation: str
     rollout: Rollout
@@ -27,7 +27,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Which rollout some columns of a batch are."""
+    """Names the rollout that some columns of a batch came from."""
 
     incarnation: str
     sequence: int
@@ -38,13 +38,13 @@ class Batch:
     """What one improvement learns from: at most one rollout of each simulator."""
 
     parts: tuple[Part, ...]
-    """Whose columns these are, from the left."""
+    """The rollouts that were joined, from the left."""
     rollout: Rollout
-    """All of them side by side; of a single part it is that rollout itself."""
+    """All of them side by side; the rollout itself if there is one part."""
 
 
 def make_batch(collected: Sequence[Collected]) -> Batch:
-    """Makes a batch of rollouts, at least one, all of T steps. Copies them if there are several."""
+    """Return a batch of at least one rollout, all of T steps; copies them if there are several."""
     return Batch(
         parts=tuple(Part(incarnation=each.incarnation, sequence=each.rollout.sequence) for each in collected),
         rollout=join_rollouts([each.rollout for each in collected]),
@@ -52,10 +52,10 @@ def make_batch(collected: Sequence[Collected]) -> Batch:
 
 
 def join_rollouts(rollouts: Sequence[Rollout]) -> Rollout:
-    """Puts rollouts of T steps side by side, in the order given.
+    """Return rollouts of T steps side by side, in the order given.
 
-    The policy version is the oldest among them: PPO needs none, since each transition carries the log-probability
-    that its own policy gave. The sequence is the first one's.
+    The policy version is the oldest among them; learning doesn't need it, because each transition carries the
+    log-probability under its own policy. The sequence is the first one's.
     """
     if len(rollouts) == 1:
         return rollouts[0]
@@ -80,7 +80,7 @@ def _join_still(rollouts: Sequence[Rollout]) -> BoolArray | None:
 
 
 def _row_major_order(rollouts: Sequence[Rollout]) -> NDArray[np.intp]:
-    """Gives where each truncated transition ``[M]`` of the joined mask stands among the rollouts' own, end to end."""
+    """Return, for each truncated transition ``[M]`` of the joined mask, its index among the rollouts' own, end to end."""
     steps, columns, first = [], [], 0
     for rollout in rollouts:
         step, column = np.nonzero(rollout.is_truncated)

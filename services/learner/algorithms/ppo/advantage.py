@@ -15,17 +15,17 @@ def estimate_advantages(
     discount: float,
     trace_decay: float,
 ) -> NDArray[np.float32]:
-    """Estimates how much better each action was than the policy's average.
+    """Estimate how much better each action was than the policy's average.
 
     Schulman et al. 2016 (arXiv 1506.02438), equation 16. Episodes are truncated, never
-    terminated: the last step of one bootstraps from the observation it truly ended in (Pardo et
-    al. 2018, arXiv 1712.00378), and no credit flows across the border.
+    terminated: the last step of one bootstraps from the observation it actually ended in (Pardo et
+    al. 2018, arXiv 1712.00378), and no credit flows from one episode to the one before.
 
     Args:
         rewards: ``[T, N]`` float32.
         values: ``[T, N]`` float32, of the observation before each step.
         next_values: ``[T, N]`` float32, of the observation after each step, before any reset.
-        is_truncated: ``[T, N]`` bool, true where the episode was truncated after the step.
+        is_truncated: ``[T, N]`` bool, True where the episode was truncated after the step.
         discount: gamma, in [0, 1].
         trace_decay: lambda, in [0, 1].
 
@@ -49,7 +49,7 @@ def successor_values(
     is_truncated: NDArray[np.bool_],
     final_values: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Gives the value of the observation after each step, before any reset.
+    """Return the value of the observation after each step, before any reset.
 
     Args:
         values: ``[T, N]`` float32, of the observation before each step.

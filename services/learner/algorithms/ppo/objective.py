@@ -9,7 +9,7 @@ __all__ = ["clipped_objective"]
 
 
 def clipped_objective(log_ratio: Tensor, advantages: Tensor, *, clip_ratio: float) -> tuple[Tensor, Tensor]:
-    """Gives PPO's clipped objective, negated, and the probability ratios ``[B]``.
+    """Return PPO's clipped objective, negated, and the probability ratios ``[B]``.
 
     Schulman et al. 2017 (arXiv 1707.06347), equation 7.
 
