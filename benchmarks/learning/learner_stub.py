@@ -11,8 +11,9 @@ from typing import Any
 from benchmarks.simulators.random_policy import random_policy
 from services.learner.config import LearnerConfig
 from services.learner.rollouts.batch import make_batch
-from services.learner.rollouts.collector import Collector, PublishedPolicy
-from services.learner.service import CollectConversation
+from services.learner.rollouts.collector import Collector
+from services.learner.rollouts.conversation import CollectConversation
+from services.learner.rollouts.session import PublishedPolicy
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.rpc import bind, create_server

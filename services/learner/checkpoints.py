@@ -1,4 +1,4 @@
-"""What of the learner outlives its process: checkpoints, and the policy beside each."""
+"""What outlives the learner's process: its checkpoints, and beside each the policy that acts."""
 
 from __future__ import annotations
 
@@ -6,55 +6,59 @@ from dataclasses import dataclass
 
 import safetensors.numpy
 
-from services.learner.algorithms.ppo.ppo import PPO
+from services.learner.algorithms.algorithm import Algorithm
 from somersault.errors import CorruptDataError
 from somersault.formats import checkpoint
 from somersault.storage import ObjectStore
 
-__all__ = ["Keeper", "Kept"]
+__all__ = ["CheckpointStore", "Counters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The counters stored with a checkpoint."""
+class Counters:
+    """What a checkpoint holds beside the algorithm's state."""
 
     env_steps: int
     policy_version: int
 
 
-class Keeper:
+class CheckpointStore:
     """Stores and restores the learner of one run. Blocking: call it from a thread."""
 
     def __init__(self, store: ObjectStore, *, run_id: str) -> None:
-        """Takes the store and the run whose prefix it writes under."""
+        """Open the checkpoints of a run; nothing is read or written yet."""
         self._store = store
         self._checkpoints = f"{run_id}/checkpoints/learner"
         self._policies = f"{run_id}/policies"
 
-    def keep(self, ppo: PPO, *, env_steps: int, policy_version: int) -> None:
-        """Stores a checkpoint and the policy that acts by it."""
-        policy = safetensors.numpy.save(ppo.export_policy())
-        self._store.put(f"{self._policies}/{policy_version:08d}.safetensors", policy)
-        state = checkpoint.Checkpoint(
-            arrays=dict(ppo.state_dict()),
-            facts={"env_steps": env_steps, "policy_version": policy_version},
-        )
-        checkpoint.save(self._store, self._checkpoints, number=env_steps, checkpoint=state)
-
-    def restore(self, ppo: PPO) -> Kept | None:
-        """Puts the newest checkpoint into ``ppo`` and gives its counters; none if there is none.
+    def save(self, algorithm: Algorithm, counters: Counters) -> None:
+        """Store the policy, then the checkpoint it belongs to.
 
         Raises:
-            CorruptDataError: it can't be trusted, or is of another network.
+            UnavailableError: The store can't be reached.
         """
-        kept = checkpoint.load_newest(self._store, self._checkpoints)
-        if kept is None:
+        policy = safetensors.numpy.save(algorithm.export_policy())
+        self._store.put(f"{self._policies}/{counters.policy_version:08d}.safetensors", policy)
+        state = checkpoint.Checkpoint(
+            arrays=dict(algorithm.state_dict()),
+            facts={"env_steps": counters.env_steps, "policy_version": counters.policy_version},
+        )
+        checkpoint.save(self._store, self._checkpoints, number=counters.env_steps, checkpoint=state)
+
+    def restore(self, algorithm: Algorithm) -> Counters | None:
+        """Load the newest checkpoint into an algorithm and return its counters, or None if there is no checkpoint.
+
+        Raises:
+            CorruptDataError: It is damaged, or was stored by another algorithm or another network.
+        """
+        newest = checkpoint.load_newest(self._store, self._checkpoints)
+        if newest is None:
             return None
-        ppo.load_state_dict(kept.arrays)
+        algorithm.load_state_dict(newest.arrays)
         try:
-            return Kept(
-                env_steps=int(kept.facts["env_steps"]),
-                policy_version=int(kept.facts["policy_version"]),
+            return Counters(
+                env_steps=int(newest.facts["env_steps"]),
+                policy_version=int(newest.facts["policy_version"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptDataError(f"learner checkpoint lacks its counters: {error}") from error

@@ -7,7 +7,8 @@ from typing import Literal
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
-from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.algorithm import AlgorithmConfig
+from services.learner.algorithms.table import with_algorithms
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import IDENTITY_PATTERN
@@ -17,6 +18,7 @@ from somersault.runtime.setting_checks import Address, Name, NonEmpty
 __all__ = ["LearnerConfig"]
 
 
+@with_algorithms()
 class LearnerConfig(ServiceConfig):
     """Owns the policy: takes rollouts from simulators, improves the policy on predicted rewards, keeps checkpoints."""
 
@@ -29,11 +31,11 @@ class LearnerConfig(ServiceConfig):
     """The run; first component of every key in object storage."""
 
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
-    """32 hexadecimal digits, drawn when the run began: a store that holds another run of that name, or nothing of this one,
-    is refused. Empty isn't compared."""
+    """32 hexadecimal digits, drawn when the run began: a store that holds another run of the same name, or nothing of this one,
+    is refused. Empty: not compared."""
 
     storage_url: NonEmpty
-    """Where checkpoints and policies go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+    """Where checkpoints and policies are stored: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
     """Key id for S3."""
@@ -48,23 +50,23 @@ class LearnerConfig(ServiceConfig):
     """Environment steps after which the learner finishes."""
 
     seed: int = pydantic.Field(default=0, ge=0, le=MAX_SEED)
-    """Seeds networks, minibatches, and the simulators through their welcome."""
+    """Seeds the networks, the order of minibatches and, through their welcome, the simulators."""
 
     pacing: Literal["lockstep", "free"] = "free"
-    """lockstep: waits for every label due at its step, one simulator gathers, the others stand by; free: a lost
+    """lockstep: waits for every label due at its step; one simulator gathers while the others stand by. free: a lost
     reward service never stalls learning."""
 
     is_reference: bool = False
-    """Trains on the true reward as a reference: serves CollectReference alone and dials no reward service."""
+    """Trains on the true reward as a reference: serves only CollectReference and dials no reward service."""
 
     rollout_steps: int = pydantic.Field(default=64, ge=1, le=4096)
-    """Steps of each environment in a rollout: T; own runs."""
+    """Steps of each environment in a rollout: T; from our measurements."""
 
     max_policy_lag: int = pydantic.Field(default=8, ge=1, le=1_000_000)
-    """Rollouts gathered more policy versions ago than this are dropped and counted."""
+    """Rollouts gathered more than this many policy versions ago are dropped and counted."""
 
     max_batch_rollouts: int = pydantic.Field(default=64, ge=1, le=4096)
-    """Rollouts, of as many simulators, that one improvement learns from at most; in lockstep it is always one."""
+    """The most rollouts, each from another simulator, that one improvement learns from; in lockstep always one."""
 
     max_simulators: int = pydantic.Field(default=1024, ge=1, le=65_536)
     """Simulators that may be connected at once."""
@@ -73,19 +75,24 @@ class LearnerConfig(ServiceConfig):
     """Environments a simulator may have."""
 
     checkpoint_s: float = pydantic.Field(default=60.0, gt=0, le=MAX_SECONDS)
-    """Seconds between checkpoints: the most learning that a crash can cost."""
+    """Seconds between checkpoints: the most learning that a crash can lose."""
 
     num_threads: int = pydantic.Field(default=1, ge=1, le=MAX_THREADS)
     """Threads of one gradient step; more than one pays only for networks larger than 2 x 64."""
 
-    ppo: PPOConfig = PPOConfig()
-    """How the policy is improved."""
+    algorithm: str = "ppo"
+    """Which algorithm improves the policy; its settings are those under its name."""
+
+    @property
+    def algorithm_config(self) -> AlgorithmConfig:
+        """The settings of the algorithm chosen."""
+        config: AlgorithmConfig = getattr(self, self.algorithm)
+        return config
 
     def check_for(self, spec: TaskSpec) -> None:
-        """Check that there is the GPU that is asked for by name.
+        """Check that the algorithm's settings suit the task and this machine.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: They don't.
         """
-        if self.ppo.device == "cuda":
-            self.ppo.choose_device(spec)
+        self.algorithm_config.check_for(spec)

@@ -1,4 +1,4 @@
-"""How far the learner is: what it tells whoever watches, and the same as metrics."""
+"""How far the learner is, for those who watch and as metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import prometheus_client
 
-__all__ = ["LearnerState", "Progress", "measure"]
+__all__ = ["LearnerState", "Progress", "set_metrics"]
 
 _ENV_STEPS = prometheus_client.Gauge(
     "somersault_learner_env_steps", "Environment steps learned from, over all restarts"
@@ -38,26 +38,27 @@ class LearnerState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the learner is and how the last improvement went."""
+    """How far the learner is and how the last improvement went. `learner.proto` explains the fields."""
 
     state: LearnerState = LearnerState.WAITING_FOR_SIMULATORS
     env_steps: int = 0
-    """Learned from; a batch that waits for its rewards doesn't count yet."""
+    """Steps learned from; a batch that waits for its rewards doesn't count yet."""
     policy_version: int = 0
     reward_version: int = 0
     env_steps_per_s: float = 0.0
     predicted_reward_mean: float = 0.0
     statistics: Mapping[str, float] = field(default_factory=dict)
+    """Of the last improvement, named by the algorithm."""
     num_stale: int = 0
     num_repeated: int = 0
     num_spare: int = 0
-    """Gathered for their segments alone."""
+    """Rollouts gathered for their segments alone."""
     num_simulators: int = 0
     checkpoint_env_steps: int = 0
 
 
-def measure(progress: Progress) -> None:
-    """Set the metrics to how far the learner is."""
+def set_metrics(progress: Progress) -> None:
+    """Set the metrics to this progress."""
     _ENV_STEPS.set(progress.env_steps)
     _POLICY_VERSION.set(progress.policy_version)
     _REWARD_VERSION.set(progress.reward_version)

@@ -94,6 +94,13 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
         ),
         ("services/learner/algorithms/ppo/ppo.py", "from services import reward", "no other service"),
         ("services/learner/algorithms/ppo/ppo.py", "from services.learner import loop", None),
+        ("services/learner/loop.py", "from services.learner.rewards import reference", "reference.py alone"),
+        (
+            "services/learner/service.py",
+            "from somersault.v1 import learner_pb2\nlearner_pb2.CollectReferenceRequest()",
+            "reference.py alone",
+        ),
+        ("services/learner/application.py", "from services.learner.rewards import reference", None),
         ("services/__main__.py", "from services.learner import service", None),
         (
             "services/reward/a/b.py",

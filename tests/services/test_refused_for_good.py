@@ -12,7 +12,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from services.learner.rewards.predicted import RewardFeed, following
+from services.learner.rewards.predicted import PredictedRewards
+from services.learner.rewards.source import running
 from services.reward.labeler_client import LabelerClient
 from services.reward.training.retry import patiently
 from services.simulator.learner_stream import LearnerStream
@@ -60,8 +61,8 @@ async def _offer(address: str, _: Path) -> None:
     ).run()
 
 
-async def _feed(address: str, _: Path) -> None:
-    async with following(RewardFeed(address, is_lockstep=True)):
+async def _predict(address: str, _: Path) -> None:
+    async with running(PredictedRewards(address, is_lockstep=True)):
         await asyncio.Event().wait()  # as the learner's loop does while it waits for rewards
 
 
@@ -86,7 +87,7 @@ async def _begin_run(address: str, _: Path) -> None:
     await RunLife(address, "t", "r").begin(label_budget=None)
 
 
-_DIALS: tuple[Dial, ...] = (_collect, _offer, _feed, _watch_log, _teach, _watch_run, _begin_run)
+_DIALS: tuple[Dial, ...] = (_collect, _offer, _predict, _watch_log, _teach, _watch_run, _begin_run)
 
 
 class _Refusing(grpc.GenericRpcHandler):

@@ -8,8 +8,8 @@ import pytest
 
 from services.labeler.__main__ import LabelerConfig
 from services.labeler.__main__ import build as build_labeler
-from services.learner.__main__ import LearnerConfig
-from services.learner.__main__ import build as build_learner
+from services.learner.application import build as build_learner
+from services.learner.config import LearnerConfig
 from services.reward.__main__ import RewardConfig
 from services.reward.__main__ import build as build_reward
 from somersault.runtime import app

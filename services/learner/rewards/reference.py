@@ -13,11 +13,11 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from services.learner.loop import Rewards
 from services.learner.rewards.normaliser import normalise_rewards
+from services.learner.rewards.source import Rewards
 from services.learner.rollouts.batch import Batch
-from services.learner.rollouts.collector import SimulatorSession
-from services.learner.service import CollectConversation
+from services.learner.rollouts.conversation import CollectConversation
+from services.learner.rollouts.session import SimulatorSession
 from somersault.domain.arrays import FloatArray
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError
@@ -26,27 +26,28 @@ from somersault.wire import array_from_tensor
 
 __all__ = ["ReferenceRewards", "ReferenceServicer"]
 
-
-_MAX_KEPT = 4096  # far more rollouts than may wait; what was dropped as too old is forgotten in its turn
+_MAX_WAITING = (
+    4096  # far more rollouts than may wait; the true rewards of those dropped as too old go in their turn
+)
 
 
 class ReferenceRewards:
-    """Keeps the true rewards of waiting rollouts and gives them back, normalised as predicted ones are."""
+    """Holds the true rewards of waiting rollouts, and returns them normalised as predicted ones are."""
 
     def __init__(self) -> None:
-        """Starts empty."""
-        self._true_rewards: OrderedDict[tuple[str, int], FloatArray] = OrderedDict()
+        """Start with no rewards waiting."""
+        self._waiting: OrderedDict[tuple[str, int], FloatArray] = OrderedDict()
 
     def put(self, incarnation: str, sequence: int, true_rewards: FloatArray) -> None:
-        """Keeps one rollout's true rewards ``[T, N]`` float32."""
-        self._true_rewards[incarnation, sequence] = true_rewards
-        if len(self._true_rewards) > _MAX_KEPT:
-            self._true_rewards.popitem(last=False)
+        """Keep one rollout's true rewards ``[T, N]`` float32 until its batch is scored."""
+        self._waiting[incarnation, sequence] = true_rewards
+        if len(self._waiting) > _MAX_WAITING:
+            self._waiting.popitem(last=False)
 
     async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
-        """Gives a batch's true rewards, normalised."""
-        del env_steps  # nothing is ever due
-        parts = [self._true_rewards.pop((part.incarnation, part.sequence)) for part in batch.parts]
+        """Return a batch's true rewards, normalised, without waiting: in a reference run nothing is ever due."""
+        del env_steps
+        parts = [self._waiting.pop((part.incarnation, part.sequence)) for part in batch.parts]
         true_rewards = np.concatenate(parts, axis=1)
         return Rewards(
             rewards=normalise_rewards(true_rewards[np.newaxis]),
@@ -54,12 +55,15 @@ class ReferenceRewards:
             reward_version=0,
         )
 
+    async def run(self) -> None:
+        """Return at once: rewards come with their rollouts."""
+
 
 class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
     """Serves ReferenceLearnerService."""
 
     def __init__(self, conversation: CollectConversation, rewards: ReferenceRewards | None) -> None:
-        """Takes where rewards are kept; none in an ordinary run, which refuses."""
+        """Serve a reference run, or refuse to if there are no ``rewards`` to put true rewards into."""
         self._conversation = conversation
         self._rewards = rewards
 
@@ -68,10 +72,10 @@ class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
         request_iterator: AsyncIterator[learner_pb2.CollectReferenceRequest],
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
-        """Takes rollouts with their true rewards."""
+        """Collect rollouts with their true rewards."""
         if self._rewards is None:
             raise FailedPreconditionError(
-                "this learner makes no reference run: it never sees the true reward"
+                "this learner was not started for a reference run: it never sees the true reward"
             ).never()
         rewards = self._rewards
         latest: list[learner_pb2.CollectReferenceRequest] = []

@@ -1,10 +1,10 @@
 """Which simulator gathers what: assignments out, batches of rollouts in, bounded and fair on both sides.
 
-An improvement takes one rollout of each simulator that has one ready, once at least half of those at work have. Each
-simulator has at most two rollouts assigned or waiting. So in versions a rollout is about as old as assigned or waiting
-rollouts are many beside those of a batch, less one: 1 where all are taken, 3 where half of them are, however many
-simulators there are; and a slow learner slows its simulators instead of filling memory. With one simulator that is lag
-one: while the learner improves on rollout k, rollout k + 1 is gathered under policy k.
+An improvement takes one rollout from each simulator that has one ready, once at least half of those at work have. Each
+simulator has at most two rollouts assigned or waiting, so a slow learner slows its simulators instead of filling memory.
+A rollout's age in policy versions is then about the number of rollouts assigned or waiting, divided by the number in a
+batch, less one: 1 if all simulators are in each batch and 3 if half of them are, however many there are. With one simulator
+that is lag one: while the learner improves on rollout k, rollout k + 1 is gathered under policy k.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import prometheus_client
 import structlog
 
 from services.learner.rollouts.batch import Collected
-from services.learner.rollouts.session import Assign, PublishedPolicy, SimulatorSession
+from services.learner.rollouts.session import PublishedPolicy, SimulatorSession
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.rpc import Notifier, wait_for_change
 
-__all__ = ["Assign", "Collected", "Collector", "PublishedPolicy", "SimulatorSession"]
+__all__ = ["Collector"]
 
 _log = structlog.get_logger()
 
@@ -32,11 +32,11 @@ _NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "
 _MAX_REMEMBERED_INCARNATIONS = 4096
 
 _MAX_PENDING_BATCHES = 4
-"""Batches' worth of rollouts assigned or waiting, past which more simulators would only make them older."""
+"""Batches' worth of rollouts that may be assigned or waiting; more would only make them older."""
 
 
 class Collector:
-    """Owns the connected simulators and the rollouts that wait for the learner. Used from one event loop."""
+    """Owns the connected simulators and the rollouts that wait to be learned from. Used from one event loop."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class Collector:
         max_batch_rollouts: int = 64,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Starts without simulators.
+        """Start without simulators.
 
         Args:
             max_simulators: More are refused.
             max_policy_lag: Rollouts older than this many versions are dropped and counted.
-            is_exclusive: Only the simulator that came first gathers, the others stand by, and a batch is one rollout:
-                what lockstep needs.
+            is_exclusive: Only the simulator that joined first gathers while the others stand by, and a batch is one
+                rollout, as lockstep needs.
             max_batch_rollouts: The most rollouts in a batch.
-            clock: Gives monotonic seconds.
+            clock: Returns monotonic seconds.
         """
         self._max_simulators = max_simulators
         self._max_policy_lag = max_policy_lag
@@ -63,9 +63,9 @@ class Collector:
         self._max_batch = 1 if is_exclusive else max_batch_rollouts
         self._clock = clock
         self._sessions: dict[SimulatorSession, None] = {}
-        """In the order in which they joined."""
+        """In the order they joined."""
         self._ready: dict[str, deque[tuple[int, Rollout]]] = {}
-        """Waiting rollouts by incarnation, each with the number of its arrival; no incarnation without any."""
+        """Waiting rollouts by incarnation, each with the number of its arrival; an incarnation with none has no entry."""
         self._changed = Notifier()
         self._arrivals = itertools.count()
         self._assignments = itertools.count()
@@ -78,7 +78,7 @@ class Collector:
         self.num_spare = 0
         """Rollouts gathered for their segments alone."""
         self.num_spare_steps = 0
-        """Environment steps of those."""
+        """Environment steps of those rollouts."""
 
     @property
     def num_simulators(self) -> int:
@@ -93,14 +93,14 @@ class Collector:
 
     @property
     def policy(self) -> PublishedPolicy | None:
-        """The newest policy; none before the first was published."""
+        """The newest policy; None before the first is published."""
         return self._policy
 
     def join(self, *, simulator_id: str, incarnation: str, num_environments: int) -> SimulatorSession:
-        """Takes in a simulator and assigns it work.
+        """Add a simulator and assign it work.
 
         Raises:
-            ResourceExhaustedError: too many are connected.
+            ResourceExhaustedError: Too many are connected.
         """
         if len(self._sessions) >= self._max_simulators:
             raise ResourceExhaustedError(f"{self._max_simulators} simulators are connected, the most allowed")
@@ -114,7 +114,7 @@ class Collector:
         return session
 
     def leave(self, session: SimulatorSession) -> None:
-        """Forgets a simulator; what it owed is assigned to others, and nobody waits for it."""
+        """Remove a simulator; what it owed is assigned to others, and no batch waits for it."""
         del self._sessions[session]
         _NUM_SIMULATORS.set(len(self._sessions))
         _log.info(
@@ -127,17 +127,17 @@ class Collector:
         self._assign()
 
     def deliver(self, session: SimulatorSession, rollout: Rollout) -> None:
-        """Takes a rollout from a simulator.
+        """Take in a rollout from a simulator.
 
         Raises:
-            FailedPreconditionError: nothing was assigned to it.
-            InvalidInputError: it was not gathered under the assigned policy version.
+            FailedPreconditionError: Nothing was assigned to it.
+            InvalidInputError: It was not gathered under the assigned policy version.
         """
         if not session.outstanding:
             raise FailedPreconditionError(f"rollout {rollout.sequence} answers no assignment")
         if rollout.policy_version != session.outstanding[0]:
             bound = f"the assigned version {session.outstanding[0]}"
-            # Passes: a new stream begins with assignments of its own.
+            # Trying again helps: a new stream begins with assignments of its own.
             raise InvalidInputError("rollout.policy_version", rollout.policy_version, bound).again()
         session.answer(now_s=self._clock())
         if self._is_repeated(session.incarnation, rollout.sequence):
@@ -151,10 +151,10 @@ class Collector:
         self._drop_spare()
 
     async def take(self) -> tuple[Collected, ...]:
-        """Gives what the next improvement learns from, and waits until there is enough.
+        """Wait until there is enough for the next improvement, and return it.
 
-        One rollout each of as many simulators as have one, the oldest first: at least half of those at work, so that a
-        fast simulator neither makes the others' rollouts old nor waits for the slowest.
+        That is one rollout from each simulator that has one ready, the oldest first, and from at least half of those at
+        work, so that a fast simulator neither makes the others' rollouts old nor waits for the slowest.
         """
         while True:
             self._drop_stale()
@@ -165,23 +165,23 @@ class Collector:
             await wait_for_change(change, timeout_s=wait_s)
 
     def publish(self, policy: PublishedPolicy) -> None:
-        """Makes a policy the newest and assigns what may be gathered under it."""
+        """Make a policy the newest and assign what may be gathered under it."""
         self._policy = policy
         self._assign()
 
     def pause(self) -> None:
-        """Assigns nothing more until `resume`."""
+        """Assign nothing more until `resume`."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Assigns again."""
+        """Assign rollouts again."""
         self._is_paused = False
         self._assign()
 
     def want_segments(self, *, is_wanted: bool) -> None:
-        """Have simulators gather on, though nobody learns: their segments are what is wanted, of the newest policy.
+        """Let simulators gather for their segments alone while the learner waits, or no longer.
 
-        Each one's newest rollout is kept for the next batch; all others are dropped as they come, and counted.
+        Each simulator's newest rollout is kept for the next batch; the others are dropped and counted as they arrive.
         """
         if is_wanted == self._wants_segments:
             return
@@ -191,11 +191,11 @@ class Collector:
         self._assign()
 
     def lag(self, rollout: Rollout) -> int:
-        """Gives how many versions ago a rollout's policy was the newest."""
+        """Return how many versions ago a rollout's policy was the newest."""
         return 0 if self._policy is None else self._policy.version - rollout.policy_version
 
     def _wait_s(self) -> float | None:
-        """Gives 0 if there is enough to take, else how long to wait for a change; None if time alone changes nothing."""
+        """Return 0 if there is enough to take, else the seconds until that may change; None if time alone won't change it."""
         if not self._ready:
             return None
         now_s = self._clock()
@@ -208,7 +208,7 @@ class Collector:
         return 0.0 if len(self._ready) >= num_needed else min(late_s)
 
     def _take_ready(self) -> tuple[Collected, ...]:
-        """Takes the oldest rollouts, by version and then by arrival, one of each simulator."""
+        """Return the oldest rollouts, by version and then by arrival, one from each simulator."""
         oldest = sorted(
             self._ready,
             key=lambda name: (self._ready[name][0][1].policy_version, self._ready[name][0][0]),
@@ -218,7 +218,7 @@ class Collector:
         )
 
     def _drop_stale(self) -> None:
-        """Drops waiting rollouts that are too old, and assigns others."""
+        """Drop waiting rollouts that are too old, and assign others."""
         num_before = self.num_stale
         for name in list(self._ready):
             while name in self._ready and self.lag(self._ready[name][0][1]) > self._max_policy_lag:
@@ -229,7 +229,7 @@ class Collector:
             self._assign()
 
     def _drop_spare(self) -> None:
-        """Drop, while segments alone are wanted, what waits of simulators that left and all but the newest of others."""
+        """While segments alone are wanted, drop all rollouts of simulators that left and all but the newest of the others."""
         if not self._wants_segments:
             return
         connected = {session.incarnation for session in self._sessions}
@@ -247,7 +247,7 @@ class Collector:
         return rollout
 
     def _assign(self) -> None:
-        """Assigns rollouts until every simulator has enough, or so many are pending that more would be too old."""
+        """Assign rollouts until every simulator has enough, or so many are pending that more would grow too old."""
         if self._policy is None or self._is_paused:
             return
         gathering = list(self._sessions)[:1] if self._is_exclusive else list(self._sessions)
@@ -257,7 +257,7 @@ class Collector:
                 if not session.outstanding:
                     session.assign(self._policy, number=next(self._assignments), now_s=self._clock())
             return
-        # What simulators that left have delivered counts too, so that no coming and going fills memory.
+        # Rollouts of simulators that left count too, so that simulators coming and going can't fill memory.
         room = min(2 * len(gathering), _MAX_PENDING_BATCHES * self._max_batch) - self.num_pending
         for depth in (1, 2):
             for session in gathering:
@@ -269,7 +269,7 @@ class Collector:
         return len(session.outstanding) + len(self._ready.get(session.incarnation, ()))
 
     def _is_repeated(self, incarnation: str, sequence: int) -> bool:
-        """Tells whether a rollout came before, and remembers it."""
+        """Return whether a rollout was delivered before, and remember it."""
         last = self._last_sequences.pop(incarnation, -1)
         self._last_sequences[incarnation] = max(last, sequence)
         if len(self._last_sequences) > _MAX_REMEMBERED_INCARNATIONS:

@@ -1,146 +1,17 @@
-"""The learner's centre: what counts as learned, and that it can be paused, stopped and finished at any moment."""
+"""The learner's centre: what counts as learned, and that it can be paused, stopped, finished and restored at any moment."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
+import threading
 
-import numpy as np
+import pytest
 
-from services.learner.checkpoints import Keeper
-from services.learner.loop import Rewards, TrainingLoop
-from services.learner.progress import LearnerState, Progress
-from services.learner.rollouts.batch import Batch
-from services.learner.rollouts.collector import Collector
-from somersault.domain.trajectory import Rollout
-from somersault.storage import ObjectStore, open_store
-
-
-@dataclass
-class _Statistics:
-    loss: float = 0.0
-
-
-class PPODouble:
-    """Counts what it is given."""
-
-    def __init__(self) -> None:
-        self.num_observed = 0
-        self.num_improved = 0
-
-    def observe(self, observations: Any) -> None:
-        """Count."""
-        self.num_observed += 1
-
-    def improve(self, rollout: Any, rewards: Any) -> _Statistics:
-        """Count."""
-        self.num_improved += 1
-        return _Statistics()
-
-    def export_policy(self) -> dict[str, Any]:
-        """Give something to act by."""
-        return {"a": np.zeros(1, np.float32)}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give something to keep."""
-        return {"a": np.zeros(1, np.float32)}
-
-    def load_state_dict(self, arrays: Any) -> None:
-        """Take nothing over."""
-
-
-class SourceDouble:
-    """Settles steps when told to; before it is pretrained there are no rewards."""
-
-    def __init__(self) -> None:
-        self.settled = 0
-        self.is_pretrained = True
-        self.asked: list[int] = []
-        self._changed = asyncio.Condition()
-
-    async def settle(self, env_steps: int) -> None:
-        """Let the learner go on up to a step."""
-        async with self._changed:
-            self.settled = env_steps
-            self._changed.notify_all()
-
-    async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
-        """Give rewards once the step is settled."""
-        self.asked.append(env_steps)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.settled >= env_steps)
-        if not self.is_pretrained:
-            return None
-        return Rewards(rewards=np.zeros((2, 5), np.float32), predicted_mean=0.5, reward_version=1)
-
-
-class Learner:
-    """A loop with doubles around it, and a simulator that always has a rollout."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self.ppo, self.source = PPODouble(), SourceDouble()
-        self.collector = Collector(max_simulators=1, max_policy_lag=8, is_exclusive=False)
-        self.loop = TrainingLoop(
-            ppo=self.ppo,  # type: ignore[arg-type]
-            collector=self.collector,
-            reward_source=self.source,
-            keeper=Keeper(store, run_id="r"),
-            total_env_steps=30,
-            checkpoint_s=1e9,
-        )
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
-        return self.loop.progress.value
-
-    async def until(self, state: LearnerState, env_steps: int) -> None:
-        """Wait for the learner to be there."""
-        async with asyncio.timeout(10):
-            async for progress in self.loop.progress.watch():
-                if (progress.state, progress.env_steps) == (state, env_steps):
-                    await asyncio.sleep(0.01)  # it says so first and then waits
-                    return
-
-    async def simulate(self) -> None:
-        """Deliver whatever is assigned, 10 environment steps a rollout."""
-        session = self.collector.join(simulator_id="s", incarnation="i", num_environments=5)
-        sequence = 0
-        while True:
-            item = await session.outbox.get()
-            if hasattr(item, "policy_version"):
-                self.collector.deliver(session, _rollout(sequence, item.policy_version))
-                sequence += 1
-
-
-def _rollout(sequence: int, policy_version: int) -> Rollout:
-    return Rollout(
-        sequence=sequence,
-        policy_version=policy_version,
-        observations=np.zeros((2, 5, 2), np.float32),
-        actions=np.zeros((2, 5, 1), np.float32),
-        log_probs=np.zeros((2, 5), np.float32),
-        is_truncated=np.zeros((2, 5), np.bool_),
-        final_observations=np.zeros((0, 2), np.float32),
-        next_observations=np.zeros((5, 2), np.float32),
-    )
-
-
-@contextlib.asynccontextmanager
-async def running(store: ObjectStore) -> AsyncIterator[Learner]:
-    """Run a learner from its newest checkpoint while the body runs."""
-    learner = Learner(store)
-    await learner.loop.restore()
-    tasks = [asyncio.create_task(learner.loop.run()), asyncio.create_task(learner.simulate())]
-    try:
-        yield learner
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+from services.learner import loop as training_loop
+from services.learner.progress import LearnerState
+from services.learner.rollouts.session import Assignment, PublishedPolicy
+from somersault.storage import open_store
+from tests.services.learner.doubles import FailingStore, LearnerDouble, running
 
 
 async def test_steps_count_once_they_are_learned_from() -> None:
@@ -174,13 +45,33 @@ async def test_a_restart_at_the_last_batch_waits_for_its_labels_again() -> None:
         await learner.until(LearnerState.FINISHED, 30)
 
 
-async def test_without_rewards_it_gets_to_know_observations_and_counts_them() -> None:
-    """As before the first labels are learned."""
+async def test_without_rewards_it_observes_and_counts_the_steps() -> None:
+    """As before the first labels are learned: the policy stays, and more rollouts are assigned under it."""
     async with running(open_store("memory://")) as learner:
         learner.source.is_pretrained = False
         await learner.source.settle(20)
         await learner.until(LearnerState.WAITING_FOR_REWARD, 20)
-        assert (learner.ppo.num_observed, learner.ppo.num_improved) == (2, 0)
+        assert (learner.algorithm.num_observed, learner.algorithm.num_improved) == (2, 0)
+        assert (learner.progress.policy_version, learner.progress.statistics) == (0, {})
+        assert len([item for item in learner.received if isinstance(item, PublishedPolicy)]) == 1
+        assert [item for item in learner.received if item == Assignment(policy_version=0)][3:]
+
+
+async def test_the_first_rewards_end_the_phase_of_observing() -> None:
+    """The next batch improves the policy, which is published as version 1 with what the algorithm says of it."""
+    async with running(open_store("memory://")) as learner:
+        learner.source.is_pretrained = False
+        await learner.source.settle(10)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
+        learner.source.is_pretrained = True
+        await learner.source.settle(20)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 20)
+        assert (learner.algorithm.num_observed, learner.algorithm.num_improved) == (1, 1)
+        told = learner.progress
+        assert (told.policy_version, told.reward_version, told.statistics) == (1, 1, {"loss": 1.0})
+        assert told.predicted_reward_mean == 0.5
+        assert learner.collector.policy is not None
+        assert learner.collector.policy.version == 1
 
 
 async def test_a_stop_ends_the_wait_for_labels() -> None:
@@ -191,13 +82,13 @@ async def test_a_stop_ends_the_wait_for_labels() -> None:
         await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
         learner.loop.stop()
         await learner.until(LearnerState.FINISHED, 10)
-        assert (learner.ppo.num_improved, learner.progress.checkpoint_env_steps) == (1, 10)
+        assert (learner.algorithm.num_improved, learner.progress.checkpoint_env_steps) == (1, 10)
         assert learner.loop.total_env_steps == 10
 
 
 async def test_a_stop_ends_the_wait_for_simulators_and_a_pause() -> None:
     """Nothing need happen for a run to finish."""
-    learner = Learner(open_store("memory://"))
+    learner = LearnerDouble(open_store("memory://"))
     running_loop = asyncio.create_task(learner.loop.run())
     learner.loop.pause()
     await learner.until(LearnerState.PAUSED, 0)
@@ -237,3 +128,115 @@ async def test_a_resume_shows_what_is_waited_for() -> None:
         learner.loop.pause()
         learner.loop.resume()
         assert learner.progress.state is LearnerState.WAITING_FOR_REWARD
+
+
+async def test_a_restart_goes_on_from_the_newest_checkpoint() -> None:
+    """With its steps, its policy version and the algorithm's state; what came after it is learned again."""
+    store = open_store("memory://")
+    async with running(store) as learner:
+        await learner.source.settle(10)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
+        assert await learner.loop.checkpoint()
+        await learner.source.settle(20)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 20)
+    async with running(store) as learner:
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
+        told = learner.progress
+        assert (told.policy_version, told.checkpoint_env_steps) == (1, 10)
+        assert learner.algorithm.num_improved == 1
+        assert learner.received[0] == learner.collector.policy
+
+
+async def test_a_checkpoint_that_can_not_be_stored_ends_nothing() -> None:
+    """It says so, learning goes on, and progress still names the one before."""
+    store = FailingStore()
+    async with running(store) as learner:
+        await learner.source.settle(10)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
+        assert await learner.loop.checkpoint()
+        store.is_away = True
+        await learner.source.settle(20)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 20)
+        assert not await learner.loop.checkpoint()
+        assert learner.progress.checkpoint_env_steps == 10
+        assert learner.algorithm.num_improved == 2
+
+
+async def test_a_checkpoint_that_is_due_follows_each_improvement_until_it_is_stored() -> None:
+    """One that fails costs nothing but itself."""
+    store = FailingStore()
+    store.is_away = True
+    async with running(store, checkpoint_s=1e-9) as learner:
+        await learner.source.settle(10)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 10)
+        assert (store.num_refused, learner.progress.checkpoint_env_steps) == (1, 0)
+        store.is_away = False
+        await learner.source.settle(20)
+        await learner.until(LearnerState.WAITING_FOR_REWARD, 20)
+        assert learner.progress.checkpoint_env_steps == 20
+
+
+async def test_a_run_is_finished_once_its_last_checkpoint_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is away holds the end up, and loses nothing."""
+    monkeypatch.setattr(training_loop, "_CHECKPOINT_RETRY_S", 0.01)
+    store = FailingStore()
+    store.is_away = True
+    async with running(store) as learner:
+        await learner.source.settle(30)
+        await learner.until(LearnerState.LEARNING, 30)
+        while store.num_refused < 3:
+            await asyncio.sleep(0.01)
+        assert learner.progress.state is LearnerState.LEARNING
+        store.is_away = False
+        await learner.until(LearnerState.FINISHED, 30)
+        assert learner.progress.checkpoint_env_steps == 30
+
+
+async def test_an_improvement_is_never_cut_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that is cancelled ends after it: the checkpoint stored at the end must not hold half of it."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    store = FailingStore()
+    learner = LearnerDouble(store)
+    improve = learner.algorithm.improve
+
+    def slow(rollout: object, rewards: object) -> dict[str, float]:
+        has_begun.set()
+        assert may_end.wait(10)
+        return improve(rollout, rewards)
+
+    monkeypatch.setattr(learner.algorithm, "improve", slow)
+    await learner.source.settle(10)
+    simulating = asyncio.create_task(learner.simulate())
+    learning = asyncio.create_task(learner.loop.run())
+    assert await asyncio.to_thread(has_begun.wait, 10)
+    learning.cancel()
+    await asyncio.sleep(0.05)
+    assert not learning.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await learning
+    assert learner.algorithm.num_improved == 1
+    simulating.cancel()
+    await asyncio.gather(simulating, return_exceptions=True)
+
+
+async def test_a_checkpoint_waits_for_the_improvement_in_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its counters are those of its arrays."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    async with running(FailingStore()) as learner:
+        improve = learner.algorithm.improve
+
+        def slow(rollout: object, rewards: object) -> dict[str, float]:
+            has_begun.set()
+            assert may_end.wait(10)
+            return improve(rollout, rewards)
+
+        monkeypatch.setattr(learner.algorithm, "improve", slow)
+        await learner.source.settle(10)
+        assert await asyncio.to_thread(has_begun.wait, 10)
+        storing = asyncio.create_task(learner.loop.checkpoint())
+        await asyncio.sleep(0.05)
+        assert not storing.done()
+        may_end.set()
+        assert await storing
+        assert (learner.progress.policy_version, learner.progress.checkpoint_env_steps) == (1, 10)

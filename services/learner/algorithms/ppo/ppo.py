@@ -1,19 +1,20 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a policy for any task.
 
-Pure: arrays in, arrays out; whoever calls owns time, network and storage. Shapes: ``T`` steps, ``N`` environments,
+Arrays in, arrays out: time, network and storage are the caller's. Shapes: ``T`` steps, ``N`` environments,
 ``R`` rows of a rollout (T x N), ``B`` rows of a minibatch, ``A`` action length; observations as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from services.learner.algorithms.algorithm import Algorithm
 from services.learner.algorithms.ppo.advantage import estimate_advantages, successor_values
 from services.learner.algorithms.ppo.config import PPOConfig
 from services.learner.algorithms.ppo.objective import clipped_objective
@@ -25,7 +26,7 @@ from services.learner.networks.observations import (
     arrange_observations,
 )
 from services.learner.networks.optimiser_state import dump_networks, load_networks
-from somersault.domain.arrays import FrameArray
+from somersault.domain.arrays import FloatArray, FrameArray
 from somersault.domain.packing import numbers_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
@@ -39,7 +40,7 @@ _ADAM_EPSILON = 1e-5  # Andrychowicz et al. 2021, table 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PPOStatistics:
-    """What one improvement did; means over the minibatches of its last pass unless said otherwise."""
+    """Statistics of one improvement: means over the minibatches of its last pass unless said otherwise."""
 
     policy_loss: float
     """The clipped objective, negated."""
@@ -50,22 +51,21 @@ class PPOStatistics:
     entropy: float
     """Of the policy, nats."""
     approximate_kl: float
-    """From the rollout's policy to the improved one, nats."""
+    """KL divergence from the rollout's policy to the improved one, nats."""
     clip_fraction: float
-    """Share of transitions whose ratio was outside the clip range."""
+    """Fraction of transitions whose probability ratio was outside the clip range."""
     num_gradient_steps: int
-    """Of all passes; fewer than planned when the KL bound stopped them."""
+    """Over all passes; fewer than planned if ``target_kl`` stopped them."""
 
 
-class PPO:
-    """Owns the policy, its value function, their optimiser and, where there are numbers, the observation normaliser.
+class PPO(Algorithm):
+    """Owns the policy, its value function, their optimiser and, if there are numbers, the observation normaliser.
 
-    One owner, not thread-safe. The order of minibatches follows from ``seed`` and the number of
-    improvements alone, so a restored instance goes on exactly as the lost one would have.
+    The order of minibatches depends on ``seed`` and the number of improvements alone.
     """
 
     def __init__(self, config: PPOConfig, *, spec: TaskSpec, seed: int) -> None:
-        """Initialises the networks from ``seed``.
+        """Initialise the networks from ``seed``.
 
         Raises:
             ConfigError: ``config`` asks for a GPU and there is none.
@@ -91,20 +91,20 @@ class PPO:
         )
 
     def export_policy(self) -> dict[str, NDArray[np.float32]]:
-        """Gives the arrays that simulators act with, copied, by the names of docs/protocol.md."""
+        """Return copies of the arrays that simulators act with, by the names of docs/protocol.md."""
         arrays = self.networks.export_policy()
         if self.observation_normaliser is not None:
             arrays["observation_mean"] = self.observation_normaliser.mean
             arrays["observation_std"] = self.observation_normaliser.std
         if self._spec.choice_sizes:
-            # Whoever has the arrays alone, as of an export, must know whose logits these are.
+            # Tells which logits belong to which choice where there is no task specification, as in an export.
             arrays["choice_sizes"] = np.array(self._spec.choice_sizes, np.float32)
         return arrays
 
     def observe(self, observations: FrameArray) -> None:
-        """Adds observations ``[T, N, *frame]`` to the normaliser; pictures need none, but numbers beside them do.
+        """Add observations ``[T + F - 1, N, *frame]`` to the normaliser. Pictures need none, but numbers beside them do.
 
-        `improve` does so itself; this is for rollouts gathered before there is a reward.
+        `improve` does so itself; this is for rollouts gathered before there are rewards.
         """
         if self.observation_normaliser is not None:
             is_packed = self._spec.is_image
@@ -112,11 +112,11 @@ class PPO:
                 numbers_of(observations, num_numbers=self._spec.num_numbers) if is_packed else observations
             )
 
-    def improve(self, rollout: Rollout, rewards: NDArray[np.float32]) -> PPOStatistics:
-        """Improves the policy on one rollout.
+    def improve(self, rollout: Rollout, rewards: FloatArray) -> dict[str, float]:
+        """Improve the policy on one rollout and return the fields of `PPOStatistics` by name.
 
         Args:
-            rollout: gathered under any recent policy.
+            rollout: Gathered under any recent policy.
             rewards: ``[T, N]`` float32, normalised.
         """
         self.observe(rollout.observations)
@@ -127,28 +127,12 @@ class PPO:
         returns = advantages + values
         residual = float(np.var(returns - values) / max(float(np.var(returns)), 1e-8))
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        action_dtype = np.int64 if self._spec.is_discrete else np.float32
-        columns = (
-            self._column(rollout.actions.astype(action_dtype), *self._spec.action_shape),
-            self._column(np.array(rollout.log_probs, np.float32)),  # copied: torch takes no read-only memory
-            self._column(advantages),
-            self._column(returns),
-        )
-        passes = self._run_passes(observations.acted_on, columns)
+        passes = self._run_passes(observations.acted_on, self._columns(rollout, advantages, returns))
         self.num_improvements += 1
-        means = passes[-1].mean(axis=0)
-        return PPOStatistics(
-            policy_loss=float(means[0]),
-            value_loss=float(means[1]),
-            explained_variance=1.0 - residual,
-            entropy=float(means[2]),
-            approximate_kl=float(means[3]),
-            clip_fraction=float(means[4]),
-            num_gradient_steps=sum(len(steps) for steps in passes),
-        )
+        return asdict(_summarise(passes, explained_variance=1.0 - residual))
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Gives everything that `load_state_dict` needs to go on, as arrays by name."""
+        """Return copies of everything that `load_state_dict` needs to go on, by name."""
         arrays: dict[str, NDArray[np.generic]] = {
             "seed": np.array([self._seed], dtype=np.int64),
             "num_improvements": np.array([self.num_improvements], dtype=np.int64),
@@ -159,10 +143,10 @@ class PPO:
         return arrays | dump_networks(self.networks, self._optimiser)
 
     def load_state_dict(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Takes over what `state_dict` gave.
+        """Go on from what `state_dict` returned.
 
         Raises:
-            CorruptDataError: an array is missing or has another shape.
+            CorruptDataError: An array is missing or has the wrong shape.
         """
         try:
             if self.observation_normaliser is not None:
@@ -176,11 +160,23 @@ class PPO:
         except (KeyError, RuntimeError, ValueError) as err:
             raise CorruptDataError(f"learner checkpoint: {err}") from err
 
+    def _columns(
+        self, rollout: Rollout, advantages: NDArray[np.float32], returns: NDArray[np.float32]
+    ) -> tuple[Tensor, ...]:
+        """Return what a gradient step takes beside observations: actions, log probabilities, advantages, returns, by row."""
+        action_dtype = np.int64 if self._spec.is_discrete else np.float32
+        return (
+            self._column(rollout.actions.astype(action_dtype), *self._spec.action_shape),
+            self._column(np.array(rollout.log_probs, np.float32)),  # copied: torch takes no read-only memory
+            self._column(advantages),
+            self._column(returns),
+        )
+
     def _column(self, array: NDArray[np.generic], *trailing: int) -> Tensor:
         return torch.from_numpy(array).reshape(-1, *trailing).to(self._device)
 
     def _values(self, observations: ObservationRows) -> NDArray[np.float32]:
-        """Gives values ``[R]``; pictures a minibatch at a time, since their activations take 100 kB a row."""
+        """Return values ``[R]``, of pictures a minibatch at a time because their activations take 100 kB a row."""
         num_at_once = self.config.minibatch_size if self._spec.is_image else max(len(observations), 1)
         parts = [
             self.networks.values(observations.take(rows).to(self._device)).cpu()
@@ -213,7 +209,7 @@ class PPO:
     def _run_passes(
         self, observations: ObservationRows, columns: tuple[Tensor, ...]
     ) -> list[NDArray[np.float64]]:
-        """Gives, for each pass made, what each of its steps gave: ``[S, 5]``."""
+        """Run passes until all are made or one moves the policy too far; return `_step`'s result by step of each, ``[S, 5]``."""
         generator = np.random.default_rng((self._seed, self.num_improvements))
         passes: list[NDArray[np.float64]] = []
         for _ in range(self.config.num_epochs):
@@ -238,7 +234,7 @@ class PPO:
         advantages: Tensor,
         returns: Tensor,
     ) -> Tensor:
-        """Takes one gradient step; gives policy loss, value loss, entropy, KL and clip fraction ``[5]``."""
+        """Take one gradient step and return its policy loss, value loss, entropy, KL and clip fraction ``[5]``."""
         epsilon = self.config.clip_ratio
         new_log_probs, entropy, values = self.networks(observations, actions)
         log_ratio = new_log_probs - log_probs
@@ -257,3 +253,16 @@ class PPO:
             moved = (ratio - 1 - log_ratio).mean()
             clipped = ((ratio - 1).abs() > epsilon).float().mean()
             return torch.stack([policy_loss, value_loss, entropy, moved, clipped])
+
+
+def _summarise(passes: Sequence[NDArray[np.float64]], *, explained_variance: float) -> PPOStatistics:
+    policy_loss, value_loss, entropy, approximate_kl, clip_fraction = passes[-1].mean(axis=0)
+    return PPOStatistics(
+        policy_loss=float(policy_loss),
+        value_loss=float(value_loss),
+        explained_variance=explained_variance,
+        entropy=float(entropy),
+        approximate_kl=float(approximate_kl),
+        clip_fraction=float(clip_fraction),
+        num_gradient_steps=sum(len(steps) for steps in passes),
+    )

@@ -6,14 +6,12 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
 
-from services.learner.rewards import predicted as reward_feed
 from services.learner.rewards.normaliser import normalise_rewards
-from services.learner.rewards.predicted import RewardFeed, _score
+from services.learner.rewards.predicted import PredictedRewards, _score
 from services.learner.rollouts.batch import Batch
 from somersault.domain.trajectory import Rollout
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
@@ -105,12 +103,11 @@ def _update(**values: Any) -> reward_pb2.RewardModelUpdate:
     )
 
 
-async def _lose(feed: RewardFeed, update: reward_pb2.RewardModelUpdate) -> None:
-    """Have a feed follow a service that says one thing and dies."""
+async def _lose(rewards: PredictedRewards, update: reward_pb2.RewardModelUpdate) -> None:
+    """Follow a service that sends one update and dies."""
     service = ServiceDouble(update)
     service.is_lost.set()
-    with mock.patch.object(reward_feed.reward_pb2_grpc, "RewardServiceStub", return_value=service):
-        await feed._hold(None, Backoff())  # type: ignore[arg-type]
+    await rewards.client.follow(service, Backoff())  # type: ignore[arg-type]
 
 
 def _plain_batch() -> Batch:
@@ -119,32 +116,32 @@ def _plain_batch() -> Batch:
 
 async def test_a_learner_that_lost_the_service_goes_on_with_its_copy() -> None:
     """As far as it likes, where the service set no bound."""
-    feed = RewardFeed("", is_lockstep=False)
-    await _lose(feed, _update(settled_env_steps=10))
+    rewards = PredictedRewards("", is_lockstep=False)
+    await _lose(rewards, _update(settled_env_steps=10))
     async with asyncio.timeout(5):
-        assert await feed.rewards_for(_plain_batch(), env_steps=10_000)
+        assert await rewards.rewards_for(_plain_batch(), env_steps=10_000)
 
 
 async def test_a_learner_that_lost_the_service_goes_no_further_than_it_may() -> None:
     """A run with people must not be used up while the service that waits for them restarts."""
-    feed = RewardFeed("", is_lockstep=False)
-    await _lose(feed, _update(settled_env_steps=10, horizon_env_steps=20))
+    rewards = PredictedRewards("", is_lockstep=False)
+    await _lose(rewards, _update(settled_env_steps=10, horizon_env_steps=20))
     async with asyncio.timeout(5):
-        assert await feed.rewards_for(_plain_batch(), env_steps=20)
+        assert await rewards.rewards_for(_plain_batch(), env_steps=20)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await feed.rewards_for(_plain_batch(), env_steps=21)
+            await rewards.rewards_for(_plain_batch(), env_steps=21)
 
 
 async def test_what_the_service_wants_of_the_learner_is_passed_on() -> None:
     """Segments as long as it is there to want them; the end once."""
     wanted: list[bool] = []
     finished: list[str] = []
-    feed = RewardFeed(
+    rewards = PredictedRewards(
         "",
         is_lockstep=False,
         want_segments=lambda *, is_wanted: wanted.append(is_wanted),
         finish=lambda: finished.append("now"),
     )
-    await _lose(feed, _update(wants_segments=True, is_finishing=True))
+    await _lose(rewards, _update(wants_segments=True, is_finishing=True))
     assert (wanted, finished) == ([True, False], ["now"])

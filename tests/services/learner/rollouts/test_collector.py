@@ -7,13 +7,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from services.learner.rollouts.collector import (
-    Assign,
-    Collected,
-    Collector,
-    PublishedPolicy,
-    SimulatorSession,
-)
+from services.learner.rollouts.batch import Collected
+from services.learner.rollouts.collector import Collector
+from services.learner.rollouts.session import Assignment, PublishedPolicy, SimulatorSession
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 
@@ -54,7 +50,7 @@ def _sent(session: SimulatorSession) -> list[tuple[str, int]]:
     items = []
     while not session.outbox.empty():
         item = session.outbox.get_nowait()
-        is_assignment = isinstance(item, Assign)
+        is_assignment = isinstance(item, Assignment)
         items.append(("assign", item.policy_version) if is_assignment else ("policy", item.version))
     return items
 

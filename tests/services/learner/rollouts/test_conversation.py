@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from services.learner.config import LearnerConfig
-from services.learner.rollouts.collector import Collector, PublishedPolicy
-from services.learner.service import CollectConversation, rollout_bytes
+from services.learner.rollouts.collector import Collector
+from services.learner.rollouts.conversation import CollectConversation, rollout_bytes
+from services.learner.rollouts.session import PublishedPolicy
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.errors import InvalidInputError

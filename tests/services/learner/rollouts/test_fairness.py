@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.learner.rollouts.collector import Assign, Collector, PublishedPolicy, SimulatorSession
+from services.learner.rollouts.collector import Collector
+from services.learner.rollouts.session import Assignment, PublishedPolicy, SimulatorSession
 from somersault.domain.trajectory import Rollout
 
 _EMPTY = np.zeros((0, 0), np.float32)
@@ -36,7 +37,7 @@ class _Simulator:
     def tick(self, collector: Collector) -> None:
         while not self.session.outbox.empty():
             item = self.session.outbox.get_nowait()
-            if isinstance(item, Assign):
+            if isinstance(item, Assignment):
                 self.assigned.append(item.policy_version)
         if not self.assigned:
             return

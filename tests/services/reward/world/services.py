@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from services.learner import checkpoints as learner_keeper
+from services.learner.checkpoints import CheckpointStore
 from services.learner.loop import TrainingLoop
-from services.learner.rewards.predicted import RewardFeed
+from services.learner.rewards.predicted import PredictedRewards
 from services.learner.rollouts.collector import Collector
 from services.reward.config import RewardConfig
 from services.reward.feedback.comparisons import Comparisons
@@ -111,20 +110,15 @@ class RewardLife:
             group.create_task(self._reporter.run())
 
 
-@dataclass
-class _Statistics:
-    loss: float = 0.0
-
-
-class _PPOModel:
+class _AlgorithmModel:
     """Improves nothing."""
 
     def observe(self, observations: Any) -> None:
         """Look away."""
 
-    def improve(self, rollout: Any, rewards: Any) -> _Statistics:
+    def improve(self, rollout: Any, rewards: Any) -> dict[str, float]:
         """Leave the policy as it is."""
-        return _Statistics()
+        return {}
 
     def export_policy(self) -> dict[str, Any]:
         """Give a policy."""
@@ -146,17 +140,17 @@ class LearnerLife:
             is_exclusive=is_lockstep,
             clock=lambda: asyncio.get_running_loop().time(),
         )
-        self.feed = RewardFeed(
+        self.rewards = PredictedRewards(
             "",
             is_lockstep=is_lockstep,
             want_segments=self.collector.want_segments,
             finish=lambda: self.loop.stop(),  # noqa: PLW0108 - there is no loop yet
         )
         self.loop = TrainingLoop(
-            ppo=_PPOModel(),  # type: ignore[arg-type]
+            algorithm=_AlgorithmModel(),
             collector=self.collector,
-            reward_source=self.feed,
-            keeper=learner_keeper.Keeper(store, run_id="r"),
+            reward_source=self.rewards,
+            checkpoints=CheckpointStore(store, run_id="r"),
             total_env_steps=total_env_steps,
             checkpoint_s=1e9,
         )
@@ -167,13 +161,9 @@ class LearnerLife:
         await self.loop.run()
 
     async def follow(self, servicer: RewardServicer) -> None:
-        """Follow a reward service until it is killed, then note that it is lost, as the stream's end would."""
+        """Follow a reward service until it is killed."""
         stub = SimpleNamespace(WatchRewardModel=_watching(servicer))
-        try:
-            await self.feed._follow(stub, Backoff())  # type: ignore[arg-type]
-        finally:
-            self.feed._say_wanted(is_wanted=False)
-            await self.feed._note(is_connected=False)
+        await self.rewards.client.follow(stub, Backoff())  # type: ignore[arg-type]
 
 
 def _watching(servicer: RewardServicer) -> Callable[[Any], Any]:

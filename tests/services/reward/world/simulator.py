@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from services.learner.rollouts.collector import Assign, Collector
+from services.learner.rollouts.collector import Collector
+from services.learner.rollouts.session import Assignment
 from services.reward.segments.offers import Offers
 from somersault.domain.trajectory import Rollout, Segment, StoredSegment
 from somersault.storage import ObjectStore
@@ -45,7 +46,7 @@ class SimulatorModel:
         try:
             while True:
                 item = await session.outbox.get()
-                if isinstance(item, Assign):
+                if isinstance(item, Assignment):
                     await asyncio.sleep(_ROLLOUT_S)
                     collector.deliver(session, self._gather(item.policy_version))
         finally:
