@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class SimulatorServiceStub:
-    """Draws stored segments, evaluates policies and tells how episodes went. Gathering itself runs on streams that the simulator
-    dials: LearnerService.Collect and RewardService.OfferSegments.
+    """Renders stored segments, evaluates policies and reports how episodes went. Gathering itself runs on streams that the
+    simulator dials: LearnerService.Collect and RewardService.OfferSegments.
     """
 
     def __init__(self, channel):
@@ -54,13 +54,15 @@ class SimulatorServiceStub:
 
 
 class SimulatorServiceServicer:
-    """Draws stored segments, evaluates policies and tells how episodes went. Gathering itself runs on streams that the simulator
-    dials: LearnerService.Collect and RewardService.OfferSegments.
+    """Renders stored segments, evaluates policies and reports how episodes went. Gathering itself runs on streams that the
+    simulator dials: LearnerService.Collect and RewardService.OfferSegments.
     """
 
     def Render(self, request, context):
-        """Draws a stored segment again from its physics states and stores the clip. Idempotent: the same request gives the same clip, any pod can do it.
-        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, UNAVAILABLE if drawing failed and may succeed later.
+        """Renders a stored segment from what it carries (physics states of a body, the log of a game's actions, pictures of any other environment) and stores the clip.
+        Idempotent: the same request gives the same clip, and any pod can serve it.
+        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting,
+        UNAVAILABLE if this simulator renders none, or if rendering failed and may succeed later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -68,14 +70,14 @@ class SimulatorServiceServicer:
 
     def Evaluate(self, request, context):
         """Runs fresh episodes under a given policy and measures them by the true reward. Changes nothing in the run; the agent never sees the result.
-        INVALID_ARGUMENT if the policy does not fit the task.
+        INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetEpisodeStatistics(self, request, context):
-        """Gives the true scores of the newest finished episodes of this simulator. A metric for people; neither reward nor learner reads it, the labeler keeps it for owners. Idempotent.
+        """Returns the true scores of the newest finished episodes of this simulator: a metric for people. Neither the learner nor the reward service reads it; the labeler keeps it for owners. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,8 +110,8 @@ def add_SimulatorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SimulatorService:
-    """Draws stored segments, evaluates policies and tells how episodes went. Gathering itself runs on streams that the simulator
-    dials: LearnerService.Collect and RewardService.OfferSegments.
+    """Renders stored segments, evaluates policies and reports how episodes went. Gathering itself runs on streams that the
+    simulator dials: LearnerService.Collect and RewardService.OfferSegments.
     """
 
     @staticmethod
