@@ -214,8 +214,11 @@ class TrainingLoop:
             self._collector.publish(self._policy)
             return
         async with self._algorithm_lock:
-            with _IMPROVEMENT_S.time():
-                statistics = await _in_thread(lambda: self._algorithm.improve(rollout, rewards.rewards))
+            await _to_its_end(self._improve(rollout, rewards, env_steps=env_steps))
+
+    async def _improve(self, rollout: Rollout, rewards: Rewards, *, env_steps: int) -> None:
+        with _IMPROVEMENT_S.time():
+            statistics = await asyncio.to_thread(self._algorithm.improve, rollout, rewards.rewards)
         self._timed.append((time.monotonic(), env_steps))
         self._report(
             env_steps=env_steps,
@@ -257,11 +260,16 @@ class TrainingLoop:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work beside the event loop, to its end even if the waiter is cancelled.
+    """Run blocking work beside the event loop, to its end even if the waiter is cancelled."""
+    return await _to_its_end(asyncio.to_thread(work))
 
-    A half-made improvement or checkpoint must never be what the next one starts from.
+
+async def _to_its_end(work: Coroutine[None, None, T]) -> T:
+    """Run work to its end even if the waiter is cancelled.
+
+    What is half made must never be what a checkpoint holds, nor an improvement without its count.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -193,7 +193,7 @@ async def test_a_run_is_finished_once_its_last_checkpoint_is_stored(monkeypatch:
 
 
 async def test_an_improvement_is_never_cut_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that is cancelled ends after it: the checkpoint stored at the end must not hold half of it."""
+    """A loop that is cancelled ends after it, and the checkpoint stored then counts it."""
     has_begun, may_end = threading.Event(), threading.Event()
     store = FailingStore()
     learner = LearnerDouble(store)
@@ -215,7 +215,11 @@ async def test_an_improvement_is_never_cut_in_half(monkeypatch: pytest.MonkeyPat
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await learning
-    assert learner.algorithm.num_improved == 1
+    assert await learner.loop.checkpoint()
+    restored = LearnerDouble(store)
+    await restored.loop.restore()
+    told = restored.progress
+    assert (restored.algorithm.num_improved, told.policy_version, told.env_steps) == (1, 1, 10)
     simulating.cancel()
     await asyncio.gather(simulating, return_exceptions=True)
 
