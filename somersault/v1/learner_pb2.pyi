@@ -31,13 +31,13 @@ class _LearnerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LearnerS
     LEARNER_STATE_WAITING_FOR_SIMULATORS: _LearnerState.ValueType  # 1
     """No simulator has joined yet."""
     LEARNER_STATE_WAITING_FOR_REWARD: _LearnerState.ValueType  # 2
-    """Waits for the reward version that is due at its step, and so for labels."""
+    """Waiting for the reward version that is due at its step, and so for labels."""
     LEARNER_STATE_LEARNING: _LearnerState.ValueType  # 3
-    """Learns."""
+    """Learning."""
     LEARNER_STATE_PAUSED: _LearnerState.ValueType  # 4
-    """Somebody paused it."""
+    """Paused through Control."""
     LEARNER_STATE_FINISHED: _LearnerState.ValueType  # 5
-    """It has made all its steps and has stored its last checkpoint."""
+    """All steps are made and the last checkpoint is stored."""
 
 class LearnerState(_LearnerState, metaclass=_LearnerStateEnumTypeWrapper):
     """What the learner is doing."""
@@ -47,13 +47,13 @@ LEARNER_STATE_UNSPECIFIED: LearnerState.ValueType  # 0
 LEARNER_STATE_WAITING_FOR_SIMULATORS: LearnerState.ValueType  # 1
 """No simulator has joined yet."""
 LEARNER_STATE_WAITING_FOR_REWARD: LearnerState.ValueType  # 2
-"""Waits for the reward version that is due at its step, and so for labels."""
+"""Waiting for the reward version that is due at its step, and so for labels."""
 LEARNER_STATE_LEARNING: LearnerState.ValueType  # 3
-"""Learns."""
+"""Learning."""
 LEARNER_STATE_PAUSED: LearnerState.ValueType  # 4
-"""Somebody paused it."""
+"""Paused through Control."""
 LEARNER_STATE_FINISHED: LearnerState.ValueType  # 5
-"""It has made all its steps and has stored its last checkpoint."""
+"""All steps are made and the last checkpoint is stored."""
 Global___LearnerState: _TypeAlias = LearnerState  # noqa: Y015
 
 class _ControlAction:
@@ -65,13 +65,13 @@ class _ControlActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Control
     CONTROL_ACTION_UNSPECIFIED: _ControlAction.ValueType  # 0
     """Not given; refused."""
     CONTROL_ACTION_PAUSE: _ControlAction.ValueType  # 1
-    """Stop assigning rollouts until resumed."""
+    """Assign no rollouts until resumed."""
     CONTROL_ACTION_RESUME: _ControlAction.ValueType  # 2
     """Go on after a pause."""
     CONTROL_ACTION_CHECKPOINT: _ControlAction.ValueType  # 3
-    """Store a checkpoint now; answers when it is stored."""
+    """Store a checkpoint now; answered once it is stored."""
     CONTROL_ACTION_STOP: _ControlAction.ValueType  # 4
-    """Finish early: store a checkpoint and take no more rollouts."""
+    """Finish early: take no more rollouts and store a last checkpoint."""
 
 class ControlAction(_ControlAction, metaclass=_ControlActionEnumTypeWrapper):
     """What to do to the learner."""
@@ -79,13 +79,13 @@ class ControlAction(_ControlAction, metaclass=_ControlActionEnumTypeWrapper):
 CONTROL_ACTION_UNSPECIFIED: ControlAction.ValueType  # 0
 """Not given; refused."""
 CONTROL_ACTION_PAUSE: ControlAction.ValueType  # 1
-"""Stop assigning rollouts until resumed."""
+"""Assign no rollouts until resumed."""
 CONTROL_ACTION_RESUME: ControlAction.ValueType  # 2
 """Go on after a pause."""
 CONTROL_ACTION_CHECKPOINT: ControlAction.ValueType  # 3
-"""Store a checkpoint now; answers when it is stored."""
+"""Store a checkpoint now; answered once it is stored."""
 CONTROL_ACTION_STOP: ControlAction.ValueType  # 4
-"""Finish early: store a checkpoint and take no more rollouts."""
+"""Finish early: take no more rollouts and store a last checkpoint."""
 Global___ControlAction: _TypeAlias = ControlAction  # noqa: Y015
 
 @_typing.final
@@ -161,11 +161,11 @@ class SimulatorHello(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     NUM_ENVIRONMENTS_FIELD_NUMBER: _builtins.int
     simulator_id: _builtins.str
-    """Stable name of the pod; 1 to 64 characters of [A-Za-z0-9._-]."""
+    """Stable name of the simulator, which outlives its process; 1 to 64 characters of [A-Za-z0-9._-]."""
     incarnation: _builtins.str
-    """Random name of this process's life; a new one after each restart."""
+    """Random name of this life of its process; a new one after each restart."""
     num_environments: _builtins.int
-    """Environments stepped side by side: N."""
+    """Environments it steps side by side: N."""
     @_builtins.property
     def task(self) -> _trajectory_pb2.TaskSpec:
         """What it simulates; must equal the learner's task."""
@@ -201,7 +201,7 @@ class CollectResponse(_message.Message):
 
     @_builtins.property
     def policy(self) -> Global___Policy:
-        """A policy that a later assignment names. Sent before it."""
+        """A policy that later assignments name; sent before them."""
 
     @_builtins.property
     def assignment(self) -> Global___Assignment:
@@ -237,11 +237,11 @@ class CollectWelcome(_message.Message):
     rollout_steps: _builtins.int
     """Steps of each environment in a rollout: T."""
     seed: _builtins.int
-    """Seeds the simulator's environments and action noise, with its incarnation's place among all it has welcomed."""
+    """The run's seed. A simulator seeds its environments and action noise by it, its simulator_id and env_steps together."""
     run_id: _builtins.str
     """The run being trained."""
     env_steps: _builtins.int
-    """Environment steps the run has taken so far, those included that are not learned from: sets a simulator's lives apart."""
+    """Environment steps taken from simulators so far, including those not learned from. So a restarted simulator doesn't gather what it has gathered before."""
     def __init__(
         self,
         *,
@@ -266,7 +266,7 @@ class Assignment(_message.Message):
 
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     policy_version: _builtins.int
-    """The version to act with; sent before as a policy."""
+    """The version to act with, whose policy was sent before."""
     def __init__(
         self,
         *,
@@ -291,7 +291,7 @@ class Policy(_message.Message):
     policy_version: _builtins.int
     """Rises by one at each publication; 0 is the first, untrained one."""
     weights: _builtins.bytes
-    """safetensors: float32 arrays of the network, its input normaliser included (docs/protocol.md says which)."""
+    """safetensors: float32 arrays of the network, including its input normaliser (docs/protocol.md lists them)."""
     def __init__(
         self,
         *,
@@ -390,22 +390,24 @@ class Progress(_message.Message):
     policy_version: _builtins.int
     """The newest policy version."""
     reward_version: _builtins.int
-    """The reward version that scored the last rollout."""
+    """The reward version that scored the last batch."""
     env_steps_per_s: _builtins.float
-    """Environment steps a second over the last ten improvements or so."""
+    """Environment steps per second over the last ten improvements or so."""
     predicted_reward_mean: _builtins.float
-    """Mean of the predicted reward a step over the last rollout, before normalising."""
+    """Mean predicted reward per step over the last batch, before normalising."""
     num_stale_rollouts: _builtins.int
     """Rollouts dropped because they were gathered too many policy versions ago."""
     num_repeated_rollouts: _builtins.int
-    """Rollouts dropped because they came a second time."""
+    """Rollouts dropped because they were delivered a second time."""
     num_simulators: _builtins.int
     """Simulators connected now."""
     checkpoint_env_steps: _builtins.int
     """Environment steps at the last stored checkpoint."""
     @_builtins.property
     def statistics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Figures of the last improvement by name, such as "policy_loss", "value_loss", "entropy", "approximate_kl", "clip_fraction"."""
+        """Statistics of the last improvement by name; which ones is the algorithm's choice, such as "policy_loss", "value_loss", "entropy",
+        "approximate_kl", "clip_fraction".
+        """
 
     def __init__(
         self,
@@ -456,14 +458,14 @@ Global___ControlRequest: _TypeAlias = ControlRequest  # noqa: Y015
 
 @_typing.final
 class ControlResponse(_message.Message):
-    """Says where the learner stands after that."""
+    """The answer to an action."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PROGRESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___Progress:
-        """The learner's progress now."""
+        """The learner's progress after it."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LearnerServiceStub:
-    """Takes rollouts, gives policies, tells how it goes.
+    """Collects rollouts, hands out policies and reports progress.
     """
 
     def __init__(self, channel):
@@ -58,34 +58,35 @@ class LearnerServiceStub:
 
 
 class LearnerServiceServicer:
-    """Takes rollouts, gives policies, tells how it goes.
+    """Collects rollouts, hands out policies and reports progress.
     """
 
     def Collect(self, request_iterator, context):
-        """A simulator's life with the learner. The simulator says hello; the learner answers with a welcome, then sends policies and assignments;
-        the simulator gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
-        Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected.
+        """One simulator's stream. The simulator says hello; the learner answers with a welcome, then sends policies and assignments; the simulator
+        gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
+        Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected,
+        FAILED_PRECONDITION if the learner was started for a reference run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchProgress(self, request, context):
-        """Sends the learner's progress now and after each improvement until the caller goes away. A slow reader misses intermediate entries, never the newest.
+        """Sends the learner's progress at once and after each change, until the caller goes away. A slow reader misses intermediate entries, never the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicy(self, request, context):
-        """Gives the newest policy. Idempotent.
+        """Returns the newest policy. Idempotent. FAILED_PRECONDITION while the learner is starting and has none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Control(self, request, context):
-        """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent.
+        """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent. UNAVAILABLE if a checkpoint is asked for and can't be stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,7 +124,7 @@ def add_LearnerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LearnerService:
-    """Takes rollouts, gives policies, tells how it goes.
+    """Collects rollouts, hands out policies and reports progress.
     """
 
     @staticmethod
@@ -236,7 +237,7 @@ class LearnerService:
 
 
 class ReferenceLearnerServiceStub:
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 
@@ -254,7 +255,7 @@ class ReferenceLearnerServiceStub:
 
 
 class ReferenceLearnerServiceServicer:
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 
@@ -283,7 +284,7 @@ def add_ReferenceLearnerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReferenceLearnerService:
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 

@@ -27,43 +27,45 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LearnerServiceStub:
-    """Takes rollouts, gives policies, tells how it goes."""
+    """Collects rollouts, hands out policies and reports progress."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LearnerServiceAsyncStub: ...
     Collect: _grpc.StreamStreamMultiCallable[_learner_pb2.CollectRequest, _learner_pb2.CollectResponse]
-    """A simulator's life with the learner. The simulator says hello; the learner answers with a welcome, then sends policies and assignments;
-    the simulator gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
-    Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected.
+    """One simulator's stream. The simulator says hello; the learner answers with a welcome, then sends policies and assignments; the simulator
+    gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
+    Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected,
+    FAILED_PRECONDITION if the learner was started for a reference run.
     """
     WatchProgress: _grpc.UnaryStreamMultiCallable[_learner_pb2.WatchProgressRequest, _learner_pb2.Progress]
-    """Sends the learner's progress now and after each improvement until the caller goes away. A slow reader misses intermediate entries, never the newest."""
+    """Sends the learner's progress at once and after each change, until the caller goes away. A slow reader misses intermediate entries, never the newest."""
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_learner_pb2.GetPolicyRequest, _learner_pb2.Policy]
-    """Gives the newest policy. Idempotent."""
+    """Returns the newest policy. Idempotent. FAILED_PRECONDITION while the learner is starting and has none."""
     Control: _grpc.UnaryUnaryMultiCallable[_learner_pb2.ControlRequest, _learner_pb2.ControlResponse]
-    """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent."""
+    """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent. UNAVAILABLE if a checkpoint is asked for and can't be stored."""
 
 @_typing.type_check_only
 class LearnerServiceAsyncStub(LearnerServiceStub):
-    """Takes rollouts, gives policies, tells how it goes."""
+    """Collects rollouts, hands out policies and reports progress."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Collect: _aio.StreamStreamMultiCallable[_learner_pb2.CollectRequest, _learner_pb2.CollectResponse]  # type: ignore[assignment]
-    """A simulator's life with the learner. The simulator says hello; the learner answers with a welcome, then sends policies and assignments;
-    the simulator gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
-    Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected.
+    """One simulator's stream. The simulator says hello; the learner answers with a welcome, then sends policies and assignments; the simulator
+    gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
+    Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected,
+    FAILED_PRECONDITION if the learner was started for a reference run.
     """
     WatchProgress: _aio.UnaryStreamMultiCallable[_learner_pb2.WatchProgressRequest, _learner_pb2.Progress]  # type: ignore[assignment]
-    """Sends the learner's progress now and after each improvement until the caller goes away. A slow reader misses intermediate entries, never the newest."""
+    """Sends the learner's progress at once and after each change, until the caller goes away. A slow reader misses intermediate entries, never the newest."""
     GetPolicy: _aio.UnaryUnaryMultiCallable[_learner_pb2.GetPolicyRequest, _learner_pb2.Policy]  # type: ignore[assignment]
-    """Gives the newest policy. Idempotent."""
+    """Returns the newest policy. Idempotent. FAILED_PRECONDITION while the learner is starting and has none."""
     Control: _aio.UnaryUnaryMultiCallable[_learner_pb2.ControlRequest, _learner_pb2.ControlResponse]  # type: ignore[assignment]
-    """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent."""
+    """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent. UNAVAILABLE if a checkpoint is asked for and can't be stored."""
 
 class LearnerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes rollouts, gives policies, tells how it goes."""
+    """Collects rollouts, hands out policies and reports progress."""
 
     @_abc_1.abstractmethod
     def Collect(
@@ -71,9 +73,10 @@ class LearnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_learner_pb2.CollectRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_learner_pb2.CollectResponse], _abc.AsyncIterator[_learner_pb2.CollectResponse]]:
-        """A simulator's life with the learner. The simulator says hello; the learner answers with a welcome, then sends policies and assignments;
-        the simulator gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
-        Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected.
+        """One simulator's stream. The simulator says hello; the learner answers with a welcome, then sends policies and assignments; the simulator
+        gathers one rollout per assignment and sends it. Nothing is gathered that was not assigned, so memory stays flat on both sides.
+        Ends with INVALID_ARGUMENT if a message is out of bounds or the task differs, RESOURCE_EXHAUSTED if too many simulators are connected,
+        FAILED_PRECONDITION if the learner was started for a reference run.
         """
 
     @_abc_1.abstractmethod
@@ -82,7 +85,7 @@ class LearnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _learner_pb2.WatchProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_learner_pb2.Progress], _abc.AsyncIterator[_learner_pb2.Progress]]:
-        """Sends the learner's progress now and after each improvement until the caller goes away. A slow reader misses intermediate entries, never the newest."""
+        """Sends the learner's progress at once and after each change, until the caller goes away. A slow reader misses intermediate entries, never the newest."""
 
     @_abc_1.abstractmethod
     def GetPolicy(
@@ -90,7 +93,7 @@ class LearnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _learner_pb2.GetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_learner_pb2.Policy, _abc.Awaitable[_learner_pb2.Policy]]:
-        """Gives the newest policy. Idempotent."""
+        """Returns the newest policy. Idempotent. FAILED_PRECONDITION while the learner is starting and has none."""
 
     @_abc_1.abstractmethod
     def Control(
@@ -98,12 +101,12 @@ class LearnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _learner_pb2.ControlRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_learner_pb2.ControlResponse, _abc.Awaitable[_learner_pb2.ControlResponse]]:
-        """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent."""
+        """Pauses, resumes, checkpoints or stops the learner. Each action is idempotent. UNAVAILABLE if a checkpoint is asked for and can't be stored."""
 
 def add_LearnerServiceServicer_to_server(servicer: LearnerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class ReferenceLearnerServiceStub:
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 
@@ -118,7 +121,7 @@ class ReferenceLearnerServiceStub:
 
 @_typing.type_check_only
 class ReferenceLearnerServiceAsyncStub(ReferenceLearnerServiceStub):
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 
@@ -129,7 +132,7 @@ class ReferenceLearnerServiceAsyncStub(ReferenceLearnerServiceStub):
     """
 
 class ReferenceLearnerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes rollouts together with the true reward, for reference runs alone: a learner serves it only when it was started to train on the true
+    """Collects rollouts together with the true reward, for reference runs alone: a learner serves it only if it was started to train on the true
     reward, and then it serves no Collect and dials no reward service, so no run learns from both.
     """
 
