@@ -19,7 +19,7 @@ import torch
 from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
 from services.learner.rewards.normaliser import normalise_rewards
 from services.reward.feedback.comparisons import Comparisons
-from services.reward.monitoring.preference_accuracy import AgreementMonitor
+from services.reward.monitoring.preference_accuracy import PreferenceAccuracy
 from services.reward.pacing.label_schedule import LabelScheduleConfig, labels_due
 from services.reward.queries.selection import choose_queries
 from services.reward.segments.layout import SegmentLayout
@@ -61,8 +61,8 @@ class OneProcessRun:
     num_labels: int
     num_equal: int
     """Of the labels, those that preferred neither side."""
-    agreement: float | None
-    """Share of the newest labels with a winner that the ensemble foretold."""
+    preference_accuracy: float | None
+    """Share of the newest labels with a winner that the ensemble predicted before it learned them."""
     scores: tuple[EpisodeScore, ...]
     """Of the last policy, acting as it was trained; none where no evaluation was asked for."""
 
@@ -79,7 +79,7 @@ class _Rewards:
         self._schedule = LabelScheduleConfig(
             num_labels=num_labels, last_label_step=round(total_env_steps * _LABELING_FRACTION)
         )
-        self.monitor = AgreementMonitor()
+        self.accuracy = PreferenceAccuracy()
         self.num_equal = 0
         self._seed = seed
         self._recent: dict[str, RecordedSegment] = {}
@@ -111,13 +111,13 @@ class _Rewards:
         return choose_queries(generator, returns, num_queries=num_queries, is_trained=is_trained)
 
     def _answer(self, pair: np.ndarray) -> None:
-        left, right = (self._recent[self._pool.segment_ids[position]] for position in pair)
+        left, right = (self._recent[self._pool.segment_ids[index]] for index in pair)
         difference = left.true_return - right.true_return
         scale = (left.recent_return_std + right.recent_return_std) / 2
         mu = 0.5 if abs(difference) < _EQUAL_MARGIN * scale else float(difference > 0)
         observations, actions = self._pool.take(pair)
         returns = self.ensemble.predict(observations, actions).sum(axis=-1)
-        self.monitor.record(returns[:, 0], returns[:, 1], mu=mu)
+        self.accuracy.record(returns[:, 0], returns[:, 1], mu=mu)
         self._comparisons.add(observations, actions, mu=mu)
         self.num_equal += mu == 0.5
 
@@ -185,7 +185,7 @@ def run(
         wall_s=wall_s,
         num_labels=rewards.num_labels,
         num_equal=rewards.num_equal,
-        agreement=rewards.monitor.agreement,
+        preference_accuracy=rewards.accuracy.share_correct,
         scores=_score(newest, seed=seed) if is_evaluated else (),
     )
 
@@ -220,12 +220,12 @@ def main() -> None:
         num_threads=arguments.threads,
         is_evaluated=True,
     )
-    agreement = "none" if done.agreement is None else f"{done.agreement:.2f}"
+    accuracy = "none" if done.preference_accuracy is None else f"{done.preference_accuracy:.2f}"
     print(
         f"seed {arguments.seed}: {fmean(score.flips for score in done.scores):.2f} flips"
         f" ({fmean(score.landed_flips for score in done.scores):.2f} landed),"
         f" true return {fmean(score.true_return for score in done.scores):,.0f};"
-        f" {done.num_labels} labels ({done.num_equal} equal), agreement {agreement};"
+        f" {done.num_labels} labels ({done.num_equal} equal), accuracy {accuracy};"
         f" {done.wall_s:.0f} s, {done.env_steps_per_s:,.0f} steps/s"
     )
 

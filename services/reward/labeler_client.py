@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 import structlog
 
 from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
-from services.reward.queries.proposals import KnownQuery, Proposal, Standing, Wishes
+from services.reward.monitoring.progress_report import ProgressReport, RunControls
+from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.errors import SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
@@ -21,24 +22,24 @@ _log = structlog.get_logger()
 _TIMEOUT_S = 10.0
 _REPORT_TIMEOUT_S = 5.0
 _RETRY_FOR_S = 3600.0
-"""A labeler that is away is waited for: what is asked of it is idempotent."""
+"""How long to retry while the labeler is away: every call is idempotent."""
 
 
 class LabelerClient:
     """One run's view of the labeler service."""
 
     def __init__(self, address: str, *, token: str, run_id: str) -> None:
-        """Takes the address, the token of the role service, and the run."""
+        """Open a channel to ``address`` with a token whose role is service."""
         self._channel = open_channel(address, token=token)
         self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
         self._run_id = run_id
 
     async def close(self) -> None:
-        """Closes the channel."""
+        """Close the channel."""
         await self._channel.close(None)
 
     async def create_run(self, *, task: str, question: str, guidelines: str, identity: str = "") -> None:
-        """Make the run known; wait for a labeler that is away.
+        """Make the run known, waiting for a labeler that is away.
 
         Raises:
             FailedPreconditionError: the labeler knows another run of that name.
@@ -50,7 +51,7 @@ class LabelerClient:
         await call(self._stub.CreateRun, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
-        """Proposes queries and gives their ids, in order."""
+        """Propose queries and return their ids, in order."""
         request = labeler_pb2.ProposeQueriesRequest(
             run_id=self._run_id,
             proposals=map(_proposal_to_message, proposals),
@@ -61,7 +62,7 @@ class LabelerClient:
         return list(response.query_ids)
 
     async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
-        """Takes back queries and gives those that are; answered ones are not."""
+        """Withdraw queries and return those that were; answered ones are not."""
         request = labeler_pb2.WithdrawQueriesRequest(run_id=self._run_id, query_ids=query_ids)
         response = await call(
             self._stub.WithdrawQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
@@ -74,12 +75,12 @@ class LabelerClient:
 
     async def list_open(self) -> list[KnownQuery]:
         """Return the queries that wait for an answer or for their clips, oldest first."""
-        # In this order: one whose clips are stored between the two calls is in both lists, not in none.
+        # In this order, a query whose clips are stored between the two calls is in both lists instead of in neither.
         found = [query for state in _OPEN for query in await self._list(state)]
         return list({query.query_id: query for query in found}.values())
 
     async def list_gone(self) -> list[KnownQuery]:
-        """Return the queries that are withdrawn or failed."""
+        """Return the queries that were withdrawn or failed."""
         return [query for state in _GONE for query in await self._list(state)]
 
     async def _list(self, state: preference_pb2.QueryState.ValueType) -> list[KnownQuery]:
@@ -95,57 +96,59 @@ class LabelerClient:
             if not token:
                 return queries[::-1]
 
-    async def report_progress(self, standing: Standing) -> Wishes:
-        """Tells how the run stands, once; gives what its owner wants.
+    async def report_progress(self, report: ProgressReport) -> RunControls:
+        """Send a report, without retrying, and return what the run's owner wants.
 
         Raises:
             SomersaultError: the labeler is away, or refused.
         """
-        figures = dataclasses.asdict(standing)
-        del figures["num_answered"]  # the labeler's own word
+        figures = dataclasses.asdict(report)
+        del figures["num_answered"]  # the labeler keeps its own count
         request = labeler_pb2.ReportProgressRequest(
             run_id=self._run_id, point=labeler_pb2.ProgressPoint(**figures)
         )
-        return await self._hear(request)
+        return await self._report(request)
 
-    async def hear(self) -> Wishes:
+    async def get_controls(self) -> RunControls:
         """Return what the run's owner wants.
 
         Raises:
             SomersaultError: the labeler is away, or refused.
         """
-        return await self._hear(labeler_pb2.ReportProgressRequest(run_id=self._run_id))
+        return await self._report(labeler_pb2.ReportProgressRequest(run_id=self._run_id))
 
-    async def hear_at_last(self) -> Wishes:
-        """Return what the run's owner wants; wait for a labeler that is away.
+    async def wait_for_controls(self) -> RunControls:
+        """Return what the run's owner wants, waiting for a labeler that is away.
 
         Raises:
             SomersaultError: the labeler refused.
         """
         request = labeler_pb2.ReportProgressRequest(run_id=self._run_id)
-        return await self._hear(request, retry_for_s=_RETRY_FOR_S)
+        return await self._report(request, retry_for_s=_RETRY_FOR_S)
 
-    async def _hear(self, request: labeler_pb2.ReportProgressRequest, *, retry_for_s: float = 0.0) -> Wishes:
+    async def _report(
+        self, request: labeler_pb2.ReportProgressRequest, *, retry_for_s: float = 0.0
+    ) -> RunControls:
         response = await call(
             self._stub.ReportProgress, request, timeout_s=_REPORT_TIMEOUT_S, retry_for_s=retry_for_s
         )
-        return Wishes(
+        return RunControls(
             is_paused=response.is_paused,
             label_budget=response.label_budget if response.HasField("label_budget") else None,
             is_finishing=response.is_finishing,
         )
 
     async def newest_cursor(self) -> int:
-        """Gives the end of the preference log, gold and changes of weight included."""
+        """Return the number of the newest row of the preference log, gold and changes of weight included."""
         request = labeler_pb2.GetStatsRequest(run_id=self._run_id)
         stats = await call(self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
         return int(stats.newest_log_cursor)
 
     async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
-        """Yield the preference log after ``cursor``, in its order, without end, over any number of lost connections.
+        """Yield the rows of the preference log after ``cursor``, in order and without end, across lost connections.
 
         Raises:
-            SomersaultError: the labeler refused, and would refuse again.
+            SomersaultError: the labeler refused and always will.
         """
         backoff = Backoff()
         while True:

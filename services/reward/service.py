@@ -1,4 +1,4 @@
-"""The reward service's rpcs: from messages to offers and the loop, and back."""
+"""The reward service's rpcs: messages to calls of the offers and the loop, and results to messages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import grpc.aio
 from numpy.typing import NDArray
 
 from services.reward.loop import RewardLoop
-from services.reward.published import LearnerPlace, Settled
+from services.reward.pacing.learner_progress import LearnerProgress
+from services.reward.published import RewardUpdate
 from services.reward.segments.offers import Demand, Offers, OfferSession
 from services.reward.segments.pool import SegmentPool
-from services.reward.training.reward_learner import Student
+from services.reward.training.reward_learner import RewardLearner
 from somersault.domain.actions import bounds_of_choices, least_choice_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
@@ -48,21 +49,26 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         offers: Offers,
         pool: SegmentPool,
         loop: RewardLoop,
-        student: Student,
+        learner: RewardLearner,
     ) -> None:
-        """Takes the parts it translates for."""
+        """Serve what these parts know of the run of a task."""
         self._spec = spec
         self._offers = offers
         self._pool = pool
         self._loop = loop
-        self._student = student
+        self._learner = learner
+
+    def add_to(self, server: grpc.aio.Server) -> list[str]:
+        """Serve on ``server``, and return the full names of the services."""
+        reward_pb2_grpc.add_RewardServiceServicer_to_server(self, server)
+        return [service.full_name for service in reward_pb2.DESCRIPTOR.services_by_name.values()]
 
     async def OfferSegments(
         self,
         request_iterator: AsyncIterator[reward_pb2.OfferSegmentsRequest],
         context: Context,
     ) -> AsyncIterator[reward_pb2.OfferSegmentsResponse]:
-        """Takes offers and sends demands for as long as the simulator is there."""
+        """Take offers and send demands for as long as the simulator is connected."""
         session = self._offers.join(await self._read_hello(request_iterator))
 
         async def take(request: reward_pb2.OfferSegmentsRequest) -> None:
@@ -79,46 +85,46 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         request_iterator: AsyncIterator[reward_pb2.WatchRewardModelRequest],
         context: Context,
     ) -> AsyncIterator[reward_pb2.RewardModelUpdate]:
-        """Hears where the learner is and sends versions and what is settled."""
+        """Take the learner's progress and send reward versions and what they settle."""
 
         async def take(request: reward_pb2.WatchRewardModelRequest) -> None:
-            self._loop.place(_place_from_message(request))
+            self._loop.note_progress(_progress_from_message(request))
 
         sent_version = -1
-        async for settled in duplex(
-            request_iterator, handle=take, responses=self._loop.settled.watch(), outlives_requests=True
+        async for update in duplex(
+            request_iterator, handle=take, responses=self._loop.published.watch(), outlives_requests=True
         ):
-            has_weights = settled.version.version != sent_version
-            yield _update_to_message(settled, has_weights=has_weights)
-            sent_version = settled.version.version
+            has_weights = update.version.number != sent_version
+            yield _update_to_message(update, has_weights=has_weights)
+            sent_version = update.version.number
 
     async def Score(self, request: reward_pb2.ScoreRequest, context: Context) -> reward_pb2.ScoreResponse:
-        """Predicts rewards with the newest version."""
+        """Predict rewards with the newest version."""
         observations, actions = _transitions_from_message(request, self._spec)
-        version = self._loop.settled.value.version
+        version = self._loop.published.version
         members = await asyncio.to_thread(version.ensemble.predict, observations, actions)
-        return reward_pb2.ScoreResponse(members=tensor_from_array(members), reward_version=version.version)
+        return reward_pb2.ScoreResponse(members=tensor_from_array(members), reward_version=version.number)
 
     async def GetStatus(
         self, request: reward_pb2.GetStatusRequest, context: Context
     ) -> reward_pb2.RewardStatus:
-        """Gives what the service has and wishes."""
-        version = self._loop.settled.value.version
-        agreement = self._student.agreement
+        """Return what the service has and what it needs."""
+        version = self._loop.published.version
+        accuracy = self._learner.preference_accuracy
         return reward_pb2.RewardStatus(
-            reward_version=version.version,
-            num_preferences=self._loop.ledger.num_answered,
+            reward_version=version.number,
+            num_preferences=self._loop.tracker.num_answered,
             num_comparisons=version.num_comparisons,
             label_budget=self._loop.pacing.label_budget,
             num_labels_due=self._loop.num_due,
-            num_open_queries=self._loop.ledger.num_open,
+            num_open_queries=self._loop.tracker.num_open,
             num_pool_segments=len(self._pool),
-            preference_accuracy=float("nan") if agreement is None else agreement,
-            num_accuracy_preferences=self._student.num_agreement,
-            training_loss=self._student.training_loss,
+            preference_accuracy=math.nan if accuracy is None else accuracy,
+            num_accuracy_preferences=self._learner.num_accuracy_preferences,
+            training_loss=self._learner.training_loss,
             preference_cursor=version.cursor,
             num_awaited=self._loop.num_awaited,
-            num_lost_comparisons=self._student.num_lost,
+            num_lost_comparisons=self._learner.num_lost,
         )
 
     async def _read_hello(self, requests: AsyncIterator[reward_pb2.OfferSegmentsRequest]) -> str:
@@ -152,7 +158,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
 def _transitions_from_message(
     request: reward_pb2.ScoreRequest, spec: TaskSpec
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Gives observations ``[..., *observation]`` and actions ``[..., *action]``, at least one axis before them."""
+    """Return observations ``[..., *observation]`` and actions ``[..., *action]``, with at least one leading axis."""
     shape = (spec.num_frames, *spec.stored_shape) if spec.is_image else spec.stored_shape
     observations = array_from_tensor("observations", request.observations, dtype=spec.frame_dtype)
     leading = observations.shape[: -len(shape)]
@@ -180,24 +186,25 @@ def _demand_to_message(demand: Demand) -> reward_pb2.OfferSegmentsResponse:
     return reward_pb2.OfferSegmentsResponse(demand_id=demand.demand_id, segment_ids=demand.segment_ids)
 
 
-def _place_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerPlace:
+def _progress_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerProgress:
     if request.env_steps < 0:
         raise InvalidInputError("env_steps", request.env_steps, "at least 0")
     if len(request.positions) > _MAX_POSITIONS:
         raise InvalidInputError("positions", f"{len(request.positions)} entries", f"at most {_MAX_POSITIONS}")
-    positions = {position.incarnation: position.sequence for position in request.positions}
-    return LearnerPlace(env_steps=request.env_steps, positions=positions)
+    newest = {position.incarnation: position.sequence for position in request.positions}
+    return LearnerProgress(env_steps=request.env_steps, newest_sequences=newest)
 
 
-def _update_to_message(settled: Settled, *, has_weights: bool) -> reward_pb2.RewardModelUpdate:
+def _update_to_message(update: RewardUpdate, *, has_weights: bool) -> reward_pb2.RewardModelUpdate:
+    version = update.version
     return reward_pb2.RewardModelUpdate(
-        reward_version=settled.version.version,
-        weights=settled.version.weights if has_weights else b"",
-        settled_env_steps=settled.env_steps,
-        num_comparisons=settled.version.num_comparisons,
-        preference_cursor=settled.version.cursor,
-        is_pretrained=settled.is_pretrained,
-        is_finishing=settled.is_finishing,
-        wants_segments=settled.wants_segments,
-        horizon_env_steps=settled.horizon,
+        reward_version=version.number,
+        weights=version.weights if has_weights else b"",
+        settled_env_steps=update.settled_env_steps,
+        num_comparisons=version.num_comparisons,
+        preference_cursor=version.cursor,
+        is_pretrained=update.is_pretrained,
+        is_finishing=update.is_finishing,
+        wants_segments=update.wants_segments,
+        horizon_env_steps=update.horizon_env_steps,
     )

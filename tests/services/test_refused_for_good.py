@@ -15,7 +15,7 @@ import pytest
 from services.learner.rewards.predicted import PredictedRewards
 from services.learner.rewards.source import running
 from services.reward.labeler_client import LabelerClient
-from services.reward.training.retry import patiently
+from services.reward.training.retry import retry_while_unavailable
 from services.simulator.learner_stream import LearnerStream
 from services.simulator.reward_stream import RewardStream
 from services.simulator.rollouts.gatherer import GathererSettings
@@ -174,10 +174,10 @@ async def test_a_store_that_refuses_for_good_is_not_asked_again() -> None:
     """One that is away is."""
     store = _NoStore(UnavailableError("not installed").never())
     with pytest.raises(UnavailableError, match="not installed"):
-        await patiently(store.put)
+        await retry_while_unavailable(store.put)
     assert store.num_puts == 1
     store = _NoStore(UnavailableError("away"))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.0):
-            await patiently(store.put)
+            await retry_while_unavailable(store.put)
     assert store.num_puts > 1

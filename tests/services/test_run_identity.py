@@ -10,8 +10,8 @@ from services.labeler.__main__ import LabelerConfig
 from services.labeler.__main__ import build as build_labeler
 from services.learner.application import build as build_learner
 from services.learner.config import LearnerConfig
-from services.reward.__main__ import RewardConfig
-from services.reward.__main__ import build as build_reward
+from services.reward.application import build as build_reward
+from services.reward.config import RewardConfig
 from somersault.runtime import app
 from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import StoredIdentity, open_store, write_identity

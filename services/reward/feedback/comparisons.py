@@ -1,4 +1,4 @@
-"""The answered queries the ensemble learns from, bounded.
+"""The comparisons that the ensemble learns from, a bounded number of the newest.
 
 Shapes: ``B`` comparisons, ``L`` steps of a segment, ``C`` steps of it, ``F`` frames an observation; ``*frame``,
 ``*observation`` and ``*action`` as in `somersault.domain.arrays`.
@@ -19,27 +19,27 @@ __all__ = ["ComparisonBatch", "Comparisons"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonBatch:
-    """Some of the comparisons held; good until one is added."""
+    """Some of the comparisons held; valid until the next one is added."""
 
     rows: NDArray[np.int64]
     """``[B]``, where they are held."""
     mu: NDArray[np.float32]
     """``[B]``, weight of the preference on left: 1, 0 or ½."""
     weights: NDArray[np.float32]
-    """``[B]``, how much each counts, more than 0; 1 is the usual."""
+    """``[B]``, how much each counts, more than 0; usually 1."""
     sequences: NDArray[np.int64]
-    """``[B]``, the how-manieth comparison each is, from 0."""
+    """``[B]``, the number of each comparison, counted from 0 in the order in which they were added."""
 
 
 class Comparisons:
-    """The newest comparisons: each new one takes the place of the oldest. One owner.
+    """The newest comparisons: each new one replaces the oldest. One owner.
 
     Memory and the cost of a minibatch are the same whether 100 or 100,000 were ever added
     (Christiano et al. 2017, appendix A.2, keep the last 3,000).
     """
 
     def __init__(self, layout: SegmentLayout, *, capacity: int) -> None:
-        """Reserves room for ``capacity`` comparisons; pages are touched only as they fill."""
+        """Reserve room for ``capacity`` comparisons; memory pages are touched only as they fill."""
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, must be at least 1")
         self.layout = layout
@@ -51,21 +51,21 @@ class Comparisons:
         self._num_added = 0
 
     def __len__(self) -> int:
-        """Gives the number of comparisons held."""
+        """Return the number of comparisons held."""
         return min(self._num_added, len(self._mu))
 
     @property
     def num_added(self) -> int:
-        """Comparisons ever added, those since forgotten included."""
+        """Comparisons ever added, including those since discarded."""
         return self._num_added
 
     @property
     def num_left_out(self) -> int:
-        """Comparisons held that are not learned from: their answer was taken back, or they weigh nothing."""
+        """Comparisons held that are not learned from: their answer was retracted, or their weight is 0."""
         return len(self) - int(self._is_learned_from.sum())
 
     def add(self, observations: FrameArray, actions: ActionArray, *, mu: float, weight: float = 1.0) -> None:
-        """Adds one comparison.
+        """Add one comparison.
 
         Args:
             observations: ``[2, L + F - 1, *frame]``, left and right; copied.
@@ -90,10 +90,10 @@ class Comparisons:
         self._num_added += 1
 
     def revise(self, sequence: int, *, mu: float | None) -> None:
-        """Changes the preference of an earlier comparison; one that was forgotten since stays so.
+        """Change the preference of an earlier comparison; one that has been discarded stays discarded.
 
         Args:
-            sequence: the how-manieth comparison it was, from 0.
+            sequence: its number, counted from 0.
             mu: its new weight on left; None leaves it out from now on.
         """
         if self._holds(sequence):
@@ -103,11 +103,11 @@ class Comparisons:
                 self._mu[slot] = mu
 
     def reweigh(self, sequence: int, *, weight: float) -> bool:
-        """Changes how much an earlier comparison counts; says whether it is held still and counted otherwise before.
+        """Change how much an earlier comparison counts, and return whether that makes a difference to training.
 
         Args:
-            sequence: the how-manieth comparison it was, from 0.
-            weight: its new weight; 0 leaves it out until it weighs something again.
+            sequence: its number, counted from 0.
+            weight: its new weight; 0 leaves it out until the weight changes again.
         """
         _check_weight(weight)
         slot = sequence % len(self._mu)
@@ -117,7 +117,7 @@ class Comparisons:
         return not self._is_excluded[slot]
 
     def draw(self, generator: np.random.Generator, *, size: int) -> ComparisonBatch:
-        """Draws comparisons with replacement, uniformly over those held that are not left out.
+        """Draw comparisons with replacement, uniformly from those held that are not left out.
 
         Raises:
             ValueError: there is none.
@@ -128,12 +128,12 @@ class Comparisons:
         return self._rows(held[generator.integers(len(held), size=size)])
 
     def all(self) -> ComparisonBatch:
-        """Gives every comparison held that is not left out, oldest first."""
+        """Return every comparison held that is not left out, oldest first."""
         held = np.flatnonzero(self._is_learned_from)
         return self._rows(held[np.argsort(self._sequences[held])])
 
     def take(self, rows: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
-        """Gives copies of some steps of some comparisons and of nothing else.
+        """Return copies of some steps of some comparisons and of nothing else.
 
         Args:
             rows: ``[B]`` int64, where the comparisons are held.

@@ -1,4 +1,4 @@
-"""How much each labeler's answers count, and which comparisons are whose."""
+"""How much each labeler's answers count, and which comparisons came from whom."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _USUAL = 1.0
 
 
 class LabelerWeights:
-    """Keeps comparisons weighing what their labelers do: the newest weight holds for all of a labeler's answers."""
+    """Gives every comparison the weight of its labeler: the newest weight holds for all of a labeler's answers."""
 
     def __init__(self, comparisons: Comparisons) -> None:
-        """Takes the comparisons, of which none is added yet."""
+        """Keep the weights of ``comparisons``, to which nothing has been added yet."""
         self._comparisons = comparisons
         self._weights: dict[str, float] = {}
         self._sequences: dict[str, list[int]] = {}
 
     def of(self, labeler_id: str) -> float:
-        """Gives what a labeler's answers weigh."""
+        """Return how much a labeler's answers count."""
         return self._weights.get(labeler_id, _USUAL)
 
     def note(self, labeler_id: str) -> float:
-        """Notes the comparison that is added next as a labeler's, and gives what it weighs."""
+        """Record that the next comparison to be added is a labeler's, and return its weight."""
         self._sequences.setdefault(labeler_id, []).append(self._comparisons.num_added)
         return self.of(labeler_id)
 
     def apply(self, changes: Sequence[WeightChange]) -> bool:
-        """Applies changes in the order of the log; says whether a comparison that is held counts otherwise now."""
+        """Apply changes in the order of the log, and return whether a comparison that is held now counts differently."""
         before = dict(self._weights)
         for change in sorted(changes, key=lambda change: change.cursor):
             self._weights[change.labeler_id] = change.weight
@@ -39,7 +39,7 @@ class LabelerWeights:
         return sum(self._reweigh(labeler_id) for labeler_id in changed) > 0
 
     def _reweigh(self, labeler_id: str) -> int:
-        """Gives how many of a labeler's comparisons count otherwise now."""
+        """Return how many of a labeler's comparisons now count differently."""
         weight = self._weights[labeler_id]
         sequences = self._sequences.get(labeler_id, [])
         return sum(self._comparisons.reweigh(each, weight=weight) for each in sequences)

@@ -1,32 +1,23 @@
-"""What the reward service knows of an answer, and how answers become comparisons."""
+"""Rows of the preference log, as far as training needs them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import safetensors.numpy
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-
-from services.reward.segments.layout import SegmentLayout
-from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.domain.feedback import Preference
 from somersault.domain.trajectory import StoredSegment
-from somersault.errors import CorruptDataError
-from somersault.storage import ObjectStore
 
-__all__ = ["Answer", "ComparedSegments", "LogRow", "WeightChange", "load_compared_segments", "mu_of"]
+__all__ = ["Answer", "LogRow", "WeightChange", "mu_of"]
 
 _MU = {Preference.LEFT: 1.0, Preference.RIGHT: 0.0, Preference.EQUAL: 0.5, Preference.INCOMPARABLE: None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One row of the preference log, as far as training needs it."""
+    """A row that answers a query, or revises an earlier answer."""
 
     cursor: int
+    """Numbers the row in the log."""
     query_id: str
     answer_id: str
     version: int
@@ -36,17 +27,17 @@ class Answer:
     right: StoredSegment
     labeler_id: str
     is_extra: bool
-    """Kept, never trained on: past what its query wanted, or gold."""
+    """Kept but never trained on: it came after its query had all its answers, or its query was gold."""
     fills_query: bool = True
-    """Whether its query, with it, has all the answers that it wants."""
+    """Whether this answer is the last that its query wants."""
     is_given: bool = False
-    """Whether it was there before the run began: nothing was predicted of it, and its segments have names from elsewhere."""
+    """Whether it was there before the run began, so that nothing predicted it and its segments have names from elsewhere."""
 
     @property
     def ordered(self) -> tuple[StoredSegment, StoredSegment]:
         """Both segments in an order that does not depend on which side the server drew.
 
-        So a run is a function of its seed: cropping and bootstraps see the same rows whichever was on the left.
+        This keeps a run a function of its seed: cropping and bootstraps see the same rows whichever was on the left.
         """
         first, second = sorted((self.left, self.right), key=lambda stored: stored.segment_id)
         return first, second
@@ -54,12 +45,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightChange:
-    """One row of the preference log that says how much a labeler's answers count, those before it too."""
+    """A row that says how much a labeler's answers count from now on, earlier ones included."""
 
     cursor: int
+    """Numbers the row in the log."""
     labeler_id: str
     weight: float
-    """0 leaves them out, 1 is the usual."""
+    """0 leaves the answers out, 1 is the usual weight."""
 
 
 LogRow = Answer | WeightChange
@@ -67,7 +59,7 @@ LogRow = Answer | WeightChange
 
 
 def mu_of(answer: Answer) -> float | None:
-    """Gives the weight of the preference on the first segment of ``answer.ordered``; none if they can't be compared.
+    """Return the weight of the preference on the first segment of ``answer.ordered``; None if they can't be compared.
 
     Christiano et al. 2017, section 2.2.2: (1, 0), (0, 1), or (1/2, 1/2).
     """
@@ -76,43 +68,3 @@ def mu_of(answer: Answer) -> float | None:
         return None
     is_left_first = answer.ordered[0] == answer.left
     return mu if is_left_first else 1.0 - mu
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedSegments:
-    """The two segments of a query, in ``Answer.ordered`` order."""
-
-    observations: FrameArray
-    """``[2, L + F - 1, *frame]``, L steps, F frames an observation."""
-    actions: ActionArray
-    """``[2, L, *action]``."""
-
-
-def load_compared_segments(store: ObjectStore, answer: Answer, *, layout: SegmentLayout) -> ComparedSegments:
-    """Reads both segments of an answer from object storage.
-
-    Raises:
-        NotFoundError: one is not there.
-        CorruptDataError: one is not a segment of this task.
-    """
-    loaded = [_load(store, stored.segment_uri, layout) for stored in answer.ordered]
-    return ComparedSegments(
-        observations=np.stack([observations for observations, _ in loaded]),
-        actions=np.stack([actions for _, actions in loaded]),
-    )
-
-
-def _load(store: ObjectStore, key: str, layout: SegmentLayout) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Reads what is learned from; the object holds what shows the segment again beside it."""
-    try:
-        arrays = safetensors.numpy.load(store.get(key))
-        observations, actions = arrays["observations"], arrays["actions"]
-    except (SafetensorError, KeyError) as error:
-        raise CorruptDataError(f"segment {key} can't be read: {error}") from error
-    try:
-        layout.check(observations, actions)
-    except ValueError as error:
-        raise CorruptDataError(f"segment {key}: {error}") from error
-    if not (np.isfinite(observations).all() and np.isfinite(actions).all()):
-        raise CorruptDataError(f"segment {key}: a value is not finite")
-    return observations, actions

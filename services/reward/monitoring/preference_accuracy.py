@@ -1,4 +1,4 @@
-"""Each new label is first a test, then a lesson: how often the ensemble foretold it."""
+"""Test-then-train accuracy: how often the ensemble predicts a new label correctly before it learns from it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["PreferenceAccuracy"]
+
 _WINDOW = 100  # labels; long enough for ±10 points, short enough to show a fall
 _EQUAL = 0.5
 
 
-class AgreementMonitor:
-    """Counts right forecasts over the newest labels that had a winner.
+class PreferenceAccuracy:
+    """Counts correct predictions over the newest labels that had a winner.
 
     Prequential ("predictive sequential") accuracy: Dawid 1984, "Statistical theory: the
-    prequential approach". Each label is forecast before any member has trained on it.
+    prequential approach". Each label is predicted before any member has trained on it.
     """
 
     def __init__(self, *, window: int = _WINDOW) -> None:
-        """Starts without a forecast."""
+        """Start without a prediction; keep the outcomes of the newest ``window`` labels."""
         self._outcomes: deque[float] = deque(maxlen=window)
 
     def record(
@@ -30,17 +32,17 @@ class AgreementMonitor:
         *,
         mu: float,
     ) -> None:
-        """Tests the ensemble on one new label; labels that say "equal" test nothing.
+        """Test the ensemble on one new label; a label that says "equal" tests nothing.
 
         Args:
             left_returns: ``[K]`` float32, predicted reward summed over the left segment.
-            right_returns: ``[K]`` float32, the same of the right segment.
+            right_returns: ``[K]`` float32, the same for the right segment.
             mu: weight of the preference on left.
         """
         if mu == _EQUAL:
             return
-        forecast = float(np.mean(np.tanh(0.5 * (left_returns - right_returns).astype(np.float64))))
-        self._outcomes.append(0.5 if forecast == 0 else float((forecast > 0) == (mu > _EQUAL)))
+        margin = float(np.mean(np.tanh(0.5 * (left_returns - right_returns).astype(np.float64))))
+        self._outcomes.append(0.5 if margin == 0 else float((margin > 0) == (mu > _EQUAL)))
 
     @property
     def num_tested(self) -> int:
@@ -48,17 +50,17 @@ class AgreementMonitor:
         return len(self._outcomes)
 
     @property
-    def agreement(self) -> float | None:
-        """Share foretold rightly, a tie counting half; none before the first test."""
+    def share_correct(self) -> float | None:
+        """Share of labels predicted correctly, a tie counting half; None before the first test."""
         if not self._outcomes:
             return None
         return float(np.mean(self._outcomes))
 
     def outcomes(self) -> NDArray[np.float64]:
-        """Gives the window for a checkpoint, oldest first."""
+        """Return the window for a checkpoint, oldest first."""
         return np.array(self._outcomes, dtype=np.float64)
 
     def restore(self, outcomes: Sequence[float] | NDArray[np.float64]) -> None:
-        """Takes over a window that `outcomes` gave."""
+        """Replace the window by one that `outcomes` returned."""
         self._outcomes.clear()
         self._outcomes.extend(float(outcome) for outcome in outcomes)

@@ -1,4 +1,7 @@
-"""Tells the labeler how the run stands, and hears from it what the run's owner wants."""
+"""Reports to the labeler how the run stands, and has the loop do what the run's owner wants.
+
+The owner's answer comes with each report: a new label budget or the wish to finish changes what the loop asks and waits for.
+"""
 
 from __future__ import annotations
 
@@ -15,39 +18,40 @@ import structlog
 from services.reward.config import RewardConfig
 from services.reward.limits import ScoredPart
 from services.reward.loop import RewardLoop
-from services.reward.queries.proposals import Standing, Wishes
+from services.reward.monitoring.progress_report import ProgressReport, RunControls
+from services.reward.published import RewardVersion
 from services.reward.segments.pool import SegmentPool
-from services.reward.training.reward_learner import RewardVersion, Student
+from services.reward.training.reward_learner import RewardLearner
 from somersault.errors import SomersaultError
 
-__all__ = ["ProgressTaker", "Reporter"]
+__all__ = ["ProgressReceiver", "ProgressReporter"]
 
 _log = structlog.get_logger()
 
 _REPORTS = prometheus_client.Counter(
     "somersault_reward_reports_total",
-    "Points of the learning curves sent to the labeler: taken, or lost since it was away.",
+    "Points of the learning curves sent to the labeler: taken, or lost because it was away.",
     ["outcome"],
 )
 
-EVERY_S = 5.0  # a curve that a person looks at
-UNCHANGED_EVERY_S = 20.0  # so that it is known that the service lives
-_NUM_SCORED = 32  # newest segments: a rollout's or so
+EVERY_S = 5.0  # often enough for a curve that a person watches
+UNCHANGED_EVERY_S = 20.0  # shows that the service is alive
+_NUM_SCORED = 32  # newest segments: about a rollout's
 
 
-class ProgressTaker(Protocol):
-    """Who is told."""
+class ProgressReceiver(Protocol):
+    """Whoever takes reports: the labeler."""
 
-    async def report_progress(self, standing: Standing) -> Wishes:
-        """Takes a point of the learning curves and says what the owner wants."""
+    async def report_progress(self, report: ProgressReport) -> RunControls:
+        """Take a point of the learning curves and return what the owner wants."""
         ...
 
-    async def hear(self) -> Wishes:
-        """Say what the owner wants."""
+    async def get_controls(self) -> RunControls:
+        """Return what the owner wants."""
         ...
 
 
-class Reporter:
+class ProgressReporter:
     """Reports every few seconds what has changed. Used from one event loop."""
 
     def __init__(
@@ -56,56 +60,56 @@ class Reporter:
         config: RewardConfig,
         loop: RewardLoop,
         pool: SegmentPool,
-        student: Student,
+        learner: RewardLearner,
         scored: ScoredPart,
-        taker: ProgressTaker,
+        receiver: ProgressReceiver,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Takes what there is to tell of, how much of a segment is scored, and who is told."""
+        """Report on these parts to ``receiver``; ``scored`` says how much of a segment is scored."""
         self._config = config
         self._loop = loop
         self._pool = pool
-        self._student = student
+        self._learner = learner
         self._scored = scored
-        self._taker = taker
+        self._receiver = receiver
         self._now_s = now_s
-        self._newest: Standing | None = None
+        self._newest: ProgressReport | None = None
         self._newest_s = 0.0
 
     async def run(self) -> None:
-        """Reports until cancelled."""
+        """Report until cancelled."""
         while True:
             await self.report_change()
             await asyncio.sleep(EVERY_S)
 
     async def report_change(self) -> None:
-        """Reports how the run stands; if nothing has changed lately, only hears what the owner wants."""
-        standing = await self._standing()
-        # The pace alone is never quite the same.
+        """Report how the run stands or, if nothing has changed lately, only ask what the owner wants."""
+        report = await self._report()
+        # The speed alone is never quite the same.
         before = self._newest and dataclasses.replace(
             self._newest,
-            env_steps_per_s=standing.env_steps_per_s,
-            wished_labels_per_hour=standing.wished_labels_per_hour,
+            env_steps_per_s=report.env_steps_per_s,
+            wished_labels_per_hour=report.wished_labels_per_hour,
         )
-        if standing == before and self._now_s() - self._newest_s < UNCHANGED_EVERY_S:
-            await self._hear()
+        if report == before and self._now_s() - self._newest_s < UNCHANGED_EVERY_S:
+            await self._get_controls()
         else:
-            await self._send(standing)
+            await self._send(report)
 
     async def report_end(self) -> None:
-        """Reports once more before the service stops."""
-        standing = await self._standing()
-        if standing != self._newest:
-            await self._send(standing)
+        """Report once more before the service stops."""
+        report = await self._report()
+        if report != self._newest:
+            await self._send(report)
 
-    async def _send(self, standing: Standing) -> None:
-        """Send a point; one that is lost is not sent again, the next says more.
+    async def _send(self, report: ProgressReport) -> None:
+        """Send a report. One that is lost is not sent again, because the next says more.
 
         Raises:
             SomersaultError: the labeler would refuse the next one too.
         """
         try:
-            self._loop.hear(await self._taker.report_progress(standing))
+            self._loop.apply(await self._receiver.report_progress(report))
         except SomersaultError as error:
             if error.is_hopeless:
                 raise
@@ -113,43 +117,43 @@ class Reporter:
             _log.info("report_lost", detail=str(error))
             return
         _REPORTS.labels("taken").inc()
-        self._newest, self._newest_s = standing, self._now_s()
+        self._newest, self._newest_s = report, self._now_s()
 
-    async def _hear(self) -> None:
+    async def _get_controls(self) -> None:
         try:
-            self._loop.hear(await self._taker.hear())
+            self._loop.apply(await self._receiver.get_controls())
         except SomersaultError as error:
             if error.is_hopeless:
                 raise
             _log.info("wishes_not_heard", detail=str(error))
 
-    async def _standing(self) -> Standing:
-        loop, version = self._loop, self._loop.settled.value.version
-        loss = self._student.training_loss
-        pace = loop.pace.env_steps_per_s
-        return Standing(
+    async def _report(self) -> ProgressReport:
+        loop, version = self._loop, self._loop.published.version
+        loss = self._learner.training_loss
+        speed = loop.speed.env_steps_per_s
+        return ProgressReport(
             env_steps=loop.env_steps,
             total_env_steps=self._config.total_env_steps,
-            env_steps_per_s=pace,
+            env_steps_per_s=speed,
             label_budget=loop.pacing.label_budget,
             num_labels_due=loop.num_due,
-            wished_labels_per_hour=None if pace is None else 3600 * pace * loop.num_due_per_step,
-            num_answered=loop.ledger.num_answered,
-            preference_accuracy=self._student.agreement,
-            num_accuracy_preferences=self._student.num_agreement,
+            wished_labels_per_hour=None if speed is None else 3600 * speed * loop.num_due_per_step,
+            num_answered=loop.tracker.num_answered,
+            preference_accuracy=self._learner.preference_accuracy,
+            num_accuracy_preferences=self._learner.num_accuracy_preferences,
             predicted_reward_mean=await self._predicted_reward_mean(version),
-            reward_version=version.version,
+            reward_version=version.number,
             num_pool_segments=len(self._pool),
             num_awaited=loop.num_awaited,
             training_loss=loss if math.isfinite(loss) else None,
         )
 
     async def _predicted_reward_mean(self, version: RewardVersion) -> float | None:
-        """Gives the mean predicted reward a step of the newest segments; none before anything was learned."""
-        if version.version == 0 or not len(self._pool):
+        """Return the mean predicted reward a step of the newest segments; None before anything is learned."""
+        if version.number == 0 or not len(self._pool):
             return None
         count = min(_NUM_SCORED, self._scored.max_segments or _NUM_SCORED)
-        observations, actions = self._pool.take(self._pool.newest_positions(count))
+        observations, actions = self._pool.take(self._pool.newest_indices(count))
         rewards = await asyncio.to_thread(
             version.ensemble.predict_steps, observations, actions, axis=1, steps=self._scored.steps
         )

@@ -1,4 +1,4 @@
-"""How many labels to ask for, and whether the learner may go on without those that are missing."""
+"""How many labels to ask for, and how far the learner may go without those that are missing."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from dataclasses import dataclass
 from services.reward.config import RewardConfig
 from services.reward.pacing.label_schedule import LabelScheduleConfig, labels_due
 
-__all__ = ["NO_HORIZON", "Count", "Pacing"]
+__all__ = ["NO_HORIZON", "LabelPacing", "QueryCounts"]
 
 _MOST_AT_ONCE = 256  # queries of one proposal; each must be stored by a simulator first
 
 NO_HORIZON = 2**62
-"""The learner may go on as far as it likes."""
+"""The learner may go as far as it likes."""
 
 _LAG_SHARE = 10  # a tenth of the budget, so that 20 labels are not half over before their policy is
 _LONGEST_LAG = 10  # about a minute of labeling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """Where a run's queries stand."""
+class QueryCounts:
+    """How many of a run's queries are in which state."""
 
     num_asked: int
-    """That count against the budget."""
+    """Those that count against the budget."""
     num_open: int
-    """Not yet answered, and skipped by nobody."""
+    """Not yet answered, nor skipped by any labeler."""
     num_answered: int
     has_begun: bool = True
-    """Whether anything was ever asked, even if it failed."""
+    """Whether anything has ever been asked, even if it failed."""
 
 
-class Pacing:
-    """Decides from counts alone, by the budget as it is now and whether the run is to finish."""
+class LabelPacing:
+    """Decides from counts alone, given the current budget and whether the run is to finish."""
 
     def __init__(self, config: RewardConfig) -> None:
-        """Takes the settings."""
+        """Start with the budget that the settings give."""
         self._config = config
         self.is_finishing = False
-        """Whether an owner wants the run to finish now: nothing more is asked, and nothing waited for."""
+        """Whether an owner wants the run to finish now: nothing more is asked, and nothing is waited for."""
         self.set_budget(None)
 
     def set_budget(self, label_budget: int | None) -> None:
@@ -60,7 +60,7 @@ class Pacing:
 
     @property
     def max_label_lag(self) -> int | None:
-        """How many answers behind the schedule the learner still goes on; None if that is never waited for."""
+        """How many answers the learner may be behind the schedule; None if it never waits for them."""
         lag = self._config.max_label_lag
         if lag == "auto":
             return min(_LONGEST_LAG, max(1, self.label_budget // _LAG_SHARE))
@@ -68,68 +68,70 @@ class Pacing:
 
     @property
     def num_initial(self) -> int:
-        """Labels that are learned together before there is a reward version."""
+        """Labels that are learned together to make the first reward version."""
         return self.num_due(0)
 
     def num_due(self, env_steps: int) -> int:
-        """Gives how many labels are due at a step."""
+        """Return how many labels are due at a step."""
         return labels_due(self._schedule, env_steps)
 
     def num_due_per_step(self, env_steps: int) -> float:
-        """Gives how many labels come due with each step from here on, until all are; 0 then."""
+        """Return how many labels come due with each step from here on; 0 once all are due."""
         last = self._schedule.last_label_step
         if env_steps >= last:
             return 0.0
         return (self.num_due(last) - self.num_due(env_steps)) / (last - env_steps)
 
-    def num_to_ask(self, env_steps: int, count: Count) -> int:
-        """Gives how many queries are due and not asked."""
-        return self._allowed(self.num_due(env_steps) - count.num_asked, count)
+    def num_to_ask(self, env_steps: int, counts: QueryCounts) -> int:
+        """Return how many queries are due and have not been asked."""
+        return self._allowed(self.num_due(env_steps) - counts.num_asked, counts)
 
-    def num_to_ask_ahead(self, env_steps: int, count: Count, *, is_pretrained: bool) -> int:
-        """Gives how many queries to ask so that some are ready, though never far ahead of the schedule.
+    def num_to_ask_ahead(self, env_steps: int, counts: QueryCounts, *, is_pretrained: bool) -> int:
+        """Return how many queries to ask so that some are ready, though never far ahead of the schedule.
 
-        A quick labeler would otherwise spend the whole budget on the first, bad policy. But where all that was answered
-        taught nothing, since no pair could be compared, more must be asked whatever the schedule says.
+        A quick labeler would otherwise spend the whole budget on the first, bad policy. But if nothing could be learned
+        from the answers so far, because no pair could be compared, more must be asked whatever the schedule says.
         """
-        behind = self.num_due(env_steps) - count.num_asked
-        if not is_pretrained and not count.num_open:
+        behind = self.num_due(env_steps) - counts.num_asked
+        if not is_pretrained and not counts.num_open:
             behind = max(0, behind)
-        wanting = self._config.num_ready_queries - count.num_open
-        return self._allowed(max(behind, min(wanting, behind + self._config.num_ready_queries)), count)
+        num_missing = self._config.num_ready_queries - counts.num_open
+        return self._allowed(max(behind, min(num_missing, behind + self._config.num_ready_queries)), counts)
 
-    def horizon(self, count: Count, *, has_segments: bool, is_pretrained: bool) -> int:
-        """Return the step up to which, in free pacing, the learner may go; -1 if it may not even begin.
+    def horizon(self, counts: QueryCounts, *, has_segments: bool, is_pretrained: bool) -> int:
+        """Return the step up to which the learner may go in free pacing; -1 if it may not even begin.
 
-        With people it makes no step at which all labels are due before they are answered: a run that is over can't be
+        With people it takes no step at which all labels are due before they are answered: a run that is over can't be
         taught.
 
         Args:
-            count: where the queries stand.
+            counts: how many queries are in which state.
             has_segments: whether there are enough segments to ask about.
             is_pretrained: whether there is a reward version.
         """
         last, most = self._schedule.last_label_step, self.max_label_lag
-        if self.is_finishing or count.num_answered >= self.label_budget:
+        if self.is_finishing or counts.num_answered >= self.label_budget:
             return NO_HORIZON
-        if not count.has_begun and not has_segments:  # they must come first
+        if not counts.has_begun and not has_segments:  # they must come first
             return NO_HORIZON if most is None else last - 1
         if not is_pretrained:
             return -1
         if most is None:
             return NO_HORIZON
-        return bisect.bisect_right(range(last), count.num_answered + most, key=self.num_due) - 1
+        return bisect.bisect_right(range(last), counts.num_answered + most, key=self.num_due) - 1
 
-    def num_awaited(self, env_steps: int, count: Count, *, has_segments: bool, is_pretrained: bool) -> int:
-        """Return how many answers the learner lacks to go on from a step in free pacing; 0 if it may."""
-        if env_steps <= self.horizon(count, has_segments=has_segments, is_pretrained=is_pretrained):
+    def num_awaited(
+        self, env_steps: int, counts: QueryCounts, *, has_segments: bool, is_pretrained: bool
+    ) -> int:
+        """Return how many answers the learner needs before it may go on from a step in free pacing; 0 if it may."""
+        if env_steps <= self.horizon(counts, has_segments=has_segments, is_pretrained=is_pretrained):
             return 0
         if not is_pretrained:
-            return max(1, self.num_initial - count.num_answered)
+            return max(1, self.num_initial - counts.num_answered)
         lag = 0 if env_steps >= self._schedule.last_label_step else self.max_label_lag or 0
-        return max(1, self.num_due(env_steps) - lag - count.num_answered)
+        return max(1, self.num_due(env_steps) - lag - counts.num_answered)
 
-    def _allowed(self, num_queries: int, count: Count) -> int:
+    def _allowed(self, num_queries: int, counts: QueryCounts) -> int:
         if self.is_finishing:
             return 0
-        return max(0, min(num_queries, self.label_budget - count.num_asked, _MOST_AT_ONCE))
+        return max(0, min(num_queries, self.label_budget - counts.num_asked, _MOST_AT_ONCE))

@@ -1,32 +1,42 @@
-"""How fast the learner goes while it learns."""
+"""How far the learner is, and how fast it goes while it learns."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-__all__ = ["Pace"]
+__all__ = ["LearnerProgress", "LearnerSpeed"]
 
-_NUM_MOVES = 32  # rollouts; a minute or so
+_NUM_RATES = 32  # rollouts; a minute or so
 
 
-class Pace:
-    """Measures environment steps a second by the places that the learner says, one a rollout.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerProgress:
+    """How far the learner is."""
 
-    It takes the median over the newest rollouts: those few in which the learner waited for labels don't count.
+    env_steps: int = 0
+    newest_sequences: Mapping[str, int] = field(default_factory=dict)
+    """The newest rollout it has taken, by incarnation."""
+
+
+class LearnerSpeed:
+    """Measures environment steps a second from the progress that the learner reports after each rollout.
+
+    It is the median over the newest rollouts, so that the few in which the learner waited for labels don't count.
     """
 
     def __init__(self) -> None:
-        """Starts without a place."""
-        self._rates: deque[float] = deque(maxlen=_NUM_MOVES)
+        self._rates: deque[float] = deque(maxlen=_NUM_RATES)
         self._newest: tuple[int, float] | None = None
 
     def note(self, env_steps: int, *, now_s: float | None = None) -> None:
-        """Hears how far the learner is; one that goes back, to its checkpoint, is measured from there on."""
+        """Record how far the learner is; one that falls back to its checkpoint is measured from there."""
         now_s = time.monotonic() if now_s is None else now_s
         if env_steps == 0:
-            # A learner says 0 before it has read its checkpoint, too: from there on no pace can be told.
+            # A learner that has not read its checkpoint yet reports 0 too: no speed can be told from there.
             self._newest = None
             return
         if self._newest is not None:
@@ -39,5 +49,5 @@ class Pace:
 
     @property
     def env_steps_per_s(self) -> float | None:
-        """The pace; none before the learner moved."""
+        """The speed; None before the learner has moved."""
         return statistics.median(self._rates) if self._rates else None

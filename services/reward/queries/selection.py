@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_MIN_PAIRS_PER_QUERY = 16  # Christiano et al. 2017 look at 10
+_MIN_PAIRS_PER_QUERY = 16  # Christiano et al. 2017 consider 10
 
 
 def choose_queries(
@@ -20,11 +20,11 @@ def choose_queries(
     num_candidate_pairs: int = 50,
     tournament_size: int = 3,
 ) -> NDArray[np.int64]:
-    """Chooses which segments to compare: promising ones, about which the ensemble disagrees.
+    """Choose which segments to compare: promising ones, about which the ensemble disagrees.
 
     Christiano et al. 2017 (arXiv 1706.03741), section 2.2.4, with one change: each side of a
     candidate pair is the best of a few drawn, by predicted return. Most segments of an early pool
-    show the hopper on the floor; pairs of those teach nothing, and the policy is headed for what is
+    show the hopper on the floor, and pairs of those teach nothing; and the policy moves towards what is
     predicted to be best, so that is where the reward model must be right.
 
     Args:
@@ -32,11 +32,11 @@ def choose_queries(
         predicted_returns: ``[K, S]`` float32, predicted reward summed over each segment.
         num_queries: how many to choose at most.
         is_trained: whether the ensemble has seen a label; before, sides are drawn uniformly.
-        num_candidate_pairs: pairs looked at; 16 for each query where that is more.
+        num_candidate_pairs: pairs considered, or 16 for each query if that is more.
         tournament_size: segments drawn for each side.
 
     Returns:
-        ``[Q, 2]`` int64, indices of segments, most disagreement first; fewer than asked where
+        ``[Q, 2]`` int64, indices of segments, most disagreement first; fewer than asked for if
         segments run out.
     """
     promise = _promise(predicted_returns)
@@ -58,16 +58,16 @@ def draw_candidate_pairs(
     num_pairs: int,
     tournament_size: int = 1,
 ) -> NDArray[np.int64]:
-    """Draws pairs of different segments, each side the most promising of a few drawn uniformly.
+    """Draw pairs of different segments, each side the most promising of a few drawn uniformly.
 
     Args:
-        generator: draws.
+        generator: draws the segments.
         promise: ``[S]`` float64, higher is more promising.
         num_pairs: how many to draw; those that would show a segment beside itself are left out.
         tournament_size: segments drawn for each side; 1: sides are uniform.
 
     Returns:
-        ``[P, 2]`` int64, indices of segments; column 0 would be shown left.
+        ``[P, 2]`` int64, indices of segments; column 0 is the left side.
 
     Raises:
         ValueError: there are fewer than two segments.
@@ -82,7 +82,7 @@ def draw_candidate_pairs(
 
 
 def _promise(predicted_returns: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Gives the predicted return ``[S]`` float64, each member standardised, then averaged."""
+    """Return the predicted return ``[S]`` float64, standardised for each member, then averaged."""
     returns = predicted_returns.astype(np.float64)
     spread = np.maximum(returns.std(axis=1, keepdims=True), 1e-9)
     promise: NDArray[np.float64] = ((returns - returns.mean(axis=1, keepdims=True)) / spread).mean(0)
@@ -92,13 +92,13 @@ def _promise(predicted_returns: NDArray[np.float32]) -> NDArray[np.float64]:
 def preference_disagreement(
     left_returns: NDArray[np.float32], right_returns: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Gives the variance over members of the predicted preference.
+    """Return the variance of the predicted preference over members.
 
     Christiano et al. 2017 (arXiv 1706.03741), section 2.2.4.
 
     Args:
         left_returns: ``[K, P]`` float32, predicted reward summed over the left segment.
-        right_returns: ``[K, P]`` float32, the same of the right segment.
+        right_returns: ``[K, P]`` float32, the same for the right segment.
 
     Returns:
         ``[P]`` float64, in [0, ¼].
@@ -112,15 +112,15 @@ def preference_disagreement(
 def select_queries(
     disagreement: NDArray[np.float64], pairs: NDArray[np.int64], *, num_queries: int
 ) -> NDArray[np.int64]:
-    """Chooses the pairs with most disagreement, none of which shares a segment with another.
+    """Choose the pairs with most disagreement, no two of which share a segment.
 
     Args:
         disagreement: ``[P]`` float64.
-        pairs: ``[P, 2]`` int64, positions in the pool.
+        pairs: ``[P, 2]`` int64, indices of segments.
         num_queries: how many to choose at most.
 
     Returns:
-        ``[Q, 2]`` int64, most disagreement first; fewer than asked where segments run out.
+        ``[Q, 2]`` int64, most disagreement first; fewer than asked for if segments run out.
     """
     chosen: list[NDArray[np.int64]] = []
     used: set[int] = set()

@@ -1,4 +1,4 @@
-"""How a task's segments lie in memory.
+"""How a task's segments are laid out in memory.
 
 Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.domain.arrays`.
 """
@@ -21,7 +21,7 @@ class SegmentLayout:
     """Shapes and types of one segment's arrays; each frame is held once."""
 
     def __init__(self, spec: TaskSpec) -> None:
-        """Takes the task whose segments these are."""
+        """Lay out the segments of a task."""
         self.num_steps = spec.segment_steps
         """L."""
         self.num_frames = spec.num_frames
@@ -41,7 +41,7 @@ class SegmentLayout:
         return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self._arrays.values())
 
     def reserve(self, *leading: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Gives room for ``leading`` segments, observations and actions, all zero; pages are touched only as they fill."""
+        """Return zeroed observations and actions for ``leading`` segments; memory pages are touched only as they fill."""
         observations, actions = (
             np.zeros((*leading, *shape), dtype) for shape, dtype in self._arrays.values()
         )
@@ -50,10 +50,10 @@ class SegmentLayout:
     def check(
         self, observations: NDArray[Any], actions: NDArray[Any], *, leading: tuple[int, ...] = ()
     ) -> None:
-        """Checks the arrays of ``leading`` segments.
+        """Check the arrays of ``leading`` segments.
 
         Raises:
-            ValueError: one has another shape or type, or an action is none of those there are.
+            ValueError: one has another shape or type, or an action is not one of the task's choices.
         """
         for name, array in (("observations", observations), ("actions", actions)):
             shape, dtype = self._arrays[name]

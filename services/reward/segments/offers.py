@@ -1,4 +1,4 @@
-"""The segments simulators offer: admitted to the pool when it is their turn, put into object storage when they are asked about."""
+"""The segments that simulators offer: admitted to the pool in rollout order, and put into object storage on demand."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["Demand", "OfferSession", "Offers"]
 _log = structlog.get_logger()
 
 STORE_TIMEOUT_S = 30.0
-"""A simulator that has not stored a segment by then is treated as if it had lost it."""
+"""How long a simulator may take to store segments before they count as lost."""
 
 OFFER_TIMEOUT_S = 30.0
-"""In lockstep, how long a rollout's offer is waited for while its simulator is connected."""
+"""In lockstep, how long to wait for a rollout's offer while its simulator is connected."""
 
 ABSENCE_TIMEOUT_S = 5.0
-"""In lockstep, how long a simulator that is not connected is waited for: it may be about to connect, or dead."""
+"""In lockstep, how long to wait for a simulator that is not connected: it may be about to connect, or dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,13 @@ class OfferSession:
     waiting: deque[tuple[int, Sequence[Segment]]] = field(default_factory=deque)
     """Offers (rollout sequence, segments) that are not in the pool yet."""
     newest_sequence: int = -1
+    """The newest rollout whose segments were offered."""
     demands: dict[int, asyncio.Future[list[StoredSegment]]] = field(default_factory=dict)
+    """Demands that the simulator has not answered, by number."""
 
     @property
     def num_waiting(self) -> int:
-        """Segments that wait for their turn."""
+        """Segments that wait to be admitted."""
         return sum(len(segments) for _, segments in self.waiting)
 
 
@@ -58,30 +60,30 @@ class Offers:
     """Owns the connected simulators and the pool. Used from one event loop."""
 
     def __init__(self, pool: SegmentPool, *, capacity: int) -> None:
-        """Takes the pool.
+        """Start without a simulator.
 
         Args:
-            pool: Where admitted segments go.
-            capacity: Segments that may wait, of all simulators together, and ids remembered; the pool's capacity.
+            pool: where admitted segments go.
+            capacity: the pool's capacity; also bounds the segments that wait, over all simulators, and the ids remembered.
         """
         self._pool = pool
         self._capacity = capacity
         self._sessions: dict[str, OfferSession] = {}
         self._owners: OrderedDict[str, str] = OrderedDict()
-        """segment_id to incarnation, for those in the pool, oldest first."""
+        """segment_id to incarnation, for the segments in the pool, oldest first."""
         self._demand_ids = itertools.count(1)
         self.changed = Notifier()
-        """Notifies whenever something was offered or a simulator came or went."""
+        """Notifies whenever something was offered or a simulator joined or left."""
 
     def join(self, incarnation: str) -> OfferSession:
-        """Takes in a simulator. One that comes again takes the place of its lost connection."""
+        """Open a simulator's session. One that reconnects replaces the session of its lost connection."""
         session = OfferSession(incarnation=incarnation)
         self._sessions[incarnation] = session
         self.changed.notify()
         return session
 
     def leave(self, session: OfferSession) -> None:
-        """Forgets a connection; what was demanded over it counts as lost."""
+        """Close a session; whatever was demanded over it counts as lost."""
         for future in session.demands.values():
             if not future.done():
                 future.set_result([])
@@ -90,9 +92,9 @@ class Offers:
         self.changed.notify()
 
     def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
-        """Takes one rollout's segments; those already in the pool are left out.
+        """Queue one rollout's segments, except those already in the pool.
 
-        Where more wait than the pool could hold, the oldest of the simulator that has most are forgotten.
+        If more wait than the pool could hold, the oldest offer of the simulator with the most is dropped.
         """
         new = [segment for segment in segments if segment.segment_id not in self._owners]
         session.waiting.append((sequence, new))
@@ -102,42 +104,44 @@ class Offers:
         self.changed.notify()
 
     def stored(self, session: OfferSession, demand_id: int, stored: Sequence[StoredSegment]) -> None:
-        """Takes the answer to a demand.
+        """Resolve a demand with the segments that the simulator has stored.
 
         Raises:
-            InvalidInputError: nothing of that number was demanded.
+            InvalidInputError: no demand of that number is open.
         """
         future = session.demands.pop(demand_id, None)
         if future is None:
-            # Passes: a new stream begins without demands.
+            # It passes: a new stream begins without demands.
             raise InvalidInputError("stored.demand_id", demand_id, "the number of an open demand").again()
         if not future.done():
             future.set_result(list(stored))
 
-    def admit(self, positions: Mapping[str, int] | None) -> None:
-        """Moves offers into the pool in rollout order.
+    def admit(self, newest_sequences: Mapping[str, int] | None) -> None:
+        """Move offers into the pool in rollout order.
 
         Args:
-            positions: The newest rollout the learner took, by incarnation: nothing newer is admitted, so that the pool is a
-                function of the learner's step. None admits everything.
+            newest_sequences: the newest rollout that the learner has taken, by incarnation. Nothing newer is admitted, so
+                that the pool is a function of the learner's step. None admits everything.
         """
         for session in self._sessions.values():
-            limit = None if positions is None else positions.get(session.incarnation, -1)
+            limit = None if newest_sequences is None else newest_sequences.get(session.incarnation, -1)
             while session.waiting and (limit is None or session.waiting[0][0] <= limit):
                 for segment in session.waiting.popleft()[1]:
                     self._admit_one(segment, session.incarnation)
 
-    async def wait_for(self, positions: Mapping[str, int]) -> None:
-        """Waits until the simulators at these positions have offered the rollouts up to them.
+    async def wait_for(self, newest_sequences: Mapping[str, int]) -> None:
+        """Wait until each simulator has offered its rollouts up to the one given, by incarnation.
 
-        One that is not connected is waited for too: at the start its rollouts may reach the learner before its first offer
-        comes here, and what is asked must not depend on who was faster.
+        This includes simulators that are not connected: at the start a rollout may reach the learner before its
+        simulator's first offer gets here, and what is asked must not depend on which was faster.
         """
         clock = asyncio.get_running_loop()
         started_s = clock.time()
         while True:
             change = self.changed.next
-            missing = [name for name in positions if not self._has_offered(name, positions[name])]
+            missing = [
+                each for each in newest_sequences if not self._has_offered(each, newest_sequences[each])
+            ]
             if not missing:
                 return
             is_absent = not any(name in self._sessions for name in missing)
@@ -151,22 +155,22 @@ class Offers:
     @property
     def num_available(self) -> int:
         """Segments of the pool that a connected simulator can still store."""
-        return len(self.available_positions())
+        return len(self.available_indices())
 
     def enough(self, num_segments: int) -> int:
-        """Return so many segments, or as many as the pool can hold."""
+        """Return ``num_segments``, or as many as the pool can hold if that is fewer."""
         return min(num_segments, self._capacity)
 
-    def available_positions(self) -> list[int]:
-        """Gives the pool positions whose segment a connected simulator can still store."""
+    def available_indices(self) -> list[int]:
+        """Return the pool indices of the segments that a connected simulator can still store."""
         return [
-            position
-            for position, segment_id in enumerate(self._pool.segment_ids)
+            index
+            for index, segment_id in enumerate(self._pool.segment_ids)
             if self._owners.get(segment_id) in self._sessions
         ]
 
     async def store(self, segment_ids: Sequence[str]) -> dict[str, StoredSegment]:
-        """Has segments put into object storage and gives those that are, by id."""
+        """Have segments put into object storage and return those that now are, by id."""
         by_session: dict[str, list[str]] = {}
         for segment_id in segment_ids:
             by_session.setdefault(self._owners.get(segment_id, ""), []).append(segment_id)

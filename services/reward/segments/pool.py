@@ -1,4 +1,4 @@
-"""The newest segments, bounded: where queries are drawn from.
+"""The newest segments, a bounded number of them: queries are chosen from these.
 
 Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.domain.arrays`.
 """
@@ -17,10 +17,10 @@ __all__ = ["SegmentPool"]
 
 
 class SegmentPool:
-    """A ring of segments: each new one takes the place of the oldest. One owner."""
+    """A ring of segments: each new one replaces the oldest. One owner."""
 
     def __init__(self, layout: SegmentLayout, *, capacity: int) -> None:
-        """Reserves room for ``capacity`` segments; it never needs more."""
+        """Reserve room for ``capacity`` segments; no more is ever needed."""
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, must be at least 2: a query shows two")
         self._layout = layout
@@ -30,22 +30,22 @@ class SegmentPool:
         self._next = 0
 
     def __len__(self) -> int:
-        """Gives the number of segments held."""
+        """Return the number of segments held."""
         return len(self._ids)
 
     @property
     def segment_ids(self) -> tuple[str, ...]:
-        """The ids by position; a position changes its segment when the ring comes round."""
+        """The ids by index; an index changes its segment once the ring comes round."""
         return tuple(self._ids)
 
-    def newest_positions(self, count: int) -> NDArray[np.int64]:
-        """Gives the positions of the newest segments, at most ``count``, the newest first."""
+    def newest_indices(self, count: int) -> NDArray[np.int64]:
+        """Return the indices of the newest segments, at most ``count``, the newest first."""
         ages = np.arange(1, min(count, len(self._ids)) + 1, dtype=np.int64)
-        positions: NDArray[np.int64] = (self._next - ages) % self._capacity
-        return positions
+        indices: NDArray[np.int64] = (self._next - ages) % self._capacity
+        return indices
 
     def add(self, segment_id: str, observations: FrameArray, actions: ActionArray) -> None:
-        """Admits one segment.
+        """Admit one segment.
 
         Args:
             segment_id: its name.
@@ -64,9 +64,15 @@ class SegmentPool:
             self._ids[self._next] = segment_id
         self._next = (self._next + 1) % self._capacity
 
-    def take(self, positions: Sequence[int] | NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
-        """Gives copies of observations ``[n, L + F - 1, *frame]`` and actions ``[n, L, *action]`` at positions."""
-        chosen = np.asarray(positions, dtype=np.int64)
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
+        """Return copies of observations ``[n, L + F - 1, *frame]`` and actions ``[n, L, *action]``.
+
+        Raises:
+            IndexError: no segment is held at one of the indices.
+        """
+        chosen = np.asarray(indices, dtype=np.int64)
         if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self._ids):
-            raise IndexError(f"positions {chosen.min()} to {chosen.max()} of {len(self._ids)}")
+            raise IndexError(
+                f"indices are {chosen.min()} to {chosen.max()}, must be 0 to {len(self._ids) - 1}"
+            )
         return self._observations[chosen], self._actions[chosen]

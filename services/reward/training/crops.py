@@ -1,4 +1,4 @@
-"""Which steps of its segments a training row shows.
+"""Which steps of its segments a training row uses.
 
 Shapes: ``B`` comparisons, ``L`` steps of a segment, ``C`` steps that remain after cropping.
 """
@@ -17,16 +17,16 @@ __all__ = ["Crops", "draw_crops"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crops:
-    """Steps that stand for whole segments."""
+    """The steps that stand for whole segments in training."""
 
     steps: NDArray[np.int64]
-    """``[B, 2, C]`` int64, of each side; step t of frames held once is frames t to t + F - 1."""
+    """``[B, 2, C]`` int64, for each side; where frames are held once, step t consists of frames t to t + F - 1."""
     scale: float
-    """Makes a sum over ``C`` steps one over the ``L`` of the whole segment."""
+    """Scales a sum over ``C`` steps to one over the whole segment's ``L``."""
 
 
 def draw_crops(generator: np.random.Generator, config: TrainerConfig, *, num_rows: int, length: int) -> Crops:
-    """Crops both segments of each comparison at own places, then keeps every ``stride``-th step."""
+    """Crop both segments of each comparison, each at a place of its own, then keep every ``stride``-th step."""
     stride = min(config.stride, length)
     shortest = max(stride, int(length * config.crop_fraction))
     num_kept = int(generator.integers(shortest, length + 1)) // stride

@@ -11,18 +11,18 @@ import structlog
 from somersault.errors import UnavailableError
 from somersault.rpc import Backoff
 
-__all__ = ["patiently"]
+__all__ = ["retry_while_unavailable"]
 
 _log = structlog.get_logger()
 
 T = TypeVar("T")
 
 
-async def patiently(work: Callable[[], T]) -> T:
-    """Run what needs the object store in a thread, again and again while the store is away.
+async def retry_while_unavailable(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread, again and again while the object store is away, and return its result.
 
     Raises:
-        SomersaultError: another than a store that is away for a while.
+        SomersaultError: anything other than a store that is away for a while.
     """
     backoff = Backoff()
     while True:

@@ -1,190 +1,194 @@
-"""Learns from answers and makes reward versions: ensemble, trainer, comparisons and the honest figure, together."""
+"""Learns the reward model from answers: each batch is a test first, then a round of training, a checkpoint and a version."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import prometheus_client
 import structlog
 
-from services.reward.feedback.comparisons import Comparisons
-from services.reward.feedback.labeler_weights import LabelerWeights
-from services.reward.feedback.preference_log import Answer, ComparedSegments, LogRow, WeightChange, mu_of
-from services.reward.monitoring.preference_accuracy import AgreementMonitor
+from services.reward.feedback.compared_segments import ComparedSegments
+from services.reward.feedback.preference_log import Answer, LogRow, WeightChange, mu_of
+from services.reward.feedback.training_set import TrainingSet
+from services.reward.monitoring.preference_accuracy import PreferenceAccuracy
+from services.reward.published import Published, RewardVersion
+from services.reward.training.checkpoints import CheckpointStore
+from services.reward.training.retry import retry_while_unavailable
 from services.reward.training.trainer import Trainer
-from somersault.errors import CorruptDataError, NotFoundError
+from somersault.errors import CorruptDataError
 from somersault.formats.checkpoint import Checkpoint
 from somersault.reward_model import RewardEnsemble
 
-__all__ = ["RewardVersion", "Student"]
+__all__ = ["RewardLearner"]
 
 _log = structlog.get_logger()
 
-_NUM_LOST = prometheus_client.Gauge(
-    "somersault_reward_num_lost_comparisons", "Answers whose segments are gone or damaged for good"
+_VERSION = prometheus_client.Gauge("somersault_reward_version", "Newest reward version")
+_NUM_COMPARISONS = prometheus_client.Gauge(
+    "somersault_reward_num_comparisons", "Comparisons the newest version learned from"
+)
+_PREFERENCE_ACCURACY = prometheus_client.Gauge(
+    "somersault_reward_preference_accuracy",
+    "How often the ensemble predicted the newest 100 answers of left or right before training on them",
+)
+_LOSS = prometheus_client.Gauge(
+    "somersault_reward_training_loss", "Mean cross-entropy of the last round, nats"
+)
+_ROUND_S = prometheus_client.Histogram(
+    "somersault_reward_round_seconds", "Time to learn one batch of answers"
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RewardVersion:
-    """One published state of the ensemble, never changed again."""
+class RewardLearner:
+    """Owns the reward model and publishes its versions.
 
-    version: int
-    ensemble: RewardEnsemble
-    weights: bytes
-    num_comparisons: int
-    """That it learned from, those since forgotten included; not those left out."""
-    cursor: int
-    """It learned from the preference log up to here and no further."""
+    Used from one event loop, one call at a time; training and storage run in a thread beside it.
+    """
 
-
-class Student:
-    """Owns the reward model. Blocking and single-threaded: call it from one thread at a time."""
-
-    def __init__(
-        self,
-        *,
-        trainer: Trainer,
-        comparisons: Comparisons,
-        load: Callable[[Answer], ComparedSegments],
-    ) -> None:
-        """Takes its parts and how to read an answer's segments."""
+    def __init__(self, *, trainer: Trainer, training_set: TrainingSet, checkpoints: CheckpointStore) -> None:
+        """Start with the trainer's ensemble as version 0; `restore` continues an earlier run."""
         self._trainer = trainer
-        self._comparisons = comparisons
-        self._load = load
-        self._monitor = AgreementMonitor()
-        self._weights = LabelerWeights(comparisons)
-        self._sequences: dict[str, int] = {}
-        """answer_id to the comparison it made."""
-        self._lost: set[str] = set()
-        """answer_ids of those whose segments are lost."""
-        self.training_loss = float("nan")
-        self.published = self._publish(version=0, cursor=0)
+        self._training_set = training_set
+        self._checkpoints = checkpoints
+        self._accuracy = PreferenceAccuracy()
+        self.training_loss = math.nan
+        """Mean loss of the last round, nats; NaN before the first."""
+        self._version = self._export(number=0, cursor=0)
+        self.published = Published(self._version)
 
     @property
-    def agreement(self) -> float | None:
-        """How often the ensemble foretold the newest answers before it trained on them."""
-        return self._monitor.agreement
+    def preference_accuracy(self) -> float | None:
+        """How often the ensemble predicted the newest answers before it trained on them; None before the first."""
+        return self._accuracy.share_correct
 
     @property
-    def num_agreement(self) -> int:
-        """How many answers that is over."""
-        return self._monitor.num_tested
+    def num_accuracy_preferences(self) -> int:
+        """How many answers that share is over."""
+        return self._accuracy.num_tested
 
     @property
     def num_lost(self) -> int:
         """Answers that can't be learned from because their segments are lost for good."""
-        return len(self._lost)
+        return self._training_set.num_lost
 
-    def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
-        """Test the ensemble on new answers of the run's own, then train on all of them, and publish.
+    @property
+    def cursor(self) -> int:
+        """The preference log has been learned up to this row."""
+        return self._version.cursor
 
-        If labelers' weights changed under comparisons that were learned before, everything is learned afresh.
+    async def restore(self) -> None:
+        """Load the newest checkpoint, if there is one; `restore_row` and `publish` must follow.
+
+        Raises:
+            SomersaultError: it can't be trusted, or the store will never let it be read.
+        """
+        saved = await retry_while_unavailable(self._checkpoints.load_newest)
+        if saved is not None:
+            await retry_while_unavailable(lambda: self._load(saved))
+
+    def limit_cursor(self, newest: int) -> None:
+        """Continue from the end of a log that is shorter than the one the checkpoint was made with.
+
+        The database has been replaced: its next rows have numbers that the checkpoint would take for learned.
+        """
+        if newest < self.cursor:
+            _log.warning("preference_log_is_shorter", learned=self.cursor, newest=newest)
+            self._version = replace(self._version, cursor=newest)
+
+    async def restore_row(self, row: LogRow) -> None:
+        """Restore what a row of the log that was learned before the checkpoint added to the training set."""
+        await retry_while_unavailable(lambda: self._training_set.restore(row))
+
+    def publish(self) -> None:
+        """Publish the version that the newest training or `restore` made."""
+        self.published.update(version=self._version)
+
+    async def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
+        """Train one round on new rows of the log, store a checkpoint, and publish the new version."""
+        with _ROUND_S.time():
+            await retry_while_unavailable(lambda: self._learn(rows))
+        await retry_while_unavailable(lambda: self._checkpoints.save(self._checkpoint()))
+        self.publish()
+        self._measure()
+        return self._version
+
+    def _learn(self, rows: Sequence[LogRow]) -> None:
+        """Test the ensemble on new answers of the run's own, then train on all of them.
+
+        If weights of labelers changed under comparisons that were learned before, training starts from scratch.
 
         Raises:
             UnavailableError: segments can't be read right now; nothing was changed.
         """
         answers = [row for row in rows if isinstance(row, Answer)]
-        loaded = [(answer, self._load_or_lose(answer)) for answer in answers]
-        changes = [row for row in rows if isinstance(row, WeightChange)]
-        is_afresh = self._weights.apply(changes)
+        loaded = [(answer, self._training_set.load(answer)) for answer in answers]
+        from_scratch = self._training_set.reweigh([row for row in rows if isinstance(row, WeightChange)])
         for answer, compared in loaded:
             self._test(answer, compared)
         for answer, compared in loaded:
-            self._remember(answer, compared)
-        version = self.published.version
-        if len(self._comparisons):
-            self.training_loss = self._trainer.train_round(self._comparisons, is_afresh=is_afresh).loss
-            version += 1
-        cursor = max((row.cursor for row in rows), default=0)
-        self.published = self._publish(version=version, cursor=max(cursor, self.published.cursor))
-        return self.published
-
-    def remember(self, row: LogRow) -> None:
-        """Adds an answer to the comparisons, or changes those that the row is about, without training.
-
-        Raises:
-            UnavailableError: segments can't be read right now; nothing was changed.
-        """
-        if isinstance(row, WeightChange):
-            self._weights.apply([row])
-        else:
-            self._remember(row, self._load_or_lose(row))
-
-    def checkpoint(self) -> Checkpoint:
-        """Gives everything that `restore` needs besides the preference log."""
-        arrays = dict(self._trainer.state_dict())
-        arrays["agreement"] = self._monitor.outcomes()
-        facts = {
-            "reward_version": self.published.version,
-            "cursor": self.published.cursor,
-            "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
-        }
-        return Checkpoint(arrays=arrays, facts=facts)
-
-    def restore(self, kept: Checkpoint) -> None:
-        """Takes over a checkpoint; the caller then has it `remember` the log up to its cursor.
-
-        Raises:
-            CorruptDataError: it is of another ensemble, or lacks something.
-        """
-        arrays = dict(kept.arrays)
-        try:
-            self._monitor.restore(arrays.pop("agreement"))
-            version, cursor = int(kept.facts["reward_version"]), int(kept.facts["cursor"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptDataError(f"reward checkpoint lacks {error}") from error
-        self._trainer.load_state_dict(arrays)
-        loss = kept.facts.get("training_loss")
-        self.training_loss = float("nan") if loss is None else float(loss)
-        self.published = self._publish(version=version, cursor=cursor)
-
-    def forget_cursor_after(self, newest: int) -> None:
-        """Take the log for known up to ``newest`` at most; what was learned stays."""
-        cursor = min(self.published.cursor, newest)
-        self.published = dataclasses.replace(self.published, cursor=cursor)
-
-    def _load_or_lose(self, answer: Answer) -> ComparedSegments | None:
-        """Reads an answer's segments; none if it is not to be trained on, or they are lost for good."""
-        if answer.is_extra:
-            return None
-        try:
-            return self._load(answer)
-        except (CorruptDataError, NotFoundError) as error:
-            self._lost.add(answer.answer_id)
-            _NUM_LOST.set(self.num_lost)
-            _log.error("comparison_lost", query_id=answer.query_id, detail=str(error))
-            return None
-
-    def _remember(self, answer: Answer, compared: ComparedSegments | None) -> None:
-        mu = mu_of(answer)
-        if compared is None:
-            return
-        if answer.answer_id in self._sequences:
-            self._comparisons.revise(self._sequences[answer.answer_id], mu=mu)
-        elif mu is not None:
-            self._sequences[answer.answer_id] = self._comparisons.num_added
-            weight = self._weights.note(answer.labeler_id)
-            self._comparisons.add(compared.observations, compared.actions, mu=mu, weight=weight)
+            self._training_set.add(answer, compared)
+        number = self._version.number
+        comparisons = self._training_set.comparisons
+        if len(comparisons):
+            self.training_loss = self._trainer.train_round(comparisons, from_scratch=from_scratch).loss
+            number += 1
+        self._version = self._export(number=number, cursor=max([self.cursor, *(row.cursor for row in rows)]))
 
     def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
-        is_test = answer.version == 1 and not answer.is_given and self._weights.of(answer.labeler_id)
+        weight = self._training_set.weight_of(answer.labeler_id)
+        is_test = answer.version == 1 and not answer.is_given and weight
         if mu is None or compared is None or not is_test:
             return
         predictions = self._trainer.ensemble.predict_steps(compared.observations, compared.actions, axis=1)
         returns = predictions.sum(axis=-1)
-        self._monitor.record(returns[:, 0], returns[:, 1], mu=mu)
+        self._accuracy.record(returns[:, 0], returns[:, 1], mu=mu)
 
-    def _publish(self, *, version: int, cursor: int) -> RewardVersion:
+    def _export(self, *, number: int, cursor: int) -> RewardVersion:
         weights = self._trainer.ensemble.to_bytes()
         return RewardVersion(
-            version=version,
+            number=number,
             ensemble=RewardEnsemble.from_bytes(weights),
             weights=weights,
-            num_comparisons=self._comparisons.num_added - self._comparisons.num_left_out,
+            num_comparisons=self._training_set.num_comparisons,
             cursor=cursor,
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        """Return everything that `restore` needs besides the preference log. The names are a stored format."""
+        arrays = dict(self._trainer.state_dict())
+        arrays["agreement"] = self._accuracy.outcomes()
+        facts = {
+            "reward_version": self._version.number,
+            "cursor": self.cursor,
+            "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
+        }
+        return Checkpoint(arrays=arrays, facts=facts)
+
+    def _load(self, saved: Checkpoint) -> None:
+        arrays = dict(saved.arrays)
+        try:
+            self._accuracy.restore(arrays.pop("agreement"))
+            number, cursor = int(saved.facts["reward_version"]), int(saved.facts["cursor"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptDataError(f"reward checkpoint lacks {error}") from error
+        self._trainer.load_state_dict(arrays)
+        loss = saved.facts.get("training_loss")
+        self.training_loss = math.nan if loss is None else float(loss)
+        self._version = self._export(number=number, cursor=cursor)
+
+    def _measure(self) -> None:
+        accuracy, version = self.preference_accuracy, self._version
+        _VERSION.set(version.number)
+        _NUM_COMPARISONS.set(version.num_comparisons)
+        _PREFERENCE_ACCURACY.set(math.nan if accuracy is None else accuracy)
+        _LOSS.set(self.training_loss)
+        _log.info(
+            "reward_version_published",
+            reward_version=version.number,
+            num_comparisons=version.num_comparisons,
+            preference_accuracy=accuracy,
+            training_loss=self.training_loss,
         )

@@ -1,4 +1,4 @@
-"""Teaches the ensemble the comparisons, a bounded round at a time.
+"""Trains the ensemble on the comparisons, one bounded round at a time.
 
 Shapes: ``B`` comparisons, ``K`` members, ``C`` steps of a segment.
 """
@@ -17,7 +17,8 @@ from torch import Tensor
 from services.reward.feedback.comparisons import Comparisons
 from services.reward.training.config import TrainerConfig
 from services.reward.training.crops import draw_crops
-from services.reward.training.losses.preference import preference_loss
+from services.reward.training.losses.loss import FeedbackLoss
+from services.reward.training.losses.preference import PREFERENCE_LOSS
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
 from somersault.reward_model.picture_network import PictureNetwork
@@ -25,9 +26,8 @@ from somersault.runtime.precision import torch_dtype
 
 __all__ = ["RoundStatistics", "Trainer"]
 
-_NUM_CALIBRATED = (
-    256  # observations whose moments scoring normalises by: 1% of error where filters see but one place
-)
+_NUM_CALIBRATED = 256
+"""Observations whose moments scoring normalises by: an error of 1% where filters see a single place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,26 +35,33 @@ class RoundStatistics:
     """What one round did, over the minibatches of the round."""
 
     loss: float
-    """Mean cross-entropy a comparison, nats; log 2 is knowing nothing; NaN if there was none to learn from."""
+    """Mean loss of a comparison, nats; log 2 is knowing nothing; NaN if there was none to learn from."""
     accuracy: float
-    """Share of comparisons with a winner that the ensemble's mean ranks rightly."""
+    """Share of comparisons with a winner that the ensemble's mean ranks correctly."""
     num_gradient_steps: int
-    """Steps taken."""
 
 
 class Trainer:
     """Owns the ensemble and its optimiser. One owner, not thread-safe.
 
-    Draws follow from ``seed`` and the number of rounds alone, so a restored instance goes on
+    Random draws depend only on ``seed`` and the number of rounds, so a restored instance continues
     exactly as the lost one would have.
     """
 
-    def __init__(self, ensemble: RewardEnsemble, config: TrainerConfig, *, seed: int) -> None:
-        """Takes over ``ensemble``; it is changed in place."""
+    def __init__(
+        self,
+        ensemble: RewardEnsemble,
+        config: TrainerConfig,
+        *,
+        seed: int,
+        loss: FeedbackLoss = PREFERENCE_LOSS,
+    ) -> None:
+        """Take over ``ensemble``, which is changed in place."""
         self.ensemble = ensemble
         self.config = config
         self.num_rounds = 0
         self._seed = seed
+        self._loss = loss
         self._dtype = torch_dtype(config.precision)
         self._optimiser = torch.optim.AdamW(
             ensemble.network.parameters(),
@@ -63,33 +70,33 @@ class Trainer:
             fused=True,
         )
 
-    def train_round(self, comparisons: Comparisons, *, is_afresh: bool = False) -> RoundStatistics:
-        """Trains for one round of minibatches.
+    def train_round(self, comparisons: Comparisons, *, from_scratch: bool = False) -> RoundStatistics:
+        """Train for one round of minibatches.
 
         Args:
-            comparisons: what is to be learned; those left out are not. If there are no others, no step is taken.
-            is_afresh: forgets everything first and takes about as many steps as all rounds until now, so that
-                nothing remains of comparisons that were learned and are left out now.
+            comparisons: what to learn from, except those left out. If there are no others, no step is taken.
+            from_scratch: start again from the initial weights and take about as many steps as all rounds so far,
+                so that nothing remains of comparisons that were learned and have since been left out.
         """
-        if is_afresh:
-            self._forget()
+        if from_scratch:
+            self._reset()
         generator = np.random.default_rng((self._seed, 0, self.num_rounds))
         noise = np.random.default_rng((self._seed, 2, self.num_rounds))
-        num_steps = self._num_steps(is_afresh=is_afresh)
+        num_steps = self._num_steps(from_scratch=from_scratch)
         self.num_rounds += 1
         if len(comparisons) == comparisons.num_left_out:
             return RoundStatistics(loss=math.nan, accuracy=math.nan, num_gradient_steps=0)
         steps = [self._step(comparisons, generator, noise) for _ in range(num_steps)]
         self._calibrate(comparisons, generator)
-        loss, num_right, num_decided = np.sum(steps, axis=0)
+        loss, num_correct, num_decided = np.sum(steps, axis=0)
         return RoundStatistics(
             loss=float(loss / num_steps),
-            accuracy=float(num_right / max(num_decided, 1.0)),
+            accuracy=float(num_correct / max(num_decided, 1.0)),
             num_gradient_steps=num_steps,
         )
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Gives everything that `load_state_dict` needs to go on, as arrays by name."""
+        """Return everything that `load_state_dict` needs to continue, as arrays by name."""
         arrays: dict[str, NDArray[np.generic]] = {
             "seed": np.array([self._seed], dtype=np.int64),
             "num_rounds": np.array([self.num_rounds], dtype=np.int64),
@@ -102,7 +109,7 @@ class Trainer:
         return arrays
 
     def load_state_dict(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Takes over what `state_dict` gave.
+        """Restore what `state_dict` returned.
 
         Raises:
             CorruptDataError: an array is missing or has another shape.
@@ -125,24 +132,24 @@ class Trainer:
         self._seed = int(arrays["seed"][0])
         self.num_rounds = int(arrays["num_rounds"][0])
 
-    def _num_steps(self, *, is_afresh: bool) -> int:
+    def _num_steps(self, *, from_scratch: bool) -> int:
         config = self.config
         if not self.num_rounds:
             return config.first_round_steps
-        if not is_afresh:
+        if not from_scratch:
             return config.round_steps
         return min(config.first_round_steps + self.num_rounds * config.round_steps, config.max_afresh_steps)
 
-    def _forget(self) -> None:
-        """Begins anew with the weights of the run's first day."""
-        first = type(self.ensemble)(self.ensemble.config, seed=self._seed)
-        self.ensemble.network.load_state_dict(first.network.state_dict())
+    def _reset(self) -> None:
+        """Go back to the weights that the run started with."""
+        initial = type(self.ensemble)(self.ensemble.config, seed=self._seed)
+        self.ensemble.network.load_state_dict(initial.network.state_dict())
         self._optimiser.state.clear()
 
     def _step(
         self, comparisons: Comparisons, generator: np.random.Generator, noise: np.random.Generator
     ) -> tuple[float, float, float]:
-        """Takes one gradient step; gives loss, comparisons ranked rightly, and with a winner."""
+        """Take one gradient step and return its loss, the comparisons ranked correctly, and those with a winner."""
         config = self.config
         batch = comparisons.draw(generator, size=config.minibatch_size)
         crops = draw_crops(generator, config, num_rows=len(batch.rows), length=comparisons.layout.num_steps)
@@ -150,25 +157,22 @@ class Trainer:
         returns = (
             self.ensemble(observations, actions, noise=noise, dtype=self._dtype).sum(dim=-1) * crops.scale
         )
-        left_returns, right_returns = returns[..., 0], returns[..., 1]
         mu = _tensor(batch.mu)
-        losses = preference_loss(left_returns, right_returns, mu)
+        losses = self._loss.losses(returns, mu)
         weights = batch.weights[None, :]
         if config.is_bootstrapped:
             weights = weights * _bootstrap_weights(self._seed, batch.sequences, len(losses))
         weighted = losses * _tensor(weights)
         self._optimiser.zero_grad()
-        # summed over members: each learns as if alone
+        # Summed over members: each learns as if it were alone.
         weighted.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         with torch.no_grad():
-            decided = mu != 0.5
-            is_right = (left_returns - right_returns).mean(dim=0).gt(0) == mu.gt(0.5)
-            right = float((is_right & decided).sum())
-        return float(losses.detach().mean()), right, float(decided.sum())
+            num_correct, num_decided = self._loss.count_correct(returns, mu)
+        return float(losses.detach().mean()), num_correct, num_decided
 
     def _calibrate(self, comparisons: Comparisons, generator: np.random.Generator) -> None:
-        """Has a network that normalises take its statistics from what it learns from, as it is now."""
+        """Have a network that normalises measure its statistics anew on what it learns from."""
         network = self.ensemble.network
         if not isinstance(network, PictureNetwork):
             return
@@ -180,7 +184,7 @@ class Trainer:
 
 
 def _bootstrap_weights(seed: int, sequences: NDArray[np.int64], num_members: int) -> NDArray[np.float32]:
-    """Gives the weight ``[K, B]`` of each comparison for each member: its own draw, for ever."""
+    """Return the weight ``[K, B]`` of each comparison for each member, which never changes once drawn."""
     distinct, inverse = np.unique(sequences, return_inverse=True)
     draws = [np.random.default_rng((seed, 1, int(s))).poisson(1.0, num_members) for s in distinct]
     return np.stack(draws, axis=1).astype(np.float32)[:, inverse]

@@ -1,4 +1,4 @@
-"""A labeler of the test's own, and segments to ask it about."""
+"""A labeler that lives in the test, and segments to ask it about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import safetensors.numpy
 
 from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
-from services.reward.queries.proposals import KnownQuery, Proposal, Wishes
+from services.reward.monitoring.progress_report import RunControls
+from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.domain.feedback import Preference
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Segment, StoredSegment
@@ -24,7 +25,7 @@ GAME = TaskSpec(
 
 
 def make_segment(name: str, level: float, *, sequence: int = 0, spec: TaskSpec = SPEC) -> Segment:
-    """Gives a segment whose observations all equal ``level``, a picture's a grey of 50 times that, on noise."""
+    """Return a segment whose observations all equal ``level``; a picture's are a grey of 50 times that, with noise."""
     frames = np.full((spec.segment_steps + spec.num_frames - 1, *spec.frame_shape), level, np.float32)
     if spec.is_image:
         frames = 50 * frames + np.random.default_rng(sequence).integers(0, 9, frames.shape)
@@ -38,7 +39,7 @@ def make_segment(name: str, level: float, *, sequence: int = 0, spec: TaskSpec =
 
 
 def place_of(segment_id: str) -> StoredSegment:
-    """Gives where a segment would be stored."""
+    """Return where a segment would be stored."""
     return StoredSegment(
         segment_id=segment_id,
         segment_uri=f"r/segments/{segment_id}.safetensors",
@@ -48,7 +49,7 @@ def place_of(segment_id: str) -> StoredSegment:
 
 
 def store_segment(store: ObjectStore, segment: Segment) -> StoredSegment:
-    """Puts a segment into a store as a simulator does, without its sealed part."""
+    """Store a segment as a simulator does, without its sealed part."""
     arrays = {"observations": segment.observations, "actions": segment.actions}
     place = place_of(segment.segment_id)
     store.put(place.segment_uri, safetensors.numpy.save(arrays))
@@ -73,24 +74,24 @@ class LabelerDouble:
         self.withdrawn: list[str] = []
         self.failed: set[str] = set()
         self.skipped: set[str] = set()
-        self.wishes = Wishes()
+        self.controls = RunControls()
         self._grown = asyncio.Event()
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
-        """Takes proposals; their ids are their names."""
+        """Take proposals; their ids are their names."""
         self.proposals += proposals
         if self._is_prompt:
             self.answer(len(proposals))
         return [proposal.proposal_id for proposal in proposals]
 
     def answer(self, count: int) -> None:
-        """Answers the oldest unanswered proposals."""
+        """Answer the oldest unanswered proposals."""
         first = len(self.answers)
         for number, proposal in enumerate(self.proposals[first : first + count], first):
             self.append_answer(proposal, self._labelers[number % len(self._labelers)])
 
     def append_answer(self, proposal: Proposal, labeler_id: str, *, fills_query: bool = True) -> None:
-        """Puts a labeler's answer into the log."""
+        """Append a labeler's answer to the log."""
         answer = Answer(
             cursor=len(self.log) + 1,
             query_id=proposal.proposal_id,
@@ -107,7 +108,7 @@ class LabelerDouble:
         self._grow()
 
     def append_gold(self, proposal: Proposal) -> None:
-        """Puts an answer to a gold query into the log."""
+        """Append an answer to a gold query to the log."""
         answer = Answer(
             cursor=len(self.log) + 1,
             query_id=f"gold-{len(self.log)}",
@@ -123,7 +124,7 @@ class LabelerDouble:
         self._grow()
 
     def weigh(self, labeler_id: str, weight: float) -> None:
-        """Makes a labeler's answers count for more or less."""
+        """Make a labeler's answers count for more or less."""
         self.log.append(WeightChange(cursor=len(self.log) + 1, labeler_id=labeler_id, weight=weight))
         self._grow()
 
@@ -137,7 +138,7 @@ class LabelerDouble:
         grown.set()
 
     async def list_queries(self) -> list[KnownQuery]:
-        """Lists what was proposed."""
+        """Return what was proposed."""
         answered = {answer.query_id for answer in self.answers if answer.fills_query}
         closed = answered | self.failed | set(self.withdrawn)
         return [
@@ -151,27 +152,27 @@ class LabelerDouble:
         ]
 
     async def list_open(self) -> list[KnownQuery]:
-        """Lists those that wait."""
+        """Return the queries that wait."""
         return [query for query in await self.list_queries() if query.is_open]
 
     async def list_gone(self) -> list[KnownQuery]:
-        """Lists those that nobody can answer."""
+        """Return the queries that can't be answered."""
         gone = self.failed | set(self.withdrawn)
         return [query for query in await self.list_queries() if query.query_id in gone]
 
     async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
-        """Takes back all that have no answer."""
+        """Withdraw all that have no answer."""
         answered = {answer.query_id for answer in self.answers}
         taken_back = [query_id for query_id in query_ids if query_id not in answered]
         self.withdrawn += taken_back
         return taken_back
 
     async def newest_cursor(self) -> int:
-        """Gives the log's end."""
+        """Return the end of the log."""
         return len(self.log)
 
     async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
-        """Follows the log."""
+        """Follow the log."""
         while True:
             grown = self._grown
             if len(self.log) > cursor:

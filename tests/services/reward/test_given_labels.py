@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from services.reward.feedback.preference_log import Answer
 from services.reward.queries.proposals import Proposal
 from somersault.storage import ObjectStore, open_store
 from tests.services.reward.doubles import LabelerDouble, make_segment, place_of, store_segment
-from tests.services.reward.harness import Bench, higher_is_better, make_bench, running
+from tests.services.reward.harness import Harness, higher_is_better, make_harness, running
 
 
 @pytest.fixture
@@ -30,74 +31,74 @@ def _given(store: ObjectStore, num_given: int, *, prefix: str = "given") -> Labe
     return labeler
 
 
-def _bench(store: ObjectStore, num_given: int, **settings: object) -> Bench:
-    return make_bench(store, _given(store, num_given), num_given_labels=num_given, **settings)
+def _harness(store: ObjectStore, num_given: int, **settings: object) -> Harness:
+    return make_harness(store, _given(store, num_given), num_given_labels=num_given, **settings)
 
 
-def _asked(bench: Bench) -> int:
-    return len(bench.labeler.proposals)
+def _asked(harness: Harness) -> int:
+    return len(harness.labeler.proposals)
 
 
 async def test_in_lockstep_only_the_rest_is_asked(store: ObjectStore) -> None:
     """Of 10 labels 6 are given: learned by the first step, and the other 4 spread evenly up to step 600."""
-    bench = _bench(store, 6)
-    async with running(bench):
-        bench.offer(0)
-        await bench.settle(1, 0)
-        assert (_asked(bench), bench.loop.ledger.num_answered) == (6, 6)
-        assert bench.loop.settled.value.version.num_comparisons == 6
-        await bench.settle(300, 0)
-        assert (_asked(bench), bench.loop.num_due, bench.loop.num_awaited) == (8, 8, 0)
-        await bench.settle(900, 0)
-        assert (_asked(bench), bench.loop.ledger.num_answered) == (10, 10)
-        assert bench.loop.settled.value.version.num_comparisons == 10
+    harness = _harness(store, 6)
+    async with running(harness):
+        harness.offer(0)
+        await harness.settle(1, 0)
+        assert (_asked(harness), harness.loop.tracker.num_answered) == (6, 6)
+        assert harness.loop.published.version.num_comparisons == 6
+        await harness.settle(300, 0)
+        assert (_asked(harness), harness.loop.num_due, harness.loop.num_awaited) == (8, 8, 0)
+        await harness.settle(900, 0)
+        assert (_asked(harness), harness.loop.tracker.num_answered) == (10, 10)
+        assert harness.loop.published.version.num_comparisons == 10
 
 
 async def test_with_as_many_given_as_there_may_be_nothing_is_asked() -> None:
     """Not in lockstep and not in free pacing, which learns before the learner has made a step and never holds it."""
     for pacing in ("lockstep", "free"):
-        bench = _bench(open_store("memory://"), 10, pacing=pacing, max_label_lag="auto")
-        async with running(bench):
-            bench.offer(0)
-            await bench.settle(900, 0)
-            assert (_asked(bench), bench.loop.num_awaited) == (10, 0)
-            assert bench.loop.settled.value.version.num_comparisons == 10
+        harness = _harness(open_store("memory://"), 10, pacing=pacing, max_label_lag="auto")
+        async with running(harness):
+            harness.offer(0)
+            await harness.settle(900, 0)
+            assert (_asked(harness), harness.loop.num_awaited) == (10, 0)
+            assert harness.loop.published.version.num_comparisons == 10
 
 
 async def test_in_free_pacing_only_the_rest_is_asked(store: ObjectStore) -> None:
     """Queries are kept ready ahead of need, and there are never more than the budget."""
-    bench = _bench(store, 6, pacing="free", num_ready_queries=2)
-    async with running(bench):
-        bench.offer(0)
-        await bench.settle(1, 0)
-        assert 6 <= _asked(bench) <= 8
-        await bench.settle(900, 0)
-        async for _ in bench.loop.settled.watch():
-            if bench.loop.ledger.num_answered >= 10:
+    harness = _harness(store, 6, pacing="free", num_ready_queries=2)
+    async with running(harness):
+        harness.offer(0)
+        await harness.settle(1, 0)
+        assert 6 <= _asked(harness) <= 8
+        await harness.settle(900, 0)
+        async for _ in harness.loop.published.watch():
+            if harness.loop.tracker.num_answered >= 10:
                 break
-        assert _asked(bench) == 10
+        assert _asked(harness) == 10
 
 
 async def test_fewer_than_the_first_share_are_filled_up(store: ObjectStore) -> None:
     """One of the four that come first is there, three are asked at once, and all four learned together."""
-    bench = _bench(store, 1)
-    async with running(bench):
-        bench.offer(0)
-        await bench.settle(1, 0)
-        assert _asked(bench) == 4
-        assert bench.loop.settled.value.version.version == 1
-        assert bench.loop.settled.value.version.num_comparisons == 4
+    harness = _harness(store, 1)
+    async with running(harness):
+        harness.offer(0)
+        await harness.settle(1, 0)
+        assert _asked(harness) == 4
+        assert harness.loop.published.version.number == 1
+        assert harness.loop.published.version.num_comparisons == 4
 
 
 async def test_what_was_given_is_no_test_of_the_reward_model(store: ObjectStore) -> None:
     """The share that was predicted is over the run's own answers; without any there is none."""
-    bench = _bench(store, 6)
-    async with running(bench):
-        bench.offer(0)
-        await bench.settle(1, 0)
-        assert (bench.student.agreement, bench.student.num_agreement) == (None, 0)
-        await bench.settle(900, 0)
-        assert bench.student.num_agreement == 4
+    harness = _harness(store, 6)
+    async with running(harness):
+        harness.offer(0)
+        await harness.settle(1, 0)
+        assert (harness.learner.preference_accuracy, harness.learner.num_accuracy_preferences) == (None, 0)
+        await harness.settle(900, 0)
+        assert harness.learner.num_accuracy_preferences == 4
 
 
 async def test_names_of_given_segments_change_nothing(store: ObjectStore) -> None:
@@ -105,9 +106,23 @@ async def test_names_of_given_segments_change_nothing(store: ObjectStore) -> Non
     weights = []
     for prefix in ("a", "z"):
         own = open_store("memory://")
-        bench = make_bench(own, _given(own, 1, prefix=prefix), num_given_labels=1)
-        async with running(bench):
-            bench.offer(0)
-            await bench.settle(1, 0)
-            weights.append(bench.loop.settled.value.version.weights)
+        harness = make_harness(own, _given(own, 1, prefix=prefix), num_given_labels=1)
+        async with running(harness):
+            harness.offer(0)
+            await harness.settle(1, 0)
+            weights.append(harness.loop.published.version.weights)
     assert weights[0] == weights[1]
+
+
+async def test_answers_to_given_queries_are_marked(store: ObjectStore) -> None:
+    """Whoever answers such a query later too."""
+    harness = _harness(store, 2)
+    harness.labeler.append_answer(harness.labeler.proposals[0], "another")
+    follower = harness.loop._follower
+    await follower.catch_up(until=3)
+    rows = [row for row in follower.backlog.rows() if isinstance(row, Answer)]
+    assert [(row.labeler_id, row.is_given) for row in rows] == [
+        ("elsewhere", True),
+        ("elsewhere", True),
+        ("another", True),
+    ]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.reward.queries.proposals import Wishes
+from services.reward.monitoring.progress_report import RunControls
 from somersault.domain.feedback import Preference
 from tests.services.reward.world.story import answer, in_virtual_time, until_waiting
 from tests.services.reward.world.world import World
@@ -73,7 +73,7 @@ def test_a_budget_that_is_raised_at_the_end_is_asked_for() -> None:
             await asyncio.sleep(1.0)
         while world.env_steps < 300:
             await asyncio.sleep(0.5)
-        world.labeler.wishes = Wishes(label_budget=15)
+        world.labeler.controls = RunControls(label_budget=15)
         await asyncio.sleep(120.0)
         assert not world.is_finished
         assert len(world.labeler.offered("ada")) == 5
@@ -93,7 +93,7 @@ def test_a_budget_that_is_lowered_lets_the_learner_go_on_and_takes_back_what_is_
         answer(world, 4)
         await asyncio.sleep(60.0)
         assert world.labeler.offered("ada")
-        world.labeler.wishes = Wishes(label_budget=4)
+        world.labeler.controls = RunControls(label_budget=4)
         await asyncio.sleep(8.0)
         assert not world.labeler.offered("ada")
         await world.go_on((), Preference.LEFT)
@@ -108,7 +108,7 @@ def test_a_run_told_to_finish_does_so_while_it_waits_for_labels(pacing: str) -> 
     async def story(world: World) -> None:
         await until_waiting(world)
         env_steps = world.env_steps
-        world.labeler.wishes = Wishes(is_finishing=True)
+        world.labeler.controls = RunControls(is_finishing=True)
         await asyncio.sleep(6.0)
         assert world.is_finished
         assert world.env_steps == env_steps
@@ -148,7 +148,7 @@ def test_answers_given_while_the_reward_service_is_stopped_are_learned_after_it_
         await world.start()
         await asyncio.sleep(30.0)
         assert world.reward is not None
-        assert world.reward.loop.settled.value.version.num_comparisons == num_offered > 0
+        assert world.reward.loop.published.version.num_comparisons == num_offered > 0
 
     in_virtual_time(story, pacing=pacing)
 
@@ -160,7 +160,7 @@ def test_a_labeler_service_that_is_away_holds_up_no_learner_that_waits_for_nobod
         await until_waiting(world)
         answer(world, 4)
         assert world.reward is not None
-        while not world.reward.loop.settled.value.is_pretrained:
+        while not world.reward.loop.published.newest.is_pretrained:
             await asyncio.sleep(0.1)
         world.labeler.go_away()
         await asyncio.sleep(120.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.reward.feedback.preference_log import Answer, WeightChange
 from services.reward.labeler_client import LabelerClient
-from services.reward.queries.proposals import Wishes
+from services.reward.monitoring.progress_report import RunControls
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -46,7 +46,7 @@ async def test_the_answer_that_fills_its_query_is_known_by_the_log(tmp_path: Pat
 
 
 async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> None:
-    """Answers and changes come in the order of their positions, and each answer says whose it is."""
+    """Answers and changes come in the order of the log, and each answer says whose it is."""
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         await labeler.propose("a", "b")
@@ -106,16 +106,16 @@ async def test_a_returned_query_is_not_skipped(tmp_path: Path) -> None:
         await client.close()
 
 
-async def test_what_the_owner_wants_is_heard_without_a_point(tmp_path: Path) -> None:
-    """As often as it is asked, nothing is added to the learning curves."""
+async def test_what_the_owner_wants_can_be_asked_without_a_report(tmp_path: Path) -> None:
+    """However often it is asked, nothing is added to the learning curves."""
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
         owner = labeler.as_role(Role.OWNER)
-        assert await client.hear() == await client.hear_at_last() == Wishes()
+        assert await client.get_controls() == await client.wait_for_controls() == RunControls()
         await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, label_budget=7, is_finishing=True))
         await owner.UpdateRun(pb.UpdateRunRequest(run_id=RUN_ID, is_paused=True))
-        assert await client.hear() == Wishes(is_paused=True, label_budget=7, is_finishing=True)
+        assert await client.get_controls() == RunControls(is_paused=True, label_budget=7, is_finishing=True)
         await client.close()
         curves = await owner.GetRunProgress(pb.GetRunProgressRequest(run_id=RUN_ID))
     assert not curves.points

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.reward.config import RewardConfig
-from services.reward.limits import fitting_capacity, scored_part, trainer_config_for
+from services.reward.limits import fitting_capacity
 from services.reward.segments.layout import SegmentLayout
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
@@ -51,7 +51,7 @@ def test_a_games_default_bounds_hold_the_segments_that_are_documented() -> None:
 
 def test_vectors_are_all_scored_and_pictures_in_part() -> None:
     """512 pictures are 5 of the 25 steps, 0, 6, 12, 18 and 24, of 102 segments."""
-    vectors, pictures = (scored_part(_config(), SegmentLayout(spec)) for spec in (SPEC, _GAME))
+    vectors, pictures = (_config().limits_for(spec).scored for spec in (SPEC, _GAME))
 
     assert (vectors.steps, vectors.max_segments) == (slice(None), None)
     assert list(range(25))[pictures.steps] == [0, 6, 12, 18, 24]
@@ -61,13 +61,13 @@ def test_vectors_are_all_scored_and_pictures_in_part() -> None:
 def test_training_has_the_settings_of_its_kind_of_frame() -> None:
     """A minibatch of pictures is smaller."""
     config = _config()
-    assert trainer_config_for(config, SegmentLayout(SPEC)).minibatch_size == 64
-    assert trainer_config_for(config, SegmentLayout(_GAME)).minibatch_size == 16
+    assert config.limits_for(SPEC).trainer.minibatch_size == 64
+    assert config.limits_for(_GAME).trainer.minibatch_size == 16
 
 
 def test_settings_of_the_other_kind_are_an_error() -> None:
-    """What has no effect must not be set in silence."""
+    """A setting without effect must not be accepted in silence."""
     with pytest.raises(ConfigError, match="trainer has no effect"):
-        trainer_config_for(_config(trainer={"round_steps": 3}), SegmentLayout(_GAME))
+        _config(trainer={"round_steps": 3}).limits_for(_GAME)
     with pytest.raises(ConfigError, match="picture_trainer has no effect"):
-        trainer_config_for(_config(picture_trainer={"round_steps": 3}), SegmentLayout(SPEC))
+        _config(picture_trainer={"round_steps": 3}).limits_for(SPEC)

@@ -1,1 +1,1 @@
-"""One loss for each kind of feedback."""
+"""One loss for each kind of feedback, behind the interface in `loss`."""

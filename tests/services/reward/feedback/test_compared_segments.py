@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.reward.feedback.preference_log import Answer, load_compared_segments
+from services.reward.feedback.compared_segments import load_compared_segments
+from services.reward.feedback.preference_log import Answer
 from services.reward.segments.layout import SegmentLayout
 from somersault.domain.feedback import Preference
 from somersault.domain.task_spec import TaskSpec

@@ -1,4 +1,4 @@
-"""What the labeler is told of a run, and that nothing depends on its being told."""
+"""What the labeler is told of a run, and that nothing depends on its being reachable."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import pytest
 
 from services.reward.labeler_client import LabelerClient
 from services.reward.limits import ScoredPart
-from services.reward.monitoring.progress_reporter import Reporter
-from services.reward.queries.proposals import Standing, Wishes
+from services.reward.monitoring.progress_report import ProgressReport, RunControls
+from services.reward.monitoring.progress_reporter import ProgressReporter
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, SomersaultError, UnavailableError
 from somersault.storage import ObjectStore, open_store
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, running_labeler
 from tests.services.reward.doubles import LabelerDouble
-from tests.services.reward.harness import Bench, higher_is_better, make_bench, running
+from tests.services.reward.harness import Harness, higher_is_better, make_harness, running
 
 
-class TakerDouble:
-    """Keeps what it is told, or is away."""
+class ReceiverDouble:
+    """Keeps the reports it gets, or is away."""
 
     def __init__(self) -> None:
-        self.standings: list[Standing] = []
+        self.reports: list[ProgressReport] = []
         self.error: SomersaultError = UnavailableError("away")
         self.is_away = False
-        self.wishes = Wishes()
+        self.controls = RunControls()
 
-    async def report_progress(self, standing: Standing) -> Wishes:
-        """Takes a point."""
+    async def report_progress(self, report: ProgressReport) -> RunControls:
+        """Take a report."""
         if self.is_away or self.error.is_hopeless:
             raise self.error
-        self.standings.append(standing)
-        return self.wishes
+        self.reports.append(report)
+        return self.controls
 
-    async def hear(self) -> Wishes:
-        """Says what the owner wants."""
+    async def get_controls(self) -> RunControls:
+        """Return what the owner wants."""
         if self.is_away:
             raise UnavailableError("away")
-        return self.wishes
+        return self.controls
 
 
 class Clock:
-    """Tells the time that a test says."""
+    """Tells the time that a test sets."""
 
     now_s = 0.0
 
     def __call__(self) -> float:
-        """Gives seconds."""
+        """Return seconds."""
         return self.now_s
 
 
@@ -59,24 +59,26 @@ def store() -> ObjectStore:
     return open_store("memory://")
 
 
-def _reporter(bench: Bench, taker: TakerDouble | LabelerClient, clock: Clock | None = None) -> Reporter:
-    return Reporter(
-        config=bench.config,
-        loop=bench.loop,
-        pool=bench.pool,
-        student=bench.student,
+def _reporter(
+    harness: Harness, receiver: ReceiverDouble | LabelerClient, clock: Clock | None = None
+) -> ProgressReporter:
+    return ProgressReporter(
+        config=harness.config,
+        loop=harness.loop,
+        pool=harness.pool,
+        learner=harness.learner,
         scored=ScoredPart(),
-        taker=taker,
+        receiver=receiver,
         now_s=clock or Clock(),
     )
 
 
 async def test_a_fresh_run_says_what_it_wishes_and_nothing_that_it_does_not_know(store: ObjectStore) -> None:
     """Four labels of ten are due at once; nothing is predicted yet."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    await _reporter(bench, taker).report_change()
-    assert taker.standings == [
-        Standing(
+    harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
+    await _reporter(harness, receiver).report_change()
+    assert receiver.reports == [
+        ProgressReport(
             env_steps=0,
             total_env_steps=1000,
             env_steps_per_s=None,
@@ -97,71 +99,71 @@ async def test_a_fresh_run_says_what_it_wishes_and_nothing_that_it_does_not_know
 
 async def test_a_run_that_learned_says_how_it_stands(store: ObjectStore) -> None:
     """Steps, labels, accuracy, and the mean over members, segments and steps of what is predicted of the pool."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    async with running(bench):
-        bench.offer(0, count=24)
-        await bench.settle(1, 0)
-        await bench.settle(300, 0)
-        await _reporter(bench, taker).report_change()
-    (standing,) = taker.standings
-    assert (standing.env_steps, standing.num_labels_due, standing.num_answered) == (300, 7, 7)
-    assert (standing.reward_version, standing.num_pool_segments) == (2, 24)
-    assert standing.num_accuracy_preferences == 7
-    assert standing.preference_accuracy == bench.student.agreement
-    observations, actions = bench.pool.take(np.arange(24))
-    everything = bench.student.published.ensemble.predict(observations, actions)
-    assert standing.predicted_reward_mean == pytest.approx(everything.mean(), rel=1e-5)
-    assert standing.env_steps_per_s is not None
+    harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
+    async with running(harness):
+        harness.offer(0, count=24)
+        await harness.settle(1, 0)
+        await harness.settle(300, 0)
+        await _reporter(harness, receiver).report_change()
+    (report,) = receiver.reports
+    assert (report.env_steps, report.num_labels_due, report.num_answered) == (300, 7, 7)
+    assert (report.reward_version, report.num_pool_segments) == (2, 24)
+    assert report.num_accuracy_preferences == 7
+    assert report.preference_accuracy == harness.learner.preference_accuracy
+    observations, actions = harness.pool.take(np.arange(24))
+    everything = harness.learner.published.version.ensemble.predict(observations, actions)
+    assert report.predicted_reward_mean == pytest.approx(everything.mean(), rel=1e-5)
+    assert report.env_steps_per_s is not None
     # three more labels over the 300 steps that are left of the schedule
-    assert standing.wished_labels_per_hour == pytest.approx(36.0 * standing.env_steps_per_s)
+    assert report.wished_labels_per_hour == pytest.approx(36.0 * report.env_steps_per_s)
 
 
 async def test_what_has_not_changed_is_said_every_twenty_seconds(store: ObjectStore) -> None:
     """So that a run that waits for somebody does not fill its curves; the end is said once."""
-    bench, taker, clock = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble(), Clock()
-    reporter = _reporter(bench, taker, clock)
+    harness, receiver, clock = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble(), Clock()
+    reporter = _reporter(harness, receiver, clock)
     for clock.now_s in (0, 5, 10, 19, 21, 26):
         await reporter.report_change()
-    assert len(taker.standings) == 2
+    assert len(receiver.reports) == 2
     await reporter.report_end()
-    assert len(taker.standings) == 2
+    assert len(receiver.reports) == 2
 
 
 async def test_a_labeler_that_is_away_holds_nothing_up(store: ObjectStore) -> None:
     """The point is lost, the next one is taken."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    reporter = _reporter(bench, taker)
-    taker.is_away = True
+    harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
+    reporter = _reporter(harness, receiver)
+    receiver.is_away = True
     await reporter.report_change()
     await reporter.report_end()
-    taker.is_away = False
+    receiver.is_away = False
     await reporter.report_change()
-    assert len(taker.standings) == 1
+    assert len(receiver.reports) == 1
 
 
 async def test_what_the_owner_wants_is_heard_with_every_report_and_between_them(store: ObjectStore) -> None:
     """A changed budget counts within five seconds, though nothing else has changed; then the settings' one again."""
-    bench, taker, clock = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble(), Clock()
-    reporter, heard = _reporter(bench, taker, clock), []
+    harness, receiver, clock = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble(), Clock()
+    reporter, heard = _reporter(harness, receiver, clock), []
     for clock.now_s, budget in ((0, 12), (5, 15), (10, None)):
-        taker.wishes = Wishes(label_budget=budget)
+        receiver.controls = RunControls(label_budget=budget)
         await reporter.report_change()
-        heard.append(bench.loop.pacing.label_budget)
+        heard.append(harness.loop.pacing.label_budget)
     assert heard == [12, 15, 10]
-    assert [standing.label_budget for standing in taker.standings] == [10, 12, 15]
+    assert [report.label_budget for report in receiver.reports] == [10, 12, 15]
 
 
 async def test_a_loss_is_told_once_there_is_one(store: ObjectStore) -> None:
     """And after a restart too."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    async with running(bench):
-        bench.offer(0)
-        await bench.settle(1, 0)
-    again = make_bench(store, bench.labeler)
+    harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
+    async with running(harness):
+        harness.offer(0)
+        await harness.settle(1, 0)
+    again = make_harness(store, harness.labeler)
     async with running(again):
-        await _reporter(again, taker).report_change()
-    assert taker.standings[0].training_loss == bench.student.training_loss
-    assert taker.standings[0].training_loss is not None
+        await _reporter(again, receiver).report_change()
+    assert receiver.reports[0].training_loss == harness.learner.training_loss
+    assert receiver.reports[0].training_loss is not None
 
 
 async def _points(labeler: RunningLabeler) -> list[pb.ProgressPoint]:
@@ -171,22 +173,22 @@ async def _points(labeler: RunningLabeler) -> list[pb.ProgressPoint]:
 
 async def test_a_real_labeler_keeps_what_it_is_told(store: ObjectStore, tmp_path: Path) -> None:
     """Every figure comes through; its own count of answers is not the reward service's."""
-    bench = make_bench(store, LabelerDouble(higher_is_better))
+    harness = make_harness(store, LabelerDouble(higher_is_better))
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
-        reporter = _reporter(bench, client)
+        reporter = _reporter(harness, client)
         await reporter.report_change()
-        async with running(bench):
-            bench.offer(0, count=24)
-            await bench.settle(1, 0)
-            await bench.settle(300, 0)
-            standing = await reporter._standing()
+        async with running(harness):
+            harness.offer(0, count=24)
+            await harness.settle(1, 0)
+            await harness.settle(300, 0)
+            report = await reporter._report()
             await reporter.report_end()
         await client.close()
         first, newest = await _points(labeler)
     assert not first.HasField("predicted_reward_mean")
-    told = dataclasses.asdict(standing)
+    told = dataclasses.asdict(report)
     assert told.pop("num_answered") == 7
     assert newest.num_answered == 0
     assert {name: getattr(newest, name) for name in told} == told
@@ -194,7 +196,7 @@ async def test_a_real_labeler_keeps_what_it_is_told(store: ObjectStore, tmp_path
 
 async def test_a_report_that_is_refused_for_good_ends_the_service(store: ObjectStore) -> None:
     """Reports are lost while the labeler is away, not because it will never take one."""
-    bench, taker = make_bench(store, LabelerDouble(higher_is_better)), TakerDouble()
-    taker.error = PermissionDeniedError("this token's role is labeler")
+    harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
+    receiver.error = PermissionDeniedError("this token's role is labeler")
     with pytest.raises(PermissionDeniedError):
-        await _reporter(bench, taker).report_change()
+        await _reporter(harness, receiver).report_change()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.reward.config import RewardConfig
-from services.reward.pacing.label_pacing import NO_HORIZON, Count, Pacing
+from services.reward.pacing.label_pacing import NO_HORIZON, LabelPacing, QueryCounts
 
 
 def test_what_is_wished_next_is_what_will_come_due() -> None:
@@ -21,20 +21,20 @@ def test_what_is_wished_next_is_what_will_come_due() -> None:
         initial_fraction=0.2,
         labeling_fraction=0.8,
     )
-    pacing = Pacing(config)
+    pacing = LabelPacing(config)
     assert pacing.num_due_per_step(0) == pytest.approx(0.1)
     assert pacing.num_due_per_step(400) == pytest.approx(0.1)
     assert pacing.num_due_per_step(800) == 0
     assert pacing.num_due_per_step(900) == 0
 
 
-def _pacing(**settings: Any) -> Pacing:
+def _pacing(**settings: Any) -> LabelPacing:
     values = {"label_budget": 20, "total_env_steps": 1000, "labeling_fraction": 0.8, "max_label_lag": "auto"}
-    return Pacing(RewardConfig(task="t", run_id="r", storage_url="memory://", **{**values, **settings}))
+    return LabelPacing(RewardConfig(task="t", run_id="r", storage_url="memory://", **{**values, **settings}))
 
 
-def _count(answered: int, *, num_open: int = 0) -> Count:
-    return Count(num_asked=answered + num_open, num_open=num_open, num_answered=answered)
+def _counts(answered: int, *, num_open: int = 0) -> QueryCounts:
+    return QueryCounts(num_asked=answered + num_open, num_open=num_open, num_answered=answered)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_lag_that_is_set_stays(lag: int | None, expected: int | None) -> None:
     assert _pacing(max_label_lag=lag).max_label_lag == expected
 
 
-def _may(pacing: Pacing, env_steps: int, answered: int) -> bool:
-    return env_steps <= pacing.horizon(_count(answered), has_segments=True, is_pretrained=True)
+def _may(pacing: LabelPacing, env_steps: int, answered: int) -> bool:
+    return env_steps <= pacing.horizon(_counts(answered), has_segments=True, is_pretrained=True)
 
 
 def test_the_learner_goes_on_while_answers_are_within_the_lag() -> None:
@@ -78,13 +78,13 @@ def test_no_step_at_which_all_are_due_is_made_before_all_are_answered() -> None:
     assert not _may(pacing, 1000, 20)
     pacing.is_finishing = True
     assert _may(pacing, 1000, 20)
-    assert pacing.num_to_ask_ahead(1000, _count(20), is_pretrained=True) == 0
+    assert pacing.num_to_ask_ahead(1000, _counts(20), is_pretrained=True) == 0
 
 
 def test_without_people_a_pretrained_learner_never_waits() -> None:
     """Nor does anybody in the beginning, while there is nothing to ask about; people's runs don't end so, though."""
     assert _may(_pacing(max_label_lag=None), 1000, 4)
-    nothing = Count(num_asked=0, num_open=0, num_answered=0, has_begun=False)
+    nothing = QueryCounts(num_asked=0, num_open=0, num_answered=0, has_begun=False)
     for lag, horizon in (("auto", 799), (None, NO_HORIZON)):
         found = _pacing(max_label_lag=lag).horizon(nothing, has_segments=False, is_pretrained=False)
         assert found == horizon
@@ -95,8 +95,8 @@ def test_what_is_awaited_is_what_the_learner_lacks_to_go_on() -> None:
     pacing = _pacing()
 
     def awaited(env_steps: int, answered: int, *, is_pretrained: bool = True) -> int:
-        count = _count(answered, num_open=4)
-        return pacing.num_awaited(env_steps, count, has_segments=True, is_pretrained=is_pretrained)
+        counts = _counts(answered, num_open=4)
+        return pacing.num_awaited(env_steps, counts, has_segments=True, is_pretrained=is_pretrained)
 
     assert awaited(10, 1, is_pretrained=False) == 3
     assert awaited(10, 4, is_pretrained=False) == 1  # they taught nothing
@@ -110,16 +110,16 @@ def test_what_is_awaited_is_what_the_learner_lacks_to_go_on() -> None:
 def test_more_is_asked_where_all_answers_taught_nothing() -> None:
     """Nobody could compare the first share of the pairs, and those ahead: without more, there would never be a reward."""
     pacing = _pacing()
-    assert pacing.num_to_ask_ahead(10, _count(12), is_pretrained=False) == 8
-    assert pacing.num_to_ask_ahead(10, _count(12), is_pretrained=True) == 0
+    assert pacing.num_to_ask_ahead(10, _counts(12), is_pretrained=False) == 8
+    assert pacing.num_to_ask_ahead(10, _counts(12), is_pretrained=True) == 0
 
 
 def test_a_raised_budget_asks_more_and_a_lowered_one_no_more() -> None:
     """At the end of a run, too."""
     pacing = _pacing()
-    assert pacing.num_to_ask_ahead(1000, _count(20), is_pretrained=True) == 0
+    assert pacing.num_to_ask_ahead(1000, _counts(20), is_pretrained=True) == 0
     pacing.set_budget(25)
-    assert pacing.num_to_ask_ahead(1000, _count(20), is_pretrained=True) == 5
+    assert pacing.num_to_ask_ahead(1000, _counts(20), is_pretrained=True) == 5
     pacing.set_budget(10)
-    assert pacing.num_to_ask_ahead(1000, _count(20), is_pretrained=True) == 0
-    assert pacing.num_to_ask(1000, _count(20)) == 0
+    assert pacing.num_to_ask_ahead(1000, _counts(20), is_pretrained=True) == 0
+    assert pacing.num_to_ask(1000, _counts(20)) == 0

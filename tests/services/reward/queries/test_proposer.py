@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from services.reward.limits import ScoredPart
-from services.reward.queries.proposer import Asker
+from services.reward.published import Published, RewardVersion
+from services.reward.queries.proposer import QueryProposer
 from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
-from services.reward.training.reward_learner import RewardVersion
 from somersault.domain.feedback import Preference
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Segment
@@ -21,8 +21,8 @@ _SPEC = TaskSpec(
 )
 
 
-def _asker(*, num_segments: int, scored: ScoredPart) -> tuple[Asker, RewardEnsemble]:
-    """Gives an asker over segments that stand still, each of its own grey, and the ensemble it asks with."""
+def _proposer(*, num_segments: int, scored: ScoredPart) -> tuple[QueryProposer, RewardEnsemble]:
+    """Return a proposer over segments that stand still, each in a grey of its own, and the ensemble it uses."""
     layout = SegmentLayout(_SPEC)
     pool = SegmentPool(layout, capacity=num_segments)
     offers = Offers(pool, capacity=num_segments)
@@ -39,38 +39,38 @@ def _asker(*, num_segments: int, scored: ScoredPart) -> tuple[Asker, RewardEnsem
     offers.offer(offers.join("sim"), 0, segments)
     offers.admit(None)
     ensemble = RewardEnsemble(RewardModelConfig.for_task(_SPEC), seed=0)
-    version = RewardVersion(version=1, ensemble=ensemble, weights=b"", num_comparisons=1, cursor=1)
-    asker = Asker(
+    version = RewardVersion(number=1, ensemble=ensemble, weights=b"", num_comparisons=1, cursor=1)
+    proposer = QueryProposer(
         pool=pool,
         offers=offers,
-        proposer=LabelerDouble(lambda _: Preference.LEFT),
-        newest=lambda: version,
+        receiver=LabelerDouble(lambda _: Preference.LEFT),
+        published=Published(version),
         seed=0,
         num_candidate_pairs=50,
         tournament_size=3,
         wants_clips="none",
         scored=scored,
     )
-    return asker, ensemble
+    return proposer, ensemble
 
 
 def test_only_part_of_the_pool_is_scored() -> None:
     """Queries are chosen among 6 of 40 segments, the same ones each time nothing was asked in between."""
-    asker, _ = _asker(num_segments=40, scored=ScoredPart(max_segments=6))
+    proposer, _ = _proposer(num_segments=40, scored=ScoredPart(max_segments=6))
 
-    chosen = [asker._choose(3) for _ in range(2)]
-    positions = asker._some_of(np.arange(40))
+    chosen = [proposer._choose(3) for _ in range(2)]
+    indices = proposer._some_of(np.arange(40))
 
     assert chosen[0] == chosen[1]
-    assert len(positions) == len(set(positions.tolist())) == 6
-    assert {name for pair in chosen[0] for name in pair} <= {f"s{position}" for position in positions}
+    assert len(indices) == len(set(indices.tolist())) == 6
+    assert {name for pair in chosen[0] for name in pair} <= {f"s{index}" for index in indices}
 
 
 def test_a_part_of_the_steps_stands_for_all() -> None:
     """Of a segment that stands still, 3 of 9 steps sum to what one step is worth, 9 times."""
-    asker, ensemble = _asker(num_segments=2, scored=ScoredPart(steps=slice(1, None, 3)))
+    proposer, ensemble = _proposer(num_segments=2, scored=ScoredPart(steps=slice(1, None, 3)))
 
-    returns = asker._predicted_returns(asker._newest(), np.array([1]))
+    returns = proposer._predicted_returns(proposer._published.version, np.array([1]))
 
     still = np.full((1, 2, 43, 43), 3, np.uint8)
     reward = ensemble.predict(still, np.zeros(1, np.int32))

@@ -27,14 +27,14 @@ def _add(pool: SegmentPool, number: int) -> None:
 def test_the_newest_segments_are_found_wherever_the_ring_stands() -> None:
     """Of a ring of three that was filled with five: the fifth, then the fourth; of one with one, that one."""
     pool = _pool()
-    assert pool.newest_positions(2).tolist() == []
+    assert pool.newest_indices(2).tolist() == []
     _add(pool, 0)
-    assert pool.newest_positions(2).tolist() == [0]
+    assert pool.newest_indices(2).tolist() == [0]
     for number in range(1, 5):
         _add(pool, number)
-    names = [pool.segment_ids[position] for position in pool.newest_positions(2)]
+    names = [pool.segment_ids[position] for position in pool.newest_indices(2)]
     assert names == ["segment-4", "segment-3"]
-    assert len(pool.newest_positions(9)) == 3
+    assert len(pool.newest_indices(9)) == 3
 
 
 def test_newest_segment_takes_the_place_of_the_oldest() -> None:

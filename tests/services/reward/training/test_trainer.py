@@ -126,7 +126,7 @@ def _comparisons_of_two(*, is_alone: bool) -> Comparisons:
     return store
 
 
-def test_nothing_remains_of_what_is_left_out_once_learned_afresh() -> None:
+def test_nothing_remains_of_what_is_left_out_after_learning_from_scratch() -> None:
     """Bit for bit the model of a run that never had those answers, without the bootstrap, which goes by number."""
     config = dataclasses.replace(_CONFIG, is_bootstrapped=False)
     spoilt, clean = _trainer(config), _trainer(config)
@@ -139,7 +139,7 @@ def test_nothing_remains_of_what_is_left_out_once_learned_afresh() -> None:
         both.reweigh(sequence, weight=0)
 
     statistics = [
-        trainer.train_round(each, is_afresh=True) for trainer, each in ((spoilt, both), (clean, alone))
+        trainer.train_round(each, from_scratch=True) for trainer, each in ((spoilt, both), (clean, alone))
     ]
 
     assert statistics[0] == statistics[1]
@@ -147,13 +147,13 @@ def test_nothing_remains_of_what_is_left_out_once_learned_afresh() -> None:
     assert spoilt.ensemble.to_bytes() == clean.ensemble.to_bytes()
 
 
-def test_learning_afresh_is_bounded() -> None:
+def test_learning_from_scratch_is_bounded() -> None:
     """However many rounds there were."""
     trainer = _trainer(dataclasses.replace(_CONFIG, max_afresh_steps=62))
     comparisons = _comparisons()
     for _ in range(3):
         trainer.train_round(comparisons)
-    assert trainer.train_round(comparisons, is_afresh=True).num_gradient_steps == 62
+    assert trainer.train_round(comparisons, from_scratch=True).num_gradient_steps == 62
 
 
 def test_damaged_checkpoint_is_refused() -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from services.reward.feedback.preference_log import Answer, LogRow
-from services.reward.queries.proposals import KnownQuery, Proposal, Standing, Wishes
+from services.reward.monitoring.progress_report import ProgressReport, RunControls
+from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.domain.feedback import Preference
 
 __all__ = ["LabelerModel", "QueryModel"]
@@ -43,13 +44,13 @@ class LabelerModel:
     def __init__(self) -> None:
         self.queries: dict[str, QueryModel] = {}
         self.log: list[LogRow] = []
-        self.wishes = Wishes()
+        self.controls = RunControls()
         self.target_answers = 1
         self.undrawable: set[str] = set()
         self.num_to_fail = 0
         self.withdrawn_in_want: list[str] = []
         """Queries withdrawn though the budget was not used up by others: there must be none."""
-        self.standings: list[Standing] = []
+        self.reports: list[ProgressReport] = []
         self.num_drawing = 0
         """Simulators that could draw."""
         self.default_budget = 0
@@ -65,7 +66,7 @@ class LabelerModel:
     @property
     def budget(self) -> int:
         """Labels that the run may use."""
-        return self.wishes.label_budget or self.default_budget
+        return self.controls.label_budget or self.default_budget
 
     @property
     def num_answered(self) -> int:
@@ -107,7 +108,7 @@ class LabelerModel:
 
     def offered(self, labeler_id: str) -> list[QueryModel]:
         """Give what a labeler may lease, oldest first."""
-        if self.is_away or self.wishes.is_paused:
+        if self.is_away or self.controls.is_paused:
             return []
         return [
             query
@@ -212,15 +213,15 @@ class LabelerModel:
             else:
                 await grown.wait()
 
-    async def report_progress(self, standing: Standing) -> Wishes:
+    async def report_progress(self, report: ProgressReport) -> RunControls:
         """Take a point."""
-        self.standings.append(standing)
-        return await self.hear()
+        self.reports.append(report)
+        return await self.get_controls()
 
-    async def hear(self) -> Wishes:
+    async def get_controls(self) -> RunControls:
         """Say what the owner wants."""
         await self._is_back.wait()
         self.heard_budget = self.budget
-        return self.wishes
+        return self.controls
 
-    hear_at_last = hear
+    wait_for_controls = get_controls

@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from services.learner.checkpoints import CheckpointStore
+from services.learner import checkpoints as learner_checkpoints
 from services.learner.loop import TrainingLoop
 from services.learner.rewards.predicted import PredictedRewards
 from services.learner.rollouts.collector import Collector
 from services.reward.config import RewardConfig
+from services.reward.feedback.compared_segments import load_compared_segments
 from services.reward.feedback.comparisons import Comparisons
-from services.reward.feedback.preference_log import load_compared_segments
-from services.reward.limits import scored_part
+from services.reward.feedback.training_set import TrainingSet
 from services.reward.loop import RewardLoop
-from services.reward.monitoring.progress_reporter import Reporter
-from services.reward.queries.proposer import Asker
+from services.reward.monitoring.progress_reporter import ProgressReporter
+from services.reward.queries.proposer import QueryProposer
 from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from services.reward.service import RewardServicer
-from services.reward.training import checkpoints as reward_keeper
-from services.reward.training.lessons import Lessons
-from services.reward.training.reward_learner import Student
+from services.reward.training import checkpoints as reward_checkpoints
+from services.reward.training.reward_learner import RewardLearner
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.rpc import Backoff
 from somersault.storage import ObjectStore
@@ -44,7 +43,7 @@ class _TrainerModel:
     def __init__(self) -> None:
         self.ensemble = RewardEnsemble(RewardModelConfig.for_task(SPEC, num_members=2, hidden_size=2), seed=3)
 
-    def train_round(self, comparisons: Comparisons, *, is_afresh: bool) -> Any:
+    def train_round(self, comparisons: Comparisons, *, from_scratch: bool) -> Any:
         """Learn nothing."""
         return SimpleNamespace(loss=0.5)
 
@@ -63,48 +62,52 @@ class RewardLife:
         layout = SegmentLayout(SPEC)
         self.pool = SegmentPool(layout, capacity=_POOL)
         self.offers = Offers(self.pool, capacity=_POOL)
-        student = Student(
+        learner = RewardLearner(
             trainer=_TrainerModel(),  # type: ignore[arg-type]
-            comparisons=Comparisons(layout, capacity=100),
-            load=lambda answer: load_compared_segments(store, answer, layout=layout),
+            training_set=TrainingSet(
+                Comparisons(layout, capacity=100),
+                load=lambda answer: load_compared_segments(store, answer, layout=layout),
+            ),
+            checkpoints=reward_checkpoints.CheckpointStore(store, run_id="r"),
         )
-        asker = Asker(
+        scored = config.limits_for(SPEC).scored
+        proposer = QueryProposer(
             pool=self.pool,
             offers=self.offers,
-            proposer=labeler,
-            newest=lambda: student.published,
+            receiver=labeler,
+            published=learner.published,
             seed=3,
             num_candidate_pairs=10,
             tournament_size=2,
             wants_clips="none",
-            scored=scored_part(config, layout),
+            scored=scored,
         )
         self._labeler = labeler
         self.loop = RewardLoop(
             config=config,
             pool=self.pool,
             offers=self.offers,
-            asker=asker,
-            lessons=Lessons(student, reward_keeper.Keeper(store, run_id="r")),
+            proposer=proposer,
+            learner=learner,
             labeler=labeler,  # type: ignore[arg-type]
         )
-        self._reporter = Reporter(
+        self._reporter = ProgressReporter(
             config=config,
             loop=self.loop,
             pool=self.pool,
-            student=student,
-            scored=scored_part(config, layout),
-            taker=labeler,
+            learner=learner,
+            scored=scored,
+            receiver=labeler,
             now_s=lambda: asyncio.get_running_loop().time(),
         )
         self.servicer = RewardServicer(
-            spec=SPEC, offers=self.offers, pool=self.pool, loop=self.loop, student=student
+            spec=SPEC, offers=self.offers, pool=self.pool, loop=self.loop, learner=learner
         )
 
     async def live(self) -> None:
         """Work until killed."""
         await self.loop.restore()
-        self.loop.hear(await self._labeler.hear_at_last())
+        self.loop.apply(await self._labeler.wait_for_controls())
         async with asyncio.TaskGroup() as group:
             group.create_task(self.loop.run())
             group.create_task(self._reporter.run())
@@ -150,7 +153,7 @@ class LearnerLife:
             algorithm=_AlgorithmModel(),
             collector=self.collector,
             reward_source=self.rewards,
-            checkpoints=CheckpointStore(store, run_id="r"),
+            checkpoints=learner_checkpoints.CheckpointStore(store, run_id="r"),
             total_env_steps=total_env_steps,
             checkpoint_s=1e9,
         )

@@ -184,14 +184,14 @@ class Liveness(RuleBasedStateMachine):
         """Have nothing leased, or something again."""
         assert self.world is not None
         labeler = self.world.labeler
-        labeler.wishes = dataclasses.replace(labeler.wishes, is_paused=is_paused)
+        labeler.controls = dataclasses.replace(labeler.controls, is_paused=is_paused)
 
     @rule(budget=st.integers(1, 16))
     def change_budget(self, budget: int) -> None:
         """The owner wants more labels, or fewer."""
         assert self.world is not None
         labeler = self.world.labeler
-        labeler.wishes = dataclasses.replace(labeler.wishes, label_budget=budget)
+        labeler.controls = dataclasses.replace(labeler.controls, label_budget=budget)
 
     @rule(num_answers=st.integers(1, 2))
     def ask_more_labelers(self, num_answers: int) -> None:
@@ -199,14 +199,14 @@ class Liveness(RuleBasedStateMachine):
         assert self.world is not None
         self.world.labeler.target_answers = num_answers
 
-    @precondition(lambda self: self.world is not None and not self.world.labeler.wishes.is_finishing)
+    @precondition(lambda self: self.world is not None and not self.world.labeler.controls.is_finishing)
     @rule(roll=st.integers(0, 5))
     def finish_now(self, roll: int) -> None:
         """Seldom, the owner has had enough."""
         assert self.world is not None
         if roll == 0:
             labeler = self.world.labeler
-            labeler.wishes = dataclasses.replace(labeler.wishes, is_finishing=True)
+            labeler.controls = dataclasses.replace(labeler.controls, is_finishing=True)
 
     @invariant()
     def nothing_is_broken(self) -> None:
@@ -228,14 +228,14 @@ class Liveness(RuleBasedStateMachine):
 
     async def _end(self, world: World) -> None:
         labeler = world.labeler
-        labeler.wishes = dataclasses.replace(labeler.wishes, is_paused=False)
+        labeler.controls = dataclasses.replace(labeler.controls, is_paused=False)
         labeler.num_to_fail = 0
         await world.start()
         if world.learner is not None and not world.is_finished:
             world.learner.loop.resume()
         was_finished = world.is_finished
         await world.go_on(LABELERS, self.last_preference)
-        if not labeler.wishes.is_finishing:
+        if not labeler.controls.is_finishing:
             assert world.env_steps >= world.config.total_env_steps
             if world.has_people and not was_finished:
                 assert labeler.num_answered >= labeler.budget, "finished while answers were wanted"

@@ -143,11 +143,11 @@ class World:
         for task in self._tasks.values():
             self._check(task)
         assert not self.labeler.withdrawn_in_want, "withdrawn for want of an answer"
-        for standing in self.labeler.standings:
-            assert 0 <= standing.num_labels_due <= standing.label_budget, "more wanted than the budget"
-            assert standing.num_awaited <= standing.label_budget, "more awaited than the budget"
-        self.labeler.standings.clear()
-        owner_said = self.labeler.wishes.label_budget is not None or self.labeler.wishes.is_finishing
+        for report in self.labeler.reports:
+            assert 0 <= report.num_labels_due <= report.label_budget, "more wanted than the budget"
+            assert report.num_awaited <= report.label_budget, "more awaited than the budget"
+        self.labeler.reports.clear()
+        owner_said = self.labeler.controls.label_budget is not None or self.labeler.controls.is_finishing
         if self.has_people and not owner_said and self.labeler.num_answered < self.labeler.budget:
             assert self.env_steps < self.last_label_step, "the last steps are made while answers are wanted"
 
@@ -192,10 +192,9 @@ class World:
         learner, reward = self.learner, self.reward
         return {
             "learner": learner and learner.loop.progress.value,
-            "settled": reward
-            and (reward.loop.settled.value.env_steps, reward.loop.settled.value.wants_segments),
-            "count": reward and reward.loop._count,
+            "settled": reward and reward.loop.published.newest,
+            "counts": reward and reward.loop._counts,
             "available": reward and reward.offers.num_available,
             "queries": {name[:4]: query.state for name, query in self.labeler.queries.items()},
-            "wishes": self.labeler.wishes,
+            "controls": self.labeler.controls,
         }
