@@ -59,7 +59,7 @@ Global___OfferSegmentsRequest: _TypeAlias = OfferSegmentsRequest  # noqa: Y015
 
 @_typing.final
 class OfferHello(_message.Message):
-    """Who is offering."""
+    """Says who is offering."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -69,10 +69,10 @@ class OfferHello(_message.Message):
     simulator_id: _builtins.str
     """Stable name of the pod."""
     incarnation: _builtins.str
-    """Random name of this process's life, the same as in Collect."""
+    """Random name of this life of the process, the same as in Collect."""
     @_builtins.property
     def task(self) -> _trajectory_pb2.TaskSpec:
-        """What it simulates; must equal the reward service's task."""
+        """The task that it simulates; must equal the reward service's."""
 
     def __init__(
         self,
@@ -91,14 +91,14 @@ Global___OfferHello: _TypeAlias = OfferHello  # noqa: Y015
 
 @_typing.final
 class SegmentOffer(_message.Message):
-    """What ended within one rollout."""
+    """The segments that ended within one rollout."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROLLOUT_SEQUENCE_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     rollout_sequence: _builtins.int
-    """The rollout's sequence."""
+    """The rollout's sequence number."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[_trajectory_pb2.Segment]:
         """At most 256 segments."""
@@ -129,7 +129,7 @@ class OfferSegmentsResponse(_message.Message):
     """Echoed in the answer."""
     @_builtins.property
     def segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Segments this incarnation offered, at most 256."""
+        """Segments that this incarnation offered, at most 256."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class SegmentsStored(_message.Message):
 
     @_builtins.property
     def missing_segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Those the simulator no longer has."""
+        """Those that the simulator no longer has."""
 
     def __init__(
         self,
@@ -181,17 +181,17 @@ Global___SegmentsStored: _TypeAlias = SegmentsStored  # noqa: Y015
 
 @_typing.final
 class WatchRewardModelRequest(_message.Message):
-    """A learner's place, said after each rollout it takes. Everyone else sends nothing."""
+    """How far a learner is, sent after each rollout it takes. Everyone else sends nothing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENV_STEPS_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
     env_steps: _builtins.int
-    """Environment steps of the run, the newest rollout included."""
+    """Environment steps of the run, including the newest rollout."""
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RolloutPosition]:
-        """The newest rollout of each simulator that the learner has taken. In lockstep the pool admits segments up to these and no further."""
+        """The newest rollout that the learner has taken from each simulator. In lockstep the pool admits segments up to these and no further."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ Global___WatchRewardModelRequest: _TypeAlias = WatchRewardModelRequest  # noqa: 
 
 @_typing.final
 class RolloutPosition(_message.Message):
-    """How far one simulator's rollouts were taken."""
+    """The newest rollout that a learner has taken from one simulator."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -218,7 +218,7 @@ class RolloutPosition(_message.Message):
     incarnation: _builtins.str
     """The simulator's incarnation."""
     sequence: _builtins.int
-    """The newest sequence taken."""
+    """The rollout's sequence number."""
     def __init__(
         self,
         *,
@@ -235,7 +235,7 @@ Global___RolloutPosition: _TypeAlias = RolloutPosition  # noqa: Y015
 
 @_typing.final
 class RewardModelUpdate(_message.Message):
-    """A reward version, or word that a step is settled."""
+    """A new reward version, a newly settled step, or both."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -253,21 +253,23 @@ class RewardModelUpdate(_message.Message):
     weights: _builtins.bytes
     """safetensors of the ensemble (docs/protocol.md says which arrays). Empty if this version was sent on this stream before."""
     settled_env_steps: _builtins.int
-    """Every label due at or before this many environment steps is answered and learned by `reward_version`. -1 if nothing is settled yet."""
+    """The learner may score rollouts up to this many environment steps with `reward_version`. In lockstep every label due by then is answered and learned; in free
+    pacing answers are no further behind than the run allows. -1 if nothing is settled yet.
+    """
     num_comparisons: _builtins.int
-    """Comparisons this version learned from."""
+    """Comparisons that this version learned from."""
     preference_cursor: _builtins.int
     """It learned from the preference log up to this cursor and no further."""
     is_pretrained: _builtins.bool
-    """True when the labels of the first, random policy are learned, so that improving on its rewards makes sense."""
+    """True once the labels of the first, random policy have been learned, so that improving on the predicted rewards makes sense."""
     is_finishing: _builtins.bool
-    """True once an owner wants the run to finish now: the learner makes no more steps, stores its last checkpoint and is finished."""
+    """True once an owner wants the run to finish now: the learner takes no more steps, stores its last checkpoint and is finished."""
     wants_segments: _builtins.bool
-    """True while the learner is held and there are too few segments to ask about: until it is false the learner has its simulators gather on for their segments
-    alone. What they deliver meanwhile is neither learned from nor counted.
+    """True while the learner is held and there are too few segments to ask about: until it is false, the learner lets its simulators keep gathering for the sake of
+    segments alone. What they deliver meanwhile is neither learned from nor counted.
     """
     horizon_env_steps: _builtins.int
-    """The step up to which a learner that has lost the service goes on with the copy it has; absent if that is as far as it likes. Lockstep always waits."""
+    """The step up to which a learner that has lost the service may continue with its copy; absent if there is no limit. In lockstep it always waits."""
     def __init__(
         self,
         *,
@@ -301,7 +303,7 @@ class ScoreRequest(_message.Message):
     ACTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def observations(self) -> _trajectory_pb2.Tensor:
-        """float32 [..., O], or uint8 [..., F, H, W] where frames are pictures."""
+        """float32 [..., O], or uint8 [..., F, H, W] if frames are pictures."""
 
     @_builtins.property
     def actions(self) -> _trajectory_pb2.Tensor:
@@ -330,10 +332,10 @@ class ScoreResponse(_message.Message):
     MEMBERS_FIELD_NUMBER: _builtins.int
     REWARD_VERSION_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
-    """The version that predicted."""
+    """The version that made the predictions."""
     @_builtins.property
     def members(self) -> _trajectory_pb2.Tensor:
-        """float32 [K, ...]: each member's prediction."""
+        """float32 [K, ...]: each member's predictions."""
 
     def __init__(
         self,
@@ -368,7 +370,7 @@ Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
 
 @_typing.final
 class RewardStatus(_message.Message):
-    """What the reward service has and wishes."""
+    """What the reward service has and what it needs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -388,27 +390,27 @@ class RewardStatus(_message.Message):
     reward_version: _builtins.int
     """The newest version."""
     num_preferences: _builtins.int
-    """Preferences received, of every kind, each counted once however often it was revised."""
+    """Queries answered, each counted once however many labelers answered it and however often they revised."""
     num_comparisons: _builtins.int
-    """Comparisons trained on: preferences less the incomparable ones and the extras."""
+    """Comparisons that the newest version learned from: answers other than incomparable ones, extras and those that were left out."""
     label_budget: _builtins.int
-    """Labels the whole run may use."""
+    """Labels that the whole run may use."""
     num_labels_due: _builtins.int
-    """Labels due at the learner's step by the schedule: what the learner wishes to have."""
+    """Labels due at the learner's step by the label schedule."""
     num_open_queries: _builtins.int
     """Queries proposed and neither answered nor withdrawn."""
     num_pool_segments: _builtins.int
     """Segments in the pool."""
     preference_accuracy: _builtins.float
-    """How often the ensemble's prediction before training agreed with a new answer of left or right, over the newest 100 such answers; NaN before the first."""
+    """How often the ensemble predicted an answer of left or right before it trained on it, over the newest 100 such answers; NaN before the first."""
     num_accuracy_preferences: _builtins.int
-    """How many answers that is over."""
+    """How many answers that share is over."""
     training_loss: _builtins.float
-    """Mean training loss of the last round."""
+    """Mean training loss of the last round, nats; NaN before the first."""
     preference_cursor: _builtins.int
-    """The cursor learned up to."""
+    """The row of the preference log up to which the newest version has learned."""
     num_awaited: _builtins.int
-    """Answers without which the learner does not go on; 0 while it needs none."""
+    """Answers that the learner needs before it goes on; 0 while it needs none."""
     num_lost_comparisons: _builtins.int
     """Answers that can't be learned from because their segments are gone or damaged for good."""
     def __init__(

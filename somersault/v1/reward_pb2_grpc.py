@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RewardServiceStub:
-    """Takes segments, gives reward versions, scores on request.
+    """Takes segments, sends reward versions, scores on request.
     """
 
     def __init__(self, channel):
@@ -58,12 +58,12 @@ class RewardServiceStub:
 
 
 class RewardServiceServicer:
-    """Takes segments, gives reward versions, scores on request.
+    """Takes segments, sends reward versions, scores on request.
     """
 
     def OfferSegments(self, request_iterator, context):
-        """A simulator offers the segments of each rollout and stores those that are asked for. The simulator says hello, then sends one offer per rollout, an empty
-        one if nothing ended in it; the service answers with demands; the simulator answers each demand once the segments are in object storage.
+        """A simulator offers the segments of each rollout and stores those that are demanded. The simulator says hello, then sends one offer per rollout, an empty
+        one if no segment ended in it; the service sends demands; the simulator answers each demand once the segments are in object storage.
         Ends with INVALID_ARGUMENT if a message is out of bounds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,8 +71,8 @@ class RewardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchRewardModel(self, request_iterator, context):
-        """A learner says how far it is; the service answers with each new reward version and, in lockstep, with the step up to which everything due is learned.
-        Pages and tools may watch too and say nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+        """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
+        Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ class RewardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Gives what the service has and wishes. Idempotent.
+        """Returns what the service has and what it needs. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +125,7 @@ def add_RewardServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RewardService:
-    """Takes segments, gives reward versions, scores on request.
+    """Takes segments, sends reward versions, scores on request.
     """
 
     @staticmethod

@@ -27,51 +27,51 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RewardServiceStub:
-    """Takes segments, gives reward versions, scores on request."""
+    """Takes segments, sends reward versions, scores on request."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RewardServiceAsyncStub: ...
     OfferSegments: _grpc.StreamStreamMultiCallable[_reward_pb2.OfferSegmentsRequest, _reward_pb2.OfferSegmentsResponse]
-    """A simulator offers the segments of each rollout and stores those that are asked for. The simulator says hello, then sends one offer per rollout, an empty
-    one if nothing ended in it; the service answers with demands; the simulator answers each demand once the segments are in object storage.
+    """A simulator offers the segments of each rollout and stores those that are demanded. The simulator says hello, then sends one offer per rollout, an empty
+    one if no segment ended in it; the service sends demands; the simulator answers each demand once the segments are in object storage.
     Ends with INVALID_ARGUMENT if a message is out of bounds.
     """
     WatchRewardModel: _grpc.StreamStreamMultiCallable[_reward_pb2.WatchRewardModelRequest, _reward_pb2.RewardModelUpdate]
-    """A learner says how far it is; the service answers with each new reward version and, in lockstep, with the step up to which everything due is learned.
-    Pages and tools may watch too and say nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+    """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
+    Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
     """
     Score: _grpc.UnaryUnaryMultiCallable[_reward_pb2.ScoreRequest, _reward_pb2.ScoreResponse]
     """Predicts rewards with the newest version. Idempotent.
     INVALID_ARGUMENT if shapes don't fit the task.
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_reward_pb2.GetStatusRequest, _reward_pb2.RewardStatus]
-    """Gives what the service has and wishes. Idempotent."""
+    """Returns what the service has and what it needs. Idempotent."""
 
 @_typing.type_check_only
 class RewardServiceAsyncStub(RewardServiceStub):
-    """Takes segments, gives reward versions, scores on request."""
+    """Takes segments, sends reward versions, scores on request."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OfferSegments: _aio.StreamStreamMultiCallable[_reward_pb2.OfferSegmentsRequest, _reward_pb2.OfferSegmentsResponse]  # type: ignore[assignment]
-    """A simulator offers the segments of each rollout and stores those that are asked for. The simulator says hello, then sends one offer per rollout, an empty
-    one if nothing ended in it; the service answers with demands; the simulator answers each demand once the segments are in object storage.
+    """A simulator offers the segments of each rollout and stores those that are demanded. The simulator says hello, then sends one offer per rollout, an empty
+    one if no segment ended in it; the service sends demands; the simulator answers each demand once the segments are in object storage.
     Ends with INVALID_ARGUMENT if a message is out of bounds.
     """
     WatchRewardModel: _aio.StreamStreamMultiCallable[_reward_pb2.WatchRewardModelRequest, _reward_pb2.RewardModelUpdate]  # type: ignore[assignment]
-    """A learner says how far it is; the service answers with each new reward version and, in lockstep, with the step up to which everything due is learned.
-    Pages and tools may watch too and say nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+    """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
+    Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
     """
     Score: _aio.UnaryUnaryMultiCallable[_reward_pb2.ScoreRequest, _reward_pb2.ScoreResponse]  # type: ignore[assignment]
     """Predicts rewards with the newest version. Idempotent.
     INVALID_ARGUMENT if shapes don't fit the task.
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_reward_pb2.GetStatusRequest, _reward_pb2.RewardStatus]  # type: ignore[assignment]
-    """Gives what the service has and wishes. Idempotent."""
+    """Returns what the service has and what it needs. Idempotent."""
 
 class RewardServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes segments, gives reward versions, scores on request."""
+    """Takes segments, sends reward versions, scores on request."""
 
     @_abc_1.abstractmethod
     def OfferSegments(
@@ -79,8 +79,8 @@ class RewardServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_reward_pb2.OfferSegmentsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_reward_pb2.OfferSegmentsResponse], _abc.AsyncIterator[_reward_pb2.OfferSegmentsResponse]]:
-        """A simulator offers the segments of each rollout and stores those that are asked for. The simulator says hello, then sends one offer per rollout, an empty
-        one if nothing ended in it; the service answers with demands; the simulator answers each demand once the segments are in object storage.
+        """A simulator offers the segments of each rollout and stores those that are demanded. The simulator says hello, then sends one offer per rollout, an empty
+        one if no segment ended in it; the service sends demands; the simulator answers each demand once the segments are in object storage.
         Ends with INVALID_ARGUMENT if a message is out of bounds.
         """
 
@@ -90,8 +90,8 @@ class RewardServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_reward_pb2.WatchRewardModelRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_reward_pb2.RewardModelUpdate], _abc.AsyncIterator[_reward_pb2.RewardModelUpdate]]:
-        """A learner says how far it is; the service answers with each new reward version and, in lockstep, with the step up to which everything due is learned.
-        Pages and tools may watch too and say nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+        """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
+        Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
         """
 
     @_abc_1.abstractmethod
@@ -110,6 +110,6 @@ class RewardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reward_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reward_pb2.RewardStatus, _abc.Awaitable[_reward_pb2.RewardStatus]]:
-        """Gives what the service has and wishes. Idempotent."""
+        """Returns what the service has and what it needs. Idempotent."""
 
 def add_RewardServiceServicer_to_server(servicer: RewardServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
