@@ -1,4 +1,4 @@
-"""What an ensemble takes in and how large it is; stored with its weights."""
+"""The shape of an ensemble: what it takes in and how large it is. Stored with its weights."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["RewardModelConfig"]
 
-_MAX_SIZE = 1 << 20  # of any one size: a shape past it is damage, and is refused before anything is allocated
+_MAX_SIZE = 1 << 20  # of any one size: a larger shape is damaged, and is refused before anything is allocated
 _MAX_HIDDEN_LAYERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardModelConfig:
-    """The shape of an ensemble. Of ``action_dim``, ``num_actions`` and ``choice_sizes`` one is given, as in `TaskSpec`."""
+    """The shape of an ensemble. Exactly one of ``action_dim``, ``num_actions`` and ``choice_sizes`` is given, as in `TaskSpec`."""
 
     frame_shape: tuple[int, ...]
-    """``(O,)`` of a vector or ``(H, W)`` of a picture."""
+    """``(O,)`` for vectors or ``(H, W)`` for pictures."""
     num_frames: int = 1
-    """F, frames that make an observation."""
+    """F, frames in an observation."""
     num_planes: int = 1
     """C, pictures seen at once."""
     num_numbers: int = 0
     """V, numbers seen together with a picture."""
     action_dim: int = 0
-    """A, of an action that is a vector."""
+    """A, the length of an action that is a vector."""
     num_actions: int = 0
     """How many actions there are to choose from."""
     choice_sizes: tuple[int, ...] = ()
-    """Of D choices made at once: how many there are of each."""
+    """Of D choices made at once, how many options each has."""
     num_members: int = 3
-    """Members ``K``; Christiano et al. 2017 train 3."""
+    """K members; Christiano et al. 2017 train 3."""
     hidden_size: int = 64
-    """Units of each hidden layer that is dense; Christiano et al. 2017, appendices A.1 and A.2."""
+    """Units of each dense hidden layer; Christiano et al. 2017, appendices A.1 and A.2."""
     num_hidden_layers: int = 2
-    """Hidden layers where frames are vectors; Christiano et al. 2017, appendix A.1. Those for pictures are fixed."""
+    """Hidden layers if frames are vectors; Christiano et al. 2017, appendix A.1. Those for pictures are fixed."""
 
     def __post_init__(self) -> None:
         for name in ("frame_shape", "choice_sizes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON knows lists alone
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has only lists
         if len(self.frame_shape) not in (1, 2):
             raise ValueError(f"frame_shape is {self.frame_shape}, must have one axis or two")
         for length in self.frame_shape:
@@ -62,7 +62,7 @@ class RewardModelConfig:
 
     @classmethod
     def for_task(cls, spec: TaskSpec, *, num_members: int = 3, hidden_size: int = 64) -> RewardModelConfig:
-        """Gives the shape of an ensemble that scores a task's transitions."""
+        """Return the shape of an ensemble that scores a task's transitions."""
         return cls(
             frame_shape=spec.frame_shape,
             num_frames=spec.num_frames,
@@ -82,22 +82,22 @@ class RewardModelConfig:
 
     @property
     def is_discrete(self) -> bool:
-        """Whether an action is a choice, or several."""
+        """Whether an action is a choice, or several choices."""
         return bool(self.choices)
 
     @property
     def choices(self) -> tuple[int, ...]:
-        """How many there are to choose from, of each choice; empty of vectors."""
+        """How many options each choice has; empty if actions are vectors."""
         return (self.num_actions,) if self.num_actions else self.choice_sizes
 
     @property
     def action_width(self) -> int:
-        """Inputs that an action takes: A, or one for each that there is to choose from."""
+        """Inputs of the network that an action takes: A, or one for each option of each choice."""
         return sum(self.choices) or self.action_dim
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """``(O,)`` or ``(F, *frame)``, where a frame is packed as `somersault.domain.packing` says."""
+        """``(O,)`` or ``(F, *frame)``, with frames packed as in `somersault.domain.packing`."""
         stored = stored_shape(self.frame_shape, num_planes=self.num_planes, num_numbers=self.num_numbers)
         return (self.num_frames, *stored) if self.is_image else stored
 

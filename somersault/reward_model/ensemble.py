@@ -1,7 +1,7 @@
-"""An ensemble of reward predictors over arrays: what the services see of the networks.
+"""An ensemble of reward predictors over arrays: all that the services see of the networks.
 
 Shapes: ``K`` members, ``T`` steps, ``F`` frames an observation; ``*observation`` is ``O`` or ``F, H, W``, ``*frame`` is
-``O`` or ``H, W``, ``*action`` is ``A`` or nothing; leading axes ``...`` are any.
+``O`` or ``H, W``, ``*action`` is ``A`` or nothing; ``...`` stands for any leading axes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RewardEnsemble:
     """``K`` reward predictors evaluated together."""
 
     def __init__(self, config: RewardModelConfig, *, seed: int) -> None:
-        """Initialises each member from its own draw of ``seed``; no global generator is used.
+        """Initialise each member from its own draw of ``seed``; no global generator is used.
 
         Raises:
             ValueError: pictures are too small for the network.
@@ -47,8 +47,8 @@ class RewardEnsemble:
         Args:
             observations: ``[..., *observation]`` float32 or uint8.
             actions: ``[..., *action]`` float32, as executed, or int32.
-            noise: draws what is random about training.
-            dtype: what networks for pictures compute this step in.
+            noise: draws whatever is random in training.
+            dtype: what networks for pictures compute the step in.
 
         Returns:
             ``[K, ...]`` float32.
@@ -61,7 +61,7 @@ class RewardEnsemble:
     def predict(self, observations: FrameArray, actions: ActionArray) -> FloatArray:
         """Predict without gradients, in float32 and in chunks of bounded memory.
 
-        Every copy of a reward version gives these scores, whatever its process computes its own steps in.
+        Every copy of a reward version gives the same scores, whatever precision its process trains in.
 
         Args:
             observations: ``[..., *observation]`` float32 or uint8 of any strides, at least one axis before the
@@ -88,32 +88,32 @@ class RewardEnsemble:
     def predict_steps(
         self, frames: FrameArray, actions: ActionArray, *, axis: int = 0, steps: slice = slice(None)
     ) -> FloatArray:
-        """Predicts over a rollout or segments that hold each frame once; no stack of frames is copied but those of a chunk.
+        """Predict over a rollout or segments that hold each frame once; only the stacks of one chunk are copied at a time.
 
         Args:
             frames: ``[..., T + F - 1, ..., *frame]`` float32 or uint8.
             actions: ``[..., T, ..., *action]`` float32, as executed, or int32.
-            axis: which axis is the steps'.
+            axis: the axis of the steps.
             steps: which steps to score.
 
         Returns:
-            ``[K, ..., T, ...]`` float32, of as many steps as ``steps`` leaves.
+            ``[K, ..., T, ...]`` float32, with as many steps as ``steps`` selects.
         """
         chosen = (slice(None),) * axis + (steps,)
         return self.predict(self.stacks(frames, axis=axis)[chosen], actions[chosen])
 
     def stacks(self, frames: FrameArray, *, axis: int) -> FrameArray:
-        """Gives frames held once as the observation of each step, ``[..., T, ..., *observation]``, without copying."""
+        """Return a view of frames held once as the observation of each step, ``[..., T, ..., *observation]``."""
         by_step = observations_of(np.moveaxis(frames, axis, 0), num_frames=self.config.num_frames)
         return np.moveaxis(by_step, 0, axis)
 
     def to_bytes(self) -> bytes:
-        """Encodes shape and arrays as safetensors."""
+        """Return shape and arrays as safetensors."""
         return encode(self.config, self.network.state_dict())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RewardEnsemble:
-        """Decodes an ensemble that `to_bytes` encoded.
+        """Return the ensemble that `to_bytes` encoded.
 
         Raises:
             CorruptDataError: the header, a shape, a dtype or a value is not what it must be.
@@ -129,7 +129,7 @@ class RewardEnsemble:
         return ensemble
 
     def _check(self, observations: NDArray[np.generic], actions: NDArray[np.generic]) -> tuple[int, ...]:
-        """Gives the leading axes."""
+        """Return the leading axes."""
         shape, action_shape = self.config.observation_shape, self.config.action_shape
         leading = observations.shape[: -len(shape)]
         if not leading or observations.shape[len(leading) :] != shape:

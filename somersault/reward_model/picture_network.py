@@ -1,10 +1,11 @@
 """Reward predictors for observations that are pictures: ``K`` convolutional networks.
 
 Christiano et al. 2017 (arXiv 1706.03741), appendix A.2: four convolutions of 16 filters, batch normalisation and
-dropout after each, one dense layer of 64, one output. The action is not seen. Numbers beside the newest picture, which the
-paper has not, enter the dense layer with what the convolutions leave, not normalised as in networks over vectors.
+dropout after each, one dense layer of 64, one output. The action is not an input. Numbers beside the newest picture,
+which the paper doesn't have, enter the dense layer with the output of the convolutions, not normalised, as in networks
+over vectors.
 
-Scores are computed in float32, wherever and by whom (docs/adr/0015-precision.md); a training step may be in bfloat16.
+Scores are computed in float32 in every process (docs/adr/0015-precision.md); a training step may be in bfloat16.
 
 Members are evaluated one after another, channels last: on two cores without bfloat16 a training step takes 0.7 of the
 time of one grouped convolution a layer, and scoring takes about as long (docs/results.md).
@@ -28,7 +29,7 @@ __all__ = ["PictureNetwork"]
 
 _LAYERS = ((7, 3), (5, 2), (3, 1), (3, 1))  # kernel and stride of each convolution; appendix A.2
 _NUM_FILTERS = 16  # appendix A.2
-_LEAST = 43  # pixels a side that leave the last convolution one
+_LEAST = 43  # pixels a side, of which the last convolution leaves one
 _NEGATIVE_SLOPE = 0.01  # appendix A.2
 _KEPT = 0.5  # share that dropout keeps; appendix A.2
 _MAX_LEVEL = 255.0  # a pixel is 0 to 255, what the network sees 0 to 1
@@ -38,16 +39,16 @@ _EPSILON = (
 
 
 class PictureNetwork(nn.Module):
-    """Scores with the statistics that `calibrate` kept and without dropout; trains with those of the minibatch and with it."""
+    """Scores with the statistics that `calibrate` stored and without dropout; trains with the minibatch's and with dropout."""
 
     means: Tensor
     variances: Tensor
 
     chunk_rows = 128
-    """Observations scored at once; more are no faster."""
+    """Observations scored at once; more at once are no faster."""
 
     def __init__(self, config: RewardModelConfig, *, seed: int) -> None:
-        """Initialises each member from its own draw of ``seed``; no global generator is used."""
+        """Initialise each member from its own draw of ``seed``; no global generator is used."""
         super().__init__()
         self.config = config
         generator = torch.Generator().manual_seed(seed)
@@ -73,9 +74,9 @@ class PictureNetwork(nn.Module):
 
         Args:
             observations: ``[..., F, *frame]`` uint8.
-            actions: not looked at, as in the paper.
-            noise: draws the dropout of a training step, which also normalises by the minibatch; None scores.
-            dtype: what the convolutions of a training step are computed in; scores are float32 whatever it says.
+            actions: ignored, as in the paper.
+            noise: draws the dropout of a training step, which also normalises by the minibatch; None to score.
+            dtype: what the convolutions of a training step are computed in; scores are always float32.
 
         Returns:
             ``[K, ...]`` float32.
@@ -93,7 +94,7 @@ class PictureNetwork(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, observations: Tensor) -> None:
-        """Keeps the statistics of these observations ``[..., F, *frame]`` uint8, for scoring.
+        """Store the statistics of these observations, ``[..., F, *frame]`` uint8, for scoring.
 
         Each layer's are those of the network as it scores: without dropout, the layers before it normalised by their
         own new statistics. A running mean over training steps would carry the spread that dropout adds (Li et al.
@@ -111,7 +112,7 @@ class PictureNetwork(nn.Module):
 
     @staticmethod
     def array_shapes(config: RewardModelConfig) -> dict[str, tuple[int, ...]]:
-        """Gives the shape of each array that is stored, by name.
+        """Return the shape of each stored array, by name.
 
         Raises:
             ValueError: pictures are too small for four convolutions.
@@ -135,14 +136,14 @@ class PictureNetwork(nn.Module):
         return shapes
 
     def _planes(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """Gives ``[B, F * P, H, W]``, channels last, in 0 to 255: whole numbers to 256 are exact in bfloat16 too."""
+        """Return ``[B, F * P, H, W]``, channels last, in 0 to 255: integers up to 256 are exact in bfloat16 too."""
         rows = observations.reshape(-1, *self.config.observation_shape)[:, :, : self._num_plane_rows]
         num_channels = self.config.num_frames * self.config.num_planes
         planes = rows.reshape(len(rows), num_channels, *self.config.frame_shape)
         return planes.to(dtype, memory_format=torch.channels_last)
 
     def _numbers(self, observations: Tensor) -> Tensor:
-        """Return ``[B, V]`` float32, those beside the newest picture."""
+        """Return ``[B, V]`` float32, the numbers beside the newest picture."""
         if not self.config.num_numbers:
             return torch.zeros(0)
         newest = observations.reshape(-1, *self.config.observation_shape)[:, -1, self._num_plane_rows :]
@@ -182,12 +183,12 @@ class PictureNetwork(nn.Module):
         return functional.conv2d(hidden, filters, summand, _LAYERS[layer][1])
 
     def _normalisation(self, layer: int, member: int) -> tuple[Tensor, Tensor]:
-        """Gives what normalising by the kept statistics comes to: a factor and a summand for each filter, ``[C]``."""
+        """Return what normalising by the stored statistics comes to: a factor and a summand for each filter, ``[C]``."""
         factor = self.scales[member, layer] / torch.sqrt(self.variances[member, layer] + _EPSILON)
         return factor, self.shifts[member, layer] - factor * self.means[member, layer]
 
     def _dense(self, hidden: Tensor, numbers: Tensor, member: int) -> Tensor:
-        """Gives ``[B]`` float32; in full precision, since sums of these are compared."""
+        """Return ``[B]`` float32, in full precision because sums of these are compared."""
         rows = hidden.flatten(1).float()
         if self.config.num_numbers:
             rows = torch.cat([rows, numbers], dim=1)
@@ -199,7 +200,7 @@ class PictureNetwork(nn.Module):
 
 
 def _initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Gives an array to begin with, uniform within the inverse root of the number of inputs, as in a perceptron."""
+    """Return an initial array, uniform within the inverse root of the number of inputs, as in a perceptron."""
     if name in ("scales", "variances"):
         return torch.ones(shape)
     if name in ("shifts", "means") or name.startswith("biases"):
@@ -209,7 +210,7 @@ def _initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> T
 
 
 def _drop(hidden: Tensor, noise: np.random.Generator) -> Tensor:
-    """Drops each activation of ``[B, C, H, W]`` or keeps it, by a bit of its own; torch's own draws take 40 times as long."""
+    """Drop or keep each activation of ``[B, C, H, W]`` by a bit of its own; torch's own draws take 40 times as long."""
     rows, filters, height, width = hidden.shape
     random = np.frombuffer(noise.bytes(-(-hidden.numel() // 8)), np.uint8)
     bits = np.unpackbits(random, count=hidden.numel()).reshape(rows, height, width, filters)

@@ -1,6 +1,7 @@
 """Reward predictors for observations that are vectors: ``K`` perceptrons, one batched product a layer.
 
-Shapes: ``K`` members, ``O`` observation length, ``A`` action length, ``D`` choices made at once; leading axes ``...`` are any.
+Shapes: ``K`` members, ``O`` observation length, ``A`` action length, ``D`` choices made at once; ``...`` stands for any leading
+axes.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ _NEGATIVE_SLOPE = 0.01  # Christiano et al. 2017, appendix A.1
 
 
 class VectorNetwork(nn.Module):
-    """Takes observation and action together; a choice enters as inputs of which one is 1 while the others are 0."""
+    """Scores observation and action together; a choice is encoded one-hot."""
 
     chunk_rows = 16_384
-    """Transitions scored at once: keeps activations within the processor's cache and memory flat."""
+    """Transitions scored at once: keeps activations in the processor's cache and memory flat."""
 
     def __init__(self, config: RewardModelConfig, *, seed: int) -> None:
-        """Initialises each member from its own draw of ``seed``; no global generator is used."""
+        """Initialise each member from its own draw of ``seed``; no global generator is used."""
         super().__init__()
         self.config = config
         generator = torch.Generator().manual_seed(seed)
@@ -50,8 +51,8 @@ class VectorNetwork(nn.Module):
         Args:
             observations: ``[..., O]`` float32.
             actions: ``[..., A]`` float32, as executed, or ``[...]`` or ``[..., D]`` int32.
-            noise: not drawn from; these predictors have no dropout.
-            dtype: not heeded; these predictors are small and float32.
+            noise: unused, because these predictors have no dropout.
+            dtype: ignored; these predictors are small and always float32.
 
         Returns:
             ``[K, ...]`` float32.
@@ -67,7 +68,7 @@ class VectorNetwork(nn.Module):
 
     @staticmethod
     def array_shapes(config: RewardModelConfig) -> dict[str, tuple[int, ...]]:
-        """Gives the shape of each array that is stored, by name."""
+        """Return the shape of each stored array, by name."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer, (fan_in, fan_out) in enumerate(_layer_sizes(config)):
             shapes[f"weights.{layer}"] = (config.num_members, fan_in, fan_out)
@@ -81,7 +82,7 @@ class VectorNetwork(nn.Module):
         made = actions if self.config.choice_sizes else actions.unsqueeze(-1)
         owners = torch.arange(len(choices)).repeat_interleave(torch.tensor(choices))
         numbers = torch.cat([torch.arange(size) for size in choices])
-        return (made[..., owners] == numbers).float()  # where nothing was chosen, all are 0
+        return (made[..., owners] == numbers).float()  # if nothing was chosen, all are 0
 
 
 def _layer_sizes(config: RewardModelConfig) -> list[tuple[int, int]]:

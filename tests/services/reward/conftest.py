@@ -1,4 +1,4 @@
-"""Has torch compute with one thread, as the services do: the networks are too small for more."""
+"""Makes torch compute with one thread, as the services do: the networks are too small for more."""
 
 from __future__ import annotations
 

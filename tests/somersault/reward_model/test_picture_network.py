@@ -19,7 +19,7 @@ def _frames(*leading: int) -> np.ndarray:
 
 
 def _layers(network: PictureNetwork, member: int) -> nn.Sequential:
-    """Gives one member as torch's own layers, for pixels of 0 to 1, without dropout."""
+    """Return one member built of torch's own layers, for pixels of 0 to 1, without dropout."""
     layers: list[nn.Module] = []
     channels = 2
     for layer, (kernel, stride) in enumerate(((7, 3), (5, 2), (3, 1), (3, 1))):
@@ -40,7 +40,7 @@ def _layers(network: PictureNetwork, member: int) -> nn.Sequential:
 
 
 def _network(seed: int = 0) -> PictureNetwork:
-    """Gives a network none of whose arrays is as it began."""
+    """Return a network none of whose arrays still has its initial values."""
     network = PictureNetwork(_CONFIG, seed=seed)
     generator = torch.Generator().manual_seed(1)
     for array in (network.scales, network.shifts, network.means, network.variances, *network.biases):
