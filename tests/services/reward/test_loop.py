@@ -228,7 +228,7 @@ async def test_free_pacing_never_runs_far_ahead_of_the_schedule(store: ObjectSto
 
 @pytest.fixture
 def short_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the loop look at its queries whenever nothing was answered for a moment."""
+    """Make the loop look at its queries whenever nothing was answered for a moment."""
     monkeypatch.setattr(stall_timer, "_FIRST_STALL_S", 0.05)
     monkeypatch.setattr(stall_timer, "_LONGEST_STALL_S", 0.05)
     monkeypatch.setattr(loop_module, "_LOOK_AGAIN_S", 0.02)
@@ -236,8 +236,8 @@ def short_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_stalls")
 @pytest.mark.parametrize("pacing", ["free", "lockstep"])
-async def test_queries_that_nobody_answers_stay(store: ObjectStore, pacing: str) -> None:
-    """Silence is no reason to take anything back, or to ask others: their clips are stored, whoever labels may be away."""
+async def test_unanswered_queries_stay(store: ObjectStore, pacing: str) -> None:
+    """Silence is no reason to withdraw a query or to ask another: its clips are stored, and labelers may be away."""
     labeler = LabelerDouble(higher_is_better, is_prompt=False)
     harness = make_harness(store, labeler, pacing=pacing, num_ready_queries=3)
     async with running(harness):
@@ -251,8 +251,8 @@ async def test_queries_that_nobody_answers_stay(store: ObjectStore, pacing: str)
 
 @pytest.mark.usefixtures("short_stalls")
 @pytest.mark.parametrize("pacing", ["free", "lockstep"])
-async def test_others_are_asked_beside_queries_that_somebody_skipped(store: ObjectStore, pacing: str) -> None:
-    """The learner goes on without those, nothing is taken back, and an answer to one still counts."""
+async def test_others_are_asked_beside_skipped_queries(store: ObjectStore, pacing: str) -> None:
+    """The learner goes on without those, nothing is withdrawn, and an answer to one still counts."""
     labeler = LabelerDouble(higher_is_better, is_prompt=False)
     harness = make_harness(store, labeler, pacing=pacing, num_ready_queries=4)
     async with running(harness):
@@ -276,7 +276,7 @@ async def test_others_are_asked_beside_queries_that_somebody_skipped(store: Obje
 
 @pytest.mark.usefixtures("short_stalls")
 @pytest.mark.parametrize("pacing", ["free", "lockstep"])
-async def test_queries_whose_clips_can_not_be_drawn_are_replaced(store: ObjectStore, pacing: str) -> None:
+async def test_queries_whose_clips_can_not_be_rendered_are_replaced(store: ObjectStore, pacing: str) -> None:
     """They are no longer waited for, and don't count."""
     labeler = LabelerDouble(higher_is_better, is_prompt=False)
     harness = make_harness(store, labeler, pacing=pacing, num_ready_queries=3)
@@ -319,8 +319,8 @@ async def test_clips_come_with_what_was_predicted_when_they_were_asked(store: Ob
             np.testing.assert_allclose(rewards, expected, rtol=1e-5)
 
 
-async def test_pairs_that_are_not_drawn_come_without_predictions(store: ObjectStore) -> None:
-    """Nobody looks at them."""
+async def test_pairs_that_are_not_rendered_come_without_predictions(store: ObjectStore) -> None:
+    """There is no page on which they would be shown."""
     harness = make_harness(store, LabelerDouble(higher_is_better), wants_clips="none")
     async with running(harness):
         harness.offer(0)

@@ -73,7 +73,7 @@ def _reporter(
     )
 
 
-async def test_a_fresh_run_says_what_it_wishes_and_nothing_that_it_does_not_know(store: ObjectStore) -> None:
+async def test_a_fresh_run_reports_what_is_due_and_nothing_that_it_does_not_know(store: ObjectStore) -> None:
     """Four labels of ten are due at once; nothing is predicted yet."""
     harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
     await _reporter(harness, receiver).report_change()
@@ -119,7 +119,7 @@ async def test_a_run_that_learned_says_how_it_stands(store: ObjectStore) -> None
 
 
 async def test_what_has_not_changed_is_said_every_twenty_seconds(store: ObjectStore) -> None:
-    """So that a run that waits for somebody does not fill its curves; the end is said once."""
+    """So that a run that waits for labelers does not fill its curves; the end is reported once."""
     harness, receiver, clock = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble(), Clock()
     reporter = _reporter(harness, receiver, clock)
     for clock.now_s in (0, 5, 10, 19, 21, 26):

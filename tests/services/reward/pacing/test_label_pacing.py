@@ -108,7 +108,7 @@ def test_what_is_awaited_is_what_the_learner_lacks_to_go_on() -> None:
 
 
 def test_more_is_asked_where_all_answers_taught_nothing() -> None:
-    """Nobody could compare the first share of the pairs, and those ahead: without more, there would never be a reward."""
+    """No pair of the first share could be compared, nor those ahead: without more, there would never be a reward."""
     pacing = _pacing()
     assert pacing.num_to_ask_ahead(10, _counts(12), is_pretrained=False) == 8
     assert pacing.num_to_ask_ahead(10, _counts(12), is_pretrained=True) == 0

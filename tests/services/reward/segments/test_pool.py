@@ -32,12 +32,12 @@ def test_the_newest_segments_are_found_wherever_the_ring_stands() -> None:
     assert pool.newest_indices(2).tolist() == [0]
     for number in range(1, 5):
         _add(pool, number)
-    names = [pool.segment_ids[position] for position in pool.newest_indices(2)]
+    names = [pool.segment_ids[index] for index in pool.newest_indices(2)]
     assert names == ["segment-4", "segment-3"]
     assert len(pool.newest_indices(9)) == 3
 
 
-def test_newest_segment_takes_the_place_of_the_oldest() -> None:
+def test_newest_segment_replaces_the_oldest() -> None:
     """After five segments in a ring of three, the third to fifth are held."""
     pool = _pool()
     for number in range(5):
@@ -67,8 +67,8 @@ def test_segment_of_another_length_is_refused() -> None:
         _pool().add("long", np.zeros((2, 3), np.float32), np.zeros((4, 1), np.float32))
 
 
-def test_empty_position_is_refused() -> None:
-    """A position not yet filled is no segment."""
+def test_index_without_a_segment_is_refused() -> None:
+    """The ring has room for three and holds one."""
     pool = _pool()
     _add(pool, 1)
 

@@ -1,4 +1,4 @@
-"""Teaching the ensemble comparisons."""
+"""Training the ensemble on comparisons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _true_reward(observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
 
 
 def _draw(num: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gives pairs of segments, each around its own level: observations and actions."""
+    """Return pairs of segments, each around a level of its own: observations and actions."""
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(num, 2, 1, 1))
     observations = level + 0.3 * rng.normal(size=(num, 2, _LENGTH, 2))
@@ -114,7 +114,7 @@ def test_without_bootstrap_equal_members_stay_equal() -> None:
 
 
 def _comparisons_of_two(*, is_alone: bool) -> Comparisons:
-    """Gives eighty right answers; unless they are alone, a wrong one before each, left out again."""
+    """Return eighty right answers; unless they are alone, with a wrong one before each."""
     store = Comparisons(SegmentLayout(_SPEC), capacity=200)
     observations, actions = _draw(80, seed=1)
     returns = _true_reward(observations, actions).sum(-1)
@@ -127,7 +127,7 @@ def _comparisons_of_two(*, is_alone: bool) -> Comparisons:
 
 
 def test_nothing_remains_of_what_is_left_out_after_learning_from_scratch() -> None:
-    """Bit for bit the model of a run that never had those answers, without the bootstrap, which goes by number."""
+    """Bit for bit the model of a run that never had those answers, without the bootstrap, whose draws go by number."""
     config = dataclasses.replace(_CONFIG, is_bootstrapped=False)
     spoilt, clean = _trainer(config), _trainer(config)
     both, alone = _comparisons_of_two(is_alone=False), _comparisons_of_two(is_alone=True)
@@ -205,7 +205,7 @@ def test_reward_of_an_action_chosen_is_learned() -> None:
 
 
 def _draw_games(num: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gives segments ``[num, 28, 48, 48]`` of a bright square that drifts over a dark field, and how far right it was."""
+    """Return segments ``[num, 28, 48, 48]`` of a bright square drifting over a dark field, and how far right it was."""
     rng = np.random.default_rng(seed)
     row, column = rng.uniform(0, 40, (2, num, 1)) + rng.normal(size=(2, num, 28)).cumsum(axis=-1)
     row, column = np.clip(row, 0, 40).astype(int), np.clip(column, 0, 40).astype(int)
