@@ -19,9 +19,9 @@ from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
 from somersault.rpc.channel import said_retry
 from somersault.v1 import labeler_pb2, preference_pb2
+from somersault.wire.access import GATEWAY_METHODS
 
 __all__ = [
-    "DENIED",
     "EXPORT_TYPES",
     "METHODS",
     "SERVICE_NAME",
@@ -34,53 +34,6 @@ __all__ = [
 _SERVICE = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"]
 
 SERVICE_NAME = _SERVICE.full_name
-
-# What people and their front ends need, owners' pages among them; each call's role is checked by the labeler.
-_ALLOWED = (
-    "CreateLabeler",
-    "CreateWebhook",
-    "DeleteWebhook",
-    "GetAgreement",
-    "GetClip",
-    "GetGuidelines",
-    "GetLabelerQuality",
-    "GetPolicyClip",
-    "GetPracticePairs",
-    "GetRunProgress",
-    "GetStats",
-    "LeaseQueries",
-    "ListAuditLog",
-    "ListClips",
-    "ListLabelers",
-    "ListOwnAnswers",
-    "ListPolicyClips",
-    "ListRuns",
-    "ListWebhooks",
-    "ReleaseQuery",
-    "RenewLease",
-    "RevisePreference",
-    "RevokeToken",
-    "RotateToken",
-    "SetGuidelines",
-    "SetLabelerWeight",
-    "SubmitPreference",
-    "UpdateRun",
-    "WhoAmI",
-)
-
-# What stays with gRPC clients: proposing, streams, what takes many rows. A test holds that each method is in one of
-# both lists. An export has a route of its own.
-DENIED = (
-    "AddPolicyClip",
-    "CreateRun",
-    "ExportPreferences",
-    "ImportPreferences",
-    "ListQueries",
-    "ProposeQueries",
-    "ReportProgress",
-    "WatchPreferences",
-    "WithdrawQueries",
-)
 
 EXPORT_TYPES = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
 """The formats of an export's file and their media types."""
@@ -139,8 +92,8 @@ def _method(descriptor: MethodDescriptor) -> Method:
     )
 
 
-METHODS: Mapping[str, Method] = {name: _method(_SERVICE.methods_by_name[name]) for name in _ALLOWED}
-"""The methods that may be called through the gateway, by name."""
+METHODS: Mapping[str, Method] = {name: _method(_SERVICE.methods_by_name[name]) for name in GATEWAY_METHODS}
+"""The methods that may be called through the gateway, by name; who may call them the labeler checks."""
 
 
 class LabelerClient:

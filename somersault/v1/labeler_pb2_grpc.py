@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class LabelerServiceStub:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     def __init__(self, channel):
@@ -230,11 +230,11 @@ class LabelerServiceStub:
 
 class LabelerServiceServicer:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     def CreateRun(self, request, context):
-        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
         FAILED_PRECONDITION if a run of that name with another identity is known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -242,7 +242,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProposeQueries(self, request, context):
-        """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
+        """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
         NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -250,7 +250,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawQueries(self, request, context):
-        """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent. Roles: service, owner.
+        """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -258,14 +258,14 @@ class LabelerServiceServicer:
 
     def LeaseQueries(self, request, context):
         """Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
-        Roles: labeler, teacher. RESOURCE_EXHAUSTED if the caller would hold too many leases.
+        RESOURCE_EXHAUSTED if the caller would hold too many leases.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RenewLease(self, request, context):
-        """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended.
+        """Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,7 +273,6 @@ class LabelerServiceServicer:
 
     def ReleaseQuery(self, request, context):
         """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
-        Roles: labeler, teacher.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,21 +280,21 @@ class LabelerServiceServicer:
 
     def SubmitPreference(self, request, context):
         """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-        Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+        FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevisePreference(self, request, context):
-        """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher.
+        """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetClip(self, request, context):
-        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
+        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
         NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -303,49 +302,49 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchPreferences(self, request, context):
-        """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once. Roles: service, owner.
+        """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListQueries(self, request, context):
-        """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner.
+        """Lists queries, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportPreferences(self, request, context):
-        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner.
+        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStats(self, request, context):
-        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave.
+        """Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateLabeler(self, request, context):
-        """Invites a labeler and gives its token, which is shown this once. Role: owner.
+        """Invites a labeler and gives its token, which is shown this once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WhoAmI(self, request, context):
-        """Says who the caller is. Idempotent. Every role.
+        """Says who the caller is. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRun(self, request, context):
-        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
         NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -353,21 +352,21 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRuns(self, request, context):
-        """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner.
+        """Lists runs with their settings, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAgreement(self, request, context):
-        """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner.
+        """Says how far labelers agree on queries with two or more answers. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLabelerQuality(self, request, context):
-        """Says how well each labeler of a run answers. Idempotent. Role: owner.
+        """Says how well each labeler of a run answers. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -375,56 +374,56 @@ class LabelerServiceServicer:
 
     def SetLabelerWeight(self, request, context):
         """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-        Role: owner. NOT_FOUND if run or labeler is unknown.
+        NOT_FOUND if run or labeler is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLabelers(self, request, context):
-        """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner.
+        """Lists who may call, by labeler_id, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner.
+        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner.
+        """Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetGuidelines(self, request, context):
-        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner.
+        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetGuidelines(self, request, context):
-        """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none.
+        """Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditLog(self, request, context):
-        """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner.
+        """Lists what owners and services changed, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ImportPreferences(self, request, context):
-        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
         NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -432,7 +431,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportProgress(self, request, context):
-        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
+        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
         At most 2,000 points a run are kept, evenly spread over its reports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -440,28 +439,28 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRunProgress(self, request, context):
-        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown.
+        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListClips(self, request, context):
-        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner.
+        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOwnAnswers(self, request, context):
-        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher.
+        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddPolicyClip(self, request, context):
-        """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+        """Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
         INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -469,7 +468,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPolicyClips(self, request, context):
-        """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+        """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
         NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -477,14 +476,14 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicyClip(self, request, context):
-        """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
+        """Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPracticePairs(self, request, context):
-        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
         NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -493,21 +492,21 @@ class LabelerServiceServicer:
 
     def CreateWebhook(self, request, context):
         """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-        Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+        NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListWebhooks(self, request, context):
-        """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown.
+        """Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteWebhook(self, request, context):
-        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner.
+        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -716,7 +715,7 @@ def add_LabelerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LabelerService:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     @staticmethod

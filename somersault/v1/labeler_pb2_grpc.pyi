@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class LabelerServiceStub:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     @_typing.overload
@@ -36,225 +36,221 @@ class LabelerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LabelerServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]
-    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
     FAILED_PRECONDITION if a run of that name with another identity is known.
     """
     ProposeQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]
-    """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
+    """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
     """
     WithdrawQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.WithdrawQueriesRequest, _labeler_pb2.WithdrawQueriesResponse]
-    """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent. Roles: service, owner."""
+    """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent."""
     LeaseQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.LeaseQueriesRequest, _labeler_pb2.LeaseQueriesResponse]
     """Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
-    Roles: labeler, teacher. RESOURCE_EXHAUSTED if the caller would hold too many leases.
+    RESOURCE_EXHAUSTED if the caller would hold too many leases.
     """
     RenewLease: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]
-    """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended."""
+    """Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended."""
     ReleaseQuery: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]
-    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
-    Roles: labeler, teacher.
-    """
+    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent."""
     SubmitPreference: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]
     """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-    Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+    FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
     """
     RevisePreference: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RevisePreferenceRequest, _labeler_pb2.RevisePreferenceResponse]
-    """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher."""
+    """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version)."""
     GetClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetClipRequest, _labeler_pb2.GetClipResponse]
-    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
+    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
     """
     WatchPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]
-    """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once. Roles: service, owner."""
+    """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
     ListQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]
-    """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    """Lists queries, newest first, a page at a time. Idempotent."""
     ExportPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]
-    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
+    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent."""
     GetStats: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]
-    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
+    """Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave."""
     CreateLabeler: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]
-    """Invites a labeler and gives its token, which is shown this once. Role: owner."""
+    """Invites a labeler and gives its token, which is shown this once."""
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]
-    """Says who the caller is. Idempotent. Every role."""
+    """Says who the caller is. Idempotent."""
     UpdateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]
-    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
     NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
     """
     ListRuns: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]
-    """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    """Lists runs with their settings, newest first, a page at a time. Idempotent."""
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]
-    """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+    """Says how far labelers agree on queries with two or more answers. Idempotent."""
     GetLabelerQuality: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]
-    """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+    """Says how well each labeler of a run answers. Idempotent."""
     SetLabelerWeight: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetLabelerWeightRequest, _labeler_pb2.SetLabelerWeightResponse]
     """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-    Role: owner. NOT_FOUND if run or labeler is unknown.
+    NOT_FOUND if run or labeler is unknown.
     """
     ListLabelers: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]
-    """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+    """Lists who may call, by labeler_id, a page at a time. Idempotent."""
     RotateToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]
-    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]
-    """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+    """Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
     SetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]
-    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing."""
     GetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]
-    """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+    """Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none."""
     ListAuditLog: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]
-    """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+    """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
     ImportPreferences: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]
-    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
     ReportProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]
-    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
+    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
     At most 2,000 points a run are kept, evenly spread over its reports.
     """
     GetRunProgress: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]
-    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]
-    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent."""
     ListOwnAnswers: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListOwnAnswersRequest, _labeler_pb2.ListOwnAnswersResponse]
-    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent."""
     AddPolicyClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]
-    """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+    """Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
     INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
     """
     ListPolicyClips: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]
-    """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+    """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
     NOT_FOUND if the run is unknown.
     """
     GetPolicyClip: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetPolicyClipRequest, _labeler_pb2.GetPolicyClipResponse]
-    """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+    """Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
     GetPracticePairs: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetPracticePairsRequest, _labeler_pb2.GetPracticePairsResponse]
-    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
     NOT_FOUND if the run is unknown.
     """
     CreateWebhook: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]
     """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-    Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+    NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
     """
     ListWebhooks: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListWebhooksRequest, _labeler_pb2.ListWebhooksResponse]
-    """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+    """Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown."""
     DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.DeleteWebhookRequest, _labeler_pb2.DeleteWebhookResponse]
-    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
+    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND."""
 
 @_typing.type_check_only
 class LabelerServiceAsyncStub(LabelerServiceStub):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]  # type: ignore[assignment]
-    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+    """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
     FAILED_PRECONDITION if a run of that name with another identity is known.
     """
     ProposeQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]  # type: ignore[assignment]
-    """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
+    """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
     NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
     """
     WithdrawQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.WithdrawQueriesRequest, _labeler_pb2.WithdrawQueriesResponse]  # type: ignore[assignment]
-    """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent. Roles: service, owner."""
+    """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent."""
     LeaseQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.LeaseQueriesRequest, _labeler_pb2.LeaseQueriesResponse]  # type: ignore[assignment]
     """Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
-    Roles: labeler, teacher. RESOURCE_EXHAUSTED if the caller would hold too many leases.
+    RESOURCE_EXHAUSTED if the caller would hold too many leases.
     """
     RenewLease: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]  # type: ignore[assignment]
-    """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended."""
+    """Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended."""
     ReleaseQuery: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]  # type: ignore[assignment]
-    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
-    Roles: labeler, teacher.
-    """
+    """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent."""
     SubmitPreference: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]  # type: ignore[assignment]
     """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-    Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+    FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
     """
     RevisePreference: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RevisePreferenceRequest, _labeler_pb2.RevisePreferenceResponse]  # type: ignore[assignment]
-    """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher."""
+    """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version)."""
     GetClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetClipRequest, _labeler_pb2.GetClipResponse]  # type: ignore[assignment]
-    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
+    """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
     """
     WatchPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]  # type: ignore[assignment]
-    """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once. Roles: service, owner."""
+    """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
     ListQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]  # type: ignore[assignment]
-    """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    """Lists queries, newest first, a page at a time. Idempotent."""
     ExportPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]  # type: ignore[assignment]
-    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
+    """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent."""
     GetStats: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]  # type: ignore[assignment]
-    """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
+    """Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave."""
     CreateLabeler: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]  # type: ignore[assignment]
-    """Invites a labeler and gives its token, which is shown this once. Role: owner."""
+    """Invites a labeler and gives its token, which is shown this once."""
     WhoAmI: _aio.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]  # type: ignore[assignment]
-    """Says who the caller is. Idempotent. Every role."""
+    """Says who the caller is. Idempotent."""
     UpdateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]  # type: ignore[assignment]
-    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+    """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
     NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
     """
     ListRuns: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]  # type: ignore[assignment]
-    """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+    """Lists runs with their settings, newest first, a page at a time. Idempotent."""
     GetAgreement: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]  # type: ignore[assignment]
-    """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+    """Says how far labelers agree on queries with two or more answers. Idempotent."""
     GetLabelerQuality: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]  # type: ignore[assignment]
-    """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+    """Says how well each labeler of a run answers. Idempotent."""
     SetLabelerWeight: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetLabelerWeightRequest, _labeler_pb2.SetLabelerWeightResponse]  # type: ignore[assignment]
     """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-    Role: owner. NOT_FOUND if run or labeler is unknown.
+    NOT_FOUND if run or labeler is unknown.
     """
     ListLabelers: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]  # type: ignore[assignment]
-    """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+    """Lists who may call, by labeler_id, a page at a time. Idempotent."""
     RotateToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]  # type: ignore[assignment]
-    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+    """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+    """Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
     SetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]  # type: ignore[assignment]
-    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+    """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing."""
     GetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]  # type: ignore[assignment]
-    """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+    """Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none."""
     ListAuditLog: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]  # type: ignore[assignment]
-    """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+    """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
     ImportPreferences: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]  # type: ignore[assignment]
-    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+    """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
     """
     ReportProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReportProgressRequest, _labeler_pb2.ReportProgressResponse]  # type: ignore[assignment]
-    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
+    """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
     At most 2,000 points a run are kept, evenly spread over its reports.
     """
     GetRunProgress: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetRunProgressRequest, _labeler_pb2.GetRunProgressResponse]  # type: ignore[assignment]
-    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+    """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
     ListClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListClipsRequest, _labeler_pb2.ListClipsResponse]  # type: ignore[assignment]
-    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+    """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent."""
     ListOwnAnswers: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListOwnAnswersRequest, _labeler_pb2.ListOwnAnswersResponse]  # type: ignore[assignment]
-    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+    """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent."""
     AddPolicyClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.AddPolicyClipRequest, _labeler_pb2.AddPolicyClipResponse]  # type: ignore[assignment]
-    """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+    """Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
     INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
     """
     ListPolicyClips: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListPolicyClipsRequest, _labeler_pb2.ListPolicyClipsResponse]  # type: ignore[assignment]
-    """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+    """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
     NOT_FOUND if the run is unknown.
     """
     GetPolicyClip: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetPolicyClipRequest, _labeler_pb2.GetPolicyClipResponse]  # type: ignore[assignment]
-    """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+    """Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
     GetPracticePairs: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetPracticePairsRequest, _labeler_pb2.GetPracticePairsResponse]  # type: ignore[assignment]
-    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+    """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
     NOT_FOUND if the run is unknown.
     """
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateWebhookRequest, _labeler_pb2.CreateWebhookResponse]  # type: ignore[assignment]
     """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-    Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+    NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
     """
     ListWebhooks: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListWebhooksRequest, _labeler_pb2.ListWebhooksResponse]  # type: ignore[assignment]
-    """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+    """Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown."""
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_labeler_pb2.DeleteWebhookRequest, _labeler_pb2.DeleteWebhookResponse]  # type: ignore[assignment]
-    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
+    """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND."""
 
 class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
     """
 
     @_abc_1.abstractmethod
@@ -263,7 +259,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.CreateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateRunResponse, _abc.Awaitable[_labeler_pb2.CreateRunResponse]]:
-        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
         FAILED_PRECONDITION if a run of that name with another identity is known.
         """
 
@@ -273,7 +269,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ProposeQueriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ProposeQueriesResponse, _abc.Awaitable[_labeler_pb2.ProposeQueriesResponse]]:
-        """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
+        """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
         NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
         """
 
@@ -283,7 +279,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.WithdrawQueriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.WithdrawQueriesResponse, _abc.Awaitable[_labeler_pb2.WithdrawQueriesResponse]]:
-        """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent. Roles: service, owner."""
+        """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent."""
 
     @_abc_1.abstractmethod
     def LeaseQueries(
@@ -292,7 +288,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.LeaseQueriesResponse, _abc.Awaitable[_labeler_pb2.LeaseQueriesResponse]]:
         """Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
-        Roles: labeler, teacher. RESOURCE_EXHAUSTED if the caller would hold too many leases.
+        RESOURCE_EXHAUSTED if the caller would hold too many leases.
         """
 
     @_abc_1.abstractmethod
@@ -301,7 +297,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RenewLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RenewLeaseResponse, _abc.Awaitable[_labeler_pb2.RenewLeaseResponse]]:
-        """Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended."""
+        """Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended."""
 
     @_abc_1.abstractmethod
     def ReleaseQuery(
@@ -309,9 +305,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ReleaseQueryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ReleaseQueryResponse, _abc.Awaitable[_labeler_pb2.ReleaseQueryResponse]]:
-        """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
-        Roles: labeler, teacher.
-        """
+        """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent."""
 
     @_abc_1.abstractmethod
     def SubmitPreference(
@@ -320,7 +314,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.SubmitPreferenceResponse, _abc.Awaitable[_labeler_pb2.SubmitPreferenceResponse]]:
         """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-        Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+        FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
         """
 
     @_abc_1.abstractmethod
@@ -329,7 +323,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RevisePreferenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RevisePreferenceResponse, _abc.Awaitable[_labeler_pb2.RevisePreferenceResponse]]:
-        """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher."""
+        """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version)."""
 
     @_abc_1.abstractmethod
     def GetClip(
@@ -337,7 +331,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetClipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetClipResponse, _abc.Awaitable[_labeler_pb2.GetClipResponse]]:
-        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
+        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
         NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
         """
 
@@ -347,7 +341,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.WatchPreferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_labeler_pb2.WatchPreferencesResponse], _abc.AsyncIterator[_labeler_pb2.WatchPreferencesResponse]]:
-        """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once. Roles: service, owner."""
+        """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
 
     @_abc_1.abstractmethod
     def ListQueries(
@@ -355,7 +349,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListQueriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListQueriesResponse, _abc.Awaitable[_labeler_pb2.ListQueriesResponse]]:
-        """Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner."""
+        """Lists queries, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def ExportPreferences(
@@ -363,7 +357,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ExportPreferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_labeler_pb2.ExportPreferencesResponse], _abc.AsyncIterator[_labeler_pb2.ExportPreferencesResponse]]:
-        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner."""
+        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetStats(
@@ -371,7 +365,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetStatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetStatsResponse, _abc.Awaitable[_labeler_pb2.GetStatsResponse]]:
-        """Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave."""
+        """Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave."""
 
     @_abc_1.abstractmethod
     def CreateLabeler(
@@ -379,7 +373,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.CreateLabelerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateLabelerResponse, _abc.Awaitable[_labeler_pb2.CreateLabelerResponse]]:
-        """Invites a labeler and gives its token, which is shown this once. Role: owner."""
+        """Invites a labeler and gives its token, which is shown this once."""
 
     @_abc_1.abstractmethod
     def WhoAmI(
@@ -387,7 +381,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.WhoAmIRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.WhoAmIResponse, _abc.Awaitable[_labeler_pb2.WhoAmIResponse]]:
-        """Says who the caller is. Idempotent. Every role."""
+        """Says who the caller is. Idempotent."""
 
     @_abc_1.abstractmethod
     def UpdateRun(
@@ -395,7 +389,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.UpdateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.UpdateRunResponse, _abc.Awaitable[_labeler_pb2.UpdateRunResponse]]:
-        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
         NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
         """
 
@@ -405,7 +399,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListRunsResponse, _abc.Awaitable[_labeler_pb2.ListRunsResponse]]:
-        """Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner."""
+        """Lists runs with their settings, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetAgreement(
@@ -413,7 +407,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetAgreementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetAgreementResponse, _abc.Awaitable[_labeler_pb2.GetAgreementResponse]]:
-        """Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner."""
+        """Says how far labelers agree on queries with two or more answers. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetLabelerQuality(
@@ -421,7 +415,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetLabelerQualityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetLabelerQualityResponse, _abc.Awaitable[_labeler_pb2.GetLabelerQualityResponse]]:
-        """Says how well each labeler of a run answers. Idempotent. Role: owner."""
+        """Says how well each labeler of a run answers. Idempotent."""
 
     @_abc_1.abstractmethod
     def SetLabelerWeight(
@@ -430,7 +424,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.SetLabelerWeightResponse, _abc.Awaitable[_labeler_pb2.SetLabelerWeightResponse]]:
         """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-        Role: owner. NOT_FOUND if run or labeler is unknown.
+        NOT_FOUND if run or labeler is unknown.
         """
 
     @_abc_1.abstractmethod
@@ -439,7 +433,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListLabelersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListLabelersResponse, _abc.Awaitable[_labeler_pb2.ListLabelersResponse]]:
-        """Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner."""
+        """Lists who may call, by labeler_id, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def RotateToken(
@@ -447,7 +441,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RotateTokenResponse, _abc.Awaitable[_labeler_pb2.RotateTokenResponse]]:
-        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner."""
+        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -455,7 +449,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RevokeTokenResponse, _abc.Awaitable[_labeler_pb2.RevokeTokenResponse]]:
-        """Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner."""
+        """Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
 
     @_abc_1.abstractmethod
     def SetGuidelines(
@@ -463,7 +457,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.SetGuidelinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.SetGuidelinesResponse, _abc.Awaitable[_labeler_pb2.SetGuidelinesResponse]]:
-        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner."""
+        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing."""
 
     @_abc_1.abstractmethod
     def GetGuidelines(
@@ -471,7 +465,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetGuidelinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetGuidelinesResponse, _abc.Awaitable[_labeler_pb2.GetGuidelinesResponse]]:
-        """Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none."""
+        """Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none."""
 
     @_abc_1.abstractmethod
     def ListAuditLog(
@@ -479,7 +473,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListAuditLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListAuditLogResponse, _abc.Awaitable[_labeler_pb2.ListAuditLogResponse]]:
-        """Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner."""
+        """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def ImportPreferences(
@@ -487,7 +481,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ImportPreferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ImportPreferencesResponse, _abc.Awaitable[_labeler_pb2.ImportPreferencesResponse]]:
-        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
         NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
         """
 
@@ -497,7 +491,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ReportProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ReportProgressResponse, _abc.Awaitable[_labeler_pb2.ReportProgressResponse]]:
-        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
+        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
         At most 2,000 points a run are kept, evenly spread over its reports.
         """
 
@@ -507,7 +501,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetRunProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetRunProgressResponse, _abc.Awaitable[_labeler_pb2.GetRunProgressResponse]]:
-        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
+        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown."""
 
     @_abc_1.abstractmethod
     def ListClips(
@@ -515,7 +509,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListClipsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListClipsResponse, _abc.Awaitable[_labeler_pb2.ListClipsResponse]]:
-        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner."""
+        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def ListOwnAnswers(
@@ -523,7 +517,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListOwnAnswersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListOwnAnswersResponse, _abc.Awaitable[_labeler_pb2.ListOwnAnswersResponse]]:
-        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher."""
+        """Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent."""
 
     @_abc_1.abstractmethod
     def AddPolicyClip(
@@ -531,7 +525,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.AddPolicyClipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.AddPolicyClipResponse, _abc.Awaitable[_labeler_pb2.AddPolicyClipResponse]]:
-        """Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+        """Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
         INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
         """
 
@@ -541,7 +535,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListPolicyClipsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListPolicyClipsResponse, _abc.Awaitable[_labeler_pb2.ListPolicyClipsResponse]]:
-        """Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+        """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
         NOT_FOUND if the run is unknown.
         """
 
@@ -551,7 +545,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetPolicyClipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetPolicyClipResponse, _abc.Awaitable[_labeler_pb2.GetPolicyClipResponse]]:
-        """Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
+        """Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were."""
 
     @_abc_1.abstractmethod
     def GetPracticePairs(
@@ -559,7 +553,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.GetPracticePairsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.GetPracticePairsResponse, _abc.Awaitable[_labeler_pb2.GetPracticePairsResponse]]:
-        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
         NOT_FOUND if the run is unknown.
         """
 
@@ -570,7 +564,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateWebhookResponse, _abc.Awaitable[_labeler_pb2.CreateWebhookResponse]]:
         """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-        Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+        NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
         """
 
     @_abc_1.abstractmethod
@@ -579,7 +573,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListWebhooksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListWebhooksResponse, _abc.Awaitable[_labeler_pb2.ListWebhooksResponse]]:
-        """Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown."""
+        """Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown."""
 
     @_abc_1.abstractmethod
     def DeleteWebhook(
@@ -587,6 +581,6 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.DeleteWebhookRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.DeleteWebhookResponse, _abc.Awaitable[_labeler_pb2.DeleteWebhookResponse]]:
-        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner."""
+        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND."""
 
 def add_LabelerServiceServicer_to_server(servicer: LabelerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

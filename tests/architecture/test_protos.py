@@ -85,6 +85,8 @@ def _parts(file: descriptor_pb2.FileDescriptorProto) -> Iterator[Part]:
         yield from _message_parts(message, name=message.name, path=(4, index))
     for index, enum in enumerate(file.enum_type):
         yield from _enum_parts(enum, name=enum.name, path=(5, index))
+    for index, extension in enumerate(file.extension):
+        yield extension.name, (7, index)
     for index, service in enumerate(file.service):
         yield service.name, (6, index)
         for number, method in enumerate(service.method):

@@ -1,4 +1,4 @@
-"""Holds docs/protocol.md and docs/glossary.md to the protos, the roles, the errors and the arrays."""
+"""Holds docs/protocol.md and docs/glossary.md to the protos, the errors and the arrays."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import re
 import grpc
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 
-from services.labeler.api.authentication import ROLES
 from services.web.connect_protocol import http_status_of
 from somersault import errors
-from somersault.domain.roles import Role
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of
 
@@ -37,16 +35,6 @@ def test_every_service_has_a_section_and_every_rpc_a_place_in_it() -> None:
             told = {*code_spans(section), *re.findall(r"\w+", " ".join(headings))}
             missing += [f"{name}.{method.name}" for method in service.methods if method.name not in told]
     assert missing == []
-
-
-def test_the_table_of_roles_is_the_labelers() -> None:
-    """Each rpc of LabelerService is for those roles that the page says."""
-    order = (Role.LABELER, Role.TEACHER, Role.SERVICE, Role.OWNER)
-    told = {
-        code_spans(rpc)[0]: frozenset(role for role, cell in zip(order, cells, strict=False) if cell == "yes")
-        for rpc, *cells in table_rows(_PROTOCOL, heading="## LabelerService")
-    }
-    assert told == ROLES
 
 
 def test_the_table_of_errors_is_the_tree() -> None:

@@ -1,4 +1,4 @@
-"""Who calls, and what its role may do: denied unless the table below says otherwise."""
+"""Who calls, and what its role may do: what the option on the rpc in labeler.proto does not allow is denied."""
 
 from __future__ import annotations
 
@@ -16,55 +16,9 @@ from services.labeler.people.admission import Admission, LastingTokens
 from services.labeler.people.labelers import Labelers
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
+from somersault.wire.access import ROLES
 
-__all__ = ["ROLES", "Authentication", "admission", "caller"]
-
-_EVERYBODY = frozenset(Role)
-_ANSWERING = frozenset({Role.LABELER, Role.TEACHER})
-_PROPOSING = frozenset({Role.SERVICE, Role.OWNER})
-_OWNING = frozenset({Role.OWNER})
-
-ROLES: dict[str, frozenset[Role]] = {
-    "CreateRun": _PROPOSING,
-    "ProposeQueries": _PROPOSING,
-    "WithdrawQueries": _PROPOSING,
-    "LeaseQueries": _ANSWERING,
-    "RenewLease": _ANSWERING,
-    "ReleaseQuery": _ANSWERING,
-    "SubmitPreference": _ANSWERING,
-    "RevisePreference": _ANSWERING,
-    "GetClip": _ANSWERING | _OWNING,
-    "WatchPreferences": _PROPOSING,
-    "ListQueries": _PROPOSING,
-    "ExportPreferences": _OWNING,
-    "GetStats": _EVERYBODY,
-    "CreateLabeler": _OWNING,
-    "WhoAmI": _EVERYBODY,
-    "UpdateRun": _PROPOSING,
-    "ListRuns": _PROPOSING,
-    "GetAgreement": _PROPOSING,
-    "GetLabelerQuality": _OWNING,
-    "SetLabelerWeight": _OWNING,
-    "ListLabelers": _OWNING,
-    "RotateToken": _OWNING,
-    "RevokeToken": _OWNING,
-    "SetGuidelines": _OWNING,
-    "GetGuidelines": _EVERYBODY,
-    "ListAuditLog": _OWNING,
-    "ImportPreferences": _OWNING,
-    "ReportProgress": frozenset({Role.SERVICE}),
-    "GetRunProgress": _OWNING,
-    "ListClips": _OWNING,
-    "CreateWebhook": _OWNING,
-    "ListWebhooks": _OWNING,
-    "DeleteWebhook": _OWNING,
-    "ListOwnAnswers": _ANSWERING,
-    "AddPolicyClip": _PROPOSING,
-    "ListPolicyClips": _EVERYBODY,
-    "GetPolicyClip": _EVERYBODY,
-    "GetPracticePairs": _EVERYBODY,
-}
-"""Which roles may call each method of LabelerService."""
+__all__ = ["Authentication", "admission", "caller"]
 
 _SERVICE = "/somersault.v1.LabelerService/"
 _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
@@ -85,7 +39,7 @@ def admission() -> Admission:
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
-    """Lets a call pass if its token is known and the holder's role is in the table."""
+    """Lets a call pass if its token is known and the rpc is for the holder's role."""
 
     def __init__(self, labelers: Labelers) -> None:
         """Takes who knows the tokens."""

@@ -16,54 +16,9 @@ from somersault.compliance.server_checks.trial import Caller, Trial
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
+from somersault.wire.access import ROLES
 
-__all__ = ["ACCESS_CHECKS", "ROLES"]
-
-_LABELING = frozenset({Role.LABELER, Role.TEACHER})
-_PROPOSING = frozenset({Role.SERVICE, Role.OWNER})
-_OWNING = frozenset({Role.OWNER})
-
-ROLES: dict[str, frozenset[Role]] = {
-    "AddPolicyClip": _PROPOSING,
-    "CreateLabeler": _OWNING,
-    "CreateRun": _PROPOSING,
-    "CreateWebhook": _OWNING,
-    "DeleteWebhook": _OWNING,
-    "ExportPreferences": _OWNING,
-    "GetAgreement": _PROPOSING,
-    "GetClip": frozenset({Role.LABELER, Role.TEACHER, Role.OWNER}),
-    "GetGuidelines": frozenset(Role),
-    "GetLabelerQuality": _OWNING,
-    "GetPolicyClip": frozenset(Role),
-    "GetPracticePairs": frozenset(Role),
-    "GetRunProgress": _OWNING,
-    "GetStats": frozenset(Role),
-    "ImportPreferences": _OWNING,
-    "LeaseQueries": _LABELING,
-    "ListAuditLog": _OWNING,
-    "ListClips": _OWNING,
-    "ListLabelers": _OWNING,
-    "ListOwnAnswers": _LABELING,
-    "ListPolicyClips": frozenset(Role),
-    "ListQueries": _PROPOSING,
-    "ListRuns": _PROPOSING,
-    "ListWebhooks": _OWNING,
-    "ProposeQueries": _PROPOSING,
-    "ReleaseQuery": _LABELING,
-    "RenewLease": _LABELING,
-    "ReportProgress": frozenset({Role.SERVICE}),
-    "RevisePreference": _LABELING,
-    "RevokeToken": _OWNING,
-    "RotateToken": _OWNING,
-    "SetGuidelines": _OWNING,
-    "SetLabelerWeight": _OWNING,
-    "SubmitPreference": _LABELING,
-    "UpdateRun": _PROPOSING,
-    "WatchPreferences": _PROPOSING,
-    "WhoAmI": frozenset(Role),
-    "WithdrawQueries": _PROPOSING,
-}
-"""Which roles may call each method, as the comments in labeler.proto say."""
+__all__ = ["ACCESS_CHECKS"]
 
 _METHODS = pb.DESCRIPTOR.services_by_name["LabelerService"].methods_by_name
 _NUMBERS = {
@@ -87,7 +42,7 @@ async def an_unknown_token_is_refused(trial: Trial) -> None:
 
 
 async def each_role_may_do_only_its_own(trial: Trial) -> None:
-    """Every method is PERMISSION_DENIED for each role that its comment does not name."""
+    """Every method is PERMISSION_DENIED for each role that its option does not name."""
     for role in Role:
         caller = await trial.invite(_NUMBERS[role])
         denied = [method for method in sorted(ROLES) if role not in ROLES[method]]
@@ -95,7 +50,7 @@ async def each_role_may_do_only_its_own(trial: Trial) -> None:
 
 
 async def each_role_may_do_its_own(trial: Trial) -> None:
-    """No method is UNIMPLEMENTED, PERMISSION_DENIED or UNAUTHENTICATED for a role that its comment names."""
+    """No method is UNIMPLEMENTED, PERMISSION_DENIED or UNAUTHENTICATED for a role that its option names."""
     for role in Role:
         caller = await trial.invite(_NUMBERS[role])
         for method in sorted(method for method in ROLES if role in ROLES[method]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
@@ -14,7 +13,6 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from services.labeler.api.authentication import ROLES as LABELERS_ROLES
 from services.labeler.feedback import export_files as exporting
 from somersault import rpc
 from somersault.cli.__main__ import main
@@ -23,13 +21,11 @@ from somersault.compliance.checks import Outcome, format_outcomes
 from somersault.compliance.proxy import Around, Call, LabelerProxy
 from somersault.compliance.server import SERVER_CHECKS
 from somersault.compliance.server_checks import clips
-from somersault.compliance.server_checks.access import ROLES
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnavailableError
 from somersault.runtime.urls import file_url
 from somersault.storage import open_store
 from somersault.v1 import labeler_pb2
-from tests.docs.documents import ROOT
 from tests.services.labeler.running import (
     TOKENS,
     RunningLabeler,
@@ -339,19 +335,6 @@ async def test_nobody_there_is_said() -> None:
     """Where nothing listens, that is the error."""
     with pytest.raises(UnavailableError):
         await check_server("127.0.0.1:1", owner_token="none")
-
-
-def test_the_roles_are_the_protos_and_the_labelers() -> None:
-    """What is checked of others is what the protos promise and what our labeler does."""
-    text = (ROOT / "protos/somersault/v1/labeler.proto").read_text(encoding="utf-8")
-    told = {}
-    for comment, method in re.findall(r"((?:  //.*\n)+)  rpc (\w+)\(", text):
-        roles = re.search(r"Every role|Roles?: ([a-z, ]+)", " ".join(comment.split()))
-        assert roles, method
-        words = roles[1].replace(" ", "").strip(",").split(",") if roles[1] else [role.value for role in Role]
-        told[method] = frozenset(map(Role, words))
-    assert told == ROLES
-    assert LABELERS_ROLES == ROLES
 
 
 def test_the_exit_code_and_the_list_tell(

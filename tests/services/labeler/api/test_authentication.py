@@ -9,7 +9,6 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.labeler.api import authentication
 from somersault import rpc
 from somersault.domain.roles import Role
 from somersault.errors import (
@@ -21,51 +20,10 @@ from somersault.errors import (
 )
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
+from somersault.wire.access import ROLES
 from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, refused, running_labeler, submit
 
 METHODS = {method.name: method for method in pb.DESCRIPTOR.services_by_name["LabelerService"].methods}
-
-# As the comments of labeler.proto say, written out a second time on purpose.
-ALLOWED = {
-    "CreateRun": "service owner",
-    "ProposeQueries": "service owner",
-    "WithdrawQueries": "service owner",
-    "LeaseQueries": "labeler teacher",
-    "RenewLease": "labeler teacher",
-    "ReleaseQuery": "labeler teacher",
-    "SubmitPreference": "labeler teacher",
-    "RevisePreference": "labeler teacher",
-    "GetClip": "labeler teacher owner",
-    "WatchPreferences": "service owner",
-    "ListQueries": "service owner",
-    "ExportPreferences": "owner",
-    "GetStats": "labeler teacher service owner",
-    "CreateLabeler": "owner",
-    "WhoAmI": "labeler teacher service owner",
-    "UpdateRun": "service owner",
-    "ListRuns": "service owner",
-    "GetAgreement": "service owner",
-    "GetLabelerQuality": "owner",
-    "SetLabelerWeight": "owner",
-    "ListLabelers": "owner",
-    "RotateToken": "owner",
-    "RevokeToken": "owner",
-    "SetGuidelines": "owner",
-    "GetGuidelines": "labeler teacher service owner",
-    "ListAuditLog": "owner",
-    "ImportPreferences": "owner",
-    "ReportProgress": "service",
-    "GetRunProgress": "owner",
-    "ListClips": "owner",
-    "CreateWebhook": "owner",
-    "ListWebhooks": "owner",
-    "DeleteWebhook": "owner",
-    "ListOwnAnswers": "labeler teacher",
-    "AddPolicyClip": "service owner",
-    "ListPolicyClips": "labeler teacher service owner",
-    "GetPolicyClip": "labeler teacher service owner",
-    "GetPracticePairs": "labeler teacher service owner",
-}
 
 # Which field of a request names something that is one labeler's own, and what it is.
 OWN = {
@@ -93,22 +51,17 @@ async def _call(stub: Any, name: str) -> SomersaultError | None:
     return None
 
 
-def test_the_table_has_every_method() -> None:
-    """A method that is added without a rule fails here, and is denied to all at run time."""
-    assert set(authentication.ROLES) == set(METHODS) == set(ALLOWED)
-
-
 @pytest.mark.parametrize("role", list(Role))
-async def test_each_role_may_call_what_its_comment_says(labeler: RunningLabeler, role: Role) -> None:
+async def test_each_role_may_call_what_its_option_says(labeler: RunningLabeler, role: Role) -> None:
     """Every other method is PERMISSION_DENIED, whatever the request says."""
     stub = labeler.as_role(role)
     denied = {name for name in METHODS if isinstance(await _call(stub, name), PermissionDeniedError)}
-    assert denied == {name for name, roles in ALLOWED.items() if role.value not in roles.split()}
+    assert denied == {name for name, roles in ROLES.items() if role not in roles}
 
 
 def test_every_method_for_labelers_is_own_or_common() -> None:
     """A method that is added for labelers must say here whose objects it touches."""
-    for_labelers = {name for name, roles in ALLOWED.items() if "labeler" in roles.split()}
+    for_labelers = {name for name, roles in ROLES.items() if Role.LABELER in roles}
     assert for_labelers == {*OWN, *COMMON.split()}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any
 
 import pytest
 
-from services.labeler.api import authentication
 from somersault.domain.roles import Role
 from somersault.errors import (
     PermissionDeniedError,
@@ -18,7 +16,7 @@ from somersault.errors import (
 )
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
-from tests.docs.documents import ROOT, read
+from somersault.wire.access import ROLES
 from tests.services.labeler.api.test_authentication import METHODS
 from tests.services.labeler.running import RunningLabeler, lease, refused, submit
 
@@ -27,15 +25,6 @@ _OBJECTS = ("lease_token", "answer_id", "query_id")
 _CHOSEN_BY_CALLER = {("SubmitPreference", "answer_id")}
 """Names that the caller gives itself."""
 _PEOPLE = (Role.LABELER, Role.TEACHER)
-
-
-def _documented() -> dict[str, set[str]]:
-    """Gives the roles of each rpc in the table of docs/labeler-api.md."""
-    rows = re.findall(
-        r"^\| `([A-Z]\w+)` \| ([a-z, ]+) \|", read(ROOT / "docs/labeler-api.md").text, re.MULTILINE
-    )
-    everybody = {role.value for role in Role}
-    return {name: everybody if roles == "all" else set(roles.split(", ")) for name, roles in rows}
 
 
 async def _status(stub: Any, name: str, request: Any = None) -> SomersaultError | None:
@@ -55,19 +44,12 @@ async def _again(stub: Any, name: str, request: Any) -> Any:
     return await (call.read() if METHODS[name].server_streaming else call)
 
 
-def test_code_and_page_allow_the_same() -> None:
-    """Every rpc of the descriptor is in both tables, with the same roles."""
-    allowed = {name: {role.value for role in roles} for name, roles in authentication.ROLES.items()}
-    assert set(METHODS) == set(allowed)
-    assert _documented() == allowed
-
-
 @pytest.mark.parametrize("role", list(Role))
-async def test_a_role_is_denied_what_the_page_does_not_give_it(labeler: RunningLabeler, role: Role) -> None:
+async def test_a_role_is_denied_what_is_not_for_it(labeler: RunningLabeler, role: Role) -> None:
     """And only that is: whatever else an empty request is refused for, it is not for the role."""
     stub = labeler.as_role(role)
     denied = {name for name in METHODS if isinstance(await _status(stub, name), PermissionDeniedError)}
-    assert denied == {name for name, roles in _documented().items() if role.value not in roles}
+    assert denied == {name for name, roles in ROLES.items() if role not in roles}
 
 
 @pytest.mark.parametrize("kind", ["none", "wrong", "revoked", "rotated"])
@@ -95,7 +77,7 @@ def _with_objects() -> list[tuple[str, str]]:
         for name, method in METHODS.items()
         for field in _OBJECTS
         if field in method.input_type.fields_by_name
-        and authentication.ROLES[name] & set(_PEOPLE)
+        and ROLES[name] & set(_PEOPLE)
         and (name, field) not in _CHOSEN_BY_CALLER
     ]
 
