@@ -7,7 +7,7 @@ from typing import Any
 import grpc.aio
 
 from services.labeler.api.authentication import caller
-from services.labeler.api.convert import clip_messages as clip_convert
+from services.labeler.api.convert import clip_messages
 from services.labeler.api.owner_service import Labeling
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
@@ -30,14 +30,14 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
             caller(), request.run_id, page_size=request.page_size, page_token=request.page_token
         )
         viewer = caller().role
-        messages = [clip_convert.own_answer_to_message(answer, viewer=viewer) for answer in answers]
+        messages = [clip_messages.own_answer_to_message(answer, viewer=viewer) for answer in answers]
         return pb.ListOwnAnswersResponse(answers=messages, next_page_token=token)
 
     async def AddPolicyClip(
         self, request: pb.AddPolicyClipRequest, context: _Context
     ) -> pb.AddPolicyClipResponse:
         """Add a clip of a policy."""
-        clip = clip_convert.policy_clip_from_message(request)
+        clip = clip_messages.policy_clip_from_message(request)
         await self._labeling.policy_clips.add(caller(), request.run_id, clip)
         return pb.AddPolicyClipResponse()
 
@@ -48,7 +48,9 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
         clips = await self._labeling.policy_clips.list_of_run(request.run_id)
         viewer = caller().role
         return pb.ListPolicyClipsResponse(
-            clips=[clip_convert.policy_clip_to_message(request.run_id, clip, viewer=viewer) for clip in clips]
+            clips=[
+                clip_messages.policy_clip_to_message(request.run_id, clip, viewer=viewer) for clip in clips
+            ]
         )
 
     async def GetPolicyClip(
@@ -63,4 +65,4 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.GetPracticePairsResponse:
         """Send the pairs to practise on."""
         pairs = await self._labeling.practice.pairs(request.run_id)
-        return pb.GetPracticePairsResponse(pairs=map(clip_convert.practice_to_message, pairs))
+        return pb.GetPracticePairsResponse(pairs=map(clip_messages.practice_to_message, pairs))

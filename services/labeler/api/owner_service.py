@@ -10,21 +10,15 @@ import grpc.aio
 
 from services.labeler.api.authentication import caller
 from services.labeler.api.convert import (
-    oversight_messages as owner_convert,
-)
-from services.labeler.api.convert import (
-    progress_messages as owner_view_convert,
-)
-from services.labeler.api.convert import (
-    query_messages as convert,
-)
-from services.labeler.api.convert import (
-    run_messages as life_convert,
+    oversight_messages,
+    progress_messages,
+    query_messages,
+    run_messages,
 )
 from services.labeler.clips.policy_clips import PolicyClips
 from services.labeler.clips.practice import Practice
 from services.labeler.database import Database
-from services.labeler.feedback import export_files as exporting
+from services.labeler.feedback import export_files
 from services.labeler.feedback.answers import Answering
 from services.labeler.feedback.log_import import Importing
 from services.labeler.oversight.labeler_quality import Oversight
@@ -43,7 +37,7 @@ from somersault.wire import role_from_message
 __all__ = ["Labeling", "OwnerMethods"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
-_FILES = {pb.EXPORT_FORMAT_JSONL: exporting.jsonl, pb.EXPORT_FORMAT_PARQUET: exporting.parquet}
+_FILES = {pb.EXPORT_FORMAT_JSONL: export_files.jsonl, pb.EXPORT_FORMAT_PARQUET: export_files.parquet}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +82,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         known, token = await self._labeling.labelers.list_known(
             page_size=request.page_size, page_token=request.page_token
         )
-        labelers = [owner_convert.labeler_to_message(each) for each in known]
+        labelers = [oversight_messages.labeler_to_message(each) for each in known]
         return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
 
     async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
@@ -103,9 +97,9 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: _Context) -> pb.UpdateRunResponse:
         """Change a run."""
-        change = life_convert.change_from_message(request)
+        change = run_messages.change_from_message(request)
         view = await self._labeling.run_settings.update(caller(), request.run_id, change)
-        return pb.UpdateRunResponse(run=owner_convert.run_to_message(view.seen_by(caller().role)))
+        return pb.UpdateRunResponse(run=oversight_messages.run_to_message(view.seen_by(caller().role)))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
         """List runs."""
@@ -113,7 +107,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             page_size=request.page_size, page_token=request.page_token
         )
         role = caller().role
-        messages = [owner_convert.run_to_message(view.seen_by(role)) for view in views]
+        messages = [oversight_messages.run_to_message(view.seen_by(role)) for view in views]
         return pb.ListRunsResponse(runs=messages, next_page_token=token)
 
     async def GetAgreement(
@@ -121,16 +115,16 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.GetAgreementResponse:
         """Says how far labelers agree."""
         agreement = await self._labeling.run_settings.agreement(request.run_id)
-        return owner_convert.agreement_to_message(agreement)
+        return oversight_messages.agreement_to_message(agreement)
 
     async def ReportProgress(
         self, request: pb.ReportProgressRequest, context: _Context
     ) -> pb.ReportProgressResponse:
         """Adds a point to a run's learning curves, if there is one, and says what owners want of it."""
         has_point = request.HasField("point")
-        report = owner_view_convert.report_from_message(request.point) if has_point else None
+        report = progress_messages.report_from_message(request.point) if has_point else None
         run = await self._labeling.watching.report(request.run_id, report)
-        return life_convert.wishes_to_message(run)
+        return run_messages.wishes_to_message(run)
 
     async def GetRunProgress(
         self, request: pb.GetRunProgressRequest, context: _Context
@@ -138,18 +132,18 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Gives a run's learning curves."""
         points, now_ms = await self._labeling.watching.curves(request.run_id, cursor=request.cursor)
         return pb.GetRunProgressResponse(
-            points=map(owner_view_convert.point_to_message, points),
+            points=map(progress_messages.point_to_message, points),
             cursor=points[-1].number if points else request.cursor,
-            read_time=convert.timestamp(now_ms),
+            read_time=query_messages.timestamp(now_ms),
         )
 
     async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
         """List queries with clips."""
-        choice = owner_view_convert.choice_from_message(request)
+        choice = progress_messages.choice_from_message(request)
         clipped, token = await self._labeling.watching.chosen_clips(
             request.run_id, choice, page_size=request.page_size, page_token=request.page_token
         )
-        messages = [owner_view_convert.clipped_to_message(each, viewer=caller().role) for each in clipped]
+        messages = [progress_messages.clipped_to_message(each, viewer=caller().role) for each in clipped]
         return pb.ListClipsResponse(queries=messages, next_page_token=token)
 
     async def SetGuidelines(
@@ -165,7 +159,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Says how well labelers answer."""
         found = await self._labeling.oversight.quality(request.run_id, labeler_id=request.labeler_id or None)
         return pb.GetLabelerQualityResponse(
-            labelers=[owner_convert.quality_to_message(quality) for quality in found]
+            labelers=[oversight_messages.quality_to_message(quality) for quality in found]
         )
 
     async def SetLabelerWeight(
@@ -179,7 +173,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             weight=request.weight,
             reason=request.reason,
         )
-        message = None if change is None else convert.weight_change_to_message(change)
+        message = None if change is None else query_messages.weight_change_to_message(change)
         return pb.SetLabelerWeightResponse(change=message)
 
     async def ListAuditLog(
@@ -192,7 +186,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        messages = [owner_convert.entry_to_message(entry) for entry in entries]
+        messages = [oversight_messages.entry_to_message(entry) for entry in entries]
         return pb.ListAuditLogResponse(entries=messages, next_page_token=token)
 
     async def ExportPreferences(
@@ -203,7 +197,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
             await answering.note_export(caller(), request.run_id, "messages")
             async for page in answering.export(request.run_id, is_complete=request.is_complete):
-                yield pb.ExportPreferencesResponse(**convert.page_to_messages(page))
+                yield pb.ExportPreferencesResponse(**query_messages.page_to_messages(page))
             return
         if request.format not in _FILES:
             raise InvalidInputError("format", request.format, "an export format (0 to 2)")
@@ -216,7 +210,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ImportPreferencesResponse:
         """Takes rows of an export in."""
         num_new, num_known = await self._labeling.importing.take(
-            caller(), request.run_id, owner_convert.imported_rows_from_message(request)
+            caller(), request.run_id, oversight_messages.imported_rows_from_message(request)
         )
         return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
 
@@ -234,7 +228,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ListWebhooksResponse:
         """Lists a run's webhooks."""
         webhooks, newest_cursor = await self._labeling.webhooks.list_of_run(request.run_id)
-        messages = [owner_convert.webhook_to_message(webhook) for webhook in webhooks]
+        messages = [oversight_messages.webhook_to_message(webhook) for webhook in webhooks]
         return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
 
     async def DeleteWebhook(

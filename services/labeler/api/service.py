@@ -1,4 +1,4 @@
-"""LabelerService: translates messages; `proposals`, `leasing`, `answering` and `clips` do the work.
+"""LabelerService: translates messages; `proposals`, `leasing`, `answering` and `render_queue` do the work.
 
 `owner_service` has the rpcs of owners.
 """
@@ -12,11 +12,10 @@ import grpc.aio
 
 from services.labeler.api.authentication import admission, caller
 from services.labeler.api.clip_service import ClipMethods
-from services.labeler.api.convert import query_messages as convert
-from services.labeler.api.convert import run_messages as life_convert
+from services.labeler.api.convert import query_messages, run_messages
 from services.labeler.api.owner_service import Labeling, OwnerMethods
 from services.labeler.api.shared_messages import PageMessages
-from services.labeler.clips import render_queue as clips
+from services.labeler.clips import render_queue
 from services.labeler.model.run_state import RunState
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
@@ -37,9 +36,9 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         super().__init__(labeling)
         self._pages = PageMessages(
             lambda page: pb.WatchPreferencesResponse(
-                **convert.page_to_messages(page),
+                **query_messages.page_to_messages(page),
                 cursor=page.cursor,
-                run_state=life_convert.state_to_message(page.run_state),
+                run_state=run_messages.state_to_message(page.run_state),
             )
         )
 
@@ -59,7 +58,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         self, request: pb.ProposeQueriesRequest, context: _Context
     ) -> pb.ProposeQueriesResponse:
         """Puts queries before labelers."""
-        proposals = [convert.proposal_from_message(message) for message in request.proposals]
+        proposals = [query_messages.proposal_from_message(message) for message in request.proposals]
         query_ids = await self._labeling.proposals.propose(caller(), request.run_id, proposals)
         return pb.ProposeQueriesResponse(query_ids=query_ids)
 
@@ -83,9 +82,9 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         )
         viewer = caller().role
         return pb.LeaseQueriesResponse(
-            leases=[convert.lease_to_message(lease, viewer=viewer) for lease in leases],
+            leases=[query_messages.lease_to_message(lease, viewer=viewer) for lease in leases],
             is_paused=not leases and state is RunState.PAUSED,
-            run_state=life_convert.state_to_message(state),
+            run_state=run_messages.state_to_message(state),
         )
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
@@ -93,7 +92,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         expire_ms, remaining_s = await self._labeling.leasing.renew(
             caller(), token=request.lease_token, lease_s=request.lease_s
         )
-        return pb.RenewLeaseResponse(expire_time=convert.timestamp(expire_ms), remaining_s=remaining_s)
+        return pb.RenewLeaseResponse(expire_time=query_messages.timestamp(expire_ms), remaining_s=remaining_s)
 
     async def ReleaseQuery(
         self, request: pb.ReleaseQueryRequest, context: _Context
@@ -115,7 +114,9 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             preference=preference_from_message(request.preference),
             response_ms=request.response_ms,
         )
-        return pb.SubmitPreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
+        return pb.SubmitPreferenceResponse(
+            record=query_messages.record_to_message(record.seen_by(caller().role))
+        )
 
     async def RevisePreference(
         self, request: pb.RevisePreferenceRequest, context: _Context
@@ -127,14 +128,16 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             version=request.version,
             preference=preference_from_message(request.preference),
         )
-        return pb.RevisePreferenceResponse(record=convert.record_to_message(record.seen_by(caller().role)))
+        return pb.RevisePreferenceResponse(
+            record=query_messages.record_to_message(record.seen_by(caller().role))
+        )
 
     async def GetClip(self, request: pb.GetClipRequest, context: _Context) -> pb.GetClipResponse:
         """Gives a clip."""
         side = preference_from_message(request.side)
         if side not in (Preference.LEFT, Preference.RIGHT):
             raise InvalidInputError("side", side.value, "left or right")
-        clip, sha256 = await clips.read_clip(
+        clip, sha256 = await render_queue.read_clip(
             self._labeling.database,
             self._labeling.store,
             caller(),
@@ -157,20 +160,20 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         """Lists queries."""
         page = await self._labeling.proposals.list_newest(
             request.run_id,
-            state=convert.state_from_message(request.state),
+            state=query_messages.state_from_message(request.state),
             page_size=request.page_size,
             page_token=request.page_token,
         )
         viewer = caller().role
         return pb.ListQueriesResponse(
-            queries=[convert.query_to_message(query, viewer=viewer) for query in page.queries],
+            queries=[query_messages.query_to_message(query, viewer=viewer) for query in page.queries],
             next_page_token="" if page.next_number is None else str(page.next_number),
         )
 
     async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
         """Gives a run's counts."""
         stats = await self._labeling.proposals.stats(request.run_id, labeler_id=caller().labeler_id)
-        return life_convert.stats_to_message(stats.seen_by(caller().role))
+        return run_messages.stats_to_message(stats.seen_by(caller().role))
 
     async def GetGuidelines(
         self, request: pb.GetGuidelinesRequest, context: _Context
@@ -178,7 +181,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         """Gives a version of a run's guidelines."""
         found = await self._labeling.run_settings.read_guidelines(request.run_id, request.version)
         return pb.GetGuidelinesResponse(
-            text=found.text, version=found.version, create_time=convert.timestamp(found.created_ms)
+            text=found.text, version=found.version, create_time=query_messages.timestamp(found.created_ms)
         )
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:

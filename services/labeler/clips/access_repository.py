@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import schema
 from services.labeler.model.records import Labeler
-from services.labeler.queries import lease_repository as leases
+from services.labeler.queries import lease_repository
 from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError
 
@@ -38,7 +38,7 @@ def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, 
     if labeler.role is Role.OWNER:
         if query is None:
             raise NotFoundError(f"there is no query {query_id!r}")
-    elif query is None or not leases.may_see(connection, labeler, query.number):
+    elif query is None or not lease_repository.may_see(connection, labeler, query.number):
         raise FailedPreconditionError(
             f"{labeler.labeler_id!r} holds no lease of query {query_id!r} and has not answered it"
         )

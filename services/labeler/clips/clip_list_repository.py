@@ -11,9 +11,8 @@ from services.labeler.clips.clip_order import Place
 from services.labeler.database import schema
 from services.labeler.model.records import Query
 from services.labeler.model.run_view import ClipChoice, ClippedQuery, QueryAnswer
-from services.labeler.queries import prediction_repository as predictions
-from services.labeler.queries import query_repository as queries
-from services.labeler.runs import run_repository as runs
+from services.labeler.queries import prediction_repository, query_repository
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 
 __all__ = ["list_chosen"]
@@ -32,13 +31,13 @@ def list_chosen(
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read_row(connection, run_id)
+    run_repository.read_row(connection, run_id)
     places = clip_order.choose(connection, run_id, choice, after=after, count=page_size + 1)
     more, places = len(places) > page_size, places[:page_size]
     numbers = [place.number for place in places]
-    by_number = {query.number: query for query in queries.read(connection, numbers)}
+    by_number = {query.number: query for query in query_repository.read(connection, numbers)}
     page = [by_number[number] for number in numbers]
-    predicted, answers = predictions.read(connection, numbers), _answers(connection, numbers)
+    predicted, answers = prediction_repository.read(connection, numbers), _answers(connection, numbers)
     durations = _durations(connection, run_id, page)
     clipped = [
         ClippedQuery(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.run_view import PolicyClip
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError
 
 __all__ = ["MAX_LISTED", "add", "list_newest", "newest_versions", "read"]
@@ -26,7 +26,7 @@ def add(connection: sa.Connection, run_id: str, clip: PolicyClip) -> bool:
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.lock(connection, run_id)
+    run_repository.lock(connection, run_id)
     is_this = (_TABLE.c.run_id == run_id) & (_TABLE.c.policy_version == clip.policy_version)
     known = connection.execute(sa.select(_TABLE).where(is_this)).one_or_none()
     row = _values(clip)
@@ -59,7 +59,7 @@ def list_newest(connection: sa.Connection, run_id: str) -> list[PolicyClip]:
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read_row(connection, run_id)
+    run_repository.read_row(connection, run_id)
     page = sa.select(_TABLE).where(_TABLE.c.run_id == run_id)
     rows = connection.execute(page.order_by(_TABLE.c.policy_version.desc()).limit(MAX_LISTED)).all()
     return [_clip(row) for row in reversed(rows)]

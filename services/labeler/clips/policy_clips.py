@@ -7,13 +7,13 @@ import math
 
 import sqlalchemy as sa
 
-from services.labeler.clips import policy_clip_repository as policy_clips
+from services.labeler.clips import policy_clip_repository
 from services.labeler.clips.render_queue import MAX_CLIP_BYTES
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler
 from services.labeler.model.run_view import PolicyClip
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.runs import run_repository as runs
+from services.labeler.oversight import audit_repository
+from services.labeler.runs import run_repository
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.storage import ObjectStore, check_policy_clip_key
 
@@ -40,13 +40,15 @@ class PolicyClips:
             NotFoundError: the run is unknown.
         """
         _check(run_id, clip)
-        await self._database.read(lambda connection: runs.read_row(connection, run_id))
+        await self._database.read(lambda connection: run_repository.read_row(connection, run_id))
         await asyncio.to_thread(self._verify, clip)
 
         def add(connection: sa.Connection) -> None:
-            if policy_clips.add(connection, run_id, clip):
+            if policy_clip_repository.add(connection, run_id, clip):
                 what = f"policy {clip.policy_version}"
-                audit.add(connection, by, "AddPolicyClip", run_id=run_id, what=what, is_final=clip.is_final)
+                audit_repository.add(
+                    connection, by, "AddPolicyClip", run_id=run_id, what=what, is_final=clip.is_final
+                )
 
         await self._database.write(add)
 
@@ -56,7 +58,9 @@ class PolicyClips:
         Raises:
             NotFoundError: the run is unknown.
         """
-        return await self._database.read(lambda connection: policy_clips.list_newest(connection, run_id))
+        return await self._database.read(
+            lambda connection: policy_clip_repository.list_newest(connection, run_id)
+        )
 
     async def read(self, run_id: str, policy_version: int) -> tuple[bytes, str]:
         """Return a clip and its SHA-256.
@@ -66,7 +70,7 @@ class PolicyClips:
             CorruptDataError: the stored bytes are not what they were.
         """
         clip = await self._database.read(
-            lambda connection: policy_clips.read(connection, run_id, policy_version)
+            lambda connection: policy_clip_repository.read(connection, run_id, policy_version)
         )
         data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
         return data, clip.sha256

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from services.labeler.database import Database
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.tasks import Task, find_practice
 from somersault.tasks.practice import PracticePair
@@ -45,7 +45,7 @@ class Practice:
         Raises:
             NotFoundError: the run is unknown.
         """
-        run = await self._database.read(lambda connection: runs.read(connection, run_id))
+        run = await self._database.read(lambda connection: run_repository.read(connection, run_id))
         own = self._own_task
         pairs = own.practice if own is not None and own.name == run.task else find_practice(run.task)
         shown = [await asyncio.to_thread(_read, pair) for pair in pairs[:MAX_PAIRS]]

@@ -14,9 +14,8 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
-from services.labeler.changes import wait_or_poll
-from services.labeler.clips import access_repository as clip_access
-from services.labeler.clips import render_queue_repository as clip_queue
+from services.labeler.changes import POLL_S, Changes
+from services.labeler.clips import access_repository, render_queue_repository
 from services.labeler.clips.render_queue_repository import ClipTask
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler
@@ -84,7 +83,7 @@ class ClipDrawing:
 
     async def run(self) -> None:
         """Draws what is wanted until cancelled."""
-        await self._persist(clip_queue.release_claims)
+        await self._persist(render_queue_repository.release_claims)
         async with asyncio.TaskGroup() as group:
             drawing: set[asyncio.Task[None]] = set()
             while True:
@@ -104,10 +103,10 @@ class ClipDrawing:
             await wait_or_poll(change)
 
     async def _claim(self, count: int) -> list[ClipTask]:
-        claim = functools.partial(clip_queue.claim, count=count, claim_s=self._claim_s)
+        claim = functools.partial(render_queue_repository.claim, count=count, claim_s=self._claim_s)
         try:
             # Looking first takes no lock; most looks find nothing.
-            if not await self._database.read(clip_queue.has_waiting):
+            if not await self._database.read(render_queue_repository.has_waiting):
                 return []
             return await self._database.write(claim)
         except UnavailableError as err:
@@ -127,8 +126,12 @@ class ClipDrawing:
         else:
             self._num_unavailable = 0
             _CLIPS.labels("stored").inc()
-            _READY.inc(await self._persist(functools.partial(clip_queue.store, task=task, sha256=sha256)))
-            self._queries_changed.notify()
+            _READY.inc(
+                await self._persist(
+                    functools.partial(render_queue_repository.store, task=task, sha256=sha256)
+                )
+            )
+            self._queries_changed.announce()
 
     async def _postpone(self, task: ClipTask, err: SomersaultError) -> None:
         """Tries again later, however often: nothing is wrong with the segment."""
@@ -138,7 +141,7 @@ class ClipDrawing:
         self._num_unavailable += 1
         await self._persist(
             functools.partial(
-                clip_queue.postpone,
+                render_queue_repository.postpone,
                 task=task,
                 num_failures=task.num_failures,
                 delay_s=delay_s,
@@ -158,12 +161,12 @@ class ClipDrawing:
             error=str(err),
         )
         if is_last:
-            await self._persist(functools.partial(clip_queue.fail, task=task, reason=str(err)))
-            self._queries_changed.notify()
+            await self._persist(functools.partial(render_queue_repository.fail, task=task, reason=str(err)))
+            self._queries_changed.announce()
             return
         await self._persist(
             functools.partial(
-                clip_queue.postpone,
+                render_queue_repository.postpone,
                 task=task,
                 num_failures=num_failures,
                 delay_s=_delay_s(task.num_failures),
@@ -191,7 +194,9 @@ async def read_clip(
         CorruptDataError: the stored bytes are not what they were.
     """
     clip = await database.read(
-        lambda connection: clip_access.find_visible(connection, labeler, query_id=query_id, is_left=is_left)
+        lambda connection: access_repository.find_visible(
+            connection, labeler, query_id=query_id, is_left=is_left
+        )
     )
     data = await asyncio.to_thread(store.get, clip.clip_uri, expect_sha256=clip.sha256)
     return data, clip.sha256

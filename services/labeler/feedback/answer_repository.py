@@ -9,18 +9,13 @@ from sqlalchemy.dialects import postgresql
 
 from services.labeler.database import schema
 from services.labeler.database.steps import Step, run
-from services.labeler.feedback import log_repository as preference_log
-from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback import log_repository, tally_repository
 from services.labeler.feedback.tally import Tally
 from services.labeler.model.records import Labeler, PreferenceRecord, QueryState
 from services.labeler.queries import (
-    gold_repository as gold,
-)
-from services.labeler.queries import (
-    lease_repository as leases,
-)
-from services.labeler.queries import (
-    open_gold_repository as open_gold,
+    gold_repository,
+    lease_repository,
+    open_gold_repository,
 )
 from services.labeler.queries.lease_repository import Held
 from somersault.domain.feedback import Preference
@@ -58,12 +53,12 @@ def submit(
         FailedPreconditionError: the lease is not the labeler's, was released, or was answered otherwise.
         AlreadyExistsError: the answer's name was used for something else.
     """
-    held = leases.hold(connection, labeler, token=lease_token)
+    held = lease_repository.hold(connection, labeler, token=lease_token)
     if held.lease.state in ("answered", "released"):
         return _repeat(connection, held.lease, answer_id=answer_id, preference=preference)
     query = held.query
     is_counted = not query.gold_kind and _is_wanted(held)
-    tally = tallies.of_query(query).plus(preference)
+    tally = tally_repository.of_query(query).plus(preference)
     record = PreferenceRecord(
         cursor=0,
         run_id=query.run_id,
@@ -98,7 +93,7 @@ def _add(
         amounts = {record.preference: 1}
         if tally.num_answers >= target:
             amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = preference_log.appending(
+    appending = log_repository.appending(
         record.run_id,
         lease_number=held.lease.number,
         is_plain=not record.is_gold,
@@ -107,14 +102,14 @@ def _add(
         now_ms=record.commit_ms,
         amounts=amounts,
     )
-    keeping = [] if record.is_extra else tallies.keeping(query, tally, target=target)
-    is_counted = not record.is_gold or open_gold.is_counted(connection, query_number=query.number)
+    keeping = [] if record.is_extra else tally_repository.keeping(query, tally, target=target)
+    is_counted = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
     done = run(
         connection,
         [
             adding(record, query_number=query.number, lease_number=held.lease.number),
             *appending,
-            leases.marking_answered(held.lease.number),
+            lease_repository.marking_answered(held.lease.number),
             *keeping,
             *(counting_first(record, query) if is_counted else []),
         ],
@@ -162,7 +157,7 @@ def _repeat(
         raise FailedPreconditionError(
             "the lease was answered under another answer_id; RevisePreference changes that answer"
         )
-    first = preference_log.record(connection, answer.number, version=1)
+    first = log_repository.record(connection, answer.number, version=1)
     if answer.lease_number != lease.number or first.preference is not preference:
         raise _is_used(answer_id)
     return first
@@ -193,10 +188,12 @@ def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
 def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
     """Gives what counts a new answer in its labeler's numbers and in the hour's."""
     half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
-    numbers = tallies.amounts_of(None, record.preference) | gold.amounts_of(query, None, record.preference)
+    numbers = tally_repository.amounts_of(None, record.preference) | gold_repository.amounts_of(
+        query, None, record.preference
+    )
     numbers |= {"num_timed": int(record.response_ms > 0)}
     numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
     return [
-        *tallies.counting_labeler(record.run_id, record.labeler_id, **numbers),
-        *tallies.counting_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
+        *tally_repository.counting_labeler(record.run_id, record.labeler_id, **numbers),
+        *tally_repository.counting_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
     ]

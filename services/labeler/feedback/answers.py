@@ -13,23 +13,17 @@ import sqlalchemy as sa
 from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.feedback import (
-    answer_repository as answers,
+    answer_repository,
+    log_repository,
+    own_answer_repository,
+    revision_repository,
 )
-from services.labeler.feedback import (
-    log_repository as preference_log,
-)
-from services.labeler.feedback import (
-    own_answer_repository as own_answers,
-)
-from services.labeler.feedback import (
-    revision_repository as revisions,
-)
-from services.labeler.model import list_pages as pages
+from services.labeler.model import list_pages
 from services.labeler.model.records import Labeler, LogPage, OwnAnswer, PreferenceRecord
 from services.labeler.model.run_state import RunState
-from services.labeler.oversight import audit_repository as audit
+from services.labeler.oversight import audit_repository
 from services.labeler.people.admission import Admission
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
 from somersault.domain.feedback import Preference
 from somersault.domain.texts import check_name
@@ -104,7 +98,7 @@ class Answering:
         if not 0 <= response_ms <= _MAX_RESPONSE_MS:
             raise InvalidInputError("response_ms", response_ms, f"0 to {_MAX_RESPONSE_MS}")
         record = await self._database.write(
-            lambda connection: answers.submit(
+            lambda connection: answer_repository.submit(
                 connection,
                 labeler,
                 lease_token=lease_token,
@@ -137,7 +131,7 @@ class Answering:
         if version < _MIN_REVISION:
             raise InvalidInputError("version", version, f"at least {_MIN_REVISION}")
         record = await self._database.write(
-            lambda connection: revisions.revise(
+            lambda connection: revision_repository.revise(
                 connection, labeler, answer_id=answer_id, version=version, preference=preference
             )
         )
@@ -154,9 +148,9 @@ class Answering:
             InvalidInputError: the size is out of bounds, or the token none of ours.
             NotFoundError: the run is unknown.
         """
-        size, before = pages.screen_size(page_size), pages.start(page_token)
+        size, before = list_pages.screen_size(page_size), list_pages.start(page_token)
         found, following = await self._database.read(
-            lambda connection: own_answers.list_newest(
+            lambda connection: own_answer_repository.list_newest(
                 connection, labeler, run_id, before_number=before, page_size=size
             )
         )
@@ -246,20 +240,24 @@ class Answering:
         """
 
         def note(connection: sa.Connection) -> None:
-            newest = runs.newest_cursor(connection, run_id)
-            audit.add(connection, by, "ExportPreferences", run_id=run_id, what=f"{newest} rows", form=form)
+            newest = run_repository.newest_cursor(connection, run_id)
+            audit_repository.add(
+                connection, by, "ExportPreferences", run_id=run_id, what=f"{newest} rows", form=form
+            )
 
         await self._database.write(note)
 
     async def _check_cursor(self, run_id: str, cursor: int) -> int:
-        newest = await self._database.read(lambda connection: runs.newest_cursor(connection, run_id))
+        newest = await self._database.read(
+            lambda connection: run_repository.newest_cursor(connection, run_id)
+        )
         if not 0 <= cursor <= newest:
             raise InvalidInputError("cursor", cursor, f"0 to {newest}, the log's newest position")
         return newest
 
     async def _read(self, run_id: str, cursor: int, *, is_complete: bool) -> LogPage:
         return await self._database.read(
-            lambda connection: preference_log.read_page(
+            lambda connection: log_repository.read_page(
                 connection, run_id, cursor=cursor, count=MAX_ROWS, is_complete=is_complete
             )
         )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from services.labeler.api.convert import query_messages as convert
+from services.labeler.api.convert import query_messages
 from services.labeler.model.records import LogPage
 from somersault.formats.strict_json import dump_json
 from somersault.wire.preference_files import open_writer
@@ -42,9 +42,10 @@ async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
 
 def rows_of(page: LogPage) -> list[dict[str, Any]]:
     """Gives a page's rows in log order."""
-    rows = [row_from_record(convert.record_to_message(record)) for record in page.records]
+    rows = [row_from_record(query_messages.record_to_message(record)) for record in page.records]
     rows += [
-        row_from_weight_change(convert.weight_change_to_message(change)) for change in page.weight_changes
+        row_from_weight_change(query_messages.weight_change_to_message(change))
+        for change in page.weight_changes
     ]
     return sorted(rows, key=lambda row: int(row["cursor"]))
 

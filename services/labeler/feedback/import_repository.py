@@ -10,23 +10,16 @@ import sqlalchemy as sa
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import run
 from services.labeler.feedback import (
-    answer_repository as answers,
-)
-from services.labeler.feedback import (
-    log_repository as preference_log,
-)
-from services.labeler.feedback import (
-    revision_repository as revisions,
-)
-from services.labeler.feedback import (
-    tally_repository as tallies,
+    answer_repository,
+    log_repository,
+    revision_repository,
+    tally_repository,
 )
 from services.labeler.model.records import Labeler, PreferenceRecord, QueryState, WeightChange
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.oversight import weight_repository as weights
-from services.labeler.people import labeler_repository as labelers
-from services.labeler.queries import query_repository as queries
-from services.labeler.runs import run_repository as runs
+from services.labeler.oversight import audit_repository, weight_repository
+from services.labeler.people import labeler_repository
+from services.labeler.queries import query_repository
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
@@ -48,7 +41,7 @@ def take(
         InvalidInputError: a version does not follow the newest.
         AlreadyExistsError: a name stands for something else here.
     """
-    runs.read(connection, run_id)
+    run_repository.read(connection, run_id)
     counters.add_to_run(connection, run_id, {})
     num_new = 0
     for row in rows:
@@ -57,7 +50,7 @@ def take(
         )
         num_new += is_new
     if num_new:
-        audit.add(connection, by, "ImportPreferences", run_id=run_id, what=f"{num_new} rows")
+        audit_repository.add(connection, by, "ImportPreferences", run_id=run_id, what=f"{num_new} rows")
     return num_new
 
 
@@ -72,9 +65,9 @@ def _take_change(connection: sa.Connection, change: WeightChange) -> bool:
             raise AlreadyExistsError(f"change_id {change.change_id!r} names another change already")
         return False
     _make_known(connection, change.labeler_id, Role.LABELER)
-    cursor = preference_log.count_up(connection, change.run_id, is_plain=False)
+    cursor = log_repository.count_up(connection, change.run_id, is_plain=False)
     values = {name: getattr(change, name) for name in WeightChange.__slots__} | {"cursor": cursor}
-    weights.add(connection, WeightChange(**values))
+    weight_repository.add(connection, WeightChange(**values))
     return True
 
 
@@ -83,17 +76,17 @@ def _take_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
     answer = connection.execute(of_name).one_or_none()
     newest = 0 if answer is None else answer.newest_version
     if answer is not None and record.version <= newest:
-        _check_same(preference_log.record(connection, answer.number, version=record.version), record)
+        _check_same(log_repository.record(connection, answer.number, version=record.version), record)
         return False
     if record.version != newest + 1:
         bound = f"{newest + 1}, the next here; rows go in in log order"
         raise InvalidInputError(f"version of answer {record.answer_id!r}", record.version, bound)
     if answer is not None:
-        _check_same(preference_log.record(connection, answer.number, version=newest), record, is_next=True)
-        revisions.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
+        _check_same(log_repository.record(connection, answer.number, version=newest), record, is_next=True)
+        revision_repository.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
         return True
     _make_known(connection, record.labeler_id, record.labeler_role)
-    queries.store_segments(connection, record.run_id, [record.left, record.right])
+    query_repository.store_segments(connection, record.run_id, [record.left, record.right])
     query, is_new = _query(connection, record)
     _add_answer(connection, record, query, is_new=is_new)
     return True
@@ -112,10 +105,12 @@ def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: b
 def _make_known(connection: sa.Connection, labeler_id: str, role: Role) -> None:
     """Makes a labeler known that nobody can call as, unless there is one of that name."""
     try:
-        known = labelers.read(connection, labeler_id).labeler
+        known = labeler_repository.read(connection, labeler_id).labeler
     except NotFoundError:
         labeler = Labeler(labeler_id=labeler_id, name=labeler_id, role=role)
-        labelers.add(connection, labeler, token_sha256=labelers.no_token(), is_revoked=True)
+        labeler_repository.add(
+            connection, labeler, token_sha256=labeler_repository.no_token(), is_revoked=True
+        )
         return
     if known.role not in (role, Role.TEACHER, Role.LABELER):
         raise AlreadyExistsError(f"labeler {labeler_id!r} is of role {known.role.value} here")
@@ -153,12 +148,12 @@ def _query(connection: sa.Connection, record: PreferenceRecord) -> tuple[schema.
 def _add_answer(
     connection: sa.Connection, record: PreferenceRecord, query: schema.Row, *, is_new: bool
 ) -> None:
-    tally = tallies.of_query(query).plus(record.preference)
+    tally = tally_repository.of_query(query).plus(record.preference)
     target = max(query.target_answers, record.target_answers)
     # A query that was answered here meanwhile wants no more: the row becomes an extra.
     is_counted = not record.is_extra and tally.num_answers <= target
     lease = {
-        "token_sha256": labelers.no_token(),
+        "token_sha256": labeler_repository.no_token(),
         "query_number": query.number,
         "labeler_id": record.labeler_id,
         "state": "answered",
@@ -180,7 +175,7 @@ def _add_answer(
         amounts[QueryState.ANSWERED] = 1
     elif is_full and query.state != QueryState.ANSWERED.value:
         amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = preference_log.appending(
+    appending = log_repository.appending(
         record.run_id,
         lease_number=lease_number,
         is_plain=not record.is_gold,
@@ -189,13 +184,13 @@ def _add_answer(
         now_ms=record.commit_ms,
         amounts=amounts,
     )
-    keeping = tallies.keeping(query, tally, target=target) if is_counted else []
+    keeping = tally_repository.keeping(query, tally, target=target) if is_counted else []
     run(
         connection,
         [
-            answers.adding(kept, query_number=query.number, lease_number=lease_number),
+            answer_repository.adding(kept, query_number=query.number, lease_number=lease_number),
             *appending,
             *keeping,
-            *answers.counting_first(kept, query),
+            *answer_repository.counting_first(kept, query),
         ],
     )

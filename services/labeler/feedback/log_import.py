@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.labeler.database import Database
-from services.labeler.feedback import import_repository as importing
+from services.labeler.feedback import import_repository
 from services.labeler.model.records import Labeler, PreferenceRecord, WeightChange
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
@@ -40,7 +40,7 @@ class Importing:
                 raise InvalidInputError(f"run_id of row {row.cursor}", row.run_id, bound)
         ordered = sorted(rows, key=lambda row: row.cursor)
         num_new = await self._database.write(
-            lambda connection: importing.take(connection, by, run_id, ordered)
+            lambda connection: import_repository.take(connection, by, run_id, ordered)
         )
         self._log_grew.notify()
         return num_new, len(rows) - num_new

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import Step
 from services.labeler.model.records import LogPage, PreferenceRecord, QueryState
-from services.labeler.oversight import weight_repository as weights
-from services.labeler.runs import run_repository as runs
+from services.labeler.oversight import weight_repository
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
@@ -105,7 +105,9 @@ def read_page(
     run = connection.execute(_RUN, {"of_run": run_id}).one()  # before the rows up to there are read
     values = {"of_run": run_id, "after": cursor, "count": count}
     records = [_record(row) for row in connection.execute(_READ_AFTER[is_complete], values)]
-    changes = weights.read_after(connection, run_id, cursor=cursor, count=count) if is_complete else []
+    changes = (
+        weight_repository.read_after(connection, run_id, cursor=cursor, count=count) if is_complete else []
+    )
     positions = sorted([*(row.cursor for row in records), *(row.cursor for row in changes)])
     is_cut = len(positions) >= count
     end = positions[count - 1] if is_cut else max([run.newest_cursor, *positions])
@@ -113,7 +115,7 @@ def read_page(
         records=[row for row in records if row.cursor <= end],
         weight_changes=[row for row in changes if row.cursor <= end],
         cursor=end,
-        run_state=None if is_cut else runs.state_of(run),
+        run_state=None if is_cut else run_repository.state_of(run),
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.feedback import revision_repository as revisions
+from services.labeler.feedback import revision_repository
 from services.labeler.model.records import Labeler, OwnAnswer, QueryState
-from services.labeler.queries import query_repository as queries
-from services.labeler.runs import run_repository as runs
+from services.labeler.queries import query_repository
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 
 __all__ = ["list_newest"]
@@ -30,19 +30,19 @@ def list_newest(
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read_row(connection, run_id)
+    run_repository.read_row(connection, run_id)
     page = _SELECT.where(_ANSWERS.c.labeler_id == labeler.labeler_id, _ANSWERS.c.run_id == run_id)
     if before_number is not None:
         page = page.where(_ANSWERS.c.number < before_number)
     rows = connection.execute(page.order_by(_ANSWERS.c.number.desc()).limit(page_size + 1)).all()
     more, rows = len(rows) > page_size, rows[:page_size]
-    newest = revisions.newest(connection, labeler)
+    newest = revision_repository.newest(connection, labeler)
     found = [_answer(row, is_revisable=row.answer_number in newest) for row in rows]
     return found, rows[-1].answer_number if more else None
 
 
 def _select() -> sa.Select[*tuple[Any, ...]]:
-    return queries.SELECT.join(_ANSWERS, _ANSWERS.c.query_number == _QUERIES.c.number).add_columns(
+    return query_repository.SELECT.join(_ANSWERS, _ANSWERS.c.query_number == _QUERIES.c.number).add_columns(
         _ANSWERS.c.number.label("answer_number"),
         _ANSWERS.c.answer_id,
         _ANSWERS.c.newest_version,
@@ -57,7 +57,7 @@ _SELECT = _select()
 
 def _answer(row: schema.Row, *, is_revisable: bool) -> OwnAnswer:
     query = dataclasses.replace(
-        queries.of_row(row),
+        query_repository.of_row(row),
         state=QueryState.ANSWERED,
         # gold is made when it is leased, its pair long before
         proposed_ms=0,

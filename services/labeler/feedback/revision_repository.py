@@ -7,23 +7,15 @@ import sqlalchemy as sa
 from services.labeler.database import clock, schema
 from services.labeler.database.steps import Step, run
 from services.labeler.feedback import (
-    answer_repository as answers,
-)
-from services.labeler.feedback import (
-    log_repository as preference_log,
-)
-from services.labeler.feedback import (
-    tally_repository as tallies,
+    answer_repository,
+    log_repository,
+    tally_repository,
 )
 from services.labeler.model.records import Labeler, PreferenceRecord
 from services.labeler.queries import (
-    gold_repository as gold,
-)
-from services.labeler.queries import (
-    lease_repository as leases,
-)
-from services.labeler.queries import (
-    open_gold_repository as open_gold,
+    gold_repository,
+    lease_repository,
+    open_gold_repository,
 )
 from somersault.domain.feedback import Preference
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
@@ -60,10 +52,10 @@ def revise(
         AlreadyExistsError: that version says something else.
     """
     answer = _find_own(connection, labeler, answer_id)
-    leases.lock_query(connection, answer.query_number)
+    lease_repository.lock_query(connection, answer.query_number)
     answer = _find_own(connection, labeler, answer_id)
     if version <= answer.newest_version:
-        record = preference_log.record(connection, answer.number, version=version)
+        record = log_repository.record(connection, answer.number, version=version)
         if record.preference is not preference:
             raise AlreadyExistsError(
                 f"version {version} of answer {answer_id!r} says {record.preference.value!r} already"
@@ -73,21 +65,21 @@ def revise(
         raise InvalidInputError("version", version, f"at most {answer.newest_version + 1}, the next")
     _check_newest(connection, labeler, answer)
     add_version(connection, answer, preference, now_ms=clock.now_ms(connection))
-    return preference_log.record(connection, answer.number, version=version)
+    return log_repository.record(connection, answer.number, version=version)
 
 
 def add_version(
     connection: sa.Connection, answer: schema.Row, preference: Preference, *, now_ms: int
 ) -> None:
     """Adds the next version of an answer to the log, and counts it instead of the one before."""
-    query = leases.lock_query(connection, answer.query_number)
+    query = lease_repository.lock_query(connection, answer.query_number)
     version, before = answer.newest_version + 1, Preference(answer.preference)
     is_moved = not answer.is_extra and before is not preference
     steps = [
         Step(
             _CHANGE, {"of_number": answer.number, "newest_version": version, "preference": preference.value}
         ),
-        *preference_log.appending(
+        *log_repository.appending(
             answer.run_id,
             lease_number=answer.lease_number,
             is_plain=not answer.is_gold,
@@ -98,18 +90,20 @@ def add_version(
         ),
     ]
     if is_moved:
-        tally = tallies.of_query(query).plus(before, -1).plus(preference)
-        steps += tallies.keeping(query, tally, target=query.target_answers)
-    if not answer.is_gold or open_gold.is_counted(
+        tally = tally_repository.of_query(query).plus(before, -1).plus(preference)
+        steps += tally_repository.keeping(query, tally, target=query.target_answers)
+    if not answer.is_gold or open_gold_repository.is_counted(
         connection, query_number=query.number, answer_number=answer.number
     ):
-        numbers = tallies.amounts_of(before, preference) | gold.amounts_of(query, before, preference)
-        steps += tallies.counting_labeler(answer.run_id, answer.labeler_id, **numbers)
+        numbers = tally_repository.amounts_of(before, preference) | gold_repository.amounts_of(
+            query, before, preference
+        )
+        steps += tally_repository.counting_labeler(answer.run_id, answer.labeler_id, **numbers)
     run(connection, steps)
 
 
 def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
-    answer = answers.find(connection, answer_id)
+    answer = answer_repository.find(connection, answer_id)
     if answer is None or answer.labeler_id != labeler.labeler_id:
         raise NotFoundError(f"{labeler.labeler_id!r} has no answer {answer_id!r}")
     return answer

@@ -11,9 +11,9 @@ import prometheus_client
 import structlog
 
 from services.labeler.database import Database
-from services.labeler.oversight import overview_repository as overview
+from services.labeler.oversight import overview_repository
 from services.labeler.oversight.overview_repository import RunOverview
-from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.webhooks import webhook_repository
 from somersault.errors import UnavailableError
 
 __all__ = ["Gauges"]
@@ -80,11 +80,15 @@ class Gauges:
         Raises:
             UnavailableError: the database can't be used now.
         """
-        if await self._database.read(overview.has_expired):  # a look takes no lock
-            _EXPIRED.inc(await self._database.write(overview.close_expired))
-        newest = await self._database.read(lambda connection: overview.read(connection, num_runs=_NUM_RUNS))
+        if await self._database.read(overview_repository.has_expired):  # a look takes no lock
+            _EXPIRED.inc(await self._database.write(overview_repository.close_expired))
+        newest = await self._database.read(
+            lambda connection: overview_repository.read(connection, num_runs=_NUM_RUNS)
+        )
         run_ids = [one.run.run_id for one in newest]
-        waiting = await self._database.read(lambda connection: webhooks.num_waiting(connection, run_ids))
+        waiting = await self._database.read(
+            lambda connection: webhook_repository.num_waiting(connection, run_ids)
+        )
         for gauge in (_QUERIES, _OLDEST, _RATE, _AGREEMENT, _GOLD_ACCURACY, _ROWS_WAITING):
             gauge.clear()  # of runs that are among the newest no longer
         for one in newest:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 
 from services.labeler.database import Database
-from services.labeler.model import list_pages as pages
+from services.labeler.model import list_pages
 from services.labeler.model.records import AuditEntry, Labeler, WeightChange
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.oversight import labeler_quality_repository as oversight
+from services.labeler.oversight import audit_repository, labeler_quality_repository
 from services.labeler.oversight.quality_measures import Quality, assess
 from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
@@ -34,7 +33,9 @@ class Oversight:
             NotFoundError: the run is unknown.
         """
         numbers = await self._database.read(
-            lambda connection: oversight.read_numbers(connection, run_id, labeler_id=labeler_id)
+            lambda connection: labeler_quality_repository.read_numbers(
+                connection, run_id, labeler_id=labeler_id
+            )
         )
         return [assess(each) for each in numbers]
 
@@ -51,7 +52,7 @@ class Oversight:
             raise InvalidInputError("weight", weight, f"0 to {MAX_WEIGHT:g}")
         check_text("reason", reason, most=MAX_REASON, has_lines=True)
         change = await self._database.write(
-            lambda connection: oversight.set_weight(
+            lambda connection: labeler_quality_repository.set_weight(
                 connection, by, run_id=run_id, labeler_id=labeler_id, weight=weight, reason=reason
             )
         )
@@ -66,9 +67,9 @@ class Oversight:
         Raises:
             InvalidInputError: the size is out of bounds, or the token none of ours.
         """
-        page_size, before = pages.size(page_size), pages.start(page_token)
+        page_size, before = list_pages.size(page_size), list_pages.start(page_token)
         found = await self._database.read(
-            lambda connection: audit.list_newest(
+            lambda connection: audit_repository.list_newest(
                 connection,
                 run_id=run_id,
                 is_without_services=is_without_services,

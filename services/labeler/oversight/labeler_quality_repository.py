@@ -7,12 +7,11 @@ import secrets
 import sqlalchemy as sa
 
 from services.labeler.database import clock, counters, schema
-from services.labeler.feedback import log_repository as preference_log
+from services.labeler.feedback import log_repository
 from services.labeler.model.records import Labeler, LabelerNumbers, WeightChange
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.oversight import weight_repository as weights
-from services.labeler.people import labeler_repository as labelers
-from services.labeler.runs import run_repository as runs
+from services.labeler.oversight import audit_repository, weight_repository
+from services.labeler.people import labeler_repository
+from services.labeler.runs import run_repository
 from somersault.domain.roles import Role
 
 __all__ = ["read_numbers", "set_weight"]
@@ -27,7 +26,7 @@ def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | No
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read(connection, run_id)
+    run_repository.read(connection, run_id)
     known = schema.labelers
     selected = (
         sa.select(_COUNTS, known.c.name, known.c.role)
@@ -37,7 +36,7 @@ def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | No
     )
     if labeler_id is not None:
         selected = selected.where(_COUNTS.c.labeler_id == labeler_id)
-    by_labeler = weights.read_all(connection, run_id)
+    by_labeler = weight_repository.read_all(connection, run_id)
     return [
         LabelerNumbers(
             labeler=Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role)),
@@ -56,13 +55,13 @@ def set_weight(
     Raises:
         NotFoundError: the run or the labeler is unknown.
     """
-    runs.read(connection, run_id)
-    labelers.read(connection, labeler_id)
+    run_repository.read(connection, run_id)
+    labeler_repository.read(connection, labeler_id)
     counters.add_to_run(connection, run_id, {})  # holds the run: the weight read next is the newest
-    if weights.read(connection, run_id, labeler_id) == weight:
-        return weights.newest(connection, run_id, labeler_id)
+    if weight_repository.read(connection, run_id, labeler_id) == weight:
+        return weight_repository.newest(connection, run_id, labeler_id)
     change = WeightChange(
-        cursor=preference_log.count_up(connection, run_id, is_plain=False),
+        cursor=log_repository.count_up(connection, run_id, is_plain=False),
         run_id=run_id,
         change_id=f"w{secrets.token_hex(8)}",
         labeler_id=labeler_id,
@@ -71,8 +70,8 @@ def set_weight(
         reason=reason,
         commit_ms=clock.now_ms(connection),
     )
-    weights.add(connection, change)
-    audit.add(
+    weight_repository.add(connection, change)
+    audit_repository.add(
         connection, by, "SetLabelerWeight", run_id=run_id, what=labeler_id, weight=weight, reason=reason
     )
     return change

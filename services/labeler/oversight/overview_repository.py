@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback import tally_repository
 from services.labeler.model.records import Run, RunStats
-from services.labeler.runs import run_repository as runs
-from services.labeler.runs import stats_repository as run_stats
+from services.labeler.runs import run_repository, stats_repository
 
 __all__ = ["RunOverview", "close_expired", "has_expired", "read"]
 
@@ -50,7 +49,10 @@ class RunOverview:
 
 def read(connection: sa.Connection, *, num_runs: int) -> list[RunOverview]:
     """Gives the newest runs."""
-    return [_read(connection, run) for run in runs.list_newest(connection, before=None, page_size=num_runs)]
+    return [
+        _read(connection, run)
+        for run in run_repository.list_newest(connection, before=None, page_size=num_runs)
+    ]
 
 
 def has_expired(connection: sa.Connection) -> bool:
@@ -72,7 +74,7 @@ def _read(connection: sa.Connection, run: Run) -> RunOverview:
     gold = connection.execute(_GOLD, {"of_run": run.run_id}).one()
     return RunOverview(
         run=run,
-        stats=run_stats.read(connection, run.run_id, labeler_id=""),
-        agreement=tallies.agreement(connection, run.run_id).pairwise,
+        stats=stats_repository.read(connection, run.run_id, labeler_id=""),
+        agreement=tally_repository.agreement(connection, run.run_id).pairwise,
         gold_accuracy=float(gold.num_right / gold.num) if gold.num else None,
     )

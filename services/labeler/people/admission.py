@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from services.labeler.model.records import Labeler
-from services.labeler.people import labeler_repository as labelers
+from services.labeler.people import labeler_repository
 from services.labeler.people.labelers import Labelers
 from somersault.errors import UnauthenticatedError
 
@@ -42,7 +42,7 @@ class Admission:
         Raises:
             UnauthenticatedError: it has ended.
         """
-        if not labelers.hold_token(connection, self.token_sha256):
+        if not labeler_repository.hold_token(connection, self.token_sha256):
             raise _ended()
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.records import KnownLabeler, Labeler
-from services.labeler.queries import lease_repository as leases
+from services.labeler.queries import lease_repository
 from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError
 
@@ -127,7 +127,7 @@ def revoke(connection: sa.Connection, labeler_id: str) -> bool:
     _set_token(connection, labeler_id, token_sha256=no_token(), revoked_ms=now_ms)
     if not has_owner(connection):
         raise FailedPreconditionError(f"{labeler_id!r} is the last owner; invite another one first")
-    leases.end_all(connection, labeler_id, now_ms=now_ms)
+    lease_repository.end_all(connection, labeler_id, now_ms=now_ms)
     return True
 
 

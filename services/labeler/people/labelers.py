@@ -10,11 +10,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.model import list_pages as pages
+from services.labeler.model import list_pages
 from services.labeler.model.records import KnownLabeler, Labeler
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.people import labeler_repository as labelers
-from services.labeler.people import tokens
+from services.labeler.oversight import audit_repository
+from services.labeler.people import labeler_repository, tokens
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_text
 from somersault.errors import ConfigError
@@ -40,12 +39,12 @@ class Labelers:
 
     async def find(self, token_sha256: str) -> Labeler | None:
         """Gives the holder of a token; None if nobody is."""
-        return await self._database.read(lambda connection: labelers.find(connection, token_sha256))
+        return await self._database.read(lambda connection: labeler_repository.find(connection, token_sha256))
 
     async def find_ended(self, digests: Collection[str]) -> set[str]:
         """Gives those SHA-256 that are nobody's token's any more."""
         return set(digests) - await self._database.read(
-            lambda connection: labelers.find_known(connection, digests)
+            lambda connection: labeler_repository.find_known(connection, digests)
         )
 
     async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
@@ -59,8 +58,10 @@ class Labelers:
         labeler = Labeler(labeler_id=f"{role.value}-{secrets.token_hex(6)}", name=name, role=role)
 
         def create(connection: sa.Connection) -> None:
-            labelers.add(connection, labeler, token_sha256=tokens.sha256(token))
-            audit.add(connection, by, "CreateLabeler", what=labeler.labeler_id, name=name, role=role.value)
+            labeler_repository.add(connection, labeler, token_sha256=tokens.sha256(token))
+            audit_repository.add(
+                connection, by, "CreateLabeler", what=labeler.labeler_id, name=name, role=role.value
+            )
 
         await self._database.write(create)
         return labeler, token
@@ -71,9 +72,11 @@ class Labelers:
         Raises:
             InvalidInputError: the size is out of bounds.
         """
-        page_size = pages.size(page_size)
+        page_size = list_pages.size(page_size)
         found = await self._database.read(
-            lambda connection: labelers.list_known(connection, after=page_token, count=page_size + 1)
+            lambda connection: labeler_repository.list_known(
+                connection, after=page_token, count=page_size + 1
+            )
         )
         page = found[:page_size]
         return page, page[-1].labeler.labeler_id if len(found) > page_size else ""
@@ -87,8 +90,8 @@ class Labelers:
         token = tokens.new_token()
 
         def rotate(connection: sa.Connection) -> None:
-            labelers.rotate(connection, labeler_id, token_sha256=tokens.sha256(token))
-            audit.add(connection, by, "RotateToken", what=labeler_id)
+            labeler_repository.rotate(connection, labeler_id, token_sha256=tokens.sha256(token))
+            audit_repository.add(connection, by, "RotateToken", what=labeler_id)
 
         await self._database.write(rotate)
         self.generation += 1
@@ -103,8 +106,8 @@ class Labelers:
         """
 
         def revoke(connection: sa.Connection) -> None:
-            if labelers.revoke(connection, labeler_id):
-                audit.add(connection, by, "RevokeToken", what=labeler_id)
+            if labeler_repository.revoke(connection, labeler_id):
+                audit_repository.add(connection, by, "RevokeToken", what=labeler_id)
 
         await self._database.write(revoke)
         self.generation += 1
@@ -115,11 +118,11 @@ class Labelers:
             (Labeler(labeler_id=role.value, name=role.value, role=role), tokens.sha256(token))
             for role, token in token_by_role.items()
         ]
-        await self._database.write(lambda connection: labelers.make_known(connection, known))
+        await self._database.write(lambda connection: labeler_repository.make_known(connection, known))
 
     async def create_first_owner(self) -> str | None:
         """Invites an owner if there is none, and gives its token."""
-        if await self._database.read(labelers.has_owner):
+        if await self._database.read(labeler_repository.has_owner):
             return None
         _, token = await self.create(_START, name="owner", role=Role.OWNER)
         return token

@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler
 from services.labeler.model.run_state import RunState
-from services.labeler.queries import open_query_repository as open_queries
-from services.labeler.runs import run_repository as runs
+from services.labeler.queries import open_query_repository
+from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
 from somersault.rpc import Notifier
 
@@ -36,10 +36,11 @@ class Looks:
     async def state(self, run_id: str) -> RunState | None:
         """Return where a run is in its life; None if it is unknown."""
         return await self._states.get(
-            run_id, lambda: self._database.read(lambda connection: runs.find_state(connection, run_id))
+            run_id,
+            lambda: self._database.read(lambda connection: run_repository.find_state(connection, run_id)),
         )
 
     async def _look(self, labeler: Labeler, run_id: str | None) -> bool:
         return await self._database.read(
-            lambda connection: open_queries.has_any(connection, labeler, run_id=run_id)
+            lambda connection: open_query_repository.has_any(connection, labeler, run_id=run_id)
         )

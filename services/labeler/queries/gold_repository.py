@@ -16,8 +16,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import schema
 from services.labeler.model.records import Labeler, Query, QueryState
-from services.labeler.queries import open_gold_repository as open_gold
-from services.labeler.queries import query_repository as queries
+from services.labeler.queries import open_gold_repository, query_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.wire.preference_checks import GOLD_KINDS
@@ -46,7 +45,7 @@ def mix_in(
     """Gives what a labeler gets instead of queries chosen for it: some of them gold, if it is a person."""
     if labeler.role is not Role.LABELER:
         return list(chosen)
-    before, new = open_gold.bring_back(connection, labeler, chosen)
+    before, new = open_gold_repository.bring_back(connection, labeler, chosen)
     mixed = [
         (_make(connection, labeler, query, now_ms=now_ms) or query)
         if query.gold_interval and draw(query.gold_interval) == 0
@@ -109,7 +108,7 @@ def _copy(
         "gold_preference": (_SWAPPED[known] if is_swapped else known).value,
     }
     number = connection.execute(sa.insert(_QUERIES).returning(_QUERIES.c.number), row).scalar_one()
-    (query,) = queries.read(connection, [number])
+    (query,) = query_repository.read(connection, [number])
     return dataclasses.replace(query, state=QueryState.READY)
 
 

@@ -12,8 +12,7 @@ from services.labeler.database import clock, schema
 from services.labeler.database.steps import Step, run
 from services.labeler.model.records import Labeler, Lease, Query
 from services.labeler.people import tokens
-from services.labeler.queries import gold_repository as gold
-from services.labeler.queries import open_query_repository as open_queries
+from services.labeler.queries import gold_repository, open_query_repository
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
 
@@ -96,7 +95,7 @@ def lease(
     Raises:
         ResourceExhaustedError: the labeler holds ``max_leases`` already.
     """
-    choosing = open_queries.choosing(labeler, run_id=run_id, count=count)
+    choosing = open_query_repository.choosing(labeler, run_id=run_id, count=count)
     own = {"of_labeler": labeler.labeler_id}
     # The labeler's row keeps its own parallel calls from passing its bound together.
     _, ((now_ms, num_held),), chosen = run(
@@ -110,10 +109,10 @@ def lease(
     found: list[Query] = []
     while chosen and not found:
         numbers = [number for (number,) in chosen[:room]]
-        found = open_queries.read_open(connection, labeler, numbers)
+        found = open_query_repository.read_open(connection, labeler, numbers)
         if not found:
             (chosen,) = run(connection, [choosing])
-    promised = gold.mix_in(connection, labeler, found, now_ms=now_ms)
+    promised = gold_repository.mix_in(connection, labeler, found, now_ms=now_ms)
     return _promise(connection, labeler, promised, now_ms=now_ms, lease_s=lease_s)
 
 

@@ -13,9 +13,9 @@ from services.labeler.database import Database
 from services.labeler.model.records import Labeler, Lease
 from services.labeler.model.run_state import RunState
 from services.labeler.people.admission import Admission
-from services.labeler.queries import lease_repository as leases
+from services.labeler.queries import lease_repository
 from services.labeler.queries.availability import Looks
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 
@@ -83,7 +83,7 @@ class Leasing:
         def lease(connection: sa.Connection) -> list[Lease]:
             if has_waited:
                 admission.hold(connection)
-            return leases.lease(
+            return lease_repository.lease(
                 connection,
                 admission.labeler,
                 run_id=run_id,
@@ -116,7 +116,7 @@ class Leasing:
         """
         if run_id is None:
             return None
-        return (await self._database.read(lambda connection: runs.read(connection, run_id))).state
+        return (await self._database.read(lambda connection: run_repository.read(connection, run_id))).state
 
     async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
         """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
@@ -126,7 +126,7 @@ class Leasing:
         """
         lease_s = _duration(lease_s)
         return await self._database.write(
-            lambda connection: leases.renew(connection, labeler, token=token, lease_s=lease_s)
+            lambda connection: lease_repository.renew(connection, labeler, token=token, lease_s=lease_s)
         )
 
     async def release(self, labeler: Labeler, *, token: str, is_returned: bool) -> None:
@@ -136,7 +136,9 @@ class Leasing:
             FailedPreconditionError: the lease is not the labeler's, or was answered.
         """
         await self._database.write(
-            lambda connection: leases.release(connection, labeler, token=token, is_returned=is_returned)
+            lambda connection: lease_repository.release(
+                connection, labeler, token=token, is_returned=is_returned
+            )
         )
         (_RETURNED if is_returned else _RELEASED).labels(labeler.role.value).inc()
         self._queries_changed.notify()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.records import Labeler, Query, QueryState
-from services.labeler.queries import query_repository as queries
+from services.labeler.queries import query_repository
 
 __all__ = ["bring_back", "is_counted"]
 
@@ -64,7 +64,7 @@ def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str])
         return []
     return [
         dataclasses.replace(query, state=QueryState.READY)
-        for query in queries.read(connection, list(numbers))
+        for query in query_repository.read(connection, list(numbers))
     ]
 
 

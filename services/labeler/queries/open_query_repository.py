@@ -15,7 +15,7 @@ from services.labeler.database import clock, schema
 from services.labeler.database.steps import Step
 from services.labeler.model.records import Labeler, Query, QueryState
 from services.labeler.model.run_state import RunState
-from services.labeler.queries import query_repository as queries
+from services.labeler.queries import query_repository
 from somersault.domain.roles import Role
 
 __all__ = ["choosing", "has_any", "read_open"]
@@ -42,7 +42,10 @@ def choosing(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
 def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> list[Query]:
     """Gives those of some queries that the labeler may lease, oldest first."""
     values = {"labeler_id": labeler.labeler_id, "numbers": numbers}
-    return [queries.of_row(row) for row in connection.execute(_READ[labeler.role is Role.TEACHER], values)]
+    return [
+        query_repository.of_row(row)
+        for row in connection.execute(_READ[labeler.role is Role.TEACHER], values)
+    ]
 
 
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
@@ -113,7 +116,7 @@ def _is_at_rest() -> sa.ColumnElement[bool]:
 
 
 _READ = {
-    is_teacher: queries.SELECT.where(
+    is_teacher: query_repository.SELECT.where(
         _QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True)), *_is_open(is_teacher=is_teacher)
     ).order_by(_QUERIES.c.number)
     for is_teacher in (False, True)

@@ -8,18 +8,14 @@ import prometheus_client
 import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.model import list_pages as pages
+from services.labeler.model import list_pages
 from services.labeler.model.records import Labeler, Proposal, QueryPage, QueryState, RunStats
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.queries import query_repository as queries
+from services.labeler.oversight import audit_repository
+from services.labeler.queries import query_repository
 from services.labeler.runs import (
-    guidelines_repository as guidelines,
-)
-from services.labeler.runs import (
-    run_repository as runs,
-)
-from services.labeler.runs import (
-    stats_repository as run_stats,
+    guidelines_repository,
+    run_repository,
+    stats_repository,
 )
 from services.labeler.runs.run_changes import check_target
 from somersault.domain.texts import (
@@ -80,11 +76,13 @@ class Proposals:
             check_identity("identity", identity)
 
         def create(connection: sa.Connection) -> None:
-            if runs.create(connection, run_id=run_id, task=task, question=question, identity=identity):
+            if run_repository.create(
+                connection, run_id=run_id, task=task, question=question, identity=identity
+            ):
                 detail = {"task": task, "question": question} | ({"identity": identity} if identity else {})
-                audit.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
-            if guidelines_text and not runs.lock(connection, run_id).guidelines_version:
-                guidelines.add(connection, by, run_id, guidelines_text)
+                audit_repository.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
+            if guidelines_text and not run_repository.lock(connection, run_id).guidelines_version:
+                guidelines_repository.add(connection, by, run_id, guidelines_text)
 
         await self._database.write(create)
 
@@ -105,10 +103,12 @@ class Proposals:
             raise InvalidInputError("two proposals have the same proposal_id; each needs its own")
 
         def propose(connection: sa.Connection) -> list[str]:
-            query_ids, num_new = queries.propose(connection, run_id, proposals)
+            query_ids, num_new = query_repository.propose(connection, run_id, proposals)
             if num_new:
                 what = f"{num_new} queries"
-                audit.add(connection, by, "ProposeQueries", run_id=run_id, what=what, first=query_ids[0])
+                audit_repository.add(
+                    connection, by, "ProposeQueries", run_id=run_id, what=what, first=query_ids[0]
+                )
             return query_ids
 
         query_ids = await self._database.write(propose)
@@ -128,10 +128,12 @@ class Proposals:
             raise InvalidInputError("number of query_ids", len(query_ids), f"1 to {MAX_WITHDRAWN}")
 
         def withdraw(connection: sa.Connection) -> list[str]:
-            withdrawn, num_new = queries.withdraw(connection, run_id, query_ids)
+            withdrawn, num_new = query_repository.withdraw(connection, run_id, query_ids)
             if num_new:
                 what = f"{num_new} queries"
-                audit.add(connection, by, "WithdrawQueries", run_id=run_id, what=what, first=withdrawn[0])
+                audit_repository.add(
+                    connection, by, "WithdrawQueries", run_id=run_id, what=what, first=withdrawn[0]
+                )
             return withdrawn
 
         return await self._database.write(withdraw)
@@ -145,13 +147,13 @@ class Proposals:
             InvalidInputError: the size is out of bounds, or the token none of ours.
             NotFoundError: the run is unknown.
         """
-        page_size, before = pages.size(page_size), pages.start(page_token)
+        page_size, before = list_pages.size(page_size), list_pages.start(page_token)
 
         def read(connection: sa.Connection) -> QueryPage:
-            page = queries.list_newest(
+            page = query_repository.list_newest(
                 connection, run_id, state=state, before_number=before, page_size=page_size
             )
-            return queries.with_skips(connection, page)
+            return query_repository.with_skips(connection, page)
 
         return await self._database.read(read)
 
@@ -162,5 +164,5 @@ class Proposals:
             NotFoundError: the run is unknown.
         """
         return await self._database.read(
-            lambda connection: run_stats.read(connection, run_id, labeler_id=labeler_id)
+            lambda connection: stats_repository.read(connection, run_id, labeler_id=labeler_id)
         )

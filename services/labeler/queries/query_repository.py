@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.clips import clip_repository as clips
+from services.labeler.clips import clip_repository
 from services.labeler.database import clock, counters, schema
 from services.labeler.model.records import Proposal, Query, QueryPage, QueryState, Run, Side
-from services.labeler.queries import prediction_repository as predictions
+from services.labeler.queries import prediction_repository
 from services.labeler.queries.sides import draw_is_swapped
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import AlreadyExistsError, NotFoundError
@@ -33,7 +33,7 @@ def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal
         NotFoundError: the run is unknown.
         AlreadyExistsError: a name was used for something else.
     """
-    run = runs.read(connection, run_id)
+    run = run_repository.read(connection, run_id)
     known = _known(connection, run_id, [proposal.proposal_id for proposal in proposals])
     for proposal in proposals:
         if proposal.proposal_id in known:
@@ -93,7 +93,7 @@ def list_newest(
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.newest_cursor(connection, run_id)
+    run_repository.newest_cursor(connection, run_id)
     page = SELECT.where(_QUERIES.c.run_id == run_id, _QUERIES.c.gold_kind == "")
     if state is not None:
         page = page.where(_QUERIES.c.state == state.value)
@@ -152,12 +152,12 @@ def _insert(connection: sa.Connection, run: Run, fresh: Sequence[Proposal]) -> d
     wanting = [proposal for proposal in fresh if proposal.wants_clips]
     wanted = [stored.segment_id for p in wanting for stored in (p.first, p.second)]
     if wanted:
-        clips.want(connection, run_id, wanted)
-    states = clips.states(connection, run_id, [segment.segment_id for segment in segments])
+        clip_repository.want(connection, run_id, wanted)
+    states = clip_repository.states(connection, run_id, [segment.segment_id for segment in segments])
     now_ms = clock.now_ms(connection)
     rows = [_row(run, proposal, clip_states=states, now_ms=now_ms) for proposal in fresh]
     connection.execute(sa.insert(_QUERIES), rows)
-    predictions.keep(connection, run_id, wanting)
+    prediction_repository.keep(connection, run_id, wanting)
     counters.add_to_run(connection, run_id, Counter(QueryState(str(row["state"])) for row in rows))
     return {str(row["proposal_id"]): str(row["query_id"]) for row in rows}
 

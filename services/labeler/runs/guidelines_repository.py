@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, counters, schema
 from services.labeler.model.records import Guidelines, Labeler
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.runs import run_repository as runs
+from services.labeler.oversight import audit_repository
+from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError
 
 __all__ = ["add", "read"]
@@ -21,16 +21,16 @@ def add(connection: sa.Connection, by: Labeler, run_id: str, text: str) -> int:
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read(connection, run_id)
+    run_repository.read(connection, run_id)
     counters.add_to_run(connection, run_id, {})  # holds the run, so that two owners' versions do not meet
-    newest = runs.read(connection, run_id).guidelines_version
+    newest = run_repository.read(connection, run_id).guidelines_version
     if newest and read(connection, run_id, newest).text == text:
         return newest
     version = newest + 1
     row = {"run_id": run_id, "version": version, "text": text, "created_ms": clock.now_ms(connection)}
     connection.execute(sa.insert(_TABLE), row)
-    runs.update(connection, run_id, guidelines_version=version)
-    audit.add(connection, by, "SetGuidelines", run_id=run_id, what=run_id, version=version)
+    run_repository.update(connection, run_id, guidelines_version=version)
+    audit_repository.add(connection, by, "SetGuidelines", run_id=run_id, what=run_id, version=version)
     return version
 
 
@@ -40,7 +40,7 @@ def read(connection: sa.Connection, run_id: str, version: int) -> Guidelines:
     Raises:
         NotFoundError: there is none, or the run is unknown.
     """
-    number = version or runs.read(connection, run_id).guidelines_version
+    number = version or run_repository.read(connection, run_id).guidelines_version
     row = connection.execute(
         sa.select(_TABLE).where(_TABLE.c.run_id == run_id, _TABLE.c.version == number)
     ).one_or_none()

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from services.labeler.clips import clip_list_repository as clip_list
+from services.labeler.clips import clip_list_repository
 from services.labeler.clips.clip_order import Place
 from services.labeler.database import Database
-from services.labeler.model import list_pages as pages
+from services.labeler.model import list_pages
 from services.labeler.model.records import Run
 from services.labeler.model.run_view import (
     ClipChoice,
@@ -21,8 +21,7 @@ from services.labeler.model.run_view import (
     ProgressReport,
     TrueReturns,
 )
-from services.labeler.runs import progress_repository as progress
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import progress_repository, run_repository
 from somersault.errors import InvalidInputError
 
 __all__ = ["Scorekeeper", "Watching"]
@@ -55,14 +54,14 @@ class Watching:
         """
         if report is not None:
             _check(report)
-        run = await self._database.read(lambda connection: runs.read(connection, run_id))
+        run = await self._database.read(lambda connection: run_repository.read(connection, run_id))
         if report is None:
             return run
         true_returns = await self._scorekeeper.true_returns(task=run.task)
 
         def add(connection: sa.Connection) -> Run:
-            progress.add(connection, run_id, report, true_returns=true_returns)
-            return runs.read(connection, run_id)
+            progress_repository.add(connection, run_id, report, true_returns=true_returns)
+            return run_repository.read(connection, run_id)
 
         return await self._database.write(add)
 
@@ -76,7 +75,7 @@ class Watching:
         if cursor < 0:
             raise InvalidInputError("cursor", cursor, "at least 0")
         return await self._database.read(
-            lambda connection: progress.read_after(connection, run_id, cursor=cursor)
+            lambda connection: progress_repository.read_after(connection, run_id, cursor=cursor)
         )
 
     async def chosen_clips(
@@ -88,9 +87,11 @@ class Watching:
             InvalidInputError: the size is out of bounds, or the token none of ours.
             NotFoundError: the run is unknown.
         """
-        size, after = pages.screen_size(page_size), _place(page_token, choice)
+        size, after = list_pages.screen_size(page_size), _place(page_token, choice)
         clipped, following = await self._database.read(
-            lambda connection: clip_list.list_chosen(connection, run_id, choice, after=after, page_size=size)
+            lambda connection: clip_list_repository.list_chosen(
+                connection, run_id, choice, after=after, page_size=size
+            )
         )
         return clipped, "" if following is None else _token(following, choice)
 
@@ -106,7 +107,7 @@ def _place(page_token: str, choice: ClipChoice) -> Place | None:
         InvalidInputError: it is none of ours, or of another order.
     """
     if not choice.is_by_disagreement or not page_token:
-        number = pages.start(page_token)
+        number = list_pages.start(page_token)
         return None if number is None else Place(0, 0.0, number)
     parts = _PLACE.fullmatch(page_token)
     if parts is None:

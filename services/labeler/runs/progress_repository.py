@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback import tally_repository
 from services.labeler.model.run_view import ProgressPoint, ProgressReport, TrueReturns
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 
 __all__ = ["MAX_POINTS", "add", "newest", "read_after"]
 
@@ -28,7 +28,7 @@ def add(
     Raises:
         NotFoundError: the run is unknown.
     """
-    run = runs.lock(connection, run_id)
+    run = run_repository.lock(connection, run_id)
     newest = sa.select(sa.func.coalesce(sa.func.max(_POINTS.c.number), 0)).where(_POINTS.c.run_id == run_id)
     number = int(connection.execute(newest).scalar_one()) + 1
     now_ms = clock.now_ms(connection)
@@ -38,7 +38,7 @@ def add(
             number=number,
             report_ms=now_ms,
             num_answered=run.num_answered,
-            num_last_hour=sum(tallies.num_last_hour(connection, run_id, now_ms=now_ms).values()),
+            num_last_hour=sum(tally_repository.num_last_hour(connection, run_id, now_ms=now_ms).values()),
             true_return_mean=None if true_returns is None else true_returns.mean,
             num_episodes=0 if true_returns is None else true_returns.num_episodes,
             **dataclasses.asdict(report),
@@ -70,7 +70,7 @@ def read_after(connection: sa.Connection, run_id: str, *, cursor: int) -> tuple[
     Raises:
         NotFoundError: the run is unknown.
     """
-    runs.read(connection, run_id)
+    run_repository.read(connection, run_id)
     rows = connection.execute(
         sa.select(_POINTS)
         .where(_POINTS.c.run_id == run_id, _POINTS.c.number > cursor)

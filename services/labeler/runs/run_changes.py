@@ -11,15 +11,11 @@ import sqlalchemy as sa
 
 from services.labeler.model.records import Labeler, Run
 from services.labeler.model.run_state import RunResult, RunState
-from services.labeler.oversight import audit_repository as audit
+from services.labeler.oversight import audit_repository
 from services.labeler.runs import (
-    progress_repository as progress,
-)
-from services.labeler.runs import (
-    result_repository as run_results,
-)
-from services.labeler.runs import (
-    run_repository as runs,
+    progress_repository,
+    result_repository,
+    run_repository,
 )
 from somersault.domain.bounds import MAX_LABELS
 from somersault.domain.texts import MAX_QUESTION, check_identity, check_text
@@ -91,8 +87,8 @@ def apply(connection: sa.Connection, by: Labeler, run_id: str, change: RunChange
         NotFoundError: the run is unknown.
         FailedPreconditionError: the run is finished, and a finished run can't do that.
     """
-    row = runs.lock(connection, run_id)
-    run, known = runs.of_row(row), run_results.read(connection, run_id)
+    row = run_repository.lock(connection, run_id)
+    run, known = run_repository.of_row(row), result_repository.read(connection, run_id)
     fields = [field.name for field in dataclasses.fields(change) if field.name not in ("state", "result")]
     wanted = {name: getattr(change, name) for name in fields}
     changed = {k: v for k, v in wanted.items() if v is not None and v != getattr(run, k)}
@@ -104,14 +100,14 @@ def apply(connection: sa.Connection, by: Labeler, run_id: str, change: RunChange
     _check_life(run, changed)
     columns = _following(run, changed) | changed
     if columns:
-        runs.update(connection, run_id, **columns)
+        run_repository.update(connection, run_id, **columns)
     detail = dict(changed)
     if change.state is RunState.RUNNING:
-        run_results.remove(connection, run_id)
+        result_repository.remove(connection, run_id)
     elif result is not None and result != known:
-        run_results.keep(connection, run_id, result)
+        result_repository.keep(connection, run_id, result)
         detail["result"] = _described(result)
-    audit.add(connection, by, "UpdateRun", run_id=run_id, what=run_id, **detail)
+    audit_repository.add(connection, by, "UpdateRun", run_id=run_id, what=run_id, **detail)
 
 
 def _result(
@@ -124,7 +120,7 @@ def _result(
         return dataclasses.replace(change.result, finished_ms=known.finished_ms if known else 0)
     if known is not None:
         return known
-    point = progress.newest(connection, [run.run_id]).get(run.run_id)
+    point = progress_repository.newest(connection, [run.run_id]).get(run.run_id)
     return RunResult(
         env_steps=point.report.env_steps if point else 0,
         num_labels=run.num_answered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from services.labeler.database import Database
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.domain.texts import check_name
 from somersault.errors import ConfigError
 from somersault.storage import ObjectStore, StoredIdentity, check_store, new_identity, write_identity
@@ -25,7 +25,7 @@ async def check_run_identity(database: Database, store: ObjectStore, *, run_id: 
     if not identity:
         return
     check_name("run_id", run_id)
-    known = await database.read(lambda connection: runs.find_identity(connection, run_id))
+    known = await database.read(lambda connection: run_repository.find_identity(connection, run_id))
     if known and known != identity:
         raise ConfigError(
             f"database_url: the database holds another run named {run_id!r}, of identity {known}, not {identity};"

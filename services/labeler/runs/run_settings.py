@@ -5,20 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.feedback import tally_repository as tallies
-from services.labeler.model import list_pages as pages
+from services.labeler.feedback import tally_repository
+from services.labeler.model import list_pages
 from services.labeler.model.records import Guidelines, Labeler
 from services.labeler.model.run_view import RunView
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.runs import (
-    guidelines_repository as guidelines,
-)
-from services.labeler.runs import run_changes
-from services.labeler.runs import (
-    run_repository as runs,
-)
-from services.labeler.runs import (
-    view_repository as run_views,
+    guidelines_repository,
+    run_changes,
+    run_repository,
+    view_repository,
 )
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.texts import check_guidelines
@@ -48,7 +44,7 @@ class RunSettings:
 
         def update(connection: sa.Connection) -> RunView:
             run_changes.apply(connection, by, run_id, change)
-            return run_views.read(connection, run_id)
+            return view_repository.read(connection, run_id)
 
         view = await self._database.write(update)
         if change.moves_state:
@@ -62,12 +58,12 @@ class RunSettings:
         Raises:
             InvalidInputError: the size is out of bounds, or the token none of ours.
         """
-        page_size = pages.size(page_size)
+        page_size = list_pages.size(page_size)
         created, _, run_id = page_token.partition("-")
-        created_ms = pages.start(created)
+        created_ms = list_pages.start(created)
         before = None if created_ms is None else (created_ms, run_id)
         found = await self._database.read(
-            lambda connection: run_views.list_newest(connection, before=before, page_size=page_size + 1)
+            lambda connection: view_repository.list_newest(connection, before=before, page_size=page_size + 1)
         )
         page = found[:page_size]
         last = page[-1].run if len(found) > page_size else None
@@ -81,8 +77,8 @@ class RunSettings:
         """
 
         def measure(connection: sa.Connection) -> Agreement:
-            runs.read(connection, run_id)
-            return tallies.agreement(connection, run_id)
+            run_repository.read(connection, run_id)
+            return tally_repository.agreement(connection, run_id)
 
         return await self._database.read(measure)
 
@@ -94,7 +90,9 @@ class RunSettings:
             NotFoundError: the run is unknown.
         """
         check_guidelines("text", text)
-        return await self._database.write(lambda connection: guidelines.add(connection, by, run_id, text))
+        return await self._database.write(
+            lambda connection: guidelines_repository.add(connection, by, run_id, text)
+        )
 
     async def read_guidelines(self, run_id: str, version: int) -> Guidelines:
         """Gives a version of a run's guidelines; the newest for 0.
@@ -102,4 +100,6 @@ class RunSettings:
         Raises:
             NotFoundError: there is none.
         """
-        return await self._database.read(lambda connection: guidelines.read(connection, run_id, version))
+        return await self._database.read(
+            lambda connection: guidelines_repository.read(connection, run_id, version)
+        )

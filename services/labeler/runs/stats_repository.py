@@ -5,18 +5,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback import tally_repository
 from services.labeler.model.records import QueryState, RunStats
 from services.labeler.model.run_state import RunState
 from services.labeler.model.run_view import ProgressPoint
 from services.labeler.runs import (
-    progress_repository as progress,
-)
-from services.labeler.runs import (
-    result_repository as run_results,
-)
-from services.labeler.runs import (
-    run_repository as runs,
+    progress_repository,
+    result_repository,
+    run_repository,
 )
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
@@ -30,13 +26,13 @@ def read(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStats
     Raises:
         NotFoundError: the run is unknown.
     """
-    row = runs.read_row(connection, run_id)
-    run = runs.of_row(row)
+    row = run_repository.read_row(connection, run_id)
+    run = run_repository.of_row(row)
     now_ms = clock.now_ms(connection)
     leased = _count_leased(connection, run_id, now_ms=now_ms)
-    by_role = tallies.num_last_hour(connection, run_id, now_ms=now_ms)
+    by_role = tally_repository.num_last_hour(connection, run_id, now_ms=now_ms)
     oldest_ms = _oldest_ready_ms(connection, run_id)
-    point = progress.newest(connection, [run_id]).get(run_id)
+    point = progress_repository.newest(connection, [run_id]).get(run_id)
     return RunStats(
         num_rendering=row.num_rendering - leased.get(QueryState.RENDERING, 0),
         num_ready=row.num_ready - leased.get(QueryState.READY, 0),
@@ -56,7 +52,7 @@ def read(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStats
         run_state=run.state,
         label_budget=run.label_budget or (point.report.label_budget if point else 0),
         num_awaited=0 if run.state is RunState.FINISHED else _num_awaited(point, run.num_answered),
-        result=run_results.read(connection, run_id),
+        result=result_repository.read(connection, run_id),
         task=run.task,
     )
 

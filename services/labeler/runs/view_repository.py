@@ -6,17 +6,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from services.labeler.clips import policy_clip_repository as policy_clips
+from services.labeler.clips import policy_clip_repository
 from services.labeler.model.records import Run
 from services.labeler.model.run_view import RunView
 from services.labeler.runs import (
-    progress_repository as progress,
-)
-from services.labeler.runs import (
-    result_repository as run_results,
-)
-from services.labeler.runs import (
-    run_repository as runs,
+    progress_repository,
+    result_repository,
+    run_repository,
 )
 
 __all__ = ["list_newest", "read"]
@@ -28,20 +24,23 @@ def read(connection: sa.Connection, run_id: str) -> RunView:
     Raises:
         NotFoundError: it is unknown.
     """
-    return _view(connection, [runs.read(connection, run_id)])[0]
+    return _view(connection, [run_repository.read(connection, run_id)])[0]
 
 
 def list_newest(
     connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int
 ) -> list[RunView]:
     """Return runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
-    return _view(connection, runs.list_newest(connection, before=before, page_size=page_size))
+    return _view(connection, run_repository.list_newest(connection, before=before, page_size=page_size))
 
 
 def _view(connection: sa.Connection, found: Sequence[Run]) -> list[RunView]:
     run_ids = [run.run_id for run in found]
-    points, results = progress.newest(connection, run_ids), run_results.read_all(connection, run_ids)
-    versions = policy_clips.newest_versions(connection, run_ids)
+    points, results = (
+        progress_repository.newest(connection, run_ids),
+        result_repository.read_all(connection, run_ids),
+    )
+    versions = policy_clip_repository.newest_versions(connection, run_ids)
     return [
         RunView(
             run=run,

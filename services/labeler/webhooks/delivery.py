@@ -15,10 +15,8 @@ import sqlalchemy as sa
 import structlog
 
 from services.labeler.database import Database
-from services.labeler.feedback import export_files as exporting
-from services.labeler.feedback import log_repository as preference_log
-from services.labeler.webhooks import messages as webhook_messages
-from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.feedback import export_files, log_repository
+from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.client import TIMEOUT_S, WebhookClient
 from services.labeler.webhooks.webhook_repository import Batch
 from somersault.errors import InvalidInputError, UnavailableError
@@ -63,7 +61,7 @@ class WebhookDelivery:
 
     async def _due(self) -> list[str]:
         try:
-            return await self._database.read(webhooks.due)  # a look takes no lock
+            return await self._database.read(webhook_repository.due)  # a look takes no lock
         except UnavailableError as err:
             _log.warning("webhooks_wait_for_database", error=str(err))
             return []
@@ -87,7 +85,9 @@ class WebhookDelivery:
 
     async def _claim(self, webhook_id: str) -> Batch | None:
         return await self._database.write(
-            lambda connection: webhooks.claim(connection, webhook_id, count=MAX_ROWS, claim_s=CLAIM_S)
+            lambda connection: webhook_repository.claim(
+                connection, webhook_id, count=MAX_ROWS, claim_s=CLAIM_S
+            )
         )
 
     async def _try(self, batch: Batch, body: bytes) -> bool:
@@ -95,7 +95,7 @@ class WebhookDelivery:
         outcome, error = await self._send(batch, body)
         _DELIVERIES.labels(outcome).inc()
         if not error:
-            await self._database.write(lambda connection: webhooks.note_success(connection, batch))
+            await self._database.write(lambda connection: webhook_repository.note_success(connection, batch))
             return True
         _log.warning(
             "webhook_postponed",
@@ -106,14 +106,16 @@ class WebhookDelivery:
         )
         delay_s = _delay_s(batch.num_failures)
         await self._database.write(
-            lambda connection: webhooks.note_failure(connection, batch, delay_s=delay_s, error=error)
+            lambda connection: webhook_repository.note_failure(
+                connection, batch, delay_s=delay_s, error=error
+            )
         )
         return False
 
     async def _send(self, batch: Batch, body: bytes) -> tuple[str, str]:
         """Sends a batch and gives the outcome, and why it was not taken: empty if it was."""
-        name = webhook_messages.message_id(batch.webhook_id, begin=batch.begin, end=batch.end)
-        headers = webhook_messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
+        name = messages.message_id(batch.webhook_id, begin=batch.begin, end=batch.end)
+        headers = messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
         try:
             status = await self._client.post(batch.url, headers, body)
         except InvalidInputError as err:
@@ -129,11 +131,11 @@ class WebhookDelivery:
 
 def _body(connection: sa.Connection, batch: Batch) -> bytes:
     # The log has no gaps, so as many rows as there are positions end where the batch ends.
-    page = preference_log.read_page(
+    page = log_repository.read_page(
         connection, batch.run_id, cursor=batch.begin, count=batch.end - batch.begin, is_complete=True
     )
     assert page.cursor == batch.end
-    return webhook_messages.body_of(batch.run_id, exporting.rows_of(page))
+    return messages.body_of(batch.run_id, export_files.rows_of(page))
 
 
 def _delay_s(num_before: int) -> float:

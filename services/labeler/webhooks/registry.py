@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from services.labeler.database import Database
 from services.labeler.model.records import Labeler, Webhook
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.runs import run_repository as runs
-from services.labeler.webhooks import messages as webhook_messages
-from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.oversight import audit_repository
+from services.labeler.runs import run_repository
+from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.addresses import check_url
 
 __all__ = ["Webhooks"]
@@ -35,11 +34,11 @@ class Webhooks:
         """
         check_url(url, allows_private=self._allows_private)
         webhook_id = f"webhook-{secrets.token_hex(8)}"
-        secret = webhook_messages.new_secret()
+        secret = messages.new_secret()
 
         def create(connection: sa.Connection) -> None:
-            webhooks.add(connection, webhook_id=webhook_id, run_id=run_id, url=url, secret=secret)
-            audit.add(connection, by, "CreateWebhook", run_id=run_id, what=webhook_id, url=url)
+            webhook_repository.add(connection, webhook_id=webhook_id, run_id=run_id, url=url, secret=secret)
+            audit_repository.add(connection, by, "CreateWebhook", run_id=run_id, what=webhook_id, url=url)
 
         await self._database.write(create)
         return webhook_id, secret
@@ -52,8 +51,8 @@ class Webhooks:
         """
 
         def read(connection: sa.Connection) -> tuple[list[Webhook], int]:
-            newest = runs.newest_cursor(connection, run_id)
-            return webhooks.list_of_run(connection, run_id), newest
+            newest = run_repository.newest_cursor(connection, run_id)
+            return webhook_repository.list_of_run(connection, run_id), newest
 
         return await self._database.read(read)
 
@@ -65,8 +64,8 @@ class Webhooks:
         """
 
         def delete(connection: sa.Connection) -> None:
-            webhook = webhooks.delete(connection, webhook_id)
-            audit.add(
+            webhook = webhook_repository.delete(connection, webhook_id)
+            audit_repository.add(
                 connection, by, "DeleteWebhook", run_id=webhook.run_id, what=webhook_id, url=webhook.url
             )
 

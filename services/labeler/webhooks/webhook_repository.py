@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.records import Webhook
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError, ResourceExhaustedError
 
 __all__ = [
@@ -58,7 +58,7 @@ def add(connection: sa.Connection, *, webhook_id: str, run_id: str, url: str, se
         NotFoundError: the run is unknown.
         ResourceExhaustedError: the run has ten.
     """
-    runs.lock(connection, run_id)  # two that come at once must not be an eleventh
+    run_repository.lock(connection, run_id)  # two that come at once must not be an eleventh
     if len(list_of_run(connection, run_id)) >= MAX_WEBHOOKS:
         raise ResourceExhaustedError(
             f"run {run_id!r} has {MAX_WEBHOOKS} webhooks, as many as a run may; delete one"

@@ -13,7 +13,8 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from services.labeler.feedback import export_files as exporting
+from services.labeler.api.authentication import ROLES as LABELERS_ROLES
+from services.labeler.feedback import export_files
 from somersault import rpc
 from somersault.cli.__main__ import main
 from somersault.compliance import Verdict, check_server
@@ -305,8 +306,8 @@ async def test_a_file_that_differs_from_the_log_fails_its_check(
     labeler: RunningLabeler, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
     """One column of one row is enough."""
-    right = exporting.row_from_record
-    monkeypatch.setattr(exporting, "row_from_record", lambda record: right(record) | {"version": 1})
+    right = export_files.row_from_record
+    monkeypatch.setattr(export_files, "row_from_record", lambda record: right(record) | {"version": 1})
 
     (outcome,) = await check_server(labeler.address, owner_token=OWNER, only=fails)
 

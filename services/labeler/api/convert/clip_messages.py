@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import query_messages as convert
+from services.labeler.api.convert import query_messages
 from services.labeler.clips.practice import ShownPair
 from services.labeler.model.records import OwnAnswer
 from services.labeler.model.run_view import PolicyClip
@@ -43,7 +43,7 @@ def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb
         clip_url=f"/policy-clips/{run_id}/{clip.policy_version}.mp4?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
-        create_time=convert.timestamp(clip.created_ms),
+        create_time=query_messages.timestamp(clip.created_ms),
         is_final=clip.is_final,
         predicted_rewards=clip.predicted_rewards,
         true_return=clip.true_return,
@@ -53,11 +53,11 @@ def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb
 def own_answer_to_message(answer: OwnAnswer, *, viewer: Role) -> pb.OwnAnswer:
     """Return the message of one of the caller's answers."""
     return pb.OwnAnswer(
-        query=convert.query_to_message(answer.query, viewer=viewer),
+        query=query_messages.query_to_message(answer.query, viewer=viewer),
         answer_id=answer.answer_id,
         version=answer.version,
         preference=preference_to_message(answer.preference),
-        answer_time=convert.timestamp(answer.answered_ms),
+        answer_time=query_messages.timestamp(answer.answered_ms),
         is_revisable=answer.is_revisable,
     )
 

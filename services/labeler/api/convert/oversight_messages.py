@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from services.labeler.api.convert import (
-    progress_messages as owner_view_convert,
-)
-from services.labeler.api.convert import (
-    query_messages as convert,
-)
-from services.labeler.api.convert import (
-    run_messages as life_convert,
+    progress_messages,
+    query_messages,
+    run_messages,
 )
 from services.labeler.model.records import AuditEntry, KnownLabeler, PreferenceRecord, Webhook, WeightChange
 from services.labeler.model.run_view import RunView
@@ -37,19 +33,19 @@ def run_to_message(view: RunView) -> pb.Run:
         run_id=run.run_id,
         task=run.task,
         question=run.question,
-        create_time=convert.timestamp(run.created_ms),
+        create_time=query_messages.timestamp(run.created_ms),
         target_answers=run.target_answers,
         asks_again_on_disagreement=run.asks_again,
         gold_interval=run.gold_interval,
         guidelines_version=run.guidelines_version,
         newest_log_cursor=run.newest_cursor,
         is_paused=run.is_paused,
-        state=life_convert.state_to_message(run.state),
+        state=run_messages.state_to_message(run.state),
         label_budget=view.label_budget,
         is_finishing=run.is_finishing,
         num_answered=run.num_answered,
-        newest_point=owner_view_convert.point_to_message(point) if point else None,
-        result=life_convert.result_to_message(view.result),
+        newest_point=progress_messages.point_to_message(point) if point else None,
+        result=run_messages.result_to_message(view.result),
         newest_policy_clip=view.newest_policy_clip,
         identity=run.identity,
     )
@@ -92,8 +88,8 @@ def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
         labeler_id=known.labeler.labeler_id,
         name=known.labeler.name,
         role=role_to_message(known.labeler.role),
-        create_time=convert.timestamp(known.created_ms),
-        revoke_time=convert.timestamp(known.revoked_ms) if known.revoked_ms else None,
+        create_time=query_messages.timestamp(known.created_ms),
+        revoke_time=query_messages.timestamp(known.revoked_ms) if known.revoked_ms else None,
     )
 
 
@@ -101,7 +97,7 @@ def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
     """Gives the message of a row of the audit log."""
     return pb.AuditEntry(
         number=entry.number,
-        commit_time=convert.timestamp(entry.commit_ms),
+        commit_time=query_messages.timestamp(entry.commit_ms),
         labeler_id=entry.labeler_id,
         role=role_to_message(entry.role),
         action=entry.action,
@@ -117,11 +113,11 @@ def webhook_to_message(webhook: Webhook) -> pb.Webhook:
         webhook_id=webhook.webhook_id,
         run_id=webhook.run_id,
         url=webhook.url,
-        create_time=convert.timestamp(webhook.created_ms),
+        create_time=query_messages.timestamp(webhook.created_ms),
         delivered_cursor=webhook.delivered_cursor,
         num_failures=webhook.num_failures,
-        success_time=convert.timestamp(webhook.success_ms) if webhook.success_ms else None,
-        error_time=convert.timestamp(webhook.error_ms) if webhook.error_ms else None,
+        success_time=query_messages.timestamp(webhook.success_ms) if webhook.success_ms else None,
+        error_time=query_messages.timestamp(webhook.error_ms) if webhook.error_ms else None,
         error=webhook.error,
     )
 
@@ -141,6 +137,6 @@ def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[Pre
     for change in request.weight_changes:
         check_log_row(change)
     return [
-        *map(convert.record_from_message, request.records),
-        *map(convert.weight_change_from_message, request.weight_changes),
+        *map(query_messages.record_from_message, request.records),
+        *map(query_messages.weight_change_from_message, request.weight_changes),
     ]

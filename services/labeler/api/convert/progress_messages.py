@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import query_messages as convert
+from services.labeler.api.convert import query_messages
 from services.labeler.model.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
@@ -41,7 +41,7 @@ def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
     report, returns = point.report, point.true_returns
     return pb.ProgressPoint(
         number=point.number,
-        report_time=convert.timestamp(point.report_ms),
+        report_time=query_messages.timestamp(point.report_ms),
         env_steps=report.env_steps,
         total_env_steps=report.total_env_steps,
         env_steps_per_s=report.env_steps_per_s,
@@ -83,7 +83,7 @@ def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuer
     """Gives the message of a query with clips, as a role may see it."""
     predicted = clipped.predicted
     return pb.ClippedQuery(
-        query=convert.query_to_message(clipped.query, viewer=viewer),
+        query=query_messages.query_to_message(clipped.query, viewer=viewer),
         left_predicted_rewards=predicted.first if predicted else (),
         right_predicted_rewards=predicted.second if predicted else (),
         reward_version=predicted.reward_version if predicted else 0,
@@ -92,7 +92,7 @@ def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuer
                 labeler_id=answer.labeler_id,
                 name=answer.name,
                 preference=preference_to_message(answer.preference),
-                answer_time=convert.timestamp(answer.answered_ms),
+                answer_time=query_messages.timestamp(answer.answered_ms),
             )
             for answer in clipped.answers
         ],

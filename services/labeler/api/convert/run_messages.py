@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import query_messages as convert
+from services.labeler.api.convert import query_messages
 from services.labeler.model.records import Run, RunStats
 from services.labeler.model.run_state import RunResult, RunState
 from services.labeler.runs.run_changes import RunChange
@@ -40,7 +40,7 @@ def result_to_message(result: RunResult | None) -> pb.RunResult | None:
         num_labels=result.num_labels,
         headline=result.headline,
         true_return_mean=result.true_return_mean,
-        finish_time=convert.timestamp(result.finished_ms),
+        finish_time=query_messages.timestamp(result.finished_ms),
     )
 
 

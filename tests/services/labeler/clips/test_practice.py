@@ -9,7 +9,7 @@ import pytest
 
 from services.labeler.clips.practice import Practice
 from services.labeler.database import open_database
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.errors import NotFoundError
@@ -63,7 +63,7 @@ async def test_a_task_of_ones_own_brings_its_pairs(tmp_path: Path) -> None:
         for number, name in enumerate(names)
     )
     database = open_database(sqlite_url(tmp_path / "labels.sqlite"))
-    await database.write(lambda c: runs.create(c, run_id="r", task=own.name, question="?"))
+    await database.write(lambda c: run_repository.create(c, run_id="r", task=own.name, question="?"))
     practice = Practice(database, own_task=dataclasses.replace(own, practice=pairs))
 
     shown = await practice.pairs("r")

@@ -11,7 +11,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from services.labeler.clips import render_queue as clips
+from services.labeler.clips import render_queue
 from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, FailedPreconditionError, InvalidInputError, NotFoundError
 from somersault.runtime.urls import file_url
@@ -58,9 +58,9 @@ class Studio:
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clips, "_FIRST_DELAY_S", 0.02)
-    monkeypatch.setattr(clips, "_LONGEST_DELAY_S", 0.1)
-    monkeypatch.setattr(clips, "POLL_S", 0.05)
+    monkeypatch.setattr(render_queue, "_FIRST_DELAY_S", 0.02)
+    monkeypatch.setattr(render_queue, "_LONGEST_DELAY_S", 0.1)
+    monkeypatch.setattr(render_queue, "POLL_S", 0.05)
 
 
 @pytest_asyncio.fixture

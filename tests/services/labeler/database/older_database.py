@@ -6,26 +6,19 @@ import alembic.autogenerate
 import alembic.migration
 import sqlalchemy as sa
 
-from services.labeler.clips import policy_clip_repository as policy_clips
+from services.labeler.clips import policy_clip_repository
 from services.labeler.database import migrate, schema
-from services.labeler.feedback import log_repository as preference_log
-from services.labeler.feedback import tally_repository as tallies
+from services.labeler.feedback import log_repository, tally_repository
 from services.labeler.model.run_state import RunResult, RunState
 from services.labeler.model.run_view import PolicyClip, ProgressReport
-from services.labeler.queries import prediction_repository as predictions
+from services.labeler.queries import prediction_repository
 from services.labeler.runs import (
-    progress_repository as progress,
+    progress_repository,
+    result_repository,
+    run_repository,
+    stats_repository,
 )
-from services.labeler.runs import (
-    result_repository as run_results,
-)
-from services.labeler.runs import (
-    run_repository as runs,
-)
-from services.labeler.runs import (
-    stats_repository as run_stats,
-)
-from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.webhooks import webhook_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 
@@ -95,7 +88,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
 
 def _watch(connection: sa.Connection) -> None:
     """Puts rows into what the fifth and later versions added: going back drops them with what they refer to left alone."""
-    runs.update(connection, "r", is_paused=True)
+    run_repository.update(connection, "r", is_paused=True)
     report = ProgressReport(
         env_steps=1,
         total_env_steps=9,
@@ -109,33 +102,37 @@ def _watch(connection: sa.Connection) -> None:
         reward_version=1,
         num_pool_segments=4,
     )
-    progress.add(connection, "r", report, true_returns=None)
-    runs.update(connection, "r", state="finished", is_finishing=True, label_budget=9, identity="0" * 32)
+    progress_repository.add(connection, "r", report, true_returns=None)
+    run_repository.update(
+        connection, "r", state="finished", is_finishing=True, label_budget=9, identity="0" * 32
+    )
     result = RunResult(env_steps=9, num_labels=2, headline="Done.", true_return_mean=None)
-    run_results.keep(connection, "r", result)
-    policy_clips.add(connection, "r", _CLIP)
+    result_repository.keep(connection, "r", result)
+    policy_clip_repository.add(connection, "r", _CLIP)
     row = {"query_number": 1, "reward_version": 1, "left_rewards": b"1234", "right_rewards": b"5678"}
     connection.execute(sa.insert(schema.predicted_rewards), row)
-    webhooks.add(connection, webhook_id="w", run_id="r", url="https://example.com", secret="whsec_x")
-    batch = webhooks.claim(connection, "w", count=100, claim_s=20)
+    webhook_repository.add(
+        connection, webhook_id="w", run_id="r", url="https://example.com", secret="whsec_x"
+    )
+    batch = webhook_repository.claim(connection, "w", count=100, claim_s=20)
     assert batch is not None
     assert (batch.begin, batch.end) == (0, 4)
-    webhooks.note_success(connection, batch)
+    webhook_repository.note_success(connection, batch)
 
 
 def _check(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        run = runs.read(connection, "r")
+        run = run_repository.read(connection, "r")
         assert (run.is_paused, run.state, run.label_budget) == (False, RunState.RUNNING, 0)
         assert run.identity == ""
-        assert run_results.read(connection, "r") is None
-        assert policy_clips.list_newest(connection, "r") == []
-        assert progress.read_after(connection, "r", cursor=0)[0] == []
-        assert predictions.read(connection, [1, 2]) == {}
-        assert webhooks.list_of_run(connection, "r") == []
+        assert result_repository.read(connection, "r") is None
+        assert policy_clip_repository.list_newest(connection, "r") == []
+        assert progress_repository.read_after(connection, "r", cursor=0)[0] == []
+        assert prediction_repository.read(connection, [1, 2]) == {}
+        assert webhook_repository.list_of_run(connection, "r") == []
         context = alembic.migration.MigrationContext.configure(connection)
         assert alembic.autogenerate.compare_metadata(context, schema.metadata) == []
-        stats = run_stats.read(connection, "r", labeler_id="ada")
+        stats = stats_repository.read(connection, "r", labeler_id="ada")
         assert (stats.num_ready, stats.num_answered, stats.num_own, stats.newest_cursor) == (1, 2, 2, 4)
         assert stats.num_by_preference == {
             Preference.LEFT: 1,
@@ -143,8 +140,11 @@ def _check(engine: sa.Engine) -> None:
             Preference.EQUAL: 1,
             Preference.INCOMPARABLE: 0,
         }
-        assert tallies.num_last_hour(connection, "r", now_ms=60_000) == {Role.LABELER: 2, Role.TEACHER: 1}
-        rows = preference_log.read_after(connection, "r", cursor=0, count=9)
+        assert tally_repository.num_last_hour(connection, "r", now_ms=60_000) == {
+            Role.LABELER: 2,
+            Role.TEACHER: 1,
+        }
+        rows = log_repository.read_after(connection, "r", cursor=0, count=9)
         assert [(row.answer_id, row.version, row.answer_number, row.weight) for row in rows] == [
             ("a1", 1, 1, 1.0),
             ("a2", 1, 1, 1.0),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import Database, migrate, open_database, schema
 from services.labeler.model.records import Labeler
-from services.labeler.people import labeler_repository as labelers
+from services.labeler.people import labeler_repository
 from somersault.domain.roles import Role
 from somersault.errors import ConfigError, NotFoundError, UnavailableError
 from somersault.runtime.urls import sqlite_url
@@ -69,7 +69,7 @@ async def test_migrations_go_down_and_up_on_data(path: Path) -> None:
     """Down to nothing with rows that refer to each other, and up again."""
     database = open_database(sqlite_url(path))
     owner = Labeler(labeler_id="a", name="a", role=Role.OWNER)
-    await database.write(lambda connection: labelers.add(connection, owner, token_sha256="x"))
+    await database.write(lambda connection: labeler_repository.add(connection, owner, token_sha256="x"))
     database.close()
     engine = sa.create_engine(sqlite_url(path))
     migrate.to_base(engine)

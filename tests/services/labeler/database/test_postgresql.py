@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import open_database
 from services.labeler.model.records import PredictedRewards
-from services.labeler.queries import prediction_repository as predictions
-from services.labeler.queries import query_repository as queries
+from services.labeler.queries import prediction_repository, query_repository
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -242,8 +241,8 @@ async def test_what_was_predicted_is_kept(tmp_path: Path, url: str) -> None:
     database = open_database(url)
 
     def read(connection: sa.Connection) -> list[PredictedRewards]:
-        page = queries.list_newest(connection, run_id, state=None, before_number=None, page_size=1)
-        return list(predictions.read(connection, [query.number for query in page.queries]).values())
+        page = query_repository.list_newest(connection, run_id, state=None, before_number=None, page_size=1)
+        return list(prediction_repository.read(connection, [query.number for query in page.queries]).values())
 
     (kept,) = await database.read(read)
     database.close()

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.feedback import answers as answering
-from services.labeler.feedback import log_repository as preference_log
+from services.labeler.feedback import answers, log_repository
 from somersault import rpc
 from somersault.domain.roles import Role
 from somersault.errors import (
@@ -241,7 +240,7 @@ async def test_an_unknown_run_has_no_log(labeler: RunningLabeler) -> None:
 
 async def test_a_still_log_gives_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A follower can tell a quiet labeler from a dead one."""
-    monkeypatch.setattr(answering.Answering.__init__, "__kwdefaults__", {"heartbeat_s": 0.2})
+    monkeypatch.setattr(answers.Answering.__init__, "__kwdefaults__", {"heartbeat_s": 0.2})
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         stream = _watch(labeler, 0)
@@ -279,7 +278,7 @@ async def test_a_follower_that_reads_nothing_holds_up_nobody(labeler: RunningLab
 
 def test_the_wait_for_more_rows_is_short_for_few_and_bounded_for_many() -> None:
     """One, three and five hundred who follow: 4 ms, 16 ms, and a second rather than two."""
-    assert [answering.pause_s(count) for count in (1, 3, 500)] == pytest.approx([0.004, 0.016, 1.024])
+    assert [answers.pause_s(count) for count in (1, 3, 500)] == pytest.approx([0.004, 0.016, 1.024])
 
 
 async def test_a_hundred_followers_share_their_reads(
@@ -287,14 +286,14 @@ async def test_a_hundred_followers_share_their_reads(
 ) -> None:
     """Each gets every row in order, and twenty answers cost far fewer reads than followers times answers."""
     num_reads = 0
-    read_page = preference_log.read_page
+    read_page = log_repository.read_page
 
     def counted(*arguments: Any, **values: Any) -> Any:
         nonlocal num_reads
         num_reads += 1
         return read_page(*arguments, **values)
 
-    monkeypatch.setattr(preference_log, "read_page", counted)
+    monkeypatch.setattr(log_repository, "read_page", counted)
     await labeler.propose(*(f"p{i}" for i in range(20)))
 
     async def follow() -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 
-from services.labeler.feedback import export_files as exporting
+from services.labeler.feedback import export_files
 from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from somersault.v1 import labeler_pb2 as pb
@@ -57,8 +57,8 @@ def _import(labeler: RunningLabeler, rows: list[Any], *, run_id: str = RUN_ID) -
 
 async def test_both_formats_hold_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every column of the schema, also when a file comes in many parts and row groups."""
-    monkeypatch.setattr(exporting, "_PART_BYTES", 64)
-    monkeypatch.setattr(exporting, "_GROUP_ROWS", 2)
+    monkeypatch.setattr(export_files, "_PART_BYTES", 64)
+    monkeypatch.setattr(export_files, "_GROUP_ROWS", 2)
     async with running_labeler(tmp_path) as labeler:
         await _fill(labeler)
         lines = (await _export(labeler, pb.EXPORT_FORMAT_JSONL)).decode().splitlines()

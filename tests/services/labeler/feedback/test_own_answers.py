@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.queries import gold_repository as gold
+from services.labeler.queries import gold_repository
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError
 from somersault.v1 import labeler_pb2 as pb
@@ -78,7 +78,7 @@ async def test_only_the_newest_ten_can_be_revised(labeler: RunningLabeler) -> No
 
 async def test_gold_looks_like_any_other_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same fields are there, with the same values wherever these would tell; its clips are shown."""
-    monkeypatch.setattr(gold, "draw", lambda _: 0)
+    monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
     async with labeler_with_clips(tmp_path, "a", "b", target_answers=2, gold_interval=1) as labeler:
         for number in range(2):
             await answer_first_segment(await labeler.new_labeler(), f"t{number}")

@@ -30,19 +30,14 @@ from hypothesis.stateful import (
 
 from services.labeler.database import migrate, schema
 from services.labeler.feedback import (
-    answer_repository as answers,
-)
-from services.labeler.feedback import (
-    log_repository as preference_log,
-)
-from services.labeler.feedback import (
-    revision_repository as revisions,
+    answer_repository,
+    log_repository,
+    revision_repository,
 )
 from services.labeler.model.records import Labeler, PreferenceRecord, Proposal, QueryState
-from services.labeler.people import labeler_repository as labelers
-from services.labeler.queries import lease_repository as leases
-from services.labeler.queries import query_repository as queries
-from services.labeler.runs import run_repository as runs
+from services.labeler.people import labeler_repository
+from services.labeler.queries import lease_repository, query_repository
+from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
@@ -94,9 +89,9 @@ class Labeling(RuleBasedStateMachine):
         self.leases: list[HeldLease] = []
         self.replies: dict[tuple[str, int], PreferenceRecord] = {}
         self.log: list[PreferenceRecord] = []
-        self.change(lambda c: runs.create(c, run_id="r", task="t", question="?"))
+        self.change(lambda c: run_repository.create(c, run_id="r", task="t", question="?"))
         for teacher in TEACHERS:
-            self.change(lambda c, t=teacher: labelers.add(c, t, token_sha256=t.labeler_id))  # type: ignore[misc]
+            self.change(lambda c, t=teacher: labeler_repository.add(c, t, token_sha256=t.labeler_id))  # type: ignore[misc]
 
     def teardown(self) -> None:
         """Removes the database."""
@@ -143,7 +138,7 @@ class Labeling(RuleBasedStateMachine):
         proposal = Proposal(
             proposal_id=name, first=first, second=second, wants_clips=False, target_answers=num_wanted
         )
-        (query_id,), _ = self.change(lambda c: queries.propose(c, "r", [proposal]))
+        (query_id,), _ = self.change(lambda c: query_repository.propose(c, "r", [proposal]))
         self.target[query_id] = num_wanted
 
     @rule(
@@ -165,7 +160,7 @@ class Labeling(RuleBasedStateMachine):
         held = sum(one.labeler is teacher for query in self.target for one in self.live(query))
 
         def work(connection: sa.Connection) -> Any:
-            return leases.lease(
+            return lease_repository.lease(
                 connection, teacher, run_id="r", count=count, lease_s=LEASE_S, max_leases=MAX_LEASES
             )
 
@@ -220,7 +215,7 @@ class Labeling(RuleBasedStateMachine):
         """Gives the reply to an answer, or the kind of error."""
         try:
             return self.change(
-                lambda c: answers.submit(
+                lambda c: answer_repository.submit(
                     c,
                     lease.labeler,
                     lease_token=lease.token,
@@ -240,7 +235,7 @@ class Labeling(RuleBasedStateMachine):
         teacher = next(t for t in TEACHERS if t.labeler_id == self.replies[answer_id, 1].labeler_id)
         try:
             reply = self.change(
-                lambda c: revisions.revise(
+                lambda c: revision_repository.revise(
                     c, teacher, answer_id=answer_id, version=version, preference=preference
                 )
             )
@@ -249,7 +244,7 @@ class Labeling(RuleBasedStateMachine):
             return
         except FailedPreconditionError:
             own = [row.answer_id for row in self.log if row.labeler_id == teacher.labeler_id]
-            assert answer_id not in list(dict.fromkeys(own))[-revisions.NUM_REVISABLE :]
+            assert answer_id not in list(dict.fromkeys(own))[-revision_repository.NUM_REVISABLE :]
             return
         assert reply == self.replies.setdefault((answer_id, version), reply)
         if version > newest:
@@ -259,7 +254,7 @@ class Labeling(RuleBasedStateMachine):
     def release(self, lease: HeldLease) -> None:
         """Gives a query back for good."""
         try:
-            self.change(lambda c: leases.release(c, lease.labeler, token=lease.token))
+            self.change(lambda c: lease_repository.release(c, lease.labeler, token=lease.token))
             lease.state = "released"
         except FailedPreconditionError:
             assert lease.state == "answered"
@@ -268,7 +263,9 @@ class Labeling(RuleBasedStateMachine):
     def give_back(self, lease: HeldLease) -> None:
         """Returns a query, as a page that closes: it may come again, and a late answer is taken."""
         try:
-            self.change(lambda c: leases.release(c, lease.labeler, token=lease.token, is_returned=True))
+            self.change(
+                lambda c: lease_repository.release(c, lease.labeler, token=lease.token, is_returned=True)
+            )
             lease.expire_ms = min(lease.expire_ms, self.now_ms)
         except FailedPreconditionError:
             assert lease.state == "answered"
@@ -276,7 +273,7 @@ class Labeling(RuleBasedStateMachine):
     @rule(state=st.sampled_from(["running", "stopped", "finished"]), is_paused=st.booleans())
     def live_on(self, state: str, is_paused: bool) -> None:
         """Puts the run elsewhere in its life: only leasing minds."""
-        self.change(lambda c: runs.update(c, "r", state=state, is_paused=is_paused))
+        self.change(lambda c: run_repository.update(c, "r", state=state, is_paused=is_paused))
         self.is_leasing = state != "finished" and not is_paused
 
     @rule(lease=leased)
@@ -285,7 +282,7 @@ class Labeling(RuleBasedStateMachine):
         is_live = lease in self.live(lease.query_id)
         try:
             lease.expire_ms, _ = self.change(
-                lambda c: leases.renew(c, lease.labeler, token=lease.token, lease_s=LEASE_S)
+                lambda c: lease_repository.renew(c, lease.labeler, token=lease.token, lease_s=LEASE_S)
             )
             assert is_live
         except LeaseExpiredError:
@@ -296,7 +293,7 @@ class Labeling(RuleBasedStateMachine):
         """Takes a query back if it has no answer."""
         if number < len(self.target):
             query_id = list(self.target)[number]
-            withdrawn, _ = self.change(lambda c: queries.withdraw(c, "r", [query_id]))
+            withdrawn, _ = self.change(lambda c: query_repository.withdraw(c, "r", [query_id]))
             assert bool(withdrawn) == (self.num_counted(query_id) == 0)
             self.withdrawn.update(withdrawn)
 
@@ -309,7 +306,7 @@ class Labeling(RuleBasedStateMachine):
     def the_log_is_what_was_acknowledged(self) -> None:
         """In order, without gaps, nothing lost, doubled or changed."""
         with self.engine.connect() as connection:
-            rows = preference_log.read_after(connection, "r", cursor=0, count=1000)
+            rows = log_repository.read_after(connection, "r", cursor=0, count=1000)
         assert rows == self.log
         assert [row.cursor for row in rows] == list(range(1, len(rows) + 1))
 

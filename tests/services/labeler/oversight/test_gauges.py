@@ -11,8 +11,7 @@ from pathlib import Path
 import prometheus_client.parser
 import pytest
 
-from services.labeler.oversight import gauges
-from services.labeler.oversight import overview_repository as overview
+from services.labeler.oversight import gauges, overview_repository
 from somersault.domain.roles import Role
 from somersault.v1 import preference_pb2
 from tests.services.labeler.judging import answer, update_run
@@ -118,15 +117,15 @@ async def test_a_lease_that_ends_is_counted_by_one_replica_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its labeler may answer late, as ever."""
-    monkeypatch.setattr(overview, "_GRACE_MS", 0)
+    monkeypatch.setattr(overview_repository, "_GRACE_MS", 0)
     counted: list[int] = []
-    close = overview.close_expired
+    close = overview_repository.close_expired
 
     def close_and_note(connection: object) -> int:
         counted.append(close(connection))  # type: ignore[arg-type]
         return counted[-1]
 
-    monkeypatch.setattr(overview, "close_expired", close_and_note)
+    monkeypatch.setattr(overview_repository, "close_expired", close_and_note)
     monkeypatch.setattr(gauges, "REFRESH_S", 0.1)
     async with running_labeler(tmp_path) as one, running_labeler(tmp_path):
         await one.create_run()

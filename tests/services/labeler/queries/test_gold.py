@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.queries import gold_repository as gold
+from services.labeler.queries import gold_repository
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -32,7 +32,7 @@ async def _quality(labeler: RunningLabeler, name: str = "labeler") -> Any:
 @pytest.fixture
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every draw 0: the first kind is tried first, the newest pair is taken, sides stay."""
-    monkeypatch.setattr(gold, "draw", lambda _: 0)
+    monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
 
 
 async def _make_unanimous(labeler: RunningLabeler, count: int) -> None:
@@ -82,7 +82,9 @@ async def test_an_own_pair_comes_back_with_its_sides_swapped(
     tmp_path: Path, one_kind: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who says left both times is inconsistent; who takes it back is not."""
-    monkeypatch.setattr(gold, "_STATEMENTS", gold._STATEMENTS | {"repeat": _repeats_at_once()})
+    monkeypatch.setattr(
+        gold_repository, "_STATEMENTS", gold_repository._STATEMENTS | {"repeat": _repeats_at_once()}
+    )
     async with labeler_with_clips(tmp_path, "a", "b") as labeler:
         person = labeler.as_role(Role.LABELER)
         await update_run(labeler, gold_interval=0)
@@ -104,11 +106,11 @@ async def test_an_own_pair_comes_back_with_its_sides_swapped(
 
 
 def _repeats_at_once() -> Any:
-    fresh, gold._NUM_FRESH = gold._NUM_FRESH, 0
+    fresh, gold_repository._NUM_FRESH = gold_repository._NUM_FRESH, 0
     try:
-        return gold._select_repeats()
+        return gold_repository._select_repeats()
     finally:
-        gold._NUM_FRESH = fresh
+        gold_repository._NUM_FRESH = fresh
 
 
 async def test_no_gold_without_anything_known(tmp_path: Path, one_kind: None) -> None:

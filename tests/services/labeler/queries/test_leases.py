@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.labeler import changes
-from services.labeler.queries import open_query_repository as open_queries
+from services.labeler.queries import open_query_repository
 from somersault.domain.roles import Role
 from somersault.errors import (
     FailedPreconditionError,
@@ -185,13 +185,13 @@ async def test_a_hundred_who_wait_cost_what_one_does(
 ) -> None:
     """They share their looks; and when something comes, one of them gets it at once, the others go on waiting."""
     looks: list[float] = []
-    has_any = open_queries.has_any
+    has_any = open_query_repository.has_any
 
     def counted(*arguments: Any, **values: Any) -> bool:
         looks.append(time.monotonic())
         return has_any(*arguments, **values)
 
-    monkeypatch.setattr(open_queries, "has_any", counted)
+    monkeypatch.setattr(open_query_repository, "has_any", counted)
     teacher = labeler.as_role(Role.TEACHER)
     waiting = [asyncio.create_task(lease(teacher, wait_s=4)) for _ in range(100)]
     await asyncio.sleep(1.5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.queries import gold_repository as gold
+from services.labeler.queries import gold_repository
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler.judging import LEFT, RIGHT, answer_first_segment, labeler_with_clips, update_run
@@ -18,7 +18,7 @@ from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, submit
 @pytest.fixture(autouse=True)
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every draw 0: where gold may be made, it is, unanimous and with its sides as they were."""
-    monkeypatch.setattr(gold, "draw", lambda _: 0)
+    monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
 
 
 async def _make_unanimous(labeler: RunningLabeler, count: int) -> None:
@@ -93,7 +93,7 @@ async def test_a_page_that_is_loaded_again_gets_its_pairs_in_their_order(
         await _make_unanimous(labeler, 1)
         person = labeler.as_role(Role.LABELER)
         draws = iter([1, 0, 0, 0, 0, 1])
-        monkeypatch.setattr(gold, "draw", lambda _: next(draws, 1))
+        monkeypatch.setattr(gold_repository, "draw", lambda _: next(draws, 1))
         held = await lease(person, count=3)
         for one in held:
             await _give_back(person, one)

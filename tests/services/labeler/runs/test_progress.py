@@ -11,8 +11,7 @@ import pytest
 
 from services.labeler.database import Database, open_database
 from services.labeler.model.run_view import ProgressReport
-from services.labeler.runs import progress_repository as progress
-from services.labeler.runs import run_repository as runs
+from services.labeler.runs import progress_repository, run_repository
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError
 from somersault.runtime.urls import file_url, sqlite_url
@@ -155,10 +154,10 @@ async def _numbers_after(database: Database, num_reports: int) -> list[int]:
     report = ProgressReport(**POINT)  # type: ignore[arg-type]  # ints and floats by name
 
     def work(connection: Any) -> list[int]:
-        runs.create(connection, run_id="r", task="t", question="?")
+        run_repository.create(connection, run_id="r", task="t", question="?")
         for _ in range(num_reports):
-            progress.add(connection, "r", report, true_returns=None)
-        return [point.number for point in progress.read_after(connection, "r", cursor=0)[0]]
+            progress_repository.add(connection, "r", report, true_returns=None)
+        return [point.number for point in progress_repository.read_after(connection, "r", cursor=0)[0]]
 
     return await database.write(work)
 
@@ -167,7 +166,7 @@ async def test_curves_are_bounded_and_stay_evenly_spread(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 33 reports with room for 8: every eighth, since 33 > 4 * 8, and the newest. Never more than 9 rows."""
-    monkeypatch.setattr(progress, "MAX_POINTS", 8)
+    monkeypatch.setattr(progress_repository, "MAX_POINTS", 8)
 
     assert await _numbers_after(database, 8) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert await _numbers_after(database, 1) == [2, 4, 6, 8, 9]

@@ -20,13 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from services.labeler.database import migrate
 from services.labeler.model.records import Labeler, Proposal
 from services.labeler.model.run_state import RunResult, RunState
-from services.labeler.oversight import audit_repository as audit
-from services.labeler.people import labeler_repository as labelers
-from services.labeler.queries import open_query_repository as open_queries
-from services.labeler.queries import query_repository as queries
-from services.labeler.runs import run_changes
-from services.labeler.runs import run_repository as runs
-from services.labeler.runs import view_repository as run_views
+from services.labeler.oversight import audit_repository
+from services.labeler.people import labeler_repository
+from services.labeler.queries import open_query_repository, query_repository
+from services.labeler.runs import run_changes, run_repository, view_repository
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
@@ -53,13 +50,13 @@ class Life(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.engine = sa.create_engine(sqlite_url(self.folder / "labels.sqlite"))
         migrate.to_head(self.engine)
-        self.change(lambda c: runs.create(c, run_id="r", task="t", question="first"))
-        self.change(lambda c: labelers.add(c, TEACHER, token_sha256="t"))
+        self.change(lambda c: run_repository.create(c, run_id="r", task="t", question="first"))
+        self.change(lambda c: labeler_repository.add(c, TEACHER, token_sha256="t"))
         first, second = (
             StoredSegment(segment_id=name, segment_uri="u", sealed_uri="s", duration_s=1.0) for name in "ab"
         )
         proposal = Proposal(proposal_id="p", first=first, second=second, wants_clips=False)
-        self.change(lambda c: queries.propose(c, "r", [proposal]))
+        self.change(lambda c: query_repository.propose(c, "r", [proposal]))
         self.stage = RunState.RUNNING
         self.is_paused = self.is_finishing = False
         self.budget, self.question, self.is_edited = 0, "first", False
@@ -117,9 +114,9 @@ class Life(RuleBasedStateMachine):
     @rule(result=st.none() | RESULTS)
     def finish(self, result: RunResult | None) -> None:
         """Finish, with a result or without; the last result that was said stays."""
-        before = self.change(lambda c: run_views.read(c, "r").result)
+        before = self.change(lambda c: view_repository.read(c, "r").result)
         assert self.apply(RunChange(state=RunState.FINISHED, result=result))
-        after = self.change(lambda c: run_views.read(c, "r").result)
+        after = self.change(lambda c: view_repository.read(c, "r").result)
         self.num_changes += before != after or self.stage is not RunState.FINISHED
         if before is not None:
             assert after.finished_ms == before.finished_ms
@@ -138,16 +135,16 @@ class Life(RuleBasedStateMachine):
     @rule(question=st.sampled_from(["first", "third"]))
     def make_known_again(self, question: str) -> None:
         """A service starts again: it changes the question back unless an owner wrote one."""
-        self.change(lambda c: runs.create(c, run_id="r", task="t", question=question))
+        self.change(lambda c: run_repository.create(c, run_id="r", task="t", question=question))
         self.question = self.question if self.is_edited else question
 
     @invariant()
     def the_run_is_where_the_model_is(self) -> None:
         """In its list, and to whoever wants a query."""
         with self.engine.connect() as connection:
-            view = run_views.read(connection, "r")
-            is_leased = open_queries.has_any(connection, TEACHER, run_id="r")
-            notes = audit.list_newest(
+            view = view_repository.read(connection, "r")
+            is_leased = open_query_repository.has_any(connection, TEACHER, run_id="r")
+            notes = audit_repository.list_newest(
                 connection, run_id="r", is_without_services=False, before_number=None, page_size=1000
             )
         run = view.run

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.labeler.queries import gold_repository as gold
-from services.labeler.webhooks import delivery as webhook_delivery
+from services.labeler.queries import gold_repository
+from services.labeler.webhooks import delivery
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.labeler import postgresql_server
@@ -29,7 +29,7 @@ from tests.services.labeler.webhooks.receiver import (
     until_noted,
 )
 
-_FIRST_DELAY_S = webhook_delivery.FIRST_DELAY_S  # before `often` makes it shorter
+_FIRST_DELAY_S = delivery.FIRST_DELAY_S  # before `often` makes it shorter
 
 # As the service, but that it tries again at once, and that the claim of who died ends soon.
 _OFTEN = """
@@ -48,9 +48,9 @@ sys.exit(app.main("labeler", LabelerConfig, build))
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks and tries again sooner than the service does, in smaller batches, to receivers on this machine."""
-    monkeypatch.setattr(webhook_delivery, "LOOK_S", 0.05)
-    monkeypatch.setattr(webhook_delivery, "FIRST_DELAY_S", 0.05)
-    monkeypatch.setattr(webhook_delivery, "MAX_ROWS", 3)
+    monkeypatch.setattr(delivery, "LOOK_S", 0.05)
+    monkeypatch.setattr(delivery, "FIRST_DELAY_S", 0.05)
+    monkeypatch.setattr(delivery, "MAX_ROWS", 3)
     monkeypatch.setenv("SOMERSAULT_LABELER_ALLOW_PRIVATE_WEBHOOKS", "true")
 
 
@@ -80,7 +80,7 @@ async def test_every_row_arrives_once_in_order_and_signed(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers, gold, changes of weight and of an answer, those of before the webhook too: the rows of an export."""
-    monkeypatch.setattr(gold, "draw", lambda _: 0)
+    monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
     async with labeler_with_clips(tmp_path, "a", "b", target_answers=2, gold_interval=1) as labeler:
         teachers = [await labeler.new_labeler() for _ in range(2)]
         for number, teacher in enumerate(teachers):
@@ -221,7 +221,7 @@ async def _check_shared(one: RunningLabeler, two: RunningLabeler, receiver: Rece
 
 def test_waits_between_tries_grow_to_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each drawn between half and all of 1, 2, 4, … s, at most 300, however long it fails."""
-    monkeypatch.setattr(webhook_delivery, "FIRST_DELAY_S", _FIRST_DELAY_S)
+    monkeypatch.setattr(delivery, "FIRST_DELAY_S", _FIRST_DELAY_S)
     for num_before, longest_s in ((0, 1), (1, 2), (8, 256), (9, 300), (10**6, 300)):
-        drawn = [webhook_delivery._delay_s(num_before) for _ in range(200)]
+        drawn = [delivery._delay_s(num_before) for _ in range(200)]
         assert longest_s / 2 <= min(drawn) < max(drawn) <= longest_s

@@ -12,7 +12,7 @@ import pytest
 
 from services.labeler.database import open_database
 from services.labeler.oversight.gauges import Gauges
-from services.labeler.webhooks import delivery as webhook_delivery
+from services.labeler.webhooks import delivery
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError, ResourceExhaustedError
 from somersault.runtime.urls import sqlite_url
@@ -31,8 +31,8 @@ from tests.services.labeler.webhooks.receiver import (
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks and tries again sooner than the service does, to receivers on this machine."""
-    monkeypatch.setattr(webhook_delivery, "LOOK_S", 0.05)
-    monkeypatch.setattr(webhook_delivery, "FIRST_DELAY_S", 0.05)
+    monkeypatch.setattr(delivery, "LOOK_S", 0.05)
+    monkeypatch.setattr(delivery, "FIRST_DELAY_S", 0.05)
     monkeypatch.setenv("SOMERSAULT_LABELER_ALLOW_PRIVATE_WEBHOOKS", "true")
 
 

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from services.labeler.database import migrate
-from services.labeler.runs import run_repository as runs
-from services.labeler.webhooks import webhook_repository as webhooks
+from services.labeler.runs import run_repository
+from services.labeler.webhooks import webhook_repository
 from services.labeler.webhooks.webhook_repository import Batch
 from somersault.runtime.urls import sqlite_url
 
@@ -21,48 +21,48 @@ def connection(tmp_path: Path) -> Iterator[sa.Connection]:
     engine = sa.create_engine(sqlite_url(tmp_path / "labels.sqlite"))
     migrate.to_head(engine)
     with engine.begin() as opened:
-        runs.create(opened, run_id="r", task="hopper", question="Which?")
-        runs.update(opened, "r", newest_cursor=5)
-        webhooks.add(opened, webhook_id="w", run_id="r", url="https://a.example", secret="whsec_x")
+        run_repository.create(opened, run_id="r", task="hopper", question="Which?")
+        run_repository.update(opened, "r", newest_cursor=5)
+        webhook_repository.add(opened, webhook_id="w", run_id="r", url="https://a.example", secret="whsec_x")
         yield opened
     engine.dispose()
 
 
 def _claim(connection: sa.Connection, *, count: int = 3, claim_s: float = 20) -> Batch | None:
-    return webhooks.claim(connection, "w", count=count, claim_s=claim_s)
+    return webhook_repository.claim(connection, "w", count=count, claim_s=claim_s)
 
 
 def _cursor(connection: sa.Connection) -> int:
-    (webhook,) = webhooks.list_of_run(connection, "r")
+    (webhook,) = webhook_repository.list_of_run(connection, "r")
     return webhook.delivered_cursor
 
 
 def test_what_is_claimed_is_nobody_elses(connection: sa.Connection) -> None:
     """Until it is taken; then the rest is due, and then nothing."""
-    assert webhooks.due(connection) == ["w"]
+    assert webhook_repository.due(connection) == ["w"]
     first = _claim(connection)
     assert first is not None
     assert (first.begin, first.end) == (0, 3)
-    assert (_claim(connection), webhooks.due(connection)) == (None, [])
-    webhooks.note_success(connection, first)
-    assert webhooks.num_waiting(connection, ["r", "none"]) == {"r": 2}
+    assert (_claim(connection), webhook_repository.due(connection)) == (None, [])
+    webhook_repository.note_success(connection, first)
+    assert webhook_repository.num_waiting(connection, ["r", "none"]) == {"r": 2}
     second = _claim(connection)
     assert second is not None
     assert (second.begin, second.end) == (3, 5)
-    webhooks.note_success(connection, second)
-    assert (_claim(connection), webhooks.due(connection), _cursor(connection)) == (None, [], 5)
+    webhook_repository.note_success(connection, second)
+    assert (_claim(connection), webhook_repository.due(connection), _cursor(connection)) == (None, [], 5)
 
 
 def test_a_batch_stays_the_same_however_often_it_is_tried(connection: sa.Connection) -> None:
     """Though the log grows and more could go into it."""
     first = _claim(connection, count=100, claim_s=0)
     assert first is not None
-    runs.update(connection, "r", newest_cursor=50)
-    webhooks.note_failure(connection, first, delay_s=0, error="x" * 1000)
+    run_repository.update(connection, "r", newest_cursor=50)
+    webhook_repository.note_failure(connection, first, delay_s=0, error="x" * 1000)
     again = _claim(connection, count=100)
     assert again is not None
     assert (again.begin, again.end, again.num_failures) == (0, 5, 1)
-    (webhook,) = webhooks.list_of_run(connection, "r")
+    (webhook,) = webhook_repository.list_of_run(connection, "r")
     assert (webhook.error, webhook.num_failures) == ("x" * 500, 1)
 
 
@@ -73,11 +73,11 @@ def test_a_late_success_counts_once(connection: sa.Connection) -> None:
     assert slow is not None
     assert other is not None
     assert (slow.begin, slow.end) == (other.begin, other.end)
-    webhooks.note_success(connection, slow)
+    webhook_repository.note_success(connection, slow)
     following = _claim(connection)
     assert following is not None
-    webhooks.note_success(connection, following)
-    webhooks.note_success(connection, other)
+    webhook_repository.note_success(connection, following)
+    webhook_repository.note_success(connection, other)
     assert _cursor(connection) == 5
 
 
@@ -87,10 +87,10 @@ def test_a_late_failure_does_not_end_anothers_claim(connection: sa.Connection) -
     other = _claim(connection)
     assert slow is not None
     assert other is not None
-    webhooks.note_failure(connection, slow, delay_s=0, error="late")
-    assert webhooks.due(connection) == []
-    webhooks.note_success(connection, other)
-    (webhook,) = webhooks.list_of_run(connection, "r")
+    webhook_repository.note_failure(connection, slow, delay_s=0, error="late")
+    assert webhook_repository.due(connection) == []
+    webhook_repository.note_success(connection, other)
+    (webhook,) = webhook_repository.list_of_run(connection, "r")
     assert (webhook.delivered_cursor, webhook.num_failures, webhook.error) == (3, 0, "")
 
 
@@ -98,7 +98,7 @@ def test_a_result_for_a_deleted_webhook_is_nothing(connection: sa.Connection) ->
     """It stays deleted."""
     batch = _claim(connection)
     assert batch is not None
-    assert webhooks.delete(connection, "w").url == "https://a.example"
-    webhooks.note_success(connection, batch)
-    webhooks.note_failure(connection, batch, delay_s=0, error="late")
-    assert webhooks.list_of_run(connection, "r") == []
+    assert webhook_repository.delete(connection, "w").url == "https://a.example"
+    webhook_repository.note_success(connection, batch)
+    webhook_repository.note_failure(connection, batch, delay_s=0, error="late")
+    assert webhook_repository.list_of_run(connection, "r") == []

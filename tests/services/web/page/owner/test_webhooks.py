@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.labeler.webhooks import delivery as webhook_delivery
+from services.labeler.webhooks import delivery
 from somersault.domain.roles import Role
 from tests.services.labeler.judging import answer
 from tests.services.labeler.running import TOKENS
@@ -15,7 +15,7 @@ from tests.services.web.page.browsing import until
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks sooner than the service does, and sends to this machine."""
-    monkeypatch.setattr(webhook_delivery, "LOOK_S", 0.05)
+    monkeypatch.setattr(delivery, "LOOK_S", 0.05)
     monkeypatch.setenv("SOMERSAULT_LABELER_ALLOW_PRIVATE_WEBHOOKS", "true")
 
 
