@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from services.labeler.model.run_view import TrueReturns
+from services.labeler.model.progress import TrueReturns
 from somersault import rpc
 from somersault.errors import SomersaultError
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc

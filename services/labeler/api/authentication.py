@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
 from services.labeler.people.admission import Admission, LastingTokens
 from services.labeler.people.labelers import Labelers

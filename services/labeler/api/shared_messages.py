@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from services.labeler.model.records import LogPage
+from services.labeler.model.preference_log import LogPage
 
 __all__ = ["PageMessages"]
 

@@ -7,7 +7,7 @@ import dataclasses
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.queries import lease_repository
 from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from services.labeler.clips import clip_order
 from services.labeler.clips.clip_order import Place
 from services.labeler.database import schema
-from services.labeler.model.records import Query
-from services.labeler.model.run_view import ClipChoice, ClippedQuery, QueryAnswer
+from services.labeler.model.answers import QueryAnswer
+from services.labeler.model.clips import ClipChoice, ClippedQuery
+from services.labeler.model.queries import Query
 from services.labeler.queries import prediction_repository, query_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference

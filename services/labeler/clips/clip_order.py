@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.model.run_view import ClipChoice
+from services.labeler.model.clips import ClipChoice
 from somersault.domain.feedback import Preference
 
 __all__ = ["Place", "choose"]

@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.run_view import PolicyClip
+from services.labeler.model.clips import PolicyClip
 from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError
 

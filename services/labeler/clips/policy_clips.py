@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from services.labeler.clips import policy_clip_repository
 from services.labeler.clips.render_queue import MAX_CLIP_BYTES
 from services.labeler.database import Database
-from services.labeler.model.records import Labeler
-from services.labeler.model.run_view import PolicyClip
+from services.labeler.model.clips import PolicyClip
+from services.labeler.model.labelers import Labeler
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError

@@ -18,7 +18,7 @@ from services.labeler.changes import POLL_S, Changes
 from services.labeler.clips import access_repository, render_queue_repository
 from services.labeler.clips.render_queue_repository import ClipTask
 from services.labeler.database import Database
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from somersault.errors import (
     CorruptDataError,
     ResourceExhaustedError,

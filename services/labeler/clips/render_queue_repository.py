@@ -7,7 +7,7 @@ import dataclasses
 import sqlalchemy as sa
 
 from services.labeler.database import clock, counters, schema
-from services.labeler.model.records import QueryState
+from services.labeler.model.queries import QueryState
 
 __all__ = ["ClipTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from services.labeler.database import schema
 from services.labeler.database.steps import Step
-from services.labeler.model.records import QueryState
+from services.labeler.model.queries import QueryState
 from somersault.domain.feedback import Preference
 
 __all__ = ["RUN_ADDED", "add_to_run", "adding", "run_amounts"]

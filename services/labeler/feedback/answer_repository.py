@@ -11,7 +11,9 @@ from services.labeler.database import schema
 from services.labeler.database.steps import Step, run
 from services.labeler.feedback import log_repository, tally_repository
 from services.labeler.feedback.tally import Tally
-from services.labeler.model.records import Labeler, PreferenceRecord, QueryState
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.preference_log import PreferenceRecord
+from services.labeler.model.queries import QueryState
 from services.labeler.queries import (
     gold_repository,
     lease_repository,

@@ -19,7 +19,9 @@ from services.labeler.feedback import (
     revision_repository,
 )
 from services.labeler.model import list_pages
-from services.labeler.model.records import Labeler, LogPage, OwnAnswer, PreferenceRecord
+from services.labeler.model.answers import OwnAnswer
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.preference_log import LogPage, PreferenceRecord
 from services.labeler.model.run_state import RunState
 from services.labeler.oversight import audit_repository
 from services.labeler.people.admission import Admission

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from services.labeler.api.convert import query_messages
-from services.labeler.model.records import LogPage
+from services.labeler.model.preference_log import LogPage
 from somersault.formats.strict_json import dump_json
 from somersault.wire.preference_files import open_writer
 from somersault.wire.preference_rows import row_from_record, row_from_weight_change

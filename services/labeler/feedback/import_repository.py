@@ -15,7 +15,9 @@ from services.labeler.feedback import (
     revision_repository,
     tally_repository,
 )
-from services.labeler.model.records import Labeler, PreferenceRecord, QueryState, WeightChange
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.preference_log import PreferenceRecord, WeightChange
+from services.labeler.model.queries import QueryState
 from services.labeler.oversight import audit_repository, weight_repository
 from services.labeler.people import labeler_repository
 from services.labeler.queries import query_repository

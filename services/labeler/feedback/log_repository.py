@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import Step
-from services.labeler.model.records import LogPage, PreferenceRecord, QueryState
+from services.labeler.model.preference_log import LogPage, PreferenceRecord
+from services.labeler.model.queries import QueryState
 from services.labeler.oversight import weight_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from services.labeler.database import schema
 from services.labeler.feedback import revision_repository
-from services.labeler.model.records import Labeler, OwnAnswer, QueryState
+from services.labeler.model.answers import OwnAnswer
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import QueryState
 from services.labeler.queries import query_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference

@@ -11,7 +11,8 @@ from services.labeler.feedback import (
     log_repository,
     tally_repository,
 )
-from services.labeler.model.records import Labeler, PreferenceRecord
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.preference_log import PreferenceRecord
 from services.labeler.queries import (
     gold_repository,
     lease_repository,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import Step
 from services.labeler.feedback.tally import Tally
-from services.labeler.model.records import QueryState
+from services.labeler.model.queries import QueryState
 from services.labeler.oversight.agreement import Agreement, measure
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.records import AuditEntry, Labeler
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.oversight import AuditEntry
 from somersault.domain.roles import Role
 from somersault.formats.strict_json import dump_json
 

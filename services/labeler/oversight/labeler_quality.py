@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from services.labeler.database import Database
 from services.labeler.model import list_pages
-from services.labeler.model.records import AuditEntry, Labeler, WeightChange
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.oversight import AuditEntry
+from services.labeler.model.preference_log import WeightChange
 from services.labeler.oversight import audit_repository, labeler_quality_repository
 from services.labeler.oversight.quality_measures import Quality, assess
 from somersault.domain.texts import check_text

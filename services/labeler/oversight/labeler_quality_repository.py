@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, counters, schema
 from services.labeler.feedback import log_repository
-from services.labeler.model.records import Labeler, LabelerNumbers, WeightChange
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.oversight import LabelerNumbers
+from services.labeler.model.preference_log import WeightChange
 from services.labeler.oversight import audit_repository, weight_repository
 from services.labeler.people import labeler_repository
 from services.labeler.runs import run_repository

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.feedback import tally_repository
-from services.labeler.model.records import Run, RunStats
+from services.labeler.model.runs import Run, RunStats
 from services.labeler.runs import run_repository, stats_repository
 
 __all__ = ["RunOverview", "close_expired", "has_expired", "read"]

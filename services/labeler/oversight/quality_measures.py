@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.labeler.model.records import LabelerNumbers
+from services.labeler.model.oversight import LabelerNumbers
 
 __all__ = ["Quality", "Share", "assess", "entropy_bits", "share"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.people import labeler_repository
 from services.labeler.people.labelers import Labelers
 from somersault.errors import UnauthenticatedError

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.records import KnownLabeler, Labeler
+from services.labeler.model.labelers import KnownLabeler, Labeler
 from services.labeler.queries import lease_repository
 from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError

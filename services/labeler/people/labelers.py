@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import Database
 from services.labeler.model import list_pages
-from services.labeler.model.records import KnownLabeler, Labeler
+from services.labeler.model.labelers import KnownLabeler, Labeler
 from services.labeler.oversight import audit_repository
 from services.labeler.people import labeler_repository, tokens
 from somersault.domain.roles import Role

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.labeler.database import Database
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.model.run_state import RunState
 from services.labeler.queries import open_query_repository
 from services.labeler.runs import run_repository

@@ -15,7 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.model.records import Labeler, Query, QueryState
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import open_gold_repository, query_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.database.steps import Step, run
-from services.labeler.model.records import Labeler, Lease, Query
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Lease, Query
 from services.labeler.people import tokens
 from services.labeler.queries import gold_repository, open_query_repository
 from somersault.domain.trajectory import StoredSegment

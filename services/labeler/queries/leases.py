@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
-from services.labeler.model.records import Labeler, Lease
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Lease
 from services.labeler.model.run_state import RunState
 from services.labeler.people.admission import Admission
 from services.labeler.queries import lease_repository

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.records import Labeler, Query, QueryState
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import query_repository
 
 __all__ = ["bring_back", "is_counted"]

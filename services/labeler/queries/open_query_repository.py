@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.database.steps import Step
-from services.labeler.model.records import Labeler, Query, QueryState
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Query, QueryState
 from services.labeler.model.run_state import RunState
 from services.labeler.queries import query_repository
 from somersault.domain.roles import Role

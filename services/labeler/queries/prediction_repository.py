@@ -9,7 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.model.records import PredictedRewards, Proposal
+from services.labeler.model.queries import PredictedRewards, Proposal
 from services.labeler.queries.sides import draw_is_swapped
 
 __all__ = ["keep", "read"]

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from services.labeler.database import Database
 from services.labeler.model import list_pages
-from services.labeler.model.records import Labeler, Proposal, QueryPage, QueryState, RunStats
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Proposal, QueryPage, QueryState
+from services.labeler.model.runs import RunStats
 from services.labeler.oversight import audit_repository
 from services.labeler.queries import query_repository
 from services.labeler.runs import (

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from services.labeler.clips import clip_repository
 from services.labeler.database import clock, counters, schema
-from services.labeler.model.records import Proposal, Query, QueryPage, QueryState, Run, Side
+from services.labeler.model.queries import Proposal, Query, QueryPage, QueryState, Side
+from services.labeler.model.runs import Run
 from services.labeler.queries import prediction_repository
 from services.labeler.queries.sides import draw_is_swapped
 from services.labeler.runs import run_repository

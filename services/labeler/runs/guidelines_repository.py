@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import clock, counters, schema
-from services.labeler.model.records import Guidelines, Labeler
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.runs import Guidelines
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError

@@ -13,14 +13,9 @@ from services.labeler.clips import clip_list_repository
 from services.labeler.clips.clip_order import Place
 from services.labeler.database import Database
 from services.labeler.model import list_pages
-from services.labeler.model.records import Run
-from services.labeler.model.run_view import (
-    ClipChoice,
-    ClippedQuery,
-    ProgressPoint,
-    ProgressReport,
-    TrueReturns,
-)
+from services.labeler.model.clips import ClipChoice, ClippedQuery
+from services.labeler.model.progress import ProgressPoint, ProgressReport, TrueReturns
+from services.labeler.model.runs import Run
 from services.labeler.runs import progress_repository, run_repository
 from somersault.errors import InvalidInputError
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.feedback import tally_repository
-from services.labeler.model.run_view import ProgressPoint, ProgressReport, TrueReturns
+from services.labeler.model.progress import ProgressPoint, ProgressReport, TrueReturns
 from services.labeler.runs import run_repository
 
 __all__ = ["MAX_POINTS", "add", "newest", "read_after"]

@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.model.records import Labeler, Run
+from services.labeler.model.labelers import Labeler
 from services.labeler.model.run_state import RunResult, RunState
+from services.labeler.model.runs import Run
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import (
     progress_repository,

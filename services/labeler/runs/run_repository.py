@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.records import Run
 from services.labeler.model.run_state import RunState
+from services.labeler.model.runs import Run
 from somersault.errors import FailedPreconditionError, NotFoundError
 
 __all__ = [

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from services.labeler.database import Database
 from services.labeler.feedback import tally_repository
 from services.labeler.model import list_pages
-from services.labeler.model.records import Guidelines, Labeler
-from services.labeler.model.run_view import RunView
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.runs import Guidelines, RunView
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.runs import (
     guidelines_repository,

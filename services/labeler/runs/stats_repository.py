@@ -6,9 +6,10 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.feedback import tally_repository
-from services.labeler.model.records import QueryState, RunStats
+from services.labeler.model.progress import ProgressPoint
+from services.labeler.model.queries import QueryState
 from services.labeler.model.run_state import RunState
-from services.labeler.model.run_view import ProgressPoint
+from services.labeler.model.runs import RunStats
 from services.labeler.runs import (
     progress_repository,
     result_repository,

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from services.labeler.clips import policy_clip_repository
-from services.labeler.model.records import Run
-from services.labeler.model.run_view import RunView
+from services.labeler.model.runs import Run, RunView
 from services.labeler.runs import (
     progress_repository,
     result_repository,

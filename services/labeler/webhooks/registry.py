@@ -7,7 +7,8 @@ import secrets
 import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.model.records import Labeler, Webhook
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.webhooks import Webhook
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
 from services.labeler.webhooks import messages, webhook_repository

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.model.records import Webhook
+from services.labeler.model.webhooks import Webhook
 from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError, ResourceExhaustedError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.labeler.api.convert import query_messages
 from services.labeler.clips.practice import ShownPair
-from services.labeler.model.records import OwnAnswer
-from services.labeler.model.run_view import PolicyClip
+from services.labeler.model.answers import OwnAnswer
+from services.labeler.model.clips import PolicyClip
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire import preference_to_message

@@ -7,8 +7,11 @@ from services.labeler.api.convert import (
     query_messages,
     run_messages,
 )
-from services.labeler.model.records import AuditEntry, KnownLabeler, PreferenceRecord, Webhook, WeightChange
-from services.labeler.model.run_view import RunView
+from services.labeler.model.labelers import KnownLabeler
+from services.labeler.model.oversight import AuditEntry
+from services.labeler.model.preference_log import PreferenceRecord, WeightChange
+from services.labeler.model.runs import RunView
+from services.labeler.model.webhooks import Webhook
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.oversight.quality_measures import Quality, Share
 from somersault.v1 import labeler_pb2 as pb

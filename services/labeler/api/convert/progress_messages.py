@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.labeler.api.convert import query_messages
-from services.labeler.model.run_view import ClipChoice, ClippedQuery, ProgressPoint, ProgressReport
+from services.labeler.model.clips import ClipChoice, ClippedQuery
+from services.labeler.model.progress import ProgressPoint, ProgressReport
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb

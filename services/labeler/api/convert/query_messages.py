@@ -7,17 +7,8 @@ from typing import Any
 
 from google.protobuf import timestamp_pb2
 
-from services.labeler.model.records import (
-    Lease,
-    LogPage,
-    PredictedRewards,
-    PreferenceRecord,
-    Proposal,
-    Query,
-    QueryState,
-    Side,
-    WeightChange,
-)
+from services.labeler.model.preference_log import LogPage, PreferenceRecord, WeightChange
+from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Query, QueryState, Side
 from somersault import wire
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.labeler.api.convert import query_messages
-from services.labeler.model.records import Run, RunStats
 from services.labeler.model.run_state import RunResult, RunState
+from services.labeler.model.runs import Run, RunStats
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError

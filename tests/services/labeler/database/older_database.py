@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from services.labeler.clips import policy_clip_repository
 from services.labeler.database import migrate, schema
 from services.labeler.feedback import log_repository, tally_repository
+from services.labeler.model.clips import PolicyClip
+from services.labeler.model.progress import ProgressReport
 from services.labeler.model.run_state import RunResult, RunState
-from services.labeler.model.run_view import PolicyClip, ProgressReport
 from services.labeler.queries import prediction_repository
 from services.labeler.runs import (
     progress_repository,

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.labeler.database import Database, migrate, open_database, schema
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.people import labeler_repository
 from somersault.domain.roles import Role
 from somersault.errors import ConfigError, NotFoundError, UnavailableError

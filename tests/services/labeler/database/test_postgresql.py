@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.labeler.database import open_database
-from services.labeler.model.records import PredictedRewards
+from services.labeler.model.queries import PredictedRewards
 from services.labeler.queries import prediction_repository, query_repository
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb

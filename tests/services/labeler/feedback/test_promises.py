@@ -34,7 +34,9 @@ from services.labeler.feedback import (
     log_repository,
     revision_repository,
 )
-from services.labeler.model.records import Labeler, PreferenceRecord, Proposal, QueryState
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.preference_log import PreferenceRecord
+from services.labeler.model.queries import Proposal, QueryState
 from services.labeler.people import labeler_repository
 from services.labeler.queries import lease_repository, query_repository
 from services.labeler.runs import run_repository

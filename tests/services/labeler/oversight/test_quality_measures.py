@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.labeler.model.records import Labeler, LabelerNumbers
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.oversight import LabelerNumbers
 from services.labeler.oversight.quality_measures import assess, entropy_bits, share
 from somersault.domain.roles import Role
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.labeler.database import open_database
-from services.labeler.model.records import Labeler
+from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
 from services.labeler.people.admission import LastingTokens
 from services.labeler.people.labelers import Labelers

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.labeler.database import Database, open_database
-from services.labeler.model.run_view import ProgressReport
+from services.labeler.model.progress import ProgressReport
 from services.labeler.runs import progress_repository, run_repository
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError, NotFoundError

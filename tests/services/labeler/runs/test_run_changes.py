@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.labeler.database import migrate
-from services.labeler.model.records import Labeler, Proposal
+from services.labeler.model.labelers import Labeler
+from services.labeler.model.queries import Proposal
 from services.labeler.model.run_state import RunResult, RunState
 from services.labeler.oversight import audit_repository
 from services.labeler.people import labeler_repository

@@ -1,0 +1,115 @@
+"""Queries: proposed, promised to a labeler by a lease, listed."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
+
+__all__ = ["Lease", "PredictedRewards", "Proposal", "Query", "QueryPage", "QueryState", "Side"]
+
+
+class QueryState(enum.StrEnum):
+    """Where a query is in its life."""
+
+    RENDERING = "rendering"
+    READY = "ready"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedRewards:
+    """Holds what a reward version predicted of two segments, a value a step."""
+
+    first: Sequence[float]
+    second: Sequence[float]
+    reward_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Names one pair of stored segments to be compared."""
+
+    proposal_id: str
+    """The proposer's name for it, unique in the run."""
+    first: StoredSegment
+    second: StoredSegment
+    wants_clips: bool
+    """Draws clips of it, so that a person may be asked or may look."""
+    target_answers: int | None = None
+    """How many labelers shall answer it; None for as many as the run says."""
+    predicted: PredictedRewards | None = None
+    """None where nothing was predicted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Describes one half of a query."""
+
+    segment_id: str
+    segment_uri: str
+    sealed_uri: str
+    clip_sha256: str
+    """64 hexadecimal digits; empty until both clips of the query are stored and verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Describes two segments put before a labeler."""
+
+    query_id: str
+    run_id: str
+    question: str
+    left: Side
+    right: Side
+    state: QueryState
+    proposed_ms: int
+    """Milliseconds since 1970, by the database's clock, as every ``*_ms`` time here."""
+    guidelines_version: int = 0
+    target_answers: int = 1
+    num_answers: int = 0
+    num_skips: int = 0
+    """Labelers who skipped it; counted where queries are listed, alone."""
+    gold_interval: int = 0
+    """One in so many of the run's pairs is gold; told to nobody who answers."""
+    number: int = 0
+    """Its row, which nobody outside is told."""
+
+    def seen_by(self, role: Role) -> Query:
+        """Gives the query without what the role may not know: keys of objects, and how far others are."""
+        query = dataclasses.replace(self, left=_hide(self.left, role), right=_hide(self.right, role))
+        if role in (Role.LABELER, Role.TEACHER):
+            return dataclasses.replace(query, target_answers=0, num_answers=0, num_skips=0)
+        return query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPage:
+    """Holds a page of a list of queries."""
+
+    queries: list[Query]
+    next_number: int | None
+    """Where the next page begins; None on the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Holds a query promised to one labeler for a limited time."""
+
+    token: str
+    query: Query
+    expire_ms: int
+    remaining_s: float
+
+
+def _hide(side: Side, role: Role) -> Side:
+    if role is Role.TEACHER:
+        return side
+    segment_uri = "" if role is Role.LABELER else side.segment_uri
+    return dataclasses.replace(side, sealed_uri="", segment_uri=segment_uri)
