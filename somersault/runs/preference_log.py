@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from somersault.domain.preference_log import CHANGE_FIELDS, RECORD_FIELDS, LogField
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import CorruptDataError
 from somersault.runs.database import open_database, read_identities
 from somersault.runs.ownership import compare_database
@@ -13,16 +16,22 @@ from somersault.wire.preference_rows import COLUMNS, Row
 
 __all__ = ["check_database", "read_log_rows"]
 
-_SIDES = ", ".join(
-    f"{side}.{name} AS {side}_{name}"
-    for side in ("shown_left", "shown_right")
-    for name in ("segment_id", "segment_uri", "sealed_uri", "duration_s")
-).replace("AS shown_", "AS ")
+
+def _selected(fields: Sequence[LogField]) -> str:
+    """Return what is selected: each field's column under its name in an export."""
+    return ", ".join(name for each in fields for name in _names(each))
+
+
+def _names(each: LogField) -> Iterator[str]:
+    if each.type is StoredSegment:
+        for name in StoredSegment.__slots__:
+            yield f"shown_{each.column}.{name} AS {each.export}_{name}"
+    else:
+        yield f"{each.column} AS {each.export}"
+
+
 _RECORDS = f"""
-SELECT log.cursor, log.run_id, answers.labeler_id, log.weight, log.commit_ms AS commit_time_ms,
-       labelers.role AS labeler_role, log.preference, queries.query_id, answers.answer_id, log.version, answers.is_extra,
-       answers.response_ms, answers.is_gold, answers.position AS answer_number, answers.target_answers,
-       answers.guidelines_version, queries.gold_kind, queries.gold_preference, {_SIDES}
+SELECT {_selected(RECORD_FIELDS)}
 FROM preference_log AS log
 JOIN answers ON answers.number = log.answer_number
 JOIN queries ON queries.number = answers.query_number
@@ -31,10 +40,9 @@ JOIN segments AS shown_left ON shown_left.run_id = log.run_id AND shown_left.seg
 JOIN segments AS shown_right ON shown_right.run_id = log.run_id AND shown_right.segment_id = queries.right_segment_id
 WHERE log.run_id = ?
 """  # noqa: S608 - of our own names alone
-_CHANGES = """
-SELECT cursor, run_id, labeler_id, weight, commit_ms AS commit_time_ms, changed_by, reason, change_id
-FROM weight_changes WHERE run_id = ?
-"""
+_CHANGES = f"SELECT {_selected(CHANGE_FIELDS)} FROM weight_changes AS change WHERE change.run_id = ?"  # noqa: S608
+_FLAGS = tuple(each.export for each in RECORD_FIELDS if each.type is bool)
+_GOLD = tuple(each.export for each in RECORD_FIELDS if each.is_gold)
 
 
 def check_database(run: Run) -> None:
@@ -84,10 +92,8 @@ def read_log_rows(run: Run) -> list[Row]:
 
 def _record(values: sqlite3.Row) -> Row:
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"kind": "preference", **dict(values)}
-    row |= {name: bool(row[name]) for name in ("is_extra", "is_gold")}
-    if not row["is_gold"]:
-        row |= {"gold_kind": None, "gold_preference": None}
-    return row
+    row |= {name: bool(row[name]) for name in _FLAGS}
+    return row if row["is_gold"] else row | dict.fromkeys(_GOLD)
 
 
 def _change(values: sqlite3.Row) -> Row:

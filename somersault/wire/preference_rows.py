@@ -8,13 +8,15 @@ columns that a kind does not have are null. `columns_of` says which a kind has.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_type_hints
 
-from google.protobuf import timestamp_pb2
+from google.protobuf.descriptor import FieldDescriptor
 
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import CHANGE_FIELDS, RECORD_FIELDS, LogField
 from somersault.domain.roles import Role
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError
 from somersault.v1 import preference_pb2, trajectory_pb2
 from somersault.wire.preference import (
@@ -23,6 +25,7 @@ from somersault.wire.preference import (
     role_from_message,
     role_to_message,
 )
+from somersault.wire.times import milliseconds_from_timestamp, timestamp_from_milliseconds
 
 __all__ = [
     "COLUMNS",
@@ -42,67 +45,56 @@ Row = dict[str, Any]
 _Choice = TypeVar("_Choice", Preference, Role)
 LogMessage = preference_pb2.PreferenceRecord | preference_pb2.WeightChange
 
-_SIDE: dict[str, Column] = {
-    "segment_id": "string",
-    "segment_uri": "string",
-    "sealed_uri": "string",
-    "duration_s": "float64",
+_KINDS: dict[type, Column] = {
+    str: "string",
+    int: "int64",
+    float: "float64",
+    bool: "bool",
+    Preference: "string",
+    Role: "string",
 }
-_PLAIN: dict[str, Column] = {
-    "query_id": "string",
-    "answer_id": "string",
-    "version": "int64",
-    "is_extra": "bool",
-    "response_ms": "int64",
-    "is_gold": "bool",
-    "answer_number": "int64",
-    "target_answers": "int64",
-    "guidelines_version": "int64",
-}
-_COMMON: dict[str, Column] = {
-    "cursor": "int64",
-    "run_id": "string",
-    "labeler_id": "string",
-    "weight": "float64",
-    "commit_time_ms": "int64",
-}
-_GOLD: dict[str, Column] = {"gold_kind": "string", "gold_preference": "string"}
-_CHANGE: dict[str, Column] = {"changed_by": "string", "reason": "string", "change_id": "string"}
+_SEGMENT = {name: _KINDS[kind] for name, kind in get_type_hints(StoredSegment).items()}
 
-COLUMNS: Mapping[str, Column] = {
-    "kind": "string",
-    **_COMMON,
-    "labeler_role": "string",
-    "preference": "string",
-    **_PLAIN,
-    **{f"{side}_{name}": kind for side in ("left", "right") for name, kind in _SIDE.items()},
-    **_GOLD,
-    **_CHANGE,
-}
+
+def _columns_of_field(each: LogField) -> Iterator[tuple[str, Column]]:
+    if each.type is StoredSegment:
+        for name, kind in _SEGMENT.items():
+            yield f"{each.export}_{name}", kind
+    else:
+        yield each.export, _KINDS[each.type]
+
+
+def _columns_of_fields(fields: Sequence[LogField]) -> dict[str, Column]:
+    return dict(column for each in fields for column in _columns_of_field(each))
+
+
+_CHANGE = _columns_of_fields(CHANGE_FIELDS)
+_GOLD = _columns_of_fields([each for each in RECORD_FIELDS if each.is_gold])
+_RECORD = _columns_of_fields(RECORD_FIELDS)
+
+COLUMNS: Mapping[str, Column] = {"kind": "string", **_RECORD, **_CHANGE}
 """Name and type of each column, in order."""
 _USUAL = ("kind", "answer_id", "preference")
 
 
 def row_from_record(record: preference_pb2.PreferenceRecord) -> Row:
-    """Gives the row of an answer or its revision."""
-    row = _row("preference", record)
-    row |= {name: getattr(record, name) for name in _PLAIN}
-    row["weight"] = record.weight if record.HasField("weight") else 1.0
-    row["labeler_role"] = role_from_message(record.labeler_role).value
-    row["preference"] = preference_from_message(record.preference).value
-    for side in ("left", "right"):
-        row |= {f"{side}_{name}": getattr(getattr(record, side), name) for name in _SIDE}
-    if record.is_gold:
-        row["gold_kind"] = record.gold_kind
-        row["gold_preference"] = preference_from_message(record.gold_preference).value
+    """Return the row of an answer or its revision."""
+    row: Row = dict.fromkeys(COLUMNS) | {"kind": "preference"}
+    for each in RECORD_FIELDS:
+        if each.is_gold and not record.is_gold:
+            continue
+        if each.type is StoredSegment:
+            segment = getattr(record, each.message)
+            row |= {f"{each.export}_{name}": getattr(segment, name) for name in _SEGMENT}
+        else:
+            row[each.export] = _exported(each, record)
     return row
 
 
 def row_from_weight_change(change: preference_pb2.WeightChange) -> Row:
-    """Gives the row of a change of a labeler's weight."""
-    row = _row("weight", change)
-    row |= {name: getattr(change, name) for name in ("weight", *_CHANGE)}
-    return row
+    """Return the row of a change of a labeler's weight."""
+    row: Row = dict.fromkeys(COLUMNS) | {"kind": "weight"}
+    return row | {each.export: _exported(each, change) for each in CHANGE_FIELDS}
 
 
 def row_from_message(message: LogMessage) -> Row:
@@ -110,6 +102,19 @@ def row_from_message(message: LogMessage) -> Row:
     if isinstance(message, preference_pb2.WeightChange):
         return row_from_weight_change(message)
     return row_from_record(message)
+
+
+def _exported(each: LogField, message: LogMessage) -> Any:
+    """Return what a row has of a message's field."""
+    value = getattr(message, each.message)
+    if each.message != each.export:  # a moment
+        return milliseconds_from_timestamp(value)
+    if each.type is Preference:
+        return preference_from_message(value).value
+    if each.type is Role:
+        return role_from_message(value).value
+    is_optional = each.message in _OPTIONAL and isinstance(message, preference_pb2.PreferenceRecord)
+    return each.default if is_optional and not message.HasField(each.message) else value
 
 
 def columns_of(kind: object, *, is_gold: bool) -> list[str]:
@@ -125,9 +130,8 @@ def columns_of(kind: object, *, is_gold: bool) -> list[str]:
     if kind not in ("preference", "weight"):
         raise InvalidInputError("kind", kind, "'preference' or 'weight'")
     if kind == "weight":
-        return ["kind", *_COMMON, *_CHANGE]
-    without = {*_CHANGE, *(() if is_gold else _GOLD)}
-    return [name for name in COLUMNS if name not in without]
+        return ["kind", *_CHANGE]
+    return ["kind", *(name for name in _RECORD if is_gold or name not in _GOLD)]
 
 
 def nearest_columns(name: str) -> str:
@@ -180,37 +184,31 @@ _TYPES: Mapping[Column, tuple[type | tuple[type, ...], str]] = {
     "float64": ((int, float), "a number"),
     "bool": (bool, "true or false"),
 }
-_OF_32_BITS = frozenset(("version", "answer_number", "target_answers", "guidelines_version"))
+_DESCRIPTOR = preference_pb2.PreferenceRecord.DESCRIPTOR
+_OF_32_BITS = frozenset(each.name for each in _DESCRIPTOR.fields if each.type == FieldDescriptor.TYPE_INT32)
+_OPTIONAL = frozenset(
+    each.name for each in _DESCRIPTOR.fields if each.has_presence and each.message_type is None
+)
 
 
-def _row(kind: str, message: preference_pb2.PreferenceRecord | preference_pb2.WeightChange) -> Row:
-    time = message.commit_time
-    return dict.fromkeys(COLUMNS) | {
-        "kind": kind,
-        "cursor": message.cursor,
-        "run_id": message.run_id,
-        "labeler_id": message.labeler_id,
-        "commit_time_ms": time.seconds * 1000 + time.nanos // 1_000_000,
-    }
+def _record(row: Row) -> preference_pb2.PreferenceRecord:
+    fields = [each for each in RECORD_FIELDS if row["is_gold"] or not each.is_gold]
+    return preference_pb2.PreferenceRecord(**{each.message: _imported(each, row) for each in fields})
 
 
-def _record(row: Mapping[str, Any]) -> preference_pb2.PreferenceRecord:
-    sides: dict[str, Any] = {
-        side: trajectory_pb2.StoredSegment(**{name: row[f"{side}_{name}"] for name in _SIDE})
-        for side in ("left", "right")
-    }
-    message = preference_pb2.PreferenceRecord(
-        **_common(row),
-        **{name: row[name] for name in _PLAIN},
-        **sides,
-        weight=row["weight"],
-        labeler_role=role_to_message(_one_of(Role, "labeler_role", row)),
-        preference=preference_to_message(_one_of(Preference, "preference", row)),
-    )
-    if row["is_gold"]:
-        message.gold_kind = row["gold_kind"]
-        message.gold_preference = preference_to_message(_one_of(Preference, "gold_preference", row))
-    return message
+def _change(row: Row) -> preference_pb2.WeightChange:
+    return preference_pb2.WeightChange(**{each.message: _imported(each, row) for each in CHANGE_FIELDS})
+
+
+def _imported(each: LogField, row: Row) -> Any:
+    """Return what a message's field has of a row."""
+    if each.type is StoredSegment:
+        return trajectory_pb2.StoredSegment(**{name: row[f"{each.export}_{name}"] for name in _SEGMENT})
+    if each.type is Preference:
+        return preference_to_message(_one_of(Preference, each.export, row))
+    if each.type is Role:
+        return role_to_message(_one_of(Role, each.export, row))
+    return timestamp_from_milliseconds(row[each.export]) if each.message != each.export else row[each.export]
 
 
 def _one_of(choices: type[_Choice], name: str, row: Mapping[str, Any]) -> _Choice:
@@ -218,15 +216,3 @@ def _one_of(choices: type[_Choice], name: str, row: Mapping[str, Any]) -> _Choic
         return choices(row[name])
     except ValueError as error:
         raise InvalidInputError(name, row[name], f"one of {', '.join(choices)}") from error
-
-
-def _change(row: Mapping[str, Any]) -> preference_pb2.WeightChange:
-    return preference_pb2.WeightChange(
-        **_common(row), weight=row["weight"], **{name: row[name] for name in _CHANGE}
-    )
-
-
-def _common(row: Mapping[str, Any]) -> Row:
-    seconds, milliseconds = divmod(row["commit_time_ms"], 1000)
-    time = timestamp_pb2.Timestamp(seconds=seconds, nanos=milliseconds * 1_000_000)
-    return {**{name: row[name] for name in ("cursor", "run_id", "labeler_id")}, "commit_time": time}

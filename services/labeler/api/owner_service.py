@@ -33,6 +33,8 @@ from somersault.storage import ObjectStore
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
 from somersault.wire import role_from_message
+from somersault.wire.preference_log import weight_change_to_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = ["Labeling", "OwnerMethods"]
 
@@ -134,7 +136,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         return pb.GetRunProgressResponse(
             points=map(progress_messages.point_to_message, points),
             cursor=points[-1].number if points else request.cursor,
-            read_time=query_messages.timestamp(now_ms),
+            read_time=timestamp_from_milliseconds(now_ms),
         )
 
     async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
@@ -173,7 +175,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             weight=request.weight,
             reason=request.reason,
         )
-        message = None if change is None else query_messages.weight_change_to_message(change)
+        message = None if change is None else weight_change_to_message(change)
         return pb.SetLabelerWeightResponse(change=message)
 
     async def ListAuditLog(

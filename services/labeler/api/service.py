@@ -22,6 +22,8 @@ from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
 from somersault.wire import preference_from_message, role_to_message
+from somersault.wire.preference_log import record_to_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = ["LabelerServicer", "Labeling", "add_to_server"]
 
@@ -92,7 +94,9 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         expire_ms, remaining_s = await self._labeling.leasing.renew(
             caller(), token=request.lease_token, lease_s=request.lease_s
         )
-        return pb.RenewLeaseResponse(expire_time=query_messages.timestamp(expire_ms), remaining_s=remaining_s)
+        return pb.RenewLeaseResponse(
+            expire_time=timestamp_from_milliseconds(expire_ms), remaining_s=remaining_s
+        )
 
     async def ReleaseQuery(
         self, request: pb.ReleaseQueryRequest, context: _Context
@@ -114,9 +118,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             preference=preference_from_message(request.preference),
             response_ms=request.response_ms,
         )
-        return pb.SubmitPreferenceResponse(
-            record=query_messages.record_to_message(record.seen_by(caller().role))
-        )
+        return pb.SubmitPreferenceResponse(record=record_to_message(record.seen_by(caller().role)))
 
     async def RevisePreference(
         self, request: pb.RevisePreferenceRequest, context: _Context
@@ -128,9 +130,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             version=request.version,
             preference=preference_from_message(request.preference),
         )
-        return pb.RevisePreferenceResponse(
-            record=query_messages.record_to_message(record.seen_by(caller().role))
-        )
+        return pb.RevisePreferenceResponse(record=record_to_message(record.seen_by(caller().role)))
 
     async def GetClip(self, request: pb.GetClipRequest, context: _Context) -> pb.GetClipResponse:
         """Gives a clip."""
@@ -181,7 +181,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         """Gives a version of a run's guidelines."""
         found = await self._labeling.run_settings.read_guidelines(request.run_id, request.version)
         return pb.GetGuidelinesResponse(
-            text=found.text, version=found.version, create_time=query_messages.timestamp(found.created_ms)
+            text=found.text, version=found.version, create_time=timestamp_from_milliseconds(found.created_ms)
         )
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["Number", "Row", "count", "flag", "metadata", "required", "text"]
+from somersault.domain.preference_log import RECORD_FIELDS, LogField
+
+__all__ = ["Number", "Row", "count", "flag", "log_columns", "metadata", "required", "text"]
 
 Row = sa.Row[*tuple[Any, ...]]
 """A row of any columns."""
@@ -42,3 +47,22 @@ def flag(name: str) -> sa.Column[Any]:
 def text(name: str, length: int) -> sa.Column[Any]:
     """Return a column that is empty in older rows, and in rows that do not say otherwise."""
     return sa.Column(name, sa.String(length), nullable=False, server_default="")
+
+
+def log_columns(table: str, *, known: Collection[str]) -> list[sa.Column[Any]]:
+    """Return the columns of a table that hold fields of the preference log, without those ``known`` by name."""
+    placed = [(field, *field.column.partition(".")[::2]) for field in RECORD_FIELDS]
+    return [_log_column(field, name) for field, where, name in placed if where == table and name not in known]
+
+
+def _log_column(field: LogField, name: str) -> sa.Column[Any]:
+    has_default = field.default is not dataclasses.MISSING
+    make, kind = _LOG_COLUMNS[field.type]
+    return make(name) if has_default else required(name, kind)
+
+
+_LOG_COLUMNS: dict[type, tuple[Callable[[str], sa.Column[Any]], sa.types.TypeEngine[Any]]] = {
+    bool: (flag, sa.Boolean()),
+    int: (count, sa.BigInteger()),
+    str: (functools.partial(text, length=64), sa.String(64)),
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.labeler.database.columns import Number, Row, count, flag, metadata, required, text
+from services.labeler.database.columns import Number, Row, count, flag, log_columns, metadata, required, text
 from services.labeler.database.view_schema import (
     policy_clips,
     predicted_rewards,
@@ -183,23 +183,16 @@ answers = sa.Table(
     "answers",
     metadata,
     sa.Column("number", Number, primary_key=True),
-    required("answer_id", sa.String(64)),
     required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
     required("query_number", Number, sa.ForeignKey("queries.number")),
     required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
     required("lease_number", Number, sa.ForeignKey("leases.number")),
-    required("is_extra", sa.Boolean()),
     required("newest_version", sa.Integer()),
     # of the newest version
     required("preference", sa.String(16)),
-    required("response_ms", sa.BigInteger()),
     required("answered_ms", sa.BigInteger()),
-    # Gold is an extra as well, so nothing that leaves extras out counts it.
-    flag("is_gold"),
-    # Which counted answer of its query it was, and how many that wanted then; 0 for extras.
-    count("position"),
-    count("target_answers"),
-    count("guidelines_version"),
+    # response_ms, is_extra, is_gold, position and the others that `PreferenceRecord` says are here
+    *log_columns("answers", known={"labeler_id"}),
     sa.UniqueConstraint("answer_id"),
     sa.UniqueConstraint("lease_number"),
     sa.Index(None, "labeler_id", "number"),

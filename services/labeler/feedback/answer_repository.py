@@ -12,7 +12,6 @@ from services.labeler.database.steps import Step, run
 from services.labeler.feedback import log_repository, tally_repository
 from services.labeler.feedback.tally import Tally
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import PreferenceRecord
 from services.labeler.model.queries import QueryState
 from services.labeler.queries import (
     gold_repository,
@@ -21,6 +20,7 @@ from services.labeler.queries import (
 )
 from services.labeler.queries.lease_repository import Held
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import RECORD_FIELDS, PreferenceRecord
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
@@ -37,6 +37,11 @@ _INSERT = (
     .on_conflict_do_nothing(index_elements=["answer_id"])
     .returning(_ANSWERS.c.number)
 )
+_COLUMNS = {
+    field.name: field.column.partition(".")[2]
+    for field in RECORD_FIELDS
+    if field.column.startswith("answers.")
+}
 _ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
 
 
@@ -125,22 +130,14 @@ def _add(
 def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
     """Gives what adds a new answer; the step gives no row if its name is taken."""
     row = {
-        "answer_id": record.answer_id,
         "run_id": record.run_id,
         "query_number": query_number,
-        "labeler_id": record.labeler_id,
         "lease_number": lease_number,
-        "is_extra": record.is_extra,
         "newest_version": 1,
         "preference": record.preference.value,
-        "response_ms": record.response_ms,
         "answered_ms": record.commit_ms,
-        "is_gold": record.is_gold,
-        "position": record.answer_number,
-        "target_answers": record.target_answers,
-        "guidelines_version": record.guidelines_version,
     }
-    return Step(_INSERT, row)
+    return Step(_INSERT, row | {column: getattr(record, name) for name, column in _COLUMNS.items()})
 
 
 def find(connection: sa.Connection, answer_id: str) -> schema.Row | None:

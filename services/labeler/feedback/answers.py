@@ -21,13 +21,14 @@ from services.labeler.feedback import (
 from services.labeler.model import list_pages
 from services.labeler.model.answers import OwnAnswer
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import LogPage, PreferenceRecord
+from services.labeler.model.preference_log import LogPage
 from services.labeler.model.run_state import RunState
 from services.labeler.oversight import audit_repository
 from services.labeler.people.admission import Admission
 from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import PreferenceRecord
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from services.labeler.api.convert import query_messages
 from services.labeler.model.preference_log import LogPage
 from somersault.formats.strict_json import dump_json
 from somersault.wire.preference_files import open_writer
+from somersault.wire.preference_log import record_to_message, weight_change_to_message
 from somersault.wire.preference_rows import row_from_record, row_from_weight_change
 
 __all__ = ["jsonl", "parquet", "rows_of"]
@@ -42,11 +42,8 @@ async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
 
 def rows_of(page: LogPage) -> list[dict[str, Any]]:
     """Gives a page's rows in log order."""
-    rows = [row_from_record(query_messages.record_to_message(record)) for record in page.records]
-    rows += [
-        row_from_weight_change(query_messages.weight_change_to_message(change))
-        for change in page.weight_changes
-    ]
+    rows = [row_from_record(record_to_message(record)) for record in page.records]
+    rows += [row_from_weight_change(weight_change_to_message(change)) for change in page.weight_changes]
     return sorted(rows, key=lambda row: int(row["cursor"]))
 
 

@@ -16,13 +16,13 @@ from services.labeler.feedback import (
     tally_repository,
 )
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import PreferenceRecord, WeightChange
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight import audit_repository, weight_repository
 from services.labeler.people import labeler_repository
 from services.labeler.queries import query_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.domain.roles import Role
 from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 

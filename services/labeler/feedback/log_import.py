@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from services.labeler.database import Database
 from services.labeler.feedback import import_repository
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import PreferenceRecord, WeightChange
+from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import Step
-from services.labeler.model.preference_log import LogPage, PreferenceRecord
+from services.labeler.model.preference_log import LogPage
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight import weight_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import RECORD_FIELDS, LogField, PreferenceRecord
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 
@@ -127,40 +129,28 @@ def record(connection: sa.Connection, answer_number: int, *, version: int) -> Pr
 
 
 def _select_records() -> sa.Select[*tuple[Any, ...]]:
-    """Selects log rows with their answer, query, labeler and segments."""
-    labelers = schema.labelers
+    """Select log rows with their answer, query, labeler and segments, each field under its own name."""
+    tables = {"log": _LOG, "answers": _ANSWERS, "queries": _QUERIES, "labelers": schema.labelers}
+    sides = {side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")}
     selected = (
-        sa.select(
-            _LOG,
-            _ANSWERS.c.answer_id,
-            _ANSWERS.c.labeler_id,
-            _ANSWERS.c.is_extra,
-            _ANSWERS.c.response_ms,
-            _ANSWERS.c.is_gold,
-            _ANSWERS.c.position,
-            _ANSWERS.c.target_answers,
-            _ANSWERS.c.guidelines_version,
-            _QUERIES.c.query_id,
-            _QUERIES.c.gold_kind,
-            _QUERIES.c.gold_preference,
-            labelers.c.role,
-        )
-        .join(_ANSWERS, _ANSWERS.c.number == _LOG.c.answer_number)
+        sa.select(*(each for field in RECORD_FIELDS for each in _selected(field, tables | sides)))
+        .join_from(_LOG, _ANSWERS, _ANSWERS.c.number == _LOG.c.answer_number)
         .join(_QUERIES, _QUERIES.c.number == _ANSWERS.c.query_number)
-        .join(labelers, labelers.c.labeler_id == _ANSWERS.c.labeler_id)
+        .join(schema.labelers, schema.labelers.c.labeler_id == _ANSWERS.c.labeler_id)
     )
-    for side in ("left", "right"):
-        segment = schema.segments.alias(f"{side}_segment")
-        shown = _QUERIES.c[f"{side}_segment_id"]
-        selected = selected.join(
-            segment, (segment.c.run_id == _LOG.c.run_id) & (segment.c.segment_id == shown)
-        ).add_columns(
-            *(
-                segment.c[name].label(f"{side}_{name}")
-                for name in ("segment_id", "segment_uri", "sealed_uri", "duration_s")
-            )
-        )
+    for side, segment in sides.items():
+        is_shown = segment.c.segment_id == _QUERIES.c[f"{side}_segment_id"]
+        selected = selected.join(segment, (segment.c.run_id == _LOG.c.run_id) & is_shown)
     return selected
+
+
+def _selected(field: LogField, tables: Mapping[str, sa.FromClause]) -> Iterator[sa.Label[Any]]:
+    if field.type is StoredSegment:
+        for name in StoredSegment.__slots__:
+            yield tables[field.column].c[name].label(f"{field.name}_{name}")
+    else:
+        table, _, column = field.column.partition(".")
+        yield tables[table].c[column].label(field.name)
 
 
 _RUN = sa.select(_RUNS.c.newest_cursor, _RUNS.c.state, _RUNS.c.is_paused).where(
@@ -182,35 +172,20 @@ _READ_VERSION = _select_records().where(
 )
 
 
+def _reader(field: LogField) -> Callable[[schema.Row], Any]:
+    """Return what reads a field of a selected row."""
+    if field.type is StoredSegment:
+        names = StoredSegment.__slots__
+        return lambda row: StoredSegment(**{name: getattr(row, f"{field.name}_{name}") for name in names})
+    if field.is_gold:
+        return lambda row: field.type(getattr(row, field.name)) if row.is_gold else field.default
+    if field.type in (Preference, Role):
+        return lambda row: field.type(getattr(row, field.name))
+    return operator.attrgetter(field.name)
+
+
+_READERS = {field.name: _reader(field) for field in RECORD_FIELDS}
+
+
 def _record(row: schema.Row) -> PreferenceRecord:
-    return PreferenceRecord(
-        cursor=row.cursor,
-        run_id=row.run_id,
-        query_id=row.query_id,
-        answer_id=row.answer_id,
-        version=row.version,
-        preference=Preference(row.preference),
-        left=_segment(row, "left"),
-        right=_segment(row, "right"),
-        labeler_id=row.labeler_id,
-        labeler_role=Role(row.role),
-        is_extra=row.is_extra,
-        commit_ms=row.commit_ms,
-        response_ms=row.response_ms,
-        weight=row.weight,
-        is_gold=row.is_gold,
-        gold_kind=row.gold_kind,
-        gold_preference=Preference(row.gold_preference) if row.gold_kind else None,
-        answer_number=row.position,
-        target_answers=row.target_answers,
-        guidelines_version=row.guidelines_version,
-    )
-
-
-def _segment(row: schema.Row, side: str) -> StoredSegment:
-    return StoredSegment(
-        segment_id=getattr(row, f"{side}_segment_id"),
-        segment_uri=getattr(row, f"{side}_segment_uri"),
-        sealed_uri=getattr(row, f"{side}_sealed_uri"),
-        duration_s=getattr(row, f"{side}_duration_s"),
-    )
+    return PreferenceRecord(**{name: read(row) for name, read in _READERS.items()})

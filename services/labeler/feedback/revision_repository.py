@@ -12,13 +12,13 @@ from services.labeler.feedback import (
     tally_repository,
 )
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import PreferenceRecord
 from services.labeler.queries import (
     gold_repository,
     lease_repository,
     open_gold_repository,
 )
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import PreferenceRecord
 from somersault.errors import AlreadyExistsError, FailedPreconditionError, InvalidInputError, NotFoundError
 
 __all__ = ["NUM_REVISABLE", "add_version", "newest", "revise"]

@@ -9,13 +9,11 @@ from services.labeler.database import Database
 from services.labeler.model import list_pages
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.oversight import AuditEntry
-from services.labeler.model.preference_log import WeightChange
 from services.labeler.oversight import audit_repository, labeler_quality_repository
 from services.labeler.oversight.quality_measures import Quality, assess
+from somersault.domain.preference_log import MAX_REASON, MAX_WEIGHT, WeightChange
 from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
-from somersault.rpc import Notifier
-from somersault.wire.preference_checks import MAX_REASON, MAX_WEIGHT
 
 __all__ = ["Oversight"]
 

@@ -10,10 +10,10 @@ from services.labeler.database import clock, counters, schema
 from services.labeler.feedback import log_repository
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.oversight import LabelerNumbers
-from services.labeler.model.preference_log import WeightChange
 from services.labeler.oversight import audit_repository, weight_repository
 from services.labeler.people import labeler_repository
 from services.labeler.runs import run_repository
+from somersault.domain.preference_log import WeightChange
 from somersault.domain.roles import Role
 
 __all__ = ["read_numbers", "set_weight"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import schema
-from services.labeler.model.preference_log import WeightChange
+from somersault.domain.preference_log import WeightChange
 
 __all__ = ["add", "newest", "read", "read_after", "read_all"]
 

@@ -19,8 +19,8 @@ from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import open_gold_repository, query_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import GOLD_KINDS
 from somersault.domain.roles import Role
-from somersault.wire.preference_checks import GOLD_KINDS
 
 __all__ = ["KINDS", "amounts_of", "draw", "mix_in"]
 

@@ -19,9 +19,9 @@ from services.labeler.runs import (
     run_repository,
 )
 from somersault.domain.bounds import MAX_LABELS
+from somersault.domain.preference_log import MAX_TARGET
 from somersault.domain.texts import MAX_QUESTION, check_identity, check_text
 from somersault.errors import FailedPreconditionError, InvalidInputError
-from somersault.wire.preference_checks import MAX_TARGET
 
 __all__ = ["RunChange", "apply", "check", "check_target"]
 

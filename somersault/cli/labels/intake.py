@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from somersault.cli.labels.segment_check import check_segment
 from somersault.cli.labels.sources import LabelSource, LogEntry
 from somersault.domain.keys import segment_key
+from somersault.domain.preference_log import RECORD_FIELDS
 from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, shorten
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
@@ -20,13 +21,7 @@ _OF_A_PLACE = frozenset(("cursor", "left_sealed_uri", "right_sealed_uri"))
 """Columns that say nothing about an answer."""
 _OF_A_RUN = _OF_A_PLACE | {"run_id", "left_segment_uri", "right_segment_uri"}
 """Columns that each run which has an answer gives a value of its own."""
-_OF_A_RUNS_ANSWER = _OF_A_RUN | {
-    "weight",
-    "is_extra",
-    "answer_number",
-    "target_answers",
-    "guidelines_version",
-}
+_OF_A_RUNS_ANSWER = _OF_A_RUN | {field.export for field in RECORD_FIELDS if field.is_of_run}
 """The same for an answer, whose weight is that of its labeler in the run; of a change the weight is what it says."""
 
 

@@ -9,6 +9,7 @@ from services.labeler.model.clips import PolicyClip
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire import preference_to_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "own_answer_to_message",
@@ -43,7 +44,7 @@ def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb
         clip_url=f"/policy-clips/{run_id}/{clip.policy_version}.mp4?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
-        create_time=query_messages.timestamp(clip.created_ms),
+        create_time=timestamp_from_milliseconds(clip.created_ms),
         is_final=clip.is_final,
         predicted_rewards=clip.predicted_rewards,
         true_return=clip.true_return,
@@ -57,7 +58,7 @@ def own_answer_to_message(answer: OwnAnswer, *, viewer: Role) -> pb.OwnAnswer:
         answer_id=answer.answer_id,
         version=answer.version,
         preference=preference_to_message(answer.preference),
-        answer_time=query_messages.timestamp(answer.answered_ms),
+        answer_time=timestamp_from_milliseconds(answer.answered_ms),
         is_revisable=answer.is_revisable,
     )
 

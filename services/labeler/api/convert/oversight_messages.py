@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from services.labeler.api.convert import (
     progress_messages,
-    query_messages,
     run_messages,
 )
 from services.labeler.model.labelers import KnownLabeler
 from services.labeler.model.oversight import AuditEntry
-from services.labeler.model.preference_log import PreferenceRecord, WeightChange
 from services.labeler.model.runs import RunView
 from services.labeler.model.webhooks import Webhook
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.oversight.quality_measures import Quality, Share
+from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire import role_to_message
 from somersault.wire.preference_checks import check_log_row
+from somersault.wire.preference_log import record_from_message, weight_change_from_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "agreement_to_message",
@@ -36,7 +37,7 @@ def run_to_message(view: RunView) -> pb.Run:
         run_id=run.run_id,
         task=run.task,
         question=run.question,
-        create_time=query_messages.timestamp(run.created_ms),
+        create_time=timestamp_from_milliseconds(run.created_ms),
         target_answers=run.target_answers,
         asks_again_on_disagreement=run.asks_again,
         gold_interval=run.gold_interval,
@@ -91,8 +92,8 @@ def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
         labeler_id=known.labeler.labeler_id,
         name=known.labeler.name,
         role=role_to_message(known.labeler.role),
-        create_time=query_messages.timestamp(known.created_ms),
-        revoke_time=query_messages.timestamp(known.revoked_ms) if known.revoked_ms else None,
+        create_time=timestamp_from_milliseconds(known.created_ms),
+        revoke_time=timestamp_from_milliseconds(known.revoked_ms) if known.revoked_ms else None,
     )
 
 
@@ -100,7 +101,7 @@ def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
     """Gives the message of a row of the audit log."""
     return pb.AuditEntry(
         number=entry.number,
-        commit_time=query_messages.timestamp(entry.commit_ms),
+        commit_time=timestamp_from_milliseconds(entry.commit_ms),
         labeler_id=entry.labeler_id,
         role=role_to_message(entry.role),
         action=entry.action,
@@ -116,11 +117,11 @@ def webhook_to_message(webhook: Webhook) -> pb.Webhook:
         webhook_id=webhook.webhook_id,
         run_id=webhook.run_id,
         url=webhook.url,
-        create_time=query_messages.timestamp(webhook.created_ms),
+        create_time=timestamp_from_milliseconds(webhook.created_ms),
         delivered_cursor=webhook.delivered_cursor,
         num_failures=webhook.num_failures,
-        success_time=query_messages.timestamp(webhook.success_ms) if webhook.success_ms else None,
-        error_time=query_messages.timestamp(webhook.error_ms) if webhook.error_ms else None,
+        success_time=timestamp_from_milliseconds(webhook.success_ms) if webhook.success_ms else None,
+        error_time=timestamp_from_milliseconds(webhook.error_ms) if webhook.error_ms else None,
         error=webhook.error,
     )
 
@@ -140,6 +141,6 @@ def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[Pre
     for change in request.weight_changes:
         check_log_row(change)
     return [
-        *map(query_messages.record_from_message, request.records),
-        *map(query_messages.weight_change_from_message, request.weight_changes),
+        *map(record_from_message, request.records),
+        *map(weight_change_from_message, request.weight_changes),
     ]

@@ -10,6 +10,7 @@ from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from somersault.wire import preference_from_message, preference_to_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = ["choice_from_message", "clipped_to_message", "point_to_message", "report_from_message"]
 
@@ -42,7 +43,7 @@ def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
     report, returns = point.report, point.true_returns
     return pb.ProgressPoint(
         number=point.number,
-        report_time=query_messages.timestamp(point.report_ms),
+        report_time=timestamp_from_milliseconds(point.report_ms),
         env_steps=report.env_steps,
         total_env_steps=report.total_env_steps,
         env_steps_per_s=report.env_steps_per_s,
@@ -93,7 +94,7 @@ def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuer
                 labeler_id=answer.labeler_id,
                 name=answer.name,
                 preference=preference_to_message(answer.preference),
-                answer_time=query_messages.timestamp(answer.answered_ms),
+                answer_time=timestamp_from_milliseconds(answer.answered_ms),
             )
             for answer in clipped.answers
         ],

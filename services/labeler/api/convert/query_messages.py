@@ -5,33 +5,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from google.protobuf import timestamp_pb2
-
-from services.labeler.model.preference_log import LogPage, PreferenceRecord, WeightChange
+from services.labeler.model.preference_log import LogPage
 from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Query, QueryState, Side
 from somersault import wire
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2, preference_pb2
+from somersault.wire.preference_log import record_to_message, weight_change_to_message
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "lease_to_message",
-    "milliseconds",
     "page_to_messages",
     "proposal_from_message",
     "query_to_message",
-    "record_from_message",
-    "record_to_message",
     "state_from_message",
-    "timestamp",
-    "weight_change_from_message",
-    "weight_change_to_message",
 ]
 
 MAX_PREDICTED = 10_000  # steps of a segment; an episode of the longest task has 1,000
 
-_NO_PREFERENCE = preference_pb2.PREFERENCE_UNSPECIFIED
 _STATES = {
     QueryState.RENDERING: preference_pb2.QUERY_STATE_RENDERING,
     QueryState.READY: preference_pb2.QUERY_STATE_READY,
@@ -39,16 +32,6 @@ _STATES = {
     QueryState.WITHDRAWN: preference_pb2.QUERY_STATE_WITHDRAWN,
     QueryState.FAILED: preference_pb2.QUERY_STATE_FAILED,
 }
-
-
-def timestamp(time_ms: int) -> timestamp_pb2.Timestamp:
-    """Gives the message of a time in milliseconds since 1970."""
-    return timestamp_pb2.Timestamp(seconds=time_ms // 1000, nanos=time_ms % 1000 * 1_000_000)
-
-
-def milliseconds(time: timestamp_pb2.Timestamp) -> int:
-    """Gives the milliseconds since 1970 of a message."""
-    return time.seconds * 1000 + time.nanos // 1_000_000
 
 
 def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
@@ -111,7 +94,7 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left.mp4"),
         right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
         state=_STATES[query.state],
-        proposed_time=timestamp(query.proposed_ms) if query.proposed_ms else None,
+        proposed_time=timestamp_from_milliseconds(query.proposed_ms) if query.proposed_ms else None,
         guidelines_version=query.guidelines_version,
         target_answers=query.target_answers,
         num_answers=query.num_answers,
@@ -124,94 +107,8 @@ def lease_to_message(lease: Lease, *, viewer: Role) -> preference_pb2.Lease:
     return preference_pb2.Lease(
         lease_token=lease.token,
         query=query_to_message(lease.query, viewer=viewer),
-        expire_time=timestamp(lease.expire_ms),
+        expire_time=timestamp_from_milliseconds(lease.expire_ms),
         remaining_s=lease.remaining_s,
-    )
-
-
-def record_to_message(record: PreferenceRecord) -> preference_pb2.PreferenceRecord:
-    """Gives the message of a row of the preference log."""
-    gold = record.gold_preference
-    return preference_pb2.PreferenceRecord(
-        cursor=record.cursor,
-        run_id=record.run_id,
-        query_id=record.query_id,
-        answer_id=record.answer_id,
-        version=record.version,
-        preference=wire.preference_to_message(record.preference),
-        left=wire.stored_segment_to_message(record.left),
-        right=wire.stored_segment_to_message(record.right),
-        labeler_id=record.labeler_id,
-        labeler_role=wire.role_to_message(record.labeler_role),
-        is_extra=record.is_extra,
-        commit_time=timestamp(record.commit_ms),
-        response_ms=record.response_ms,
-        weight=None if record.weight == 1 else record.weight,
-        is_gold=record.is_gold,
-        answer_number=record.answer_number,
-        target_answers=record.target_answers,
-        guidelines_version=record.guidelines_version,
-        gold_kind=record.gold_kind,
-        gold_preference=wire.preference_to_message(gold) if gold else _NO_PREFERENCE,
-    )
-
-
-def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceRecord:
-    """Gives the row of a message.
-
-    Raises:
-        InvalidInputError: a segment, an answer or a role is missing.
-    """
-    preference, gold = wire.preference_from_message, message.gold_preference
-    return PreferenceRecord(
-        cursor=message.cursor,
-        run_id=message.run_id,
-        query_id=message.query_id,
-        answer_id=message.answer_id,
-        version=message.version,
-        preference=preference(message.preference),
-        left=wire.stored_segment_from_message(message.left),
-        right=wire.stored_segment_from_message(message.right),
-        labeler_id=message.labeler_id,
-        labeler_role=wire.role_from_message(message.labeler_role),
-        is_extra=message.is_extra,
-        commit_ms=milliseconds(message.commit_time),
-        response_ms=message.response_ms,
-        weight=message.weight if message.HasField("weight") else 1.0,
-        is_gold=message.is_gold,
-        gold_kind=message.gold_kind if message.is_gold else "",
-        gold_preference=preference(gold) if message.is_gold else None,
-        answer_number=message.answer_number,
-        target_answers=message.target_answers,
-        guidelines_version=message.guidelines_version,
-    )
-
-
-def weight_change_to_message(change: WeightChange) -> preference_pb2.WeightChange:
-    """Gives the message of a change of a labeler's weight."""
-    return preference_pb2.WeightChange(
-        cursor=change.cursor,
-        run_id=change.run_id,
-        labeler_id=change.labeler_id,
-        weight=change.weight,
-        changed_by=change.changed_by,
-        commit_time=timestamp(change.commit_ms),
-        reason=change.reason,
-        change_id=change.change_id,
-    )
-
-
-def weight_change_from_message(message: preference_pb2.WeightChange) -> WeightChange:
-    """Gives the row of a message."""
-    return WeightChange(
-        cursor=message.cursor,
-        run_id=message.run_id,
-        change_id=message.change_id,
-        labeler_id=message.labeler_id,
-        weight=message.weight,
-        changed_by=message.changed_by,
-        reason=message.reason,
-        commit_ms=milliseconds(message.commit_time),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import query_messages
 from services.labeler.model.run_state import RunResult, RunState
 from services.labeler.model.runs import Run, RunStats
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
+from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "change_from_message",
@@ -40,7 +40,7 @@ def result_to_message(result: RunResult | None) -> pb.RunResult | None:
         num_labels=result.num_labels,
         headline=result.headline,
         true_return_mean=result.true_return_mean,
-        finish_time=query_messages.timestamp(result.finished_ms),
+        finish_time=timestamp_from_milliseconds(result.finished_ms),
     )
 
 

@@ -35,12 +35,12 @@ from services.labeler.feedback import (
     revision_repository,
 )
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.preference_log import PreferenceRecord
 from services.labeler.model.queries import Proposal, QueryState
 from services.labeler.people import labeler_repository
 from services.labeler.queries import lease_repository, query_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import PreferenceRecord
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import (
