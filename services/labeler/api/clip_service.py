@@ -8,7 +8,7 @@ import grpc.aio
 
 from services.labeler.api.authentication import caller
 from services.labeler.api.convert import clip_messages
-from services.labeler.api.owner_service import Labeling
+from services.labeler.api.parts import Labeling
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
 

@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc.aio
 
 from services.labeler.api.authentication import caller
 from services.labeler.api.convert import (
-    oversight_messages,
+    clip_messages,
+    log_messages,
+    owner_messages,
     progress_messages,
-    query_messages,
     run_messages,
 )
-from services.labeler.clips.policy_clips import PolicyClips
-from services.labeler.clips.practice import Practice
-from services.labeler.database import Database
+from services.labeler.api.parts import Labeling
 from services.labeler.feedback import export_files
-from services.labeler.feedback.answers import Answering
-from services.labeler.feedback.log_import import Importing
-from services.labeler.oversight.labeler_quality import Oversight
-from services.labeler.people.labelers import Labelers
-from services.labeler.queries.leases import Leasing
-from services.labeler.queries.proposals import Proposals
-from services.labeler.runs.progress import Watching
-from services.labeler.runs.run_settings import RunSettings
-from services.labeler.webhooks.registry import Webhooks
 from somersault.errors import InvalidInputError
-from somersault.storage import ObjectStore
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
 from somersault.wire import role_from_message
 from somersault.wire.preference_log import weight_change_to_message
 from somersault.wire.times import timestamp_from_milliseconds
 
-__all__ = ["Labeling", "OwnerMethods"]
+__all__ = ["OwnerMethods"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 _FILES = {pb.EXPORT_FORMAT_JSONL: export_files.jsonl, pb.EXPORT_FORMAT_PARQUET: export_files.parquet}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labeling:
-    """Bundles what the service is made of."""
-
-    database: Database
-    store: ObjectStore
-    proposals: Proposals
-    run_settings: RunSettings
-    leasing: Leasing
-    answering: Answering
-    policy_clips: PolicyClips
-    practice: Practice
-    oversight: Oversight
-    importing: Importing
-    labelers: Labelers
-    watching: Watching
-    webhooks: Webhooks
 
 
 class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
@@ -84,7 +53,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         known, token = await self._labeling.labelers.list_known(
             page_size=request.page_size, page_token=request.page_token
         )
-        labelers = [oversight_messages.labeler_to_message(each) for each in known]
+        labelers = [owner_messages.labeler_to_message(each) for each in known]
         return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
 
     async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
@@ -101,7 +70,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Change a run."""
         change = run_messages.change_from_message(request)
         view = await self._labeling.run_settings.update(caller(), request.run_id, change)
-        return pb.UpdateRunResponse(run=oversight_messages.run_to_message(view.seen_by(caller().role)))
+        return pb.UpdateRunResponse(run=run_messages.run_to_message(view.seen_by(caller().role)))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
         """List runs."""
@@ -109,7 +78,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             page_size=request.page_size, page_token=request.page_token
         )
         role = caller().role
-        messages = [oversight_messages.run_to_message(view.seen_by(role)) for view in views]
+        messages = [run_messages.run_to_message(view.seen_by(role)) for view in views]
         return pb.ListRunsResponse(runs=messages, next_page_token=token)
 
     async def GetAgreement(
@@ -117,7 +86,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.GetAgreementResponse:
         """Says how far labelers agree."""
         agreement = await self._labeling.run_settings.agreement(request.run_id)
-        return oversight_messages.agreement_to_message(agreement)
+        return owner_messages.agreement_to_message(agreement)
 
     async def ReportProgress(
         self, request: pb.ReportProgressRequest, context: _Context
@@ -141,11 +110,11 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
         """List queries with clips."""
-        choice = progress_messages.choice_from_message(request)
+        choice = clip_messages.choice_from_message(request)
         clipped, token = await self._labeling.watching.chosen_clips(
             request.run_id, choice, page_size=request.page_size, page_token=request.page_token
         )
-        messages = [progress_messages.clipped_to_message(each, viewer=caller().role) for each in clipped]
+        messages = [clip_messages.clipped_to_message(each, viewer=caller().role) for each in clipped]
         return pb.ListClipsResponse(queries=messages, next_page_token=token)
 
     async def SetGuidelines(
@@ -161,7 +130,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Says how well labelers answer."""
         found = await self._labeling.oversight.quality(request.run_id, labeler_id=request.labeler_id or None)
         return pb.GetLabelerQualityResponse(
-            labelers=[oversight_messages.quality_to_message(quality) for quality in found]
+            labelers=[owner_messages.quality_to_message(quality) for quality in found]
         )
 
     async def SetLabelerWeight(
@@ -188,7 +157,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        messages = [oversight_messages.entry_to_message(entry) for entry in entries]
+        messages = [owner_messages.entry_to_message(entry) for entry in entries]
         return pb.ListAuditLogResponse(entries=messages, next_page_token=token)
 
     async def ExportPreferences(
@@ -199,7 +168,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
             await answering.note_export(caller(), request.run_id, "messages")
             async for page in answering.export(request.run_id, is_complete=request.is_complete):
-                yield pb.ExportPreferencesResponse(**query_messages.page_to_messages(page))
+                yield pb.ExportPreferencesResponse(**log_messages.page_to_messages(page))
             return
         if request.format not in _FILES:
             raise InvalidInputError("format", request.format, "an export format (0 to 2)")
@@ -212,7 +181,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ImportPreferencesResponse:
         """Takes rows of an export in."""
         num_new, num_known = await self._labeling.importing.take(
-            caller(), request.run_id, oversight_messages.imported_rows_from_message(request)
+            caller(), request.run_id, log_messages.imported_rows_from_message(request)
         )
         return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
 
@@ -230,7 +199,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ListWebhooksResponse:
         """Lists a run's webhooks."""
         webhooks, newest_cursor = await self._labeling.webhooks.list_of_run(request.run_id)
-        messages = [oversight_messages.webhook_to_message(webhook) for webhook in webhooks]
+        messages = [owner_messages.webhook_to_message(webhook) for webhook in webhooks]
         return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
 
     async def DeleteWebhook(

@@ -12,8 +12,9 @@ import grpc.aio
 
 from services.labeler.api.authentication import admission, caller
 from services.labeler.api.clip_service import ClipMethods
-from services.labeler.api.convert import query_messages, run_messages
-from services.labeler.api.owner_service import Labeling, OwnerMethods
+from services.labeler.api.convert import log_messages, query_messages, run_messages
+from services.labeler.api.owner_service import OwnerMethods
+from services.labeler.api.parts import Labeling
 from services.labeler.api.shared_messages import PageMessages
 from services.labeler.clips import render_queue
 from services.labeler.model.run_state import RunState
@@ -38,7 +39,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         super().__init__(labeling)
         self._pages = PageMessages(
             lambda page: pb.WatchPreferencesResponse(
-                **query_messages.page_to_messages(page),
+                **log_messages.page_to_messages(page),
                 cursor=page.cursor,
                 run_state=run_messages.state_to_message(page.run_state),
             )

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import query_messages
-from services.labeler.model.clips import ClipChoice, ClippedQuery
 from services.labeler.model.progress import ProgressPoint, ProgressReport
-from somersault.domain.roles import Role
-from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
-from somersault.v1 import preference_pb2
-from somersault.wire import preference_from_message, preference_to_message
 from somersault.wire.times import timestamp_from_milliseconds
 
-__all__ = ["choice_from_message", "clipped_to_message", "point_to_message", "report_from_message"]
+__all__ = ["point_to_message", "report_from_message"]
 
 
 def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
@@ -61,43 +55,4 @@ def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
         num_episodes=returns.num_episodes if returns else 0,
         num_awaited=report.num_awaited,
         training_loss=report.training_loss,
-    )
-
-
-def choice_from_message(message: pb.ListClipsRequest) -> ClipChoice:
-    """Return which queries with clips are asked for.
-
-    Raises:
-        InvalidInputError: there is no such answer or order.
-    """
-    if message.order not in pb.ClipOrder.values():
-        raise InvalidInputError("order", message.order, "an order of clips (0 or 1)")
-    has_preference = message.preference != preference_pb2.PREFERENCE_UNSPECIFIED
-    return ClipChoice(
-        labeler_id=message.labeler_id or None,
-        preference=preference_from_message(message.preference) if has_preference else None,
-        is_answered=message.is_answered,
-        is_by_disagreement=message.order == pb.CLIP_ORDER_DISAGREEMENT,
-    )
-
-
-def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuery:
-    """Gives the message of a query with clips, as a role may see it."""
-    predicted = clipped.predicted
-    return pb.ClippedQuery(
-        query=query_messages.query_to_message(clipped.query, viewer=viewer),
-        left_predicted_rewards=predicted.first if predicted else (),
-        right_predicted_rewards=predicted.second if predicted else (),
-        reward_version=predicted.reward_version if predicted else 0,
-        answers=[
-            pb.QueryAnswer(
-                labeler_id=answer.labeler_id,
-                name=answer.name,
-                preference=preference_to_message(answer.preference),
-                answer_time=timestamp_from_milliseconds(answer.answered_ms),
-            )
-            for answer in clipped.answers
-        ],
-        left_duration_s=clipped.left_duration_s,
-        right_duration_s=clipped.right_duration_s,
     )

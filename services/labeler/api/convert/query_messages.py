@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from services.labeler.model.preference_log import LogPage
 from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Query, QueryState, Side
 from somersault import wire
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2, preference_pb2
-from somersault.wire.preference_log import record_to_message, weight_change_to_message
 from somersault.wire.times import timestamp_from_milliseconds
 
-__all__ = [
-    "lease_to_message",
-    "page_to_messages",
-    "proposal_from_message",
-    "query_to_message",
-    "state_from_message",
-]
+__all__ = ["lease_to_message", "proposal_from_message", "query_to_message", "state_from_message"]
 
 MAX_PREDICTED = 10_000  # steps of a segment; an episode of the longest task has 1,000
 
@@ -110,14 +101,6 @@ def lease_to_message(lease: Lease, *, viewer: Role) -> preference_pb2.Lease:
         expire_time=timestamp_from_milliseconds(lease.expire_ms),
         remaining_s=lease.remaining_s,
     )
-
-
-def page_to_messages(page: LogPage) -> dict[str, Any]:
-    """Gives a page of the log as the two fields that each message of it has."""
-    return {
-        "records": [record_to_message(record) for record in page.records],
-        "weight_changes": [weight_change_to_message(change) for change in page.weight_changes],
-    }
 
 
 def _side_to_message(side: Side, *, clip_url: str) -> preference_pb2.Side:

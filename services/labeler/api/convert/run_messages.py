@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from services.labeler.api.convert import (
+    progress_messages,
+)
 from services.labeler.model.run_state import RunResult, RunState
-from services.labeler.model.runs import Run, RunStats
+from services.labeler.model.runs import Run, RunStats, RunView
 from services.labeler.runs.run_changes import RunChange
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
@@ -13,6 +16,7 @@ from somersault.wire.times import timestamp_from_milliseconds
 __all__ = [
     "change_from_message",
     "result_to_message",
+    "run_to_message",
     "state_to_message",
     "stats_to_message",
     "wishes_to_message",
@@ -127,4 +131,29 @@ def _result_from_message(message: pb.RunResult) -> RunResult:
         num_labels=message.num_labels,
         headline=message.headline,
         true_return_mean=message.true_return_mean if message.HasField("true_return_mean") else None,
+    )
+
+
+def run_to_message(view: RunView) -> pb.Run:
+    """Return the message of a run and how it stands."""
+    run, point = view.run, view.newest_point
+    return pb.Run(
+        run_id=run.run_id,
+        task=run.task,
+        question=run.question,
+        create_time=timestamp_from_milliseconds(run.created_ms),
+        target_answers=run.target_answers,
+        asks_again_on_disagreement=run.asks_again,
+        gold_interval=run.gold_interval,
+        guidelines_version=run.guidelines_version,
+        newest_log_cursor=run.newest_cursor,
+        is_paused=run.is_paused,
+        state=state_to_message(run.state),
+        label_budget=view.label_budget,
+        is_finishing=run.is_finishing,
+        num_answered=run.num_answered,
+        newest_point=progress_messages.point_to_message(point) if point else None,
+        result=result_to_message(view.result),
+        newest_policy_clip=view.newest_policy_clip,
+        identity=run.identity,
     )

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from services.labeler.api.convert import (
-    progress_messages,
-    run_messages,
-)
 from services.labeler.model.labelers import KnownLabeler
 from services.labeler.model.oversight import AuditEntry
-from services.labeler.model.runs import RunView
 from services.labeler.model.webhooks import Webhook
 from services.labeler.oversight.agreement import Agreement
 from services.labeler.oversight.quality_measures import Quality, Share
-from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire import role_to_message
-from somersault.wire.preference_checks import check_log_row
-from somersault.wire.preference_log import record_from_message, weight_change_from_message
 from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "agreement_to_message",
     "entry_to_message",
-    "imported_rows_from_message",
     "labeler_to_message",
     "quality_to_message",
-    "run_to_message",
     "webhook_to_message",
 ]
-
-
-def run_to_message(view: RunView) -> pb.Run:
-    """Return the message of a run and how it stands."""
-    run, point = view.run, view.newest_point
-    return pb.Run(
-        run_id=run.run_id,
-        task=run.task,
-        question=run.question,
-        create_time=timestamp_from_milliseconds(run.created_ms),
-        target_answers=run.target_answers,
-        asks_again_on_disagreement=run.asks_again,
-        gold_interval=run.gold_interval,
-        guidelines_version=run.guidelines_version,
-        newest_log_cursor=run.newest_cursor,
-        is_paused=run.is_paused,
-        state=run_messages.state_to_message(run.state),
-        label_budget=view.label_budget,
-        is_finishing=run.is_finishing,
-        num_answered=run.num_answered,
-        newest_point=progress_messages.point_to_message(point) if point else None,
-        result=run_messages.result_to_message(view.result),
-        newest_policy_clip=view.newest_policy_clip,
-        identity=run.identity,
-    )
 
 
 def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
@@ -128,19 +93,3 @@ def webhook_to_message(webhook: Webhook) -> pb.Webhook:
 
 def _share(share: Share) -> pb.Share:
     return pb.Share(num=share.num, num_true=share.num_true, share=share.value, low=share.low, high=share.high)
-
-
-def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[PreferenceRecord | WeightChange]:
-    """Return the rows that are to be taken in.
-
-    Raises:
-        InvalidInputError: one is out of bounds.
-    """
-    for record in request.records:
-        check_log_row(record)
-    for change in request.weight_changes:
-        check_log_row(change)
-    return [
-        *map(record_from_message, request.records),
-        *map(weight_change_from_message, request.weight_changes),
-    ]
