@@ -11,26 +11,32 @@ import grpc.aio
 import structlog
 
 from services.labeler.api.authentication import Authentication
-from services.labeler.api.service import Labeling, add_to_server
+from services.labeler.api.parts import LabelerParts
+from services.labeler.api.service import add_to_server
+from services.labeler.changes import Changes
 from services.labeler.clips.policy_clips import PolicyClips
 from services.labeler.clips.practice import Practice
-from services.labeler.clips.render_queue import ClipDrawing
+from services.labeler.clips.query_clips import QueryClips
+from services.labeler.clips.render_queue import RenderQueue
 from services.labeler.config import LabelerConfig
 from services.labeler.database import open_database
-from services.labeler.feedback.answers import Answering
-from services.labeler.feedback.log_import import Importing
+from services.labeler.database.engine import Database
+from services.labeler.feedback.answers import Answers
+from services.labeler.feedback.log_import import LogImport
+from services.labeler.feedback.preference_log import PreferenceLog
+from services.labeler.oversight.audit_log import AuditLog
 from services.labeler.oversight.gauges import Gauges
-from services.labeler.oversight.labeler_quality import Oversight
+from services.labeler.oversight.labeler_quality import LabelerQuality
 from services.labeler.people.labelers import Labelers, read_tokens
-from services.labeler.queries.leases import Leasing
+from services.labeler.queries.leases import Leases
 from services.labeler.queries.proposals import Proposals
-from services.labeler.runs.progress import Watching
+from services.labeler.runs.progress import RunProgress
 from services.labeler.runs.run_identity import check_run_identity
-from services.labeler.runs.run_settings import RunSettings
+from services.labeler.runs.runs import Runs
 from services.labeler.simulator_client import SimulatorClients
 from services.labeler.webhooks.client import WebhookClient
 from services.labeler.webhooks.delivery import WebhookDelivery
-from services.labeler.webhooks.registry import Webhooks
+from services.labeler.webhooks.registry import WebhookRegistry
 from somersault.errors import SomersaultError
 from somersault.rpc import Notifier
 from somersault.storage import ObjectStore, open_store
@@ -42,56 +48,48 @@ _log = structlog.get_logger()
 
 
 class LabelerApplication:
-    """The labeler: its servicer, and beside it the drawing of clips and what is sent to webhooks."""
+    """The labeler: its servicer, and beside it the rendering of clips and what is sent to webhooks."""
 
     def __init__(
         self,
-        config: LabelerConfig,
-        labeling: Labeling,
+        parts: LabelerParts,
         *,
+        database: Database,
         simulators: SimulatorClients,
-        queries_changed: Notifier,
+        render_queue: RenderQueue,
+        webhook_client: WebhookClient,
     ) -> None:
-        """Wires the parts together."""
-        self._labeling = labeling
+        """Take what serves the rpcs, and what works beside them."""
+        self._parts = parts
+        self._database = database
         self._simulators = simulators
-        self._drawing = ClipDrawing(
-            labeling.database,
-            labeling.store,
-            self._simulators,
-            queries_changed=queries_changed,
-            max_concurrent=config.max_concurrent_renders,
-            max_failures=config.max_render_failures,
-            timeout_s=config.render_timeout_s,
-        )
-        self._webhook_client = WebhookClient(allows_private=config.allow_private_webhooks)
-        self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [
-            Authentication(labeling.labelers)
-        ]
+        self._render_queue = render_queue
+        self._webhook_client = webhook_client
+        self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [Authentication(parts.labelers)]
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
-        """Adds the servicer."""
-        return add_to_server(server, self._labeling)
+        """Add the servicer."""
+        return add_to_server(server, self._parts)
 
     async def run(self) -> None:
-        """Has clips drawn and the log sent to webhooks, and keeps the gauges fresh."""
+        """Have clips rendered and the log sent to webhooks, and keep the gauges fresh."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(Gauges(self._labeling.database).run())
-            group.create_task(WebhookDelivery(self._labeling.database, self._webhook_client).run())
+            group.create_task(Gauges(self._database).run())
+            group.create_task(WebhookDelivery(self._database, self._webhook_client).run())
             if len(self._simulators):
-                group.create_task(self._drawing.run())
+                group.create_task(self._render_queue.run())
             else:
                 _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
 
     async def drain(self) -> None:
-        """Commits what waits and closes the database."""
+        """Commit what waits and close the database."""
         await self._simulators.close()
         self._webhook_client.close()
-        await asyncio.to_thread(self._labeling.database.close)
+        await asyncio.to_thread(self._database.close)
 
 
 async def build(config: LabelerConfig) -> LabelerApplication:
-    """Opens the database and the store, and makes the first tokens known.
+    """Open the database and the store, and make the first tokens known.
 
     Raises:
         SomersaultError: a setting, the database or the store can't be used.
@@ -104,29 +102,57 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     except SomersaultError:
         await asyncio.to_thread(database.close)  # its thread would keep the process
         raise
-    queries_changed, log_grew = Notifier(), Notifier()
+    queries_changed = Changes()
     simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
-    labeling = Labeling(
-        database=database,
-        store=store,
-        proposals=Proposals(database, queries_changed=queries_changed),
-        leasing=Leasing(database, queries_changed=queries_changed, max_leases=config.max_leases),
-        answering=Answering(database, log_grew=log_grew),
-        policy_clips=PolicyClips(database, store),
-        practice=Practice(database, own_task=get_task(config.task) if config.task else None),
-        oversight=Oversight(database, log_grew=log_grew),
-        importing=Importing(database, log_grew=log_grew),
-        run_settings=RunSettings(database, queries_changed=queries_changed, log_grew=log_grew),
-        labelers=Labelers(database),
-        watching=Watching(database, simulators),
-        webhooks=Webhooks(database, allows_private=config.allow_private_webhooks),
-    )
-    await labeling.labelers.make_known(tokens)
-    token = await labeling.labelers.create_first_owner()
+    parts = _parts(config, database, store, simulators, queries_changed=queries_changed)
+    await parts.labelers.make_known(tokens)
+    token = await parts.labelers.create_first_owner()
     if token is not None:
         sys.stdout.write(f"the owner's token, shown this once: {token}\n")
         sys.stdout.flush()
-    return LabelerApplication(config, labeling, simulators=simulators, queries_changed=queries_changed)
+    render_queue = RenderQueue(
+        database,
+        store,
+        simulators,
+        queries_changed=queries_changed,
+        max_concurrent=config.max_concurrent_renders,
+        max_failures=config.max_render_failures,
+        timeout_s=config.render_timeout_s,
+    )
+    return LabelerApplication(
+        parts,
+        database=database,
+        simulators=simulators,
+        render_queue=render_queue,
+        webhook_client=WebhookClient(allows_private=config.allow_private_webhooks),
+    )
+
+
+def _parts(
+    config: LabelerConfig,
+    database: Database,
+    store: ObjectStore,
+    simulators: SimulatorClients,
+    *,
+    queries_changed: Changes,
+) -> LabelerParts:
+    log_grew = Changes()
+    return LabelerParts(
+        runs=Runs(database, queries_changed=queries_changed, log_grew=log_grew),
+        run_progress=RunProgress(database, simulators),
+        proposals=Proposals(database, queries_changed=queries_changed),
+        leases=Leases(database, queries_changed=queries_changed, max_leases=config.max_leases),
+        answers=Answers(database, log_grew=log_grew),
+        preference_log=PreferenceLog(database, log_grew=log_grew),
+        log_import=LogImport(database, log_grew=log_grew),
+        query_clips=QueryClips(database, store),
+        policy_clips=PolicyClips(database, store),
+        practice=Practice(database, own_task=get_task(config.task) if config.task else None),
+        labelers=Labelers(database),
+        labeler_quality=LabelerQuality(database, log_grew=log_grew),
+        audit_log=AuditLog(database),
+        webhooks=WebhookRegistry(database, allows_private=config.allow_private_webhooks),
+    )
 
 
 async def _open_store(config: LabelerConfig) -> ObjectStore:

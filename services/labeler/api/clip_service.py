@@ -8,7 +8,7 @@ import grpc.aio
 
 from services.labeler.api.authentication import caller
 from services.labeler.api.convert import clip_messages
-from services.labeler.api.parts import Labeling
+from services.labeler.api.parts import LabelerParts
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
 
@@ -20,13 +20,13 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
     """Serves a part of the public API that more than owners have a use for."""
 
-    _labeling: Labeling
+    _parts: LabelerParts
 
     async def ListOwnAnswers(
         self, request: pb.ListOwnAnswersRequest, context: _Context
     ) -> pb.ListOwnAnswersResponse:
         """List the caller's answers."""
-        answers, token = await self._labeling.answering.list_own(
+        answers, token = await self._parts.answers.list_own(
             caller(), request.run_id, page_size=request.page_size, page_token=request.page_token
         )
         viewer = caller().role
@@ -38,14 +38,14 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.AddPolicyClipResponse:
         """Add a clip of a policy."""
         clip = clip_messages.policy_clip_from_message(request)
-        await self._labeling.policy_clips.add(caller(), request.run_id, clip)
+        await self._parts.policy_clips.add(caller(), request.run_id, clip)
         return pb.AddPolicyClipResponse()
 
     async def ListPolicyClips(
         self, request: pb.ListPolicyClipsRequest, context: _Context
     ) -> pb.ListPolicyClipsResponse:
         """List the clips of a run's policies."""
-        clips = await self._labeling.policy_clips.list_of_run(request.run_id)
+        clips = await self._parts.policy_clips.list_of_run(request.run_id)
         viewer = caller().role
         return pb.ListPolicyClipsResponse(
             clips=[
@@ -57,12 +57,12 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.GetPolicyClipRequest, context: _Context
     ) -> pb.GetPolicyClipResponse:
         """Send a clip of a policy."""
-        clip, sha256 = await self._labeling.policy_clips.read(request.run_id, request.policy_version)
+        clip, sha256 = await self._parts.policy_clips.read(request.run_id, request.policy_version)
         return pb.GetPolicyClipResponse(clip=clip, clip_sha256=sha256)
 
     async def GetPracticePairs(
         self, request: pb.GetPracticePairsRequest, context: _Context
     ) -> pb.GetPracticePairsResponse:
         """Send the pairs to practise on."""
-        pairs = await self._labeling.practice.pairs(request.run_id)
+        pairs = await self._parts.practice.pairs(request.run_id)
         return pb.GetPracticePairsResponse(pairs=map(clip_messages.practice_to_message, pairs))

@@ -15,7 +15,7 @@ from services.labeler.api.convert import (
     progress_messages,
     run_messages,
 )
-from services.labeler.api.parts import Labeling
+from services.labeler.api.parts import LabelerParts
 from services.labeler.feedback import export_files
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
@@ -33,15 +33,15 @@ _FILES = {pb.EXPORT_FORMAT_JSONL: export_files.jsonl, pb.EXPORT_FORMAT_PARQUET: 
 class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     """Serves the part of the public API that labelers have no use for."""
 
-    def __init__(self, labeling: Labeling) -> None:
+    def __init__(self, parts: LabelerParts) -> None:
         """Takes what does the work."""
-        self._labeling = labeling
+        self._parts = parts
 
     async def CreateLabeler(
         self, request: pb.CreateLabelerRequest, context: _Context
     ) -> pb.CreateLabelerResponse:
         """Invites a labeler."""
-        labeler, token = await self._labeling.labelers.create(
+        labeler, token = await self._parts.labelers.create(
             caller(), name=request.name, role=role_from_message(request.role)
         )
         return pb.CreateLabelerResponse(labeler_id=labeler.labeler_id, token=token)
@@ -50,7 +50,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.ListLabelersRequest, context: _Context
     ) -> pb.ListLabelersResponse:
         """Lists who may call."""
-        known, token = await self._labeling.labelers.list_known(
+        known, token = await self._parts.labelers.list_known(
             page_size=request.page_size, page_token=request.page_token
         )
         labelers = [owner_messages.labeler_to_message(each) for each in known]
@@ -58,23 +58,23 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
 
     async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
         """Gives a labeler another token."""
-        token = await self._labeling.labelers.rotate(caller(), request.labeler_id)
+        token = await self._parts.labelers.rotate(caller(), request.labeler_id)
         return pb.RotateTokenResponse(token=token)
 
     async def RevokeToken(self, request: pb.RevokeTokenRequest, context: _Context) -> pb.RevokeTokenResponse:
         """Ends a labeler's token."""
-        await self._labeling.labelers.revoke(caller(), request.labeler_id)
+        await self._parts.labelers.revoke(caller(), request.labeler_id)
         return pb.RevokeTokenResponse()
 
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: _Context) -> pb.UpdateRunResponse:
         """Change a run."""
         change = run_messages.change_from_message(request)
-        view = await self._labeling.run_settings.update(caller(), request.run_id, change)
+        view = await self._parts.runs.update(caller(), request.run_id, change)
         return pb.UpdateRunResponse(run=run_messages.run_to_message(view.seen_by(caller().role)))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
         """List runs."""
-        views, token = await self._labeling.run_settings.list_newest(
+        views, token = await self._parts.runs.list_newest(
             page_size=request.page_size, page_token=request.page_token
         )
         role = caller().role
@@ -85,7 +85,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.GetAgreementRequest, context: _Context
     ) -> pb.GetAgreementResponse:
         """Says how far labelers agree."""
-        agreement = await self._labeling.run_settings.agreement(request.run_id)
+        agreement = await self._parts.labeler_quality.agreement(request.run_id)
         return owner_messages.agreement_to_message(agreement)
 
     async def ReportProgress(
@@ -94,14 +94,14 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         """Adds a point to a run's learning curves, if there is one, and says what owners want of it."""
         has_point = request.HasField("point")
         report = progress_messages.report_from_message(request.point) if has_point else None
-        run = await self._labeling.watching.report(request.run_id, report)
+        run = await self._parts.run_progress.report(request.run_id, report)
         return run_messages.wishes_to_message(run)
 
     async def GetRunProgress(
         self, request: pb.GetRunProgressRequest, context: _Context
     ) -> pb.GetRunProgressResponse:
         """Gives a run's learning curves."""
-        points, now_ms = await self._labeling.watching.curves(request.run_id, cursor=request.cursor)
+        points, now_ms = await self._parts.run_progress.curves(request.run_id, cursor=request.cursor)
         return pb.GetRunProgressResponse(
             points=map(progress_messages.point_to_message, points),
             cursor=points[-1].number if points else request.cursor,
@@ -111,7 +111,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListClips(self, request: pb.ListClipsRequest, context: _Context) -> pb.ListClipsResponse:
         """List queries with clips."""
         choice = clip_messages.choice_from_message(request)
-        clipped, token = await self._labeling.watching.chosen_clips(
+        clipped, token = await self._parts.query_clips.list_chosen(
             request.run_id, choice, page_size=request.page_size, page_token=request.page_token
         )
         messages = [clip_messages.clipped_to_message(each, viewer=caller().role) for each in clipped]
@@ -121,14 +121,16 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.SetGuidelinesRequest, context: _Context
     ) -> pb.SetGuidelinesResponse:
         """Adds a version of a run's guidelines."""
-        version = await self._labeling.run_settings.set_guidelines(caller(), request.run_id, request.text)
+        version = await self._parts.runs.set_guidelines(caller(), request.run_id, request.text)
         return pb.SetGuidelinesResponse(version=version)
 
     async def GetLabelerQuality(
         self, request: pb.GetLabelerQualityRequest, context: _Context
     ) -> pb.GetLabelerQualityResponse:
         """Says how well labelers answer."""
-        found = await self._labeling.oversight.quality(request.run_id, labeler_id=request.labeler_id or None)
+        found = await self._parts.labeler_quality.measure(
+            request.run_id, labeler_id=request.labeler_id or None
+        )
         return pb.GetLabelerQualityResponse(
             labelers=[owner_messages.quality_to_message(quality) for quality in found]
         )
@@ -137,7 +139,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.SetLabelerWeightRequest, context: _Context
     ) -> pb.SetLabelerWeightResponse:
         """Makes a labeler's answers count for more or less."""
-        change = await self._labeling.oversight.set_weight(
+        change = await self._parts.labeler_quality.set_weight(
             caller(),
             run_id=request.run_id,
             labeler_id=request.labeler_id,
@@ -151,7 +153,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.ListAuditLogRequest, context: _Context
     ) -> pb.ListAuditLogResponse:
         """Lists what was changed."""
-        entries, token = await self._labeling.oversight.audit_log(
+        entries, token = await self._parts.audit_log.list_newest(
             run_id=request.run_id,
             is_without_services=request.is_without_services,
             page_size=request.page_size,
@@ -164,23 +166,23 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.ExportPreferencesRequest, context: _Context
     ) -> AsyncIterator[pb.ExportPreferencesResponse]:
         """Sends the whole log, as messages or as a file."""
-        answering = self._labeling.answering
+        log = self._parts.preference_log
         if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
-            await answering.note_export(caller(), request.run_id, "messages")
-            async for page in answering.export(request.run_id, is_complete=request.is_complete):
+            await log.note_export(caller(), request.run_id, "messages")
+            async for page in log.export(request.run_id, is_complete=request.is_complete):
                 yield pb.ExportPreferencesResponse(**log_messages.page_to_messages(page))
             return
         if request.format not in _FILES:
             raise InvalidInputError("format", request.format, "an export format (0 to 2)")
-        await answering.note_export(caller(), request.run_id, pb.ExportFormat.Name(request.format))
-        async for part in _FILES[request.format](answering.export(request.run_id, is_complete=True)):
+        await log.note_export(caller(), request.run_id, pb.ExportFormat.Name(request.format))
+        async for part in _FILES[request.format](log.export(request.run_id, is_complete=True)):
             yield pb.ExportPreferencesResponse(part=part)
 
     async def ImportPreferences(
         self, request: pb.ImportPreferencesRequest, context: _Context
     ) -> pb.ImportPreferencesResponse:
         """Takes rows of an export in."""
-        num_new, num_known = await self._labeling.importing.take(
+        num_new, num_known = await self._parts.log_import.add(
             caller(), request.run_id, log_messages.imported_rows_from_message(request)
         )
         return pb.ImportPreferencesResponse(num_imported=num_new, num_known=num_known)
@@ -189,7 +191,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.CreateWebhookRequest, context: _Context
     ) -> pb.CreateWebhookResponse:
         """Has a run's log sent to a URL."""
-        webhook_id, secret = await self._labeling.webhooks.create(
+        webhook_id, secret = await self._parts.webhooks.create(
             caller(), run_id=request.run_id, url=request.url
         )
         return pb.CreateWebhookResponse(webhook_id=webhook_id, secret=secret)
@@ -198,7 +200,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.ListWebhooksRequest, context: _Context
     ) -> pb.ListWebhooksResponse:
         """Lists a run's webhooks."""
-        webhooks, newest_cursor = await self._labeling.webhooks.list_of_run(request.run_id)
+        webhooks, newest_cursor = await self._parts.webhooks.list_of_run(request.run_id)
         messages = [owner_messages.webhook_to_message(webhook) for webhook in webhooks]
         return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
 
@@ -206,5 +208,5 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         self, request: pb.DeleteWebhookRequest, context: _Context
     ) -> pb.DeleteWebhookResponse:
         """Ends a webhook."""
-        await self._labeling.webhooks.delete(caller(), request.webhook_id)
+        await self._parts.webhooks.delete(caller(), request.webhook_id)
         return pb.DeleteWebhookResponse()

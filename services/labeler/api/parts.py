@@ -6,35 +6,37 @@ from dataclasses import dataclass
 
 from services.labeler.clips.policy_clips import PolicyClips
 from services.labeler.clips.practice import Practice
-from services.labeler.database import Database
-from services.labeler.feedback.answers import Answering
-from services.labeler.feedback.log_import import Importing
-from services.labeler.oversight.labeler_quality import Oversight
+from services.labeler.clips.query_clips import QueryClips
+from services.labeler.feedback.answers import Answers
+from services.labeler.feedback.log_import import LogImport
+from services.labeler.feedback.preference_log import PreferenceLog
+from services.labeler.oversight.audit_log import AuditLog
+from services.labeler.oversight.labeler_quality import LabelerQuality
 from services.labeler.people.labelers import Labelers
-from services.labeler.queries.leases import Leasing
+from services.labeler.queries.leases import Leases
 from services.labeler.queries.proposals import Proposals
-from services.labeler.runs.progress import Watching
-from services.labeler.runs.run_settings import RunSettings
-from services.labeler.webhooks.registry import Webhooks
-from somersault.storage import ObjectStore
+from services.labeler.runs.progress import RunProgress
+from services.labeler.runs.runs import Runs
+from services.labeler.webhooks.registry import WebhookRegistry
 
-__all__ = ["Labeling"]
+__all__ = ["LabelerParts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labeling:
+class LabelerParts:
     """Bundles what the service is made of."""
 
-    database: Database
-    store: ObjectStore
+    runs: Runs
+    run_progress: RunProgress
     proposals: Proposals
-    run_settings: RunSettings
-    leasing: Leasing
-    answering: Answering
+    leases: Leases
+    answers: Answers
+    preference_log: PreferenceLog
+    log_import: LogImport
+    query_clips: QueryClips
     policy_clips: PolicyClips
     practice: Practice
-    oversight: Oversight
-    importing: Importing
     labelers: Labelers
-    watching: Watching
-    webhooks: Webhooks
+    labeler_quality: LabelerQuality
+    audit_log: AuditLog
+    webhooks: WebhookRegistry

@@ -14,9 +14,8 @@ from services.labeler.api.authentication import admission, caller
 from services.labeler.api.clip_service import ClipMethods
 from services.labeler.api.convert import log_messages, query_messages, run_messages
 from services.labeler.api.owner_service import OwnerMethods
-from services.labeler.api.parts import Labeling
+from services.labeler.api.parts import LabelerParts
 from services.labeler.api.shared_messages import PageMessages
-from services.labeler.clips import render_queue
 from services.labeler.model.run_state import RunState
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
@@ -26,7 +25,7 @@ from somersault.wire import preference_from_message, role_to_message
 from somersault.wire.preference_log import record_to_message
 from somersault.wire.times import timestamp_from_milliseconds
 
-__all__ = ["LabelerServicer", "Labeling", "add_to_server"]
+__all__ = ["LabelerServicer", "add_to_server"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -34,9 +33,9 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class LabelerServicer(ClipMethods, OwnerMethods):
     """Serves the public API. `authentication` has admitted each caller already."""
 
-    def __init__(self, labeling: Labeling) -> None:
+    def __init__(self, parts: LabelerParts) -> None:
         """Takes what does the work."""
-        super().__init__(labeling)
+        super().__init__(parts)
         self._pages = PageMessages(
             lambda page: pb.WatchPreferencesResponse(
                 **log_messages.page_to_messages(page),
@@ -47,7 +46,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
         """Makes a run known."""
-        await self._labeling.proposals.create_run(
+        await self._parts.runs.create(
             caller(),
             run_id=request.run_id,
             task=request.task,
@@ -62,21 +61,21 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     ) -> pb.ProposeQueriesResponse:
         """Puts queries before labelers."""
         proposals = [query_messages.proposal_from_message(message) for message in request.proposals]
-        query_ids = await self._labeling.proposals.propose(caller(), request.run_id, proposals)
+        query_ids = await self._parts.proposals.propose(caller(), request.run_id, proposals)
         return pb.ProposeQueriesResponse(query_ids=query_ids)
 
     async def WithdrawQueries(
         self, request: pb.WithdrawQueriesRequest, context: _Context
     ) -> pb.WithdrawQueriesResponse:
         """Takes queries back."""
-        withdrawn = await self._labeling.proposals.withdraw(caller(), request.run_id, list(request.query_ids))
+        withdrawn = await self._parts.proposals.withdraw(caller(), request.run_id, list(request.query_ids))
         return pb.WithdrawQueriesResponse(withdrawn_query_ids=withdrawn)
 
     async def LeaseQueries(
         self, request: pb.LeaseQueriesRequest, context: _Context
     ) -> pb.LeaseQueriesResponse:
         """Leases queries to the caller."""
-        leases, state = await self._labeling.leasing.lease(
+        leases, state = await self._parts.leases.lease(
             admission(),
             run_id=request.run_id or None,
             count=request.count,
@@ -92,7 +91,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
         """Prolongs a lease."""
-        expire_ms, remaining_s = await self._labeling.leasing.renew(
+        expire_ms, remaining_s = await self._parts.leases.renew(
             caller(), token=request.lease_token, lease_s=request.lease_s
         )
         return pb.RenewLeaseResponse(
@@ -103,16 +102,14 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         self, request: pb.ReleaseQueryRequest, context: _Context
     ) -> pb.ReleaseQueryResponse:
         """End a lease without an answer."""
-        await self._labeling.leasing.release(
-            caller(), token=request.lease_token, is_returned=request.is_returned
-        )
+        await self._parts.leases.release(caller(), token=request.lease_token, is_returned=request.is_returned)
         return pb.ReleaseQueryResponse()
 
     async def SubmitPreference(
         self, request: pb.SubmitPreferenceRequest, context: _Context
     ) -> pb.SubmitPreferenceResponse:
         """Answers a leased query."""
-        record = await self._labeling.answering.submit(
+        record = await self._parts.answers.submit(
             caller(),
             lease_token=request.lease_token,
             answer_id=request.answer_id,
@@ -125,7 +122,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         self, request: pb.RevisePreferenceRequest, context: _Context
     ) -> pb.RevisePreferenceResponse:
         """Changes an answer."""
-        record = await self._labeling.answering.revise(
+        record = await self._parts.answers.revise(
             caller(),
             answer_id=request.answer_id,
             version=request.version,
@@ -138,12 +135,8 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         side = preference_from_message(request.side)
         if side not in (Preference.LEFT, Preference.RIGHT):
             raise InvalidInputError("side", side.value, "left or right")
-        clip, sha256 = await render_queue.read_clip(
-            self._labeling.database,
-            self._labeling.store,
-            caller(),
-            query_id=request.query_id,
-            is_left=side is Preference.LEFT,
+        clip, sha256 = await self._parts.query_clips.read(
+            caller(), query_id=request.query_id, is_left=side is Preference.LEFT
         )
         return pb.GetClipResponse(clip=clip, clip_sha256=sha256)
 
@@ -151,7 +144,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         self, request: pb.WatchPreferencesRequest, context: _Context
     ) -> AsyncIterator[pb.WatchPreferencesResponse]:
         """Sends the log from a cursor on."""
-        log = self._labeling.answering.watch(
+        log = self._parts.preference_log.watch(
             admission(), request.run_id, cursor=request.cursor, is_complete=request.is_complete
         )
         async for page in log:
@@ -159,7 +152,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
     async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
         """Lists queries."""
-        page = await self._labeling.proposals.list_newest(
+        page = await self._parts.proposals.list_newest(
             request.run_id,
             state=query_messages.state_from_message(request.state),
             page_size=request.page_size,
@@ -173,14 +166,14 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
     async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
         """Gives a run's counts."""
-        stats = await self._labeling.proposals.stats(request.run_id, labeler_id=caller().labeler_id)
+        stats = await self._parts.runs.stats(request.run_id, labeler_id=caller().labeler_id)
         return run_messages.stats_to_message(stats.seen_by(caller().role))
 
     async def GetGuidelines(
         self, request: pb.GetGuidelinesRequest, context: _Context
     ) -> pb.GetGuidelinesResponse:
         """Gives a version of a run's guidelines."""
-        found = await self._labeling.run_settings.read_guidelines(request.run_id, request.version)
+        found = await self._parts.runs.read_guidelines(request.run_id, request.version)
         return pb.GetGuidelinesResponse(
             text=found.text, version=found.version, create_time=timestamp_from_milliseconds(found.created_ms)
         )
@@ -193,7 +186,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         )
 
 
-def add_to_server(server: grpc.aio.Server, labeling: Labeling) -> list[str]:
+def add_to_server(server: grpc.aio.Server, parts: LabelerParts) -> list[str]:
     """Adds the servicer to a server and gives its full name."""
-    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(labeling), server)
+    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(parts), server)
     return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]

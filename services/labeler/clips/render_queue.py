@@ -15,10 +15,9 @@ import sqlalchemy as sa
 import structlog
 
 from services.labeler.changes import POLL_S, Changes
-from services.labeler.clips import access_repository, render_queue_repository
-from services.labeler.clips.render_queue_repository import ClipTask
+from services.labeler.clips import render_queue_repository
+from services.labeler.clips.render_queue_repository import RenderTask
 from services.labeler.database import Database
-from services.labeler.model.labelers import Labeler
 from somersault.errors import (
     CorruptDataError,
     ResourceExhaustedError,
@@ -28,7 +27,7 @@ from somersault.errors import (
 from somersault.rpc import Notifier
 from somersault.storage import ObjectStore
 
-__all__ = ["ClipDrawing", "Renderer", "read_clip"]
+__all__ = ["RenderQueue", "Renderer"]
 
 MAX_CLIP_BYTES = 16 * 1024**2
 _MARGIN_S = 10.0  # to read a clip back after it was drawn
@@ -57,7 +56,7 @@ class Renderer(Protocol):
         ...
 
 
-class ClipDrawing:
+class RenderQueue:
     """Works off the wanted clips, a few at a time."""
 
     def __init__(
@@ -85,24 +84,26 @@ class ClipDrawing:
         """Draws what is wanted until cancelled."""
         await self._persist(render_queue_repository.release_claims)
         async with asyncio.TaskGroup() as group:
-            drawing: set[asyncio.Task[None]] = set()
+            rendering: set[asyncio.Task[None]] = set()
             while True:
                 change = self._queries_changed.next
-                room = self._max_concurrent - len(drawing)
+                room = self._max_concurrent - len(rendering)
                 tasks = await self._claim(room) if room else []
                 for task in tasks:
-                    started = group.create_task(self._draw(task))
-                    drawing.add(started)
-                    started.add_done_callback(drawing.discard)
-                await self._wait(change, drawing, is_full=len(drawing) >= self._max_concurrent)
+                    started = group.create_task(self._render(task))
+                    rendering.add(started)
+                    started.add_done_callback(rendering.discard)
+                await self._wait(change, rendering, is_full=len(rendering) >= self._max_concurrent)
 
-    async def _wait(self, change: asyncio.Event, drawing: set[asyncio.Task[None]], *, is_full: bool) -> None:
+    async def _wait(
+        self, change: asyncio.Event, rendering: set[asyncio.Task[None]], *, is_full: bool
+    ) -> None:
         if is_full:
-            await asyncio.wait(drawing, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(rendering, return_when=asyncio.FIRST_COMPLETED)
         else:
             await wait_or_poll(change)
 
-    async def _claim(self, count: int) -> list[ClipTask]:
+    async def _claim(self, count: int) -> list[RenderTask]:
         claim = functools.partial(render_queue_repository.claim, count=count, claim_s=self._claim_s)
         try:
             # Looking first takes no lock; most looks find nothing.
@@ -113,7 +114,7 @@ class ClipDrawing:
             _log.warning("clips_wait_for_database", error=str(err))
             return []
 
-    async def _draw(self, task: ClipTask) -> None:
+    async def _render(self, task: RenderTask) -> None:
         try:
             with _CLIP_SECONDS.time():
                 sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
@@ -133,7 +134,7 @@ class ClipDrawing:
             )
             self._queries_changed.announce()
 
-    async def _postpone(self, task: ClipTask, err: SomersaultError) -> None:
+    async def _postpone(self, task: RenderTask, err: SomersaultError) -> None:
         """Tries again later, however often: nothing is wrong with the segment."""
         _CLIPS.labels("unavailable").inc()
         _log.warning("clip_postponed", segment_id=task.segment_id, error=str(err))
@@ -149,7 +150,7 @@ class ClipDrawing:
             )
         )
 
-    async def _count_failure(self, task: ClipTask, err: SomersaultError) -> None:
+    async def _count_failure(self, task: RenderTask, err: SomersaultError) -> None:
         num_failures = task.num_failures + 1
         is_last = num_failures >= self._max_failures
         _CLIPS.labels("given_up" if is_last else "failed").inc()
@@ -181,25 +182,6 @@ class ClipDrawing:
         except UnavailableError as err:
             _log.warning("clips_wait_for_database", error=str(err))
             return 0
-
-
-async def read_clip(
-    database: Database, store: ObjectStore, labeler: Labeler, *, query_id: str, is_left: bool
-) -> tuple[bytes, str]:
-    """Gives a clip that the labeler may see, and its SHA-256.
-
-    Raises:
-        FailedPreconditionError: it has neither leased nor answered the query and is no owner.
-        NotFoundError: there is no such query, or no clip of it yet.
-        CorruptDataError: the stored bytes are not what they were.
-    """
-    clip = await database.read(
-        lambda connection: access_repository.find_visible(
-            connection, labeler, query_id=query_id, is_left=is_left
-        )
-    )
-    data = await asyncio.to_thread(store.get, clip.clip_uri, expect_sha256=clip.sha256)
-    return data, clip.sha256
 
 
 def _verify(store: ObjectStore, key: str, sha256: str) -> None:

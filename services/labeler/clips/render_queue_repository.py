@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from services.labeler.database import clock, counters, schema
 from services.labeler.model.queries import QueryState
 
-__all__ = ["ClipTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
+__all__ = ["RenderTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
 
 _CLIPS = schema.clips
 _QUERIES = schema.queries
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ClipTask:
+class RenderTask:
     """Holds a clip that is to be drawn now."""
 
     run_id: str
@@ -33,7 +33,7 @@ def has_waiting(connection: sa.Connection) -> bool:
     return bool(connection.execute(waiting).scalar_one())
 
 
-def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[ClipTask]:
+def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[RenderTask]:
     """Gives up to ``count`` clips to be drawn; nobody else gets them for ``claim_s`` seconds."""
     now_ms = clock.now_ms(connection)
     rows = connection.execute(
@@ -52,7 +52,7 @@ def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[Clip
         .with_for_update(skip_locked=True, of=_CLIPS)
     ).all()
     tasks = [
-        ClipTask(
+        RenderTask(
             run_id=row.run_id,
             segment_id=row.segment_id,
             segment_uri=row.segment_uri,
@@ -73,7 +73,7 @@ def release_claims(connection: sa.Connection) -> None:
     )
 
 
-def store(connection: sa.Connection, task: ClipTask, *, sha256: str) -> int:
+def store(connection: sa.Connection, task: RenderTask, *, sha256: str) -> int:
     """Keeps a verified clip and gives how many queries can be shown to people by it."""
     _change(connection, task, state="stored", sha256=sha256, reason="")
     showing = _lock_showing(connection, task)
@@ -90,21 +90,23 @@ def store(connection: sa.Connection, task: ClipTask, *, sha256: str) -> int:
 
 
 def postpone(
-    connection: sa.Connection, task: ClipTask, *, num_failures: int, delay_s: float, reason: str
+    connection: sa.Connection, task: RenderTask, *, num_failures: int, delay_s: float, reason: str
 ) -> None:
     """Gives a clip another turn later."""
     next_try_ms = clock.now_ms(connection) + round(delay_s * 1000)
     _change(connection, task, num_failures=num_failures, next_try_ms=next_try_ms, reason=reason[:500])
 
 
-def fail(connection: sa.Connection, task: ClipTask, *, reason: str) -> None:
+def fail(connection: sa.Connection, task: RenderTask, *, reason: str) -> None:
     """Gives a clip up, and with it every query that waits for it."""
     _change(connection, task, state="failed", reason=reason[:500])
     showing = _lock_showing(connection, task)
     _move(connection, task, _QUERIES.c.number.in_(showing), QueryState.FAILED)
 
 
-def _move(connection: sa.Connection, task: ClipTask, which: sa.ColumnElement[bool], state: QueryState) -> int:
+def _move(
+    connection: sa.Connection, task: RenderTask, which: sa.ColumnElement[bool], state: QueryState
+) -> int:
     """Moves queries on that wait for clips, and gives how many."""
     is_waiting = _QUERIES.c.state == QueryState.RENDERING.value
     moved = connection.execute(
@@ -115,7 +117,7 @@ def _move(connection: sa.Connection, task: ClipTask, which: sa.ColumnElement[boo
     return moved
 
 
-def _change(connection: sa.Connection, task: ClipTask, **values: object) -> None:
+def _change(connection: sa.Connection, task: RenderTask, **values: object) -> None:
     connection.execute(
         sa.update(_CLIPS)
         .where(_CLIPS.c.run_id == task.run_id, _CLIPS.c.segment_id == task.segment_id)
@@ -146,7 +148,7 @@ def _has_clip(segment_id: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:
     )
 
 
-def _lock_showing(connection: sa.Connection, task: ClipTask) -> list[int]:
+def _lock_showing(connection: sa.Connection, task: RenderTask) -> list[int]:
     """Gives the queries that show a clip, locked: whoever stores the other clip next sees this one."""
     return list(
         connection.execute(

@@ -11,13 +11,13 @@ from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 
-__all__ = ["Importing"]
+__all__ = ["LogImport"]
 
 MAX_ROWS = 1000
 _LogRow = PreferenceRecord | WeightChange
 
 
-class Importing:
+class LogImport:
     """Takes rows in, each once however often it comes."""
 
     def __init__(self, database: Database, *, log_grew: Notifier) -> None:
@@ -25,7 +25,7 @@ class Importing:
         self._database = database
         self._log_grew = log_grew
 
-    async def take(self, by: Labeler, run_id: str, rows: Sequence[_LogRow]) -> tuple[int, int]:
+    async def add(self, by: Labeler, run_id: str, rows: Sequence[_LogRow]) -> tuple[int, int]:
         """Takes rows in by their position; gives how many are new and how many were known. All of them or none.
 
         Raises:

@@ -1,32 +1,34 @@
-"""How well labelers answer, how much their answers count, and what was changed by whom."""
+"""How well the labelers of a run answer, how far they agree, and how much their answers count."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+
+import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.model import list_pages
+from services.labeler.feedback import tally_repository
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.oversight import AuditEntry
-from services.labeler.oversight import audit_repository, labeler_quality_repository
-from services.labeler.oversight.quality_measures import Quality, assess
+from services.labeler.oversight import labeler_quality_repository
+from services.labeler.oversight.agreement import Agreement
+from services.labeler.oversight.quality_measures import QualityMeasures, assess
+from services.labeler.runs import run_repository
 from somersault.domain.preference_log import MAX_REASON, MAX_WEIGHT, WeightChange
 from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
 
-__all__ = ["Oversight"]
+__all__ = ["LabelerQuality"]
 
 
-class Oversight:
-    """Serves owners."""
+class LabelerQuality:
+    """Measures how well labelers answer and agree, and sets how much their answers count."""
 
     def __init__(self, database: Database, *, log_grew: Notifier) -> None:
         """Takes the database and what to tell of new rows of the preference log."""
         self._database = database
         self._log_grew = log_grew
 
-    async def quality(self, run_id: str, *, labeler_id: str | None) -> list[Quality]:
+    async def measure(self, run_id: str, *, labeler_id: str | None) -> list[QualityMeasures]:
         """Gives how well each labeler of a run answers, or one of them.
 
         Raises:
@@ -38,6 +40,19 @@ class Oversight:
             )
         )
         return [assess(each) for each in numbers]
+
+    async def agreement(self, run_id: str) -> Agreement:
+        """Gives how far a run's labelers agree.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+
+        def measure(connection: sa.Connection) -> Agreement:
+            run_repository.read(connection, run_id)
+            return tally_repository.agreement(connection, run_id)
+
+        return await self._database.read(measure)
 
     async def set_weight(
         self, by: Labeler, *, run_id: str, labeler_id: str, weight: float, reason: str
@@ -58,24 +73,3 @@ class Oversight:
         )
         self._log_grew.notify()
         return change
-
-    async def audit_log(
-        self, *, run_id: str, is_without_services: bool, page_size: int, page_token: str
-    ) -> tuple[Sequence[AuditEntry], str]:
-        """Return a page of what was changed, newest first, and the token of the next one.
-
-        Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
-        """
-        page_size, before = list_pages.size(page_size), list_pages.start(page_token)
-        found = await self._database.read(
-            lambda connection: audit_repository.list_newest(
-                connection,
-                run_id=run_id,
-                is_without_services=is_without_services,
-                before_number=before,
-                page_size=page_size + 1,
-            )
-        )
-        page = found[:page_size]
-        return page, str(page[-1].number) if len(found) > page_size else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.labeler.model.oversight import LabelerNumbers
 
-__all__ = ["Quality", "Share", "assess", "entropy_bits", "share"]
+__all__ = ["QualityMeasures", "Share", "assess", "entropy_bits", "share"]
 
 _Z_95 = 1.959963984540054  # the normal distribution's 97.5% point
 MIN_ACCURACY = 0.85
@@ -35,7 +35,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
+class QualityMeasures:
     """Says how well a labeler answers in a run."""
 
     numbers: LabelerNumbers
@@ -88,10 +88,10 @@ def entropy_bits(counts: Sequence[int]) -> float:
     return sum(-count / total * math.log2(count / total) for count in counts if count) + 0.0
 
 
-def assess(numbers: LabelerNumbers) -> Quality:
+def assess(numbers: LabelerNumbers) -> QualityMeasures:
     """Gives what a labeler's numbers say of it."""
     n = numbers
-    return Quality(
+    return QualityMeasures(
         numbers=n,
         gold_accuracy=share(n.num_unanimous_right, n.num_unanimous),
         consistency=share(n.num_repeats_right, n.num_repeats),

@@ -10,10 +10,10 @@ from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
 from somersault.rpc import Notifier
 
-__all__ = ["Looks"]
+__all__ = ["QueryAvailability"]
 
 
-class Looks:
+class QueryAvailability:
     """Says whether there may be a query to lease. Used from one event loop."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier) -> None:

@@ -15,12 +15,12 @@ from services.labeler.model.queries import Lease
 from services.labeler.model.run_state import RunState
 from services.labeler.people.admission import Admission
 from services.labeler.queries import lease_repository
-from services.labeler.queries.availability import Looks
+from services.labeler.queries.availability import QueryAvailability
 from services.labeler.runs import run_repository
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 
-__all__ = ["Leasing"]
+__all__ = ["Leases"]
 
 MAX_COUNT = 10
 MAX_WAIT_S = 30.0
@@ -43,7 +43,7 @@ _RETURNED = prometheus_client.Counter(
 )
 
 
-class Leasing:
+class Leases:
     """Gives, prolongs and takes back leases."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier, max_leases: int) -> None:
@@ -51,7 +51,7 @@ class Leasing:
         self._database = database
         self._queries_changed = queries_changed
         self._max_leases = max_leases
-        self._looks = Looks(database, queries_changed=queries_changed)
+        self._availability = QueryAvailability(database, queries_changed=queries_changed)
 
     async def lease(
         self, admission: Admission, *, run_id: str | None, count: int, wait_s: float, lease_s: float
@@ -107,7 +107,7 @@ class Leasing:
             change, has_waited = self._queries_changed.next, True
 
     async def _state(self, run_id: str | None) -> RunState | None:
-        return None if run_id is None else await self._looks.state(run_id)
+        return None if run_id is None else await self._availability.state(run_id)
 
     async def _known_state(self, run_id: str | None) -> RunState | None:
         """Return where a run is in its life.
@@ -159,7 +159,7 @@ class Leasing:
             await admission.check()
             change = self._queries_changed.next
             # A look takes no lock, so many may wait without standing in the writers' way.
-            if await self._looks.has_any(admission.labeler, run_id=run_id):
+            if await self._availability.has_any(admission.labeler, run_id=run_id):
                 return True
             if await self._state(run_id) is not began:
                 return True

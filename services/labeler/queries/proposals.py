@@ -1,4 +1,4 @@
-"""Runs and the queries that are proposed in them."""
+"""Queries: proposed, withdrawn, listed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,9 @@ from services.labeler.database import Database
 from services.labeler.model import list_pages
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Proposal, QueryPage, QueryState
-from services.labeler.model.runs import RunStats
 from services.labeler.oversight import audit_repository
 from services.labeler.queries import query_repository
-from services.labeler.runs import (
-    guidelines_repository,
-    run_repository,
-    stats_repository,
-)
 from services.labeler.runs.run_changes import check_target
-from somersault.domain.texts import (
-    MAX_QUESTION,
-    check_guidelines,
-    check_identity,
-    check_name,
-    check_task_name,
-    check_text,
-)
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 
@@ -44,49 +30,12 @@ _PROPOSED = prometheus_client.Counter(
 
 
 class Proposals:
-    """Takes queries in, takes them back, lists and counts them."""
+    """Takes proposals in and back, and lists the queries made of them."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier) -> None:
         """Takes the database and what to tell of new queries."""
         self._database = database
         self._queries_changed = queries_changed
-
-    async def create_run(
-        self,
-        by: Labeler,
-        *,
-        run_id: str,
-        task: str,
-        question: str,
-        guidelines_text: str = "",
-        identity: str = "",
-    ) -> None:
-        """Make a run known, or change its task, and its question unless an owner did.
-
-        Guidelines become version 1 of a run that has none; those of an owner stay.
-
-        Raises:
-            InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
-            FailedPreconditionError: a run of that name with another identity is known.
-        """
-        check_name("run_id", run_id)
-        check_task_name("task", task)
-        check_text("question", question, most=MAX_QUESTION, has_lines=True)
-        if guidelines_text:
-            check_guidelines("guidelines", guidelines_text)
-        if identity:
-            check_identity("identity", identity)
-
-        def create(connection: sa.Connection) -> None:
-            if run_repository.create(
-                connection, run_id=run_id, task=task, question=question, identity=identity
-            ):
-                detail = {"task": task, "question": question} | ({"identity": identity} if identity else {})
-                audit_repository.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
-            if guidelines_text and not run_repository.lock(connection, run_id).guidelines_version:
-                guidelines_repository.add(connection, by, run_id, guidelines_text)
-
-        await self._database.write(create)
 
     async def propose(self, by: Labeler, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
         """Puts pairs before labelers and gives the query of each.
@@ -158,13 +107,3 @@ class Proposals:
             return query_repository.with_skips(connection, page)
 
         return await self._database.read(read)
-
-    async def stats(self, run_id: str, *, labeler_id: str) -> RunStats:
-        """Counts a run's queries and answers, and a labeler's own.
-
-        Raises:
-            NotFoundError: the run is unknown.
-        """
-        return await self._database.read(
-            lambda connection: stats_repository.read(connection, run_id, labeler_id=labeler_id)
-        )

@@ -14,10 +14,10 @@ from services.labeler.runs import run_repository
 from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.addresses import check_url
 
-__all__ = ["Webhooks"]
+__all__ = ["WebhookRegistry"]
 
 
-class Webhooks:
+class WebhookRegistry:
     """Keeps the list; `webhook_delivery` works it off."""
 
     def __init__(self, database: Database, *, allows_private: bool) -> None:

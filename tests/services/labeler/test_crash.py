@@ -30,14 +30,14 @@ NUM_TEACHERS = 6
 # Kills itself at the commit of an answer, just before or just after the database has it on disk.
 KILLED_AT_COMMIT = """
 import os, signal, sys
-from services.labeler.feedback.answers import Answering
+from services.labeler.feedback.answers import Answers
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
 from somersault import app
 from sqlalchemy.engine.default import DefaultDialect
 
 moment = sys.argv.pop(1)
-submit, do_commit = Answering.submit, DefaultDialect.do_commit
+submit, do_commit = Answers.submit, DefaultDialect.do_commit
 is_answered = []
 
 async def submit_marked(*args, **kwargs):
@@ -51,7 +51,7 @@ def commit_and_die(self, connection):
     if is_answered:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Answering.submit, DefaultDialect.do_commit = submit_marked, commit_and_die
+Answers.submit, DefaultDialect.do_commit = submit_marked, commit_and_die
 sys.exit(app.main("labeler", LabelerConfig, build))
 """
 

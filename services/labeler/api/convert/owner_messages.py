@@ -6,7 +6,7 @@ from services.labeler.model.labelers import KnownLabeler
 from services.labeler.model.oversight import AuditEntry
 from services.labeler.model.webhooks import Webhook
 from services.labeler.oversight.agreement import Agreement
-from services.labeler.oversight.quality_measures import Quality, Share
+from services.labeler.oversight.quality_measures import QualityMeasures, Share
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire import role_to_message
 from somersault.wire.times import timestamp_from_milliseconds
@@ -30,7 +30,7 @@ def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
     )
 
 
-def quality_to_message(quality: Quality) -> pb.LabelerQuality:
+def quality_to_message(quality: QualityMeasures) -> pb.LabelerQuality:
     """Gives the message of how well a labeler answers."""
     numbers = quality.numbers
     return pb.LabelerQuality(

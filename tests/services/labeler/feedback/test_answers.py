@@ -240,7 +240,7 @@ async def test_an_unknown_run_has_no_log(labeler: RunningLabeler) -> None:
 
 async def test_a_still_log_gives_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A follower can tell a quiet labeler from a dead one."""
-    monkeypatch.setattr(answers.Answering.__init__, "__kwdefaults__", {"heartbeat_s": 0.2})
+    monkeypatch.setattr(preference_log.PreferenceLog.__init__, "__kwdefaults__", {"heartbeat_s": 0.2})
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         stream = _watch(labeler, 0)

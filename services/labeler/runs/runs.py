@@ -1,36 +1,79 @@
-"""Runs: how they ask, where they are in their life, what labelers judge by, how far labelers agree."""
+"""Runs: made known, changed as they go, listed, counted; and what labelers judge by in them."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from services.labeler.database import Database
-from services.labeler.feedback import tally_repository
 from services.labeler.model import list_pages
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.runs import Guidelines, RunView
-from services.labeler.oversight.agreement import Agreement
+from services.labeler.model.runs import Guidelines, RunStats, RunView
+from services.labeler.oversight import audit_repository
 from services.labeler.runs import (
     guidelines_repository,
     run_changes,
     run_repository,
+    stats_repository,
     view_repository,
 )
 from services.labeler.runs.run_changes import RunChange
-from somersault.domain.texts import check_guidelines
-from somersault.rpc import Notifier
+from somersault.domain.texts import (
+    MAX_QUESTION,
+    check_guidelines,
+    check_identity,
+    check_name,
+    check_task_name,
+    check_text,
+)
 
-__all__ = ["RunSettings"]
+__all__ = ["Runs"]
 
 
-class RunSettings:
-    """Changes and lists runs."""
+class Runs:
+    """Makes runs known, changes, lists and counts them."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier, log_grew: Notifier) -> None:
         """Take the database and what wakes those who wait for queries and those who follow the log."""
         self._database = database
         self._queries_changed = queries_changed
         self._log_grew = log_grew
+
+    async def create(
+        self,
+        by: Labeler,
+        *,
+        run_id: str,
+        task: str,
+        question: str,
+        guidelines_text: str = "",
+        identity: str = "",
+    ) -> None:
+        """Make a run known, or change its task, and its question unless an owner did.
+
+        Guidelines become version 1 of a run that has none; those of an owner stay.
+
+        Raises:
+            InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
+            FailedPreconditionError: a run of that name with another identity is known.
+        """
+        check_name("run_id", run_id)
+        check_task_name("task", task)
+        check_text("question", question, most=MAX_QUESTION, has_lines=True)
+        if guidelines_text:
+            check_guidelines("guidelines", guidelines_text)
+        if identity:
+            check_identity("identity", identity)
+
+        def create(connection: sa.Connection) -> None:
+            if run_repository.create(
+                connection, run_id=run_id, task=task, question=question, identity=identity
+            ):
+                detail = {"task": task, "question": question} | ({"identity": identity} if identity else {})
+                audit_repository.add(connection, by, "CreateRun", run_id=run_id, what=run_id, **detail)
+            if guidelines_text and not run_repository.lock(connection, run_id).guidelines_version:
+                guidelines_repository.add(connection, by, run_id, guidelines_text)
+
+        await self._database.write(create)
 
     async def update(self, by: Labeler, run_id: str, change: RunChange) -> RunView:
         """Change a run and return it as it is then.
@@ -69,18 +112,15 @@ class RunSettings:
         last = page[-1].run if len(found) > page_size else None
         return page, f"{last.created_ms}-{last.run_id}" if last else ""
 
-    async def agreement(self, run_id: str) -> Agreement:
-        """Gives how far a run's labelers agree.
+    async def stats(self, run_id: str, *, labeler_id: str) -> RunStats:
+        """Counts a run's queries and answers, and a labeler's own.
 
         Raises:
             NotFoundError: the run is unknown.
         """
-
-        def measure(connection: sa.Connection) -> Agreement:
-            run_repository.read(connection, run_id)
-            return tally_repository.agreement(connection, run_id)
-
-        return await self._database.read(measure)
+        return await self._database.read(
+            lambda connection: stats_repository.read(connection, run_id, labeler_id=labeler_id)
+        )
 
     async def set_guidelines(self, by: Labeler, run_id: str, text: str) -> int:
         """Adds a version of a run's guidelines and gives its number.
