@@ -73,7 +73,8 @@ class _Converter:
     """Converts some fields: most at once as they are, the others one by one."""
 
     def __init__(self, fields: Sequence[LogField], descriptor: Descriptor) -> None:
-        plain, special = [], []
+        plain: list[LogField] = []
+        special: list[LogField] = []
         for each in fields:
             found = descriptor.fields_by_name[each.message]
             is_plain = each.name == each.message and each.type not in _BY_TYPE and not found.has_presence

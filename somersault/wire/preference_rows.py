@@ -7,6 +7,7 @@ columns that a kind does not have are null. `columns_of` says which a kind has.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -104,7 +105,7 @@ def row_from_message(message: LogMessage) -> Row:
     return row_from_record(message)
 
 
-def _exported(each: LogField, message: LogMessage) -> Any:
+def _exported(each: LogField, message: Any) -> Any:
     """Return what a row has of a message's field."""
     value = getattr(message, each.message)
     if each.message != each.export:  # a moment
@@ -113,8 +114,8 @@ def _exported(each: LogField, message: LogMessage) -> Any:
         return preference_from_message(value).value
     if each.type is Role:
         return role_from_message(value).value
-    is_optional = each.message in _OPTIONAL and isinstance(message, preference_pb2.PreferenceRecord)
-    return each.default if is_optional and not message.HasField(each.message) else value
+    has_default = each.message in _OPTIONAL and each.default is not dataclasses.MISSING
+    return each.default if has_default and not message.HasField(each.message) else value
 
 
 def columns_of(kind: object, *, is_gold: bool) -> list[str]:

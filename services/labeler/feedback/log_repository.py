@@ -130,8 +130,15 @@ def record(connection: sa.Connection, answer_number: int, *, version: int) -> Pr
 
 def _select_records() -> sa.Select[*tuple[Any, ...]]:
     """Select log rows with their answer, query, labeler and segments, each field under its own name."""
-    tables = {"log": _LOG, "answers": _ANSWERS, "queries": _QUERIES, "labelers": schema.labelers}
-    sides = {side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")}
+    tables: dict[str, sa.FromClause] = {
+        "log": _LOG,
+        "answers": _ANSWERS,
+        "queries": _QUERIES,
+        "labelers": schema.labelers,
+    }
+    sides: dict[str, sa.FromClause] = {
+        side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")
+    }
     selected = (
         sa.select(*(each for field in RECORD_FIELDS for each in _selected(field, tables | sides)))
         .join_from(_LOG, _ANSWERS, _ANSWERS.c.number == _LOG.c.answer_number)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.feedback import answers, log_repository
+from services.labeler.feedback import log_repository, preference_log
 from somersault import rpc
 from somersault.domain.roles import Role
 from somersault.errors import (
@@ -278,7 +278,7 @@ async def test_a_follower_that_reads_nothing_holds_up_nobody(labeler: RunningLab
 
 def test_the_wait_for_more_rows_is_short_for_few_and_bounded_for_many() -> None:
     """One, three and five hundred who follow: 4 ms, 16 ms, and a second rather than two."""
-    assert [answers.pause_s(count) for count in (1, 3, 500)] == pytest.approx([0.004, 0.016, 1.024])
+    assert [preference_log.pause_s(count) for count in (1, 3, 500)] == pytest.approx([0.004, 0.016, 1.024])
 
 
 async def test_a_hundred_followers_share_their_reads(
