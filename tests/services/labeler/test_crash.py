@@ -33,7 +33,7 @@ import os, signal, sys
 from services.labeler.feedback.answers import Answers
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from somersault import app
+from somersault.runtime import app
 from sqlalchemy.engine.default import DefaultDialect
 
 moment = sys.argv.pop(1)

@@ -21,13 +21,12 @@ from tests.services.labeler.test_crash import Process
 # As the service, but for how often it refreshes and how long after its end a lease is counted.
 _OFTEN = """
 import sys
-from services.labeler import gauges
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from services.labeler.database import overview
-from somersault import app
+from services.labeler.oversight import gauges, overview_repository
+from somersault.runtime import app
 
-gauges.REFRESH_S, overview._GRACE_MS = 0.2, 0
+gauges.REFRESH_S, overview_repository._GRACE_MS = 0.2, 0
 sys.exit(app.main("labeler", LabelerConfig, build))
 """
 

@@ -34,13 +34,13 @@ _FIRST_DELAY_S = delivery.FIRST_DELAY_S  # before `often` makes it shorter
 # As the service, but that it tries again at once, and that the claim of who died ends soon.
 _OFTEN = """
 import sys
-from services.labeler import webhook_delivery
+from services.labeler.webhooks import delivery
 from services.labeler.application import build
 from services.labeler.config import LabelerConfig
-from somersault import app
+from somersault.runtime import app
 
-webhook_delivery.LOOK_S, webhook_delivery.FIRST_DELAY_S = 0.05, 0.05
-webhook_delivery.CLAIM_S, webhook_delivery.MAX_ROWS = 1.0, 3
+delivery.LOOK_S, delivery.FIRST_DELAY_S = 0.05, 0.05
+delivery.CLAIM_S, delivery.MAX_ROWS = 1.0, 3
 sys.exit(app.main("labeler", LabelerConfig, build))
 """
 
