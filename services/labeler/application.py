@@ -13,7 +13,6 @@ import structlog
 from services.labeler.api.authentication import Authentication
 from services.labeler.api.parts import LabelerParts
 from services.labeler.api.service import add_to_server
-from services.labeler.changes import Changes
 from services.labeler.clips.policy_clips import PolicyClips
 from services.labeler.clips.practice import Practice
 from services.labeler.clips.query_clips import QueryClips
@@ -102,7 +101,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     except SomersaultError:
         await asyncio.to_thread(database.close)  # its thread would keep the process
         raise
-    queries_changed = Changes()
+    queries_changed = Notifier()
     simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
     parts = _parts(config, database, store, simulators, queries_changed=queries_changed)
     await parts.labelers.make_known(tokens)
@@ -134,9 +133,9 @@ def _parts(
     store: ObjectStore,
     simulators: SimulatorClients,
     *,
-    queries_changed: Changes,
+    queries_changed: Notifier,
 ) -> LabelerParts:
-    log_grew = Changes()
+    log_grew = Notifier()
     return LabelerParts(
         runs=Runs(database, queries_changed=queries_changed, log_grew=log_grew),
         run_progress=RunProgress(database, simulators),

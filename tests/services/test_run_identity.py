@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.labeler.__main__ import LabelerConfig, build
-from services.learner.__main__ import LearnerConfig
-from services.learner.__main__ import build as build_learner
-from services.reward.__main__ import RewardConfig
-from services.reward.__main__ import build as build_reward
+from services.labeler.__main__ import LabelerConfig
+from services.labeler.__main__ import build as build_labeler
+from services.learner.application import build as build_learner
+from services.learner.config import LearnerConfig
+from services.reward.application import build as build_reward
+from services.reward.config import RewardConfig
 from somersault.runtime import app
 from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import StoredIdentity, open_store, write_identity
@@ -32,7 +33,7 @@ def _start(service: str, folder: Path, identity: str) -> int:
     ]
     if service == "labeler":
         url = sqlite_url(folder / "labels.sqlite")
-        return app.main(service, LabelerConfig, build, arguments=[*arguments, "--database-url", url])
+        return app.main(service, LabelerConfig, build_labeler, arguments=[*arguments, "--database-url", url])
     arguments += ["--task", "pendulum"]
     if service == "learner":
         return app.main(service, LearnerConfig, build_learner, arguments=arguments)

@@ -14,7 +14,7 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
-from services.labeler.changes import POLL_S, Changes
+from services.labeler.changes import wait_or_poll
 from services.labeler.clips import render_queue_repository
 from services.labeler.clips.render_queue_repository import RenderTask
 from services.labeler.database import Database
@@ -132,7 +132,7 @@ class RenderQueue:
                     functools.partial(render_queue_repository.store, task=task, sha256=sha256)
                 )
             )
-            self._queries_changed.announce()
+            self._queries_changed.notify()
 
     async def _postpone(self, task: RenderTask, err: SomersaultError) -> None:
         """Tries again later, however often: nothing is wrong with the segment."""
@@ -163,7 +163,7 @@ class RenderQueue:
         )
         if is_last:
             await self._persist(functools.partial(render_queue_repository.fail, task=task, reason=str(err)))
-            self._queries_changed.announce()
+            self._queries_changed.notify()
             return
         await self._persist(
             functools.partial(

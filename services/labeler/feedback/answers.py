@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import prometheus_client
 
-from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.feedback import (
     answer_repository,
@@ -48,7 +47,7 @@ _ANSWER_SECONDS = prometheus_client.Histogram(
 class Answers:
     """Takes answers and their revisions, and lists a labeler's own."""
 
-    def __init__(self, database: Database, *, log_grew: Changes) -> None:
+    def __init__(self, database: Database, *, log_grew: Notifier) -> None:
         """Take the database, and whom to tell of new rows of the log."""
         self._database = database
         self._log_grew = log_grew
@@ -94,7 +93,7 @@ class Answers:
     async def revise(
         self, labeler: Labeler, *, answer_id: str, version: int, preference: Preference
     ) -> PreferenceRecord:
-        """Changes one of the labeler's newest answers.
+        """Revise one of the labeler's newest answers.
 
         Raises:
             InvalidInputError: the version does not follow the newest.

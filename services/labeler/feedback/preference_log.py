@@ -9,7 +9,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from services.labeler.changes import Changes
+from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.feedback import log_repository
 from services.labeler.model.labelers import Labeler
@@ -20,6 +20,7 @@ from services.labeler.people.admission import Admission
 from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["PreferenceLog", "pause_s"]
 
@@ -35,12 +36,12 @@ class PreferenceLog:
     """Sends the log to those who follow it, and all of it for an export."""
 
     def __init__(
-        self, database: Database, *, log_grew: Changes | None = None, heartbeat_s: float = HEARTBEAT_S
+        self, database: Database, *, log_grew: Notifier | None = None, heartbeat_s: float = HEARTBEAT_S
     ) -> None:
         """Take the database, what tells of new rows, and how long a follower of a still log waits for a sign of life."""
         self._database = database
         self._heartbeat_s = heartbeat_s
-        self._log_grew = log_grew or Changes()
+        self._log_grew = log_grew or Notifier()
         self._slices: SharedReads[LogPage] = SharedReads(
             self._log_grew, is_final=_is_full, max_remembered=_MAX_SLICES
         )
@@ -91,7 +92,7 @@ class PreferenceLog:
                 last_sent, told = time.monotonic(), state
                 await self._pause()
                 continue
-            await Changes.wait(change, timeout_s=left_s)
+            await wait_or_poll(change, timeout_s=left_s)
 
     async def _take_turn(self, num_rows: int) -> None:
         """Lets other calls go on between two followers' messages, of which hundreds may be due at once."""

@@ -16,6 +16,7 @@ from services.labeler.runs import run_repository
 from somersault.domain.preference_log import MAX_REASON, MAX_WEIGHT, WeightChange
 from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
+from somersault.rpc import Notifier
 
 __all__ = ["LabelerQuality"]
 

@@ -25,6 +25,7 @@ from somersault.domain.texts import (
     check_task_name,
     check_text,
 )
+from somersault.rpc import Notifier
 
 __all__ = ["Runs"]
 
