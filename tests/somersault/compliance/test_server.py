@@ -13,7 +13,6 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from services.labeler.api.authentication import ROLES as LABELERS_ROLES
 from services.labeler.feedback import export_files
 from somersault import rpc
 from somersault.cli.__main__ import main
