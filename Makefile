@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PROTOS := $(wildcard protos/somersault/v1/*.proto)
 STAMP := $(VENV)/.installed
+BUF := tools/buf.sh
 PAGE := services/web/static/index.html
 PAGE_SOURCES := $(shell find services/web/page -type f -not -path '*/node_modules/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -62,9 +63,10 @@ format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-protos: $(STAMP) ## generate somersault/v1 from protos/
+protos: $(STAMP) ## generate somersault/v1 and the pages' types from protos/
 	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=. --grpc_python_out=. \
 	  --mypy_out=quiet:. --mypy_grpc_out=quiet:. $(PROTOS)
+	$(BUF) generate --template services/web/page/buf.gen.yaml
 
 lock: $(STAMP) ## lock what pyproject.toml asks for in requirements/; ARGS=--upgrade takes newer releases
 	$(BIN)/python tools/lock.py $(ARGS)

@@ -91,7 +91,7 @@ export async function pngOf(svg: string): Promise<Blob> {
     [canvas.width, canvas.height] = [image.naturalWidth * 2, image.naturalHeight * 2];
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser made no picture"))), "image/png"),
+      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser couldn’t draw the picture"))), "image/png"),
     );
   } finally {
     URL.revokeObjectURL(url);

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { ChartProps } from "./chart";
+import type { ChartProps } from "./chart_props";
 import { nearest, niceRange, place, ticks } from "./scale";
 import { bandPath, linePath, newestOf, newestX, stopsOf, valueAt, type Frame } from "./series";
 

@@ -1,7 +1,7 @@
 // A run's points as lines, and as a table.
 
 import { num } from "../connect/messages";
-import type { ProgressPoint } from "../run/messages";
+import type { ProgressPoint } from "../connect/messages";
 import type { AxisName } from "./axis";
 import { csvOf } from "./download";
 import { MIN_ANSWERS, wilson } from "./interval";

@@ -57,7 +57,7 @@ export function Downloads({ name, csv, onProblem }: DownloadsProps) {
       save(`${name}.${ending}`, await content());
       onProblem("");
     } catch (error) {
-      onProblem(`Couldn’t make the file: ${String(error)}`);
+      onProblem(`Couldn’t create the file: ${String(error)}`);
     }
     if (menu.current) menu.current.open = false;
     menu.current?.querySelector("summary")?.focus();

@@ -3,16 +3,15 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { num } from "../connect/messages";
-import { keepInStep } from "../labeling/video";
-import type { ClippedQuery, Preference } from "../run/messages";
-import { useClip, useIsSeen, useWasSeen } from "./fetched";
+import { keepInStep } from "./video";
+import { num, type ClippedQuery, type PreferenceName } from "../connect/messages";
+import { useClip, useIsSeen, useWasSeen } from "./clip_hooks";
 import { isRight, predictedWords, predictionOf } from "./prediction";
 import { RewardBar, RewardLine, showMoment } from "./reward_line";
 
 import "./clips.css";
 
-export const ANSWERS: Record<Preference, string> = {
+export const ANSWERS: Record<PreferenceName, string> = {
   PREFERENCE_LEFT: "left",
   PREFERENCE_RIGHT: "right",
   PREFERENCE_EQUAL: "equal",
@@ -84,7 +83,7 @@ export function ClipCard({ clipped, reach, isPlaying, numAnswers }: ClipCardProp
       <p class="answered">
         <Answers clipped={clipped} isRightAnswer={isRight(prediction, clipped.answers?.at(-1)?.preference, numAnswers)} />
         <span class="predicted-words">
-          {prediction ? predictedWords(prediction, numAnswers) : "asked before anything was learned"}
+          {prediction ? predictedWords(prediction, numAnswers) : "asked before the model had learned anything"}
           {prediction ? <small> by version {num(clipped.rewardVersion)}</small> : null}
         </span>
       </p>
@@ -146,7 +145,7 @@ function Answers({ clipped, isRightAnswer }: { clipped: ClippedQuery; isRightAns
 }
 
 function stateWords(state: string | undefined): string {
-  return state === "QUERY_STATE_WITHDRAWN" ? "taken back unanswered" : "not answered yet";
+  return state === "QUERY_STATE_WITHDRAWN" ? "withdrawn unanswered" : "not answered yet";
 }
 
 function isPreferred({ answers }: ClippedQuery, side: "left" | "right"): boolean {

@@ -4,9 +4,9 @@ import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 
 import { num } from "../connect/messages";
-import type { PolicyClip } from "../run/messages";
+import type { PolicyClip } from "../connect/messages";
 import { short } from "../shell/words";
-import { wantsMotion } from "./fetched";
+import { wantsMotion } from "./clip_hooks";
 import { PolicyPlayer } from "./policy_player";
 import { PolicyThumb } from "./policy_thumb";
 import { centredRewards } from "./prediction";
@@ -59,7 +59,7 @@ export function PolicyClips({ clips, isFinished }: PolicyClipsProps) {
         </>
       ) : (
         <p class="awaited">
-          {clips === null ? "Loading …" : "No clip so far. One is made at every tenth of the run, and one at its end."}
+          {clips === null ? "Loading…" : "No clips yet. One is made at every tenth of the run, and one at its end."}
         </p>
       )}
     </section>

@@ -3,9 +3,9 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import type { PolicyClip } from "../run/messages";
+import type { PolicyClip } from "../connect/messages";
 import { figure } from "../shell/words";
-import { useClip, useIsSeen, useWasSeen } from "./fetched";
+import { useClip, useIsSeen, useWasSeen } from "./clip_hooks";
 import { centredRewards } from "./prediction";
 import { RewardLine, showMoment } from "./reward_line";
 
@@ -23,7 +23,7 @@ export function PolicyPlayer({ clip, name, reach, isPlaying }: PolicyPlayerProps
   const cursor = useRef<SVGLineElement>(null);
   const slider = useRef<HTMLInputElement>(null);
   const isSeen = useIsSeen(frame);
-  const { url, problem } = useClip(useWasSeen(frame) ? clip.clipUrl : null);
+  const { url, problem } = useClip(useWasSeen(frame) ? (clip.clipUrl ?? null) : null);
   const centred = centredRewards(clip.predictedRewards);
   const mustPlay = isPlaying.value && isSeen;
 

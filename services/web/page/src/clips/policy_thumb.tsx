@@ -2,15 +2,15 @@
 
 import { useEffect, useRef } from "preact/hooks";
 
-import type { PolicyClip } from "../run/messages";
-import { useClip, useWasSeen, wantsMotion } from "./fetched";
+import type { PolicyClip } from "../connect/messages";
+import { useClip, useWasSeen, wantsMotion } from "./clip_hooks";
 
 import "./clips.css";
 
 export function PolicyThumb({ clip }: { clip: Pick<PolicyClip, "clipUrl"> }) {
   const frame = useRef<HTMLSpanElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const { url, problem } = useClip(useWasSeen(frame) ? clip.clipUrl : null);
+  const { url, problem } = useClip(useWasSeen(frame) ? (clip.clipUrl ?? null) : null);
   useEffect(() => {
     // What is around the still is what is pointed at: a button, a row.
     const target = frame.current?.closest("button, tr, a");

@@ -1,7 +1,7 @@
 // What the reward model predicted of a pair or a policy's clip, made comparable.
 
 import { MIN_ANSWERS } from "../chart/interval";
-import type { ClippedQuery } from "../run/messages";
+import type { ClippedQuery } from "../connect/messages";
 
 export interface Prediction {
   left: number[];
@@ -53,7 +53,7 @@ export function predictedWords({ leftProbability }: Prediction, numAnswers: numb
   const side = leftProbability >= 0.5 ? "left" : "right";
   if (numAnswers === null) return `predicted ${side}`;
   const certainty = Math.max(leftProbability, 1 - leftProbability);
-  return `predicted ${side}, by its own account ${certainty > 0.99 ? "over 99" : Math.round(certainty * 100)}% sure`;
+  return `predicted ${side}, with ${certainty > 0.99 ? "over 99" : Math.round(certainty * 100)}% confidence`;
 }
 
 /** Tell whether an answer of left or right is the one that was predicted; null where that can't be told. */

@@ -1,5 +1,7 @@
 // The calls to the gateway: Connect's unary format in JSON, https://connectrpc.com/docs/protocol
 
+import type { Method, ReplyOf, RequestOf } from "./messages";
+
 const SERVICE = "/somersault.v1.LabelerService/";
 
 /** Whose token a call carries: a browser may be logged in as a labeler and as an owner at once. */
@@ -35,7 +37,7 @@ export class CallError extends Error {
 }
 
 /** Gives what was thrown as a CallError. Anything else is a fault of the page: it is reported, and may be tried again. */
-export function callError(error: unknown): CallError {
+export function asCallError(error: unknown): CallError {
   if (error instanceof CallError) return error;
   reportError(error);
   return new CallError("unknown", String(error));
@@ -51,17 +53,17 @@ interface CallOptions {
 let kind: SessionKind = "labeler";
 
 /** Makes all calls from now on in the name of one session. */
-export function speakAs(newKind: SessionKind): void {
+export function callAs(newKind: SessionKind): void {
   kind = newKind;
 }
 
 /** Calls a method of the labeler and gives its response, in which zeros, false and empty lists are left out. */
-export function call<Reply>(
-  method: string,
-  message: object,
+export function call<Name extends Method>(
+  method: Name,
+  message: RequestOf<Name>,
   { timeoutMs = 10_000, signal, keepalive = false }: CallOptions = {},
-): Promise<Reply> {
-  return post<Reply>(SERVICE + method, message, {
+): Promise<ReplyOf<Name>> {
+  return post<ReplyOf<Name>>(SERVICE + method, message, {
     keepalive,
     // A little more than the server's deadline, so that its own answer can still arrive.
     signal: eitherSignal(signal, timeoutMs + 2_000),
@@ -85,7 +87,7 @@ export async function readJson<Value>(response: Response): Promise<Value> {
   try {
     return (await response.json()) as Value;
   } catch {
-    throw new CallError("unavailable", "the answer broke off");
+    throw new CallError("unavailable", "the response was cut short");
   }
 }
 
@@ -105,7 +107,7 @@ export async function fetchBlob(path: string, options: CallOptions = {}): Promis
   try {
     return await response.blob();
   } catch {
-    throw new CallError("unavailable", "the clip broke off");
+    throw new CallError("unavailable", "the clip was cut short");
   }
 }
 
@@ -117,9 +119,9 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   } catch {
     const reason: unknown = init.signal?.reason;
     if (reason instanceof DOMException && reason.name === "AbortError") {
-      throw new CallError("canceled", "the call was given up");
+      throw new CallError("canceled", "the call was canceled");
     }
-    throw new CallError("unavailable", "the page’s server can’t be reached");
+    throw new CallError("unavailable", "the server can’t be reached");
   }
   if (!response.ok) throw await errorOf(response);
   return response;
@@ -133,7 +135,7 @@ async function errorOf(response: Response): Promise<CallError> {
     // Not Connect's: a proxy's page, or the server's own bare answer.
   }
   const code = CODE_BY_STATUS[response.status] ?? (response.status >= 500 ? "unavailable" : "invalid_argument");
-  return new CallError(code, `the server answered ${response.status}`);
+  return new CallError(code, `the server responded with status ${response.status}`);
 }
 
 function eitherSignal(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {

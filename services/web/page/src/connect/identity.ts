@@ -5,17 +5,17 @@ const KEY = "somersault.labeler";
 const CHANGING = "?";
 
 /** Says whose the cookie is. */
-export function claim(labelerId: string): void {
+export function claimSession(labelerId: string): void {
   localStorage.setItem(KEY, labelerId);
 }
 
 /** Tells whether calls are made in a labeler's name right now. */
-export function isStill(labelerId: string): boolean {
+export function isSessionOf(labelerId: string): boolean {
   return (localStorage.getItem(KEY) ?? labelerId) === labelerId;
 }
 
 /** Keeps answers of all tabs back while a login may be changing the cookie. */
-export async function whileChanging<Value>(work: () => Promise<Value>): Promise<Value> {
+export async function whileLoggingIn<Value>(work: () => Promise<Value>): Promise<Value> {
   const before = localStorage.getItem(KEY);
   localStorage.setItem(KEY, CHANGING);
   try {
@@ -30,7 +30,7 @@ export async function whileChanging<Value>(work: () => Promise<Value>): Promise<
 }
 
 /** Calls back when another tab has logged in somebody else. */
-export function onOther(labelerId: string, callback: () => void): void {
+export function onOtherLabeler(labelerId: string, callback: () => void): void {
   addEventListener("storage", ({ key, newValue }) => {
     if (key === KEY && newValue && newValue !== CHANGING && newValue !== labelerId) callback();
   });

@@ -1,181 +1,60 @@
-// The labeler's messages in JSON, as far as the pages use them. Zeros, false, "" and empty lists are left out, and 64-bit
-// numbers are strings: https://protobuf.dev/programming-guides/json
+// The labeler's messages in JSON, by the names that the pages have for them. `make protos` makes their types from the protos.
+//
+// Zeros, false, "" and empty lists are left out, and 64-bit numbers are strings: https://protobuf.dev/programming-guides/json
 
-/** A 64-bit number; absent for 0. */
-export type Count = string | undefined;
+import type { MessageJsonType } from "@bufbuild/protobuf";
 
-/** Gives a count as a number. */
-export function num(count: Count | number): number {
+import type * as labeler from "../gen/somersault/v1/labeler_pb";
+import type * as preference from "../gen/somersault/v1/preference_pb";
+
+type Methods = (typeof labeler.LabelerService)["method"];
+type MethodsByName = { [Name in keyof Methods as Capitalize<Name>]: Methods[Name] };
+
+/** A method of the labeler, by its name in the protos. */
+export type Method = keyof MethodsByName;
+export type RequestOf<Name extends Method> = MessageJsonType<MethodsByName[Name]["input"]>;
+export type ReplyOf<Name extends Method> = Received<MessageJsonType<MethodsByName[Name]["output"]>>;
+
+/** Fields that are in every message that has them: the labeler never sends them empty. */
+type Certain =
+  | ("action" | "answerId" | "answerTime" | "commitTime" | "labelerId" | "leaseToken" | "number" | "preference" | "query")
+  | ("queryId" | "readTime" | "reportTime" | "role" | "runId" | "secret" | "token" | "url" | "webhookId");
+
+/** What the labeler makes of a message: certain fields are there, enums are specified, and numbers are finite. */
+type Received<Value> = Value extends (infer Item)[]
+  ? Received<Item>[]
+  : Value extends object
+    ? { [Field in Extract<keyof Value, Certain>]-?: Received<NonNullable<Value[Field]>> } & {
+        [Field in keyof Value as Exclude<Field, Certain>]: Received<Value[Field]>;
+      }
+    : Exclude<Value, `${string}_UNSPECIFIED` | "NaN" | "Infinity" | "-Infinity">;
+
+export type Agreement = ReplyOf<"GetAgreement">;
+export type ClippedQuery = Received<labeler.ClippedQueryJson>;
+export type Guidelines = ReplyOf<"GetGuidelines">;
+export type Lease = Received<preference.LeaseJson>;
+export type Labeler = Received<labeler.LabelerJson>;
+export type LabelerQuality = Received<labeler.LabelerQualityJson>;
+export type OwnAnswer = Received<labeler.OwnAnswerJson>;
+export type PolicyClip = Received<labeler.PolicyClipJson>;
+export type PracticePair = Received<labeler.PracticePairJson>;
+export type PreferenceName = Received<preference.PreferenceJson>;
+export type ProgressPoint = Received<labeler.ProgressPointJson>;
+export type Role = Received<preference.RoleJson>;
+export type Run = Received<labeler.RunJson>;
+export type RunResult = Received<labeler.RunResultJson>;
+export type RunState = Received<labeler.RunStateJson>;
+export type Share = Received<labeler.ShareJson>;
+export type Stats = ReplyOf<"GetStats">;
+export type Webhook = Received<labeler.WebhookJson>;
+
+/** What an owner may change in a run. */
+export type RunChange = Omit<RequestOf<"UpdateRun">, "runId">;
+
+/** An entry of the audit log. What concerns no run has none. */
+export type AuditEntry = Omit<Received<labeler.AuditEntryJson>, "role" | "runId"> & { role?: Role; runId?: string };
+
+/** Return a count as a number. Counts have 64 bits and are absent for 0. */
+export function num(count: string | number | undefined): number {
   return Number(count ?? 0);
-}
-
-export interface Side {
-  segmentId: string;
-}
-
-export interface Query {
-  queryId: string;
-  runId: string;
-  question?: string;
-  guidelinesVersion?: number;
-}
-
-export interface Lease {
-  leaseToken: string;
-  query: Query;
-  remainingS?: number;
-}
-
-/** Where a run is in its life. */
-export type RunState =
-  | "RUN_STATE_UNSPECIFIED"
-  | "RUN_STATE_RUNNING"
-  | "RUN_STATE_PAUSED"
-  | "RUN_STATE_STOPPED"
-  | "RUN_STATE_FINISHED";
-
-/** What came of a run. */
-export interface RunResult {
-  envSteps?: string;
-  numLabels?: string;
-  headline?: string;
-  trueReturnMean?: number;
-  finishTime?: string;
-}
-
-export interface Stats {
-  numRendering?: string;
-  numReady?: string;
-  numLeased?: string;
-  numAnswered?: string;
-  numLeft?: string;
-  numRight?: string;
-  numEqual?: string;
-  numIncomparable?: string;
-  numLastHour?: string;
-  numOwn?: string;
-  question?: string;
-  oldestReadyAgeS?: number;
-  numLastHourByLabelers?: string;
-  numLastHourByTeachers?: string;
-  guidelinesVersion?: number;
-  isPaused?: boolean;
-  runState?: RunState;
-  labelBudget?: string;
-  numAwaited?: string;
-  result?: RunResult;
-  task?: string;
-}
-
-export type PreferenceName = "PREFERENCE_LEFT" | "PREFERENCE_RIGHT" | "PREFERENCE_EQUAL" | "PREFERENCE_INCOMPARABLE";
-
-/** One of the caller's own answers, in its newest version. */
-export interface OwnAnswer {
-  query: Query;
-  answerId: string;
-  version?: number;
-  preference: PreferenceName;
-  answerTime?: string;
-  isRevisable?: boolean;
-}
-
-/** A clip of what a policy of the run does. */
-export interface PolicyClip {
-  policyVersion?: string;
-  envSteps?: string;
-  clipUrl?: string;
-  isFinal?: boolean;
-}
-
-/** A pair whose answer is obvious; clips in base64. */
-export interface PracticePair {
-  leftClip?: string;
-  rightClip?: string;
-  preference: PreferenceName;
-  explanation?: string;
-}
-
-export interface Guidelines {
-  text?: string;
-  version?: number;
-  createTime?: string;
-}
-
-export interface Run {
-  runId: string;
-  task?: string;
-  question?: string;
-  createTime?: string;
-  targetAnswers?: number;
-  asksAgainOnDisagreement?: boolean;
-  goldInterval?: number;
-  guidelinesVersion?: number;
-  newestLogCursor?: string;
-  isPaused?: boolean;
-}
-
-export interface Agreement {
-  numQueries?: string;
-  numPairs?: string;
-  pairwiseAgreement?: number;
-  krippendorffAlpha?: number;
-}
-
-export type Role = "ROLE_LABELER" | "ROLE_TEACHER" | "ROLE_SERVICE" | "ROLE_OWNER";
-
-export interface Labeler {
-  labelerId: string;
-  name?: string;
-  role: Role;
-  createTime?: string;
-  revokeTime?: string;
-}
-
-/** A share of trials with its 95% Wilson interval. */
-export interface Share {
-  num?: string;
-  numTrue?: string;
-  share?: number;
-  low?: number;
-  high?: number;
-}
-
-export interface LabelerQuality {
-  labelerId: string;
-  name?: string;
-  role?: Role;
-  weight?: number;
-  numAnswers?: string;
-  goldAccuracy?: Share;
-  consistency?: Share;
-  fast?: Share;
-  left?: Share;
-  entropyBits?: number;
-  isInaccurate?: boolean;
-  isInconsistent?: boolean;
-  isHasty?: boolean;
-  isBiased?: boolean;
-}
-
-/** Where a run's log is sent, and how far that got. */
-export interface Webhook {
-  webhookId: string;
-  url: string;
-  createTime?: string;
-  deliveredCursor?: string;
-  numFailures?: string;
-  successTime?: string;
-  errorTime?: string;
-  error?: string;
-}
-
-export interface AuditEntry {
-  number: string;
-  commitTime: string;
-  labelerId: string;
-  role?: Role;
-  action: string;
-  runId?: string;
-  object?: string;
-  detail?: string;
 }

@@ -5,7 +5,7 @@ import { num, type PolicyClip } from "./messages";
 
 /** Return the run's newest policy clip, the final one if there is one; null if there is none. */
 export async function newestPolicyClip(runId: string): Promise<PolicyClip | null> {
-  const { clips = [] } = await call<{ clips?: PolicyClip[] }>("ListPolicyClips", { runId });
+  const { clips = [] } = await call("ListPolicyClips", { runId });
   return clips.find(({ isFinal }) => isFinal) ?? clips.at(-1) ?? null;
 }
 
@@ -13,7 +13,7 @@ export async function newestPolicyClip(runId: string): Promise<PolicyClip | null
 export async function fetchPolicyClip(runId: string, { policyVersion, clipUrl }: PolicyClip): Promise<Blob> {
   if (clipUrl) return fetchBlob(clipUrl);
   const request = { runId, policyVersion: String(num(policyVersion)) };
-  const { clip = "" } = await call<{ clip?: string }>("GetPolicyClip", request, { timeoutMs: 30_000 });
+  const { clip = "" } = await call("GetPolicyClip", request, { timeoutMs: 30_000 });
   return videoOf(clip);
 }
 

@@ -1,7 +1,7 @@
 // Who is logged in. The token is in a cookie that scripts can't read.
 
-import { CallError, get, post, readJson, speakAs, type SessionKind } from "./call";
-import { claim, whileChanging } from "./identity";
+import { CallError, get, post, readJson, callAs, type SessionKind } from "./call";
+import { claimSession, whileLoggingIn } from "./identity";
 
 export type { SessionKind } from "./call";
 
@@ -20,10 +20,10 @@ export interface Session {
 /** Gives the session of the first kind that there is one of, or null; calls are made in its name from then on. */
 export async function readSession(kinds: readonly SessionKind[]): Promise<Session | null> {
   for (const kind of kinds) {
-    speakAs(kind);
+    callAs(kind);
     try {
       const session = await readJson<Session>(await get("/session", { timeoutMs: 12_000 }));
-      if (kind === "labeler") claim(session.labelerId);
+      if (kind === "labeler") claimSession(session.labelerId);
       return session;
     } catch (error) {
       if (!(error instanceof CallError) || error.code !== "unauthenticated") throw error;
@@ -34,9 +34,9 @@ export async function readSession(kinds: readonly SessionKind[]): Promise<Sessio
 
 /** Begins a session with a token; the role of its holder says of which kind. */
 export function logIn(token: string): Promise<Session> {
-  return whileChanging(async () => {
+  return whileLoggingIn(async () => {
     const session = await post<Session>("/login", { token }, { signal: AbortSignal.timeout(12_000) });
-    if (kindOf(session.role) === "labeler") claim(session.labelerId);
+    if (kindOf(session.role) === "labeler") claimSession(session.labelerId);
     return session;
   });
 }

@@ -2,14 +2,14 @@
 
 import { tryNow } from "../connect/backoff";
 import * as ownAnswers from "./answers/own_answers";
-import { ending } from "./ending/ending";
+import { ending } from "./run/ending";
 import type { Action } from "./keys";
 import type { Labeling } from "./labeling";
-import { PREFERENCES, type Preference } from "./pair";
+import { PREFERENCES, type Preference } from "./pairs/pair";
 import { reveal } from "./reveal/reveal";
 import * as screen from "./screen";
 import { isGoalOpen } from "./session/goal";
-import type { Stage } from "./stage";
+import type { Stage } from "./pairs/stage";
 
 /** Does what keys and buttons ask. */
 export class Actions {

@@ -1,7 +1,7 @@
 // The figures in the bar at the top: how much this labeler and the run have, the goal, what is saved.
 
 import { num } from "../connect/messages";
-import { ending } from "./ending/ending";
+import { ending } from "./run/ending";
 import * as screen from "./screen";
 import { budgeted, numLeft, timeLeft } from "./session/budget";
 import { GoalButton } from "./session/goal_dialog";
@@ -31,15 +31,15 @@ function Figures() {
         <dt>yours</dt>
         <dd id="own-count">{numOwn}</dd>
       </div>
-      <div title="Questions of this run that are answered, by everybody">
+      <div title="Questions answered in this run, by everyone">
         <dt>this run</dt>
         <dd id="run-count">{stats || numRun ? budgeted(numRun, stats) : "–"}</dd>
       </div>
-      <div title="Your pace over your newest answers">
-        <dt>a minute</dt>
+      <div title="Your pace over your latest answers">
+        <dt>per minute</dt>
         <dd id="own-rate">{perMinute === null ? "–" : Math.round(perMinute)}</dd>
       </div>
-      <div title="Until the run has all its answers, at the pace of the last hour or at yours if that is faster">
+      <div title="Until the run has all its answers, at the last hour’s pace or at yours, whichever is faster">
         <dt>left</dt>
         <dd id="time-left">{timeLeft(left, { perHour: num(stats?.numLastHour), perMinute: perMinuteTrusted })}</dd>
       </div>
@@ -57,7 +57,7 @@ function SavingState() {
   return (
     <p class="saving" id="saving" data-state={numWaiting ? (isUnreachable ? "away" : "waiting") : calm}>
       <span class="dot" aria-hidden="true" />
-      <span id="saving-text">{numRefused ? `${waiting} · ${numRefused} refused` : waiting}</span>
+      <span id="saving-text">{numRefused ? `${waiting} · ${numRefused} rejected` : waiting}</span>
     </p>
   );
 }

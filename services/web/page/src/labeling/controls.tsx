@@ -1,6 +1,6 @@
 // The buttons, each with its keys on it.
 
-import type { Preference } from "./pair";
+import type { Preference } from "./pairs/pair";
 import { Explanation } from "./practice/practice_parts";
 import { practice } from "./practice/practice";
 import * as screen from "./screen";

@@ -1,6 +1,6 @@
 // Help and guidelines.
 
-import { Markdown } from "../markdown/markdown";
+import { Markdown } from "../shell/markdown";
 import { Dialog } from "../shell/dialog";
 import * as screen from "./screen";
 import { guidelines, isOpen } from "./session/guidelines_book";
@@ -8,21 +8,21 @@ import { guidelines, isOpen } from "./session/guidelines_book";
 const KEYS: readonly { keys: readonly string[]; meaning: string }[] = [
   { keys: ["←", "A", "1"], meaning: "The left clip is better." },
   { keys: ["→", "D", "2"], meaning: "The right clip is better." },
-  { keys: ["↓", "S"], meaning: "Equal: both are as good, or as bad. The agent learns from this too." },
+  { keys: ["↓", "S"], meaning: "Equal: both are equally good, or equally bad. The agent learns from this too." },
   { keys: ["↑", "W"], meaning: "Can’t compare: you can’t judge these two. The pair is left out." },
   { keys: ["space"], meaning: "Replay both from the start." },
   { keys: ["P", "K"], meaning: "Pause, play." },
-  { keys: [",", "."], meaning: "One frame back, one frame on. The slider moves both clips to any moment." },
+  { keys: [",", "."], meaning: "One frame back, one frame forward. The slider moves both clips to any moment." },
   { keys: ["[", "]"], meaning: "Slower, faster." },
   {
     keys: ["Z", "⌫"],
-    meaning: "Undo: go back to the pair before, up to ten, and answer it again. Esc keeps the answer as it was.",
+    meaning: "Undo: go back to the previous pair, up to ten times, and answer it again. Esc keeps the answer as it was.",
   },
-  { keys: ["R"], meaning: "Skip: the pair does not come back to you; others may get it." },
+  { keys: ["R"], meaning: "Skip: you won’t see the pair again; others may." },
   { keys: ["G"], meaning: "The guidelines: what to judge by." },
-  { keys: ["H"], meaning: "Your answers so far, to look at again and to change." },
+  { keys: ["H"], meaning: "Your answers so far, to review and change." },
   { keys: ["F"], meaning: "Full screen." },
-  { keys: ["X"], meaning: "Close the card or the hint that came up." },
+  { keys: ["X"], meaning: "Close the card or the hint." },
   { keys: ["?"], meaning: "This help." },
 ];
 
@@ -31,8 +31,8 @@ export function Help() {
     <Dialog id="help" isOpen={screen.isHelpOpen} title="How to label">
       <form method="dialog">
         <p>
-          Watch both clips and press the key of the one that does better what the question asks, or click or tap it.
-          Follow your first clear impression.
+          Watch both clips, then press the key for the one that better does what the question asks, or click or tap it.
+          Go with your first clear impression.
         </p>
         <table>
           <tbody>
@@ -49,8 +49,8 @@ export function Help() {
           </tbody>
         </table>
         <p>
-          Answers wait in this browser until the server has them safely; the top of the page says so. After three minutes
-          without a key your pairs go back, so that others can have them.
+          Answers wait in this browser until the server has saved them; the top of the page shows this. After three
+          minutes without input your pairs are returned, so that others can answer them.
         </p>
         <div class="buttons">
           <button type="button" class="quiet" data-action="practise">
@@ -72,14 +72,14 @@ export function GuidelinesDialog() {
       <form method="dialog">
         <Markdown text={text} />
         <p class="foot">
-          Guidelines, version {version}. Your answers are stored with it.
+          Guidelines, version {version}. Your answers are stored with this version.
           <span class="by-key">
             {" "}
             <kbd>G</kbd> shows them again.
           </span>
         </p>
         <button class="primary" value="close" autofocus>
-          Go on <kbd>Esc</kbd>
+          Continue <kbd>Esc</kbd>
         </button>
       </form>
     </Dialog>

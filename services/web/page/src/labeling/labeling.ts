@@ -6,22 +6,22 @@ import type { CallError } from "../connect/call";
 import type { OwnAnswer, Stats } from "../connect/messages";
 import type { Session } from "../connect/session";
 import { askToLogIn } from "../shell/shell";
-import { AnswerDesk } from "./answer_desk";
-import { AnswerHistory } from "./answer_history";
-import { end, ending } from "./ending/ending";
-import { LeaseQueue } from "./lease_queue";
-import { Outbox, type Entry } from "./outbox";
-import type { Pair, Preference } from "./pair";
+import { AnswerRecorder } from "./answers/answer_recorder";
+import { AnswerHistory } from "./answers/answer_history";
+import { end, ending } from "./run/ending";
+import { LeaseQueue } from "./pairs/lease_queue";
+import { Outbox, type Entry } from "./answers/outbox";
+import type { Pair, Preference } from "./pairs/pair";
 import { Practice } from "./practice/practice";
-import { whyEmpty } from "./reasons";
+import { whyEmpty } from "./run/empty_reason";
 import { Reveal } from "./reveal/reveal";
-import { RunFollower } from "./run_follower";
+import { RunFollower } from "./run/run_follower";
 import * as screen from "./screen";
 import { GuidelinesBook } from "./session/guidelines_book";
 import { Presence } from "./session/presence";
 import { Tally } from "./session/tally";
-import { ShownPair } from "./shown_pair";
-import type { Stage } from "./stage";
+import { ShownPair } from "./pairs/shown_pair";
+import type { Stage } from "./pairs/stage";
 
 /** Brings queue, stage, outbox and screen together. */
 export class Labeling {
@@ -36,7 +36,7 @@ export class Labeling {
   readonly #history: AnswerHistory;
   readonly #presence = new Presence(() => this.#queue.isHolding);
   readonly #tally: Tally;
-  readonly #desk: AnswerDesk;
+  readonly #recorder: AnswerRecorder;
   readonly #shown: ShownPair;
 
   constructor(session: Session, outbox: Outbox, stage: Stage) {
@@ -52,7 +52,7 @@ export class Labeling {
     this.#tally = new Tally(labelerId);
     this.guidelines = new GuidelinesBook(labelerId, () => this.#shown.startClock());
     this.#history = new AnswerHistory(({ pair }) => discard(pair));
-    this.#desk = new AnswerDesk(outbox, this.#history);
+    this.#recorder = new AnswerRecorder(outbox, this.#history);
     this.#queue = new LeaseQueue({ runId, labelerId, prepare, discard });
     this.practice = new Practice({
       labelerId,
@@ -78,7 +78,7 @@ export class Labeling {
     if (this.#outbox.numWaiting) this.#showSaving();
     this.#settle();
     void this.#follower.follow();
-    if (await this.practice.beginOnce()) this.#queue.rest("practice");
+    if (await this.practice.beginOnce()) this.#queue.suspend("practice");
     await this.#queue.start();
   }
 
@@ -86,7 +86,7 @@ export class Labeling {
   async practise(): Promise<void> {
     if (ending.value) return;
     this.#history.leave();
-    if (await this.practice.begin()) this.#queue.rest("practice");
+    if (await this.practice.begin()) this.#queue.suspend("practice");
     else screen.say("There are no pairs to practise on.");
   }
 
@@ -97,7 +97,7 @@ export class Labeling {
     const { pair } = this.#shown;
     if (!pair || (undone && undone.pair !== pair)) return;
     screen.flash(preference);
-    if (undone) this.#desk.revise(undone, preference);
+    if (undone) this.#recorder.revise(undone, preference);
     else if (this.practice.isOn) return this.practice.answer(preference, time);
     else this.#submit(pair, preference, time);
     this.#settle(time);
@@ -131,7 +131,7 @@ export class Labeling {
 
   /** Change one of the answers so far. */
   change(own: OwnAnswer, preference: Preference): void {
-    this.#desk.change(own, preference);
+    this.#recorder.change(own, preference);
     this.#settle();
   }
 
@@ -139,12 +139,12 @@ export class Labeling {
     this.#queue.on("change", () => this.#settle());
     this.#queue.on("state", (state) => this.#follower.hear(state));
     this.#queue.on("lost", ({ pair, reason }) => {
-      if (pair === this.#shown.pair) screen.say(`The pair was taken away. ${reason}`);
+      if (pair === this.#shown.pair) screen.say(reason);
       this.#settle();
     });
     this.#follower.on("stats", (stats) => this.#onStats(stats));
     this.#follower.on("error", (error) => this.#onUnknown(error));
-    this.#presence.on("away", () => this.#queue.rest("away"));
+    this.#presence.on("away", () => this.#queue.suspend("away"));
     this.#presence.on("back", () => this.#queue.resume("away"));
     addEventListener("beforeunload", (event) => {
       if (this.#outbox.isAtRisk) event.preventDefault();
@@ -155,7 +155,7 @@ export class Labeling {
   }
 
   #submit(pair: Pair, preference: Preference, time: number): void {
-    this.#desk.submit(pair, preference, this.#shown.responseMs(time));
+    this.#recorder.submit(pair, preference, this.#shown.responseMs(time));
     this.#queue.finish(pair);
     this.#tally.noteAnswer();
   }
@@ -208,7 +208,7 @@ export class Labeling {
 
   #onRefused({ entry, error }: { entry: Entry; error: CallError }): void {
     if (entry.method === "SubmitPreference") this.#history.drop(entry.message.answerId);
-    screen.say(`An answer was refused: ${error.message}`);
+    screen.say(`An answer was rejected: ${error.message}`);
     this.#settle();
   }
 
@@ -220,7 +220,7 @@ export class Labeling {
 
   #askToLogIn(): void {
     this.isOpen = false;
-    askToLogIn("Your token is no longer known. Log in again: your answers are kept in this browser.");
+    askToLogIn("Your token is no longer valid. Log in again; your answers are kept in this browser.");
   }
 
   #onStats(stats: Stats): void {
@@ -244,7 +244,7 @@ export class Labeling {
   #finish(stats: Stats | null): void {
     this.#history.leave();
     this.practice.end();
-    this.#queue.rest("over");
+    this.#queue.suspend("over");
     this.reveal.dismiss();
     this.guidelines.end();
     void end(this.runId, stats?.result ?? {});

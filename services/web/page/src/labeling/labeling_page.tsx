@@ -2,24 +2,24 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { onOther } from "../connect/identity";
+import { onOtherLabeler } from "../connect/identity";
 import type { Session } from "../connect/session";
 import { Actions } from "./actions";
 import { OwnAnswersDialog } from "./answers/own_answers_dialog";
 import { Answers, Tools } from "./controls";
 import { GuidelinesDialog, Help } from "./dialogs";
-import { EmptyCard } from "./empty_card";
-import { EndCard } from "./ending/end_card";
-import { ending } from "./ending/ending";
+import { EmptyCard } from "./run/empty_card";
+import { EndCard } from "./run/end_card";
+import { ending } from "./run/ending";
 import { listen } from "./keys";
 import { Labeling } from "./labeling";
 import { Line } from "./line";
-import { Outbox } from "./outbox";
-import { PlayerBar } from "./player_bar";
+import { Outbox } from "./answers/outbox";
+import { PlayerBar } from "./pairs/player_bar";
 import { RevealCard } from "./reveal/reveal_card";
 import * as screen from "./screen";
 import { GoalDialog } from "./session/goal_dialog";
-import { Stage, type StageElements } from "./stage";
+import { Stage, type StageElements } from "./pairs/stage";
 
 import "./labeling.css";
 import "./asides.css";
@@ -78,7 +78,7 @@ export function Page({ session }: { session: Session }) {
 
 async function start(session: Session, elements: StageElements): Promise<Labeling> {
   // Answers of this labeler that wait stay in the browser until the same one logs in again.
-  onOther(session.labelerId, () => location.reload());
+  onOtherLabeler(session.labelerId, () => location.reload());
   const outbox = await Outbox.open(session.labelerId);
   const stage = new Stage(elements);
   const labeling = new Labeling(session, outbox, stage);

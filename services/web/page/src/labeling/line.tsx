@@ -29,7 +29,7 @@ export function Line() {
     );
   }
   if (screen.isStopped.value && screen.isPairThere.value) {
-    return <p class="banner">The run is stopped. It learns from what you answer once it is resumed.</p>;
+    return <p class="banner">The run is stopped. It will learn from your answers once it is resumed.</p>;
   }
   return <Gist />;
 }

@@ -3,8 +3,8 @@
 import { signal } from "@preact/signals";
 
 import type { Stats } from "../connect/messages";
-import type { Preference } from "./pair";
-import type { Reason } from "./reasons";
+import type { Preference } from "./pairs/pair";
+import type { Reason } from "./run/empty_reason";
 
 export const WORDS: Record<Preference, string> = {
   left: "left is better",
@@ -34,7 +34,7 @@ export interface Saving {
 
 export const question = signal("Which is better?");
 export const isPairThere = signal(false);
-export const empty = signal<Reason>({ title: "One moment", reason: "Asking the run what it has." });
+export const empty = signal<Reason>({ title: "One moment", reason: "Checking with the run." });
 /** Whether the run is stopped: what is answered now counts once it is resumed. */
 export const isStopped = signal(false);
 export const stats = signal<Stats | null>(null);

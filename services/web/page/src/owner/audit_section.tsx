@@ -3,9 +3,9 @@
 import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
-import type { AuditEntry, Labeler } from "../connect/messages";
+import type { AuditEntry } from "../connect/messages";
 import { readAll, useLoaded, wordsOf } from "../shell/loading";
-import type { SectionContext } from "./owner_page";
+import type { SectionContext } from "./section_context";
 import { Problem, Section, Time } from "../shell/parts";
 
 const PAGE_SIZE = 50;
@@ -16,12 +16,12 @@ const LONGEST_SHORT = 80;
 const WORDS: Record<string, string> = {
   AddPolicyClip: "added the clip of",
   CreateLabeler: "invited",
-  CreateRun: "made known",
-  CreateWebhook: "made",
+  CreateRun: "registered",
+  CreateWebhook: "created",
   DeleteWebhook: "deleted",
   ExportPreferences: "exported",
   ImportPreferences: "imported",
-  ProposeQueries: "asked",
+  ProposeQueries: "proposed",
   RevokeToken: "revoked",
   RotateToken: "gave a new token to",
   SetGuidelines: "wrote guidelines for",
@@ -30,7 +30,7 @@ const WORDS: Record<string, string> = {
   WithdrawQueries: "withdrew",
 };
 
-interface AuditPage {
+interface ListPage {
   entries?: AuditEntry[];
   nextPageToken?: string;
 }
@@ -40,15 +40,15 @@ export function AuditSection({ run: { runId } }: SectionContext) {
   const [hasServices, setHasServices] = useState(false);
   const filter = { runId: onlyRun ? runId : "", isWithoutServices: !hasServices };
   const scope = `${filter.runId} ${hasServices}`;
-  const first = useLoaded(`audit ${scope}`, () => readPage(filter, ""));
-  const names = useLoaded("labelers", () => readAll<Labeler>("ListLabelers", "labelers"));
-  const [older, setOlder] = useState<{ scope: string; pages: AuditPage[] }>({ scope, pages: [] });
+  const first = useLoaded(`audit ${scope}`, () => readListPage(filter, ""));
+  const names = useLoaded("labelers", () => readAll("ListLabelers"));
+  const [older, setOlder] = useState<{ scope: string; pages: ListPage[] }>({ scope, pages: [] });
   const [problem, setProblem] = useState("");
   const pages = [...(first.value ? [first.value] : []), ...(older.scope === scope ? older.pages : [])];
   const next = pages.at(-1)?.nextPageToken ?? "";
   const more = async () => {
     try {
-      const page = await readPage(filter, next);
+      const page = await readListPage(filter, next);
       setOlder({ scope, pages: [...pages.slice(1), page] });
       setProblem("");
     } catch (error) {
@@ -56,7 +56,7 @@ export function AuditSection({ run: { runId } }: SectionContext) {
     }
   };
   const nameOf = (id: string) => names.value?.find(({ labelerId }) => labelerId === id)?.name || id;
-  const lead = "Every change by an owner, and every export. Rows are added, never changed.";
+  const lead = "Every change by an owner, and every export. Rows are only ever added.";
   return (
     <Section id="audit" title="Audit log" lead={lead} loaded={first}>
       <div class="actions">
@@ -71,10 +71,10 @@ export function AuditSection({ run: { runId } }: SectionContext) {
             checked={hasServices}
             onChange={(event) => setHasServices(event.currentTarget.checked)}
           />
-          Also what the run’s own services did
+          Include what the run’s own services did
         </label>
       </div>
-      {first.value && !first.value.entries?.length ? <p class="faint">Nothing so far.</p> : null}
+      {first.value && !first.value.entries?.length ? <p class="faint">Nothing yet.</p> : null}
       <AuditTable entries={pages.flatMap(({ entries = [] }) => entries)} nameOf={nameOf} />
       {problem ? <Problem sentence={problem} /> : null}
       {next ? (
@@ -86,8 +86,8 @@ export function AuditSection({ run: { runId } }: SectionContext) {
   );
 }
 
-function readPage(filter: { runId: string; isWithoutServices: boolean }, pageToken: string): Promise<AuditPage> {
-  return call<AuditPage>("ListAuditLog", { ...filter, pageToken, pageSize: PAGE_SIZE });
+function readListPage(filter: { runId: string; isWithoutServices: boolean }, pageToken: string): Promise<ListPage> {
+  return call("ListAuditLog", { ...filter, pageToken, pageSize: PAGE_SIZE });
 }
 
 function AuditTable({ entries, nameOf }: { entries: AuditEntry[]; nameOf: (id: string) => string }) {
@@ -98,9 +98,9 @@ function AuditTable({ entries, nameOf }: { entries: AuditEntry[]; nameOf: (id: s
           <tr>
             <th scope="col">When</th>
             <th scope="col">Who</th>
-            <th scope="col">Did</th>
-            <th scope="col">Whom or what</th>
-            <th scope="col">How it is now</th>
+            <th scope="col">Action</th>
+            <th scope="col">Target</th>
+            <th scope="col">Details</th>
           </tr>
         </thead>
         <tbody>

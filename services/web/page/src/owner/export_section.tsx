@@ -3,7 +3,7 @@
 import { call } from "../connect/call";
 import { num, type Stats } from "../connect/messages";
 import { useLoaded } from "../shell/loading";
-import type { SectionContext } from "./owner_page";
+import type { SectionContext } from "./section_context";
 import { Problem, Section } from "../shell/parts";
 
 const FORMATS = [
@@ -12,7 +12,7 @@ const FORMATS = [
 ] as const;
 
 export function ExportSection({ run: { runId } }: SectionContext) {
-  const stats = useLoaded(runId, () => call<Stats>("GetStats", { runId }));
+  const stats = useLoaded(runId, () => call("GetStats", { runId }));
   const lead =
     "The whole preference log: every answer with all its versions, gold and extras, and every change of weight.";
   return (
@@ -30,7 +30,7 @@ export function ExportSection({ run: { runId } }: SectionContext) {
           </li>
         ))}
       </ul>
-      <p class="faint">Both hold the same rows and can be imported again. Clips travel by themselves, in object storage.</p>
+      <p class="faint">Both hold the same rows and can be imported again. Clips are kept apart, in object storage.</p>
       {/* Last, so that no link moves from under a pointer when they come. */}
       {stats.value ? <AnswerFigures stats={stats.value} /> : null}
       {stats.problem ? <Problem sentence={stats.problem} /> : null}

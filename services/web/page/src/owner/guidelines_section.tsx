@@ -5,9 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 
 import { call, CallError } from "../connect/call";
 import type { Guidelines } from "../connect/messages";
-import { Markdown } from "../markdown/markdown";
+import { Markdown } from "../shell/markdown";
 import { useLoaded } from "../shell/loading";
-import type { SectionContext } from "./owner_page";
+import type { SectionContext } from "./section_context";
 import { Problem, Section, Time, useAction } from "../shell/parts";
 
 const MAX_QUESTION_LENGTH = 2000;
@@ -32,7 +32,7 @@ export function GuidelinesSection({ run, runs }: SectionContext) {
   const onSubmit = (event: Event) => {
     event.preventDefault();
     void action.run(async () => {
-      const reply = await call<{ version?: number }>("SetGuidelines", { runId, text });
+      const reply = await call("SetGuidelines", { runId, text });
       await guidelines.reload();
       const { [runId]: _, ...others } = drafts.value;
       drafts.value = others;
@@ -40,7 +40,7 @@ export function GuidelinesSection({ run, runs }: SectionContext) {
     });
   };
   const lead =
-    "What labelers judge by: one question, and guidelines in Markdown. Each version of these opens before them once, and every answer is stored with the version it was given under.";
+    "What labelers judge by: one question, and guidelines in Markdown. Each version opens once for each labeler, and every answer is stored with the version it was given under.";
   return (
     <Section id="guidelines" title="Question and guidelines" lead={lead} loaded={guidelines}>
       <QuestionForm run={run} runs={runs} />
@@ -75,7 +75,7 @@ export function GuidelinesSection({ run, runs }: SectionContext) {
                 Version {version}, <Time at={createTime} />
               </>
             ) : (
-              "There are none yet."
+              "None yet."
             )}
           </p>
         </div>
@@ -94,7 +94,7 @@ function QuestionForm({ run, runs }: Pick<SectionContext, "run" | "runs">) {
     void action.run(async () => {
       await call("UpdateRun", { runId: run.runId, question: text.trim() });
       await runs.reload();
-      return "Saved. Everybody sees it from the next pair on.";
+      return "Saved. Everyone sees it from the next pair on.";
     });
   };
   return (
@@ -109,7 +109,7 @@ function QuestionForm({ run, runs }: Pick<SectionContext, "run" | "runs">) {
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
         />
-        <p>One sentence above each pair. Answers given to the question before stay as they are.</p>
+        <p>One sentence above each pair. Answers to the previous question are kept.</p>
       </div>
       <div class="actions">
         <button type="submit" class="primary" disabled={action.isBusy || text.trim() === saved}>
@@ -124,7 +124,7 @@ function QuestionForm({ run, runs }: Pick<SectionContext, "run" | "runs">) {
 
 async function readGuidelines(runId: string): Promise<Guidelines> {
   try {
-    return await call<Guidelines>("GetGuidelines", { runId });
+    return await call("GetGuidelines", { runId });
   } catch (error) {
     if (error instanceof CallError && error.code === "not_found") return {};
     throw error;

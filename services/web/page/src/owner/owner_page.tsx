@@ -5,29 +5,22 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { Run } from "../connect/messages";
 import { logOut, type Session } from "../connect/session";
-import { AnswersSection } from "./answers_section";
+import { AnswersSection } from "./answers/answers_section";
 import { AuditSection } from "./audit_section";
 import { ExportSection } from "./export_section";
 import { GuidelinesSection } from "./guidelines_section";
-import { LabelerSection } from "./labeler_section";
-import { LabelersSection } from "./labelers_section";
+import { LabelerSection } from "./labelers/labeler_section";
+import { LabelersSection } from "./labelers/labelers_section";
 import { readAll, useLoaded, type Loaded } from "../shell/loading";
-import { Problem } from "../shell/parts";
-import { QualitySection } from "./quality_section";
+import { OwnersOnly, Problem } from "../shell/parts";
+import { QualitySection } from "./labelers/quality_section";
 import { RunSection } from "./run_section";
 import { WebhooksSection } from "./webhooks_section";
 
 import "./owner.css";
 
-/** What each section is given. */
-export interface SectionContext {
-  session: Session;
-  run: Run;
-  runs: Loaded<Run[]>;
-}
-
 const SECTIONS = [
-  { id: "asking", name: "How it asks", Section: RunSection },
+  { id: "asking", name: "Settings", Section: RunSection },
   { id: "guidelines", name: "Guidelines", Section: GuidelinesSection },
   { id: "labelers", name: "Labelers", Section: LabelersSection },
   { id: "quality", name: "Quality", Section: QualitySection },
@@ -38,7 +31,7 @@ const SECTIONS = [
 ] as const;
 
 export function Page({ session }: { session: Session }) {
-  const runs = useLoaded("runs", () => readAll<Run>("ListRuns", "runs"));
+  const runs = useLoaded("runs", () => readAll("ListRuns"));
   const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("run") ?? session.runId);
   const choose = (runId: string) => {
     history.replaceState(null, "", `?run=${encodeURIComponent(runId)}${location.hash}`);
@@ -52,7 +45,7 @@ export function Page({ session }: { session: Session }) {
   useEffect(() => {
     document.querySelector(".owner aside [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [id, run?.runId]);
-  if (session.role !== "owner") return <NotAnOwner session={session} />;
+  if (session.role !== "owner") return <OwnersOnly session={session} />;
   return (
     <div class="owner">
       <aside>
@@ -105,19 +98,8 @@ function NoRun({ runs }: { runs: Loaded<Run[]> }) {
   if (runs.value === null) return null;
   return (
     <div class="card">
-      <h2>There is no run yet</h2>
-      <p>It appears here once its reward service has made it known.</p>
-    </div>
-  );
-}
-
-function NotAnOwner({ session }: { session: Session }) {
-  return (
-    <div class="card">
-      <h1>This page is for owners</h1>
-      <p>
-        You are logged in as {session.name}, a {session.role}. Open the owner’s address to see it.
-      </p>
+      <h2>No run yet</h2>
+      <p>It will appear here once its reward service has registered it.</p>
     </div>
   );
 }

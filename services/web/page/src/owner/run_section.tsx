@@ -3,12 +3,12 @@
 import { useState } from "preact/hooks";
 
 import { call } from "../connect/call";
-import type { SectionContext } from "./owner_page";
+import type { SectionContext } from "./section_context";
 import { Problem, Section, Time, useAction } from "../shell/parts";
 
 export function RunSection({ run, runs }: SectionContext) {
   return (
-    <Section id="asking" title="How it asks" lead="What holds for each question that is asked from now on.">
+    <Section id="asking" title="Labeling settings" lead="They apply to questions asked from now on.">
       <dl class="facts">
         <div>
           <dt>Task</dt>
@@ -21,7 +21,7 @@ export function RunSection({ run, runs }: SectionContext) {
           </dd>
         </div>
         <div>
-          <dt>Known since</dt>
+          <dt>Registered</dt>
           <dd>
             <Time at={run.createTime} />
           </dd>
@@ -47,13 +47,13 @@ function AskingForm({ run, reload }: { run: SectionContext["run"]; reload: () =>
         goldInterval: Number(goldInterval),
       });
       await reload();
-      return "Saved. It holds for questions asked from now on.";
+      return "Saved. It applies to questions asked from now on.";
     });
   };
   return (
     <form class="panel" id="asking-form" onSubmit={onSubmit}>
       <div class="field">
-        <label for="target-answers">Answers a question</label>
+        <label for="target-answers">Answers per question</label>
         <input
           id="target-answers"
           type="number"
@@ -63,7 +63,7 @@ function AskingForm({ run, reload }: { run: SectionContext["run"]; reload: () =>
           value={targetAnswers}
           onInput={(event) => setTargetAnswers(event.currentTarget.value)}
         />
-        <p>How many people answer each, without seeing each other’s answers. 1 to 10; two or more measure agreement.</p>
+        <p>How many people answer each question, without seeing each other’s answers: 1 to 10. Two or more measure agreement.</p>
       </div>
       <div class="field">
         <label class="check" for="asks-again">
@@ -73,12 +73,12 @@ function AskingForm({ run, reload }: { run: SectionContext["run"]; reload: () =>
             checked={asksAgain}
             onChange={(event) => setAsksAgain(event.currentTarget.checked)}
           />
-          Ask one more when they disagree
+          Ask for one more when answers disagree
         </label>
-        <p>Once a question, if its answers are not all the same.</p>
+        <p>At most once per question.</p>
       </div>
       <div class="field">
-        <label for="gold-interval">One in so many pairs is gold</label>
+        <label for="gold-interval">Gold interval</label>
         <input
           id="gold-interval"
           type="number"
@@ -88,7 +88,7 @@ function AskingForm({ run, reload }: { run: SectionContext["run"]; reload: () =>
           value={goldInterval}
           onInput={(event) => setGoldInterval(event.currentTarget.value)}
         />
-        <p>Gold pairs have a known answer and look like any other. They measure the labeler, never train. 0 for none.</p>
+        <p>One pair in this many is gold: its answer is known. It looks like any other, measures the labeler and is never trained on. 0 for none.</p>
       </div>
       <div class="actions">
         <button type="submit" class="primary" disabled={action.isBusy}>

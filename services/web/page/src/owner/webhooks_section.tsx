@@ -7,15 +7,10 @@ import { num, type Webhook } from "../connect/messages";
 import { usePolled } from "../shell/polling";
 import { ConfirmDialog } from "../shell/confirm_dialog";
 import { Copied } from "../shell/copied";
-import type { SectionContext } from "./owner_page";
+import type { SectionContext } from "./section_context";
 import { Problem, Section, Time, useAction } from "../shell/parts";
 
 const EVERY_MS = 2000;
-
-interface Listed {
-  webhooks?: Webhook[];
-  newestLogCursor?: string;
-}
 
 interface Created {
   url: string;
@@ -23,7 +18,7 @@ interface Created {
 }
 
 export function WebhooksSection({ run: { runId } }: SectionContext) {
-  const listed = usePolled(`webhooks ${runId}`, EVERY_MS, () => call<Listed>("ListWebhooks", { runId }));
+  const listed = usePolled(`webhooks ${runId}`, EVERY_MS, () => call("ListWebhooks", { runId }));
   const [created, setCreated] = useState<Created | null>(null);
   const [leaving, setLeaving] = useState<Webhook | null>(null);
   const remove = async ({ webhookId }: Webhook) => {
@@ -31,7 +26,7 @@ export function WebhooksSection({ run: { runId } }: SectionContext) {
     listed.refresh();
   };
   const lead =
-    "Sends each row of the log to an address of yours as it comes: from the first, in order, signed, until it is taken.";
+    "Sends each row of the log to your address as it comes: from the first row on, in order, signed, until it is accepted.";
   return (
     <Section id="webhooks" title="Webhooks" lead={lead} loaded={listed}>
       <CreateForm
@@ -56,7 +51,7 @@ function CreateForm({ runId, onCreated }: { runId: string; onCreated: (created: 
   const onSubmit = (event: Event) => {
     event.preventDefault();
     void action.run(async () => {
-      const { secret } = await call<{ secret: string }>("CreateWebhook", { runId, url: url.trim() });
+      const { secret } = await call("CreateWebhook", { runId, url: url.trim() });
       setUrl("");
       onCreated({ url: url.trim(), secret });
     });
@@ -90,12 +85,12 @@ function SecretCard({ created, onClose }: { created: Created; onClose: () => voi
     <div class="panel token" id="secret-card" ref={card} tabIndex={-1} role="group" aria-labelledby="secret-title">
       <h3 id="secret-title">Secret of {created.url}</h3>
       <p>
-        <strong>This is shown only now.</strong> Give it to the receiver, which can tell by it what comes from here.
+        <strong>This is shown only once.</strong> Give it to the receiver, which uses it to verify what comes from here.
       </p>
       <Copied id="secret-value" label="Secret" value={created.secret} />
       <div class="actions end">
         <button type="button" class="quiet" onClick={onClose}>
-          I have it
+          Done
         </button>
       </div>
     </div>
@@ -158,11 +153,11 @@ function State({ webhook, newest }: { webhook: Webhook; newest: number }) {
       </>
     );
   }
-  if (num(webhook.deliveredCursor) < newest) return <>under way</>;
+  if (num(webhook.deliveredCursor) < newest) return <>delivering</>;
   if (!webhook.successTime) return <>nothing to send yet</>;
   return (
     <>
-      has everything, <Time at={webhook.successTime} />
+      up to date, <Time at={webhook.successTime} />
     </>
   );
 }
@@ -183,7 +178,7 @@ function DeleteDialog({ webhook, onConfirm, onClose }: DeleteDialogProps) {
       onConfirm={() => onConfirm(webhook)}
       onClose={onClose}
     >
-      <p>Nothing more is sent to {webhook.url}. All answers stay here. A new webhook begins with the first row again.</p>
+      <p>Nothing more will be sent to {webhook.url}. All answers are kept. A new webhook starts again from the first row.</p>
     </ConfirmDialog>
   );
 }

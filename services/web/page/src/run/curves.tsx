@@ -13,7 +13,7 @@ import { smoothed } from "../chart/smoothing";
 import { AxisChoice, Downloads, Smoothing } from "../chart/tools";
 import { num } from "../connect/messages";
 import { figure, percent, short } from "../shell/words";
-import type { ProgressPoint } from "./messages";
+import type { ProgressPoint } from "../connect/messages";
 
 const AXIS_NAMES = ["steps", "labels", "time"] as const;
 
@@ -73,45 +73,45 @@ export function Curves({ runId, points, labelBudget }: CurvesProps) {
           {...shared}
           id="chart-true"
           title="True return"
-          unit="of an episode, by the hidden reward"
+          unit="per episode, by the hidden reward"
           yWords={figure}
           yTickWords={tickWords}
           series={series.true}
-          empty="None so far. It begins when the first episodes have ended; a task without a hidden reward has none."
+          empty="Nothing yet. It starts when the first episodes have ended; a task without a hidden reward has none."
         />
         <Chart
           {...shared}
           id="chart-predicted"
           title="Predicted reward"
-          unit="of a step, in the reward model’s own unit"
+          unit="per step, in the reward model’s own unit"
           yWords={figure}
           yTickWords={tickWords}
           series={series.predicted}
-          empty="None so far. It begins once the first labels are answered and learned."
+          empty="Nothing yet. It starts once the first answers have been learned from."
         />
         <Chart
           {...shared}
           id="chart-accuracy"
           title="Answers predicted correctly"
-          unit="before learned, with the 95% interval"
+          unit="before learning from them, with the 95% interval"
           yRange={{ low: 0, high: 1, step: 0.25 }}
           yWords={percent}
           yTickWords={percentTickWords}
           reference={{ y: 0.5, name: "chance" }}
           series={series.accuracy}
-          empty={`Too early to say. It begins after ${MIN_ANSWERS} answers of left or right.`}
+          empty={`Too early to say. It starts after ${MIN_ANSWERS} answers of left or right.`}
         />
         <Chart
           {...shared}
           id="chart-labels"
           title="Labels"
-          unit={labelBudget ? `of ${labelBudget} in all` : ""}
+          unit={labelBudget ? `of ${labelBudget} in total` : ""}
           yWords={short}
           yTickWords={tickWords}
           isCount
-          reference={labelBudget ? { y: labelBudget, name: "all" } : undefined}
+          reference={labelBudget ? { y: labelBudget, name: "budget" } : undefined}
           series={series.labels}
-          empty="None so far."
+          empty="Nothing yet."
         />
       </div>
     </section>

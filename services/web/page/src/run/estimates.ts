@@ -4,10 +4,10 @@ import { MIN_ANSWERS, wilson } from "../chart/interval";
 import { num } from "../connect/messages";
 import { duration, plural, short } from "../shell/words";
 import { secondsBetween, sinceRestart } from "./history";
-import type { ProgressPoint } from "./messages";
+import type { ProgressPoint } from "../connect/messages";
 
 /** A figure and the sentence below it. */
-export interface Told {
+export interface Estimate {
   value: string;
   more: string;
 }
@@ -54,37 +54,37 @@ interface Waiting {
  *
  * While it waits for somebody, or has not gone on for long enough since it was started, nothing can be told.
  */
-export function timeLeft(points: ProgressPoint[], { numAwaited, numAnswered, labelBudget }: Waiting): Told {
+export function timeLeft(points: ProgressPoint[], { numAwaited, numAnswered, labelBudget }: Waiting): Estimate {
   const newest = points.at(-1);
   if (!newest) return { value: "–", more: "" };
   const steps = num(newest.totalEnvSteps) - num(newest.envSteps);
-  if (steps <= 0) return { value: "none", more: "all steps are made" };
-  if (numAwaited > 0) return { value: "not known yet", more: `it waits for ${plural(numAwaited, "answer")}` };
+  if (steps <= 0) return { value: "none", more: "all steps are done" };
+  if (numAwaited > 0) return { value: "not known yet", more: `waiting for ${plural(numAwaited, "answer")}` };
   const window = windowOf(points);
-  if (!window || num(newest.rewardVersion) === 0) return { value: "not known yet", more: "it has not learned for long enough" };
+  if (!window || num(newest.rewardVersion) === 0) return { value: "not known yet", more: "it hasn’t been learning for long enough" };
   const perSecond = (num(window.last.envSteps) - num(window.first.envSteps)) / window.seconds;
   const numLeft = Math.max(0, labelBudget - numAnswered);
   const answersPerSecond = (num(window.last.numAnswered) - num(window.first.numAnswered)) / window.seconds;
   const forSteps = steps / perSecond;
-  if (numLeft === 0) return { value: `about ${duration(forSteps)}`, more: "at the pace of the last minutes" };
+  if (numLeft === 0) return { value: `about ${duration(forSteps)}`, more: "at the pace of the last few minutes" };
   if (answersPerSecond <= 0) {
     return { value: `at least ${duration(forSteps)}`, more: `and until ${plural(numLeft, "more label")} are answered` };
   }
   const forLabels = numLeft / answersPerSecond;
-  const more = forLabels > forSteps ? "at the pace of the answers" : "at the pace of the last minutes";
+  const more = forLabels > forSteps ? "at the current pace of answers" : "at the pace of the last few minutes";
   return { value: `about ${duration(Math.max(forSteps, forLabels))}`, more };
 }
 
 /** Return what the learner needs now and until its end; never more than the budget allows. */
-export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, labelBudget }: Waiting): Told {
+export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, labelBudget }: Waiting): Estimate {
   if (!newest) return { value: "–", more: "" };
   const budget = labelBudget || num(newest.labelBudget);
   const numLeft = Math.max(0, budget - numAnswered);
-  if (numLeft === 0) return { value: "none", more: "every label of the run is answered" };
+  if (numLeft === 0) return { value: "none", more: "all labels of the run are answered" };
   const numDue = Math.min(numLeft, Math.max(numAwaited, num(newest.numLabelsDue) - numAnswered, 0));
   const numLater = numLeft - numDue;
-  const later = numLater === 0 ? "the last of the run" : `then ${short(numLater)} more${spread(newest, numLater)}`;
-  if (numAwaited > 0 && numAwaited < numDue) return { value: `${numAwaited} to go on`, more: `${numDue} are due by now, ${later}` };
+  const later = numLater === 0 ? "the last ones of the run" : `then ${short(numLater)} more${spread(newest, numLater)}`;
+  if (numAwaited > 0 && numAwaited < numDue) return { value: `${numAwaited} to continue`, more: `${numDue} are due now, ${later}` };
   if (numDue === 0) return { value: "none now", more: later };
   return { value: `${numDue} now`, more: later };
 }
@@ -97,10 +97,10 @@ function spread({ wishedLabelsPerHour: perHour }: ProgressPoint, count: number):
 }
 
 /** Return how often answers were predicted before they were learned, with its 95% interval. */
-export function predictedCorrectly(newest: ProgressPoint | null): Told {
+export function predictedCorrectly(newest: ProgressPoint | null): Estimate {
   const share = newest?.preferenceAccuracy;
   const count = num(newest?.numAccuracyPreferences);
-  if (share === undefined || count === 0) return { value: "–", more: "no answer was predicted yet" };
+  if (share === undefined || count === 0) return { value: "–", more: "no answers predicted yet" };
   if (count < MIN_ANSWERS) return { value: "too early to say", more: `after ${plural(count, "answer")}` };
   const [low, high] = wilson(share, count);
   return {

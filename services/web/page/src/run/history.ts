@@ -1,7 +1,7 @@
 // A run's reports as one line that never goes back, and what holds since it was last started.
 
 import { num } from "../connect/messages";
-import type { ProgressPoint } from "./messages";
+import type { ProgressPoint } from "../connect/messages";
 
 /** After so many seconds without a report the run's services are said to be silent: three of their quiet moments. */
 export const SILENT_S = 60;

@@ -12,10 +12,10 @@ export function Labelers({ labelers, runId }: LabelersProps) {
   return (
     <section class="panel" aria-labelledby="labelers-title">
       <header>
-        <h2 id="labelers-title">Who labels how well</h2>
+        <h2 id="labelers-title">Labeler quality</h2>
         <a href={`/owner?run=${encodeURIComponent(runId)}#quality`}>Weights and more</a>
       </header>
-      {labelers?.length ? <Table labelers={labelers} /> : <p class="awaited">Nobody has answered yet.</p>}
+      {labelers?.length ? <Table labelers={labelers} /> : <p class="awaited">No answers yet.</p>}
     </section>
   );
 }
@@ -28,10 +28,10 @@ function Table({ labelers }: { labelers: LabelerQuality[] }) {
           <tr>
             <th scope="col">labeler</th>
             <th scope="col">answers</th>
-            <th scope="col" title="Pairs whose answer is known, answered as the others did; 95% interval">
-              gold right
+            <th scope="col" title="Gold pairs that were answered as the others answered them; 95% interval">
+              gold correct
             </th>
-            <th scope="col" title="Own earlier answers given again with the sides swapped; 95% interval">
+            <th scope="col" title="Own earlier answers that were repeated with the sides swapped; 95% interval">
               consistent
             </th>
             <th scope="col">hints</th>

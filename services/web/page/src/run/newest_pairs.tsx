@@ -3,11 +3,11 @@
 import { useSignal } from "@preact/signals";
 
 import { ClipCard } from "../clips/clip_card";
-import { wantsMotion } from "../clips/fetched";
+import { wantsMotion } from "../clips/clip_hooks";
 import { predictionOf } from "../clips/prediction";
 import { num } from "../connect/messages";
 import { answersBehind } from "./estimates";
-import type { ClippedQuery, ProgressPoint } from "./messages";
+import type { ClippedQuery, ProgressPoint } from "../connect/messages";
 
 interface NewestPairsProps {
   runId: string;
@@ -37,7 +37,7 @@ export function NewestPairs({ runId, clips, points, awaited }: NewestPairsProps)
         <>
           <p class="legend">
             Bar and line: predicted reward when the pair was asked. <b class="up">Up</b> is better than the pair’s mean,{" "}
-            <b class="down">down</b> is worse; all cards have one scale.
+            <b class="down">down</b> is worse; all cards share one scale.
           </p>
           <ul class="clip-cards">
             {clips.map((clipped) => (

@@ -4,23 +4,23 @@ import { useMemo, useState } from "preact/hooks";
 
 import { PolicyClips } from "../clips/policy_clips";
 import { call } from "../connect/call";
-import { num, type Stats } from "../connect/messages";
+import { num, type Run, type Stats } from "../connect/messages";
 import type { Session } from "../connect/session";
 import { readAll } from "../shell/loading";
+import { OwnersOnly } from "../shell/parts";
 import { usePolled } from "../shell/polling";
 import { Controls } from "./controls/controls";
 import { Curves } from "./curves";
-import { Ending } from "./standing/ending";
+import { Ending } from "./status/ending";
 import { Figures } from "./figures";
 import { continuous } from "./history";
 import { Labelers } from "./labelers";
-import type { ListedRun, RunStats } from "./messages";
 import { NewestPairs } from "./newest_pairs";
-import { readLabelers, readPairs, readPolicyClips, readProgress, type Progress } from "./reading";
-import { StandingBanner } from "./standing/standing_banner";
-import { standingOf } from "./standing/standing";
+import { readLabelers, readPairs, readPolicyClips, readProgress, type Progress } from "./run_data";
+import { StatusBanner } from "./status/status_banner";
+import { statusOf } from "./status/status";
 
-import "./standing/state.css";
+import "./status/status.css";
 import "./run.css";
 
 const CURVES_MS = 5_000; // as often as there are new points
@@ -29,13 +29,17 @@ const LABELERS_MS = 15_000;
 const RUNS_MS = 15_000;
 
 export function Page({ session }: { session: Session }) {
-  if (session.role !== "owner") return <NotAnOwner session={session} />;
+  if (session.role !== "owner") {
+    return (
+      <OwnersOnly session={session}>It shows what the reward model predicts, which labelers must not know.</OwnersOnly>
+    );
+  }
   return <RunChooser session={session} />;
 }
 
 /** Shows the run that the address or the gateway names, or the one that is chosen. */
 function RunChooser({ session }: { session: Session }) {
-  const runs = usePolled("runs", RUNS_MS, () => readAll<ListedRun>("ListRuns", "runs"));
+  const runs = usePolled("runs", RUNS_MS, () => readAll("ListRuns"));
   const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("run") ?? session.runId);
   const run = runs.value?.find(({ runId }) => runId === chosen) ?? runs.value?.[0];
   const choose = (runId: string) => {
@@ -43,10 +47,10 @@ function RunChooser({ session }: { session: Session }) {
     setChosen(runId);
   };
   if (!run) {
-    const words = runs.value ? "It appears here once its reward service has made it known." : runs.problem || "Loading …";
+    const words = runs.value ? "It will appear here once its reward service has registered it." : runs.problem || "Loading…";
     return (
       <div class="card">
-        <h1>{runs.value ? "There is no run yet" : "Run"}</h1>
+        <h1>{runs.value ? "No run yet" : "Run"}</h1>
         <p role="status">{words}</p>
       </div>
     );
@@ -64,8 +68,8 @@ function RunChooser({ session }: { session: Session }) {
 }
 
 interface WatchedProps {
-  run: ListedRun;
-  runs: ListedRun[];
+  run: Run;
+  runs: Run[];
   session: Session;
   choose: (runId: string) => void;
   onChanged: () => void;
@@ -74,7 +78,7 @@ interface WatchedProps {
 function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
   const { runId } = run;
   const progress = usePolled(runId, CURVES_MS, (before: Progress | null) => readProgress(runId, before));
-  const stats = usePolled(runId, CURVES_MS, () => call<RunStats>("GetStats", { runId }));
+  const stats = usePolled(runId, CURVES_MS, () => call("GetStats", { runId }));
   const pairs = usePolled(runId, CLIPS_MS, () => readPairs(runId));
   const policyClips = usePolled(`policy ${runId}`, CLIPS_MS, () => readPolicyClips(runId));
   const labelers = usePolled(runId, LABELERS_MS, () => readLabelers(runId));
@@ -88,7 +92,7 @@ function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
   const numAnswered = num(stats.value?.numAnswered ?? newest?.numAnswered);
   const counts = { numAwaited: num(stats.value?.numAwaited ?? newest?.numAwaited), numAnswered, labelBudget };
   const ageS = progress.value?.ageS ?? 0;
-  const standing = standingOf({ state, isPaused, isFinishing, points: reported, ageS, ...counts });
+  const status = statusOf({ state, isPaused, isFinishing, points: reported, ageS, ...counts });
   const problem = [progress, stats, pairs, policyClips, labelers].map((one) => one.problem).find(Boolean);
   const question = stats.value?.question ?? run.question ?? "";
   const refresh = () => {
@@ -97,14 +101,14 @@ function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
   };
   return (
     <div class="run-page">
-      <StandingBanner standing={standing} session={session} stats={stats.value} labelBudget={labelBudget} />
+      <StatusBanner status={status} session={session} stats={stats.value} labelBudget={labelBudget} />
       <header class="run-header">
         <div>
           <h1>{question || runId}</h1>
           <RunChoice run={run} runs={runs} choose={choose} />
         </div>
         <Controls
-          {...{ runId, standing, question, isPaused, isFinishing, labelBudget, numAnswered }}
+          {...{ runId, status, question, isPaused, isFinishing, labelBudget, numAnswered }}
           envSteps={num(points.at(-1)?.envSteps)}
           totalEnvSteps={num(newest?.totalEnvSteps)}
           onChanged={refresh}
@@ -112,13 +116,13 @@ function Watched({ run, runs, session, choose, onChanged }: WatchedProps) {
       </header>
       {problem ? (
         <p class="problem" role="alert">
-          {problem}. What is shown is as of before; the page keeps trying.
+          {problem}. This page shows what it last knew and keeps trying.
         </p>
       ) : null}
       <Ending state={state} runId={runId} task={run.task ?? ""} result={stats.value?.result ?? run.result} />
-      {standing.kind === "finished" ? <PolicyClips clips={policyClips.value} isFinished /> : null}
-      <Figures points={reported} stats={stats.value} {...{ standing, labelBudget, numAnswered }} />
-      {standing.kind === "finished" ? null : <PolicyClips clips={policyClips.value} isFinished={false} />}
+      {status.kind === "finished" ? <PolicyClips clips={policyClips.value} isFinished /> : null}
+      <Figures points={reported} stats={stats.value} {...{ status, labelBudget, numAnswered }} />
+      {status.kind === "finished" ? null : <PolicyClips clips={policyClips.value} isFinished={false} />}
       {newest || !progress.value ? <Curves runId={runId} points={points} labelBudget={labelBudget} /> : <NoReport />}
       <NewestPairs runId={runId} clips={pairs.value} points={points} awaited={awaitedPairs(stats.value)} />
       <Labelers labelers={labelers.value} runId={runId} />
@@ -153,26 +157,13 @@ function NoReport() {
         <h2 id="curves-title">Learning curves</h2>
       </header>
       <p class="awaited">
-        Waiting for the reward service’s first report. It comes a few seconds after the run has started, and then every
-        five seconds.
+        Waiting for the reward service’s first report, which comes a few seconds after the run has started.
       </p>
     </section>
   );
 }
 
 function awaitedPairs(stats: Stats | null): string {
-  if (num(stats?.numRendering) > 0) return `Waiting for the simulator to draw ${num(stats?.numRendering)} pairs.`;
-  return "None so far. The first pairs are drawn once there are segments to choose from; beside a teacher, one in ten is.";
-}
-
-function NotAnOwner({ session }: { session: Session }) {
-  return (
-    <div class="card">
-      <h1>This page is for owners</h1>
-      <p>
-        You are logged in as {session.name}, a {session.role}. It shows what the reward model predicts, which nobody who
-        answers may know. Open the owner’s address to see it.
-      </p>
-    </div>
-  );
+  if (num(stats?.numRendering) > 0) return `Waiting for the simulator to render ${num(stats?.numRendering)} pairs.`;
+  return "None yet. The first pairs are rendered once there are segments to choose from; when a teacher answers, one in ten is.";
 }

@@ -12,8 +12,8 @@ import { smoothed } from "../chart/smoothing";
 import { AxisChoice, Downloads, Smoothing } from "../chart/tools";
 import { num } from "../connect/messages";
 import { continuous } from "../run/history";
-import type { ListedRun, ProgressPoint } from "../run/messages";
-import { readProgress, type Progress } from "../run/reading";
+import type { Run, ProgressPoint } from "../connect/messages";
+import { readProgress, type Progress } from "../run/run_data";
 import { Problem } from "../shell/parts";
 import { usePolled } from "../shell/polling";
 import { figure, percent, short } from "../shell/words";
@@ -25,7 +25,7 @@ const CURVES_MS = 10_000;
 const AXIS_NAMES = ["steps", "labels", "time"] as const;
 
 interface ComparisonProps {
-  runs: ListedRun[];
+  runs: Run[];
   /** Their ids in the order in which they were chosen, which gives each its line. */
   chosen: string[];
 }
@@ -47,7 +47,7 @@ export function Comparison({ runs, chosen }: ComparisonProps) {
   return (
     <section class="panel" id="comparison" aria-labelledby="comparison-title">
       <header>
-        <h2 id="comparison-title">Compared</h2>
+        <h2 id="comparison-title">Comparison</h2>
         <div class="chart-tools">
           <Smoothing weight={weight} onChange={setWeight} />
           <AxisChoice names={AXIS_NAMES} axis={axis} onChange={setAxis} />
@@ -62,14 +62,14 @@ export function Comparison({ runs, chosen }: ComparisonProps) {
           </li>
         ))}
       </ul>
-      {progress.value ? <Charts compared={compared} axisName={axis} weight={weight} runs={runs} /> : <p class="awaited">Loading …</p>}
+      {progress.value ? <Charts compared={compared} axisName={axis} weight={weight} runs={runs} /> : <p class="awaited">Loading…</p>}
     </section>
   );
 }
 
 interface ChartsProps {
   compared: Compared[];
-  runs: ListedRun[];
+  runs: Run[];
   axisName: AxisName;
   weight: number;
 }
@@ -106,7 +106,7 @@ function Charts({ compared, runs, axisName, weight }: ChartsProps) {
         {...shared}
         id="compare-true"
         title="True return"
-        unit="of an episode, by the hidden reward"
+        unit="per episode, by the hidden reward"
         yWords={figure}
         yTickWords={tickWords}
         series={all.true}
@@ -116,17 +116,17 @@ function Charts({ compared, runs, axisName, weight }: ChartsProps) {
         {...shared}
         id="compare-predicted"
         title="Predicted reward"
-        unit="of a step, in each reward model’s own unit: compare shapes, not levels"
+        unit="per step, in each reward model’s own unit: compare shapes, not levels"
         yWords={figure}
         yTickWords={tickWords}
         series={all.predicted}
-        empty="None so far."
+        empty="Nothing yet."
       />
       <Chart
         {...shared}
         id="compare-accuracy"
         title="Answers predicted correctly"
-        unit="before they were learned"
+        unit="before learning from them"
         yRange={{ low: 0, high: 1, step: 0.25 }}
         yWords={percent}
         yTickWords={percentTickWords}
@@ -144,7 +144,7 @@ function Charts({ compared, runs, axisName, weight }: ChartsProps) {
           yTickWords={tickWords}
           isCount
           series={all.labels}
-          empty="None so far."
+          empty="Nothing yet."
         />
       )}
     </div>

@@ -3,26 +3,25 @@
 import { useState } from "preact/hooks";
 
 import type { Session } from "../connect/session";
-import type { ListedRun } from "../run/messages";
 import { readAll } from "../shell/loading";
-import { Problem } from "../shell/parts";
+import { OwnersOnly, Problem } from "../shell/parts";
 import { usePolled } from "../shell/polling";
 import { isReadOnly } from "../shell/shell";
 import { plural } from "../shell/words";
 import { Comparison, MAX_COMPARED } from "./comparison";
 import { RunsTable } from "./runs_table";
 
-import "../run/standing/state.css";
+import "../run/status/status.css";
 import "./runs.css";
 
 const RUNS_MS = 10_000;
 
 export function Page({ session }: { session: Session }) {
-  const runs = usePolled("runs", RUNS_MS, () => readAll<ListedRun>("ListRuns", "runs"));
+  const runs = usePolled("runs", RUNS_MS, () => readAll("ListRuns"));
   const [chosen, setChosen] = useState(chosenInAddress);
   // A server that only lists the runs of a folder, as that of `somersault runs`, tells where they are.
   isReadOnly.value = runs.value?.some(({ folder }) => folder) ?? false;
-  if (session.role !== "owner") return <NotAnOwner session={session} />;
+  if (session.role !== "owner") return <OwnersOnly session={session} />;
   const known = chosen.filter((id) => runs.value?.some(({ runId }) => runId === id));
   const choose = (runId: string, isChosen: boolean) => {
     const others = known.filter((id) => id !== runId);
@@ -35,8 +34,8 @@ export function Page({ session }: { session: Session }) {
       <header>
         <h1>Runs</h1>
         <p>
-          {runs.value ? plural(runs.value.length, "run") : "Loading …"}
-          {runs.value && runs.value.length > 1 ? ". Choose some to lay their curves over each other." : ""}
+          {runs.value ? plural(runs.value.length, "run") : "Loading…"}
+          {runs.value && runs.value.length > 1 ? ". Select some to overlay their curves." : ""}
         </p>
       </header>
       {runs.problem ? <Problem sentence={`${runs.problem}. The page keeps trying.`} /> : null}
@@ -55,18 +54,7 @@ function chosenInAddress(): string[] {
 function NoRuns() {
   return (
     <p class="awaited">
-      None so far. <code>somersault train hopper-backflip</code> begins one.
+      None yet. <code>somersault train hopper-backflip</code> starts one.
     </p>
-  );
-}
-
-function NotAnOwner({ session }: { session: Session }) {
-  return (
-    <div class="card">
-      <h1>This page is for owners</h1>
-      <p>
-        You are logged in as {session.name}, a {session.role}. Open the owner’s address to see it.
-      </p>
-    </div>
   );
 }

@@ -2,20 +2,20 @@
 
 import { useRef } from "preact/hooks";
 
-import { useWasSeen } from "../clips/fetched";
+import { useWasSeen } from "../clips/clip_hooks";
 import { PolicyThumb } from "../clips/policy_thumb";
 import { num } from "../connect/messages";
-import { Command } from "../run/standing/ending";
-import type { ListedRun } from "../run/messages";
-import { readPolicyClips } from "../run/reading";
-import { standingOf, type Standing } from "../run/standing/standing";
+import { Command } from "../run/status/ending";
+import type { Run } from "../connect/messages";
+import { readPolicyClips } from "../run/run_data";
+import { statusOf, type RunStatus } from "../run/status/status";
 import { useLoaded } from "../shell/loading";
 import { isReadOnly } from "../shell/shell";
 import { ago, figure, ofBudget, quoted, short } from "../shell/words";
 import { MAX_COMPARED } from "./comparison";
 
 interface RunsTableProps {
-  runs: ListedRun[];
+  runs: Run[];
   chosen: string[];
   choose: (runId: string, isChosen: boolean) => void;
 }
@@ -54,7 +54,7 @@ export function RunsTable({ runs, chosen, choose }: RunsTableProps) {
 }
 
 interface RowProps {
-  run: ListedRun;
+  run: Run;
   /** Which of the compared ones it is; -1 if none. */
   place: number;
   numChosen: number;
@@ -63,7 +63,7 @@ interface RowProps {
 
 function Row({ run, place, numChosen, choose }: RowProps) {
   const { runId, task, newestPoint, result } = run;
-  const standing = standingOfListed(run, Date.now());
+  const status = statusOfListed(run, Date.now());
   const trueReturn = result?.trueReturnMean ?? newestPoint?.trueReturnMean;
   const ageS = ageOf(run, Date.now());
   return (
@@ -91,9 +91,9 @@ function Row({ run, place, numChosen, choose }: RowProps) {
         {run.folder ? <Command name="" command={`somersault open ${quoted(run.folder)}`} /> : null}
       </th>
       <td role="cell" class="state">
-        <span class="run-state" data-state={standing.kind}>
+        <span class="run-state" data-state={status.kind}>
           <span class="dot" aria-hidden="true" />
-          {standing.words}
+          {status.words}
         </span>
         {result?.headline ? <small>{result.headline}</small> : null}
       </td>
@@ -111,7 +111,7 @@ function Row({ run, place, numChosen, choose }: RowProps) {
 }
 
 /** The newest policy's clip; it plays while its row is pointed at or has the focus. */
-function NewestClip({ run: { runId, newestPolicyClip } }: { run: ListedRun }) {
+function NewestClip({ run: { runId, newestPolicyClip } }: { run: Run }) {
   const frame = useRef<HTMLDivElement>(null);
   const mustLoad = useWasSeen(frame) && newestPolicyClip !== undefined;
   const clips = useLoaded(`${runId} ${newestPolicyClip} ${mustLoad}`, async () => (mustLoad ? readPolicyClips(runId) : []));
@@ -120,14 +120,14 @@ function NewestClip({ run: { runId, newestPolicyClip } }: { run: ListedRun }) {
 }
 
 /** Return how many seconds ago a run last reported or finished; null before its first report. */
-export function ageOf({ newestPoint, result }: ListedRun, nowMs: number): number | null {
+export function ageOf({ newestPoint, result }: Run, nowMs: number): number | null {
   const time = newestPoint?.reportTime ?? result?.finishTime;
   return time ? Math.max(0, (nowMs - Date.parse(time)) / 1000) : null;
 }
 
 /** Return where a run stands, as far as the list tells. */
-export function standingOfListed(run: ListedRun, nowMs: number): Standing {
-  return standingOf({
+export function statusOfListed(run: Run, nowMs: number): RunStatus {
+  return statusOf({
     state: run.state,
     isPaused: run.isPaused ?? false,
     isFinishing: run.isFinishing ?? false,

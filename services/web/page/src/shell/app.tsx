@@ -4,6 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { PAGES, type PageEntry, type PageModule } from "./pages";
+import { Prose } from "./prose";
 import { isLoginShown, isReadOnly, logInAndReload, loginProblem, session } from "./shell";
 
 /** The page's module once it is loaded. */
@@ -73,7 +74,7 @@ function Login({ page }: { page: PageEntry }) {
     <section id="login" class="card" hidden={!isShown} aria-labelledby="login-title">
       <h1 id="login-title">{page.loginTitle}</h1>
       <p>
-        {page.loginHint.split("`").map((part, index) => (index % 2 ? <code key={part}>{part}</code> : part))}
+        <Prose text={page.loginHint} />
       </p>
       <form id="login-form" autocomplete="off" onSubmit={onSubmit}>
         <label for="token">Token</label>

@@ -2,7 +2,8 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import { call, callError } from "../connect/call";
+import { call, asCallError } from "../connect/call";
+import type { Labeler, ReplyOf, RequestOf, Run } from "../connect/messages";
 import { askToLogIn } from "./shell";
 
 export interface Loaded<Value> {
@@ -35,21 +36,31 @@ export function useLoaded<Value>(key: string, load: () => Promise<Value>): Loade
   return { value: state.key === key ? state.value : null, problem: state.problem, reload };
 }
 
-/** Gives all rows of a list that comes in pages. */
-export async function readAll<Row>(method: string, field: string, message: object = {}): Promise<Row[]> {
-  const rows: Row[] = [];
+const PAGE_SIZE = 1000;
+const FIELDS = { ListLabelers: "labelers", ListRuns: "runs" } as const;
+
+interface Rows {
+  ListLabelers: Labeler;
+  ListRuns: Run;
+}
+
+type ListPage = ReplyOf<"ListLabelers"> & ReplyOf<"ListRuns">;
+
+/** Return all rows of a list, read page by page. */
+export async function readAll<Name extends keyof Rows>(method: Name): Promise<Rows[Name][]> {
+  const rows: Rows[Name][] = [];
   let pageToken = "";
   do {
-    const page = await call<Record<string, unknown>>(method, { ...message, pageSize: 1000, pageToken });
-    rows.push(...((page[field] as Row[] | undefined) ?? []));
-    pageToken = (page["nextPageToken"] as string | undefined) ?? "";
+    const listPage: ListPage = await call(method, { pageSize: PAGE_SIZE, pageToken } as RequestOf<Name>);
+    rows.push(...((listPage[FIELDS[method]] ?? []) as Rows[Name][]));
+    pageToken = listPage.nextPageToken ?? "";
   } while (pageToken);
   return rows;
 }
 
 /** Gives what went wrong in words; without a session it shows the login form. */
 export function wordsOf(thrown: unknown): string {
-  const error = callError(thrown);
-  if (error.code === "unauthenticated") askToLogIn("Your token is no longer known. Log in again.");
+  const error = asCallError(thrown);
+  if (error.code === "unauthenticated") askToLogIn("Your token is no longer valid. Log in again.");
   return error.message;
 }

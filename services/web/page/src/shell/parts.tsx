@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import { num, type Role, type Share } from "../connect/messages";
+import type { Session } from "../connect/session";
 import { wordsOf, type Loaded } from "./loading";
 
 import "./parts.css";
@@ -33,9 +34,21 @@ export function Section({ id, title, lead, loaded, children }: SectionProps) {
         <p>{lead}</p>
       </header>
       {loaded?.problem ? <Problem sentence={loaded.problem} /> : null}
-      {loaded && loaded.value === null && !loaded.problem ? <p class="faint">Loading …</p> : null}
+      {loaded && loaded.value === null && !loaded.problem ? <p class="faint">Loading…</p> : null}
       {children}
     </section>
+  );
+}
+
+/** Stands in the place of a page that whoever is logged in may not see; `children` says why not. */
+export function OwnersOnly({ session, children }: { session: Session; children?: ComponentChildren }) {
+  return (
+    <div class="card">
+      <h1>This page is for owners</h1>
+      <p>
+        You are logged in as {session.name}, a {session.role}. {children} Open the owner’s address to see it.
+      </p>
+    </div>
   );
 }
 

@@ -14,7 +14,7 @@ export const loginProblem = signal("");
 /** Whether the server only lists runs, as one over a folder of runs does; false until that is known. */
 export const isReadOnly = signal(false);
 
-const UNKNOWN = "This token is not known.";
+const UNKNOWN = "This token isn’t valid.";
 
 /** Shows the login form in the page's place. */
 export function askToLogIn(problem = ""): void {

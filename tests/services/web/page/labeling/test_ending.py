@@ -175,16 +175,14 @@ async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_
     await open_page(page, gateway_url)
     await labeler.kill()
     await press(page, "ArrowLeft")
-    await until(page, "document.getElementById('empty-title').textContent.includes('be reached')")
+    await until(page, "document.getElementById('empty-title').textContent.includes('reach the server')")
 
     for _ in range(12):
         await page.clock.fast_forward(20_000)
         await page.mouse.move(5, 5)  # somebody is there
         await page.mouse.move(9, 9)
         await asyncio.sleep(0.1)
-    await until(
-        page, "document.getElementById('empty-reason').textContent.includes('Nothing was heard of it for')"
-    )
+    await until(page, "document.getElementById('empty-reason').textContent.includes('responded for')")
 
     reason = await page.inner_text("#empty-reason")
     assert "1 answer is kept in this browser" in reason
@@ -194,10 +192,10 @@ async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_
 @pytest.mark.parametrize(
     ("num_awaited", "others", "title", "reason"),
     [
-        (12, {}, "The agent waits for 12 answers", "being chosen"),
-        (0, {}, "The agent is practising", "New pairs come by themselves"),
-        (1, {"num_rendering": 1}, "The agent waits for 1 answer", "1 pair is being drawn"),
-        (2, {"num_leased": 2}, "The agent waits for 2 answers", "perhaps by a tab of yours that was closed"),
+        (12, {}, "The agent is waiting for 12 answers", "being chosen"),
+        (0, {}, "The agent is practising", "New pairs will appear here"),
+        (1, {"num_rendering": 1}, "The agent is waiting for 1 answer", "1 pair is being rendered"),
+        (2, {"num_leased": 2}, "The agent is waiting for 2 answers", "perhaps by a tab that you closed"),
     ],
 )
 async def test_waiting_says_why_and_what_for(page, labeler, gateway_url, num_awaited, others, title, reason):

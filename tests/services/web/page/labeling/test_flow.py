@@ -65,7 +65,7 @@ async def test_answers_given_without_a_network_arrive_once(page, labeler, gatewa
         await press(page, "ArrowLeft")
     await until(page, "document.getElementById('saving').dataset.state === 'away'")
     assert await page.inner_text("#saving-text") == "waiting to be saved (3)"
-    await until(page, "document.getElementById('empty-title').textContent.includes('be reached')")
+    await until(page, "document.getElementById('empty-title').textContent.includes('reach the server')")
     await asyncio.sleep(away_s - (time.monotonic() - left_at))
     assert double.answers() == []
     await page.context.set_offline(False)

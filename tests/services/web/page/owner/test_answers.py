@@ -76,7 +76,7 @@ async def test_answers_are_filtered(page, run):
     await expect(cards).to_have_count(1)
     await expect(cards).to_contain_text("Ada: can")
     await page.locator("#answers-labeler").select_option(label="labeler")
-    await expect(page.get_by_text("No answer is like that.")).to_be_visible()
+    await expect(page.get_by_text("No answers match.")).to_be_visible()
 
 
 async def test_each_labeler_has_a_page(page, run):
@@ -120,9 +120,9 @@ async def test_the_audit_log_is_of_people(page, run):
     rows = page.locator("#audit-table tbody tr")
 
     await expect(rows.filter(has_text=run.run_id).first).to_contain_text("changed")
-    assert await rows.filter(has_text="made known").count() == 0
+    assert await rows.filter(has_text="registered").count() == 0
     await page.locator("#audit-services").check()
-    await expect(rows.filter(has_text="made known").first).to_be_visible()
+    await expect(rows.filter(has_text="registered").first).to_be_visible()
 
 
 async def test_the_question_is_edited_beside_the_guidelines(page, run):

@@ -85,7 +85,7 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
     await row.get_by_text("revoked").wait_for()
     await ada.wait_for_selector("#login:not([hidden])", timeout=20_000)
 
-    assert "no longer known" in await ada.inner_text("#login-problem")
+    assert "no longer valid" in await ada.inner_text("#login-problem")
 
 
 async def test_excluded_labeler_is_restored_and_both_are_in_the_audit_log(owner, whole_labeler):

@@ -35,7 +35,7 @@ async def test_webhook_is_made_fails_and_is_deleted(page, whole_labeler, whole_u
         secret = await page.input_value("#secret-value")
         row = page.locator("#webhooks-table tbody tr", has_text=receiver.url)
         await row.get_by_text("1 of 1").wait_for()
-        await row.get_by_text("has everything").wait_for()
+        await row.get_by_text("up to date").wait_for()
 
         receiver.fail(503)
         await answer(teacher, "answer-2")

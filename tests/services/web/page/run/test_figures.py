@@ -76,7 +76,7 @@ def test_time_left_is_not_guessed_after_the_second_answer() -> None:
     later = _going_on(steps_per_s=10, seconds=300)
     assert _time_left(later, awaited=12, answered=2) == {
         "value": "not known yet",
-        "more": "it waits for 12 answers",
+        "more": "waiting for 12 answers",
     }
 
 
@@ -100,11 +100,11 @@ def test_time_left_without_answers_is_a_bound() -> None:
 @pytest.mark.parametrize(
     ("due", "awaited", "answered", "value", "more"),
     [
-        (23, 0, 4, "16 now", "the last of the run"),
-        (23, 19, 20, "none", "every label of the run is answered"),
+        (23, 0, 4, "16 now", "the last ones of the run"),
+        (23, 19, 20, "none", "all labels of the run are answered"),
         (8, 0, 4, "4 now", "then 12 more"),
         (4, 6, 4, "6 now", "then 10 more"),
-        (14, 6, 4, "6 to go on", "10 are due by now, then 6 more"),
+        (14, 6, 4, "6 to continue", "10 are due now, then 6 more"),
         (4, 0, 4, "none now", "then 16 more"),
     ],
 )
@@ -176,10 +176,10 @@ _RUNNING = {
         ({"numAwaited": 12}, "awaiting", "Waiting for 12 answers"),
         ({"numAwaited": 34}, "awaiting", "Waiting for 14 answers"),
         ({"numAwaited": 34, "numAnswered": 20}, "running", "Running"),
-        ({"isPaused": True, "numAwaited": 12}, "paused", "Paused: nobody is asked"),
+        ({"isPaused": True, "numAwaited": 12}, "paused", "Paused: no one is asked"),
         ({"ageS": 200}, "silent", "No report for 3 min"),
-        ({"isFinishing": True, "numAwaited": 12}, "finishing", "Finishing with the policy that it has"),
-        ({"state": "RUN_STATE_STOPPED", "ageS": 9000}, "stopped", "Stopped before its end"),
+        ({"isFinishing": True, "numAwaited": 12}, "finishing", "Finishing with its current policy"),
+        ({"state": "RUN_STATE_STOPPED", "ageS": 9000}, "stopped", "Stopped early"),
         ({"state": "RUN_STATE_FINISHED", "ageS": 9000, "isPaused": True}, "finished", "Finished"),
         ({"points": []}, "waiting", "Waiting for the first report"),
     ],
@@ -187,7 +187,7 @@ _RUNNING = {
 def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
     """It does not run while it waits for somebody, and is never said to wait for more than its budget has left."""
     inputs = {"points": [_point(0, 100), _point(5, 200)]} | _RUNNING | fields
-    standing = called("run/standing/standing.ts", "standingOf", inputs)
+    standing = called("run/status/status.ts", "statusOf", inputs)
     assert (standing["kind"], standing["words"]) == (kind, words)
 
 
@@ -209,7 +209,7 @@ def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
 )
 def test_answers_that_teach_nothing_are_named(stats, sentence) -> None:
     """As soon as it is clear, so that nobody goes on answering in vain."""
-    told = called("run/standing/standing.ts", "nothingLearned", stats, 20)
+    told = called("run/status/status.ts", "nothingLearned", stats, 20)
     assert sentence in told
     assert bool(told) is bool(sentence)
 
@@ -217,16 +217,19 @@ def test_answers_that_teach_nothing_are_named(stats, sentence) -> None:
 @pytest.mark.parametrize(
     ("budget", "sentence"),
     [
-        (20, "6 labels answered so far: 14 more are asked for, as now."),
+        (20, "6 labels answered so far: 14 more will be asked for, as now."),
         (
             30,
-            "6 labels answered so far: 24 more are asked for, 10 more than now. They are spread over the steps that are left.",
+            "6 labels answered so far: 24 more will be asked for, 10 more than now. They are spread over the remaining steps.",
         ),
         (
             8,
-            "6 labels answered so far: 2 more are asked for, 12 fewer than now. They are spread over the steps that are left.",
+            "6 labels answered so far: 2 more will be asked for, 12 fewer than now. They are spread over the remaining steps.",
         ),
-        (5, "6 labels answered so far: no more are asked for, and the learner uses up its steps with those."),
+        (
+            5,
+            "6 labels answered so far: no more will be asked for, and the learner uses up its steps with those.",
+        ),
         (0, "A whole number from 1 to 1,000,000."),
         (1_000_001, "A whole number from 1 to 1,000,000."),
     ],

@@ -30,7 +30,7 @@ async def test_what_it_waits_for_comes_first(page, run):
     first = await page.evaluate("document.querySelector('.run-page').firstElementChild.dataset.kind")
     assert first == "awaiting"
     await expect(page.locator("#figure-left .value")).to_have_text("not known yet")
-    await expect(page.locator("#figure-left .more")).to_have_text("it waits for 12 answers")
+    await expect(page.locator("#figure-left .more")).to_have_text("waiting for 12 answers")
     # This browser holds an owner's token alone; whoever holds a labeler's, too, is led to the pairs.
     await expect(page.locator("#answer-them")).to_have_attribute("href", "/owner#labelers")
     await run.open(page, role="labeler", path="/")
@@ -109,11 +109,11 @@ async def test_a_run_is_finished_after_a_confirmation_that_says_what_happens(pag
     assert not (await _listed(run)).is_finishing
     await page.locator("#finish").click()
     await page.get_by_role("button", name="Finish the run", exact=True).click()
-    await expect(page.locator("#run-state")).to_have_text("Finishing with the policy that it has")
+    await expect(page.locator("#run-state")).to_have_text("Finishing with its current policy")
     assert (await _listed(run)).is_finishing
 
     await page.locator("#finish").click()
-    await page.get_by_role("button", name="Go on", exact=True).click()
+    await page.get_by_role("button", name="Continue", exact=True).click()
     await expect(page.locator("#run-state")).to_have_text("Running")
     assert not (await _listed(run)).is_finishing
 
@@ -132,7 +132,9 @@ async def test_the_label_budget_is_changed_while_it_runs(page, run):
     await page.keyboard.press("Enter")
     await expect(page.locator("#budget-dialog")).to_be_visible()
     await page.locator("#budget-value").fill("30")
-    await expect(page.locator("#budget-meaning")).to_contain_text("23 more are asked for, 10 more than now")
+    await expect(page.locator("#budget-meaning")).to_contain_text(
+        "23 more will be asked for, 10 more than now"
+    )
     await page.keyboard.press("Enter")
 
     await expect(page.locator("#figure-labels .value")).to_have_text("7 / 30")
@@ -177,7 +179,7 @@ async def test_a_stopped_run_says_how_it_goes_on(page, run):
     await run.update(state=pb.RUN_STATE_STOPPED)
     await run.open(page)
 
-    await expect(page.locator("#run-state")).to_have_text("Stopped before its end")
+    await expect(page.locator("#run-state")).to_have_text("Stopped early")
     await expect(page.locator(".ending code").first).to_contain_text("--resume")
     for name in ("#pause", "#finish"):
         await expect(page.locator(name)).to_have_count(0)

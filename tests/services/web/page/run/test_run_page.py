@@ -36,7 +36,7 @@ async def test_a_run_is_shown_as_it_stands_and_goes_on(page, run):
     assert "98%" not in await page.locator(".clip-cards").inner_text()
 
     await run.report(env_steps=100_000)
-    await expect(page.locator("#run-state")).to_have_text("All steps are made", timeout=15_000)
+    await expect(page.locator("#run-state")).to_have_text("All steps are done", timeout=15_000)
     await expect(page.locator("#figure-left .value")).to_have_text("none")
 
 
@@ -89,7 +89,7 @@ async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
 
     await page.locator("#pause").focus()
     await page.keyboard.press("Enter")
-    await expect(page.locator("#pause-dialog")).to_contain_text("Nobody gets a new pair")
+    await expect(page.locator("#pause-dialog")).to_contain_text("No one gets a new pair")
     await page.keyboard.press("Escape")
     assert len((await run.lease(1)).leases) == 1
 
@@ -97,13 +97,13 @@ async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
     await expect(page.locator("#pause-dialog")).to_be_visible()
     await page.locator("#pause-dialog button[type=submit]").focus()
     await page.keyboard.press("Enter")
-    await expect(page.locator("#run-state")).to_have_text("Paused: nobody is asked")
+    await expect(page.locator("#run-state")).to_have_text("Paused: no one is asked")
     assert (await run.lease(1)).is_paused
 
     await page.reload()
-    await expect(page.locator("#run-state")).to_have_text("Paused: nobody is asked")
-    await page.get_by_role("button", name="Let the run go on").click()
-    await page.get_by_role("button", name="Go on", exact=True).click()
+    await expect(page.locator("#run-state")).to_have_text("Paused: no one is asked")
+    await page.get_by_role("button", name="Resume the run").click()
+    await page.get_by_role("button", name="Resume", exact=True).click()
     await expect(page.locator("#run-state")).to_have_text("Running")
     assert len((await run.lease(1)).leases) == 1
 
@@ -112,9 +112,9 @@ async def test_an_empty_page_says_what_it_waits_for(page, run):
     """No empty axes, no zeros that nobody measured."""
     await run.open(page)
     await expect(page.locator("#run-state")).to_have_text("Waiting for the first report")
-    await expect(page.get_by_text("first report. It comes a few seconds after")).to_be_visible()
-    await expect(page.get_by_text("The first pairs are drawn once")).to_be_visible()
-    await expect(page.get_by_text("Nobody has answered yet.")).to_be_visible()
+    await expect(page.get_by_text("first report, which comes a few seconds after")).to_be_visible()
+    await expect(page.get_by_text("The first pairs are rendered once")).to_be_visible()
+    await expect(page.get_by_text("No answers yet.")).to_be_visible()
     await expect(page.locator("path.curve")).to_have_count(0)
 
 

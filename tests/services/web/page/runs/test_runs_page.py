@@ -77,7 +77,7 @@ async def test_each_run_is_told_as_it_stands(page, runs_url):
     await expect(_row(page, "flip-3")).to_contain_text("60 / 60")
     await expect(_row(page, "flip-3")).to_contain_text("3100")
     await expect(_row(page, "flip-2").locator(".run-state")).to_have_text("Waiting for 12 answers")
-    await expect(_row(page, "flip-1").locator(".run-state")).to_have_text("Stopped before its end")
+    await expect(_row(page, "flip-1").locator(".run-state")).to_have_text("Stopped early")
     await expect(_row(page, "flip-1").locator("[data-label=labels]")).to_have_text("5")
     await expect(_row(page, "pole-1").locator(".run-state")).to_have_text("Waiting for the first report")
     await expect(_row(page, "flip-3").locator(".age")).to_contain_text(re.compile("just now|ago"))

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { call, callError } from "../../connect/call";
+import { call, asCallError } from "../../connect/call";
 import type { OwnAnswer } from "../../connect/messages";
 
 export const isOpen = signal(false);
@@ -31,11 +31,11 @@ async function read(runId: string, pageToken: string): Promise<void> {
   problem.value = "";
   try {
     const request = { runId, pageSize: PAGE_SIZE, pageToken };
-    const reply = await call<{ answers?: OwnAnswer[]; nextPageToken?: string }>("ListOwnAnswers", request);
+    const reply = await call("ListOwnAnswers", request);
     answers.value = [...answers.value, ...(reply.answers ?? [])];
     nextPage.value = reply.nextPageToken ?? "";
   } catch (error) {
-    problem.value = callError(error).message;
+    problem.value = asCallError(error).message;
   } finally {
     isLoading.value = false;
   }

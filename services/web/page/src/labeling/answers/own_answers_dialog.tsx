@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { fetchClip } from "../../connect/call";
 import type { OwnAnswer } from "../../connect/messages";
 import { Dialog } from "../../shell/dialog";
-import { PREFERENCES, preferenceOf, type Preference, type Side } from "../pair";
+import { PREFERENCES, preferenceOf, type Preference, type Side } from "../pairs/pair";
 import * as screen from "../screen";
 import { answers, isLoading, isOpen, nextPage, problem, readNext } from "./own_answers";
 
@@ -33,12 +33,12 @@ export function OwnAnswersDialog({ runId, onChange }: OwnAnswersProps) {
         </ol>
       ) : null}
       <p class="note" role="status">
-        {problem.value || (isLoading.value ? "Loading…" : answers.value.length ? "" : "There are none yet.")}
+        {problem.value || (isLoading.value ? "Loading…" : answers.value.length ? "" : "No answers yet.")}
       </p>
       <form method="dialog" class="buttons">
         {nextPage.value ? (
           <button type="button" class="quiet" id="more-answers" onClick={() => void readNext(runId)}>
-            Earlier ones
+            Show earlier answers
           </button>
         ) : null}
         <button class="primary" value="close" autofocus>

@@ -2,10 +2,10 @@
 
 import { signal } from "@preact/signals";
 
-import { call, callError } from "../../connect/call";
+import { call, asCallError } from "../../connect/call";
 import type { PracticePair } from "../../connect/messages";
 import { videoOf } from "../../connect/policy_clips";
-import { pairOf, preferenceOf, type Pair, type Preference } from "../pair";
+import { pairOf, preferenceOf, type Pair, type Preference } from "../pairs/pair";
 
 export interface PracticeView {
   /** Which pair it is, from 1. */
@@ -67,11 +67,11 @@ export class Practice {
     const { runId } = this.#options;
     if (!runId || this.isOn) return this.isOn;
     try {
-      const { pairs = [] } = await call<{ pairs?: PracticePair[] }>("GetPracticePairs", { runId }, { timeoutMs: 5_000 });
+      const { pairs = [] } = await call("GetPracticePairs", { runId }, { timeoutMs: 5_000 });
       this.#exercises = pairs.map((each, index) => ({ ...each, pair: practicePair(each, { runId, index }) }));
     } catch (error) {
       // Who can't practise can still label.
-      callError(error);
+      asCallError(error);
       return false;
     }
     this.#place = 0;

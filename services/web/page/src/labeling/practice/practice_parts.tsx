@@ -14,7 +14,7 @@ export function PracticeLine() {
       <b>
         Practice {view.number} of {view.numPairs}
       </b>
-      <span>nothing is sent</span>
+      <span>answers aren’t sent</span>
       <button type="button" class="quiet" data-action="skip">
         Skip practice <kbd>R</kbd>
       </button>
@@ -36,7 +36,7 @@ export function Explanation() {
   return (
     <div class="explanation" id="explanation" data-verdict={isRight ? "right" : "other"}>
       <p role="status">
-        <b>{isRight ? "That’s it." : `Most people would say: ${screen.WORDS[obvious]}.`}</b> {explanation}
+        <b>{isRight ? "That’s right." : `Most people would say: ${screen.WORDS[obvious]}.`}</b> {explanation}
       </p>
       <button type="button" class="primary" ref={button} data-action="go-on">
         {view.number < view.numPairs ? "Next" : "Start labeling"} <kbd>space</kbd>

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { callError } from "../../connect/call";
+import { asCallError } from "../../connect/call";
 import { num, type PolicyClip } from "../../connect/messages";
 import { fetchPolicyClip, newestPolicyClip } from "../../connect/policy_clips";
 
@@ -36,7 +36,7 @@ export class Reveal {
       if (clip && isNew(runId, clip)) await this.#show(runId, clip);
     } catch (error) {
       // It comes with a later answer.
-      callError(error);
+      asCallError(error);
     } finally {
       this.#isLooking = false;
     }

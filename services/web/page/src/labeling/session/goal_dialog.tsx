@@ -38,7 +38,7 @@ export function GoalDialog() {
   return (
     <Dialog id="goal" isOpen={isGoalOpen} title="A goal for this session">
       <form method="dialog" onSubmit={onSubmit}>
-        <p>So many answers, then a break. Only you see it.</p>
+        <p>How many answers to give before a break. Only you see this.</p>
         <div class="goal-choices">
           {PROPOSED.map((count) => (
             <button key={count} type="submit" value="proposed" onClick={() => choose(input.current, count)}>
@@ -57,7 +57,7 @@ export function GoalDialog() {
             </button>
           )}
           <button class="primary" value="set">
-            Set it
+            Set goal
           </button>
         </div>
       </form>

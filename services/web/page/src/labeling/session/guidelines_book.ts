@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 
 import { Backoff } from "../../connect/backoff";
-import { call, callError } from "../../connect/call";
+import { call, asCallError } from "../../connect/call";
 import type { Guidelines } from "../../connect/messages";
 
 /** What the page knows of the guidelines; null while there are none. */
@@ -54,13 +54,13 @@ export class GuidelinesBook {
     const backoff = new Backoff();
     while (this.#runId === runId && this.#version === version) {
       try {
-        const fetched = await call<Guidelines>("GetGuidelines", { runId, version });
+        const fetched = await call("GetGuidelines", { runId, version });
         if (this.#version !== version) return;
         guidelines.value = fetched;
         if (this.#numRead(runId) < version) isOpen.value = true;
         return;
       } catch (error) {
-        if (!callError(error).isTransient) return;
+        if (!asCallError(error).isTransient) return;
         await backoff.wait();
       }
     }

@@ -4,12 +4,12 @@ import { num, type Stats } from "../../connect/messages";
 import * as screen from "../screen";
 import { goal, Goal } from "./goal";
 import { Pace } from "./pace";
-import { Rest } from "./rest";
+import { BreakReminder } from "./break_reminder";
 
 /** Counts what one labeler does in one run. */
 export class Tally {
   readonly #pace = new Pace();
-  readonly #rest = new Rest();
+  readonly #breaks = new BreakReminder();
   readonly #goal: Goal;
   #numOwn = 0;
   #numRun = 0;
@@ -21,7 +21,7 @@ export class Tally {
   /** Note an answer that was given. */
   noteAnswer(): void {
     this.#pace.note();
-    const reason = this.#rest.note();
+    const reason = this.#breaks.note();
     if (reason) screen.hint.value = reason;
     this.#show();
     if (this.#goal.note()) screen.hint.value = `You reached your goal: ${goal.value} answers. Thank you!`;

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 
+import type { RunChange } from "../../connect/messages";
 import { ConfirmDialog } from "../../shell/confirm_dialog";
 import { plural } from "../../shell/words";
 
@@ -10,7 +11,7 @@ export const MAX_BUDGET = 1_000_000;
 interface BudgetDialogProps {
   labelBudget: number;
   numAnswered: number;
-  update: (change: object) => Promise<void>;
+  update: (change: RunChange) => Promise<void>;
   onClose: () => void;
 }
 
@@ -21,11 +22,11 @@ export function BudgetDialog({ labelBudget, numAnswered, update, onClose }: Budg
       id="budget-dialog"
       title="How many labels may the run use?"
       action="Change the budget"
-      onConfirm={() => update({ labelBudget: Number(text) })}
+      onConfirm={() => update({ labelBudget: String(Number(text)) })}
       onClose={onClose}
     >
       <div class="field">
-        <label for="budget-value">Labels in all</label>
+        <label for="budget-value">Labels in total</label>
         <input
           id="budget-value"
           type="number"
@@ -49,10 +50,10 @@ export function BudgetDialog({ labelBudget, numAnswered, update, onClose }: Budg
 export function meaningOf(budget: number, { labelBudget, numAnswered }: { labelBudget: number; numAnswered: number }): string {
   if (!Number.isInteger(budget) || budget < 1 || budget > MAX_BUDGET) return "A whole number from 1 to 1,000,000.";
   const answered = `${plural(numAnswered, "label")} answered so far`;
-  if (budget <= numAnswered) return `${answered}: no more are asked for, and the learner uses up its steps with those.`;
-  const more = `${answered}: ${budget - numAnswered} more are asked for`;
+  if (budget <= numAnswered) return `${answered}: no more will be asked for, and the learner uses up its steps with those.`;
+  const more = `${answered}: ${budget - numAnswered} more will be asked for`;
   if (budget === labelBudget) return `${more}, as now.`;
   if (!labelBudget) return `${more}.`;
   const change = budget > labelBudget ? `${budget - labelBudget} more than now` : `${labelBudget - budget} fewer than now`;
-  return `${more}, ${change}. They are spread over the steps that are left.`;
+  return `${more}, ${change}. They are spread over the remaining steps.`;
 }

@@ -3,15 +3,16 @@
 import { useState } from "preact/hooks";
 
 import { call } from "../../connect/call";
+import type { RunChange } from "../../connect/messages";
 import { ConfirmDialog } from "../../shell/confirm_dialog";
 import { plural, short } from "../../shell/words";
 import { BudgetDialog } from "./budget_dialog";
 import { QuestionDialog } from "./question_dialog";
-import type { Standing } from "../standing/standing";
+import type { RunStatus } from "../status/status";
 
 export interface ControlsProps {
   runId: string;
-  standing: Standing;
+  status: RunStatus;
   question: string;
   isPaused: boolean;
   isFinishing: boolean;
@@ -25,31 +26,31 @@ export interface ControlsProps {
 type Open = "pause" | "finish" | "budget" | "question" | null;
 
 export function Controls(props: ControlsProps) {
-  const { runId, standing, isPaused, isFinishing, onChanged } = props;
+  const { runId, status, isPaused, isFinishing, onChanged } = props;
   const [open, setOpen] = useState<Open>(null);
-  if (standing.kind === "finished") return null;
-  const isStopped = standing.kind === "stopped";
+  if (status.kind === "finished") return null;
+  const isStopped = status.kind === "stopped";
   const close = () => setOpen(null);
-  const update = async (change: object) => {
+  const update = async (change: RunChange) => {
     await call("UpdateRun", { runId, ...change });
     onChanged();
   };
   return (
     <div class="controls">
       <button type="button" class="small" id="edit-question" onClick={() => setOpen("question")}>
-        Question …
+        Question…
       </button>
       <button type="button" class="small" id="edit-budget" onClick={() => setOpen("budget")}>
-        Label budget …
+        Label budget…
       </button>
       {isStopped ? null : (
         <button type="button" class="small" id="finish" onClick={() => setOpen("finish")}>
-          {isFinishing ? "Don’t finish …" : "Finish now …"}
+          {isFinishing ? "Don’t finish…" : "Finish now…"}
         </button>
       )}
       {isStopped || isFinishing ? null : (
         <button type="button" class={isPaused ? "primary" : "outlined"} id="pause" onClick={() => setOpen("pause")}>
-          {isPaused ? "Let the run go on" : "Pause the run"}
+          {isPaused ? "Resume the run" : "Pause the run"}
         </button>
       )}
       {open === "pause" ? (
@@ -73,19 +74,19 @@ function PauseDialog({ isPaused, onConfirm, onClose }: DialogProps & { isPaused:
   return (
     <ConfirmDialog
       id="pause-dialog"
-      title={isPaused ? "Let the run go on?" : "Pause the run?"}
-      action={isPaused ? "Go on" : "Pause"}
+      title={isPaused ? "Resume the run?" : "Pause the run?"}
+      action={isPaused ? "Resume" : "Pause"}
       onConfirm={onConfirm}
       onClose={onClose}
     >
       {isPaused ? (
-        <p>Everybody gets pairs again, at once.</p>
+        <p>Everyone gets pairs again at once.</p>
       ) : (
         <>
-          <p>Nobody gets a new pair, neither people nor teachers. Whoever has one open may still answer it.</p>
+          <p>No one gets a new pair, neither people nor teachers. Pairs that are open can still be answered.</p>
           <p>
-            The learner goes on with what it has learned for as long as it may: in lockstep until the next label is due,
-            otherwise until answers are too far behind. Nothing is lost, and you can let the run go on at any time.
+            The learner continues with what it has learned for as long as it can: in lockstep until the next label is
+            due, otherwise until answers fall too far behind. Nothing is lost, and you can resume the run at any time.
           </p>
         </>
       )}
@@ -99,23 +100,23 @@ function FinishDialog(props: ControlsProps & DialogProps) {
   return (
     <ConfirmDialog
       id="finish-dialog"
-      title={isFinishing ? "Go on after all?" : "Finish the run now?"}
-      action={isFinishing ? "Go on" : "Finish the run"}
+      title={isFinishing ? "Continue after all?" : "Finish the run now?"}
+      action={isFinishing ? "Continue" : "Finish the run"}
       isBad={!isFinishing}
       onConfirm={onConfirm}
       onClose={onClose}
     >
       {isFinishing ? (
-        <p>If the learner hasn’t stopped yet, it goes on to the end of its steps.</p>
+        <p>If the learner hasn’t stopped yet, it continues to the end of its steps.</p>
       ) : (
         <>
           <p>
-            The learner stops after {short(envSteps)} of {short(totalEnvSteps)} steps and keeps the policy that it has.
+            The learner stops after {short(envSteps)} of {short(totalEnvSteps)} steps and keeps its current policy.
             {numOpen > 0 ? ` ${plural(numOpen, "more label")} of the budget won’t be asked for.` : ""}
           </p>
           <p>
-            The final video is made, everybody who has the page open is thanked, and <code>somersault train</code> ends.
-            All answers, the policy and the curves stay. Once it has finished, a run can’t go on.
+            The final video is made, everyone who has the page open is thanked, and <code>somersault train</code> ends.
+            All answers, the policy and the curves are kept. A finished run can’t be continued.
           </p>
         </>
       )}

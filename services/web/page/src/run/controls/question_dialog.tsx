@@ -2,13 +2,14 @@
 
 import { useState } from "preact/hooks";
 
+import type { RunChange } from "../../connect/messages";
 import { ConfirmDialog } from "../../shell/confirm_dialog";
 
 export const MAX_QUESTION_LENGTH = 2000;
 
 interface QuestionDialogProps {
   question: string;
-  update: (change: object) => Promise<void>;
+  update: (change: RunChange) => Promise<void>;
   onClose: () => void;
 }
 
@@ -33,8 +34,8 @@ export function QuestionDialog({ question, update, onClose }: QuestionDialogProp
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <p>
-          Everybody sees it from the next pair on. Answers that were given to the question before stay as they are and are
-          learned with the others. What the question means in detail belongs in the{" "}
+          Everyone sees it from the next pair on. Answers to the previous question are kept and learned from like the
+          others. What the question means in detail belongs in the{" "}
           <a href="/owner#guidelines">guidelines</a>.
         </p>
       </div>

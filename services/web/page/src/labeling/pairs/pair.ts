@@ -1,0 +1,48 @@
+// A leased pair of clips and the four answers to it.
+
+import type { Lease, PreferenceName } from "../../connect/messages";
+
+export type Side = "left" | "right";
+
+export type Preference = "left" | "right" | "equal" | "incomparable";
+
+/** The answers as the API names them. */
+export const PREFERENCES: Record<Preference, PreferenceName> = {
+  left: "PREFERENCE_LEFT",
+  right: "PREFERENCE_RIGHT",
+  equal: "PREFERENCE_EQUAL",
+  incomparable: "PREFERENCE_INCOMPARABLE",
+};
+
+/** Return the answer that the API's name stands for. */
+export function preferenceOf(name: PreferenceName): Preference {
+  return (Object.keys(PREFERENCES) as Preference[]).find((each) => PREFERENCES[each] === name) ?? "incomparable";
+}
+
+export interface Pair {
+  queryId: string;
+  runId: string;
+  question: string;
+  guidelinesVersion: number;
+  leaseToken: string;
+  /** When its lease ends, by Date.now. */
+  endsAt: number;
+  /** Where its clips are once they are fetched. */
+  urls: Record<Side, string> | null;
+  /** True once both clips can start within a frame. */
+  isPrepared: boolean;
+}
+
+/** Return the pair that a lease is of, or a practice pair like it. */
+export function pairOf({ leaseToken, query, remainingS = 0 }: Lease): Pair {
+  return {
+    queryId: query.queryId,
+    runId: query.runId,
+    question: query.question ?? "",
+    guidelinesVersion: query.guidelinesVersion ?? 0,
+    leaseToken,
+    endsAt: Date.now() + remainingS * 1000,
+    urls: null,
+    isPrepared: false,
+  };
+}

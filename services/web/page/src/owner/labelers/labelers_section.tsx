@@ -1,0 +1,182 @@
+// Who may call: invitations, new tokens, the end of a token.
+
+import { useState } from "preact/hooks";
+
+import { call } from "../../connect/call";
+import type { Labeler, Role } from "../../connect/messages";
+import { logIn } from "../../connect/session";
+import { ConfirmDialog } from "../../shell/confirm_dialog";
+import { readAll, useLoaded } from "../../shell/loading";
+import { labelerPath } from "./labeler_section";
+import type { SectionContext } from "../section_context";
+import { Problem, ROLE_NAMES, Section, Time, useAction } from "../../shell/parts";
+import { TokenCard, type ShownToken } from "./token_card";
+
+type Change = { kind: "rotate" | "revoke"; labeler: Labeler };
+
+export function LabelersSection({ session }: SectionContext) {
+  const labelers = useLoaded("labelers", () => readAll("ListLabelers"));
+  const [shown, setShown] = useState<ShownToken | null>(null);
+  const [change, setChange] = useState<Change | null>(null);
+  const show = async (token: ShownToken) => {
+    setShown(token);
+    await labelers.reload();
+  };
+  const confirm = async ({ kind, labeler }: Change) => {
+    if (kind === "revoke") {
+      await call("RevokeToken", { labelerId: labeler.labelerId });
+      return labelers.reload();
+    }
+    const { token } = await call("RotateToken", { labelerId: labeler.labelerId });
+    // Whoever replaces their own token would be logged out by it.
+    if (labeler.labelerId === session.labelerId) await logIn(token);
+    return show({ name: labeler.name ?? "", role: labeler.role, token });
+  };
+  const origin = session.publicUrl || location.origin;
+  const lead = "No one can sign up: you invite. A token is shown once, and only its hash is stored.";
+  return (
+    <Section id="labelers" title="Labelers" lead={lead} loaded={labelers}>
+      <InviteForm onInvited={show} />
+      {shown ? <TokenCard shown={shown} origin={origin} onClose={() => setShown(null)} /> : null}
+      <LabelersTable labelers={labelers.value ?? []} ownId={session.labelerId} onChange={setChange} />
+      {change ? <ChangeDialog change={change} onConfirm={confirm} onClose={() => setChange(null)} /> : null}
+    </Section>
+  );
+}
+
+function InviteForm({ onInvited }: { onInvited: (shown: ShownToken) => Promise<void> }) {
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<Role>("ROLE_LABELER");
+  const action = useAction();
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    void action.run(async () => {
+      const { token } = await call("CreateLabeler", { name: name.trim(), role });
+      setName("");
+      await onInvited({ name: name.trim(), role, token });
+    });
+  };
+  return (
+    <form class="panel inline" id="invite-form" autocomplete="off" onSubmit={onSubmit}>
+      <label>
+        Name
+        <input
+          id="invite-name"
+          required
+          maxLength={100}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label>
+        Role
+        <select
+          id="invite-role"
+          value={role}
+          onChange={(event) => setRole(event.currentTarget.value as Role)}
+        >
+          <option value="ROLE_LABELER">labeler: a person who answers</option>
+          <option value="ROLE_TEACHER">teacher: a program that answers</option>
+          <option value="ROLE_SERVICE">service: proposes questions</option>
+          <option value="ROLE_OWNER">owner: everything on this page</option>
+        </select>
+      </label>
+      <button type="submit" class="primary" disabled={action.isBusy}>
+        Invite
+      </button>
+      {action.problem ? <Problem sentence={action.problem} /> : null}
+    </form>
+  );
+}
+
+interface TableProps {
+  labelers: Labeler[];
+  ownId: string;
+  onChange: (change: Change) => void;
+}
+
+function LabelersTable({ labelers, ownId, onChange }: TableProps) {
+  return (
+    <div class="scroller" tabIndex={0} role="region" aria-label="Labelers">
+      <table class="rows" id="labelers-table">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">Role</th>
+            <th scope="col">Invited</th>
+            <th scope="col">State</th>
+            <th scope="col">
+              <span class="unseen">Changes</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {labelers.map((labeler) => (
+            <tr key={labeler.labelerId} data-labeler={labeler.labelerId} class={labeler.revokeTime ? "over" : ""}>
+              <th scope="row">
+                <Name labeler={labeler} /> {labeler.labelerId === ownId ? <span class="chip">you</span> : null}
+                <small>{labeler.labelerId}</small>
+              </th>
+              <td>{ROLE_NAMES[labeler.role]}</td>
+              <td>
+                <Time at={labeler.createTime} />
+              </td>
+              <td>
+                {labeler.revokeTime ? (
+                  <>
+                    revoked <Time at={labeler.revokeTime} />
+                  </>
+                ) : (
+                  "active"
+                )}
+              </td>
+              <td class="buttons">
+                <button type="button" class="small" onClick={() => onChange({ kind: "rotate", labeler })}>
+                  New token
+                </button>
+                {labeler.revokeTime ? null : (
+                  <button type="button" class="small bad" onClick={() => onChange({ kind: "revoke", labeler })}>
+                    Revoke
+                  </button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Whoever answers has a page of their own. */
+function Name({ labeler: { labelerId, name, role } }: { labeler: Labeler }) {
+  const answers = role === "ROLE_LABELER" || role === "ROLE_TEACHER";
+  return answers ? <a href={labelerPath(labelerId)}>{name || labelerId}</a> : <>{name || labelerId}</>;
+}
+
+interface ChangeDialogProps {
+  change: Change;
+  onConfirm: (change: Change) => Promise<void>;
+  onClose: () => void;
+}
+
+function ChangeDialog({ change, onConfirm, onClose }: ChangeDialogProps) {
+  const name = change.labeler.name ?? change.labeler.labelerId;
+  const isRevoke = change.kind === "revoke";
+  return (
+    <ConfirmDialog
+      id="change-token"
+      title={isRevoke ? `Revoke ${name}’s token?` : `Create a new token for ${name}?`}
+      action={isRevoke ? "Revoke" : "Create a new token"}
+      isBad={isRevoke}
+      onConfirm={() => onConfirm(change)}
+      onClose={onClose}
+    >
+      <p>
+        {isRevoke
+          ? "It stops working within seconds, and pairs held with it go to others. All answers are kept, with their weight."
+          : "The old one stops working at once: whoever uses it must log in again with the new one."}
+      </p>
+    </ConfirmDialog>
+  );
+}
