@@ -1,4 +1,4 @@
-// Starts whichever page the address names.
+// Starts the page that the address names.
 
 import { render } from "preact";
 

@@ -1,4 +1,4 @@
-// What runs along a chart's x axis: steps, labels, or time.
+// What a chart's x axis shows: steps, labels or time.
 
 import { short } from "../shell/words";
 import { ticks, tickWords, type Range } from "./scale";
@@ -7,11 +7,11 @@ export type AxisName = "steps" | "labels" | "time";
 
 export interface Axis {
   name: AxisName;
-  /** On the button that chooses it. */
+  /** The label of the button that chooses it. */
   label: string;
   ticks: (range: Range, count: number) => number[];
   tickWords: (values: number[]) => string[];
-  /** A place, in words. */
+  /** A value in words. */
   words: (x: number) => string;
 }
 
@@ -19,7 +19,7 @@ const MINUTE_S = 60;
 const HOUR_S = 3600;
 const DAY_S = 86_400;
 
-// What clocks and calendars are read in: nobody reads a time in steps of 2.5 hours.
+// The units of clocks and calendars: times in steps of 2.5 hours are hard to read.
 const TIME_STEPS_S = [
   ...[1, 2, 5, 10, 15, 30],
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_S),
@@ -34,20 +34,20 @@ const UNITS: [number, string][] = [
   [1, "s"],
 ];
 
-/** Return the ticks of a time axis in seconds, about `count` of them, a clock's unit apart. */
+/** Return about `count` ticks of a time axis in seconds, in a clock's or calendar's steps. */
 export function timeTicks({ low, high }: Range, count: number): number[] {
   const least = (high - low) / Math.max(1, count);
   const step = TIME_STEPS_S.find((one) => one >= least * (1 - 1e-9)) ?? DAY_S * 1000;
   return ticks({ low, high, step }, count);
 }
 
-/** Return what is written at ticks in seconds: all in the largest unit that divides each of them. */
+/** Return the labels of ticks in seconds, all in the largest unit that divides each of them. */
 export function timeTickWords(values: number[]): string[] {
   const [length, name] = UNITS.find(([seconds]) => values.every((value) => value % seconds === 0)) ?? [1, "s"];
   return values.map((value) => (value === 0 ? "0" : `${value / length} ${name}`));
 }
 
-/** Return a time since the beginning, in its two largest units. */
+/** Return the time since the start in its two largest units. */
 export function timeWords(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < MINUTE_S) return `${whole} s`;

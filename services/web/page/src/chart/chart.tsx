@@ -1,4 +1,4 @@
-// A line chart with its title, and the values at the place that is read out.
+// A line chart with its title and a read-out of its values.
 
 import type { ChartProps } from "./chart_props";
 import { Plot } from "./plot";
@@ -22,7 +22,7 @@ export function Chart(props: ChartProps) {
   );
 }
 
-/** The values at the chosen place, or the newest ones, with each line's name. */
+/** The values at the chosen x, or the newest ones, with each line's name. */
 function ReadOut({ series, chosen, axis, yWords }: ChartProps) {
   const x = chosen.value;
   return (
@@ -42,7 +42,7 @@ function ReadOut({ series, chosen, axis, yWords }: ChartProps) {
   );
 }
 
-/** A piece of a line, in the colour and kind that its parent's class names. */
+/** A short piece of a line, styled by its parent's class. */
 export function Swatch() {
   return (
     <svg width="18" height="8" aria-hidden="true">

@@ -15,16 +15,16 @@ export interface ChartProps {
   axis: Axis;
   xRange: Range;
   yWords: (y: number) => string;
-  /** What is written at the y axis. */
+  /** The labels of the y axis's ticks. */
   yTickWords: (ys: number[]) => string[];
   series: Series[];
   yRange?: Range;
   /** Whether y counts something, so that its ticks are whole numbers. */
   isCount?: boolean;
-  /** A level that is worth comparing with. */
+  /** A level worth comparing with. */
   reference?: { y: number; name: string } | undefined;
-  /** Which place on the x axis is read out on all charts; null for the newest. */
+  /** The x value that is read out on all charts; null for the newest. */
   chosen: Signal<number | null>;
-  /** What is waited for while there is nothing to draw. */
+  /** Shown while there is nothing to draw. */
   empty: ComponentChildren;
 }

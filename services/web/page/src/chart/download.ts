@@ -1,6 +1,6 @@
 // Curves as files: a table, or the charts as they are drawn.
 
-/** Return rows as CSV (RFC 4180): a header line, then one line a row; nothing where there is no value. */
+/** Return rows as CSV (RFC 4180): a header line, then one line per row; empty where there is no value. */
 export function csvOf(columns: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const line = (cells: readonly (string | number | null)[]) => cells.map(quoted).join(",");
   return [columns, ...rows].map(line).join("\r\n") + "\r\n";
@@ -11,7 +11,7 @@ function quoted(cell: string | number | null): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Saves a file as the browser saves downloads. */
+/** Save a file as a browser download. */
 export function save(name: string, content: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);
@@ -26,7 +26,7 @@ const GAP = 28;
 const TITLE_HEIGHT = 44;
 const FONT = "system-ui, 'Liberation Sans', sans-serif";
 
-/** Return one picture of all charts in an element, two in a row, as they look on the page. */
+/** Return one image of all charts in an element, two per row, as they look on the page. */
 export function svgOf(frame: Element): string {
   const charts = [...frame.querySelectorAll<HTMLElement>(".chart")].filter((chart) => chart.querySelector(".plot svg"));
   const style = getComputedStyle(document.documentElement);
@@ -61,7 +61,7 @@ function keyWords(key: HTMLElement): string {
   return `<tspan fill="${colour}">— </tspan><tspan fill="${getComputedStyle(key).color}">${escaped(key.textContent ?? "")}   </tspan>`;
 }
 
-/** Return a chart's drawing with the page's styles written into each element: a file has no style sheet. */
+/** Return a chart's drawing with the page's styles inlined, since a file has no style sheet. */
 function drawn(chart: Element): string {
   const original = chart.querySelector(".plot svg");
   const copy = original?.cloneNode(true) as SVGElement;
@@ -80,7 +80,7 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** Return a picture of an SVG, twice as many pixels each way as it says. */
+/** Return an SVG as PNG, with twice the pixels each way. */
 export async function pngOf(svg: string): Promise<Blob> {
   const image = new Image();
   const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
@@ -91,7 +91,7 @@ export async function pngOf(svg: string): Promise<Blob> {
     [canvas.width, canvas.height] = [image.naturalWidth * 2, image.naturalHeight * 2];
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser couldn’t draw the picture"))), "image/png"),
+      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser couldn’t draw the image"))), "image/png"),
     );
   } finally {
     URL.revokeObjectURL(url);

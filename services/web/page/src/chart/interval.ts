@@ -1,6 +1,6 @@
-// When a share of trials says something, and how exactly.
+// When a share of trials is meaningful, and how precisely it is known.
 
-/** Fewer answers than that say little: three right of three is what a coin does in one case of eight. */
+/** Fewer answers say little: a coin gets three right of three in one case out of eight. */
 export const MIN_ANSWERS = 10;
 
 /** Return the 95% interval of a share of `count` trials: Wilson 1927, "Probable inference". */

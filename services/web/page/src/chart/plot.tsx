@@ -107,7 +107,7 @@ function Lines({ series, toX, toY }: ChartProps & Frame) {
   );
 }
 
-/** The line and the dots at the chosen place; the dots alone at the newest one. */
+/** The line and the dots at the chosen x; only the dots at the newest one. */
 function Cursor({ series, chosen, toX, toY }: ChartProps & Frame) {
   const x = chosen.value;
   return (
@@ -127,7 +127,7 @@ function wordsOrNone(value: number | null, words: (value: number) => string): st
   return value === null ? "none" : words(value);
 }
 
-/** Keeps the first and the last tick's words inside the chart. */
+/** Return the anchor that keeps the first and last tick's label inside the chart. */
 function anchor(x: number, width: number): "start" | "middle" | "end" {
   if (x > width - 34) return "end";
   return x < MARGIN.left + 10 ? "start" : "middle";

@@ -14,7 +14,7 @@ export interface RunLines {
   seconds: number[];
   trueReturn: (number | null)[];
   predicted: (number | null)[];
-  /** Only where it is over enough answers to say something. */
+  /** Only where it covers enough answers to be meaningful. */
   accuracy: (number | null)[];
   accuracyBand: ([number, number] | null)[];
   due: (number | null)[];
@@ -35,7 +35,7 @@ export function linesOf(points: ProgressPoint[]): RunLines {
       const share = accuracy[index];
       return typeof share === "number" ? wilson(share, num(point.numAccuracyPreferences)) : null;
     }),
-    // What is due is never more than the whole run may use.
+    // No more is ever due than the whole run may use.
     due: points.map(({ numLabelsDue, labelBudget }) => {
       const budget = num(labelBudget);
       return budget > 0 ? Math.min(budget, num(numLabelsDue)) : num(numLabelsDue);
@@ -48,12 +48,12 @@ function accuracyOf({ preferenceAccuracy, numAccuracyPreferences }: ProgressPoin
   return num(numAccuracyPreferences) >= MIN_ANSWERS ? (preferenceAccuracy ?? null) : null;
 }
 
-/** Return the places of a run's points on an axis. */
+/** Return the x values of a run's points on an axis. */
 export function placesOf(lines: RunLines, axis: AxisName): number[] {
   return { steps: lines.steps, labels: lines.labels, time: lines.seconds }[axis];
 }
 
-/** Return an x axis that begins at 0 and ends where the furthest line or the whole run does. */
+/** Return an x axis from 0 to where the furthest line or the whole run ends. */
 export function xRangeOf(axis: AxisName, furthest: number, whole: number): Range {
   const high = Math.max(furthest, whole);
   if (axis === "time") return { low: 0, high: Math.max(furthest, 10) };
@@ -75,7 +75,7 @@ const COLUMNS: [string, (point: ProgressPoint) => string | number | null][] = [
   ["training_loss", (point) => point.trainingLoss ?? null],
 ];
 
-/** Return the points of some runs as one table. */
+/** Return the points of some runs as one CSV table. */
 export function tableOf(runs: readonly { runId: string; points: ProgressPoint[] }[]): string {
   const rows = runs.flatMap(({ runId, points }) =>
     points.map((point) => [runId, ...COLUMNS.map(([, cell]) => cell(point))]),

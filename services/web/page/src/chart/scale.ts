@@ -1,4 +1,4 @@
-// From values to places on a chart, and the round numbers beside its axes.
+// From values to coordinates on a chart, and round numbers for its axes.
 
 export interface Range {
   low: number;
@@ -10,7 +10,7 @@ export interface Range {
 const NICE = [1, 2, 2.5, 5, 10];
 const NICE_COUNTS = [1, 2, 5, 10];
 
-/** Return round numbers that lie in a range, about `count` of them. */
+/** Return about `count` round numbers within a range. */
 export function ticks({ low, high, step: given }: Range, count: number, isCount = false): number[] {
   const step = given ?? niceStep((high - low) / Math.max(1, count), isCount);
   const first = Math.ceil(low / step - 1e-9);
@@ -38,9 +38,9 @@ function niceStep(least: number, isCount: boolean): number {
 }
 
 /**
- * Return what is written at ticks: all in one unit, each with as many decimals as the most exact one needs.
+ * Return the labels of ticks: all in one unit, each with as many decimals as the most precise one needs.
  *
- * Rounding each by itself would write 0, 3, 5, 8 beside even ticks at 0, 2.5, 5, 7.5.
+ * Rounding each on its own would label even ticks at 0, 2.5, 5, 7.5 as 0, 3, 5, 8.
  */
 export function tickWords(values: number[]): string[] {
   const size = Math.max(0, ...values.map(Math.abs));
@@ -52,7 +52,7 @@ export function tickWords(values: number[]): string[] {
   });
 }
 
-/** Return shares as percentages, exact likewise. */
+/** Return the labels of ticks that are shares, as percentages. */
 export function percentTickWords(values: number[]): string[] {
   const decimals = decimalsOf(values.map((value) => value * 100));
   return values.map((value) => `${(value * 100).toFixed(decimals)}%`);
@@ -68,12 +68,12 @@ function decimalsOf(values: number[]): number {
   return MAX_DECIMALS;
 }
 
-/** Return the place of a value: `from` for the range's low end, `to` for its high end. */
+/** Return the coordinate of a value: `from` at the range's low end, `to` at its high end. */
 export function place(value: number, { low, high }: Range, from: number, to: number): number {
   return from + ((value - low) / (high - low)) * (to - from);
 }
 
-/** Return the index of the number in a rising list that is nearest to a value; -1 for an empty list. */
+/** Return the index of the number nearest to a value in an ascending list; -1 for an empty list. */
 export function nearest(sorted: number[], value: number): number {
   let begin = 0;
   let end = sorted.length - 1;

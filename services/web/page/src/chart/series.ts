@@ -4,38 +4,38 @@ import { nearest } from "./scale";
 
 export interface Series {
   name: string;
-  /** Names its colour and kind of line in chart.css. */
+  /** The class in chart.css that gives the line its colour and dashes. */
   look: string;
-  /** Rising places on the x axis. */
+  /** Ascending values on the x axis. */
   xs: number[];
-  /** One a place; null where there is none. */
+  /** One per x; null where there is none. */
   values: (number | null)[];
-  /** The same before smoothing, drawn faintly. */
+  /** The values before smoothing, drawn faintly. */
   raw?: (number | null)[] | undefined;
   /** An interval around the values, drawn as a band. */
   band?: ([number, number] | null)[] | undefined;
-  /** Holds from one place to the next instead of rising evenly. */
+  /** Whether a value holds until the next instead of changing evenly. */
   isStepped?: boolean;
 }
 
-/** Return the newest value; null without any. */
+/** Return the newest value; null if there is none. */
 export function newestOf({ values }: Series): number | null {
   return values.findLast((value) => value !== null) ?? null;
 }
 
-/** Return the newest value's place; null without any. */
+/** Return the newest value's x; null if there is none. */
 export function newestX({ xs, values }: Series): number | null {
   return xs[values.findLastIndex((value) => value !== null)] ?? null;
 }
 
-/** Return the value at the place that is nearest to x; null beyond the line's end. */
+/** Return the value nearest to x; null beyond the line's end. */
 export function valueAt({ xs, values }: Series, x: number): number | null {
   const last = xs.at(-1);
   if (last === undefined || x > last) return null;
   return values[nearest(xs, x)] ?? null;
 }
 
-/** Return all places of some lines, rising, each once. */
+/** Return every x of some lines once, ascending. */
 export function stopsOf(series: Series[]): number[] {
   const [only] = series;
   if (only && series.every(({ xs }) => xs === only.xs)) return only.xs;
@@ -47,7 +47,7 @@ export interface Frame {
   toY: (y: number) => number;
 }
 
-/** Return the path of a line; it is broken where there are no values. */
+/** Return the path of a line, interrupted where there are no values. */
 export function linePath(xs: number[], values: (number | null)[], { toX, toY }: Frame, isStepped = false): string {
   let path = "";
   let isDrawing = false;

@@ -1,4 +1,4 @@
-// What stands above charts: what runs along the x axis, smoothing, downloads.
+// The controls above charts: what the x axis shows, smoothing, downloads.
 
 import { useRef } from "preact/hooks";
 
@@ -43,13 +43,13 @@ export function Smoothing({ weight, onChange }: { weight: number; onChange: (wei
 }
 
 interface DownloadsProps {
-  /** How the files are called, without the ending. */
+  /** The files' name, without suffix. */
   name: string;
   csv: () => string;
   onProblem: (sentence: string) => void;
 }
 
-/** A menu of files; the pictures show the charts of the panel that the menu is in. */
+/** A menu of files; the images show the charts of the panel that the menu is in. */
 export function Downloads({ name, csv, onProblem }: DownloadsProps) {
   const menu = useRef<HTMLDetailsElement>(null);
   const saved = (ending: string, content: () => Promise<Blob> | Blob) => async () => {

@@ -1,4 +1,4 @@
-// One pair as it was shown: both clips in step, what was predicted of each moment, and what was answered.
+// One pair as it was shown: both clips in step, the reward predicted for each moment, and the answers.
 
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -23,7 +23,7 @@ interface ClipCardProps {
   /** The predicted reward that fills a bar, the same on all cards. */
   reach: number;
   isPlaying: Signal<boolean>;
-  /** How many answers the model had learned from when it predicted, at most; null if that is not known. */
+  /** At most how many answers the model had learned from when it predicted; null if unknown. */
   numAnswers: number | null;
 }
 

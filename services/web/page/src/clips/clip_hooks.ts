@@ -1,16 +1,16 @@
-// Clips that are fetched once and shown as long as somebody sees them.
+// Hooks that fetch a clip once and tell whether an element is on screen.
 
 import { useEffect, useState } from "preact/hooks";
 
 import { get } from "../connect/call";
 
 export interface Fetched {
-  /** Where the browser keeps it; null before it is there. */
+  /** Where the browser keeps the clip; null before it has arrived. */
   url: string | null;
   problem: string;
 }
 
-/** Fetches a clip while `path` is given; keeps it until another is. */
+/** Fetch the clip at `path` and keep it until the path changes. */
 export function useClip(path: string | null): Fetched {
   const [clip, setClip] = useState<Fetched>({ url: null, problem: "" });
   useEffect(() => {
@@ -38,7 +38,7 @@ export function useClip(path: string | null): Fetched {
   return clip;
 }
 
-/** Tell whether an element is on the screen: what nobody sees need not play. */
+/** Return whether an element is on screen; clips that are not need not play. */
 export function useIsSeen(element: { current: Element | null }): boolean {
   const [isSeen, setSeen] = useState(false);
   useEffect(() => {
@@ -50,7 +50,7 @@ export function useIsSeen(element: { current: Element | null }): boolean {
   return isSeen;
 }
 
-/** Tell whether an element has ever been on the screen: what nobody came to need not be fetched. */
+/** Return whether an element has ever been on screen; clips that never were need not be fetched. */
 export function useWasSeen(element: { current: Element | null }): boolean {
   const isSeen = useIsSeen(element);
   const [wasSeen, setWasSeen] = useState(false);

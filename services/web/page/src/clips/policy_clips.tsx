@@ -98,7 +98,7 @@ function titleOf(clip: PolicyClip, clips: PolicyClip[]): string {
   return clip === clips[0] ? `First, ${steps}` : `Earlier, ${steps}`;
 }
 
-// A zero is left out of JSON.
+// JSON leaves zeros out.
 function versionOf(version: string | undefined): string {
   return version ?? "0";
 }

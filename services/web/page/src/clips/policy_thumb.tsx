@@ -1,4 +1,4 @@
-// A small still of a policy's clip that moves while somebody points at it or its button has the focus.
+// A small still of a policy's clip that plays while it is pointed at or its button has the focus.
 
 import { useEffect, useRef } from "preact/hooks";
 
@@ -12,7 +12,7 @@ export function PolicyThumb({ clip }: { clip: Pick<PolicyClip, "clipUrl"> }) {
   const video = useRef<HTMLVideoElement>(null);
   const { url, problem } = useClip(useWasSeen(frame) ? (clip.clipUrl ?? null) : null);
   useEffect(() => {
-    // What is around the still is what is pointed at: a button, a row.
+    // The still itself is small: pointing anywhere at its button or row counts.
     const target = frame.current?.closest("button, tr, a");
     if (!target) return;
     const play = () => {
@@ -41,7 +41,7 @@ export function PolicyThumb({ clip }: { clip: Pick<PolicyClip, "clipUrl"> }) {
         preload="auto"
         tabIndex={-1}
         aria-hidden="true"
-        // The first picture is the same in every clip; what was learned shows later.
+        // The first frame is the same in every clip; what was learned shows later.
         onLoadedMetadata={(event) => (event.currentTarget.currentTime = event.currentTarget.duration / 2)}
       />
     </span>

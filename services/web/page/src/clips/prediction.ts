@@ -1,4 +1,4 @@
-// What the reward model predicted of a pair or a policy's clip, made comparable.
+// What the reward model predicted for a pair or a policy's clip, made comparable.
 
 import { MIN_ANSWERS } from "../chart/interval";
 import type { ClippedQuery } from "../connect/messages";
@@ -6,16 +6,16 @@ import type { ClippedQuery } from "../connect/messages";
 export interface Prediction {
   left: number[];
   right: number[];
-  /** How probable it held left to be preferred, 0 to 1; null for segments of different lengths. */
+  /** Predicted probability that left is preferred, 0 to 1; null for segments of different lengths. */
   leftProbability: number | null;
   /** The largest distance of a step from the pair's mean. */
   reach: number;
 }
 
 /**
- * Return each step's predicted reward less the mean of both segments, or null where nothing was predicted.
+ * Return each step's predicted reward minus the mean of both segments, or null where nothing was predicted.
  *
- * Preferences fix rewards up to a constant a step, so a level means something only beside the pair's other one.
+ * Preferences determine rewards only up to a constant per step, so a level means something only within its pair.
  */
 export function predictionOf(clipped: ClippedQuery): Prediction | null {
   const left = (clipped.leftPredictedRewards ?? []).map(Number);
@@ -28,7 +28,7 @@ export function predictionOf(clipped: ClippedQuery): Prediction | null {
   return { ...centred, leftProbability, reach: reachOf([...centred.left, ...centred.right]) };
 }
 
-/** Return the rewards of one clip less their mean, and their reach; null where nothing was predicted. */
+/** Return the rewards of one clip minus their mean, and their reach; null where nothing was predicted. */
 export function centredRewards(predicted: (number | string)[] | undefined): { rewards: number[]; reach: number } | null {
   if (!predicted?.length) return null;
   const values = predicted.map(Number);
@@ -44,8 +44,8 @@ function reachOf(rewards: number[]): number {
 /**
  * Return what was predicted, in words.
  *
- * @param numAnswers How many answers the model had learned from, at most; null if that is not known. A network is as sure
- *   after one answer as after a thousand, so its own certainty is told only once it has learned from some.
+ * @param numAnswers At most how many answers the model had learned from; null if unknown. A network is as confident
+ *   after one answer as after a thousand, so its confidence is shown only once it has learned from some.
  */
 export function predictedWords({ leftProbability }: Prediction, numAnswers: number | null): string {
   if (leftProbability === null) return "";
@@ -56,7 +56,7 @@ export function predictedWords({ leftProbability }: Prediction, numAnswers: numb
   return `predicted ${side}, with ${certainty > 0.99 ? "over 99" : Math.round(certainty * 100)}% confidence`;
 }
 
-/** Tell whether an answer of left or right is the one that was predicted; null where that can't be told. */
+/** Return whether an answer of left or right is the one that was predicted; null where that can't be said. */
 export function isRight(
   prediction: Prediction | null,
   preference: string | undefined,

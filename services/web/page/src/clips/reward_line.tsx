@@ -42,7 +42,7 @@ export function RewardBar({ bar }: { bar: RefObject<HTMLDivElement | null> }) {
   );
 }
 
-/** Moves a line's cursor and a bar to a moment, 0 to 1 of the segment. */
+/** Move a line's cursor and a bar to a moment, 0 to 1 of the segment. */
 export function showMoment(
   moment: number,
   { rewards, reach }: { rewards: number[]; reach: number },

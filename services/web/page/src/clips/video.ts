@@ -1,16 +1,17 @@
 // What video elements need to start at once and to stay in step.
 
-// Within a frame at 30 frames/s nobody sees a difference; further apart the faster one waits a little.
+// A difference within one frame at 30 frames/s can’t be seen; beyond that the faster video waits a little.
 const DRIFT_S = 0.025;
 const FAR_DRIFT_S = 0.3;
 
-/** Where a warm video stands: late in its first picture, so that the second one comes that much sooner.
+/**
+ * Where a warmed-up video is paused: late in its first frame, so that the second frame comes that much sooner.
  *
- * Clips have at most 30 pictures a second, so all of the first one is still to be seen.
+ * Clips have at most 30 frames a second, so the first frame is still the one on screen.
  */
 export const START_S = 0.025;
 
-/** Slows down the one that is ahead, or sets it back if it is far ahead. */
+/** Slow down whichever video is ahead, or set it back if it is far ahead. */
 export function keepInStep(one: HTMLVideoElement, other: HTMLVideoElement, speed: number): void {
   if (one.paused || other.paused || one.ended || other.ended) return;
   const drift = one.currentTime - other.currentTime;
@@ -24,10 +25,10 @@ export function keepInStep(one: HTMLVideoElement, other: HTMLVideoElement, speed
 }
 
 const NEXT_TARGETS = new WeakMap<HTMLVideoElement, number>();
-// The last picture, not the end: what has ended starts over when it plays.
+// The last frame, not the end: a video that has ended would start over when played.
 const BEFORE_END_S = 0.01;
 
-/** Move a video to a moment, s; of moments asked for while it still moves, only the last one counts. */
+/** Move a video to a moment in seconds; of the moments asked for while it is still seeking, only the last one counts. */
 export function seekTo(video: HTMLVideoElement, timeS: number): void {
   const target = Math.max(0, Math.min(timeS, video.duration - BEFORE_END_S));
   if (!Number.isFinite(target)) return;
@@ -46,7 +47,7 @@ export function seekTo(video: HTMLVideoElement, timeS: number): void {
   video.addEventListener("seeked", onSeeked, { once: true });
 }
 
-/** Loads a video and sets its decoder going for a moment: what is warm starts within a frame of a key press. */
+/** Load a video and run its decoder for a moment, so that it starts within a frame of a key press. */
 export async function warmedUp(video: HTMLVideoElement): Promise<void> {
   await loaded(video);
   await video.play().catch(() => {});
@@ -64,7 +65,7 @@ function loaded(video: HTMLVideoElement): Promise<void> {
   });
 }
 
-/** Gives the time at which a warm video that was set going has put another picture on the screen than its first. */
+/** Return the time at which a warmed-up video that has been started shows its second frame. */
 export function moved(video: HTMLVideoElement): Promise<number> {
   return new Promise((resolve) => {
     const onFrame = (now: number, { mediaTime }: VideoFrameCallbackMetadata) => {

@@ -2,7 +2,7 @@
 
 const FIRST_MS = 250;
 
-// Soon back at first; the longer it lasts, the less of a burden.
+// Retries come quickly at first, then ever more rarely, to spare the server.
 const CAPS: readonly { untilMs: number; capMs: number }[] = [
   { untilMs: 60_000, capMs: 4_000 },
   { untilMs: 600_000, capMs: 15_000 },
@@ -11,7 +11,7 @@ const CAPS: readonly { untilMs: number; capMs: number }[] = [
 
 const TRY_NOW = "somersault:try-now";
 
-/** Doubles the wait up to a cap that grows, with jitter so that many pages don't come back at once. */
+/** Waits that double up to a growing cap, with jitter so that many pages don't come back at once. */
 export class Backoff {
   #failures = 0;
   #since = 0;
@@ -20,7 +20,7 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** Wait; the network's return, a look at the page or `tryNow` ends the wait early. */
+  /** Wait; the wait ends early when the network returns, the page is looked at again, or `tryNow` is called. */
   wait(): Promise<void> {
     if (this.#failures === 0) this.#since = Date.now();
     const longest = Math.min(capAfter(Date.now() - this.#since), FIRST_MS * 2 ** this.#failures);
@@ -29,7 +29,7 @@ export class Backoff {
   }
 }
 
-/** Return the longest wait, ms, after failing for so long. */
+/** Return the longest wait in ms after failing for `failingMs`. */
 export function capAfter(failingMs: number): number {
   return CAPS.find(({ untilMs }) => failingMs < untilMs)?.capMs ?? 60_000;
 }
@@ -39,7 +39,7 @@ export function tryNow(): void {
   dispatchEvent(new Event(TRY_NOW));
 }
 
-/** Wait, at most until the network is back, somebody looks at the page again, or `tryNow`. */
+/** Wait, at most until the network is back, the page is looked at again, or `tryNow` is called. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

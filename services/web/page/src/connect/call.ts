@@ -1,13 +1,13 @@
-// The calls to the gateway: Connect's unary format in JSON, https://connectrpc.com/docs/protocol
+// Calls to the gateway: Connect's unary format in JSON, https://connectrpc.com/docs/protocol
 
 import type { Method, ReplyOf, RequestOf } from "./messages";
 
 const SERVICE = "/somersault.v1.LabelerService/";
 
-/** Whose token a call carries: a browser may be logged in as a labeler and as an owner at once. */
+/** Whose token a call carries: a browser may be logged in as a labeler and as an owner at the same time. */
 export type SessionKind = "labeler" | "owner";
 
-// The same call may succeed later, unchanged.
+// The same call, unchanged, may succeed later.
 const UNREACHABLE = new Set(["unavailable", "deadline_exceeded", "canceled"]);
 const TRANSIENT = new Set([...UNREACHABLE, "aborted", "internal", "resource_exhausted", "unauthenticated", "unknown"]);
 
@@ -18,7 +18,7 @@ const CODE_BY_STATUS: Record<number, string> = {
   429: "unavailable",
 };
 
-/** A call that did not end well, with Connect's code. */
+/** A call that failed, with Connect's error code. */
 export class CallError extends Error {
   readonly code: string;
 
@@ -36,7 +36,7 @@ export class CallError extends Error {
   }
 }
 
-/** Gives what was thrown as a CallError. Anything else is a fault of the page: it is reported, and may be tried again. */
+/** Return what was thrown as a CallError. Anything else is a bug in the page: it is reported and may be retried. */
 export function asCallError(error: unknown): CallError {
   if (error instanceof CallError) return error;
   reportError(error);
@@ -46,18 +46,18 @@ export function asCallError(error: unknown): CallError {
 interface CallOptions {
   timeoutMs?: number;
   signal?: AbortSignal;
-  /** Whether the call goes on when the page is left. */
+  /** Whether the call continues when the page is closed. */
   keepalive?: boolean;
 }
 
 let kind: SessionKind = "labeler";
 
-/** Makes all calls from now on in the name of one session. */
+/** Make all calls from now on with the token of one kind of session. */
 export function callAs(newKind: SessionKind): void {
   kind = newKind;
 }
 
-/** Calls a method of the labeler and gives its response, in which zeros, false and empty lists are left out. */
+/** Call a method of the labeler and return its reply, in which zeros, false and empty lists are left out. */
 export function call<Name extends Method>(
   method: Name,
   message: RequestOf<Name>,
@@ -65,13 +65,13 @@ export function call<Name extends Method>(
 ): Promise<ReplyOf<Name>> {
   return post<ReplyOf<Name>>(SERVICE + method, message, {
     keepalive,
-    // A little more than the server's deadline, so that its own answer can still arrive.
+    // A little longer than the server's deadline, so that its own error can still arrive.
     signal: eitherSignal(signal, timeoutMs + 2_000),
     headers: { "Connect-Timeout-Ms": String(timeoutMs) },
   });
 }
 
-/** Posts JSON to the gateway as our own page and gives the JSON that comes back. */
+/** Post JSON to the gateway and return the JSON that comes back. */
 export async function post<Reply>(path: string, message: object, init: RequestInit = {}): Promise<Reply> {
   const response = await send(path, {
     ...init,
@@ -82,7 +82,7 @@ export async function post<Reply>(path: string, message: object, init: RequestIn
   return readJson<Reply>(response);
 }
 
-/** Gives the JSON of a response; one that breaks off can be asked for again. */
+/** Return the JSON of a response; one that was cut short can be asked for again. */
 export async function readJson<Value>(response: Response): Promise<Value> {
   try {
     return (await response.json()) as Value;
@@ -91,7 +91,7 @@ export async function readJson<Value>(response: Response): Promise<Value> {
   }
 }
 
-/** Gets something from the gateway. */
+/** Get a path from the gateway. */
 export function get(path: string, { timeoutMs = 30_000, signal }: CallOptions = {}): Promise<Response> {
   return send(path, { signal: eitherSignal(signal, timeoutMs) });
 }
@@ -101,7 +101,7 @@ export function fetchClip(queryId: string, side: string, options: CallOptions = 
   return fetchBlob(`/clips/${encodeURIComponent(queryId)}/${side}.mp4`, options);
 }
 
-/** Return what a path of the gateway holds, whole. */
+/** Return the whole content of one of the gateway's paths. */
 export async function fetchBlob(path: string, options: CallOptions = {}): Promise<Blob> {
   const response = await get(path, options);
   try {
@@ -132,7 +132,7 @@ async function errorOf(response: Response): Promise<CallError> {
     const { code, message } = (await response.json()) as { code?: string; message?: string };
     if (code) return new CallError(code, message ?? code);
   } catch {
-    // Not Connect's: a proxy's page, or the server's own bare answer.
+    // Not a Connect error: a proxy's page, or the server's own bare response.
   }
   const code = CODE_BY_STATUS[response.status] ?? (response.status >= 500 ? "unavailable" : "invalid_argument");
   return new CallError(code, `the server responded with status ${response.status}`);

@@ -1,27 +1,27 @@
-// Whose cookie this browser holds as a labeler's. Tabs share it, so a login in one of them is a login in all: without
-// this, a tab of the labeler before would send its answers in the new one's name, and they would be refused.
+// Which labeler this browser's session cookie belongs to. All tabs share the cookie, so a login in one is a login in all:
+// without this, a tab of the previous labeler would send its answers as the new one, and they would be rejected.
 
 const KEY = "somersault.labeler";
 const CHANGING = "?";
 
-/** Says whose the cookie is. */
+/** Note which labeler the session cookie belongs to. */
 export function claimSession(labelerId: string): void {
   localStorage.setItem(KEY, labelerId);
 }
 
-/** Tells whether calls are made in a labeler's name right now. */
+/** Return whether calls are currently made as this labeler. */
 export function isSessionOf(labelerId: string): boolean {
   return (localStorage.getItem(KEY) ?? labelerId) === labelerId;
 }
 
-/** Keeps answers of all tabs back while a login may be changing the cookie. */
+/** Hold back the answers of all tabs while a login may be changing the cookie. */
 export async function whileLoggingIn<Value>(work: () => Promise<Value>): Promise<Value> {
   const before = localStorage.getItem(KEY);
   localStorage.setItem(KEY, CHANGING);
   try {
     return await work();
   } finally {
-    // Unless somebody has claimed it meanwhile.
+    // Unless another login has claimed it meanwhile.
     if (localStorage.getItem(KEY) === CHANGING) {
       if (before === null || before === CHANGING) localStorage.removeItem(KEY);
       else localStorage.setItem(KEY, before);
@@ -29,7 +29,7 @@ export async function whileLoggingIn<Value>(work: () => Promise<Value>): Promise
   }
 }
 
-/** Calls back when another tab has logged in somebody else. */
+/** Call back when another tab has logged in as a different labeler. */
 export function onOtherLabeler(labelerId: string, callback: () => void): void {
   addEventListener("storage", ({ key, newValue }) => {
     if (key === KEY && newValue && newValue !== CHANGING && newValue !== labelerId) callback();

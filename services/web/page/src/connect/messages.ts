@@ -1,4 +1,4 @@
-// The labeler's messages in JSON, by the names that the pages have for them. `make protos` makes their types from the protos.
+// The labeler's messages in JSON, under the names that the pages use. `make protos` generates their types from the protos.
 //
 // Zeros, false, "" and empty lists are left out, and 64-bit numbers are strings: https://protobuf.dev/programming-guides/json
 
@@ -10,17 +10,17 @@ import type * as preference from "../gen/somersault/v1/preference_pb";
 type Methods = (typeof labeler.LabelerService)["method"];
 type MethodsByName = { [Name in keyof Methods as Capitalize<Name>]: Methods[Name] };
 
-/** A method of the labeler, by its name in the protos. */
+/** A method of the labeler, under its name in the protos. */
 export type Method = keyof MethodsByName;
 export type RequestOf<Name extends Method> = MessageJsonType<MethodsByName[Name]["input"]>;
 export type ReplyOf<Name extends Method> = Received<MessageJsonType<MethodsByName[Name]["output"]>>;
 
-/** Fields that are in every message that has them: the labeler never sends them empty. */
+/** Fields that the labeler never sends empty, so they are never left out. */
 type Certain =
   | ("action" | "answerId" | "answerTime" | "commitTime" | "labelerId" | "leaseToken" | "number" | "preference" | "query")
   | ("queryId" | "readTime" | "reportTime" | "role" | "runId" | "secret" | "token" | "url" | "webhookId");
 
-/** What the labeler makes of a message: certain fields are there, enums are specified, and numbers are finite. */
+/** A message as the labeler sends it: certain fields are present, enums are specified, and numbers are finite. */
 type Received<Value> = Value extends (infer Item)[]
   ? Received<Item>[]
   : Value extends object
@@ -51,10 +51,10 @@ export type Webhook = Received<labeler.WebhookJson>;
 /** What an owner may change in a run. */
 export type RunChange = Omit<RequestOf<"UpdateRun">, "runId">;
 
-/** An entry of the audit log. What concerns no run has none. */
+/** An entry of the audit log; one that concerns no run has no run id. */
 export type AuditEntry = Omit<Received<labeler.AuditEntryJson>, "role" | "runId"> & { role?: Role; runId?: string };
 
-/** Return a count as a number. Counts have 64 bits and are absent for 0. */
+/** Return a 64-bit count, which is absent for 0, as a number. */
 export function num(count: string | number | undefined): number {
   return Number(count ?? 0);
 }

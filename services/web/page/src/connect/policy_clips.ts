@@ -1,4 +1,4 @@
-// The videos of what a run's policies do.
+// Clips of what a run's policies do.
 
 import { call, fetchBlob } from "./call";
 import { num, type PolicyClip } from "./messages";

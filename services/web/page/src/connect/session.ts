@@ -11,13 +11,13 @@ export interface Session {
   role: "labeler" | "teacher" | "service" | "owner";
   /** The run that the gateway was started for; empty for any. */
   runId: string;
-  /** Where others reach these pages; empty if as this browser does. */
+  /** Where others reach these pages; empty if at the same address as this browser. */
   publicUrl: string;
-  /** As whom this browser is logged in. */
+  /** The kinds of session that this browser has. */
   sessions: SessionKind[];
 }
 
-/** Gives the session of the first kind that there is one of, or null; calls are made in its name from then on. */
+/** Return the session of the first kind that this browser has, or null; calls are made with it from then on. */
 export async function readSession(kinds: readonly SessionKind[]): Promise<Session | null> {
   for (const kind of kinds) {
     callAs(kind);
@@ -32,7 +32,7 @@ export async function readSession(kinds: readonly SessionKind[]): Promise<Sessio
   return null;
 }
 
-/** Begins a session with a token; the role of its holder says of which kind. */
+/** Begin a session with a token; its holder's role decides which kind. */
 export function logIn(token: string): Promise<Session> {
   return whileLoggingIn(async () => {
     const session = await post<Session>("/login", { token }, { signal: AbortSignal.timeout(12_000) });
@@ -41,12 +41,12 @@ export function logIn(token: string): Promise<Session> {
   });
 }
 
-/** Ends the session in whose name calls are made. */
+/** End the session that calls are made with. */
 export async function logOut(): Promise<void> {
   await post("/logout", {}, { signal: AbortSignal.timeout(12_000) });
 }
 
-/** Gives the kind of session that a role has. */
+/** Return the kind of session that a role has. */
 export function kindOf(role: Session["role"]): SessionKind {
   return role === "owner" || role === "service" ? "owner" : "labeler";
 }

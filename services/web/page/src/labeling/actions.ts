@@ -11,7 +11,7 @@ import * as screen from "./screen";
 import { isGoalOpen } from "./session/goal";
 import type { Stage } from "./pairs/stage";
 
-/** Does what keys and buttons ask. */
+/** Carries out what keys and buttons ask for. */
 export class Actions {
   readonly #labeling: Labeling;
   readonly #stage: Stage;
@@ -22,7 +22,7 @@ export class Actions {
     screen.speed.value = stage.speed;
   }
 
-  /** Do what a key or a button asks; `time` is when it was pressed. */
+  /** Carry out an action; `time` is when its key or button was pressed. */
   act(action: Action, time: number): void {
     if (!this.#labeling.isOpen) return;
     if (isPreference(action)) this.#labeling.answer(action, time);
@@ -51,7 +51,7 @@ export class Actions {
   };
 
   #replay(): void {
-    // The space bar, wherever the focus is, goes on once a practice pair is explained.
+    // Once a practice pair is explained, the space bar continues, wherever the focus is.
     if (!this.#labeling.practice.goOn()) this.#stage.player.replay();
   }
 

@@ -1,4 +1,4 @@
-// The figures in the bar at the top: how much this labeler and the run have, the goal, what is saved.
+// The figures in the bar at the top: this labeler's answers and the run's, the goal, what is saved.
 
 import { num } from "../connect/messages";
 import { ending } from "./run/ending";
@@ -22,7 +22,7 @@ export function Bar() {
 function Figures() {
   const { numOwn, numRun, perMinute, perMinuteTrusted } = screen.counts.value;
   const stats = screen.stats.value;
-  // A stopped run uses no answers, so nobody knows when it will have all.
+  // A stopped run uses no answers, so there is no telling when it will have all.
   const isOver = ending.value !== null || screen.isStopped.value;
   const left = stats && !isOver ? numLeft(numRun, stats) : 0;
   return (
@@ -47,7 +47,7 @@ function Figures() {
   );
 }
 
-/** Says whether the server has every answer. */
+/** Whether the server has every answer. */
 function SavingState() {
   const saving = screen.saving.value;
   if (!saving) return <p class="saving" id="saving" data-state="saved" hidden />;

@@ -1,4 +1,4 @@
-// The buttons, each with its keys on it.
+// The buttons, each labelled with its keys.
 
 import type { Preference } from "./pairs/pair";
 import { Explanation } from "./practice/practice_parts";
@@ -12,7 +12,7 @@ const ANSWERS: readonly { preference: Preference; words: string; keys: readonly 
   { preference: "right", words: "Right is better", keys: ["→", "D", "2"] },
 ];
 
-/** The four answers, or what explains the answer to a practice pair. */
+/** The four answers, or the explanation of a practice pair. */
 export function Answers() {
   const revising = screen.revising.value;
   const canAnswer = screen.can.value.answer;
@@ -40,7 +40,7 @@ export function Answers() {
   );
 }
 
-/** What else can be done: undo, skip, look at answers again, fill the screen. */
+/** The other tools: undo, skip, review answers, full screen. */
 export function Tools() {
   const { undo, skip } = screen.can.value;
   return (

@@ -1,6 +1,6 @@
-// Events with types.
+// Typed events.
 
-/** Tells listeners of events by name. */
+/** Calls listeners of events by name. */
 export class Emitter<Events> {
   readonly #listeners: { [Name in keyof Events]?: ((detail: Events[Name]) => void)[] } = {};
 

@@ -1,4 +1,4 @@
-// Which key does what. The same names stand in the page as data-action.
+// Which key does what. Buttons name the same actions in data-action.
 
 export type Action =
   | "left"
@@ -54,17 +54,17 @@ const ACTIONS: Record<string, Action> = {
   "?": "help",
 };
 
-// A click that brings the window to the front means the window; one on a pair that has just appeared was meant for the
-// pair before.
+// A click that brings the window to the front is meant for the window, and one on a pair that has just appeared for the
+// previous pair.
 const FRONT_MS = 300;
 const NEW_MS = 300;
-/** So far a mouse must move after a click before what is under it counts as pointed at, CSS pixels. */
+/** How far the mouse must move after a click before hovering counts again, in CSS pixels. */
 const MOVED_PX = 6;
 
 /** Keys that a slider needs itself. */
 const SLIDER_KEYS = /^(Arrow|Home|End|Page)/;
 
-/** Calls `onAction(name, time)` for each press of a known key, of a button with data-action, and for a clip. */
+/** Call `onAction(action, time)` for each press of a known key, a button with data-action, or a clip. */
 export function listen(onAction: (action: Action, time: number) => void): void {
   let frontAt = -Infinity;
   let changedAt = -Infinity;
@@ -90,7 +90,7 @@ export function listen(onAction: (action: Action, time: number) => void): void {
   });
 }
 
-/** Let nothing look pointed at until the pointer moves: the next pair was not looked at yet. */
+/** Disable hover effects until the pointer moves: the next pair hasn't been looked at yet. */
 function calmPointer({ clientX, clientY }: MouseEvent): void {
   const root = document.documentElement;
   root.dataset["pointer"] = "still";
@@ -110,7 +110,7 @@ function actionOf(event: KeyboardEvent): Action | null {
   if (document.querySelector("dialog[open]")) return null;
   const field = target?.closest<HTMLInputElement>("input, textarea");
   if (field && (field.type !== "range" || SLIDER_KEYS.test(event.key))) return null;
-  // Space and Enter press what has the focus, as everywhere.
+  // Space and Enter press the focused element, as everywhere.
   if ((event.key === " " || event.key === "Enter") && target?.closest("button, a, video[controls]")) return null;
   return ACTIONS[event.key] ?? ACTIONS[event.key.toLowerCase()] ?? null;
 }

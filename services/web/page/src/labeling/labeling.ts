@@ -1,4 +1,4 @@
-// One key: answer, send, next.
+// The flow of labeling: show a pair, take the answer, send it, show the next.
 
 import { batch } from "@preact/signals";
 
@@ -23,7 +23,7 @@ import { Tally } from "./session/tally";
 import { ShownPair } from "./pairs/shown_pair";
 import type { Stage } from "./pairs/stage";
 
-/** Brings queue, stage, outbox and screen together. */
+/** Connects queue, stage, outbox and screen. */
 export class Labeling {
   readonly guidelines: GuidelinesBook;
   readonly practice: Practice;
@@ -66,14 +66,14 @@ export class Labeling {
     this.#listen();
   }
 
-  /** Whether keys and buttons do something. */
+  /** Whether keys and buttons have an effect. */
   isOpen = true;
 
   get runId(): string {
     return this.#shown.pair?.runId || this.#session.runId || screen.runId.value;
   }
 
-  /** Begin to lease and to show pairs, after the practice if there is one. */
+  /** Start leasing and showing pairs, after the practice if there is one. */
   async start(): Promise<void> {
     if (this.#outbox.numWaiting) this.#showSaving();
     this.#settle();
@@ -82,7 +82,7 @@ export class Labeling {
     await this.#queue.start();
   }
 
-  /** Give the pairs back and show those to practise on. */
+  /** Return the pairs and show practice pairs. */
   async practise(): Promise<void> {
     if (ending.value) return;
     this.#history.leave();
@@ -90,10 +90,10 @@ export class Labeling {
     else screen.say("There are no pairs to practise on.");
   }
 
-  /** Take an answer to what is shown; `time` is when its key was pressed. */
+  /** Answer the pair on screen; `time` is when the key was pressed. */
   answer(preference: Preference, time: number): void {
     const undone = this.#history.current;
-    // While the clips of an undone answer are loaded, another pair is still before the labeler's eyes.
+    // While the clips of an undone answer are loading, another pair is still on screen.
     const { pair } = this.#shown;
     if (!pair || (undone && undone.pair !== pair)) return;
     screen.flash(preference);
@@ -112,7 +112,7 @@ export class Labeling {
     this.#settle();
   }
 
-  /** Leave an answer as it was. */
+  /** Keep an undone answer as it was. */
   keep(time: number): void {
     if (!this.#history.current) return;
     this.#history.leave();
@@ -123,7 +123,7 @@ export class Labeling {
     if (this.practice.isOn) return this.practice.end();
     const { pair } = this.#shown;
     if (!pair || this.#history.current) return;
-    // If this can't be sent the lease ends by itself.
+    // If this can't be sent, the lease expires on its own.
     this.#queue.release(pair).catch(() => {});
     screen.say("Skipped. You won’t see that pair again.");
     this.#settle();
@@ -137,7 +137,7 @@ export class Labeling {
 
   #listen(): void {
     this.#queue.on("change", () => this.#settle());
-    this.#queue.on("state", (state) => this.#follower.hear(state));
+    this.#queue.on("state", (state) => this.#follower.noteState(state));
     this.#queue.on("lost", ({ pair, reason }) => {
       if (pair === this.#shown.pair) screen.say(reason);
       this.#settle();
@@ -160,7 +160,7 @@ export class Labeling {
     this.#tally.noteAnswer();
   }
 
-  /** Makes the page show what is due: the answer being changed, else the first pair, else why there is none. */
+  /** Show what is due: the answer being changed, else the first pair, else why there is none. */
   #settle(askedAt = 0): void {
     const answer = this.#history.current;
     const isLoading = answer !== null && !this.#stage.has(answer.pair);
@@ -174,11 +174,11 @@ export class Labeling {
       screen.can.value = { answer: due !== null, undo: this.#history.canGoBack && !this.practice.isOn, skip: isReal };
       screen.isStopped.value = this.#follower.state === "RUN_STATE_STOPPED";
       if (this.#queue.error?.code === "unauthenticated") this.#askToLogIn();
-      if (!due) this.#sayWhy();
+      if (!due) this.#showReason();
     });
   }
 
-  #sayWhy(): void {
+  #showReason(): void {
     const { isFetching, error } = this.#queue;
     const { stats, state, lostMs } = this.#follower;
     screen.empty.value = whyEmpty({
@@ -234,9 +234,9 @@ export class Labeling {
   }
 
   #onUnknown(error: CallError): void {
-    // A token may end while pairs are still there. What else is wrong the queue says.
+    // A token may be revoked while pairs are still there. The queue reports everything else.
     if (error.code === "unauthenticated") this.#askToLogIn();
-    // A server that said it is finished may leave before it says more.
+    // A server that reported the end may go away before it says more.
     if (this.#follower.isFinished) this.#finish(this.#follower.stats);
     this.#settle();
   }

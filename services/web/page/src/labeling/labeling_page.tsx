@@ -77,13 +77,13 @@ export function Page({ session }: { session: Session }) {
 }
 
 async function start(session: Session, elements: StageElements): Promise<Labeling> {
-  // Answers of this labeler that wait stay in the browser until the same one logs in again.
+  // This labeler's waiting answers stay in the browser until they log in again.
   onOtherLabeler(session.labelerId, () => location.reload());
   const outbox = await Outbox.open(session.labelerId);
   const stage = new Stage(elements);
   const labeling = new Labeling(session, outbox, stage);
   const actions = new Actions(labeling, stage);
-  // Before the first pair is shown, so that no key pressed for it is lost.
+  // Before the first pair is shown, so that no key press is lost.
   listen((action, time) => actions.act(action, time));
   void labeling.start();
   return labeling;

@@ -1,4 +1,4 @@
-// The line between the question and the pair: what to judge by, or what is special about this pair.
+// The line between the question and the pair: what to judge by, or a note about this pair.
 
 import { practice } from "./practice/practice";
 import { PracticeLine } from "./practice/practice_parts";

@@ -1,4 +1,4 @@
-// What the labeling page shows. Whoever writes one of these signals makes the page follow.
+// What the labeling page shows, as signals: the page follows whatever is written to them.
 
 import { signal } from "@preact/signals";
 
@@ -22,7 +22,7 @@ export interface Counts {
   numRun: number;
   /** The labeler's own pace; null before there is one. */
   perMinute: number | null;
-  /** The same, once it is over enough answers to say something of the next ones. */
+  /** The same, once it covers enough answers to predict the next ones. */
   perMinuteTrusted: number | null;
 }
 
@@ -35,7 +35,7 @@ export interface Saving {
 export const question = signal("Which is better?");
 export const isPairThere = signal(false);
 export const empty = signal<Reason>({ title: "One moment", reason: "Checking with the run." });
-/** Whether the run is stopped: what is answered now counts once it is resumed. */
+/** Whether the run is stopped: answers given now count once it is resumed. */
 export const isStopped = signal(false);
 export const stats = signal<Stats | null>(null);
 export const counts = signal<Counts>({ numOwn: 0, numRun: 0, perMinute: null, perMinuteTrusted: null });
@@ -46,28 +46,28 @@ export const can = signal({ answer: false, undo: false, skip: false });
 /** The answer whose button looks pressed. */
 export const pressed = signal<Preference | null>(null);
 export const speed = signal(1);
-/** Whether the clips move, or would if the tab were seen. */
+/** Whether the clips play, or would if the tab were visible. */
 export const isPlaying = signal(false);
-/** Something to think of, until it is dismissed: a goal that is reached, a break. */
+/** A hint until it is dismissed: a goal that was reached, a break. */
 export const hint = signal("");
-/** Which run the pair before the labeler is of. */
+/** The run that the pair on screen belongs to. */
 export const runId = signal("");
 export const isHelpOpen = signal(false);
 /** What happened last. */
 export const note = signal("");
-/** The same for those who hear the page rather than see it. */
+/** The same for screen readers. */
 export const announcement = signal("");
 
 let pressedTimer = 0;
 
-/** Lets a button look pressed for a moment when its key was. */
+/** Make a button look pressed for a moment when its key was. */
 export function flash(preference: Preference): void {
   pressed.value = preference;
   clearTimeout(pressedTimer);
   pressedTimer = setTimeout(() => (pressed.value = null), PRESSED_MS);
 }
 
-/** Tells people something once, whether they see or hear the page. */
+/** Say something once, on screen and to screen readers. */
 export function say(sentence: string): void {
   note.value = sentence;
   announcement.value = sentence;

@@ -1,4 +1,4 @@
-// What owners changed, and services too if asked for, newest first.
+// What owners changed, and on request what services did, newest first.
 
 import { useState } from "preact/hooks";
 
@@ -9,7 +9,7 @@ import type { SectionContext } from "./section_context";
 import { Problem, Section, Time } from "../shell/parts";
 
 const PAGE_SIZE = 50;
-/** What is no longer stands in the row as it is; the rest unfolds. */
+/** Details up to this size are shown in the row; longer ones unfold. */
 const NUM_SHORT = 3;
 const LONGEST_SHORT = 80;
 
@@ -142,7 +142,7 @@ function Detail({ json }: { json: string | undefined }) {
   );
 }
 
-/** Return an entry's JSON as "name value" pairs; what is in an object inside it stands for itself. */
+/** Return an entry's JSON as "name value" pairs; nested objects are flattened. */
 export function detailWords(json: string): string[] {
   try {
     return wordsIn(JSON.parse(json || "{}"));

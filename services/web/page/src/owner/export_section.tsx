@@ -1,4 +1,4 @@
-// Everybody's answers as a file.
+// All answers as a file.
 
 import { call } from "../connect/call";
 import { num, type Stats } from "../connect/messages";
@@ -31,7 +31,7 @@ export function ExportSection({ run: { runId } }: SectionContext) {
         ))}
       </ul>
       <p class="faint">Both hold the same rows and can be imported again. Clips are kept apart, in object storage.</p>
-      {/* Last, so that no link moves from under a pointer when they come. */}
+      {/* Last, so that no link moves away from the pointer when they arrive. */}
       {stats.value ? <AnswerFigures stats={stats.value} /> : null}
       {stats.problem ? <Problem sentence={stats.problem} /> : null}
     </Section>

@@ -12,7 +12,7 @@ import { Problem, Section, Time, useAction } from "../shell/parts";
 
 const MAX_QUESTION_LENGTH = 2000;
 
-// What was written and not yet saved, by run: another section must not lose it.
+// Unsaved text by run, kept while another section is shown.
 const drafts = signal<Record<string, string>>({});
 
 export function GuidelinesSection({ run, runs }: SectionContext) {

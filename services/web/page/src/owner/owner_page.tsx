@@ -1,5 +1,5 @@
-// The owner page: how a run asks, who may call, how well they answer, what they answered, export, webhooks, and what was
-// changed.
+// The owner page: how a run asks, who may call, how well they answer, what they answered, export, webhooks and the audit
+// log.
 
 import { useEffect, useState } from "preact/hooks";
 
@@ -41,7 +41,7 @@ export function Page({ session }: { session: Session }) {
   const place = useHash();
   const [name, labelerId] = place.split("/");
   const { id, Section } = SECTIONS.find((section) => section.id === (labelerId ? "quality" : name)) ?? SECTIONS[0];
-  // In a narrow window the names are in one row, of which a part is seen.
+  // In a narrow window the names are in one row, only part of which is visible.
   useEffect(() => {
     document.querySelector(".owner aside [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [id, run?.runId]);
@@ -104,7 +104,7 @@ function NoRun({ runs }: { runs: Loaded<Run[]> }) {
   );
 }
 
-/** Gives the name after # and follows it. */
+/** Return the part of the address after # as it changes. */
 function useHash(): string {
   const [hash, setHash] = useState(location.hash.slice(1));
   useEffect(() => {

@@ -1,4 +1,4 @@
-// How a run asks: answers a query, one more on disagreement, gold.
+// How a run asks: answers per query, one more on disagreement, gold.
 
 import { useState } from "preact/hooks";
 

@@ -1,4 +1,4 @@
-// Where the run's answers are sent as they come, and how far each receiver is.
+// Where the run's answers are sent as they come, and how far each delivery has got.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 

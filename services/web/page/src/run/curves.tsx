@@ -19,7 +19,7 @@ const AXIS_NAMES = ["steps", "labels", "time"] as const;
 
 interface CurvesProps {
   runId: string;
-  /** Without those that a resume has replaced. */
+  /** Without those that were replaced after a resume. */
   points: ProgressPoint[];
   labelBudget: number;
 }

@@ -1,4 +1,4 @@
-// What can be told of a run's pace and end, and when it is too early to tell.
+// Estimates of a run's pace and end, and when it is too early to make them.
 
 import { MIN_ANSWERS, wilson } from "../chart/interval";
 import { num } from "../connect/messages";
@@ -12,7 +12,7 @@ export interface Estimate {
   more: string;
 }
 
-// Long enough to hold a few waits for labels, short enough to tell of now.
+// Long enough to span a few waits for labels, short enough to reflect the present.
 const WINDOW_S = 300;
 const MIN_WINDOW_S = 90;
 const MIN_MOVES = 3;
@@ -24,7 +24,7 @@ interface Window {
   numMoves: number;
 }
 
-/** Return the newest five minutes since the run was last started, or null if they are too few to tell a pace. */
+/** Return the newest five minutes since the run was last started, or null if that is too little to tell a pace. */
 function windowOf(points: ProgressPoint[]): Window | null {
   const last = points.at(-1);
   if (!last) return null;
@@ -35,7 +35,7 @@ function windowOf(points: ProgressPoint[]): Window | null {
   return seconds >= MIN_WINDOW_S && numMoves >= MIN_MOVES ? { first, last, seconds, numMoves } : null;
 }
 
-/** Return environment steps a second, waits included; null while it is too early to tell. */
+/** Return environment steps per second, waits included; null while it is too early to tell. */
 export function stepsPerSecond(points: ProgressPoint[]): number | null {
   const window = windowOf(points);
   if (!window) return null;
@@ -43,16 +43,16 @@ export function stepsPerSecond(points: ProgressPoint[]): number | null {
 }
 
 interface Waiting {
-  /** Answers without which the learner does not go on. */
+  /** Answers without which the learner can't continue. */
   numAwaited: number;
   numAnswered: number;
   labelBudget: number;
 }
 
 /**
- * Return how long the run still takes: the slower of its steps and its labels, each at the pace of the newest minutes.
+ * Return how long the run will still take: the slower of its steps and its labels, each at the pace of the last minutes.
  *
- * While it waits for somebody, or has not gone on for long enough since it was started, nothing can be told.
+ * Nothing can be said while it waits for answers or has not been running for long enough.
  */
 export function timeLeft(points: ProgressPoint[], { numAwaited, numAnswered, labelBudget }: Waiting): Estimate {
   const newest = points.at(-1);
@@ -75,7 +75,7 @@ export function timeLeft(points: ProgressPoint[], { numAwaited, numAnswered, lab
   return { value: `about ${duration(Math.max(forSteps, forLabels))}`, more };
 }
 
-/** Return what the learner needs now and until its end; never more than the budget allows. */
+/** Return how many answers the learner needs now and later; never more than the budget allows. */
 export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, labelBudget }: Waiting): Estimate {
   if (!newest) return { value: "–", more: "" };
   const budget = labelBudget || num(newest.labelBudget);
@@ -89,14 +89,14 @@ export function needs(newest: ProgressPoint | null, { numAwaited, numAnswered, l
   return { value: `${numDue} now`, more: later };
 }
 
-/** Return over which time the later labels become due, as far as the learner's pace is known. */
+/** Return over what time the later labels become due, if the learner's pace is known. */
 function spread({ wishedLabelsPerHour: perHour }: ProgressPoint, count: number): string {
   if (!perHour) return "";
   const seconds = (count / perHour) * 3600;
   return seconds > 5400 ? `, about ${perHour < 1 ? "one" : short(perHour)} an hour` : ` within about ${duration(seconds)}`;
 }
 
-/** Return how often answers were predicted before they were learned, with its 95% interval. */
+/** Return how often answers were predicted before they were learned from, with its 95% interval. */
 export function predictedCorrectly(newest: ProgressPoint | null): Estimate {
   const share = newest?.preferenceAccuracy;
   const count = num(newest?.numAccuracyPreferences);
@@ -109,9 +109,9 @@ export function predictedCorrectly(newest: ProgressPoint | null): Estimate {
   };
 }
 
-/** Return how many answers a reward version had learned from, at most; null before the first report. */
+/** Return at most how many answers a reward version had learned from; null before the first report. */
 export function answersBehind(rewardVersion: number, points: ProgressPoint[]): number | null {
-  // A version that no report names yet came after the newest one, which knows of nearly all answers.
+  // A version that no report names yet came after the newest report, which counts nearly all answers.
   const point = points.find((one) => num(one.rewardVersion) >= rewardVersion) ?? points.at(-1);
   return point ? num(point.numAnswered) : null;
 }

@@ -1,4 +1,4 @@
-// How the run stands in figures: labels, what the learner needs, steps, time left.
+// The run in figures: labels, what the learner needs, steps, time left.
 
 import { num } from "../connect/messages";
 import { figure as inFigures, ofBudget, short } from "../shell/words";
@@ -8,7 +8,7 @@ import type { ProgressPoint, Stats } from "../connect/messages";
 import type { RunStatus } from "./status/status";
 
 interface FiguresProps {
-  /** As they were reported. */
+  /** As reported. */
   points: ProgressPoint[];
   stats: Stats | null;
   status: RunStatus;

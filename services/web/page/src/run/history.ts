@@ -1,16 +1,16 @@
-// A run's reports as one line that never goes back, and what holds since it was last started.
+// A run's reports as one line that never goes back, and its part since the run was last started.
 
 import { num } from "../connect/messages";
 import type { ProgressPoint } from "../connect/messages";
 
-/** After so many seconds without a report the run's services are said to be silent: three of their quiet moments. */
+/** Seconds without a report after which the run's services count as silent: three times their longest usual gap. */
 export const SILENT_S = 60;
 
 /**
- * Return the points that still hold, each at least as far as the one before.
+ * Return the points that are still valid, each at least as far along as the previous one.
  *
- * A resumed learner goes on from its checkpoint: what it did after that is done anew and replaced. A reward service that
- * was restarted reports 0 until the learner has said how far it is, which is no place to go back to.
+ * A resumed learner starts from its checkpoint, and what it does from there replaces what it had done before. A restarted
+ * reward service reports 0 until the learner has told it how far it is; such points are left out.
  */
 export function continuous(points: ProgressPoint[]): ProgressPoint[] {
   const kept: ProgressPoint[] = [];
@@ -23,12 +23,12 @@ export function continuous(points: ProgressPoint[]): ProgressPoint[] {
   return kept;
 }
 
-/** Tell whether the newest report comes from a service that does not know yet how far the learner is. */
+/** Return whether the newest report comes from a service that doesn't know yet how far the learner is. */
 export function isResuming(points: ProgressPoint[]): boolean {
   return num(points.at(-1)?.envSteps) === 0 && points.some(({ envSteps }) => num(envSteps) > 0);
 }
 
-/** Return the newest points that follow each other without a restart or a silence. */
+/** Return the newest points without a restart or a silence between them. */
 export function sinceRestart(points: ProgressPoint[]): ProgressPoint[] {
   let begin = 0;
   let hasMoved = false;

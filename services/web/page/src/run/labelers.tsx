@@ -1,4 +1,4 @@
-// Who labels how well, in short; the owner page has the whole of it.
+// A summary of labeler quality; the owner page has the details.
 
 import { num, type LabelerQuality, type Share } from "../connect/messages";
 import { percent } from "../shell/words";
@@ -70,7 +70,7 @@ function hints(labeler: LabelerQuality): string[] {
   return [
     labeler.isInaccurate && "often wrong on gold",
     labeler.isInconsistent && "inconsistent",
-    // A program is always quicker than a clip.
+    // A program always answers before a clip has played.
     labeler.isHasty && labeler.role !== "ROLE_TEACHER" && "hasty",
     labeler.isBiased && "prefers a side",
   ].filter((hint) => typeof hint === "string");

@@ -1,4 +1,4 @@
-// The newest pairs that were drawn, with what the reward model makes of each moment.
+// The newest rendered pairs, with the reward predicted for each moment.
 
 import { useSignal } from "@preact/signals";
 
@@ -13,7 +13,7 @@ interface NewestPairsProps {
   runId: string;
   clips: ClippedQuery[] | null;
   points: ProgressPoint[];
-  /** What is waited for while there are none. */
+  /** Shown while there are none. */
   awaited: string;
 }
 

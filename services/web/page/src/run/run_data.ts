@@ -1,20 +1,20 @@
-// What the run page asks the labeler for.
+// What the run page reads from the labeler.
 
 import { call, CallError } from "../connect/call";
 import { num, type ClippedQuery, type LabelerQuality, type PolicyClip, type ProgressPoint } from "../connect/messages";
 
 const NUM_CLIPS = 6;
-const MAX_POINTS = 3_000; // the labeler keeps 2,000; a page that was open for hours reads those anew
+const MAX_POINTS = 3_000; // the labeler keeps 2,000; a page that has been open for hours reads those again
 
 export interface Progress {
-  /** As they were reported, oldest first. */
+  /** As reported, oldest first. */
   points: ProgressPoint[];
   cursor: string;
   /** How many seconds ago the newest point was reported. */
   ageS: number;
 }
 
-/** Adds what is new to the points before. */
+/** Return the points so far with the new ones added. */
 export async function readProgress(runId: string, before: Progress | null): Promise<Progress> {
   const known = before && before.points.length < MAX_POINTS ? before : { points: [], cursor: "0" };
   const { cursor } = known;
@@ -35,7 +35,7 @@ export async function readLabelers(runId: string): Promise<LabelerQuality[]> {
   return labelers.sort((one, other) => num(other.numAnswers) - num(one.numAnswers));
 }
 
-/** Return a run's policy clips, oldest first; none from a labeler that does not know of them yet. */
+/** Return a run's policy clips, oldest first; none from a labeler too old to have them. */
 export async function readPolicyClips(runId: string): Promise<PolicyClip[]> {
   try {
     return (await call("ListPolicyClips", { runId })).clips ?? [];

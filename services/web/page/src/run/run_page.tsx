@@ -1,4 +1,4 @@
-// The run page: how a run goes, for its owner.
+// The run page: how a run is going, for its owner.
 
 import { useMemo, useState } from "preact/hooks";
 
@@ -37,7 +37,7 @@ export function Page({ session }: { session: Session }) {
   return <RunChooser session={session} />;
 }
 
-/** Shows the run that the address or the gateway names, or the one that is chosen. */
+/** The run that the address or the gateway names, or that was chosen. */
 function RunChooser({ session }: { session: Session }) {
   const runs = usePolled("runs", RUNS_MS, () => readAll("ListRuns"));
   const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("run") ?? session.runId);

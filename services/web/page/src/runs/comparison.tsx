@@ -1,4 +1,4 @@
-// The curves of some runs, laid over each other.
+// The curves of several runs in the same charts.
 
 import { useSignal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
@@ -18,7 +18,7 @@ import { Problem } from "../shell/parts";
 import { usePolled } from "../shell/polling";
 import { figure, percent, short } from "../shell/words";
 
-/** As many as there are lines that can be told apart. */
+/** As many as there are distinguishable lines. */
 export const MAX_COMPARED = 8;
 
 const CURVES_MS = 10_000;
@@ -26,7 +26,7 @@ const AXIS_NAMES = ["steps", "labels", "time"] as const;
 
 interface ComparisonProps {
   runs: Run[];
-  /** Their ids in the order in which they were chosen, which gives each its line. */
+  /** Their ids in the order of selection, which gives each its line. */
   chosen: string[];
 }
 

@@ -1,4 +1,4 @@
-// The page of all runs: how each stands, and their curves laid over each other.
+// The runs page: the status of each run, and their curves in the same charts.
 
 import { useState } from "preact/hooks";
 
@@ -19,7 +19,7 @@ const RUNS_MS = 10_000;
 export function Page({ session }: { session: Session }) {
   const runs = usePolled("runs", RUNS_MS, () => readAll("ListRuns"));
   const [chosen, setChosen] = useState(chosenInAddress);
-  // A server that only lists the runs of a folder, as that of `somersault runs`, tells where they are.
+  // A server that only lists the runs of a folder, as `somersault runs` starts one, says where they are.
   isReadOnly.value = runs.value?.some(({ folder }) => folder) ?? false;
   if (session.role !== "owner") return <OwnersOnly session={session} />;
   const known = chosen.filter((id) => runs.value?.some(({ runId }) => runId === id));

@@ -23,7 +23,7 @@ interface RunsTableProps {
 export function RunsTable({ runs, chosen, choose }: RunsTableProps) {
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Runs">
-      {/* Roles, for a narrow window lays rows out as cards, which would take theirs from them. */}
+      {/* Explicit roles, because a narrow window lays rows out as cards, which would remove the implicit ones. */}
       <table class="rows" id="runs-table" role="table">
         <thead role="rowgroup">
           <tr role="row">
@@ -55,7 +55,7 @@ export function RunsTable({ runs, chosen, choose }: RunsTableProps) {
 
 interface RowProps {
   run: Run;
-  /** Which of the compared ones it is; -1 if none. */
+  /** Its index among the compared runs; -1 if it isn't one. */
   place: number;
   numChosen: number;
   choose: RunsTableProps["choose"];
@@ -125,7 +125,7 @@ export function ageOf({ newestPoint, result }: Run, nowMs: number): number | nul
   return time ? Math.max(0, (nowMs - Date.parse(time)) / 1000) : null;
 }
 
-/** Return where a run stands, as far as the list tells. */
+/** Return a run's status as far as the list tells it. */
 export function statusOfListed(run: Run, nowMs: number): RunStatus {
   return statusOf({
     state: run.state,

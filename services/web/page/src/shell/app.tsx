@@ -47,7 +47,7 @@ export function App({ page }: { page: PageEntry }) {
 }
 
 function Navigation({ page }: { page: PageEntry }) {
-  // The other pages need what a server that only lists runs does not do.
+  // A server that only lists runs can't serve the other pages.
   if (openPages.value.length < 2 || isReadOnly.value) return null;
   return (
     <nav aria-label="Pages">

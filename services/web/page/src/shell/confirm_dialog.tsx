@@ -1,4 +1,4 @@
-// Asks before something that others feel.
+// Asks for confirmation before an action that affects others.
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -10,7 +10,7 @@ import { Problem, useAction } from "./parts";
 interface ConfirmDialogProps {
   id: string;
   title: string;
-  /** What the button says. */
+  /** The label of the confirming button. */
   action: string;
   isBad?: boolean;
   onConfirm: () => Promise<void>;
@@ -18,7 +18,7 @@ interface ConfirmDialogProps {
   children: ComponentChildren;
 }
 
-/** A dialog that is open as long as it is there. */
+/** A dialog that is open as long as it is mounted. */
 export function ConfirmDialog({ id, title, action, isBad, onConfirm, onClose, children }: ConfirmDialogProps) {
   const isOpen = useMemo(() => signal(true), []);
   const { isBusy, problem, run } = useAction();

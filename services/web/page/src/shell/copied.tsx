@@ -21,7 +21,7 @@ export function Copied({ id, label, value }: { id: string; label: string; value:
   );
 }
 
-/** Copies a text, or what is selected where a page without TLS may not do more. */
+/** Copy a text, or the selection where a page without TLS may do no more; return whether that worked. */
 export async function copied(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

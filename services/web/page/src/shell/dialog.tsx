@@ -14,13 +14,13 @@ interface DialogProps {
 export function Dialog({ id, isOpen, title, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const mustBeOpen = isOpen.value;
-  // Before the next key can come, which must not answer a pair that the dialog is about to cover.
+  // Before the next key press, which must not answer a pair that the dialog is about to cover.
   useLayoutEffect(() => {
     const element = dialog.current;
     if (!element || element.open === mustBeOpen) return;
     if (!mustBeOpen) return element.close();
     element.showModal();
-    // The button at the end has the focus, but what is to be read is at the top.
+    // The button at the end has the focus, but reading starts at the top.
     element.scrollTop = 0;
   }, [mustBeOpen]);
   return (

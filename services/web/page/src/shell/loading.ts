@@ -1,4 +1,4 @@
-// Reads what a section shows, and says in words what went wrong.
+// Loads what a section shows, and puts what went wrong into words.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
@@ -9,12 +9,12 @@ import { askToLogIn } from "./shell";
 export interface Loaded<Value> {
   /** The newest value; null before there is one. */
   value: Value | null;
-  /** Why the last try failed; empty if it did not. */
+  /** Why the last attempt failed; empty if it didn't. */
   problem: string;
   reload: () => Promise<void>;
 }
 
-/** Loads something when the section opens, when `key` changes, and whenever it is asked to. */
+/** Load something when the section opens, when `key` changes, and on request. */
 export function useLoaded<Value>(key: string, load: () => Promise<Value>): Loaded<Value> {
   const [state, setState] = useState<{ key: string; value: Value | null; problem: string }>({
     key,
@@ -26,7 +26,7 @@ export function useLoaded<Value>(key: string, load: () => Promise<Value>): Loade
   const reload = useCallback(async () => {
     try {
       const value = await load();
-      // An answer to an older question must not replace a newer one.
+      // The reply to an older request must not replace a newer one.
       if (newest.current === key) setState({ key, value, problem: "" });
     } catch (error) {
       setState((before) => ({ ...before, key, problem: wordsOf(error) }));
@@ -58,7 +58,7 @@ export async function readAll<Name extends keyof Rows>(method: Name): Promise<Ro
   return rows;
 }
 
-/** Gives what went wrong in words; without a session it shows the login form. */
+/** Return what went wrong in words; if the session has ended, show the login form. */
 export function wordsOf(thrown: unknown): string {
   const error = asCallError(thrown);
   if (error.code === "unauthenticated") askToLogIn("Your token is no longer valid. Log in again.");

@@ -1,12 +1,12 @@
-// Shows Markdown without ever making HTML of it: the parser's tokens become elements of ours, and whatever looks like
-// markup stays text.
+// Shows Markdown without ever generating HTML: the parser's tokens become elements, and anything that looks like markup
+// stays text.
 
 import { Lexer, type Token, type Tokens } from "marked";
 import type { ComponentChild } from "preact";
 
 const HEADINGS = ["h3", "h4", "h5", "h6"] as const;
 
-// What owners write for characters that Markdown gives a meaning; other entities stay as they are written.
+// Entities for characters that have a meaning in Markdown; all others stay as written.
 const ENTITIES: Record<string, string> = {
   "&lt;": "<",
   "&gt;": ">",
@@ -74,7 +74,7 @@ function inlineOf(token: Token, key: number): ComponentChild {
     case "escape":
       return "tokens" in token && token.tokens ? elementsOf(token.tokens) : unescaped((token as Tokens.Text).text);
     default:
-      // HTML and pictures: as they were written.
+      // HTML and images stay as written.
       return unescaped(token.raw);
   }
 }
@@ -113,7 +113,7 @@ function tableOf(table: Tokens.Table, key: number): ComponentChild {
   );
 }
 
-/** Gives a link; an address of another kind than http and https is shown and leads nowhere. */
+/** Return a link; any address that is neither http nor https is shown as text. */
 function linkOf(link: Tokens.Link, key: number): ComponentChild {
   if (!/^https?:\/\//i.test(link.href)) return unescaped(link.raw);
   return (

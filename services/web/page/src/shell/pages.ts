@@ -1,4 +1,4 @@
-// The pages and their paths. Each is loaded when it is asked for.
+// The pages and their paths. Each is loaded on demand.
 
 import type { ComponentType } from "preact";
 
@@ -15,7 +15,7 @@ export interface PageEntry {
   path: string;
   /** Its name in the navigation. */
   name: string;
-  /** In whose name it may be opened, the preferred one first. */
+  /** The kinds of session that may open it, the preferred one first. */
   kinds: readonly SessionKind[];
   /** The login form's title. */
   loginTitle: string;
@@ -61,7 +61,7 @@ export const PAGES: readonly PageEntry[] = [
   },
 ];
 
-/** Gives the page that the address names. */
+/** Return the page that the address names. */
 export function currentPage(): PageEntry {
   return PAGES.find(({ path }) => path === location.pathname) ?? LABELING;
 }

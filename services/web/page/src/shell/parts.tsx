@@ -25,7 +25,7 @@ interface SectionProps {
   children: ComponentChildren;
 }
 
-/** One section with its title; says so while its contents can't be had. */
+/** One section with its title, and what went wrong if its contents couldn't be loaded. */
 export function Section({ id, title, lead, loaded, children }: SectionProps) {
   return (
     <section class="section" id={id} aria-labelledby={`${id}-title`}>
@@ -40,7 +40,7 @@ export function Section({ id, title, lead, loaded, children }: SectionProps) {
   );
 }
 
-/** Stands in the place of a page that whoever is logged in may not see; `children` says why not. */
+/** Shown instead of a page that only owners may see; `children` says why. */
 export function OwnersOnly({ session, children }: { session: Session; children?: ComponentChildren }) {
   return (
     <div class="card">
@@ -60,7 +60,7 @@ export function Problem({ sentence }: { sentence: string }) {
   );
 }
 
-/** A moment in the reader's own time. */
+/** A moment in the reader's time zone. */
 export function Time({ at }: { at: string | undefined }) {
   if (!at) return null;
   const words = new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -71,7 +71,7 @@ export function Time({ at }: { at: string | undefined }) {
   );
 }
 
-/** A share with its 95% interval: the number, and the interval drawn on a line from 0 to 100%. */
+/** A share as a number, with its 95% interval on a line from 0 to 100%. */
 export function ShareCell({ share, flag }: { share: Share | undefined; flag?: string | false | undefined }) {
   const trials = num(share?.num);
   if (!share || trials === 0) return <span class="faint">–</span>;
@@ -93,7 +93,7 @@ export function ShareCell({ share, flag }: { share: Share | undefined; flag?: st
   );
 }
 
-/** Keeps a button from being pressed twice, and says what went wrong or right. */
+/** Run a button's work once at a time, and keep what went wrong or right for display. */
 export function useAction(): {
   isBusy: boolean;
   problem: string;

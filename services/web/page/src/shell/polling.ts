@@ -1,4 +1,4 @@
-// Asks again every few seconds, as long as somebody looks.
+// Reads something every few seconds while the tab is visible.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -7,13 +7,13 @@ import { wordsOf } from "./loading";
 export interface Polled<Value> {
   /** The newest value; null before there is one. */
   value: Value | null;
-  /** Why the last try failed; empty if it did not. */
+  /** Why the last attempt failed; empty if it didn't. */
   problem: string;
-  /** Asks at once. */
+  /** Reads at once. */
   refresh: () => void;
 }
 
-/** Reads something now and every `everyMs`; `read` gets the value before it, null for the first of a `key`. */
+/** Read something now and every `everyMs`; `read` gets the previous value, null for the first of a `key`. */
 export function usePolled<Value>(
   key: string,
   everyMs: number,
@@ -33,7 +33,7 @@ export function usePolled<Value>(
     let timer = 0;
     const ask = async () => {
       clearTimeout(timer);
-      // What is asked for meanwhile may have changed since: one question at a time, and another one after it.
+      // One request at a time; what is asked for meanwhile may have changed, so it is read again afterwards.
       mustAskAgain = isAsking;
       if (isAsking) return;
       isAsking = true;

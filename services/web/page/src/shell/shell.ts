@@ -11,18 +11,18 @@ export const session = signal<Session | null>(null);
 /** True while the form is shown. */
 export const isLoginShown = signal(false);
 export const loginProblem = signal("");
-/** Whether the server only lists runs, as one over a folder of runs does; false until that is known. */
+/** Whether the server only lists the runs of a folder; false until that is known. */
 export const isReadOnly = signal(false);
 
 const UNKNOWN = "This token isn’t valid.";
 
-/** Shows the login form in the page's place. */
+/** Show the login form instead of the page. */
 export function askToLogIn(problem = ""): void {
   loginProblem.value = problem;
   isLoginShown.value = true;
 }
 
-/** Finds the session of a page that is for those kinds, with the token in the address if there is one. */
+/** Find a session of one of the kinds, logging in with the token in the address if there is one. */
 export async function begin(kinds: readonly SessionKind[]): Promise<void> {
   const token = takeToken();
   const backoff = new Backoff();
@@ -41,7 +41,7 @@ export async function begin(kinds: readonly SessionKind[]): Promise<void> {
   }
 }
 
-/** Logs in with a token that was typed and loads the page again. */
+/** Log in with a token that was typed and reload the page. */
 export async function logInAndReload(token: string, kinds: readonly SessionKind[]): Promise<void> {
   try {
     if (!moveTo(kinds, await logIn(token))) location.reload();
@@ -51,7 +51,7 @@ export async function logInAndReload(token: string, kinds: readonly SessionKind[
   }
 }
 
-/** Goes to the page that a token is for, if it is not this one; gives whether it does. */
+/** Go to the page that a token is for, unless this is it; return whether it does. */
 function moveTo(kinds: readonly SessionKind[], { role }: Session): boolean {
   const kind = kindOf(role);
   if (kinds.includes(kind)) return false;
@@ -59,7 +59,7 @@ function moveTo(kinds: readonly SessionKind[], { role }: Session): boolean {
   return true;
 }
 
-/** Gives the token after # and takes it out of the address bar and the history. */
+/** Return the token after # and remove it from the address bar and the history. */
 function takeToken(): string | null {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) history.replaceState(null, "", location.pathname + location.search);

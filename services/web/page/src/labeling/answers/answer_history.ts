@@ -2,7 +2,7 @@
 
 import type { Pair, Preference } from "../pairs/pair";
 
-const NUM_KEPT = 10; // the server changes no older ones
+const NUM_KEPT = 10; // the server doesn't change older ones
 
 export interface Answer {
   pair: Pair;
@@ -11,13 +11,13 @@ export interface Answer {
   preference: Preference;
 }
 
-/** Remembers answers and which of them is being changed. */
+/** The newest answers, and which of them is being changed. */
 export class AnswerHistory {
   #answers: Answer[] = [];
   #place: number | null = null;
   readonly #onForget: (answer: Answer) => void;
 
-  /** Takes what to do with an answer that is too old to be changed. */
+  /** `onForget` is called for each answer that is too old to be changed. */
   constructor(onForget: (answer: Answer) => void) {
     this.#onForget = onForget;
   }
@@ -38,22 +38,22 @@ export class AnswerHistory {
     if (oldest) this.#onForget(oldest);
   }
 
-  /** Goes one answer back. */
+  /** Go one answer back. */
   goBack(): void {
     this.#place = (this.#place ?? this.#answers.length) - 1;
   }
 
-  /** Ends changing. */
+  /** Stop changing an answer. */
   leave(): void {
     this.#place = null;
   }
 
-  /** Return the answer of that name, or null if it is too old. */
+  /** Return the answer with an id, or null if it is too old. */
   find(answerId: string): Answer | null {
     return this.#answers.find((answer) => answer.answerId === answerId) ?? null;
   }
 
-  /** Forgets an answer that the server never took. */
+  /** Forget an answer that the server rejected. */
   drop(answerId: string): void {
     const place = this.#answers.findIndex((answer) => answer.answerId === answerId);
     if (place < 0) return;

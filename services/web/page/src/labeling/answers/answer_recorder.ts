@@ -1,4 +1,4 @@
-// Takes answers and their changes, and hands them to the outbox.
+// Turns answers and their changes into entries of the outbox.
 
 import { num, type OwnAnswer } from "../../connect/messages";
 import type { Answer, AnswerHistory } from "./answer_history";
@@ -7,7 +7,7 @@ import type { Outbox } from "./outbox";
 import { PREFERENCES, type Pair, type Preference } from "../pairs/pair";
 import * as screen from "../screen";
 
-/** Names each answer, so that a repeat counts once. */
+/** Gives each answer an id, so that a repeat counts once. */
 export class AnswerRecorder {
   readonly #outbox: Outbox;
   readonly #history: AnswerHistory;
@@ -17,16 +17,16 @@ export class AnswerRecorder {
     this.#history = history;
   }
 
-  /** Take the first answer to a pair. */
+  /** Record the first answer to a pair. */
   submit(pair: Pair, preference: Preference, responseMs: number): void {
-    const answer: Answer = { pair, answerId: newName(), version: 1, preference };
+    const answer: Answer = { pair, answerId: newAnswerId(), version: 1, preference };
     const { answerId } = answer;
     this.#outbox.submit({ answerId, leaseToken: pair.leaseToken, preference: PREFERENCES[preference], responseMs });
     this.#history.add(answer);
     screen.say(`Last answer: ${screen.WORDS[preference]}.`);
   }
 
-  /** Take another answer in the place of one that was undone; the same one again changes nothing. */
+  /** Replace an answer that was undone; the same answer again changes nothing. */
   revise(answer: Answer, preference: Preference): void {
     this.#history.leave();
     if (preference === answer.preference) return;
@@ -35,7 +35,7 @@ export class AnswerRecorder {
     this.#send(answer.answerId, answer.version, preference);
   }
 
-  /** Take another answer in the place of one that the server listed. */
+  /** Replace an answer that the server listed. */
   change(own: OwnAnswer, preference: Preference): void {
     const answer = this.#history.find(own.answerId);
     const version = Math.max(num(own.version), answer?.version ?? 0) + 1;
@@ -50,8 +50,8 @@ export class AnswerRecorder {
   }
 }
 
-/** Gives a name for an answer that nobody else will choose. crypto.randomUUID is missing on pages without TLS. */
-function newName(): string {
+/** Return a unique id for an answer. crypto.randomUUID is missing on pages without TLS. */
+function newAnswerId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

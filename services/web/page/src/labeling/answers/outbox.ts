@@ -1,4 +1,4 @@
-// Sends answers, in order, until each is acknowledged. Every answer is named here, so a repeat counts once.
+// Sends answers in order until each is acknowledged. Every answer has an id, so a repeat counts once.
 
 import { Backoff } from "../../connect/backoff";
 import { call, asCallError, CallError } from "../../connect/call";
@@ -8,14 +8,14 @@ import { Emitter } from "../emitter";
 import { OutboxStore, type KeptEntry } from "./outbox_store";
 
 export interface Entry extends KeptEntry {
-  /** Done once it was tried to keep it. */
+  /** Resolves once storing it was attempted. */
   kept?: Promise<void>;
-  /** True if it outlives the tab. */
+  /** Whether it would outlive the tab. */
   isKept?: boolean;
 }
 
 interface Events {
-  /** The numbers may have changed. */
+  /** The counts may have changed. */
   change: null;
   saved: Entry;
   refused: { entry: Entry; error: CallError };
@@ -37,7 +37,7 @@ export class Outbox extends Emitter<Events> {
     this.#labelerId = labelerId;
   }
 
-  /** Opens a labeler's outbox with what an earlier page left in it, and begins to send. */
+  /** Open a labeler's outbox with what an earlier page left in it, and start sending. */
   static async open(labelerId: string): Promise<Outbox> {
     const outbox = new Outbox(await OutboxStore.open(), labelerId);
     const kept = await outbox.#store.all();
@@ -52,27 +52,27 @@ export class Outbox extends Emitter<Events> {
     return this.#entries.length;
   }
 
-  /** How many the server will never take. */
+  /** How many answers the server has rejected for good. */
   get numRefused(): number {
     return this.#numRefused;
   }
 
-  /** Why the last try failed; null if it did not. */
+  /** Why the last attempt failed; null if it didn't. */
   get error(): CallError | null {
     return this.#error;
   }
 
-  /** True while closing the tab could lose an answer. */
+  /** Whether closing the tab could lose an answer. */
   get isAtRisk(): boolean {
     return this.#entries.some((entry) => !entry.isKept);
   }
 
-  /** Puts a new answer in. */
+  /** Add a new answer. */
   submit(answer: { answerId: string; leaseToken: string; preference: PreferenceName; responseMs: number }): void {
     this.#add("SubmitPreference", { ...answer, responseMs: String(answer.responseMs) }, 1);
   }
 
-  /** Puts a changed answer in. */
+  /** Add a changed answer. */
   revise(answer: { answerId: string; version: number; preference: PreferenceName }): void {
     this.#add("RevisePreference", answer, answer.version);
   }
@@ -91,7 +91,7 @@ export class Outbox extends Emitter<Events> {
       await this.#store.put({ ...entry });
       entry.isKept = this.#store.isDurable;
     } catch {
-      // A full disk must not hold an answer back: it is sent from memory all the same.
+      // A full disk must not hold an answer back: it is sent from memory instead.
     }
   }
 
@@ -107,7 +107,7 @@ export class Outbox extends Emitter<Events> {
     }
   }
 
-  /** Sends what waits, oldest first; gives whether all of it went. An answer that fails holds back only its own changes. */
+  /** Send what waits, oldest first; return whether all was sent. An answer that fails holds back only its own changes. */
   async #sendAll(): Promise<boolean> {
     const failed = new Set<string>();
     for (const entry of [...this.#entries]) {
@@ -139,7 +139,7 @@ export class Outbox extends Emitter<Events> {
 
   async #remove(entry: Entry): Promise<void> {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
-    // If this fails, the next page sends it again, and the server gives the first reply again.
+    // If this fails, the next page sends it again, and the server repeats its first reply.
     await this.#store.delete(entry.key).catch(() => {});
   }
 }

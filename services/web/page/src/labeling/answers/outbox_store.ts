@@ -1,13 +1,13 @@
-// Where answers wait in the browser: IndexedDB, so that they outlive the tab. Without it, memory.
+// Where answers wait in the browser: IndexedDB, so that they outlive the tab, or else memory.
 
 import type { PreferenceName } from "../../connect/messages";
 
 const DATABASE = "somersault";
 const STORE = "outbox";
 
-/** An answer on its way, as it is kept. */
+/** An answer waiting to be sent, as it is stored. */
 export interface KeptEntry {
-  /** Names it: answer and version. */
+  /** Answer id and version. */
   key: string;
   method: "SubmitPreference" | "RevisePreference";
   message: { answerId: string; preference: PreferenceName; [field: string]: unknown };
@@ -16,7 +16,7 @@ export interface KeptEntry {
   labelerId: string;
 }
 
-/** Keeps entries by their `key`. */
+/** Stores entries by their `key`. */
 export class OutboxStore {
   readonly #database: IDBDatabase | null;
 
@@ -24,7 +24,7 @@ export class OutboxStore {
     this.#database = database;
   }
 
-  /** Opens the store; a browser that forbids it gives one that forgets. */
+  /** Open the store; if the browser forbids it, return one that stores nothing. */
   static async open(): Promise<OutboxStore> {
     try {
       return new OutboxStore(await openDatabase());
@@ -37,13 +37,13 @@ export class OutboxStore {
     return this.#database !== null;
   }
 
-  /** Gives all entries in the order in which they were made. */
+  /** Return all entries in the order in which they were made. */
   async all(): Promise<KeptEntry[]> {
     const entries = (await this.#run<KeptEntry[]>("readonly", (store) => store.getAll())) ?? [];
     return entries.sort((one, other) => one.madeAt - other.madeAt || one.version - other.version);
   }
 
-  /** Keeps an entry; done when it outlives the tab. */
+  /** Store an entry; resolves once it would outlive the tab. */
   async put(entry: KeptEntry): Promise<void> {
     await this.#run<IDBValidKey>("readwrite", (store) => store.put(entry));
   }
@@ -61,7 +61,7 @@ export class OutboxStore {
     return new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode);
       const asked = request(transaction.objectStore(STORE));
-      // Committing by itself would wait for the page's next turn.
+      // An automatic commit would wait for the next turn of the event loop.
       transaction.commit();
       transaction.oncomplete = () => resolve(asked.result);
       transaction.onerror = transaction.onabort = () => reject(transaction.error);

@@ -1,4 +1,4 @@
-// The labeler's answers so far, a page at a time, to look at again and to change.
+// The labeler's answers so far, to review and to change.
 
 import { signal } from "@preact/signals";
 
@@ -8,7 +8,7 @@ import type { OwnAnswer } from "../../connect/messages";
 export const isOpen = signal(false);
 export const answers = signal<OwnAnswer[]>([]);
 export const problem = signal("");
-/** Names the next page; empty if there is none. */
+/** Token of the next list page; empty if there is none. */
 export const nextPage = signal("");
 export const isLoading = signal(false);
 
@@ -20,7 +20,7 @@ export function readFirst(runId: string): Promise<void> {
   return read(runId, "");
 }
 
-/** Read the page after those that are there. */
+/** Read the list page after those already read. */
 export function readNext(runId: string): Promise<void> {
   return read(runId, nextPage.value);
 }

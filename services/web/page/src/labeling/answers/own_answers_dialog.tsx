@@ -114,7 +114,7 @@ function Thumbnail({ queryId, side, isChosen }: { queryId: string; side: Side; i
         made = URL.createObjectURL(clip);
         setUrl(made);
       },
-      // An empty frame says it: the answer itself can still be changed.
+      // The frame stays empty; the answer itself can still be changed.
       () => {},
     );
     return () => {

@@ -1,4 +1,4 @@
-// Keeps a few pairs leased and their clips fetched, so that the next one is there before it is asked for.
+// Keeps a few pairs leased and their clips fetched, so that the next one is ready before it is needed.
 
 import { Backoff, pause, tryNow } from "../../connect/backoff";
 import { call, CallError, asCallError, fetchClip } from "../../connect/call";
@@ -11,19 +11,19 @@ const LEASE_S = 120;
 const WAIT_S = 20;
 const RENEW_BEFORE_MS = 60_000;
 const TEND_EVERY_MS = 5_000;
-// What follows a key press is the next pair's; fetching and decoding another one waits until it plays.
+// The moment after a key press belongs to the next pair; fetching and decoding another one waits until it plays.
 const YIELD_MS = 250;
-// A paused or finished run answers at once that there is nothing.
+// A paused or finished run replies at once that there is nothing.
 const NOTHING_MS = 3_000;
 
-/** Why no pairs are held for now. */
+/** Why no pairs are held at present. */
 export type SuspendReason = "unstarted" | "away" | "practice" | "over" | "left";
 
 interface Events {
   /** The first pair or the error may have changed. */
   change: null;
   lost: { pair: Pair; reason: string };
-  /** Where the run is in its life, as a lease said. */
+  /** The run's state, as a lease reply told it. */
   state: RunState;
 }
 
@@ -32,7 +32,7 @@ interface QueueOptions {
   labelerId: string;
   /** Makes a fetched pair ready to be shown. */
   prepare: (pair: Pair) => Promise<void>;
-  /** Lets go of a pair. */
+  /** Releases what a pair holds. */
   discard: (pair: Pair) => void;
 }
 
@@ -51,7 +51,7 @@ export class LeaseQueue extends Emitter<Events> {
     this.#options = options;
     this.#returnedKey = `somersault.returned.${options.labelerId}`;
     addEventListener("pagehide", () => this.suspend("left"));
-    // Out of the browser's back-forward cache.
+    // Restored from the browser's back-forward cache.
     addEventListener("pageshow", () => this.resume("left"));
     void this.#leaseForever();
     void this.#tendForever();
@@ -63,38 +63,38 @@ export class LeaseQueue extends Emitter<Events> {
     return pair?.isPrepared ? pair : null;
   }
 
-  /** True while any pair is held, shown or not. */
+  /** Whether any pair is held, shown or not. */
   get isHolding(): boolean {
     return this.#held.length > 0;
   }
 
-  /** True while a leased pair's clips are on their way. */
+  /** Whether the first pair's clips are still being fetched. */
   get isFetching(): boolean {
     const [pair] = this.#held;
     return pair !== undefined && !pair.isPrepared;
   }
 
-  /** Why the last lease failed; null if it did not. */
+  /** Why the last lease failed; null if it didn't. */
   get error(): CallError | null {
     return this.#error;
   }
 
-  /** Forgets an error that is over: the labeler was heard of again, and knows the run. */
+  /** Forget an error that no longer holds: the labeler responded and knows the run. */
   forgive(): void {
     if (this.#error?.isUnreachable || this.#error?.code === "not_found") this.#setError(null);
   }
 
-  /** Begin to lease. */
+  /** Start leasing. */
   async start(): Promise<void> {
-    // What the page before gave back as it was left may still be on its way, and leasing must come after it: then a
-    // page that is loaded again gets the same pairs.
+    // The pairs that the previous page returned as it closed may still be on their way. Leasing only after they have
+    // arrived gives a reloaded page the same pairs.
     const returned = JSON.parse(sessionStorage.getItem(this.#returnedKey) ?? "[]") as string[];
     await Promise.all(returned.map((token) => returnLease(token).catch(() => {})));
     sessionStorage.removeItem(this.#returnedKey);
     this.resume("unstarted");
   }
 
-  /** Give all pairs back, so that somebody else may have them, and lease none until that is over. */
+  /** Return all pairs, so that others may answer them, and lease none until `resume`. */
   suspend(reason: SuspendReason): void {
     this.#suspended.add(reason);
     this.#asking.abort();
@@ -103,7 +103,7 @@ export class LeaseQueue extends Emitter<Events> {
     const tokens = pairs.map(({ leaseToken }) => leaseToken);
     if (reason === "left") sessionStorage.setItem(this.#returnedKey, JSON.stringify(tokens));
     for (const pair of pairs) {
-      // What can't be given back ends by itself.
+      // A lease that can't be returned expires on its own.
       returnLease(pair.leaseToken).catch(() => {});
       this.#options.discard(pair);
     }
@@ -118,10 +118,10 @@ export class LeaseQueue extends Emitter<Events> {
     this.emit("change", null);
   }
 
-  /** Takes the first pair out because it was answered. */
+  /** Remove a pair because it was answered. */
   finish = (pair: Pair): void => this.#remove(pair);
 
-  /** Gives a pair to somebody else for good. */
+  /** Give a pair to others for good. */
   async release(pair: Pair): Promise<void> {
     this.#remove(pair);
     this.#options.discard(pair);
@@ -137,10 +137,10 @@ export class LeaseQueue extends Emitter<Events> {
         continue;
       }
       try {
-        const isAnswered = await this.#lease(count);
+        const hasLeased = await this.#lease(count);
         this.#setError(null);
         backoff.reset();
-        if (!isAnswered) await pause(NOTHING_MS);
+        if (!hasLeased) await pause(NOTHING_MS);
       } catch (error) {
         if (this.#asking.signal.aborted) continue;
         this.#setError(asCallError(error));
@@ -149,7 +149,7 @@ export class LeaseQueue extends Emitter<Events> {
     }
   }
 
-  /** Lease up to so many pairs; return whether there were any or the server waited for some. */
+  /** Lease up to `count` pairs; return whether there were any or the server waited for some. */
   async #lease(count: number): Promise<boolean> {
     this.#asking = new AbortController();
     const askedAt = Date.now();
@@ -158,7 +158,7 @@ export class LeaseQueue extends Emitter<Events> {
     const reply = await call("LeaseQueries", request, options);
     const leases = reply.leases ?? [];
     for (const lease of leases) {
-      // They came as the labeler left.
+      // They arrived just as leasing was suspended.
       if (this.#suspended.size) returnLease(lease.leaseToken).catch(() => {});
       else this.#hold(pairOf(lease));
     }
@@ -205,7 +205,7 @@ export class LeaseQueue extends Emitter<Events> {
     try {
       pair.endsAt = Date.now() + (await renewLease(pair)) * 1000;
     } catch (error) {
-      // While the server is away the pair stays: an answer to it waits in the outbox and may still count.
+      // While the server is unreachable the pair stays: an answer to it waits in the outbox and may still count.
       if (asCallError(error).isTransient || !this.#held.includes(pair)) return;
       this.#lose(pair, "The pair’s time was up; others may get it now.");
     }
@@ -229,13 +229,13 @@ export class LeaseQueue extends Emitter<Events> {
   }
 }
 
-/** Prolongs a pair's lease and gives the seconds that it lasts. */
+/** Renew a pair's lease and return the seconds that remain. */
 async function renewLease(pair: Pair): Promise<number> {
   const request = { leaseToken: pair.leaseToken, leaseS: LEASE_S };
   return (await call("RenewLease", request)).remainingS ?? 0;
 }
 
-/** End a lease without an answer, even while the page is being left; the pair may come again. */
+/** End a lease without an answer, even while the page is closing; the pair may come again. */
 async function returnLease(leaseToken: string): Promise<void> {
   await call("ReleaseQuery", { leaseToken, isReturned: true }, { keepalive: true });
 }

@@ -6,7 +6,7 @@ export type Side = "left" | "right";
 
 export type Preference = "left" | "right" | "equal" | "incomparable";
 
-/** The answers as the API names them. */
+/** The answers under their names in the API. */
 export const PREFERENCES: Record<Preference, PreferenceName> = {
   left: "PREFERENCE_LEFT",
   right: "PREFERENCE_RIGHT",
@@ -27,13 +27,13 @@ export interface Pair {
   leaseToken: string;
   /** When its lease ends, by Date.now. */
   endsAt: number;
-  /** Where its clips are once they are fetched. */
+  /** The URLs of its clips once they are fetched. */
   urls: Record<Side, string> | null;
-  /** True once both clips can start within a frame. */
+  /** Whether both clips can start within a frame. */
   isPrepared: boolean;
 }
 
-/** Return the pair that a lease is of, or a practice pair like it. */
+/** Return the pair of a lease. */
 export function pairOf({ leaseToken, query, remainingS = 0 }: Lease): Pair {
   return {
     queryId: query.queryId,

@@ -1,26 +1,26 @@
-// Plays two videos as one: muted, in step, again and again; a pause, any moment of both, a single frame.
+// Plays two videos as one: muted, in step and in a loop, with pause, seeking and single frames.
 
 import { keepInStep, seekTo, START_S } from "../../clips/video";
 
-// A moment on the last frame shows where a clip ends before it begins again.
+// A pause on the last frame shows where a clip ends before it starts over.
 const HOLD_MS = 250;
-/** Until a clip has shown how long its frames are. */
+/** Assumed until the clip's own frame length is measured. */
 const FRAME_S = 1 / 30;
-// No clip has fewer than ten a second; what seems longer are frames that a busy screen left out.
+// No clip has fewer than ten frames a second; longer gaps are frames that a busy screen dropped.
 const LONGEST_FRAME_S = 0.12;
-// So many frames of one length are how long frames are: a busy screen may leave pictures out for long.
+// This many frames of equal length settle the frame length: a busy screen may drop frames for a while.
 const NUM_MEASURED = 20;
 const SAME_LENGTH_S = 0.005;
 
 type Videos = readonly HTMLVideoElement[];
 
 interface PlayerOptions {
-  /** The share of the clips that is over, at each of the screen's frames. */
+  /** Called for each screen frame with the share of the clips that has played. */
   onMoment: (share: number) => void;
   onPlaying: (isPlaying: boolean) => void;
 }
 
-/** Plays whichever two videos it is given. */
+/** Plays the two videos that it is given. */
 export class Player {
   readonly #options: PlayerOptions;
   readonly #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -46,7 +46,7 @@ export class Player {
     return this.#videos;
   }
 
-  /** Take two warm videos and play them from the start; with reduced motion they wait. */
+  /** Play two warmed-up videos from the start; with reduced motion they stay paused. */
   show(videos: Videos): void {
     this.hide();
     this.#videos = videos;
@@ -71,24 +71,24 @@ export class Player {
     this.#play({ mayLoop: !this.#reducedMotion.matches, fromStart: true });
   }
 
-  /** Stop both where they are, or let them go on from there. */
+  /** Pause both, or continue from where they are. */
   togglePause(): void {
     if (this.#isPlaying) this.#pause();
     else this.#play({ mayLoop: !this.#reducedMotion.matches, fromStart: this.#videos.every((video) => video.ended) });
   }
 
-  /** Stop both at a share of their length, 0 to 1. */
+  /** Pause both at a share of their length, 0 to 1. */
   seek(share: number): void {
     this.#pause();
     for (const video of this.#videos) seekTo(video, share * video.duration);
   }
 
-  /** Stop both one frame further, or one before for -1. */
+  /** Pause both one frame later, or one frame earlier for -1. */
   step(direction: 1 | -1): void {
     this.#pause();
     for (const video of this.#videos) {
       const place = Math.floor(video.currentTime / this.#frameS + 1e-3) + direction;
-      // Into the middle of the frame, where no rounding leads to its neighbour.
+      // The middle of the frame, where rounding can't lead to its neighbour.
       seekTo(video, (place + 0.5) * this.#frameS);
     }
   }
@@ -103,13 +103,13 @@ export class Player {
     this.#stop();
     this.#mayLoop = mayLoop;
     for (const video of this.#videos) {
-      // Seeking costs some milliseconds even to where it stands: a warm video stands in its first picture.
+      // Seeking takes some milliseconds even without moving, and a warmed-up video is in its first frame already.
       if (fromStart && video.currentTime > START_S) video.currentTime = 0;
       video.playbackRate = this.#speed;
     }
     this.#setPlaying(true);
     if (document.hidden) return;
-    // A browser may refuse to play; the space bar then asks again.
+    // A browser may refuse to play; the space bar then tries again.
     for (const video of this.#videos) if (fromStart || !video.ended) video.play().catch(() => {});
   }
 
@@ -134,7 +134,7 @@ export class Player {
     else if (this.#isPlaying) this.#play({ mayLoop: this.#mayLoop, fromStart: true });
   }
 
-  /** Learns from what is shown how long each frame is. */
+  /** Measure the frame length while the video plays. */
   #measureFrames(): void {
     const [video] = this.#videos;
     if (!video) return;
@@ -144,7 +144,7 @@ export class Player {
       if (video !== this.#videos[0]) return;
       const duration = mediaTime - before;
       before = mediaTime;
-      // Frames that the screen had no time for make longer ones.
+      // Dropped frames make the next one seem longer.
       if (duration > SAME_LENGTH_S && duration < shortest + SAME_LENGTH_S) {
         numShortest = duration < shortest - SAME_LENGTH_S ? 1 : numShortest + 1;
         shortest = Math.min(shortest, duration);

@@ -1,4 +1,4 @@
-// Below the pair: the moment of both clips, and what moves them.
+// The playback controls below the pair.
 
 import type { Ref } from "preact";
 

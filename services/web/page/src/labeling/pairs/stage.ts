@@ -1,4 +1,4 @@
-// Holds the videos of pairs that are shown or soon will be.
+// The videos of pairs that are shown or soon will be.
 
 import type { Pair, Side } from "./pair";
 import { Player } from "./player";
@@ -10,13 +10,13 @@ const SPEED_KEY = "somersault.speed";
 
 export interface StageElements {
   frames: Record<Side, HTMLElement>;
-  /** The moment of both clips. */
+  /** The moment that both clips show. */
   slider: HTMLInputElement;
 }
 
 interface Clips {
   videos: readonly [HTMLVideoElement, HTMLVideoElement];
-  /** Done once both can start within a frame; never if they are let go of before. */
+  /** Resolves once both can start within a frame; never if they are released first. */
   warm: Promise<unknown>;
   isWarm: boolean;
 }
@@ -37,7 +37,7 @@ export class Stage {
       onPlaying: (isPlaying) => (screen.isPlaying.value = isPlaying),
     });
     slider.addEventListener("input", () => this.player.seek(slider.valueAsNumber));
-    // A finger or a mouse that is done leaves the arrow keys to the answers.
+    // Once the pointer is released, the arrow keys answer again.
     slider.addEventListener("pointerup", () => slider.blur());
     const kept = Number(localStorage.getItem(SPEED_KEY));
     this.#speed = SPEEDS.includes(kept) ? kept : 1;
@@ -49,22 +49,22 @@ export class Stage {
     return this.#speed;
   }
 
-  /** Loads a pair's clips out of sight, up to their first frames. */
+  /** Load a pair's clips off screen, up to their first frames. */
   async prepare(pair: Pair): Promise<void> {
     const clips = this.#clipsByPair.get(pair) ?? this.#createClips(pair);
     await clips.warm;
     clips.isWarm = true;
   }
 
-  /** True if a pair's clips can be shown at once. */
+  /** Return whether a pair's clips can be shown at once. */
   has(pair: Pair): boolean {
     return this.#clipsByPair.get(pair)?.isWarm ?? false;
   }
 
   /**
-   * Shows a prepared pair from its start and hides the one before.
+   * Show a prepared pair from its start and hide the previous one.
    *
-   * `askedAt` is the time (performance.now) of the key press that asked for it, 0 if none did.
+   * `askedAt` is the time (performance.now) of the key press that asked for it, 0 if there was none.
    */
   show(pair: Pair, askedAt = 0): void {
     this.#shown = pair;
@@ -73,13 +73,13 @@ export class Stage {
     this.player.show(videos);
   }
 
-  /** Shows nothing. */
+  /** Show nothing. */
   hide(): void {
     this.player.hide();
     this.#shown = null;
   }
 
-  /** Lets go of a pair's videos. */
+  /** Release a pair's videos. */
   forget(pair: Pair): void {
     if (this.#shown === pair) this.hide();
     for (const video of this.#clipsByPair.get(pair)?.videos ?? []) {
@@ -91,7 +91,7 @@ export class Stage {
     this.#clipsByPair.delete(pair);
   }
 
-  /** Takes the next speed: up for 1, down for -1. */
+  /** Change to the next speed: up for 1, down for -1. */
   changeSpeed(direction: 1 | -1): void {
     const place = SPEEDS.indexOf(this.#speed) + direction;
     this.#speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, place))] ?? 1;
@@ -121,7 +121,7 @@ export class Stage {
   }
 }
 
-/** Records how long it took from a key press until both clips of the pair moved. */
+/** Measure the time from a key press until both clips of the pair moved. */
 function measure(videos: readonly HTMLVideoElement[], askedAt: number): void {
   void Promise.all(videos.map(moved)).then((times) => {
     performance.measure("key-to-moving", { start: askedAt, end: Math.max(...times) });

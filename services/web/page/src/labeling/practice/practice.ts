@@ -1,4 +1,4 @@
-// Pairs whose answer is obvious, to learn the keys and the question by. Their answers are sent to nobody.
+// Pairs with an obvious answer, to learn the keys and the question. Answers to them aren't sent.
 
 import { signal } from "@preact/signals";
 
@@ -11,7 +11,7 @@ export interface PracticeView {
   /** Which pair it is, from 1. */
   number: number;
   numPairs: number;
-  /** What became of the answer; null before there is one. */
+  /** How the answer compares; null before there is one. */
   verdict: { isRight: boolean; obvious: Preference; explanation: string } | null;
 }
 
@@ -19,7 +19,7 @@ export interface PracticeView {
 export const practice = signal<PracticeView | null>(null);
 
 const DONE_KEY = "somersault.practice";
-/** A key pressed so soon after the answer was not meant for what is explained. */
+/** A key pressed this soon after the answer wasn't meant for the explanation. */
 const GUARD_MS = 300;
 
 interface PracticeOptions {
@@ -28,7 +28,7 @@ interface PracticeOptions {
   prepare: (pair: Pair) => Promise<void>;
   discard: (pair: Pair) => void;
   onChange: () => void;
-  /** Called with the last answer and when the labeler skips the rest: real pairs are wanted. */
+  /** Called with the last answer, and when the labeler skips the rest: real pairs are due. */
   onOver: () => void;
 }
 
@@ -36,7 +36,7 @@ interface Exercise extends PracticePair {
   pair: Pair;
 }
 
-/** Leads a labeler through the practice pairs of a run. */
+/** Takes a labeler through the practice pairs of a run. */
 export class Practice {
   readonly #options: PracticeOptions;
   #exercises: Exercise[] = [];
@@ -57,7 +57,7 @@ export class Practice {
     return this.#exercises.length > 0;
   }
 
-  /** Begin unless this labeler has practised in this run before; return whether there is a practice. */
+  /** Begin, unless this labeler has practised in this run before; return whether practice is on. */
   async beginOnce(): Promise<boolean> {
     return localStorage.getItem(this.#key) === null && this.begin();
   }
@@ -70,7 +70,7 @@ export class Practice {
       const { pairs = [] } = await call("GetPracticePairs", { runId }, { timeoutMs: 5_000 });
       this.#exercises = pairs.map((each, index) => ({ ...each, pair: practicePair(each, { runId, index }) }));
     } catch (error) {
-      // Who can't practise can still label.
+      // Labeling works without practice.
       asCallError(error);
       return false;
     }
@@ -80,7 +80,7 @@ export class Practice {
     return this.isOn;
   }
 
-  /** Explain the pair to who answered it at `time`; once it is explained, an answer goes on. */
+  /** Explain the pair that was answered at `time`; once it is explained, an answer continues. */
   answer(preference: Preference, time: number): void {
     const exercise = this.#exercises[this.#place];
     const view = practice.value;
@@ -126,7 +126,7 @@ export class Practice {
     try {
       await this.#options.prepare(pair);
     } catch {
-      // A clip that this browser can't play teaches nothing.
+      // There is no practice with a clip that this browser can't play.
       return this.end();
     }
     pair.isPrepared = true;

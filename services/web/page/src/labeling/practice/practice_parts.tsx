@@ -1,11 +1,11 @@
-// What says that a pair is practice, and what explains it afterwards.
+// The banner that marks a practice pair, and the explanation afterwards.
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import * as screen from "../screen";
 import { practice } from "./practice";
 
-/** Stands in the line above the pair. */
+/** Shown above a practice pair. */
 export function PracticeLine() {
   const view = practice.value;
   if (!view) return null;
@@ -22,13 +22,13 @@ export function PracticeLine() {
   );
 }
 
-/** Stands in the place of the answers once a practice pair is answered. */
+/** Shown instead of the answers once a practice pair is answered. */
 export function Explanation() {
   const view = practice.value;
   const button = useRef<HTMLButtonElement>(null);
   const isThere = Boolean(view?.verdict);
   useLayoutEffect(() => {
-    // Space and Enter go on.
+    // So that space and Enter continue.
     if (isThere) button.current?.focus();
   }, [isThere]);
   if (!view?.verdict) return null;

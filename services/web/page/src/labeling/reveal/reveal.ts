@@ -1,4 +1,4 @@
-// Now and then: what the agent does now, so that people see what comes of their answers. Never what was predicted.
+// Shows from time to time what the agent does now, so that people see the effect of their answers; never predictions.
 
 import { signal } from "@preact/signals";
 
@@ -12,7 +12,7 @@ export const reveal = signal<{ url: string; envSteps: number } | null>(null);
 const EVERY_ANSWERS = 10;
 const SEEN_KEY = "somersault.seen-policy";
 
-/** Shows a new policy clip after every so many answers, if there is one. */
+/** Shows a new policy clip after every few answers, if there is one. */
 export class Reveal {
   #numAnswers = 0;
   #isLooking = false;
@@ -35,7 +35,7 @@ export class Reveal {
       const clip = await newestPolicyClip(runId);
       if (clip && isNew(runId, clip)) await this.#show(runId, clip);
     } catch (error) {
-      // It comes with a later answer.
+      // A later answer tries again.
       asCallError(error);
     } finally {
       this.#isLooking = false;

@@ -1,4 +1,4 @@
-// A small card with what the agent does now. It holds nothing up.
+// A small card that shows what the agent does now, without interrupting labeling.
 
 import { short } from "../../shell/words";
 import { reveal } from "./reveal";

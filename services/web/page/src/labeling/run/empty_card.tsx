@@ -1,4 +1,4 @@
-// What stands in the pair's place while there is none.
+// Shown instead of a pair while there is none.
 
 import { num } from "../../connect/messages";
 import { Prose } from "../../shell/prose";

@@ -1,13 +1,13 @@
-// Why there is no pair to show, in words.
+// Why there is no pair to show.
 
 import type { CallError } from "../../connect/call";
 import { num, type RunState, type Stats } from "../../connect/messages";
 
 export interface Reason {
   title: string;
-  /** `Backticks` mark what is typed. */
+  /** `Backticks` mark code. */
   reason: string;
-  /** Whether nothing is under way: no dots that breathe. */
+  /** Whether nothing is in progress, so no animated dots. */
   isStill?: boolean;
   /** Whether the labeler may ask to try again at once. */
   canRetry?: boolean;
@@ -18,11 +18,11 @@ export interface Situation {
   isFetching: boolean;
   error: CallError | null;
   stats: Stats | null;
-  /** Where the run is in its life; null while it isn’t known. */
+  /** Null while it isn't known. */
   state: RunState | null;
-  /** Whether the labeler left, so that the pairs were given back. */
+  /** Whether the labeler left and the pairs were returned. */
   isAway: boolean;
-  /** For how long nothing was heard of the run. */
+  /** For how long the run hasn't responded. */
   lostMs: number;
   /** Answers that wait in this browser. */
   numWaiting: number;
@@ -30,7 +30,7 @@ export interface Situation {
 
 const LONG_LOST_MS = 60_000;
 
-/** Gives the reason from the run's counts (GetStats) and the queue's state. */
+/** Return the reason, from the run's counts (GetStats) and the queue's state. */
 export function whyEmpty(situation: Situation): Reason {
   const { isFetching, error, stats, state, isAway } = situation;
   if (isAway) {
@@ -105,7 +105,7 @@ function whyRefused(error: CallError, { lostMs, numWaiting, runId }: Situation):
   return { title: "Couldn’t load a pair", reason: error.message };
 }
 
-/** Say what becomes of answers that wait. */
+/** Return what happens to answers that wait. */
 function kept(numWaiting: number): string {
   if (numWaiting === 0) return "All your answers are saved.";
   const which = numWaiting === 1 ? "1 answer is" : `${numWaiting} answers are`;

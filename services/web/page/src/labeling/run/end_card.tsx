@@ -1,11 +1,11 @@
-// What stands in the pair's place when the run is finished.
+// Shown instead of a pair when the run is finished.
 
 import type { Session } from "../../connect/session";
 import * as screen from "../screen";
 import { Prose } from "../../shell/prose";
 import { ending } from "./ending";
 
-/** Where the run is on the labeler’s own machine. */
+/** Hosts that mean the run is on the labeler's own machine. */
 const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
 export function EndCard({ runId, session }: { runId: string; session: Session }) {
@@ -31,7 +31,7 @@ export function EndCard({ runId, session }: { runId: string; session: Session })
   );
 }
 
-/** What whoever started the run can do now. Others, who came by an invitation, have no command line there. */
+/** What the person who started the run can do next; labelers who were invited have no command line there. */
 function NextStep({ runId, session }: { runId: string; session: Session }) {
   const isOwner = session.sessions.includes("owner");
   if (!isOwner && !LOCAL_HOSTS.includes(location.hostname)) return null;

@@ -1,4 +1,4 @@
-// The end of a run: what the agent learned, fetched at once, because the server leaves soon.
+// The end of a run: what the agent learned, fetched at once, because the server goes away soon.
 
 import { signal } from "@preact/signals";
 
@@ -9,17 +9,17 @@ import { fetchPolicyClip, newestPolicyClip } from "../../connect/policy_clips";
 
 export interface Ending {
   result: RunResult;
-  /** Where the video of the final policy is, once it is fetched; null if there is none. */
+  /** The URL of the final policy's video once it is fetched; null if there is none. */
   videoUrl: string | null;
   isFetching: boolean;
 }
 
-/** What came of the run; null until it is finished. */
+/** The run's ending; null until it is finished. */
 export const ending = signal<Ending | null>(null);
 
 const NUM_TRIES = 8;
 
-/** Show that a run is finished, and fetch what its final policy does. Once. */
+/** Show that a run is finished and fetch its final policy's video, once. */
 export async function end(runId: string, result: RunResult): Promise<void> {
   if (ending.value) return;
   ending.value = { result, videoUrl: null, isFetching: true };

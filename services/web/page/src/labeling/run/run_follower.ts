@@ -1,4 +1,4 @@
-// Asks the run how it is, again and again, until it is over.
+// Reads the run's counts and state again and again until it is finished.
 
 import { Backoff, pause, tryNow } from "../../connect/backoff";
 import { call, asCallError, type CallError } from "../../connect/call";
@@ -6,11 +6,11 @@ import type { RunState, Stats } from "../../connect/messages";
 import { Emitter } from "../emitter";
 
 const EVERY_MS = 3_000;
-/** While nobody looks: often enough to hear of the end before the server leaves. */
+/** While the tab is hidden: often enough to learn of the end before the server goes away. */
 const UNSEEN_EVERY_MS = 6_000;
-/** A stopped run says nothing new until somebody resumes it. */
+/** A stopped run has no news until it is resumed. */
 const STOPPED_EVERY_MS = 15_000;
-/** So long after an answer of ours was saved. */
+/** How soon after an answer was saved. */
 const SOON_MS = 700;
 
 interface Events {
@@ -21,11 +21,11 @@ interface Events {
 interface FollowerOptions {
   /** The run's id; empty while it isn't known. */
   runId: () => string;
-  /** Whether somebody looks. */
+  /** Whether the page is being looked at. */
   isSeen: () => boolean;
 }
 
-/** Knows how the run is. */
+/** Follows a run's counts and state. */
 export class RunFollower extends Emitter<Events> {
   readonly #options: FollowerOptions;
   #stats: Stats | null = null;
@@ -45,7 +45,7 @@ export class RunFollower extends Emitter<Events> {
     return this.#stats;
   }
 
-  /** Where the run was in its life when it was last heard of. */
+  /** The run's last known state; null before the first. */
   get state(): RunState | null {
     return this.#state;
   }
@@ -54,12 +54,12 @@ export class RunFollower extends Emitter<Events> {
     return this.#state === "RUN_STATE_FINISHED";
   }
 
-  /** For how long the run has not been heard of, ms. */
+  /** For how long the run hasn't responded, in ms. */
   get lostMs(): number {
     return this.#lostAt === null ? 0 : Date.now() - this.#lostAt;
   }
 
-  /** Follow the run until it is finished and what came of it is known. */
+  /** Follow the run until it is finished and its result is known. */
   async follow(): Promise<void> {
     const backoff = new Backoff();
     while (!(this.isFinished && this.#stats?.runState === this.#state)) {
@@ -70,15 +70,15 @@ export class RunFollower extends Emitter<Events> {
     }
   }
 
-  /** Take what a lease said of the run; what is new is asked for at once. */
-  hear(state: RunState): void {
+  /** Note a state that a lease reply told; if it is new, read the rest at once. */
+  noteState(state: RunState): void {
     this.#lostAt = null;
     if (state === this.#state || this.isFinished) return;
     this.#state = state;
     tryNow();
   }
 
-  /** Ask soon, because something of ours changed the counts; what changes until then is read along with it. */
+  /** Read soon, because an answer changed the counts; changes until then are read along with it. */
   readSoon(): void {
     if (this.#soon) return;
     this.#soon = setTimeout(() => {
@@ -106,7 +106,7 @@ export class RunFollower extends Emitter<Events> {
       return false;
     }
     this.#lostAt = null;
-    // A reply that was overtaken knows less than the one that is shown.
+    // A reply that was overtaken is older than the one on screen.
     if (number < this.#newestHeard) return true;
     this.#newestHeard = number;
     this.#stats = stats;

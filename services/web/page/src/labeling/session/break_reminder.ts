@@ -1,4 +1,4 @@
-// When a break would do a labeler good: after long steady work, or when the pace falls.
+// Suggests a break after long steady work, or when the pace falls.
 
 const BREAK_MS = 2 * 60_000;
 const STEADY_MS = 20 * 60_000;
@@ -6,14 +6,14 @@ const NUM_WINDOW = 10;
 const EARLIEST_SLOW_MS = 5 * 60_000;
 const SLOW_SHARE = 0.5;
 
-/** Looks at the times of answers and proposes a break, once. */
+/** Watches the times of answers and suggests a break, once. */
 export class BreakReminder {
   #times: number[] = [];
   #steadySince = 0;
   #best = 0;
   #isProposed = false;
 
-  /** Note an answer; return why to rest, or null. */
+  /** Note an answer; return why to take a break, or null. */
   note(now = Date.now()): string | null {
     const last = this.#times.at(-1);
     if (last === undefined || now - last > BREAK_MS) this.#begin(now);
@@ -32,7 +32,7 @@ export class BreakReminder {
     this.#best = 0;
   }
 
-  /** Answers a minute over the newest ten; 0 before there are as many. */
+  /** Answers per minute over the newest ten; 0 before there are that many. */
   get #perMinute(): number {
     const [first] = this.#times;
     const last = this.#times.at(-1);

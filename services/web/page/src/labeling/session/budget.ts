@@ -1,9 +1,9 @@
-// How far a run is, in words.
+// The run's progress in words.
 
 import { num, type Stats } from "../../connect/messages";
 import { ofBudget } from "../../shell/words";
 
-/** From so many answers in the last hour on, their pace says something about the next. */
+/** With this many answers in the last hour, their pace predicts that of the next. */
 const NUM_TRUSTED = 10;
 
 /** Return "7 of 20" where the run has a label budget, else "7". */
@@ -11,14 +11,14 @@ export function budgeted(numAnswered: number, stats: Stats | null): string {
   return ofBudget(numAnswered, num(stats?.labelBudget));
 }
 
-/** Return how many answers are wanted until the run has all; without a budget, the questions that are open. */
+/** Return how many answers the run still needs; without a budget, the number of open questions. */
 export function numLeft(numAnswered: number, stats: Stats): number {
   const budget = num(stats.labelBudget);
   if (budget) return Math.max(0, budget - numAnswered);
   return num(stats.numRendering) + num(stats.numReady) + num(stats.numLeased);
 }
 
-/** Return how long so many answers take, in words: at the pace of the last hour, or at one's own if that is faster. */
+/** Return in words how long the answers will take at the last hour's pace or the labeler's own, whichever is faster. */
 export function timeLeft(numWanted: number, { perHour, perMinute }: { perHour: number; perMinute: number | null }): string {
   // Two answers in the last hour may have been given a minute ago: their pace isn't two an hour.
   const pace = Math.max(perHour >= NUM_TRUSTED ? perHour : 0, (perMinute ?? 0) * 60);

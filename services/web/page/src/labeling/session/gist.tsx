@@ -1,4 +1,4 @@
-// What to judge by, in one line under the question: how the guidelines begin.
+// What to judge by, in one line under the question: the start of the guidelines.
 
 import { Lexer, type Token } from "marked";
 
@@ -19,7 +19,7 @@ export function Gist() {
   );
 }
 
-/** Return the first sentences of the first paragraph as plain text. */
+/** Return the first paragraph as plain text. */
 function gistOf(markdown: string): string {
   const paragraph = Lexer.lex(markdown).find(({ type }) => type === "paragraph");
   return paragraph ? plain(paragraph).replace(/\s+/g, " ").trim() : "";

@@ -1,10 +1,10 @@
-// How many answers a labeler means to give before stopping, and how many of them there are.
+// How many answers a labeler wants to give in this session, and how many they have given.
 
 import { computed, signal } from "@preact/signals";
 
 /** The goal; null while there is none. */
 export const goal = signal<number | null>(null);
-/** Answers of this session: since the tab was opened, or since the goal was set. */
+/** Answers in this session: since the tab was opened or the goal was set. */
 export const numDone = signal(0);
 export const isGoalOpen = signal(false);
 export const isReached = computed(() => goal.value !== null && numDone.value >= goal.value);

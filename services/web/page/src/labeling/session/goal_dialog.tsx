@@ -7,7 +7,7 @@ import { goal, isGoalOpen, isReached, LARGEST_GOAL, numDone } from "./goal";
 
 const PROPOSED = [10, 20, 50, 100];
 
-/** Shows the goal and how far it is; opens the dialog. */
+/** The goal and the progress towards it; opens the dialog. */
 export function GoalButton() {
   const target = goal.value;
   return (

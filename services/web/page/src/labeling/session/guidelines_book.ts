@@ -6,21 +6,21 @@ import { Backoff } from "../../connect/backoff";
 import { call, asCallError } from "../../connect/call";
 import type { Guidelines } from "../../connect/messages";
 
-/** What the page knows of the guidelines; null while there are none. */
+/** The guidelines; null while there are none. */
 export const guidelines = signal<Guidelines | null>(null);
-/** True while they are open before the labeler. */
+/** Whether they are open. */
 export const isOpen = signal(false);
 
 const SEEN_KEY = "somersault.guidelines";
 
-/** Opens each version of the guidelines by itself once, before a pair that it holds for is answered. */
+/** Opens each version of the guidelines once, before the first pair that it applies to is answered. */
 export class GuidelinesBook {
   readonly #labelerId: string;
   #onClose: () => void;
   #runId = "";
   #version = 0;
 
-  /** Takes who reads, and whom to tell when they have read. */
+  /** `onClose` is called when the guidelines are closed. */
   constructor(labelerId: string, onClose: () => void) {
     this.#labelerId = labelerId;
     this.#onClose = onClose;
@@ -31,7 +31,7 @@ export class GuidelinesBook {
     });
   }
 
-  /** Learns which version holds for what is shown. */
+  /** Note which version applies to the pair on screen. */
   expect(runId: string, version: number): void {
     if (!version || (runId === this.#runId && version === this.#version)) return;
     this.#runId = runId;
@@ -39,12 +39,12 @@ export class GuidelinesBook {
     void this.#fetch(runId, version);
   }
 
-  /** Opens them because the labeler asks. */
+  /** Open them on the labeler's request. */
   open(): void {
     if (guidelines.value) isOpen.value = true;
   }
 
-  /** Ask nobody to read them any more: the run is over. */
+  /** Close them and open no more: the run is over. */
   end(): void {
     this.#version = 0;
     isOpen.value = false;

@@ -1,11 +1,11 @@
-// How fast somebody answers.
+// How fast the labeler answers.
 
 const NUM_KEPT = 20;
-/** From so many answers on, their pace says something about the next. */
+/** With this many answers, their pace predicts that of the next. */
 const NUM_TRUSTED = 10;
 const BREAK_MS = 60_000;
 
-/** Gives answers a minute over the newest answers; a break longer than a minute doesn't count. */
+/** Answers per minute over the newest answers; breaks of over a minute don't count. */
 export class Pace {
   #times: number[] = [];
 
@@ -16,12 +16,12 @@ export class Pace {
     if (this.#times.length > NUM_KEPT) this.#times.shift();
   }
 
-  /** Answers a minute, or null before there are enough to foretell the next ones. */
+  /** Answers per minute, or null before there are enough to predict the next ones. */
   get perMinuteTrusted(): number | null {
     return this.#times.length < NUM_TRUSTED ? null : this.perMinute;
   }
 
-  /** Answers a minute, or null before there are three. */
+  /** Answers per minute, or null before there are three. */
   get perMinute(): number | null {
     const [first] = this.#times;
     const last = this.#times.at(-1);

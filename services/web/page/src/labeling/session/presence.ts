@@ -1,10 +1,10 @@
-// Whether somebody sits before the page. Leases are kept for nobody else.
+// Whether the labeler is at the page. Leases are held only while they are.
 
 import { Emitter } from "../emitter";
 
-/** A tab that nobody sees for so long is left. */
+/** A tab that has been hidden this long counts as left. */
 const HIDDEN_MS = 60_000;
-/** So is one that nobody touches for so long: clips are 1 to 3 seconds long. */
+/** So does one without input for this long: clips last 1 to 3 seconds. */
 const STILL_MS = 3 * 60_000;
 const CHECK_EVERY_MS = 1_000;
 
@@ -15,18 +15,18 @@ interface Events {
   back: null;
 }
 
-/** Notices who leaves and who comes back. */
+/** Notices when the labeler leaves and comes back. */
 export class Presence extends Emitter<Events> {
   readonly #holdsPairs: () => boolean;
   #seenAt = Date.now();
   #hiddenAt = document.hidden ? Date.now() : null;
   #isAway = false;
 
-  /** `holdsPairs` tells whether others wait for this page's pairs: who only waits for one may sit as still as they like. */
+  /** `holdsPairs` says whether this page holds pairs: while it only waits for one, being idle doesn't count. */
   constructor(holdsPairs: () => boolean) {
     super();
     this.#holdsPairs = holdsPairs;
-    // First of all: a key that ends an absence must find the page awake.
+    // First, so that a key that ends an absence finds the page active.
     for (const sign of SIGNS) addEventListener(sign, () => this.#see(), { capture: true, passive: true });
     document.addEventListener("visibilitychange", () => {
       this.#hiddenAt = document.hidden ? Date.now() : null;

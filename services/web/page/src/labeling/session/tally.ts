@@ -1,4 +1,4 @@
-// The labeler's own figures: answers, pace, goal, and when to rest.
+// The labeler's own figures: answers, pace, goal, and when to take a break.
 
 import { num, type Stats } from "../../connect/messages";
 import * as screen from "../screen";
@@ -6,7 +6,7 @@ import { goal, Goal } from "./goal";
 import { Pace } from "./pace";
 import { BreakReminder } from "./break_reminder";
 
-/** Counts what one labeler does in one run. */
+/** Counts one labeler's answers in one run. */
 export class Tally {
   readonly #pace = new Pace();
   readonly #breaks = new BreakReminder();
@@ -27,7 +27,7 @@ export class Tally {
     if (this.#goal.note()) screen.hint.value = `You reached your goal: ${goal.value} answers. Thank you!`;
   }
 
-  /** Take the server's counts: both of one reply, so that they fit each other. */
+  /** Take the server's counts, both from one reply, so that they are consistent. */
   read(stats: Stats): void {
     this.#numOwn = num(stats.numOwn);
     this.#numRun = num(stats.numAnswered);
@@ -35,7 +35,7 @@ export class Tally {
   }
 
   #show(): void {
-    // The server's word alone, which is asked for soon after each answer: not every answer of ours is one of the run's labels.
+    // Only the server's counts, which are read soon after each answer: not every answer becomes one of the run's labels.
     const { perMinute, perMinuteTrusted } = this.#pace;
     screen.counts.value = { numOwn: this.#numOwn, numRun: this.#numRun, perMinute, perMinuteTrusted };
   }

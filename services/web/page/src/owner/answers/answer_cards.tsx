@@ -1,4 +1,4 @@
-// Cards of answered pairs that a filter lets through, more of them on request.
+// Cards of the answered pairs that match a filter, more of them on request.
 
 import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";

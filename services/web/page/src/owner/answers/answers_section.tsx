@@ -1,4 +1,4 @@
-// Every answer with its clips: filtered, disagreements first, a page at a time.
+// Every answer with its clips: filtered and sorted.
 
 import { useState } from "preact/hooks";
 

@@ -10,7 +10,7 @@ import { AnswerCards, type AnswerFilter } from "../answers/answer_cards";
 import type { SectionContext } from "../section_context";
 import { WeightDialog } from "./weight_dialog";
 
-/** Return where a labeler's own page is. */
+/** Return the address of a labeler's section. */
 export function labelerPath(labelerId: string): string {
   return `#labeler/${encodeURIComponent(labelerId)}`;
 }

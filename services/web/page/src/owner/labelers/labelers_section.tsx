@@ -1,4 +1,4 @@
-// Who may call: invitations, new tokens, the end of a token.
+// Who may call: invitations, new tokens and revocation.
 
 import { useState } from "preact/hooks";
 
@@ -28,7 +28,7 @@ export function LabelersSection({ session }: SectionContext) {
       return labelers.reload();
     }
     const { token } = await call("RotateToken", { labelerId: labeler.labelerId });
-    // Whoever replaces their own token would be logged out by it.
+    // Replacing one's own token would log one out.
     if (labeler.labelerId === session.labelerId) await logIn(token);
     return show({ name: labeler.name ?? "", role: labeler.role, token });
   };
@@ -148,7 +148,7 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
   );
 }
 
-/** Whoever answers has a page of their own. */
+/** A labeler's name; for those who answer, a link to their details. */
 function Name({ labeler: { labelerId, name, role } }: { labeler: Labeler }) {
   const answers = role === "ROLE_LABELER" || role === "ROLE_TEACHER";
   return answers ? <a href={labelerPath(labelerId)}>{name || labelerId}</a> : <>{name || labelerId}</>;

@@ -1,4 +1,4 @@
-// A new token, this once.
+// A new token, shown once.
 
 import { useEffect, useRef } from "preact/hooks";
 
@@ -45,7 +45,7 @@ export function TokenCard({ shown, origin, onClose }: Props) {
   );
 }
 
-/** Says who can't open the address, or who else can read it. */
+/** A warning if others can't open the address, or if eavesdroppers could read it. */
 function Reach({ origin }: { origin: string }) {
   const { protocol, hostname } = new URL(origin);
   if (hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.")) {

@@ -1,4 +1,4 @@
-// Changes how many labels a run may use, and says what that will mean.
+// Changes how many labels a run may use, and explains what that will mean.
 
 import { useState } from "preact/hooks";
 

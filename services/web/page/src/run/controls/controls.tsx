@@ -1,4 +1,4 @@
-// What an owner does with a run: pauses it, lets it go on, finishes it, changes its budget or its question.
+// What an owner can do with a run: pause, resume or finish it, change its budget or its question.
 
 import { useState } from "preact/hooks";
 

@@ -1,4 +1,4 @@
-// What came of a run, and what to do with it now.
+// The outcome of a run that has ended, and what to do next.
 
 import { useState } from "preact/hooks";
 

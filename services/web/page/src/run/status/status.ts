@@ -1,4 +1,4 @@
-// Where a run stands, in a few words and a colour: what an owner must know first.
+// A run's status in a few words and a colour: what an owner needs to know first.
 
 import { num, type Stats } from "../../connect/messages";
 import { duration, plural } from "../../shell/words";
@@ -18,7 +18,7 @@ export type Kind =
 export interface RunStatus {
   kind: Kind;
   words: string;
-  /** Answers without which the learner does not go on. */
+  /** Answers without which the learner can't continue. */
   numAwaited: number;
 }
 
@@ -34,7 +34,7 @@ export interface StatusInputs {
   labelBudget: number;
 }
 
-/** Return where a run stands. */
+/** Return a run's status. */
 export function statusOf(inputs: StatusInputs): RunStatus {
   const [kind, words] = wordsFor(inputs);
   const isLive = kind === "awaiting" || kind === "silent" || kind === "paused";
@@ -58,9 +58,9 @@ function wordsFor(inputs: StatusInputs): [Kind, string] {
   return ["running", "Running"];
 }
 
-const LEAST_ANSWERS = 10; // of fewer without a preference it may be chance
+const LEAST_ANSWERS = 10; // with fewer, having no preference among them may be chance
 
-/** Return why there is nothing to learn from so far, as the command line says it; "" before that is clear, and where there is. */
+/** Return why nothing can be learned so far, in the command line's words; "" if something can or it is too early to say. */
 export function nothingLearned(stats: Stats | null, labelBudget: number): string {
   const numAnswered = num(stats?.numAnswered);
   if (numAnswered === 0 || numAnswered < Math.min(LEAST_ANSWERS, labelBudget || LEAST_ANSWERS)) return "";

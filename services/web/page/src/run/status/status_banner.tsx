@@ -1,4 +1,4 @@
-// The first thing on the page: where the run stands, and what to do about it.
+// The first thing on the page: the run's status, and what to do about it.
 
 import { num } from "../../connect/messages";
 import type { Session } from "../../connect/session";
