@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("somersault", "services", "benchmarks", "examples", "tools")
 ENDINGS = (".py", ".ts", ".tsx")
-GENERATED = ("somersault/v1/",)
+GENERATED = ("somersault/v1/", "services/web/page/src/gen/")
 
 MAX_FILES = 14
 MAX_FILE_LINES = 400
@@ -31,11 +31,8 @@ CHRONICLES = ("migrations/versions",)
 """Folders that only ever grow, by one file a change, and are read by date."""
 
 # What is still to be opened or split; an entry goes with its offence.
-CIRCLES_LEFT = (
-    "services/web/page/src/chart/chart.tsx",
-    "services/web/page/src/owner/owner_page.tsx",
-)
-FOLDERS_LEFT = ("services/web/page/src/labeling", "somersault/cli/commands")
+CIRCLES_LEFT: tuple[str, ...] = ()
+FOLDERS_LEFT = ("somersault/cli/commands",)
 
 _TYPESCRIPT_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'](\.{1,2}/[^"']+)["']""")
 
