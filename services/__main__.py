@@ -22,7 +22,7 @@ _SETTINGS = {
     "reward": ("services.reward.config", "RewardConfig"),
     "labeler": ("services.labeler.config", "LabelerConfig"),
     "teacher": ("services.teacher.config", "TeacherConfig"),
-    "web": ("services.web.config", "Config"),
+    "web": ("services.web.config", "WebConfig"),
 }
 
 

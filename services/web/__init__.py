@@ -1,1 +1,1 @@
-"""The labeling page and its gateway: a client of the public ``LabelerService`` and of nothing else."""
+"""The web pages and their gateway: a client of the public ``LabelerService`` and of nothing else."""

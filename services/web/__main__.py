@@ -1,4 +1,4 @@
-"""Starts the labeling page: ``python -m services.web --labeler-address 127.0.0.1:8500 --run-id NAME``."""
+"""Serves the web pages: ``python -m services.web --labeler-address 127.0.0.1:8500 --run-id NAME``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The pages' own files, read once from the package: nothing else can be asked for. They are built from ``page/``."""
+"""The pages' own files, built from ``page/`` and read once from the package; no other file is served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file of the page."""
+    """One file of the pages."""
 
     data: bytes
     media_type: str
@@ -32,10 +32,10 @@ class Asset:
 
 
 def read_assets() -> Mapping[str, Asset]:
-    """Gives the pages' files by name.
+    """Return the pages' files by name.
 
     Raises:
-        ConfigError: they were never built.
+        ConfigError: They were never built.
     """
     assets = {}
     folder = resources.files(__package__).joinpath("static")
@@ -50,7 +50,7 @@ def read_assets() -> Mapping[str, Asset]:
 
 
 def asset_response(asset: Asset, headers: Headers) -> Response:
-    """Gives a file, or that the browser has it already. Browsers ask each time, so a new version is seen at once."""
+    """Return a file, or 304 if the browser has it. Browsers ask each time, so a new version is seen at once."""
     shared = {"cache-control": "no-cache", "etag": asset.etag}
     if asset.etag in headers.get("if-none-match", ""):
         return Response(status_code=304, headers=shared)

@@ -1,4 +1,4 @@
-"""A clip as HTTP: cached for good under its hash, and in ranges, which video elements ask for."""
+"""A clip as an HTTP response: cached for good under its hash, and in ranges, which video elements ask for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 def clip_response(clip: Clip, headers: Headers, *, is_lasting: bool = True) -> Response:
-    """Return the answer to a request for a clip: all of it, one range, or that the browser has it already.
+    """Return all of a clip, one range of it, or 304 if the browser has it.
 
-    One that is not lasting is asked for again each time. Ranges and conditions: RFC 9110, sections 13 and 14. Several ranges at once get the whole clip, as it allows.
+    Conditions and ranges follow RFC 9110, sections 13 and 14, which allows the whole clip where several ranges are asked
+    for.
+
+    Args:
+        clip: The clip.
+        headers: The request's headers.
+        is_lasting: Whether the address will always be this clip's; otherwise browsers ask again each time.
     """
     etag = f'"{clip.sha256}"'
     shared = {
-        # Only its labeler may see it, so no cache between us may keep it.
+        # Only its labeler may see it, so shared caches must not keep it.
         "cache-control": "private, max-age=31536000, immutable" if is_lasting else "private, no-cache",
         "etag": etag,
         "accept-ranges": "bytes",
@@ -31,16 +37,16 @@ def clip_response(clip: Clip, headers: Headers, *, is_lasting: bool = True) -> R
     size = len(clip.data)
     wanted = _RANGE.fullmatch(headers.get("range", ""))
     if wanted is None or headers.get("if-range", etag) != etag:
-        return Response(clip.data, headers=shared, media_type="video/mp4")
+        return Response(clip.data, headers=shared, media_type=clip.media_type)
     first, last = _bounds(wanted[1], wanted[2], size)
     if first > last:
         return Response(status_code=416, headers={**shared, "content-range": f"bytes */{size}"})
     shared["content-range"] = f"bytes {first}-{last}/{size}"
-    return Response(clip.data[first : last + 1], 206, headers=shared, media_type="video/mp4")
+    return Response(clip.data[first : last + 1], 206, headers=shared, media_type=clip.media_type)
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    """Gives the first and last byte of a range; the first is past the last if it can't be satisfied."""
+    """Return the first and last byte of a range; the first is past the last if it can't be satisfied."""
     if not first:
         suffix = int(last or 0)
         return (max(0, size - suffix), size - 1) if suffix else (size, size - 1)

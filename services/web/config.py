@@ -1,4 +1,4 @@
-"""Settings of the labeling page's gateway."""
+"""The gateway's settings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from somersault.domain.bounds import MAX_PORT
 from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name
 
-__all__ = ["Config"]
+__all__ = ["WebConfig"]
 
 
-class Config(ServiceConfig):
-    """Where the page is served and which labeler answers it."""
+class WebConfig(ServiceConfig):
+    """Where the pages are served, and which labeler is behind them."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_WEB_")
 
@@ -29,28 +29,28 @@ class Config(ServiceConfig):
     """``host:port`` of the labeler."""
 
     run_id: Name | Literal[""] = ""
-    """The run whose queries the page shows; empty for any run's."""
+    """The run whose queries the labeling page shows; empty for those of any run."""
 
     allowed_hosts: tuple[str, ...] = ()
-    """Names, beside those of loopback, under which browsers may reach the page. Any other is refused: it may be a
-    stranger's page whose name was made to point here (DNS rebinding)."""
+    """Host names, besides those of loopback, under which browsers may reach the pages. Others are refused: they may be
+    another site's names made to point here (DNS rebinding)."""
 
     allowed_origins: tuple[str, ...] = ()
     """Origins, such as https://labels.example, whose pages may call the API with a token of their own and read the
-    answers. None unless named; the session's cookie never works for them."""
+    replies. None by default; the session cookie never works for them."""
 
     public_url: str = ""
-    """Where people reach the page if not by the address it listens on, such as https://labels.example, without a path.
-    Its host name is allowed, invitations lead there, and with https the session cookie is never sent without TLS."""
+    """Where people reach the pages if not at the address listened on, such as https://labels.example, without a path.
+    Its host name is allowed, invitations lead there, and with https the session cookie is only sent over TLS."""
 
     tls_certificate_path: Path | None = None
-    """PEM file with the certificate, and those that it needs, by which the page is served over TLS."""
+    """PEM file with the certificate, followed by its chain, with which the pages are served over TLS."""
 
     tls_key_path: Path | None = None
     """PEM file of the certificate's private key."""
 
     is_https: bool = False
-    """Says that browsers reach the page over TLS, so that the session cookie is never sent without it."""
+    """Whether browsers reach the pages over TLS by a proxy, so that the session cookie is only sent over TLS."""
 
     max_body_bytes: int = pydantic.Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)
     """Largest request body. An answer is under 1 KiB."""
@@ -60,12 +60,12 @@ class Config(ServiceConfig):
 
     @property
     def is_reached_by_https(self) -> bool:
-        """Whether browsers reach the page over TLS, its own or that of a proxy before it."""
+        """Whether browsers reach the pages over TLS, the gateway's own or that of a proxy in front of it."""
         return self.is_https or self.tls_key_path is not None or self.public_url.startswith("https:")
 
     @property
     def host_names(self) -> tuple[str, ...]:
-        """Names, beside those of loopback, under which the page may be reached."""
+        """Host names, besides those of loopback, under which the pages may be reached."""
         public = urlsplit(self.public_url).hostname
         return (self.host, *self.allowed_hosts, *([public] if public else []))
 

@@ -34,7 +34,7 @@ JSON = "application/json"
 CONTENT_TYPES = (JSON, "application/proto")
 
 STREAM_PREFIX = "application/connect+"
-"""Begins the content types of streams."""
+"""The start of the content types of streams."""
 
 _END_OF_STREAM = b"\x02"
 _UNKNOWN_FIELD = re.compile(r'type "([\w.]+)" has no field named "(.*?)" at')
@@ -61,22 +61,22 @@ _STATUSES: dict[grpc.StatusCode, tuple[str, int]] = {
 
 
 def code_of(status: grpc.StatusCode) -> str:
-    """Gives Connect's name of a status."""
+    """Return Connect's name of a status."""
     return "ok" if status is grpc.StatusCode.OK else _STATUSES[status][0]
 
 
 def http_status_of(status: grpc.StatusCode) -> int:
-    """Gives the HTTP status that an error is sent with."""
+    """Return the HTTP status that an error is sent with."""
     return _STATUSES[status][1]
 
 
 def encode_error(error: SomersaultError) -> bytes:
-    """Gives the JSON body of an error; errors are JSON whatever the request was."""
+    """Return the JSON body of an error; errors are JSON whatever the request was."""
     return dump_json({"code": code_of(error.status), "message": str(error)}).encode()
 
 
 def encode_stream_error(error: SomersaultError) -> bytes:
-    """Gives the body of a stream that is nothing but its end: there, errors come with HTTP's 200."""
+    """Return the body of a stream that consists of an error alone; streams carry errors with HTTP status 200."""
     end = b'{"error":' + encode_error(error) + b"}"
     return _END_OF_STREAM + len(end).to_bytes(4) + end
 
@@ -87,15 +87,15 @@ def decode(
     """Return the message that a request's body holds.
 
     Args:
-        body: As it came.
+        body: The body as received.
         content_type: One of `CONTENT_TYPES`.
         message_type: What it must be.
-        is_generated: Whether a client made from the protos sent it. Such a client may be newer than this gateway, so
-            fields that aren't known here are ignored, in JSON as in the binary format. Written by hand they are
-            mistakes: a misspelt ``runId`` would otherwise lease from any run.
+        is_generated: Whether a client generated from the protos sent it. Such a client may be newer than this gateway,
+            so unknown fields are ignored, in JSON as in the binary format. In a body written by hand they are mistakes:
+            with a misspelt ``runId``, a lease would come from any run.
 
     Raises:
-        InvalidInputError: the body is not such a message, or was written by hand and has a field that isn't known.
+        InvalidInputError: The body is not such a message, or was written by hand and has an unknown field.
     """
     message = message_type()
     try:
@@ -124,17 +124,17 @@ def _object_in(body: bytes) -> dict[str, object]:
 
 
 def encode(message: Message, *, content_type: str) -> bytes:
-    """Gives the body of a response."""
+    """Return the body of a response."""
     if content_type == JSON:
         return json_format.MessageToJson(message, indent=None).encode()
     return message.SerializeToString()
 
 
 def parse_timeout_s(header: str | None, *, longest_s: float) -> float:
-    """Gives a call's deadline in seconds from ``connect-timeout-ms``: what it says, at most ``longest_s``.
+    """Return a call's deadline in seconds from ``connect-timeout-ms``, at most ``longest_s``.
 
     Raises:
-        InvalidInputError: it is not a positive whole number of at most 10 digits.
+        InvalidInputError: It is not a positive whole number of at most 10 digits.
     """
     if header is None:
         return longest_s

@@ -1,4 +1,4 @@
-"""The routes: one for every call, the session, clips, exports, the pages' files and health."""
+"""The handlers of the routes: calls, sessions, clips, exports and the pages' files."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from urllib.parse import quote
 
 import grpc
 import prometheus_client
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.web import connect_protocol
 from services.web.assets import asset_response, read_assets
 from services.web.clip_response import clip_response
-from services.web.config import Config
-from services.web.labeler_client import EXPORT_TYPES, METHODS, SERVICE_NAME, LabelerClient, RefusedCallError
+from services.web.config import WebConfig
+from services.web.labeler_client import EXPORT_TYPES, METHODS, LabelerClient, RefusedCallError
 from services.web.middleware.activity import Activity
-from services.web.middleware.cross_origin import CrossOrigin
-from services.web.middleware.guard import Guard
 from services.web.session import Session, check_own_page, posted_token
 from somersault.domain.roles import Role
 from somersault.errors import (
@@ -34,9 +29,8 @@ from somersault.errors import (
     ResourceExhaustedError,
     SomersaultError,
 )
-from somersault.rpc.interceptors import RETRY_KEY
 
-__all__ = ["PAGES", "create_app"]
+__all__ = ["Gateway"]
 
 Result = TypeVar("Result")
 
@@ -48,48 +42,21 @@ _CALL_SECONDS = prometheus_client.Histogram(
 
 _BODY_TIMEOUT_S = 10.0
 
-# Goes on when the caller goes away: what a page sends as it closes must arrive.
-_FINISHED = frozenset({"ReleaseQuery", "RevisePreference", "SubmitPreference"})
-
-PAGES = ("/", "/run", "/runs", "/owner")
-"""The paths of the pages; all are one file, whose script looks at the path."""
+# Completed even if the caller disconnects: what a page sends as it closes must arrive.
+_COMPLETED = frozenset({"ReleaseQuery", "RevisePreference", "SubmitPreference"})
 
 
-def create_app(client: LabelerClient, config: Config, *, port: int) -> ASGIApp:
-    """Gives the gateway's application.
-
-    Args:
-        client: Calls the labeler.
-        config: Its bounds and the host names it may be reached by.
-        port: The port it is served on.
-    """
-    activity = Activity()
-    session = Session(port=port, is_https=config.is_reached_by_https)
-    gateway = _Gateway(client, config, session=session, activity=activity)
-    routes = [
-        Route(f"/{SERVICE_NAME}/{{method}}", gateway.call, methods=["POST"]),
-        Route("/login", gateway.log_in, methods=["POST"]),
-        Route("/logout", gateway.log_out, methods=["POST"]),
-        Route("/session", gateway.session, methods=["GET"]),
-        Route("/activity", gateway.activity, methods=["GET"]),
-        Route("/clips/{query_id}/{side}.mp4", gateway.clip, methods=["GET"]),
-        Route("/policy-clips/{run_id}/{policy_version}.mp4", gateway.policy_clip, methods=["GET"]),
-        Route("/export/{run_id}.{file_format}", gateway.export, methods=["GET"]),
-        Route("/static/{name}", gateway.asset, methods=["GET"]),
-        Route("/healthz", _healthy, methods=["GET"]),
-        *(Route(path, gateway.asset, methods=["GET"]) for path in PAGES),
-    ]
-    app = Starlette(routes=routes, exception_handlers={SomersaultError: _refused})
-    shared = CrossOrigin(app, allowed_origins=config.allowed_origins)
-    return Guard(activity.counting(shared), allowed_hosts=config.host_names)
-
-
-class _Gateway:
-    """Translates requests into calls and responses back. Holds no state of its own."""
+class Gateway:
+    """Translates HTTP requests into calls of the labeler, and replies back. Holds no state of its own."""
 
     def __init__(
-        self, client: LabelerClient, config: Config, *, session: Session, activity: Activity
+        self, client: LabelerClient, config: WebConfig, *, session: Session, activity: Activity
     ) -> None:
+        """Read the pages' files.
+
+        Raises:
+            ConfigError: The pages were never built.
+        """
         self._client = client
         self._config = config
         self._session = session
@@ -97,11 +64,12 @@ class _Gateway:
         self._assets = read_assets()
 
     async def call(self, request: Request) -> Response:
+        """Pass a call on to the labeler and measure it."""
         name = request.path_params["method"]
         started = time.monotonic()
         status = grpc.StatusCode.OK
         try:
-            return await self._passed_on(name, request)
+            return await self._pass_on(name, request)
         except SomersaultError as error:
             status = error.status
             raise
@@ -110,7 +78,7 @@ class _Gateway:
             code = connect_protocol.code_of(status)
             _CALL_SECONDS.labels(known, code).observe(time.monotonic() - started)
 
-    async def _passed_on(self, name: str, request: Request) -> Response:
+    async def _pass_on(self, name: str, request: Request) -> Response:
         if name not in METHODS:
             allowed = ", ".join(METHODS)
             sentence = f"{name[:60]} can't be called through the gateway, only {allowed}"
@@ -132,65 +100,73 @@ class _Gateway:
             is_generated=connect_protocol.VERSION_HEADER in request.headers,
         )
         call = self._client.call(name, message, token=token, timeout_s=timeout_s)
-        reply = await (call if name in _FINISHED else _while_connected(request, call))
+        reply = await (call if name in _COMPLETED else _while_connected(request, call))
         return Response(connect_protocol.encode(reply, content_type=content_type), media_type=content_type)
 
     async def log_in(self, request: Request) -> Response:
+        """Begin a session with the token in the body."""
         check_own_page(request)
         token = posted_token(await self._body(request))
-        described = await self._described(token, request)
+        described = await self._describe(token, request)
         response = JSONResponse(described)
         self._session.begin(response, token=token, role=Role(described["role"]))
         return response
 
     async def log_out(self, request: Request) -> Response:
+        """End the session that the request came with."""
         check_own_page(request)
         response = JSONResponse({})
         self._session.end(request, response)
         return response
 
     async def session(self, request: Request) -> Response:
-        return JSONResponse(await self._described(self._session.token(request), request))
+        """Return who is logged in."""
+        return JSONResponse(await self._describe(self._session.token(request), request))
 
     async def activity(self, request: Request) -> Response:
+        """Return how long ago the last request ended; for owners."""
         caller = await self._client.who_am_i(self._session.owner_token(request))
         if caller.role is not Role.OWNER:
             raise PermissionDeniedError(f"/activity is for owner; this token's role is {caller.role.value}")
         return JSONResponse({"idleS": self._activity.idle_s})
 
     async def clip(self, request: Request) -> Response:
+        """Return the clip on one side of a query."""
         token = self._session.token(request)
         query_id, side = request.path_params["query_id"], request.path_params["side"]
         clip = await _while_connected(request, self._client.get_clip(query_id, side, token=token))
         return clip_response(clip, request.headers)
 
     async def policy_clip(self, request: Request) -> Response:
+        """Return the clip of a run's policy."""
         token = self._session.any_token(request)
         run_id, name = request.path_params["run_id"], request.path_params["policy_version"]
         if not (name.isascii() and name.isdigit() and len(name) <= 18):
             raise NotFoundError(f"there is no policy version {name[:40]!r}; one is a whole number")
         found = self._client.get_policy_clip(run_id, int(name), token=token)
         clip = await _while_connected(request, found)
-        # Another clip may take this one's place: only under its own hash it is the same for good.
+        # Another clip may replace this one; only an address with its hash is its own for good.
         is_lasting = request.query_params.get("sha256") == clip.sha256
         return clip_response(clip, request.headers, is_lasting=is_lasting)
 
     async def export(self, request: Request) -> Response:
+        """Stream a run's answers as a file."""
         run_id, file_format = request.path_params["run_id"], request.path_params["file_format"]
         parts = self._client.export(run_id, file_format, token=self._session.owner_token(request))
-        # What is refused is refused before the first byte, so that it can still have a status of its own.
+        # A refusal comes before the first byte, while the response can still have its own status.
         first = await _while_connected(request, anext(parts, b""))
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(run_id)}.{file_format}"}
         return StreamingResponse(_joined(first, parts), headers=headers, media_type=EXPORT_TYPES[file_format])
 
     async def asset(self, request: Request) -> Response:
+        """Return one of the pages' files."""
         name = request.path_params.get("name", "index.html")
         if name not in self._assets:
-            raise NotFoundError(f"the page has no file {name[:60]!r}")
+            raise NotFoundError(f"the pages have no file {name[:60]!r}")
         return asset_response(self._assets[name], request.headers)
 
-    async def _described(self, token: str, request: Request) -> dict[str, Any]:
-        """Gives what the page needs to know about its session, and which other the browser has."""
+    async def _describe(self, token: str, request: Request) -> dict[str, Any]:
+        """Return what a page needs to know about its session, and which kinds the browser has."""
         caller = asdict(await self._client.who_am_i(token))
         return {
             "labelerId": caller["labeler_id"],
@@ -202,11 +178,11 @@ class _Gateway:
         }
 
     async def _body(self, request: Request) -> bytes:
-        """Gives a request's body.
+        """Return a request's body.
 
         Raises:
-            ResourceExhaustedError: it is larger than the bound.
-            RefusedCallError: it did not come in time.
+            ResourceExhaustedError: It is larger than the bound.
+            RefusedCallError: It did not arrive in time.
         """
         body = bytearray()
         try:
@@ -217,7 +193,7 @@ class _Gateway:
                         bound = self._config.max_body_bytes
                         raise ResourceExhaustedError(f"the body is larger than {bound} bytes")
         except TimeoutError as error:
-            sentence = f"the body did not come within {_BODY_TIMEOUT_S:g} s"
+            sentence = f"the body did not arrive within {_BODY_TIMEOUT_S:g} s"
             raise RefusedCallError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence) from error
         return bytes(body)
 
@@ -228,15 +204,15 @@ def _check_protocol(request: Request) -> None:
         raise InvalidInputError(connect_protocol.VERSION_HEADER, version, "1")
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
-        sentence = f"content-encoding {encoding[:40]!r} is not taken, only identity"
+        sentence = f"content-encoding is {encoding[:40]!r}, must be identity"
         raise RefusedCallError(grpc.StatusCode.UNIMPLEMENTED, sentence)
 
 
 async def _while_connected(request: Request, work: Awaitable[Result]) -> Result:
-    """Gives the work's result, or cancels it when the caller goes away: a closed page must not get leases.
+    """Return the work's result, or cancel it when the caller disconnects: a closed page must not get leases.
 
     Raises:
-        RefusedCallError: the caller went away.
+        RefusedCallError: The caller disconnected.
     """
     call = asyncio.ensure_future(work)
     gone = asyncio.create_task(_disconnected(request))
@@ -244,7 +220,7 @@ async def _while_connected(request: Request, work: Awaitable[Result]) -> Result:
         await asyncio.wait({call, gone}, return_when=asyncio.FIRST_COMPLETED)
         if call.done():
             return call.result()
-        raise RefusedCallError(grpc.StatusCode.CANCELLED, "the caller went away")
+        raise RefusedCallError(grpc.StatusCode.CANCELLED, "the caller disconnected")
     finally:
         call.cancel()
         gone.cancel()
@@ -259,22 +235,3 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, SomersaultError):
-        raise error
-    content_type = request.headers.get("content-type", "")
-    if content_type.startswith(connect_protocol.STREAM_PREFIX):
-        codec = "json" if content_type.startswith(connect_protocol.STREAM_PREFIX + "json") else "proto"
-        body = connect_protocol.encode_stream_error(error)
-        return Response(body, media_type=connect_protocol.STREAM_PREFIX + codec)
-    body = connect_protocol.encode_error(error)
-    status = connect_protocol.http_status_of(error.status)
-    # As Connect sends what a gRPC call has at its end.
-    headers = {f"trailer-{RETRY_KEY}": error.retry.value}
-    return Response(body, status, headers, media_type=connect_protocol.JSON)
-
-
-async def _healthy(_: Request) -> Response:
-    return PlainTextResponse("ok\n")

@@ -1,4 +1,4 @@
-"""The calls to the labeler: which methods the gateway passes on, and with what errors they come back."""
+"""Calls to the labeler: which methods the gateway passes on, and how errors come back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from somersault import wire
+from somersault.domain.clip_media import CLIP_MEDIA_TYPE, clip_suffix
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
@@ -36,7 +37,7 @@ _SERVICE = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"]
 SERVICE_NAME = _SERVICE.full_name
 
 EXPORT_TYPES = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
-"""The formats of an export's file and their media types."""
+"""The formats of an export and their media types."""
 
 # The characters that RFC 6750 allows in a bearer token; anything else would break the call's metadata.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
@@ -48,7 +49,7 @@ _WHO_AM_I_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One unary method as its descriptor gives it."""
+    """One unary method, from its descriptor."""
 
     name: str
     path: str
@@ -67,17 +68,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip's bytes, H.264 in MP4."""
+    """A clip's bytes, their digest and what they are."""
 
     data: bytes
     sha256: str
+    media_type: str = CLIP_MEDIA_TYPE
 
 
 class RefusedCallError(SomersaultError):
-    """Is a call that ended with another status than OK, and keeps that status."""
+    """A call that ended with a status other than OK."""
 
     def __init__(self, status: grpc.StatusCode, detail: str, *, retry: str | bytes | None = None) -> None:
-        """Take the status, the sentence that came with it, and what was said of trying again."""
+        """Keep the status, its message, and whether trying again may help."""
         super().__init__(detail)
         self.status = status
         self.retry = error_from_status(status, detail, retry=retry).retry
@@ -97,10 +99,10 @@ METHODS: Mapping[str, Method] = {name: _method(_SERVICE.methods_by_name[name]) f
 
 
 class LabelerClient:
-    """Calls the labeler in the name of whoever holds a token. Used from one event loop."""
+    """Calls the labeler with its callers' tokens. Used from one event loop."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Takes a channel without a token of its own."""
+        """Use a channel that carries no token of its own."""
         self._calls = {
             method.name: channel.unary_unary(
                 method.path,
@@ -116,11 +118,11 @@ class LabelerClient:
         )
 
     async def call(self, name: str, request: Message, *, token: str, timeout_s: float) -> Any:
-        """Calls an allowed method and gives its response.
+        """Call an allowed method and return its response.
 
         Raises:
-            UnauthenticatedError: the token can't be one.
-            RefusedCallError: what the labeler answered, or that it could not be reached.
+            UnauthenticatedError: The token is malformed.
+            RefusedCallError: The labeler refused the call or could not be reached.
         """
         metadata = _metadata(token)
         try:
@@ -129,15 +131,17 @@ class LabelerClient:
             raise _refused(error) from error
 
     async def who_am_i(self, token: str) -> Caller:
-        """Gives the holder of a token."""
+        """Return the holder of a token."""
         request = labeler_pb2.WhoAmIRequest()
         reply = await self.call("WhoAmI", request, token=token, timeout_s=_WHO_AM_I_TIMEOUT_S)
         return Caller(reply.labeler_id, reply.name, wire.role_from_message(reply.role))
 
     async def get_clip(self, query_id: str, side: str, *, token: str) -> Clip:
-        """Gives the clip on one side (``left`` or ``right``) of a query that the token's holder may see."""
+        """Return the clip on one side (``left`` or ``right``) of a query that the token's holder may see."""
         if side not in (Preference.LEFT, Preference.RIGHT):
-            raise NotFoundError(f"there is no side {side[:40]!r}; a clip is left.mp4 or right.mp4")
+            raise NotFoundError(
+                f"there is no side {side[:40]!r}; a clip is left{clip_suffix()} or right{clip_suffix()}"
+            )
         number = preference_pb2.Preference.Value(f"PREFERENCE_{side.upper()}")
         request = labeler_pb2.GetClipRequest(query_id=query_id, side=number)
         reply = await self.call("GetClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
@@ -150,16 +154,16 @@ class LabelerClient:
         return Clip(reply.clip, reply.clip_sha256)
 
     async def export(self, run_id: str, file_format: str, *, token: str) -> AsyncIterator[bytes]:
-        """Gives the bytes of a run's export as they come, ``file_format`` being ``jsonl`` or ``parquet``.
+        """Yield the bytes of a run's export as they come; ``file_format`` is ``jsonl`` or ``parquet``.
 
         Raises:
-            NotFoundError: there is no such format.
-            UnauthenticatedError: the token can't be one.
-            RefusedCallError: what the labeler answered, or that it could not be reached.
+            NotFoundError: There is no such format.
+            UnauthenticatedError: The token is malformed.
+            RefusedCallError: The labeler refused the call or could not be reached.
         """
         if file_format not in EXPORT_TYPES:
             formats = ", ".join(EXPORT_TYPES)
-            raise NotFoundError(f"there is no export as {file_format[:40]!r}, only {formats}")
+            raise NotFoundError(f"there is no export format {file_format[:40]!r}, only {formats}")
         number = labeler_pb2.ExportFormat.Value(f"EXPORT_FORMAT_{file_format.upper()}")
         request = labeler_pb2.ExportPreferencesRequest(run_id=run_id, format=number)
         try:
@@ -176,11 +180,11 @@ def _metadata(token: str) -> tuple[tuple[str, str], ...]:
 
 
 def _refused(error: grpc.aio.AioRpcError) -> RefusedCallError:
-    """Gives the error less what a browser must not learn: the addresses in gRPC's own sentences."""
+    """Return the error without what a browser must not learn: the addresses in gRPC's own messages."""
     status = error.code()
     if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         sentence = "the labeler can't be reached right now; try again"
         return RefusedCallError(grpc.StatusCode.UNAVAILABLE, sentence)
     if status is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return RefusedCallError(status, "the labeler did not answer in time")
+        return RefusedCallError(status, "the labeler did not respond in time")
     return RefusedCallError(status, error.details() or status.name, retry=said_retry(error))

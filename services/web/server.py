@@ -1,4 +1,4 @@
-"""How the gateway lives: settings, logs, its port, serving, and a drain on SIGTERM."""
+"""The gateway's process: settings, logs, its port, serving, and a drain on SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 import uvicorn
 
-from services.web.config import Config
-from services.web.gateway import create_app
+from services.web.application import create_app
+from services.web.config import WebConfig
 from services.web.labeler_client import LabelerClient
 from somersault.errors import ConfigError
 from somersault.rpc import open_channel
@@ -28,16 +28,16 @@ _log = structlog.get_logger()
 
 KEEP_ALIVE_S = 75  # browsers reuse connections for a minute; closing sooner makes their next call fail
 
-MAX_REQUESTS = 512  # at once; each labeler's page holds one long poll and a few short calls
+MAX_REQUESTS = 512  # at once; each labeling page holds one long poll and a few short calls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves the page until SIGTERM or SIGINT and gives the exit code.
+    """Serve the pages until SIGTERM or SIGINT and return the exit code.
 
-    Anything wrong with settings or ports at the start is one line on standard error and exit code 2.
+    Invalid settings and unusable ports are one line on standard error and exit code 2.
     """
     try:
-        config = load_config(Config, sys.argv[1:] if arguments is None else arguments)
+        config = load_config(WebConfig, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service="web", level=config.log_level)
         asyncio.run(_serve_until_signalled(config))
     except Exception as error:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _serve_until_signalled(config: Config) -> None:
+async def _serve_until_signalled(config: WebConfig) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,17 +55,17 @@ async def _serve_until_signalled(config: Config) -> None:
 
 
 async def serve(
-    config: Config, *, stopped: asyncio.Event, on_bound: Callable[[int], None] | None = None
+    config: WebConfig, *, stopped: asyncio.Event, on_bound: Callable[[int], None] | None = None
 ) -> None:
-    """Serves the page until ``stopped`` is set, then lets running calls end.
+    """Serve the pages until ``stopped`` is set, then let running calls finish.
 
     Args:
         config: Where to listen, whom to call, how long to drain.
         stopped: Ends serving when set.
-        on_bound: Told the port once calls are taken.
+        on_bound: Called with the port once calls are accepted.
 
     Raises:
-        ConfigError: a port can't be used.
+        ConfigError: A port can't be used.
     """
     listener = _bound(config.host, config.port)
     port: int = listener.getsockname()[1]
@@ -89,18 +89,18 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn would raise SIGTERM again after its drain, and the exit code would not be 0."""
+    """A server that ignores signals: uvicorn's would raise SIGTERM again after its drain, and the exit code would not be 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def _server(config: Config, client: LabelerClient, *, port: int) -> _Server:
+def _server(config: WebConfig, client: LabelerClient, *, port: int) -> _Server:
     """Return the server, ready to serve.
 
     Raises:
-        ConfigError: the certificate or its key can't be used.
+        ConfigError: The certificate or its key can't be used.
     """
     settings = uvicorn.Config(
         create_app(client, config, port=port),
@@ -121,7 +121,7 @@ def _server(config: Config, client: LabelerClient, *, port: int) -> _Server:
     )
     try:
         settings.load()
-    except OSError as error:  # of ssl, too
+    except OSError as error:  # an ssl.SSLError is one, too
         raise ConfigError(
             f"tls_certificate_path {config.tls_certificate_path} and tls_key_path {config.tls_key_path} can't be"
             f" used: {error}; both must be PEM files, the key without a password"

@@ -1,4 +1,4 @@
-"""Who calls: a bearer token in the authorization header, or in a session cookie of our own pages."""
+"""Whose token a request carries: a bearer token in the authorization header, or a session cookie of our own pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from somersault.formats.strict_json import load_json
 __all__ = ["KIND_HEADER", "Session", "check_own_page", "posted_token"]
 
 KIND_HEADER = "somersault-session"
-"""Says in whose session's name our own page calls: ``labeler``, if it is missing, or ``owner``."""
+"""Names the kind of session that one of our pages calls with: ``labeler``, which is also the default, or ``owner``."""
 
 _LABELER, _OWNER = "labeler", "owner"
 
@@ -25,21 +25,21 @@ _MAX_AGE_S = 30 * 24 * 3600
 class Session:
     """Keeps tokens in cookies that scripts can't read and other sites can't send. The gateway stores nothing.
 
-    One browser may hold two, that of a labeler and that of an owner: whoever teaches alone is both.
+    One browser may hold two, a labeler's and an owner's: a person who trains alone is both.
     """
 
     def __init__(self, *, port: int, is_https: bool) -> None:
-        """Takes the page's port and whether browsers reach it over TLS."""
+        """Name the cookies by the port, and decide whether they need TLS."""
         # Browsers share cookies between the ports of a host: two runs on one machine need two names.
         self._cookies = {_LABELER: f"somersault_session_{port}", _OWNER: f"somersault_owner_{port}"}
         self._is_https = is_https
 
     def token(self, request: Request) -> str:
-        """Gives the caller's token.
+        """Return the caller's token.
 
         Raises:
-            UnauthenticatedError: there is none.
-            PermissionDeniedError: the cookie may have been sent by another site's page.
+            UnauthenticatedError: There is none.
+            PermissionDeniedError: The cookie may have been sent by another site's page.
         """
         header = request.headers.get("authorization")
         if header is not None:
@@ -50,20 +50,20 @@ class Session:
         return self._cookie_token(request, kind=_kind(request))
 
     def owner_token(self, request: Request) -> str:
-        """Gives the caller's token where a link can't say in whose name it is followed: an owner's.
+        """Return the owner's token, for links, which can't name a kind of session.
 
         Raises:
-            UnauthenticatedError: there is none.
+            UnauthenticatedError: There is none.
         """
         if "authorization" in request.headers:
             return self.token(request)
         return self._cookie_token(request, kind=_OWNER)
 
     def any_token(self, request: Request) -> str:
-        """Return the caller's token where every role is served the same and a video element can't name its session.
+        """Return any token of the caller, for video elements, which can't name a kind of session either.
 
         Raises:
-            UnauthenticatedError: there is none.
+            UnauthenticatedError: There is none.
         """
         if "authorization" in request.headers or KIND_HEADER in request.headers:
             return self.token(request)
@@ -71,11 +71,11 @@ class Session:
         return self._cookie_token(request, kind=kinds[0] if kinds else _LABELER)
 
     def kinds(self, request: Request) -> list[str]:
-        """Gives the kinds of session that a browser has: ``labeler``, ``owner``."""
+        """Return the kinds of session that a browser has: ``labeler``, ``owner``."""
         return [kind for kind, name in self._cookies.items() if request.cookies.get(name)]
 
     def begin(self, response: Response, *, token: str, role: Role) -> None:
-        """Sets the cookie of the session that a role has."""
+        """Set the cookie of the kind of session that a role has."""
         kind = _OWNER if role in (Role.OWNER, Role.SERVICE) else _LABELER
         response.set_cookie(
             self._cookies[kind],
@@ -88,7 +88,7 @@ class Session:
         )
 
     def end(self, request: Request, response: Response) -> None:
-        """Removes the cookie of the session in whose name a request came."""
+        """Remove the cookie of the session that a request came with."""
         name = self._cookies[_kind(request)]
         response.delete_cookie(name, path="/", secure=self._is_https, httponly=True, samesite="strict")
 
@@ -102,10 +102,10 @@ class Session:
 
 
 def _kind(request: Request) -> str:
-    """Gives the kind of session that a request names.
+    """Return the kind of session that a request names.
 
     Raises:
-        InvalidInputError: there is no such kind.
+        InvalidInputError: There is no such kind.
     """
     kind = request.headers.get(KIND_HEADER, _LABELER)
     if kind not in (_LABELER, _OWNER):
@@ -114,13 +114,13 @@ def _kind(request: Request) -> str:
 
 
 def check_own_page(request: Request) -> None:
-    """Checks that a call with a cookie comes from our own page.
+    """Check that a call with a cookie comes from one of our own pages.
 
-    Another site's page can't send this header without a CORS preflight, which is never granted with the cookie. Cross-site request
-    forgery: https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+    Another site's page can't send this header without a CORS preflight, which is never granted with the cookie. On
+    cross-site request forgery: https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 
     Raises:
-        PermissionDeniedError: the header is missing, or the browser names another origin.
+        PermissionDeniedError: The header is missing, or the browser names another origin.
     """
     if request.headers.get(VERSION_HEADER) != "1":
         raise PermissionDeniedError(f"calls with a cookie need the header {VERSION_HEADER}: 1")
@@ -130,10 +130,10 @@ def check_own_page(request: Request) -> None:
 
 
 def posted_token(body: bytes) -> str:
-    """Gives the token in the body of a login.
+    """Return the token in the body of a login.
 
     Raises:
-        InvalidInputError: the body is something else.
+        InvalidInputError: The body is something else.
     """
     try:
         token = load_json(body)["token"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from somersault.domain.clip_media import clip_suffix
+
 __all__ = ["clip_key", "sealed_key", "segment_key"]
 
 
@@ -17,4 +19,4 @@ def sealed_key(run_id: str, segment_id: str) -> str:
 
 def clip_key(run_id: str, segment_id: str) -> str:
     """Gives the key of a segment's clip."""
-    return f"{run_id}/clips/{segment_id}.mp4"
+    return f"{run_id}/clips/{segment_id}{clip_suffix()}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from somersault.domain.clip_media import clip_suffix
 from somersault.errors import InvalidInputError
 
 MAX_KEY_BYTES = 512  # S3 takes 1024, and the store's own prefix stands before ours
 MAX_COMPONENT_BYTES = 200  # file systems take 255
 TEMPORARY_PREFIX = ".tmp-"  # reserved: what the folder store has not finished writing
-_CLIP_SUFFIX = ".mp4"
+_CLIP_SUFFIX = clip_suffix()
 
 _KEY_BOUND = (
     f"at most {MAX_KEY_BYTES} bytes: printable components of 1 to {MAX_COMPONENT_BYTES} bytes "

@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from services.web.config import Config
+from services.web.config import WebConfig
 from services.web.connect_protocol import code_of, http_status_of
 from services.web.server import serve
 from somersault.compliance.reference import QUESTION, RUN_ID, reference_labeler
@@ -51,7 +51,7 @@ async def test_the_first_calls_work_as_they_are_written(tmp_path: Path) -> None:
     async with reference_labeler(tmp_path) as labeler:
         await labeler.propose(1)
         stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
-        config = Config(port=0, labeler_address=labeler.address)
+        config = WebConfig(port=0, labeler_address=labeler.address)
         serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
         environment = os.environ | {
             "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}",
@@ -95,4 +95,4 @@ def test_every_refusal_has_the_code_that_the_page_says() -> None:
 def test_limits_are_the_settings(what: str, setting: str) -> None:
     """What the gateway bounds by default stands in the table."""
     (bound,) = [bound for name, bound in table_rows(PAGE, heading="## Limits") if name.startswith(what)]
-    assert f"{Config.model_fields[setting].default:,.0f}" in bound
+    assert f"{WebConfig.model_fields[setting].default:,.0f}" in bound

@@ -9,6 +9,7 @@ import prometheus_client
 from services.simulator.clips.render_process import RenderProcess
 from services.simulator.segments.format import RenderableSegment, decode_segment
 from somersault.domain.arrays import FloatArray
+from somersault.domain.clip_media import clip_suffix
 from somersault.errors import InvalidInputError, ResourceExhaustedError, UnavailableError
 from somersault.storage import ObjectStore, StoredObject
 from somersault.tasks import Task
@@ -58,8 +59,8 @@ class ClipRenderer:
             UnavailableError: Nothing can be rendered here, or rendering failed.
             SomersaultError: The store failed, or the segment is missing or corrupt.
         """
-        if not clip_uri.endswith(".mp4"):
-            raise InvalidInputError("clip_uri", clip_uri, 'a key that ends in ".mp4"')
+        if not clip_uri.endswith(clip_suffix()):
+            raise InvalidInputError("clip_uri", clip_uri, f'a key that ends in "{clip_suffix()}"')
         if size_px and (not _MIN_SIZE_PX <= size_px <= _MAX_SIZE_PX or size_px % 2):
             bound = f"an even number from {_MIN_SIZE_PX} to {_MAX_SIZE_PX}, or 0 for the task's own"
             raise InvalidInputError("size_px", size_px, bound)

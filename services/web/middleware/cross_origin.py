@@ -1,4 +1,4 @@
-"""Lets pages of named other origins make calls and read clips with a token; never with the session's cookie.
+"""Lets pages of other, named origins make calls and read clips with a token, never with the session cookie.
 
 The protocol: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -13,11 +13,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.web.labeler_client import SERVICE_NAME
+from somersault.domain.clip_media import CLIPS_PATH, POLICY_CLIPS_PATH
 
 __all__ = ["CrossOrigin", "check_origin"]
 
-# Not the session: a login from another origin would put a stranger's page between a person and their cookie.
-_PATHS = (f"/{SERVICE_NAME}/", "/clips/", "/policy-clips/")
+# Not the session: a login from another origin would put another site's page between a person and their cookie.
+_PATHS = (f"/{SERVICE_NAME}/", CLIPS_PATH, POLICY_CLIPS_PATH)
 
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST",
@@ -30,17 +31,17 @@ _EXPOSED = "accept-post, accept-ranges, content-range, etag"
 class CrossOrigin:
     """Wraps an application. Without allowed origins it changes nothing.
 
-    Credentials are never allowed, so a browser neither sends the cookie along nor shows what came of it: who calls
-    from elsewhere sends ``authorization: Bearer TOKEN`` itself.
+    Credentials are never allowed, so a browser neither sends the cookie along nor shows the response to it: callers of
+    other origins send ``authorization: Bearer TOKEN`` themselves.
     """
 
     def __init__(self, app: ASGIApp, *, allowed_origins: Collection[str]) -> None:
-        """Takes the application and the origins, each as browsers write it."""
+        """Wrap an application; each origin is as browsers send it."""
         self._app = app
         self._origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answer one request."""
         if scope["type"] != "http" or not self._origins or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
@@ -57,18 +58,16 @@ class CrossOrigin:
 
 
 def check_origin(origin: str) -> str:
-    """Gives an origin back if it is written as browsers send it.
+    """Return an origin if it is written as browsers send it.
 
     Raises:
-        ValueError: it is not ``http://HOST[:PORT]`` or ``https://HOST[:PORT]`` in lower case without a path.
+        ValueError: It is not ``http://HOST[:PORT]`` or ``https://HOST[:PORT]`` in lower case without a path.
     """
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or "*" in origin:
-        raise ValueError(
-            f"{origin!r} must be https://HOST[:PORT] or http://HOST[:PORT]; each origin by itself"
-        )
+        raise ValueError(f"{origin!r} must be https://HOST[:PORT] or http://HOST[:PORT], one origin each")
     if origin != f"{parts.scheme}://{parts.netloc}".lower() or "@" in origin:
-        raise ValueError(f"{origin!r} must be in lower case, without a path, a user or a slash at its end")
+        raise ValueError(f"{origin!r} must be in lower case, without a path, a user or a trailing slash")
     return origin
 
 

@@ -1,4 +1,4 @@
-"""What every request passes: the host's name is checked, protective headers are added, failures are logged."""
+"""What every request passes first: its host name is checked, protective headers are added, failures are logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-# Orchestrators ask by the address of a pod, which no setting can know; the answer tells nothing.
+# Orchestrators ask at a pod's address, which no setting can know; the response reveals nothing.
 _UNGUARDED_PATHS = frozenset({"/healthz"})
 
 _POLICY = (
@@ -29,7 +29,7 @@ _POLICY = (
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    # Makes innerHTML and its kin throw, so text can't become markup even by mistake.
+    # Makes innerHTML and the like throw, so text can't become markup even by mistake.
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
 )
@@ -45,22 +45,22 @@ _HEADERS = {
 
 
 class Guard:
-    """Wraps an application."""
+    """Wraps an application so that only its own hosts are served, with protective headers."""
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str]) -> None:
-        """Takes the application and the host names, beside those of loopback, it may be reached by."""
+        """Wrap an application; ``allowed_hosts`` are its host names besides those of loopback."""
         self._app = app
         self._hosts = _LOOPBACK | {host.lower() for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answer one request."""
         if scope["type"] != "http":
             return
         guarded_send = _with_headers(send)
         host = _name(Headers(scope=scope).get("host", ""))
         if host not in self._hosts and scope["path"] not in _UNGUARDED_PATHS:
             _log.warning("host_refused", host=host[:100])
-            sentence = "This page is not served under that host name; --allowed-hosts adds names.\n"
+            sentence = "This page is not served under that host name; add the name with --allowed-hosts.\n"
             await PlainTextResponse(sentence, 421)(scope, receive, guarded_send)
             return
         try:
@@ -68,7 +68,7 @@ class Guard:
         except ClientDisconnect:
             _log.debug("caller_gone", path=scope["path"])
         except Exception as error:
-            # The caller has its answer already: Starlette sends a bare 500 before it raises again.
+            # The caller has its response already: Starlette sends a bare 500 before it raises again.
             _log.error("request_failed", path=scope["path"], exc_info=error)
 
 
@@ -85,7 +85,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _name(host: str) -> str:
-    """Gives the name in a Host header, less its port."""
+    """Return the name in a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from somersault.domain.clip_media import policy_clip_path
 from somersault.errors import InvalidInputError
 from somersault.runs import Run, RunState
 from somersault.runs.policy_clips import StoredClip
@@ -76,7 +77,7 @@ def clip_to_message(run_id: str, clip: StoredClip) -> labeler_pb2.PolicyClip:
     return labeler_pb2.PolicyClip(
         policy_version=clip.policy_version,
         env_steps=clip.env_steps,
-        clip_url=f"/policy-clips/{quote(run_id, safe='')}/{clip.policy_version}.mp4?sha256={clip.sha256}",
+        clip_url=f"{policy_clip_path(quote(run_id, safe=''), clip.policy_version)}?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
         create_time=created,

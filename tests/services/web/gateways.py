@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from services.web.config import Config
+from services.web.config import WebConfig
 from services.web.server import serve
 
 __all__ = ["serving_gateway"]
@@ -16,7 +16,7 @@ __all__ = ["serving_gateway"]
 @contextlib.asynccontextmanager
 async def serving_gateway(labeler_address: str, **settings: Any) -> AsyncIterator[str]:
     """Serves calls and pages, and gives their address; raises what keeps them from being served."""
-    config = Config(port=0, labeler_address=labeler_address, **settings)
+    config = WebConfig(port=0, labeler_address=labeler_address, **settings)
     stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))
     try:

@@ -12,6 +12,7 @@ import av
 import grpc.aio
 import numpy as np
 
+from somersault.domain.clip_media import clip_path, policy_clip_path
 from somersault.errors import (
     AlreadyExistsError,
     CorruptDataError,
@@ -46,6 +47,10 @@ def draw_clip(seed: int, *, seconds: float = 0.6, size: int = 96) -> bytes:
         for packet in stream.encode():
             container.mux(packet)
     return stream_bytes.getvalue()
+
+
+def _sides(query_id: str) -> dict[str, preference_pb2.Side]:
+    return {side: preference_pb2.Side(clip_url=clip_path(query_id, side)) for side in ("left", "right")}
 
 
 @dataclass
@@ -139,7 +144,11 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
             self.num_proposed += 1
         self.leases[f"lease-{query_id}"] = query_id
         query = preference_pb2.Query(
-            query_id=query_id, run_id="flip-1", question=QUESTION, guidelines_version=len(self.guidelines)
+            query_id=query_id,
+            run_id="flip-1",
+            question=QUESTION,
+            guidelines_version=len(self.guidelines),
+            **_sides(query_id),
         )
         return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
 
@@ -229,8 +238,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
                     query_id=row.query_id,
                     run_id="flip-1",
                     question=QUESTION,
-                    left=preference_pb2.Side(clip_url=f"/clips/{row.query_id}/left.mp4"),
-                    right=preference_pb2.Side(clip_url=f"/clips/{row.query_id}/right.mp4"),
+                    **_sides(row.query_id),
                     state=preference_pb2.QUERY_STATE_ANSWERED,
                 ),
                 answer_id=row.answer_id,
@@ -267,7 +275,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
             labeler_pb2.PolicyClip(
                 policy_version=policy_version,
                 env_steps=env_steps,
-                clip_url=f"/policy-clips/flip-1/{policy_version}.mp4?sha256={sha256}",
+                clip_url=f"{policy_clip_path('flip-1', policy_version)}?sha256={sha256}",
                 clip_sha256=sha256,
                 duration_s=0.6,
                 is_final=is_final,

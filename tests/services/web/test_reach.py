@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 
-from services.web.config import Config
+from services.web.config import WebConfig
 from somersault.errors import ConfigError
 from somersault.v1 import preference_pb2
 from tests.services.web.certificates import write_certificate
@@ -76,7 +76,7 @@ async def test_unusable_certificate_is_one_clear_line(labeler, tmp_path):
 def test_unusable_settings_are_refused(settings):
     """A public address is an origin; a certificate and its key come together."""
     with pytest.raises(ValueError, match=r"must be https://HOST|without a path|belong together"):
-        Config(labeler_address="127.0.0.1:1", **settings)
+        WebConfig(labeler_address="127.0.0.1:1", **settings)
 
 
 async def test_activity_says_how_long_no_page_has_asked(gateway_url, labeler):

@@ -172,8 +172,8 @@ def test_a_list_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("module", "variable", "needed"),
     [
-        ("services.web.config:Config", "SOMERSAULT_WEB_ALLOWED_ORIGINS", "--labeler-address=a:1"),
-        ("services.web.config:Config", "SOMERSAULT_WEB_ALLOWED_HOSTS", "--labeler-address=a:1"),
+        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_ORIGINS", "--labeler-address=a:1"),
+        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_HOSTS", "--labeler-address=a:1"),
         (
             "services.labeler.config:LabelerConfig",
             "SOMERSAULT_LABELER_SIMULATOR_ADDRESSES",

@@ -6,6 +6,7 @@ from services.labeler.api.convert import query_messages
 from services.labeler.clips.practice import ShownPair
 from services.labeler.model.answers import OwnAnswer
 from services.labeler.model.clips import ClipChoice, ClippedQuery, PolicyClip
+from somersault.domain.clip_media import policy_clip_path
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
@@ -45,7 +46,7 @@ def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb
         policy_version=clip.policy_version,
         env_steps=clip.env_steps,
         # with its hash, so that a browser may keep it for good though another may take its place
-        clip_url=f"/policy-clips/{run_id}/{clip.policy_version}.mp4?sha256={clip.sha256}",
+        clip_url=f"{policy_clip_path(run_id, clip.policy_version)}?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
         create_time=timestamp_from_milliseconds(clip.created_ms),

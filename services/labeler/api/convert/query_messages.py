@@ -6,6 +6,7 @@ import math
 
 from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Query, QueryState, Side
 from somersault import wire
+from somersault.domain.clip_media import clip_path
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
@@ -82,8 +83,8 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
         query_id=query.query_id,
         run_id=query.run_id,
         question=query.question,
-        left=_side_to_message(query.left, clip_url=f"/clips/{query.query_id}/left.mp4"),
-        right=_side_to_message(query.right, clip_url=f"/clips/{query.query_id}/right.mp4"),
+        left=_side_to_message(query.left, clip_url=clip_path(query.query_id, "left")),
+        right=_side_to_message(query.right, clip_url=clip_path(query.query_id, "right")),
         state=_STATES[query.state],
         proposed_time=timestamp_from_milliseconds(query.proposed_ms) if query.proposed_ms else None,
         guidelines_version=query.guidelines_version,

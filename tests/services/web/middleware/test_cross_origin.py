@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.web.config import Config
+from services.web.config import WebConfig
 from somersault.errors import ConfigError
 from somersault.runtime.config import load_config
 from tests.services.web.gateways import serving_gateway
@@ -99,4 +99,4 @@ async def test_no_origin_is_allowed_unless_named(http):
 def test_what_browsers_would_not_send_is_refused_at_the_start(origin):
     """A setting that could never match, or would match all, is an error that says how to write it."""
     with pytest.raises(ConfigError, match="allowed_origins"):
-        load_config(Config, ["--labeler-address", "127.0.0.1:1", "--allowed-origins", origin])
+        load_config(WebConfig, ["--labeler-address", "127.0.0.1:1", "--allowed-origins", origin])

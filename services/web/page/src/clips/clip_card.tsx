@@ -4,7 +4,7 @@ import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { keepInStep } from "./video";
-import { num, type ClippedQuery, type PreferenceName } from "../connect/messages";
+import { num, type ClippedQuery, type PreferenceName, type Side } from "../connect/messages";
 import { useClip, useIsSeen, useWasSeen } from "./clip_hooks";
 import { isRight, predictedWords, predictionOf } from "./prediction";
 import { RewardBar, RewardLine, showMoment } from "./reward_line";
@@ -28,11 +28,11 @@ interface ClipCardProps {
 }
 
 export function ClipCard({ clipped, reach, isPlaying, numAnswers }: ClipCardProps) {
-  const { queryId } = clipped.query;
+  const { query } = clipped;
   const prediction = predictionOf(clipped);
   const card = useRef<HTMLLIElement>(null);
-  const path = useWasSeen(card) ? `/clips/${encodeURIComponent(queryId)}/` : null;
-  const sides = { left: useSide(path && `${path}left.mp4`), right: useSide(path && `${path}right.mp4`) };
+  const wasSeen = useWasSeen(card);
+  const sides = { left: useSide(wasSeen ? query.left : undefined), right: useSide(wasSeen ? query.right : undefined) };
   const slider = useRef<HTMLInputElement>(null);
   const isSeen = useIsSeen(card);
   const mustPlay = isPlaying.value && isSeen;
@@ -79,7 +79,7 @@ export function ClipCard({ clipped, reach, isPlaying, numAnswers }: ClipCardProp
   };
 
   return (
-    <li class="clip-card" ref={card} data-query={queryId}>
+    <li class="clip-card" ref={card} data-query={query.queryId}>
       <p class="answered">
         <Answers clipped={clipped} isRightAnswer={isRight(prediction, clipped.answers?.at(-1)?.preference, numAnswers)} />
         <span class="predicted-words">
@@ -154,9 +154,9 @@ function isPreferred({ answers }: ClippedQuery, side: "left" | "right"): boolean
 }
 
 /** A clip, and the places on the screen where it and its prediction are shown. */
-function useSide(path: string | null) {
+function useSide(side: Side | undefined) {
   return {
-    ...useClip(path),
+    ...useClip(side?.clipUrl ?? null),
     video: useRef<HTMLVideoElement>(null),
     cursor: useRef<SVGLineElement>(null),
     bar: useRef<HTMLDivElement>(null),

@@ -96,11 +96,6 @@ export function get(path: string, { timeoutMs = 30_000, signal }: CallOptions = 
   return send(path, { signal: eitherSignal(signal, timeoutMs) });
 }
 
-/** Gives one clip of a query. */
-export function fetchClip(queryId: string, side: string, options: CallOptions = {}): Promise<Blob> {
-  return fetchBlob(`/clips/${encodeURIComponent(queryId)}/${side}.mp4`, options);
-}
-
 /** Return the whole content of one of the gateway's paths. */
 export async function fetchBlob(path: string, options: CallOptions = {}): Promise<Blob> {
   const response = await get(path, options);

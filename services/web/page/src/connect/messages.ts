@@ -44,6 +44,7 @@ export type Role = Received<preference.RoleJson>;
 export type Run = Received<labeler.RunJson>;
 export type RunResult = Received<labeler.RunResultJson>;
 export type RunState = Received<labeler.RunStateJson>;
+export type Side = Received<preference.SideJson>;
 export type Share = Received<labeler.ShareJson>;
 export type Stats = ReplyOf<"GetStats">;
 export type Webhook = Received<labeler.WebhookJson>;

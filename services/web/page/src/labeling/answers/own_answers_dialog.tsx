@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { fetchClip } from "../../connect/call";
+import { fetchBlob } from "../../connect/call";
 import type { OwnAnswer } from "../../connect/messages";
 import { Dialog } from "../../shell/dialog";
 import { PREFERENCES, preferenceOf, type Preference, type Side } from "../pairs/pair";
@@ -73,8 +73,8 @@ function OwnAnswerItem({ answer, onChange }: ItemProps) {
       onBlurCapture={() => play(false)}
     >
       <div class="thumbnails">
-        <Thumbnail queryId={answer.query.queryId} side="left" isChosen={chosen === "left"} />
-        <Thumbnail queryId={answer.query.queryId} side="right" isChosen={chosen === "right"} />
+        <Thumbnail path={answer.query.left?.clipUrl} side="left" isChosen={chosen === "left"} />
+        <Thumbnail path={answer.query.right?.clipUrl} side="right" isChosen={chosen === "right"} />
       </div>
       <div class="own-answer">
         <p>
@@ -103,12 +103,13 @@ function OwnAnswerItem({ answer, onChange }: ItemProps) {
   );
 }
 
-function Thumbnail({ queryId, side, isChosen }: { queryId: string; side: Side; isChosen: boolean }) {
+function Thumbnail({ path, side, isChosen }: { path: string | undefined; side: Side; isChosen: boolean }) {
   const [url, setUrl] = useState<string>();
   useEffect(() => {
+    if (!path) return;
     const gone = new AbortController();
     let made: string | undefined;
-    fetchClip(queryId, side, { signal: gone.signal }).then(
+    fetchBlob(path, { signal: gone.signal }).then(
       (clip) => {
         if (gone.signal.aborted) return;
         made = URL.createObjectURL(clip);
@@ -121,7 +122,7 @@ function Thumbnail({ queryId, side, isChosen }: { queryId: string; side: Side; i
       gone.abort();
       if (made) URL.revokeObjectURL(made);
     };
-  }, [queryId, side]);
+  }, [path]);
   return (
     <video
       class={`${side}${isChosen ? " chosen" : ""}`}

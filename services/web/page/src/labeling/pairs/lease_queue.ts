@@ -1,7 +1,7 @@
 // Keeps a few pairs leased and their clips fetched, so that the next one is ready before it is needed.
 
 import { Backoff, pause, tryNow } from "../../connect/backoff";
-import { call, CallError, asCallError, fetchClip } from "../../connect/call";
+import { call, CallError, asCallError, fetchBlob } from "../../connect/call";
 import type { RunState } from "../../connect/messages";
 import { Emitter } from "../emitter";
 import { pairOf, type Pair } from "./pair";
@@ -176,7 +176,7 @@ export class LeaseQueue extends Emitter<Events> {
     const backoff = new Backoff();
     while (this.#held.includes(pair)) {
       try {
-        const clips = await Promise.all([fetchClip(pair.queryId, "left"), fetchClip(pair.queryId, "right")]);
+        const clips = await Promise.all([fetchBlob(pair.clipPaths.left), fetchBlob(pair.clipPaths.right)]);
         pair.urls = { left: URL.createObjectURL(clips[0]), right: URL.createObjectURL(clips[1]) };
         await this.#options.prepare(pair);
         if (!this.#held.includes(pair)) return this.#options.discard(pair);

@@ -27,6 +27,8 @@ export interface Pair {
   leaseToken: string;
   /** When its lease ends, by Date.now. */
   endsAt: number;
+  /** Where the gateway serves its clips. */
+  clipPaths: Record<Side, string>;
   /** The URLs of its clips once they are fetched. */
   urls: Record<Side, string> | null;
   /** Whether both clips can start within a frame. */
@@ -41,6 +43,7 @@ export function pairOf({ leaseToken, query, remainingS = 0 }: Lease): Pair {
     question: query.question ?? "",
     guidelinesVersion: query.guidelinesVersion ?? 0,
     leaseToken,
+    clipPaths: { left: query.left?.clipUrl ?? "", right: query.right?.clipUrl ?? "" },
     endsAt: Date.now() + remainingS * 1000,
     urls: null,
     isPrepared: false,
