@@ -13,18 +13,18 @@ __all__ = ["TeacherConfig"]
 
 
 class TeacherConfig(ServiceConfig):
-    """Answers a run's queries by the hidden true reward."""
+    """Settings of a teacher, which answers a run's queries by the hidden true reward."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_TEACHER_")
 
     labeler_address: Address = "127.0.0.1:7004"
-    """Where the labeler service is, host:port."""
+    """The labeler service's address, host:port."""
 
     run_id: Name
     """The run whose queries it answers."""
 
     storage_url: NonEmpty
-    """Where sealed teacher parts are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+    """Where the sealed teacher parts are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
     """Key id for S3."""
@@ -33,17 +33,17 @@ class TeacherConfig(ServiceConfig):
     """Secret for S3."""
 
     token: pydantic.SecretStr
-    """Token of role teacher; give it by the environment, where other users can't read it."""
+    """Token of role teacher; set it in the environment, where other users can't read it."""
 
     kind: NonEmpty = "oracle"
     """How it answers: oracle, stochastic, mistake, skip, equal or myopic (B-Pref, arXiv 2111.03026); a mixture such as
-    0.7*oracle+0.3*mistake; or one's own FILE.py:FUNCTION. docs/teachers.md tells each one's numbers and how to set them."""
+    0.7*oracle+0.3*mistake; or a function of your own, FILE.py:FUNCTION. docs/teachers.md lists each kind's numbers and how to set them."""
 
     seed: int = pydantic.Field(default=0, ge=0, le=MAX_SEED)
-    """Seeds what is drawn: kinds of a mixture, mistakes, one's own function's generator. The oracle draws nothing."""
+    """Seeds what is random: kinds of a mixture, mistakes, a function's generator. The oracle uses no randomness."""
 
     num_leases: int = pydantic.Field(default=8, ge=1, le=10)
-    """Queries leased at once."""
+    """Queries leased at a time."""
 
     lease_s: float = pydantic.Field(default=10.0, ge=1, le=600)
-    """Seconds until somebody else may answer in its stead."""
+    """Seconds until another labeler may answer instead."""

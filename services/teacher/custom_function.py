@@ -1,8 +1,8 @@
-"""A teacher that somebody wrote: a Python function of two segments' true rewards.
+"""A teacher that a user wrote: a Python function of two segments' true rewards.
 
     def answer(left_true_rewards, right_true_rewards, rng) -> str
 
-takes two ``[T]`` float32 arrays and a `numpy.random.Generator`, and gives "left", "right", "equal" or "incomparable".
+takes two ``[T]`` float32 arrays and a `numpy.random.Generator`, and returns "left", "right", "equal" or "incomparable".
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from somersault.errors import Retry, SomersaultError
 from somersault.runtime import telemetry
 from somersault.tasks.custom import load_teacher
 
-__all__ = ["FunctionFailedError", "OwnFunction"]
+__all__ = ["CustomFunction", "FunctionFailedError"]
 
 _log = structlog.get_logger()
 
 _HANG_S = 30.0
-"""So long without an answer, and whoever started the run hears of it."""
+"""Seconds without an answer after which the run's owner is told."""
 
 
 class FunctionFailedError(SomersaultError):
-    """Says what went wrong in somebody's function. The same pair would fail again, so it ends the teacher."""
+    """A custom function failed. It would fail on the same pair again, so the teacher ends."""
 
     retry = Retry.NEVER
 
 
-class OwnFunction:
-    """Calls the function, one call at a time."""
+class CustomFunction:
+    """Calls a user's function, one call at a time."""
 
     def __init__(self, reference: str) -> None:
-        """Loads ``FILE.py:NAME`` or ``package.module:NAME``.
+        """Load ``FILE.py:NAME`` or ``package.module:NAME``.
 
         Raises:
-            InvalidInputError: there is no such function, or it does not take three arguments.
+            InvalidInputError: There is no such function, or it doesn't take three arguments.
         """
         self._reference = reference
         self._function = load_teacher(reference)
-        self._lock = threading.Lock()  # guards the function: whoever writes one need not think of threads
+        self._lock = threading.Lock()  # guards the function, so that it need not be thread-safe
 
     def __call__(self, left: SealedPart, right: SealedPart, rng: np.random.Generator) -> Preference:
-        """Gives the function's answer.
+        """Return the function's answer.
 
         Raises:
-            FunctionFailedError: it raised, or gave something else than an answer.
+            FunctionFailedError: It raised, or returned something that isn't an answer.
         """
         try:
             with self._lock:
                 answer = self._call(left, right, rng)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever somebody's function raises
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever a user's function raises
             _log.exception("teacher_function_failed", function=self._reference)
             raise FunctionFailedError(
                 f"teacher function {self._reference} raised {type(error).__name__}: {error}"

@@ -14,14 +14,14 @@ __all__ = ["IDLE_S", "LabelerClient", "LeasedQuery"]
 
 _TIMEOUT_S = 10.0
 _WAIT_S = 20.0
-IDLE_S = 2.0  # a run that is paused may go on
+IDLE_S = 2.0  # a paused run may resume
 
 _NOT_LEASING = (labeler_pb2.RUN_STATE_PAUSED, labeler_pb2.RUN_STATE_FINISHED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedQuery:
-    """Holds what a teacher needs of a lease."""
+    """What a teacher needs of a lease."""
 
     lease_token: str
     query_id: str
@@ -33,20 +33,20 @@ class LabelerClient:
     """Calls the labeler as one teacher."""
 
     def __init__(self, address: str, *, token: str, run_id: str) -> None:
-        """Takes ``host:port``, a token of role teacher and the run."""
+        """Connect to ``host:port`` with a token of role teacher, for one run."""
         self._channel = rpc.open_channel(address, token=token)
         self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
         self._run_id = run_id
 
     async def who_am_i(self) -> str:
-        """Gives the teacher's name in the log."""
+        """Return the teacher's labeler id, its name in the log."""
         response: labeler_pb2.WhoAmIResponse = await rpc.call(
             self._stub.WhoAmI, labeler_pb2.WhoAmIRequest(), timeout_s=_TIMEOUT_S
         )
         return response.labeler_id
 
     async def lease(self, *, count: int, lease_s: float) -> list[LeasedQuery]:
-        """Gives up to ``count`` queries, none after a while without any, or if the run is paused or finished."""
+        """Return up to ``count`` queries; none after waiting in vain, or if the run is paused or finished."""
         request = labeler_pb2.LeaseQueriesRequest(
             run_id=self._run_id, count=count, wait_s=_WAIT_S, lease_s=lease_s
         )
@@ -54,7 +54,7 @@ class LabelerClient:
             self._stub.LeaseQueries, request, timeout_s=_WAIT_S + _TIMEOUT_S
         )
         if response.run_state in _NOT_LEASING:
-            await asyncio.sleep(IDLE_S)  # the labeler says so at once
+            await asyncio.sleep(IDLE_S)  # the labeler replies at once
         return [
             LeasedQuery(
                 lease_token=lease.lease_token,
@@ -68,7 +68,7 @@ class LabelerClient:
     async def submit(
         self, query: LeasedQuery, *, answer_id: str, preference: Preference, response_ms: int
     ) -> None:
-        """Answers a query; tries for a minute while the labeler is away."""
+        """Answer a query; retry for a minute while the labeler is unavailable."""
         request = labeler_pb2.SubmitPreferenceRequest(
             lease_token=query.lease_token,
             answer_id=answer_id,
@@ -78,5 +78,5 @@ class LabelerClient:
         await rpc.call(self._stub.SubmitPreference, request, timeout_s=_TIMEOUT_S, retry_for_s=60.0)
 
     async def close(self) -> None:
-        """Closes the channel."""
+        """Close the channel."""
         await self._channel.close(None)

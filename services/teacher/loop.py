@@ -1,4 +1,4 @@
-"""Leases queries, answers them and submits the answers, until told to stop."""
+"""The teacher's loop: lease queries, decide, submit the answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from somersault.rpc import Backoff
 from somersault.runtime import telemetry
 from somersault.storage import ObjectStore
 
-__all__ = ["Teaching"]
+__all__ = ["TeacherLoop"]
 
 _READ_ATTEMPTS = 3
 _READ_PAUSE_S = 0.2
@@ -44,30 +44,30 @@ Decide = Callable[[SealedPart, SealedPart], Preference]
 
 
 class Client(Protocol):
-    """Reaches the labeler."""
+    """Calls the labeler."""
 
     async def who_am_i(self) -> str:
-        """Gives the teacher's name in the log."""
+        """Return the teacher's labeler id, its name in the log."""
         ...
 
     async def lease(self, *, count: int, lease_s: float) -> list[LeasedQuery]:
-        """Gives up to ``count`` queries."""
+        """Return up to ``count`` queries."""
         ...
 
     async def submit(
         self, query: LeasedQuery, *, answer_id: str, preference: Preference, response_ms: int
     ) -> None:
-        """Answers a query."""
+        """Answer a query."""
         ...
 
 
-class Teaching:
+class TeacherLoop:
     """Answers a run's queries, several at a time."""
 
     def __init__(
         self, client: Client, store: ObjectStore, decide: Decide, *, num_leases: int, lease_s: float
     ) -> None:
-        """Takes the labeler, the sealed parts, and how to answer."""
+        """Answer the client's queries by ``decide``, which is given the sealed parts in the store."""
         self._client = client
         self._store = store
         self._decide = decide
@@ -76,11 +76,10 @@ class Teaching:
         self._has_told = False
 
     async def run(self) -> None:
-        """Answers until cancelled; a labeler that is away is waited for.
+        """Answer queries until cancelled; wait for the labeler while it is unavailable.
 
         Raises:
-            SomersaultError: one after which trying again is no use: the labeler refuses the token, or somebody's own
-                function failed.
+            SomersaultError: Retrying would not help: the labeler rejects the token, or a custom function failed.
         """
         backoff = Backoff()
         teacher_id: str | None = None
@@ -101,7 +100,7 @@ class Teaching:
         try:
             preference = await self._judge(query)
         except UnavailableError as err:
-            # Nothing is wrong with the pair: the lease ends by itself and the query comes again.
+            # Nothing is wrong with the pair: the lease expires and the query comes again.
             _log.warning("store_waited_for", query_id=query.query_id, error=str(err))
             return
         try:
@@ -112,16 +111,17 @@ class Teaching:
                 response_ms=max(1, round((time.monotonic() - started) * 1000)),
             )
         except (FailedPreconditionError, AlreadyExistsError) as err:
-            # Somebody else, or an earlier life of this teacher, was first.
+            # Another labeler, or this teacher before a restart, was first.
             _log.info("answer_not_wanted", query_id=query.query_id, error=str(err))
             return
         _ANSWERED.labels(preference.value).inc()
 
     async def _judge(self, query: LeasedQuery) -> Preference:
-        """Decides, or calls a pair incomparable whose sealed parts can't be read.
+        """Return the decision, or incomparable if a sealed part can't be read.
 
         Raises:
-            UnavailableError: the object store is away.
+            UnavailableError: The object store is unavailable.
+            FunctionFailedError: A custom function failed.
         """
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
@@ -144,7 +144,7 @@ class Teaching:
         return Preference.INCOMPARABLE
 
     def _tell_not_finite(self, error: NotFiniteError) -> None:
-        """Tell whoever started the run, once: a reward function that fails once fails often."""
+        """Tell the run's owner, once: a reward function that fails once fails often."""
         if not self._has_told:
             self._has_told = True
             telemetry.tell_owner(f"{error}; pairs with such a segment are answered with 'can't compare'")
@@ -155,5 +155,5 @@ class Teaching:
 
 
 def _answer_id(teacher_id: str, query_id: str) -> str:
-    """Names a teacher's answer to a query, always the same, so that a second life can't answer again."""
+    """Return the id of a teacher's answer to a query, always the same, so that it can't answer twice after a restart."""
     return f"t-{hashlib.sha256(f'{teacher_id}/{query_id}'.encode()).hexdigest()[:32]}"

@@ -23,16 +23,16 @@ _OTHER = {Preference.LEFT: Preference.RIGHT, Preference.RIGHT: Preference.LEFT}
 
 
 def decide(left: SealedPart, right: SealedPart, *, kind: TeacherKind, rng: np.random.Generator) -> Preference:
-    """Gives a teacher's answer.
+    """Return a teacher's answer.
 
     In B-Pref's order: first what can't be compared and what is equal, by plain returns; then the choice, by weighted
-    ones; then the mistake, which turns left and right alone.
+    returns; then the mistake, which swaps left and right only.
 
     Args:
-        left: What is on the left.
-        right: What is on the right.
+        left: The left segment.
+        right: The right segment.
         kind: How the teacher answers.
-        rng: Draws at most two numbers.
+        rng: At most two numbers are drawn from it.
     """
     usual = (left.recent_segment_return_mean + right.recent_segment_return_mean) / 2
     spread = (left.recent_segment_return_std + right.recent_segment_return_std) / 2
@@ -52,40 +52,40 @@ def decide(left: SealedPart, right: SealedPart, *, kind: TeacherKind, rng: np.ra
 
 
 def skip_threshold(share: float, usual_return: float) -> float:
-    """Gives the return under which a segment shows nothing: ``share * usual_return``.
+    """Return the return below which a segment shows nothing: ``share * usual_return``.
 
     B-Pref's threshold is ε times the mean true return of recent episodes times a segment's share of an episode. The
-    last two make the usual return of a segment, which sealed parts hold; so ε is applied here, once, to numbers that
-    nobody has applied it to before. Where the usual return is not above 0 there is no share of success to fall
-    short of (taken to the letter, nearly every segment would), and nothing is skipped.
+    product of the last two is a segment's usual return, which sealed parts hold without ε; it is applied here. Where
+    the usual return is not above 0, there is no success to fall short of (taken literally, nearly every segment would
+    fall short), and nothing is skipped.
     """
     return share * usual_return if share > 0 and usual_return > 0 else -math.inf
 
 
 def equal_threshold(share: float, usual_return: float) -> float:
-    """Gives the difference under which two returns are equal: ``share * |usual_return|``.
+    """Return the difference below which two returns are equal: ``share * |usual_return|``.
 
-    As `skip_threshold`, but a difference has no sign, so the size of a negative usual return serves as well.
+    As `skip_threshold`, but a difference has no sign, so a negative usual return counts by its size.
     """
     return share * abs(usual_return)
 
 
 def weighted_return(true_rewards: FloatArray, gamma: float = 1.0) -> float:
-    """Gives the sum of ``[T]`` rewards, that of step t weighted by ``gamma ** (T - t)``, t = 1 … T: the last counts whole."""
+    """Return the sum of ``[T]`` rewards, step t weighted by ``gamma ** (T - t)``, t = 1 … T: the last has weight 1."""
     if gamma == 1:
         return float(true_rewards.sum(dtype=np.float64))
     return float(true_rewards.astype(np.float64) @ gamma ** np.arange(len(true_rewards) - 1.0, -1.0, -1.0))
 
 
 def probability_of_left(difference: float, *, beta: float, spread: float) -> float:
-    """Gives the softmax of ``beta * return / spread`` over both sides, at the left one.
+    """Return the probability of left: the softmax of ``beta * return / spread`` over both sides.
 
-    B-Pref applies beta to raw returns, so that the same beta is chance at one task and certainty at another. In
-    units of the spread, beta 1 prefers the better of two segments one standard deviation apart 73 times of
-    100 at any task. Without spread a difference is infinitely many deviations.
+    B-Pref applies beta to raw returns, so that the same beta is chance in one task and certainty in another. In units
+    of the spread, beta 1 prefers the better of two segments one standard deviation apart 73 times out of 100 in any
+    task. Without spread, any difference is infinitely many deviations.
 
     Args:
-        difference: Return of the left segment less that of the right one.
+        difference: Return of the left segment minus that of the right one.
         beta: 0 or more, finite.
         spread: Standard deviation of recent returns, 0 or more.
     """
@@ -96,7 +96,7 @@ def probability_of_left(difference: float, *, beta: float, spread: float) -> flo
 
 
 def _choose(difference: float, *, beta: float, spread: float, rng: np.random.Generator) -> Preference:
-    """Draws a side, or takes the better one; a tie without chance is no preference."""
+    """Sample a side, or take the better one; without randomness, a tie is equal."""
     if math.isfinite(beta):
         is_left = rng.random() < probability_of_left(difference, beta=beta, spread=spread)
     elif difference == 0:

@@ -21,29 +21,29 @@ _MAX_STEPS = 100_000
 
 
 class NotFiniteError(CorruptDataError):
-    """Says at which step the hidden reward is no number that can be compared."""
+    """A true reward is not finite, so the segment can't be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedPart:
-    """Holds what a teacher may know of a segment."""
+    """What a teacher may know of a segment."""
 
     segment_id: str
-    """Its name: that of its simulator's life, a hyphen, and how many were cut before it."""
+    """Its id: that of its simulator's process, a hyphen, and how many segments were cut before it."""
     true_rewards: FloatArray
     """``[T]`` float32."""
     recent_segment_return_mean: float
-    """Mean of the newest segments' true returns when this one was cut."""
+    """Mean of the newest segments' true returns when this segment was cut."""
     recent_segment_return_std: float
-    """Standard deviation of the newest segments' true returns when this one was cut."""
+    """Standard deviation of the newest segments' true returns when this segment was cut."""
 
 
 def decode(data: bytes) -> SealedPart:
-    """Reads a sealed part; the header is checked before an array is made.
+    """Return the sealed part; the header is checked before an array is made.
 
     Raises:
-        NotFiniteError: a true reward is not finite; another reading would find the same.
-        CorruptDataError: the bytes are none, or another number is missing or not finite.
+        NotFiniteError: A true reward is not finite; reading it again would not help.
+        CorruptDataError: The bytes are not a sealed part, or another number is missing or not finite.
     """
     header = _read_header(data)
     shape = _entry(header, "true_rewards").get("shape")

@@ -21,7 +21,7 @@ from services.simulator.reward_stream import RewardStream
 from services.simulator.rollouts.gatherer import GathererSettings
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import OfferRing
-from services.teacher.__main__ import build
+from services.teacher.application import build
 from services.teacher.config import TeacherConfig
 from somersault.cli.monitoring.progress import ProgressWatcher
 from somersault.cli.run.folder import RunFolder

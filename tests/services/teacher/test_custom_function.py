@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.teacher import custom_function as own_function
-from services.teacher.custom_function import FunctionFailedError, OwnFunction
+from services.teacher import custom_function
+from services.teacher.custom_function import CustomFunction, FunctionFailedError
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
 from somersault.runtime import telemetry
@@ -25,7 +25,7 @@ def write(folder: Path, text: str) -> str:
 
 def ask(reference: str, *, seed: int = 0) -> Preference:
     """The function's answer for rewards of 1, 2 against 4, 8."""
-    return OwnFunction(reference)(part(1, 2), part(4, 8), np.random.default_rng(seed))
+    return CustomFunction(reference)(part(1, 2), part(4, 8), np.random.default_rng(seed))
 
 
 def test_it_sees_the_rewards_and_may_draw(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_failure_is_told_with_the_functions_name(tmp_path: Path, text: str, to
 def test_a_function_of_other_arguments_is_refused_at_once(tmp_path: Path) -> None:
     """Before anything is asked."""
     with pytest.raises(InvalidInputError, match="left_true_rewards, right_true_rewards, rng"):
-        OwnFunction(write(tmp_path, "def f(segment): return 'left'") + ":f")
+        CustomFunction(write(tmp_path, "def f(segment): return 'left'") + ":f")
 
 
 @pytest.mark.parametrize(("pause_s", "num_told"), [(0.5, 1), (0.0, 0)])
@@ -76,7 +76,7 @@ def test_one_that_does_not_return_is_told_of_once_a_call(
 ) -> None:
     """A run that waits for its answers for ever says whom it waits for."""
     told: list[str] = []
-    monkeypatch.setattr(own_function, "_HANG_S", 0.1)
+    monkeypatch.setattr(custom_function, "_HANG_S", 0.1)
     monkeypatch.setattr(telemetry, "tell_owner", told.append)
     path = write(
         tmp_path,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.teacher.__main__ import build
+from services.teacher.application import build
 from services.teacher.config import TeacherConfig
 from services.teacher.custom_function import FunctionFailedError
 from services.teacher.labeler_client import IDLE_S, LabelerClient
