@@ -6264,13 +6264,13 @@ export declare const ClipOrderSchema: GenEnum<ClipOrder, ClipOrderJson>;
 
 /**
  * Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
- * the role its comment names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+ * one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
  *
  * @generated from service somersault.v1.LabelerService
  */
 export declare const LabelerService: GenService<{
   /**
-   * Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back. Roles: service, owner.
+   * Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
    * FAILED_PRECONDITION if a run of that name with another identity is known.
    *
    * @generated from rpc somersault.v1.LabelerService.CreateRun
@@ -6281,7 +6281,7 @@ export declare const LabelerService: GenService<{
     output: typeof CreateRunResponseSchema;
   },
   /**
-   * Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left. Roles: service, owner.
+   * Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
    * NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
    *
    * @generated from rpc somersault.v1.LabelerService.ProposeQueries
@@ -6292,7 +6292,7 @@ export declare const LabelerService: GenService<{
     output: typeof ProposeQueriesResponseSchema;
   },
   /**
-   * Takes back queries that have no answer yet; those leased now may still be answered. Idempotent. Roles: service, owner.
+   * Takes back queries that have no answer yet; those leased now may still be answered. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.WithdrawQueries
    */
@@ -6303,7 +6303,7 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
-   * Roles: labeler, teacher. RESOURCE_EXHAUSTED if the caller would hold too many leases.
+   * RESOURCE_EXHAUSTED if the caller would hold too many leases.
    *
    * @generated from rpc somersault.v1.LabelerService.LeaseQueries
    */
@@ -6313,7 +6313,7 @@ export declare const LabelerService: GenService<{
     output: typeof LeaseQueriesResponseSchema;
   },
   /**
-   * Prolongs a lease that has not ended. Idempotent. Roles: labeler, teacher. FAILED_PRECONDITION if it ended.
+   * Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended.
    *
    * @generated from rpc somersault.v1.LabelerService.RenewLease
    */
@@ -6324,7 +6324,6 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent.
-   * Roles: labeler, teacher.
    *
    * @generated from rpc somersault.v1.LabelerService.ReleaseQuery
    */
@@ -6335,7 +6334,7 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-   * Roles: labeler, teacher. FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+   * FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
    *
    * @generated from rpc somersault.v1.LabelerService.SubmitPreference
    */
@@ -6345,7 +6344,7 @@ export declare const LabelerService: GenService<{
     output: typeof SubmitPreferenceResponseSchema;
   },
   /**
-   * Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version). Roles: labeler, teacher.
+   * Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version).
    *
    * @generated from rpc somersault.v1.LabelerService.RevisePreference
    */
@@ -6355,7 +6354,7 @@ export declare const LabelerService: GenService<{
     output: typeof RevisePreferenceResponseSchema;
   },
   /**
-   * Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent. Roles: labeler, teacher, owner.
+   * Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
    * NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
    *
    * @generated from rpc somersault.v1.LabelerService.GetClip
@@ -6366,7 +6365,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetClipResponseSchema;
   },
   /**
-   * Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once. Roles: service, owner.
+   * Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
    *
    * @generated from rpc somersault.v1.LabelerService.WatchPreferences
    */
@@ -6376,7 +6375,7 @@ export declare const LabelerService: GenService<{
     output: typeof WatchPreferencesResponseSchema;
   },
   /**
-   * Lists queries, newest first, a page at a time. Idempotent. Roles: service, owner.
+   * Lists queries, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListQueries
    */
@@ -6386,7 +6385,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListQueriesResponseSchema;
   },
   /**
-   * Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent. Role: owner.
+   * Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ExportPreferences
    */
@@ -6396,7 +6395,7 @@ export declare const LabelerService: GenService<{
     output: typeof ExportPreferencesResponseSchema;
   },
   /**
-   * Gives a run's counts and rates. Idempotent. Every role; a labeler sees its own count beside the run's, and not which answers the others gave.
+   * Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave.
    *
    * @generated from rpc somersault.v1.LabelerService.GetStats
    */
@@ -6406,7 +6405,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetStatsResponseSchema;
   },
   /**
-   * Invites a labeler and gives its token, which is shown this once. Role: owner.
+   * Invites a labeler and gives its token, which is shown this once.
    *
    * @generated from rpc somersault.v1.LabelerService.CreateLabeler
    */
@@ -6416,7 +6415,7 @@ export declare const LabelerService: GenService<{
     output: typeof CreateLabelerResponseSchema;
   },
   /**
-   * Says who the caller is. Idempotent. Every role.
+   * Says who the caller is. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.WhoAmI
    */
@@ -6426,7 +6425,7 @@ export declare const LabelerService: GenService<{
     output: typeof WhoAmIResponseSchema;
   },
   /**
-   * Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent. Roles: service, owner.
+   * Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
    * NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
    *
    * @generated from rpc somersault.v1.LabelerService.UpdateRun
@@ -6437,7 +6436,7 @@ export declare const LabelerService: GenService<{
     output: typeof UpdateRunResponseSchema;
   },
   /**
-   * Lists runs with their settings, newest first, a page at a time. Idempotent. Roles: service, owner.
+   * Lists runs with their settings, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListRuns
    */
@@ -6447,7 +6446,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListRunsResponseSchema;
   },
   /**
-   * Says how far labelers agree on queries with two or more answers. Idempotent. Roles: service, owner.
+   * Says how far labelers agree on queries with two or more answers. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.GetAgreement
    */
@@ -6457,7 +6456,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetAgreementResponseSchema;
   },
   /**
-   * Says how well each labeler of a run answers. Idempotent. Role: owner.
+   * Says how well each labeler of a run answers. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.GetLabelerQuality
    */
@@ -6468,7 +6467,7 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-   * Role: owner. NOT_FOUND if run or labeler is unknown.
+   * NOT_FOUND if run or labeler is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.SetLabelerWeight
    */
@@ -6478,7 +6477,7 @@ export declare const LabelerService: GenService<{
     output: typeof SetLabelerWeightResponseSchema;
   },
   /**
-   * Lists who may call, by labeler_id, a page at a time. Idempotent. Role: owner.
+   * Lists who may call, by labeler_id, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListLabelers
    */
@@ -6488,7 +6487,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListLabelersResponseSchema;
   },
   /**
-   * Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token. Role: owner.
+   * Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token.
    *
    * @generated from rpc somersault.v1.LabelerService.RotateToken
    */
@@ -6498,7 +6497,7 @@ export declare const LabelerService: GenService<{
     output: typeof RotateTokenResponseSchema;
   },
   /**
-   * Ends a labeler's token and its live leases; its answers stay. Idempotent. Role: owner. FAILED_PRECONDITION for the last owner.
+   * Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
    *
    * @generated from rpc somersault.v1.LabelerService.RevokeToken
    */
@@ -6508,7 +6507,7 @@ export declare const LabelerService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing. Role: owner.
+   * Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing.
    *
    * @generated from rpc somersault.v1.LabelerService.SetGuidelines
    */
@@ -6518,7 +6517,7 @@ export declare const LabelerService: GenService<{
     output: typeof SetGuidelinesResponseSchema;
   },
   /**
-   * Gives a version of a run's guidelines. Idempotent. Every role. NOT_FOUND if there is none.
+   * Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none.
    *
    * @generated from rpc somersault.v1.LabelerService.GetGuidelines
    */
@@ -6528,7 +6527,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetGuidelinesResponseSchema;
   },
   /**
-   * Lists what owners and services changed, newest first, a page at a time. Idempotent. Role: owner.
+   * Lists what owners and services changed, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListAuditLog
    */
@@ -6538,7 +6537,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListAuditLogResponseSchema;
   },
   /**
-   * Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Role: owner. Rows go in in log order; nothing of a refused call is kept.
+   * Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
    * NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
    *
    * @generated from rpc somersault.v1.LabelerService.ImportPreferences
@@ -6549,7 +6548,7 @@ export declare const LabelerService: GenService<{
     output: typeof ImportPreferencesResponseSchema;
   },
   /**
-   * Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. Role: service. NOT_FOUND if the run is unknown.
+   * Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
    * At most 2,000 points a run are kept, evenly spread over its reports.
    *
    * @generated from rpc somersault.v1.LabelerService.ReportProgress
@@ -6560,7 +6559,7 @@ export declare const LabelerService: GenService<{
     output: typeof ReportProgressResponseSchema;
   },
   /**
-   * Gives a run's learning curves from a cursor on, oldest first. Idempotent. Role: owner; who answers must not know what is predicted. NOT_FOUND if the run is unknown.
+   * Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.GetRunProgress
    */
@@ -6570,7 +6569,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetRunProgressResponseSchema;
   },
   /**
-   * Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent. Role: owner.
+   * Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListClips
    */
@@ -6580,7 +6579,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListClipsResponseSchema;
   },
   /**
-   * Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent. Roles: labeler, teacher.
+   * Lists the caller's own answers in a run, newest first, each in its newest version, a page at a time. Gold looks like any other. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListOwnAnswers
    */
@@ -6590,7 +6589,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListOwnAnswersResponseSchema;
   },
   /**
-   * Adds a clip of what a policy of the run does. Idempotent by policy_version. Roles: service, owner. NOT_FOUND if the run is unknown.
+   * Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
    * INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
    *
    * @generated from rpc somersault.v1.LabelerService.AddPolicyClip
@@ -6601,7 +6600,7 @@ export declare const LabelerService: GenService<{
     output: typeof AddPolicyClipResponseSchema;
   },
   /**
-   * Lists the clips of a run's policies, oldest first. Idempotent. Every role; predicted rewards and true returns are filled in for owners alone.
+   * Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
    * NOT_FOUND if the run is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.ListPolicyClips
@@ -6612,7 +6611,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListPolicyClipsResponseSchema;
   },
   /**
-   * Gives a clip of a policy, verified against its SHA-256. Idempotent. Every role. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
+   * Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
    *
    * @generated from rpc somersault.v1.LabelerService.GetPolicyClip
    */
@@ -6622,7 +6621,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetPolicyClipResponseSchema;
   },
   /**
-   * Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Every role. Empty where the task has none.
+   * Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
    * NOT_FOUND if the run is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.GetPracticePairs
@@ -6634,7 +6633,7 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-   * Role: owner. NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+   * NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
    *
    * @generated from rpc somersault.v1.LabelerService.CreateWebhook
    */
@@ -6644,7 +6643,7 @@ export declare const LabelerService: GenService<{
     output: typeof CreateWebhookResponseSchema;
   },
   /**
-   * Lists a run's webhooks with how far each is, oldest first. Idempotent. Role: owner. NOT_FOUND if the run is unknown.
+   * Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.ListWebhooks
    */
@@ -6654,7 +6653,7 @@ export declare const LabelerService: GenService<{
     output: typeof ListWebhooksResponseSchema;
   },
   /**
-   * Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND. Role: owner.
+   * Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND.
    *
    * @generated from rpc somersault.v1.LabelerService.DeleteWebhook
    */
