@@ -1,4 +1,4 @@
-"""The reward service's rpcs: messages to calls of the offers and the loop, and results to messages."""
+"""The reward service's rpcs: translates messages into calls on the offers and the loop, and results into messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         loop: RewardLoop,
         learner: RewardLearner,
     ) -> None:
-        """Serve what these parts know of the run of a task."""
+        """Translate for these parts of the service."""
         self._spec = spec
         self._offers = offers
         self._pool = pool
@@ -151,7 +151,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             self._offers.stored(session, request.stored.demand_id, stored)
         else:
             raise InvalidInputError(
-                "after its hello a simulator may only offer segments or say they are stored"
+                "after its hello a simulator may only offer segments or report them stored"
             )
 
 

@@ -18,7 +18,7 @@ class ProgressReport:
     num_labels_due: int
     wished_labels_per_hour: float | None
     num_answered: int
-    """As the reward service counts them; it is not sent, since the labeler keeps its own count."""
+    """As the reward service counts them; not sent, because the labeler keeps its own count."""
     preference_accuracy: float | None
     num_accuracy_preferences: int
     predicted_reward_mean: float | None
@@ -33,7 +33,7 @@ class RunControls:
     """What the run's owner wants."""
 
     is_paused: bool = False
-    """No query is leased."""
+    """No query is leased; the labeler sees to that, and everything else goes on."""
     label_budget: int | None = None
     """Labels that the run may use; None for as many as the settings say."""
     is_finishing: bool = False

@@ -1,6 +1,6 @@
-"""Reports to the labeler how the run stands, and has the loop do what the run's owner wants.
+"""Reports to the labeler how the run stands, and passes on to the loop what the run's owner wants.
 
-The owner's answer comes with each report: a new label budget or the wish to finish changes what the loop asks and waits for.
+That comes back with each report: another label budget, or an early finish, changes what the loop asks and waits for.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NUM_SCORED = 32  # newest segments: about a rollout's
 
 
 class ProgressReceiver(Protocol):
-    """Whoever takes reports: the labeler."""
+    """Takes reports: the labeler."""
 
     async def report_progress(self, report: ProgressReport) -> RunControls:
         """Take a point of the learning curves and return what the owner wants."""

@@ -33,7 +33,7 @@ _SAMPLE_EVERY = 10
 
 
 class ProposalReceiver(Protocol):
-    """Whoever takes proposals: the labeler."""
+    """Takes proposals: the labeler."""
 
     async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
         """Propose queries and return their ids, in order."""
@@ -63,7 +63,7 @@ class QueryProposer:
             offers: has the chosen segments stored.
             receiver: takes the proposals.
             published: holds the newest reward version.
-            seed: of the random draws.
+            seed: seeds the random draws.
             num_candidate_pairs: as in `selection.choose_queries`.
             tournament_size: as in `selection.choose_queries`.
             wants_clips: which queries are rendered as clips.
@@ -128,7 +128,7 @@ class QueryProposer:
         return [pair for pair in pairs if frozenset(pair) not in self._proposed]
 
     def _some_of(self, available: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return indices drawn uniformly, at most as many as are to be scored, in the order of the pool."""
+        """Return a uniform draw of the indices, as many as may be scored, in the order of the pool."""
         if self._scored.max_segments is None or len(available) <= self._scored.max_segments:
             return available
         generator = np.random.default_rng((self._seed, self.num_proposed, 1))

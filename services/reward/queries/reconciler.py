@@ -18,7 +18,7 @@ _MOST_AT_ONCE = 1000  # the labeler's bound on the withdrawals of one call
 class QueryReconciler:
     """Compares the tracker with what the labeler holds. Used from one event loop.
 
-    No query is withdrawn because it went unanswered: whoever labels may be at lunch, and its clips are stored. One that
+    No query is withdrawn because it went unanswered: labelers may be at lunch, and its clips are stored. One that
     was skipped stays for other labelers, and another is asked beside it.
     """
 

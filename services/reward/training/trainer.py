@@ -56,7 +56,7 @@ class Trainer:
         seed: int,
         loss: FeedbackLoss = PREFERENCE_LOSS,
     ) -> None:
-        """Take over ``ensemble``, which is changed in place."""
+        """Take over ``ensemble``, which is changed in place; ``loss`` is that of the kind of feedback it learns from."""
         self.ensemble = ensemble
         self.config = config
         self.num_rounds = 0
@@ -149,7 +149,7 @@ class Trainer:
     def _step(
         self, comparisons: Comparisons, generator: np.random.Generator, noise: np.random.Generator
     ) -> tuple[float, float, float]:
-        """Take one gradient step and return its loss, the comparisons ranked correctly, and those with a winner."""
+        """Take one gradient step and return its loss, how many comparisons are ranked correctly, and of how many."""
         config = self.config
         batch = comparisons.draw(generator, size=config.minibatch_size)
         crops = draw_crops(generator, config, num_rows=len(batch.rows), length=comparisons.layout.num_steps)
@@ -157,8 +157,8 @@ class Trainer:
         returns = (
             self.ensemble(observations, actions, noise=noise, dtype=self._dtype).sum(dim=-1) * crops.scale
         )
-        mu = _tensor(batch.mu)
-        losses = self._loss.losses(returns, mu)
+        targets = _tensor(batch.mu)
+        losses = self._loss.losses(returns, targets)
         weights = batch.weights[None, :]
         if config.is_bootstrapped:
             weights = weights * _bootstrap_weights(self._seed, batch.sequences, len(losses))
@@ -168,7 +168,7 @@ class Trainer:
         weighted.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         with torch.no_grad():
-            num_correct, num_decided = self._loss.count_correct(returns, mu)
+            num_correct, num_decided = self._loss.count_correct(returns, targets)
         return float(losses.detach().mean()), num_correct, num_decided
 
     def _calibrate(self, comparisons: Comparisons, generator: np.random.Generator) -> None:

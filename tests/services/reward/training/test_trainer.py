@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from services.reward.feedback.comparisons import Comparisons
 from services.reward.segments.layout import SegmentLayout
@@ -64,6 +65,36 @@ def test_ensemble_learns_to_rank_segments_it_never_saw() -> None:
     assert is_right.mean() > 0.9
     assert statistics.accuracy > 0.9
     assert statistics.loss < 0.5
+
+
+class _Rating:
+    """Feedback that rates the left segment alone, from 0 to 1."""
+
+    def losses(self, returns: Tensor, targets: Tensor) -> Tensor:
+        """Return the squared error of ``[K, B, S]`` returns."""
+        return (returns[..., 0] / _LENGTH - targets) ** 2
+
+    def count_correct(self, returns: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Return how many are within a tenth."""
+        error = (returns[..., 0].mean(dim=0) / _LENGTH - targets).abs()
+        return float((error < 0.1).sum()), float(len(targets))
+
+
+def test_another_kind_of_feedback_needs_only_its_loss() -> None:
+    """Ratings of segments around levels 0 and 1 are learned to a tenth by the same trainer."""
+    shape = RewardModelConfig.for_task(_SPEC, hidden_size=16)
+    config = dataclasses.replace(_CONFIG, first_round_steps=600)
+    trainer = Trainer(RewardEnsemble(shape, seed=0), config, seed=0, loss=_Rating())
+    comparisons = Comparisons(SegmentLayout(_SPEC), capacity=40)
+    for row in range(40):
+        observations = np.full((2, _LENGTH, 2), row % 2, np.float32)
+        comparisons.add(observations, np.zeros((2, _LENGTH, 1), np.float32), mu=row % 2)
+
+    trainer.train_round(comparisons)
+
+    levels = np.array([[0, 0], [1, 1]], np.float32)
+    predicted = trainer.ensemble.predict(levels, np.zeros((2, 1), np.float32)).mean(axis=0)
+    np.testing.assert_allclose(predicted, [0, 1], atol=0.1)
 
 
 def test_restored_trainer_goes_on_exactly() -> None:
