@@ -91,7 +91,7 @@ async def test_fewer_than_the_first_share_are_filled_up(store: ObjectStore) -> N
 
 
 async def test_what_was_given_is_no_test_of_the_reward_model(store: ObjectStore) -> None:
-    """The share that was predicted is over the run's own answers; without any there is none."""
+    """Accuracy is over the run's own answers; without any there is none."""
     harness = _harness(store, 6)
     async with running(harness):
         harness.offer(0)
@@ -115,7 +115,7 @@ async def test_names_of_given_segments_change_nothing(store: ObjectStore) -> Non
 
 
 async def test_answers_to_given_queries_are_marked(store: ObjectStore) -> None:
-    """Whoever answers such a query later too."""
+    """Later answers to such a query, too."""
     harness = _harness(store, 2)
     harness.labeler.append_answer(harness.labeler.proposals[0], "another")
     follower = harness.loop._follower

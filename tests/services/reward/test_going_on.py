@@ -153,8 +153,8 @@ def test_answers_given_while_the_reward_service_is_stopped_are_learned_after_it_
     in_virtual_time(story, pacing=pacing)
 
 
-def test_a_labeler_service_that_is_away_holds_up_no_learner_that_waits_for_nobody() -> None:
-    """A teacher's run goes on with the rewards that it has, to its end; nobody gathers for segments that can't be asked about."""
+def test_a_learner_that_waits_for_no_labels_goes_on_while_the_labeler_is_away() -> None:
+    """A teacher's run goes on with the rewards that it has, to its end; no simulator gathers segments that can't be asked about."""
 
     async def story(world: World) -> None:
         await until_waiting(world)

@@ -23,7 +23,7 @@ def test_a_run_begins_with_its_tasks_own_words() -> None:
 
 @pytest.mark.parametrize("title", ["Less < more", ""])
 def test_nothing_in_them_is_taken_for_html(title: str) -> None:
-    """Whoever writes a task need not know where its words are shown."""
+    """An author of a task need not know where its words are shown."""
     task = dataclasses.replace(get_task("hopper-backflip"), title=title, description="Prefer <b>a < b</b>.")
     text = guidelines_of(task)
     assert "<" not in text
@@ -33,7 +33,7 @@ def test_nothing_in_them_is_taken_for_html(title: str) -> None:
 async def test_a_labeler_takes_them_as_the_first_version_and_keeps_what_an_owner_wrote(
     tmp_path: Path,
 ) -> None:
-    """A reward service that starts again says them again."""
+    """A reward service that restarts sends them again."""
     task = get_task("hopper-backflip")
     async with running_labeler(tmp_path) as labeler:
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)

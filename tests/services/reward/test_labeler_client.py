@@ -94,7 +94,7 @@ async def test_what_failed_was_withdrawn_or_skipped_is_told_apart(tmp_path: Path
 
 
 async def test_a_returned_query_is_not_skipped(tmp_path: Path) -> None:
-    """A page that closed gave it back: nobody thinks that it can't be judged."""
+    """A page gave it back when it closed, which says nothing of whether it can be judged."""
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
         await labeler.propose("a")

@@ -29,7 +29,7 @@ async def test_the_newest_update_comes_first_and_slow_watchers_skip_those_betwee
 
 
 async def test_an_update_that_changes_nothing_wakes_no_watcher() -> None:
-    """Settling the same step again is no news; the next step is."""
+    """Settling the same step again changes nothing; the next step does."""
     published = Published(_version(0))
     published.update(settled_env_steps=10)
     watcher = published.watch()

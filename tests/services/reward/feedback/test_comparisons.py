@@ -50,7 +50,7 @@ def test_draws_keep_segments_and_answers_together() -> None:
 
 
 def test_count_goes_on_beyond_the_bound() -> None:
-    """What was forgotten still counts as added."""
+    """What was discarded still counts as added."""
     store = _store(capacity=3, num_added=5)
 
     assert (len(store), store.num_added) == (3, 5)
@@ -87,14 +87,14 @@ def test_step_of_a_picture_task_is_the_frames_that_were_in_view() -> None:
     np.testing.assert_array_equal(taken[0], [[0, 3], [2, 3]])
 
 
-def test_action_that_there_is_not_is_refused() -> None:
+def test_unknown_action_is_refused() -> None:
     """Of five actions the last is 4."""
     store = Comparisons(SegmentLayout(_PICTURES), capacity=2)
     with pytest.raises(ValueError, match="actions is 0 to 5, must be 0 to 4"):
         store.add(np.zeros((2, 6, 1, 2), np.uint8), np.array([[0, 1, 2, 5]] * 2, np.int32), mu=1.0)
 
 
-def test_what_weighs_nothing_is_not_drawn_until_it_weighs_again() -> None:
+def test_weight_zero_leaves_a_comparison_out_until_its_weight_changes() -> None:
     """Of six the second and the fifth are left out, then one of them counts half."""
     store = _store(capacity=10, num_added=6)
 
@@ -108,8 +108,8 @@ def test_what_weighs_nothing_is_not_drawn_until_it_weighs_again() -> None:
     np.testing.assert_array_equal(store.all().weights, [1, 1, 1, 0.5, 1])
 
 
-def test_weight_of_a_forgotten_comparison_changes_nothing() -> None:
-    """Its place is another's now; nor is a weight that it has already a change."""
+def test_weight_of_a_discarded_comparison_changes_nothing() -> None:
+    """Its row holds another now. Nor is the weight that a comparison already has a change."""
     store = _store(capacity=3, num_added=5)
 
     assert not store.reweigh(1, weight=0)
@@ -117,7 +117,7 @@ def test_weight_of_a_forgotten_comparison_changes_nothing() -> None:
     assert store.num_left_out == 0
 
 
-def test_an_answer_taken_back_is_left_out_whatever_it_weighs() -> None:
+def test_a_retracted_answer_is_left_out_whatever_its_weight() -> None:
     """Incomparable, then weighed, then left again: the weight holds."""
     store = _store(capacity=3, num_added=2)
 

@@ -97,7 +97,7 @@ async def test_a_fresh_run_reports_what_is_due_and_nothing_that_it_does_not_know
     ]
 
 
-async def test_a_run_that_learned_says_how_it_stands(store: ObjectStore) -> None:
+async def test_a_run_that_has_learned_reports_how_it_stands(store: ObjectStore) -> None:
     """Steps, labels, accuracy, and the mean over members, segments and steps of what is predicted of the pool."""
     harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
     async with running(harness):
@@ -118,7 +118,7 @@ async def test_a_run_that_learned_says_how_it_stands(store: ObjectStore) -> None
     assert report.wished_labels_per_hour == pytest.approx(36.0 * report.env_steps_per_s)
 
 
-async def test_what_has_not_changed_is_said_every_twenty_seconds(store: ObjectStore) -> None:
+async def test_an_unchanged_run_is_reported_every_twenty_seconds(store: ObjectStore) -> None:
     """So that a run that waits for labelers does not fill its curves; the end is reported once."""
     harness, receiver, clock = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble(), Clock()
     reporter = _reporter(harness, receiver, clock)
@@ -130,7 +130,7 @@ async def test_what_has_not_changed_is_said_every_twenty_seconds(store: ObjectSt
 
 
 async def test_a_labeler_that_is_away_holds_nothing_up(store: ObjectStore) -> None:
-    """The point is lost, the next one is taken."""
+    """One report is lost, the next one is taken."""
     harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
     reporter = _reporter(harness, receiver)
     receiver.is_away = True
@@ -141,8 +141,8 @@ async def test_a_labeler_that_is_away_holds_nothing_up(store: ObjectStore) -> No
     assert len(receiver.reports) == 1
 
 
-async def test_what_the_owner_wants_is_heard_with_every_report_and_between_them(store: ObjectStore) -> None:
-    """A changed budget counts within five seconds, though nothing else has changed; then the settings' one again."""
+async def test_what_the_owner_wants_comes_with_every_report_and_between_them(store: ObjectStore) -> None:
+    """A changed budget counts within five seconds, even if nothing else has changed; then that of the settings again."""
     harness, receiver, clock = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble(), Clock()
     reporter, heard = _reporter(harness, receiver, clock), []
     for clock.now_s, budget in ((0, 12), (5, 15), (10, None)):
@@ -153,8 +153,8 @@ async def test_what_the_owner_wants_is_heard_with_every_report_and_between_them(
     assert [report.label_budget for report in receiver.reports] == [10, 12, 15]
 
 
-async def test_a_loss_is_told_once_there_is_one(store: ObjectStore) -> None:
-    """And after a restart too."""
+async def test_a_loss_is_reported_once_there_is_one(store: ObjectStore) -> None:
+    """After a restart, too."""
     harness, receiver = make_harness(store, LabelerDouble(higher_is_better)), ReceiverDouble()
     async with running(harness):
         harness.offer(0)
@@ -171,8 +171,8 @@ async def _points(labeler: RunningLabeler) -> list[pb.ProgressPoint]:
     return list((await labeler.as_role(Role.OWNER).GetRunProgress(request)).points)
 
 
-async def test_a_real_labeler_keeps_what_it_is_told(store: ObjectStore, tmp_path: Path) -> None:
-    """Every figure comes through; its own count of answers is not the reward service's."""
+async def test_a_real_labeler_keeps_what_is_reported(store: ObjectStore, tmp_path: Path) -> None:
+    """Every figure arrives; the count of answers is the labeler's own, not the reward service's."""
     harness = make_harness(store, LabelerDouble(higher_is_better))
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()

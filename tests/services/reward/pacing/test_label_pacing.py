@@ -82,7 +82,7 @@ def test_no_step_at_which_all_are_due_is_made_before_all_are_answered() -> None:
 
 
 def test_without_people_a_pretrained_learner_never_waits() -> None:
-    """Nor does anybody in the beginning, while there is nothing to ask about; people's runs don't end so, though."""
+    """Nor does any learner at the start, while there is nothing to ask about; but a run with people doesn't end that way."""
     assert _may(_pacing(max_label_lag=None), 1000, 4)
     nothing = QueryCounts(num_asked=0, num_open=0, num_answered=0, has_begun=False)
     for lag, horizon in (("auto", 799), (None, NO_HORIZON)):

@@ -8,7 +8,7 @@ from services.reward.pacing.learner_progress import LearnerSpeed
 
 
 def test_there_is_no_speed_before_the_learner_has_moved() -> None:
-    """One report is no speed."""
+    """One report isn't enough."""
     speed = LearnerSpeed()
     assert speed.env_steps_per_s is None
     speed.note(0, now_s=1.0)
@@ -25,15 +25,15 @@ def test_a_long_wait_for_labels_does_not_count() -> None:
     assert speed.env_steps_per_s == pytest.approx(50.0)
 
 
-def test_a_learner_that_goes_back_is_measured_from_there_on() -> None:
-    """A restart at its checkpoint is no negative speed."""
+def test_a_learner_that_falls_back_is_measured_from_there() -> None:
+    """A restart at its checkpoint doesn't make the speed negative."""
     speed = LearnerSpeed()
     for env_steps, now_s in ((0, 0.0), (100, 1.0), (40, 9.0), (140, 10.0)):
         speed.note(env_steps, now_s=now_s)
     assert speed.env_steps_per_s == pytest.approx(100.0)
 
 
-def test_the_jump_to_the_checkpoint_is_no_speed() -> None:
+def test_the_jump_to_the_checkpoint_does_not_count() -> None:
     """A resumed learner reports 0, then 250,000 five seconds later: no learner takes 50,000 steps a second."""
     speed = LearnerSpeed()
     speed.note(0, now_s=0.0)

@@ -61,7 +61,7 @@ def test_chosen_queries_are_those_with_most_disagreement() -> None:
 
 
 def test_untrained_ensemble_does_not_decide_what_is_promising() -> None:
-    """Before any label the worst segment by prediction is looked at as often as the best."""
+    """Before any label, the worst segment by prediction is considered as often as the best."""
     returns = np.stack([np.arange(4.0), np.arange(4.0)]).astype(np.float32)
     choose = [
         choose_queries(

@@ -45,7 +45,7 @@ def test_a_query_is_answered_by_its_first_answer_and_filled_by_its_last() -> Non
     assert counts == [(0, 1, 1, 1), (0, 1, 1, 1), (0, 0, 1, 1), (0, 0, 1, 1)]
 
 
-def test_what_was_filled_before_it_is_known_as_asked_is_not_waited_for() -> None:
+def test_a_query_that_is_filled_before_it_counts_as_asked_is_not_waited_for() -> None:
     """The log may be quicker than the reply to the proposal."""
     tracker = QueryTracker()
     tracker.note_answer(_answer(1, query="full"))
@@ -54,7 +54,7 @@ def test_what_was_filled_before_it_is_known_as_asked_is_not_waited_for() -> None
     assert (tracker.surplus(0), tracker.num_unfilled) == (["none"], 2)
 
 
-def test_a_query_that_the_labeler_holds_no_more_is_not_waited_for() -> None:
+def test_a_query_that_the_labeler_no_longer_holds_is_not_waited_for() -> None:
     """Neither for its first answer nor for further ones."""
     tracker = QueryTracker()
     tracker.ask(["half", "none"])

@@ -141,8 +141,8 @@ async def test_the_newest_of_several_changes_holds(store: ObjectStore) -> None:
     np.testing.assert_array_equal(comparisons.all().weights, [1.0, 0.5])
 
 
-async def test_without_anybody_left_nothing_is_known(store: ObjectStore) -> None:
-    """The model is that of the first day, bit for bit, and the service goes on."""
+async def test_without_any_labeler_left_nothing_is_known(store: ObjectStore) -> None:
+    """The model is the initial one, bit for bit, and the service goes on."""
     learner, comparisons = _learner(store)
     first = learner.published.version.weights
     await learner.learn([_answer(n, "bob") for n in range(1, 15)])

@@ -175,7 +175,7 @@ class LabelerModel:
         return await self._list("rendering", "ready")
 
     async def list_gone(self) -> list[KnownQuery]:
-        """List those that nobody can answer any more."""
+        """List those that can no longer be answered."""
         gone = await self._list("withdrawn", "failed")
         self._told_gone |= {query.query_id for query in gone}
         return gone

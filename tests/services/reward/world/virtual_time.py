@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Runs what is ready; when nothing is, it is at once as late as the next timer wants."""
+    """Runs what is ready; when nothing is, its clock jumps to the next timer."""
 
     def __init__(self) -> None:
         super().__init__(_JumpingSelector(self))

@@ -24,7 +24,7 @@ MOMENTS = st.sampled_from([0.5, 3.0, 12.0, 45.0, 400.0])
 
 
 class Liveness(RuleBasedStateMachine):
-    """Walks through what may befall a run; at the end of each walk somebody answers whatever is offered."""
+    """Walks through what may befall a run; at the end of each walk labelers answer whatever is offered."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class Liveness(RuleBasedStateMachine):
             self.world.check()
 
     def teardown(self) -> None:
-        """Show that it goes on to its end once somebody answers whatever is offered, with all labels used."""
+        """Show that it goes on to its end once labelers answer whatever is offered, with all labels used."""
         try:
             if self.world is not None:
                 self.do(self._end)

@@ -17,7 +17,7 @@ from tests.services.reward.world.simulator import SimulatorModel
 __all__ = ["World"]
 
 _END_S = 3600.0
-"""Whoever answers what is offered has the run at its end long before; time is virtual."""
+"""A run whose queries are answered ends long before; time is virtual."""
 
 
 class World:
