@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -44,7 +45,7 @@ class IdleConfig(AlgorithmConfig):
     def check_for(self, spec: TaskSpec) -> None:
         """Refuse pictures."""
         if spec.is_image:
-            raise ConfigError("idle.num_arrays", self.num_arrays, "of a task without pictures")
+            raise ConfigError("double.num_arrays", self.num_arrays, "of a task without pictures")
 
 
 class Idle:
@@ -75,7 +76,7 @@ class Idle:
         self._arrays = dict(arrays)
 
 
-@with_algorithms({**ALGORITHMS, "idle": f"{__name__}:IdleConfig"})
+@with_algorithms({**ALGORITHMS, "double": f"{__name__}:IdleConfig"})
 class _Config(LearnerConfig):
     """What `LearnerConfig` is once there is a line of another algorithm in the table."""
 
@@ -104,10 +105,10 @@ def test_each_algorithm_of_the_table_can_be_built(name: str, tmp_path: Path) -> 
 
 def test_another_algorithm_has_settings_of_its_own(tmp_path: Path) -> None:
     """With flags, bounds and errors like any other setting."""
-    config = _load(tmp_path, "--algorithm", "idle", "--idle.num-arrays", "3")
+    config = _load(tmp_path, "--algorithm", "double", "--double.num-arrays", "3")
     assert config.algorithm_config == IdleConfig(num_arrays=3)
-    with pytest.raises(ConfigError, match=r"idle\.num_arrays is '0': must be greater"):
-        _load(tmp_path, "--idle.num-arrays", "0")
+    with pytest.raises(ConfigError, match=r"double\.num_arrays is '0': must be greater"):
+        _load(tmp_path, "--double.num-arrays", "0")
     config.check_for(get_task("pendulum").spec)
     with pytest.raises(ConfigError, match="without pictures"):
         config.check_for(get_task("pong").spec)
@@ -115,10 +116,10 @@ def test_another_algorithm_has_settings_of_its_own(tmp_path: Path) -> None:
 
 def test_an_algorithm_that_is_not_in_the_table_is_refused(tmp_path: Path) -> None:
     """The error names those that are."""
-    with pytest.raises(ConfigError, match="algorithm is 'idle': must be 'ppo'"):
-        _load(tmp_path, "--algorithm", "idle", kind=LearnerConfig)
-    with pytest.raises(ConfigError, match="algorithm is 'sac': must be 'ppo' or 'idle'"):
-        _load(tmp_path, "--algorithm", "sac")
+    for kind, known in ((LearnerConfig, list(ALGORITHMS)), (_Config, [*ALGORITHMS, "double"])):
+        with pytest.raises(ConfigError, match="algorithm is 'none': must be ") as refused:
+            _load(tmp_path, "--algorithm", "none", kind=kind)
+        assert re.findall(r"'(\w+)'", str(refused.value))[1:] == known
 
 
 async def test_another_algorithm_learns_in_a_whole_learner(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ async def test_another_algorithm_learns_in_a_whole_learner(tmp_path: Path) -> No
     before = Idle(IdleConfig(), spec=spec, seed=7)
     CheckpointStore(store, run_id="r").save(before, Counters(env_steps=8, policy_version=3))
     flags = ("--is-reference", "--rollout-steps", "4", "--total-env-steps", "16")
-    application = await build(_load(tmp_path, "--algorithm", "idle", *flags))
+    application = await build(_load(tmp_path, "--algorithm", "double", *flags))
     async with serving(application) as address, asyncio.timeout(30):
         collecting = asyncio.create_task(Simulator(address, spec).collect_reference())
         async for progress in application.loop.progress.watch():
