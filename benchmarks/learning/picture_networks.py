@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from benchmarks.measure import compare, describe_machine, print_table
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from services.learner.networks import build_actor_critic
 from services.simulator.policy import Policy
 from somersault.domain.task_spec import TaskSpec

@@ -16,7 +16,8 @@ from statistics import fmean
 import numpy as np
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from services.learner.rewards.normaliser import normalise_rewards
 from services.reward.feedback.comparisons import Comparisons
 from services.reward.monitoring.preference_accuracy import PreferenceAccuracy

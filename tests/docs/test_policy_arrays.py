@@ -9,7 +9,8 @@ import pytest
 import safetensors.numpy
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from services.learner.networks.observation_normaliser import ObservationNormaliser
 from services.simulator.policy import MAX_POLICY_BYTES, Policy
 from somersault.domain.packing import numbers_of, with_numbers

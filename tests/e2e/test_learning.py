@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from somersault.domain.arrays import FloatArray
 from somersault.rpc import call, open_channel
 from somersault.runtime.urls import sqlite_url

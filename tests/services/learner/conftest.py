@@ -1,4 +1,4 @@
-"""What the learner's tests share."""
+"""Fixtures for the learner's tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Keeps gradients on one thread: on a busy machine small layers wait for a second one fifty times longer."""
+    """Keep gradients on one thread: on a busy machine, waiting for a second one makes small layers fifty times slower."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

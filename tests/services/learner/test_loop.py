@@ -1,4 +1,4 @@
-"""The learner's centre: what counts as learned, and that it can be paused, stopped, finished and restored at any moment."""
+"""The learner's loop: what counts as learned, and that it can be paused, stopped, finished and restored at any moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.services.learner.doubles import FailingStore, LearnerDouble, running
 
 
 async def test_steps_count_once_they_are_learned_from() -> None:
-    """A batch that waits for labels is no step of the run yet, nor is it after a restart, however often."""
+    """A batch that waits for labels doesn't count yet, nor does it after any number of restarts."""
     store = open_store("memory://")
     for _ in range(5):
         async with running(store) as learner:
@@ -32,7 +32,7 @@ async def test_steps_count_once_they_are_learned_from() -> None:
 
 
 async def test_a_restart_at_the_last_batch_waits_for_its_labels_again() -> None:
-    """Otherwise stopping and resuming would finish a run whose last answers were never given."""
+    """Otherwise stopping and resuming would finish a run without its last answers."""
     store = open_store("memory://")
     async with running(store) as learner:
         await learner.source.settle(20)
@@ -46,7 +46,7 @@ async def test_a_restart_at_the_last_batch_waits_for_its_labels_again() -> None:
 
 
 async def test_without_rewards_it_observes_and_counts_the_steps() -> None:
-    """As before the first labels are learned: the policy stays, and more rollouts are assigned under it."""
+    """Until the first labels are learned, the policy stays as it is and more rollouts are assigned under it."""
     async with running(open_store("memory://")) as learner:
         learner.source.is_pretrained = False
         await learner.source.settle(20)
@@ -58,7 +58,7 @@ async def test_without_rewards_it_observes_and_counts_the_steps() -> None:
 
 
 async def test_the_first_rewards_end_the_phase_of_observing() -> None:
-    """The next batch improves the policy, which is published as version 1 with what the algorithm says of it."""
+    """The next batch improves the policy, which is published as version 1; progress has the algorithm's statistics."""
     async with running(open_store("memory://")) as learner:
         learner.source.is_pretrained = False
         await learner.source.settle(10)
@@ -75,7 +75,7 @@ async def test_the_first_rewards_end_the_phase_of_observing() -> None:
 
 
 async def test_a_stop_ends_the_wait_for_labels() -> None:
-    """The batch that waits is dropped, a checkpoint is stored, and that was all."""
+    """The batch that waits is dropped, a checkpoint is stored, and the run is finished."""
     store = open_store("memory://")
     async with running(store) as learner:
         await learner.source.settle(10)
@@ -87,7 +87,7 @@ async def test_a_stop_ends_the_wait_for_labels() -> None:
 
 
 async def test_a_stop_ends_the_wait_for_simulators_and_a_pause() -> None:
-    """Nothing need happen for a run to finish."""
+    """A run can finish before anything has happened."""
     learner = LearnerDouble(open_store("memory://"))
     running_loop = asyncio.create_task(learner.loop.run())
     learner.loop.pause()
@@ -98,7 +98,7 @@ async def test_a_stop_ends_the_wait_for_simulators_and_a_pause() -> None:
 
 
 async def test_a_finished_run_stays_finished() -> None:
-    """Whatever is said afterwards: who waits for the end must not miss it."""
+    """Whatever is asked afterwards, so that whoever waits for the end can't miss it."""
     async with running(open_store("memory://")) as learner:
         await learner.source.settle(30)
         await learner.until(LearnerState.FINISHED, 30)
@@ -108,7 +108,7 @@ async def test_a_finished_run_stays_finished() -> None:
 
 
 async def test_a_pause_shows_whatever_is_waited_for_and_takes_no_batch() -> None:
-    """The batch in hand is learned once its labels are; the next one waits for the end of the pause."""
+    """The batch in work is learned from once its labels are in; the next waits for the end of the pause."""
     async with running(open_store("memory://")) as learner:
         await learner.until(LearnerState.WAITING_FOR_REWARD, 0)
         learner.loop.pause()
@@ -122,7 +122,7 @@ async def test_a_pause_shows_whatever_is_waited_for_and_takes_no_batch() -> None
 
 
 async def test_a_resume_shows_what_is_waited_for() -> None:
-    """Not that it learns."""
+    """It doesn't claim to be learning."""
     async with running(open_store("memory://")) as learner:
         await learner.until(LearnerState.WAITING_FOR_REWARD, 0)
         learner.loop.pause()
@@ -131,7 +131,7 @@ async def test_a_resume_shows_what_is_waited_for() -> None:
 
 
 async def test_a_restart_goes_on_from_the_newest_checkpoint() -> None:
-    """With its steps, its policy version and the algorithm's state; what came after it is learned again."""
+    """Steps, policy version and the algorithm's state are those of the checkpoint; what came after it is lost."""
     store = open_store("memory://")
     async with running(store) as learner:
         await learner.source.settle(10)
@@ -148,7 +148,7 @@ async def test_a_restart_goes_on_from_the_newest_checkpoint() -> None:
 
 
 async def test_a_checkpoint_that_can_not_be_stored_ends_nothing() -> None:
-    """It says so, learning goes on, and progress still names the one before."""
+    """The caller is told, learning goes on, and progress still names the checkpoint before."""
     store = FailingStore()
     async with running(store) as learner:
         await learner.source.settle(10)
@@ -163,7 +163,7 @@ async def test_a_checkpoint_that_can_not_be_stored_ends_nothing() -> None:
 
 
 async def test_a_checkpoint_that_is_due_follows_each_improvement_until_it_is_stored() -> None:
-    """One that fails costs nothing but itself."""
+    """The next improvement tries again."""
     store = FailingStore()
     store.is_away = True
     async with running(store, checkpoint_s=1e-9) as learner:
@@ -177,7 +177,7 @@ async def test_a_checkpoint_that_is_due_follows_each_improvement_until_it_is_sto
 
 
 async def test_a_run_is_finished_once_its_last_checkpoint_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that is away holds the end up, and loses nothing."""
+    """An unavailable store delays the end; nothing is lost."""
     monkeypatch.setattr(training_loop, "_CHECKPOINT_RETRY_S", 0.01)
     store = FailingStore()
     store.is_away = True
@@ -192,8 +192,10 @@ async def test_a_run_is_finished_once_its_last_checkpoint_is_stored(monkeypatch:
         assert learner.progress.checkpoint_env_steps == 30
 
 
-async def test_an_improvement_is_never_cut_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that is cancelled ends after it, and the checkpoint stored then counts it."""
+async def test_an_improvement_in_work_is_finished_and_counted_when_the_loop_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on SIGTERM: the checkpoint stored then has it, with its steps and its version."""
     has_begun, may_end = threading.Event(), threading.Event()
     store = FailingStore()
     learner = LearnerDouble(store)
@@ -225,7 +227,7 @@ async def test_an_improvement_is_never_cut_in_half(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_checkpoint_waits_for_the_improvement_in_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that its counters are those of its arrays."""
+    """Its counters must belong to its arrays."""
     has_begun, may_end = threading.Event(), threading.Event()
     async with running(FailingStore()) as learner:
         improve = learner.algorithm.improve

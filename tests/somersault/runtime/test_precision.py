@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from services.reward.training.config import PictureTrainerConfig
 from services.reward.training.trainer import Trainer
 from services.simulator.config import SimulatorConfig

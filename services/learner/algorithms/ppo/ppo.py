@@ -33,7 +33,7 @@ from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
 from somersault.runtime.precision import torch_dtype
 
-__all__ = ["PPO", "PPOConfig", "PPOStatistics"]
+__all__ = ["PPO", "PPOStatistics"]
 
 _ADAM_EPSILON = 1e-5  # Andrychowicz et al. 2021, table 1
 

@@ -44,7 +44,7 @@ def test_exported_arrays_give_the_same_mean() -> None:
 @pytest.mark.parametrize("frames", [_VECTORS, _PICTURES], ids=["vectors", "pictures"])
 @pytest.mark.parametrize("actions", [{"action_dim": 2}, {"num_actions": 4}], ids=["motion", "choice"])
 def test_exported_arrays_are_contiguous_copies(frames: dict, actions: dict) -> None:
-    """Training on changes none of them, and safetensors can write them as they are."""
+    """Further training changes none of them, and safetensors can write them as they are."""
     networks = _build(**frames, **actions)
     arrays = networks.export_policy()
     before = {name: array.copy() for name, array in arrays.items()}
@@ -59,7 +59,7 @@ def test_exported_arrays_are_contiguous_copies(frames: dict, actions: dict) -> N
 
 @pytest.mark.parametrize("frames", [_VECTORS, _PICTURES], ids=["vectors", "pictures"])
 def test_same_seed_gives_the_same_weights_whatever_the_global_generator(frames: dict) -> None:
-    """Initialisation neither reads nor moves the global generator."""
+    """Initialisation neither reads nor advances the global generator."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = _build(seed=3, **frames, num_actions=4)
@@ -73,7 +73,7 @@ def test_same_seed_gives_the_same_weights_whatever_the_global_generator(frames: 
 
 
 def test_vectors_have_two_torsos_and_pictures_share_one() -> None:
-    """So a value loss moves a policy over pictures and no policy over vectors."""
+    """So a value loss changes a policy over pictures but not one over vectors."""
     vectors, pictures = (_build(**frames, num_actions=4) for frames in (_VECTORS, _PICTURES))
     vectors.values(torch.ones(2, 5)).sum().backward()
     pictures.values(_pictures()).sum().backward()
@@ -111,6 +111,6 @@ def test_bfloat16_changes_little_and_trains_float32_weights() -> None:
 
 
 def test_pictures_too_small_for_three_convolutions_are_refused() -> None:
-    """35 pixels leave no place after the third."""
+    """35 pixels leave nothing after the third."""
     with pytest.raises(InvalidInputError, match="36 x 36"):
         _build(frame_shape=(84, 35), num_frames=4, num_actions=2)

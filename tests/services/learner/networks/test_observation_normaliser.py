@@ -20,7 +20,7 @@ def test_pieces_give_the_moments_of_the_whole() -> None:
 
 
 def test_new_normaliser_changes_nothing() -> None:
-    """Before the first update observations pass as they are."""
+    """Before the first update observations are returned as they are."""
     observations = np.array([[0.5, -3.0]], np.float32)
 
     normalised = ObservationNormaliser(observation_dim=2).normalise(observations)
@@ -29,7 +29,7 @@ def test_new_normaliser_changes_nothing() -> None:
 
 
 def test_far_observations_are_clipped_at_ten() -> None:
-    """What lies more than ten deviations off is cut to ten."""
+    """Anything more than ten standard deviations away is cut to ten."""
     normaliser = ObservationNormaliser(observation_dim=1)
     normaliser.update(np.array([[-1.0], [1.0]], np.float32))
 
@@ -49,7 +49,7 @@ def test_constant_observation_stays_finite() -> None:
 
 
 def test_restored_normaliser_goes_on_exactly() -> None:
-    """A checkpoint in the middle changes nothing of the end."""
+    """A checkpoint in between changes nothing about the result."""
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(2, 10, 3)).astype(np.float32)
     whole, restored = (ObservationNormaliser(observation_dim=3) for _ in range(2))

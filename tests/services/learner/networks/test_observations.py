@@ -13,12 +13,12 @@ _NUM_STEPS, _NUM_ENVIRONMENTS, _NUM_FRAMES = 4, 2, 3
 
 
 def _frame(number: int, environment: int) -> int:
-    """Gives the level that all pixels of an environment's frame have."""
+    """Return the level that all pixels of an environment's frame have."""
     return 10 * number + environment
 
 
 def _pictures() -> Rollout:
-    """Gives frames 0 to 5 of two environments, frame 6 next; environment 1 ended after action 1 in a frame of level 99."""
+    """Return frames 0 to 5 of two environments, frame 6 next; environment 1 ended after action 1 in a frame of level 99."""
     levels = [[_frame(number, environment) for environment in range(2)] for number in range(7)]
     frames = np.array(levels, np.uint8)[:, :, None, None] * np.ones((36, 36), np.uint8)
     frames.flags.writeable = False  # as what came over the wire

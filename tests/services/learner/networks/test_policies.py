@@ -20,7 +20,7 @@ def _gaussian(*, action_dim: int = 2) -> GaussianPolicy:
 
 
 def _choosing(logits: list[float]) -> CategoricalPolicy:
-    """Gives a policy with these logits whatever the features."""
+    """Return a policy with these logits whatever the features."""
     policy = CategoricalPolicy(_torso(), choices=[len(logits)], generator=torch.Generator())
     with torch.no_grad():
         policy.logits.weight.zero_()
@@ -48,7 +48,7 @@ def test_categorical_is_the_softmax() -> None:
 
 
 def test_categorical_entropy_is_the_mean_over_observations() -> None:
-    """A certain row and a row of even chances between two: half of log 2."""
+    """One row is certain and one is even between two choices: half of log 2."""
     policy = _choosing([0.0, 0.0])
     with torch.no_grad():
         policy.logits.weight[0, 0] = 100.0

@@ -1,4 +1,4 @@
-"""Scoring a batch with the learner's copy of the reward model, and what the service wants of the learner."""
+"""Scoring a batch with the learner's copy of the reward model, and passing on what the reward service needs."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _plain_batch() -> Batch:
 
 
 async def test_a_learner_that_lost_the_service_goes_on_with_its_copy() -> None:
-    """As far as it likes, where the service set no bound."""
+    """Without limit, if the service set no bound."""
     rewards = PredictedRewards("", is_lockstep=False)
     await _lose(rewards, _update(settled_env_steps=10))
     async with asyncio.timeout(5):
@@ -123,7 +123,7 @@ async def test_a_learner_that_lost_the_service_goes_on_with_its_copy() -> None:
 
 
 async def test_a_learner_that_lost_the_service_goes_no_further_than_it_may() -> None:
-    """A run with people must not be used up while the service that waits for them restarts."""
+    """The steps of a run with people must not be used up while the service that waits for them restarts."""
     rewards = PredictedRewards("", is_lockstep=False)
     await _lose(rewards, _update(settled_env_steps=10, horizon_env_steps=20))
     async with asyncio.timeout(5):
@@ -134,7 +134,7 @@ async def test_a_learner_that_lost_the_service_goes_no_further_than_it_may() -> 
 
 
 async def test_what_the_service_wants_of_the_learner_is_passed_on() -> None:
-    """Segments as long as it is there to want them; the end once."""
+    """Segments for as long as the service is connected and needs them; the end once."""
     wanted: list[bool] = []
     finished: list[str] = []
     rewards = PredictedRewards(

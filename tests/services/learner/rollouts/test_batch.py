@@ -14,7 +14,7 @@ from somersault.domain.trajectory import Rollout
 def _rollout(
     first: int, is_truncated: list[list[int]], *, sequence: int = 0, policy_version: int = 0
 ) -> Rollout:
-    """Gives a rollout whose frame of step t in environment n is ``first`` + 10 t + n, and 1000 more where it is final."""
+    """Return a rollout whose frame of step t in environment n is ``first`` + 10 t + n, and 1000 more where it is final."""
     mask = np.array(is_truncated, np.bool_)
     steps, num = mask.shape
     numbers = (first + 10 * np.arange(steps)[:, None] + np.arange(num)).astype(np.float32)
@@ -31,7 +31,7 @@ def _rollout(
 
 
 def test_a_single_rollout_is_the_batch_itself() -> None:
-    """Nothing is copied, so one simulator learns as it always did."""
+    """Nothing is copied."""
     rollout = _rollout(0, [[0, 1]], sequence=5)
     batch = make_batch([Collected(incarnation="a", rollout=rollout)])
     assert batch.rollout is rollout
@@ -51,7 +51,7 @@ def test_columns_stand_side_by_side_in_the_order_given() -> None:
 
 
 def test_still_steps_stand_side_by_side_too() -> None:
-    """Where episodes never end early there are none to join."""
+    """If episodes never end early there are none to join."""
     first, second = _rollout(0, [[0, 0], [0, 0]]), _rollout(100, [[0], [0]])
     assert join_rollouts([first, second]).is_still is None
     still = dataclasses.replace(first, is_still=np.array([[True, False], [False, False]]))
@@ -60,13 +60,13 @@ def test_still_steps_stand_side_by_side_too() -> None:
 
 
 def test_final_observations_follow_the_joined_mask() -> None:
-    """In its row-major order: step 0 of both, then step 1 of both, though each rollout brought its own end to end."""
+    """In its row-major order: step 0 of both, then step 1 of both, although each rollout brought its own in one piece."""
     joined = join_rollouts([_rollout(0, [[0, 1], [1, 0]]), _rollout(100, [[1], [1]])])
     np.testing.assert_array_equal(joined.final_observations[:, 0], [1001, 1100, 1010, 1110])
 
 
 def test_each_truncated_step_bootstraps_from_its_own_final_observation() -> None:
-    """With the frame's number as its value, every successor is what its own rollout says it is."""
+    """With the frame's number as its value, every successor is the one in its own rollout."""
     parts = [
         _rollout(0, [[0, 1], [1, 0], [0, 0]]),
         _rollout(100, [[1], [0], [1]]),

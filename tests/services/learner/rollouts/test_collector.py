@@ -70,7 +70,7 @@ async def _is_waiting(take: asyncio.Task[tuple[Collected, ...]]) -> bool:
 
 
 async def test_rollout_k_is_gathered_under_policy_k_minus_one() -> None:
-    """One simulator works under lag one: rollouts 0 and 1 under policy 0, then k under k - 1, one an improvement."""
+    """One simulator works under lag one: rollouts 0 and 1 under policy 0, then k under k - 1, one per improvement."""
     collector = _collector()
     session = _join(collector)
     _publish(collector, 0)
@@ -102,7 +102,7 @@ async def test_a_learner_that_takes_nothing_is_owed_two_rollouts_of_each_simulat
 
 
 async def test_no_more_is_pending_than_four_batches() -> None:
-    """Past that, rollouts would only grow older: 8 simulators and batches of 1 have 4 pending, of those that came first."""
+    """More would only grow older: with 8 simulators and batches of 1, the first 4 simulators have one pending each."""
     collector = _collector(max_batch_rollouts=1)
     sessions = [_join(collector, name) for name in "abcdefgh"]
     _publish(collector, 0)
@@ -168,7 +168,7 @@ async def test_nobody_waits_for_a_simulator_that_has_not_delivered_yet() -> None
 
 
 async def test_a_simulator_that_leaves_is_waited_for_no_longer() -> None:
-    """With three of four gone the one that stays is enough."""
+    """With three of four gone, the one that remains is enough."""
     collector = _collector()
     sessions = [_join(collector, name) for name in "abcd"]
     _publish(collector, 0)
@@ -186,7 +186,7 @@ async def test_a_simulator_that_leaves_is_waited_for_no_longer() -> None:
 
 
 async def test_simulators_that_are_late_are_waited_for_no_longer() -> None:
-    """Connected and silent: after 10 s, or four times as long as its last rollout took, a simulator does not count."""
+    """After 10 s, or four times as long as its last rollout took, a silent simulator no longer counts."""
     now_s = [0.0]
     collector = Collector(max_simulators=4, max_policy_lag=8, is_exclusive=False, clock=lambda: now_s[0])
     sessions = [_join(collector, name) for name in "abc"]
@@ -204,7 +204,7 @@ async def test_simulators_that_are_late_are_waited_for_no_longer() -> None:
 
 
 async def test_a_simulator_too_slow_for_two_has_one_rollout_pending() -> None:
-    """Past half of the lag that is allowed it is assigned one at a time, until its rollouts are fresh again."""
+    """Beyond half the allowed lag it is assigned one at a time, until its rollouts are fresh again."""
     collector = _collector(max_policy_lag=8)
     session = _join(collector)
     _publish(collector, 0)
@@ -224,7 +224,7 @@ async def test_a_simulator_too_slow_for_two_has_one_rollout_pending() -> None:
 
 
 async def test_a_repeated_rollout_is_dropped_and_counted() -> None:
-    """The same (incarnation, sequence) counts once, also over a second connection."""
+    """The same (incarnation, sequence) counts once, even over a second connection."""
     collector = _collector()
     session = _join(collector)
     _publish(collector, 0)
@@ -237,7 +237,7 @@ async def test_a_repeated_rollout_is_dropped_and_counted() -> None:
 
 
 async def test_what_departed_simulators_delivered_bounds_what_is_assigned() -> None:
-    """However many come, deliver and go while the learner takes nothing, two rollouts a simulator are kept."""
+    """However many come, deliver and go while the learner takes nothing, two rollouts per simulator are kept."""
     collector = _collector()
     for number in range(20):
         session = _join(collector, f"life-{number}")
@@ -249,7 +249,7 @@ async def test_what_departed_simulators_delivered_bounds_what_is_assigned() -> N
 
 
 async def test_a_stale_rollout_is_dropped_and_counted() -> None:
-    """A rollout more policy versions old than allowed never reaches the learner."""
+    """A rollout that is too many policy versions old is never learned from."""
     collector = _collector(max_policy_lag=1)
     session = _join(collector)
     _publish(collector, 0)
@@ -275,7 +275,7 @@ async def test_in_lockstep_a_second_simulator_stands_by_until_the_first_leaves()
 
 
 async def test_in_lockstep_a_batch_is_one_rollout() -> None:
-    """Also while that of a simulator which has left waits beside that of the next."""
+    """Even while the rollout of a simulator that has left waits beside the next one's."""
     collector = _collector(is_exclusive=True)
     first, second = _join(collector, "a"), _join(collector, "b")
     _publish(collector, 0)
@@ -287,7 +287,7 @@ async def test_in_lockstep_a_batch_is_one_rollout() -> None:
 
 
 async def test_a_rollout_nobody_asked_for_is_refused() -> None:
-    """Without an assignment there is no rollout."""
+    """A rollout must answer an assignment."""
     collector = _collector()
     session = _join(collector)
     with pytest.raises(FailedPreconditionError, match="answers no assignment"):
@@ -295,7 +295,7 @@ async def test_a_rollout_nobody_asked_for_is_refused() -> None:
 
 
 async def test_a_rollout_under_another_policy_is_refused() -> None:
-    """The error names the version and the one that was assigned."""
+    """The error names its version and the assigned one."""
     collector = _collector()
     session = _join(collector)
     _publish(collector, 3)
@@ -322,8 +322,8 @@ async def test_nothing_is_assigned_while_paused() -> None:
     assert ("assign", 0) in _sent(session)
 
 
-async def test_simulators_gather_on_for_their_segments_while_nobody_learns() -> None:
-    """Their newest rollout is kept, the others are counted and dropped, those of who left too."""
+async def test_simulators_gather_for_their_segments_alone_while_the_learner_waits() -> None:
+    """Each one's newest rollout is kept; the others, and those of simulators that left, are dropped and counted."""
     collector = _collector()
     _publish(collector, 0)
     gone = _join(collector, "gone")
@@ -331,7 +331,7 @@ async def test_simulators_gather_on_for_their_segments_while_nobody_learns() -> 
         collector.deliver(gone, _rollout(sequence, 0))
     collector.leave(gone)
     session = _join(collector, "here")
-    assert not session.outstanding  # what waits of who left leaves no room
+    assert not session.outstanding  # the rollouts of the one that left leave no room
     collector.want_segments(is_wanted=True)
     for sequence in range(5):
         assert len(session.outstanding) == 1
@@ -342,7 +342,7 @@ async def test_simulators_gather_on_for_their_segments_while_nobody_learns() -> 
 
 
 async def test_nothing_is_gathered_for_segments_in_a_pause() -> None:
-    """A pause is a pause."""
+    """Not even for segments: a pause is a pause."""
     collector = _collector()
     collector.pause()
     _publish(collector, 0)

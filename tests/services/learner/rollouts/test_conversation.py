@@ -1,4 +1,4 @@
-"""What the learner says and refuses on a simulator's stream."""
+"""What the learner sends and refuses on a simulator's stream."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _hello(spec: TaskSpec, num_environments: int) -> AsyncIterator[learner
 
 
 async def test_environments_whose_rollout_fits_no_message_are_refused_at_the_hello() -> None:
-    """128 steps of 84 x 84 pictures are (131 + 1) 7,056 + 128 (4 + 4 + 1) bytes an environment: 71 fit into 64 MiB."""
+    """128 steps of 84 x 84 pictures are (131 + 1) 7,056 + 128 (4 + 4 + 1) bytes per environment: 71 fit into 64 MiB."""
     conversation, collector = _conversation(_PICTURES, rollout_steps=128)
     with pytest.raises(InvalidInputError, match=r"num_environments is 72, must be at most 71"):
         await anext(conversation.hold(_hello(_PICTURES, 72)))
@@ -64,7 +64,7 @@ async def test_environments_whose_rollout_fits_no_message_are_refused_at_the_hel
 
 
 async def test_every_simulator_is_sent_the_same_policy_message() -> None:
-    """It is made once a version, however many there are."""
+    """It is made once per version, however many there are."""
     conversation, collector = _conversation(_VECTORS, rollout_steps=8)
     collector.publish(PublishedPolicy(version=3, weights=b"weights"))
     sent = []
@@ -80,7 +80,7 @@ async def test_every_simulator_is_sent_the_same_policy_message() -> None:
 
 @pytest.mark.parametrize("spec", [_VECTORS, _PICTURES, _ENDING])
 def test_the_bound_on_a_rollout_is_just_above_its_message(spec: TaskSpec) -> None:
-    """120 steps of 16 environments in which each episode ends as often as it can: within a hundredth."""
+    """120 steps of 16 environments in which episodes end as often as they can: within one percent."""
     rollout = _rollout(spec, num_steps=120, num_environments=16)
     size = learner_pb2.CollectRequest(rollout=rollout_to_message(rollout)).ByteSize()
     bound = rollout_bytes(spec, num_steps=120, num_environments=16)
@@ -111,7 +111,7 @@ def _rollout(spec: TaskSpec, *, num_steps: int, num_environments: int) -> Rollou
 async def _waiting(
     requests: AsyncIterator[learner_pb2.CollectRequest],
 ) -> AsyncIterator[learner_pb2.CollectRequest]:
-    """Gives the requests and then nothing, without an end."""
+    """Yield the requests and then nothing, without ending."""
     async for request in requests:
         yield request
     await asyncio.Event().wait()

@@ -25,7 +25,7 @@ _TICK_S = 0.1
 
 @dataclass(eq=False)
 class _Simulator:
-    """Gathers what is assigned, one rollout after the other."""
+    """Gathers what is assigned, one rollout after another."""
 
     session: SimulatorSession
     ticks: int

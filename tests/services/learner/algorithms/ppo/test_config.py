@@ -1,11 +1,11 @@
-"""Where PPO computes."""
+"""Which device PPO computes on."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
 
@@ -16,7 +16,7 @@ _PICTURES = TaskSpec(**_TIMING, frame_shape=(84, 84), num_frames=4)
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_auto_is_the_cpu_and_asking_for_one_is_an_error() -> None:
-    """No silent fallback: who names the GPU gets it or an error."""
+    """No silent fallback: whoever names the GPU gets it or an error."""
     assert PPOConfig().choose_device(_PICTURES) == "cpu"
     with pytest.raises(ConfigError, match=r"ppo\.device is .cuda."):
         PPOConfig(device="cuda").choose_device(_PICTURES)

@@ -1,4 +1,4 @@
-"""PPO learns which choice pays, or which of several, from vectors and from pictures, with the log-probabilities that simulators would send."""
+"""PPO learns which choices pay, from vectors and from pictures, with log-probabilities as simulators send them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from services.simulator.policy import Policy
 from somersault.domain.packing import with_numbers
 from somersault.domain.task_spec import TaskSpec
@@ -23,7 +24,7 @@ def _probabilities(ppo: PPO, observations: torch.Tensor) -> torch.Tensor:
 
 
 def _act(ppo: PPO, observations: torch.Tensor, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Gives a choice drawn for each row, int32, and its log-probability."""
+    """Return a choice drawn for each row, int32, and its log-probability."""
     probabilities = _probabilities(ppo, observations).double().numpy()
     chosen = (probabilities.cumsum(axis=1) > rng.random((len(probabilities), 1))).argmax(axis=1)
     log_probs = np.log(probabilities[np.arange(len(chosen)), chosen])
@@ -81,7 +82,7 @@ def test_choices_of_unlike_numbers_are_learned_side_by_side() -> None:
 
 
 def _learn_choices(spec: TaskSpec, answer: Callable[[np.ndarray], np.ndarray]) -> list[float]:
-    """Learn by the simulator's own copy of the policy; return which share of the choices was right, rollout by rollout."""
+    """Learn by the simulator's own copy of the policy; return the fraction of right choices, rollout by rollout."""
     config = PPOConfig(hidden_size=32, minibatch_size=128, num_epochs=6, learning_rate=3e-3, discount=0.0)
     ppo, rng = PPO(config, spec=spec, seed=0), np.random.default_rng(0)
     shares, (steps, environments) = [], (32, 16)
@@ -148,7 +149,7 @@ def test_a_number_beside_a_picture_comes_to_be_heeded() -> None:
 def _draw_halves(
     rng: np.random.Generator, *, num_steps: int, num_environments: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gives frames ``[T + 2, N, 84, 84]`` uint8 of noise, and where the right half is brighter ``[T + 2, N]``."""
+    """Return frames ``[T + 2, N, 84, 84]`` uint8 of noise, and where the right half is brighter ``[T + 2, N]``."""
     shape = (num_steps + 2, num_environments)
     frames = rng.integers(100, size=(*shape, 84, 84), dtype=np.uint8)
     is_right_brighter = rng.random(shape) < 0.5

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from services.learner.algorithms.ppo.ppo import PPO, PPOConfig
+from services.learner.algorithms.ppo.config import PPOConfig
+from services.learner.algorithms.ppo.ppo import PPO
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
@@ -23,6 +24,7 @@ _SPECS = {
     "pictures to choice": TaskSpec(**_TIMING, **_PICTURES, num_actions=3),
 }
 _MOTION = _SPECS["vectors to motion"]
+_LAYERS, _PARTS = ("torso.hidden_0", "torso.hidden_1"), ("weight", "bias")
 
 
 @pytest.fixture(params=_SPECS.values(), ids=_SPECS)
@@ -32,7 +34,7 @@ def spec(request: pytest.FixtureRequest) -> TaskSpec:
 
 
 def _rollout(ppo: PPO, *, sequence: int, num_steps: int = 32, num_environments: int = 8) -> Rollout:
-    """Draws observations at random and acts on them; every eighth step ends an episode."""
+    """Draw observations at random and act on them; every eighth step ends an episode."""
     rng = np.random.default_rng((7, sequence))
     observations = rng.normal(size=(num_steps, num_environments, 3)).astype(np.float32)
     noise = rng.normal(size=(num_steps, num_environments, 2)).astype(np.float32)
@@ -57,7 +59,7 @@ def _rollout(ppo: PPO, *, sequence: int, num_steps: int = 32, num_environments: 
 
 
 def _random_rollout(spec: TaskSpec, *, rng: np.random.Generator, num_steps: int = 16) -> Rollout:
-    """Draws a rollout of any kind that no policy has made; read-only, as what came over the wire."""
+    """Draw a rollout of any kind at random; read-only, like one that came over the wire."""
 
     def frames(*shape: int) -> np.ndarray:
         drawn = rng.integers(256, size=(*shape, *spec.frame_shape)).astype(spec.frame_dtype)
@@ -83,7 +85,7 @@ def _random_rollout(spec: TaskSpec, *, rng: np.random.Generator, num_steps: int 
 
 
 def _rewards(rollout: Rollout) -> np.ndarray:
-    """Rewards actions near (0.5, first observation)."""
+    """Reward actions near (0.5, first observation)."""
     wanted = np.stack([np.full(rollout.log_probs.shape, 0.5), rollout.observations[..., 0]], -1)
     return -np.square(rollout.actions - wanted).sum(-1).astype(np.float32)
 
@@ -107,7 +109,7 @@ def test_policy_comes_to_do_what_is_rewarded() -> None:
 
 
 def test_restored_learner_goes_on_exactly(spec: TaskSpec) -> None:
-    """A checkpoint between two improvements changes no bit of the second, whatever the kind of task."""
+    """A checkpoint between two improvements changes no bit of the second, for any kind of task."""
     config, rng = dataclasses.replace(_CONFIG, num_epochs=2), np.random.default_rng(0)
     whole, restored = PPO(config, spec=spec, seed=5), PPO(config, spec=spec, seed=6)
     first, second = _random_rollout(spec, rng=rng), _random_rollout(spec, rng=rng)
@@ -138,9 +140,29 @@ def test_checkpoint_holds_plain_arrays_that_are_copies() -> None:
     assert all(isinstance(array, np.ndarray) for array in saved.values())
 
 
+def test_names_in_a_checkpoint_stay() -> None:
+    """Runs made by earlier versions are resumed."""
+    ppo = _ppo()
+    rollout = _rollout(ppo, sequence=0)
+    ppo.improve(rollout, _rewards(rollout))
+    policy = ["log_std", *(f"{layer}.{part}" for layer in (*_LAYERS, "mean") for part in _PARTS)]
+    value = [f"{layer}.{part}" for layer in (*_LAYERS, "value") for part in _PARTS]
+    parameters = [f"policy.{name}" for name in policy] + [f"value.{name}" for name in value]
+    moments = [f"{name}.{moment}" for name in parameters for moment in ("step", "exp_avg", "exp_avg_sq")]
+    assert sorted(ppo.state_dict()) == sorted(
+        [
+            "seed",
+            "num_improvements",
+            *(f"observation_normaliser.{name}" for name in ("count", "mean", "sum_squares")),
+            *(f"networks.{name}" for name in parameters),
+            *(f"optimiser.{name}" for name in moments),
+        ]
+    )
+
+
 @pytest.mark.parametrize("change", ["missing", "reshaped"])
 def test_damaged_checkpoint_is_refused(change: str) -> None:
-    """An absent array or one of another shape is an error that names the checkpoint."""
+    """A missing array or one of the wrong shape is an error that names the checkpoint."""
     arrays = _ppo().state_dict()
     name = "networks.value.value.weight"
     if change == "missing":
@@ -153,7 +175,7 @@ def test_damaged_checkpoint_is_refused(change: str) -> None:
 
 
 def test_kl_bound_stops_the_passes() -> None:
-    """With a bound of almost nothing one pass is made: 256 transitions in steps of 64."""
+    """With a bound of almost zero, one pass is made: 256 transitions in steps of 64."""
     ppo = _ppo(dataclasses.replace(_CONFIG, target_kl=1e-9))
     rollout = _rollout(ppo, sequence=0)
 
@@ -163,7 +185,7 @@ def test_kl_bound_stops_the_passes() -> None:
 
 
 def test_numbers_of_a_seed_stay() -> None:
-    """Two improvements of a policy over vectors, as version 0.1.0 made them when it knew no other kind."""
+    """Two improvements of a policy over vectors give the numbers that they always gave."""
     ppo, rng = _ppo(), np.random.default_rng(0)
     for _ in range(2):
         is_truncated = np.zeros((32, 8), np.bool_)
