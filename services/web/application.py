@@ -16,9 +16,9 @@ from services.web.middleware.activity import Activity
 from services.web.middleware.cross_origin import CrossOrigin
 from services.web.middleware.guard import Guard
 from services.web.session import Session
-from somersault.domain.clip_media import clip_path, policy_clip_path
 from somersault.errors import SomersaultError
 from somersault.rpc.interceptors import RETRY_KEY
+from somersault.wire.clip_paths import clip_path, policy_clip_path
 
 __all__ = ["PAGES", "create_app"]
 

@@ -14,8 +14,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from somersault import wire
-from somersault.domain.clip_media import CLIP_MEDIA_TYPE, clip_suffix
 from somersault.domain.feedback import Preference
+from somersault.domain.keys import CLIP_MEDIA_TYPE, clip_suffix
 from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
 from somersault.rpc.channel import said_retry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from somersault.domain.clip_media import clip_suffix
+from somersault.domain.keys import clip_suffix
 from somersault.errors import InvalidInputError
 
 MAX_KEY_BYTES = 512  # S3 takes 1024, and the store's own prefix stands before ours

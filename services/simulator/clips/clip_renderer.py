@@ -9,7 +9,7 @@ import prometheus_client
 from services.simulator.clips.render_process import RenderProcess
 from services.simulator.segments.format import RenderableSegment, decode_segment
 from somersault.domain.arrays import FloatArray
-from somersault.domain.clip_media import clip_suffix
+from somersault.domain.keys import clip_suffix
 from somersault.errors import InvalidInputError, ResourceExhaustedError, UnavailableError
 from somersault.storage import ObjectStore, StoredObject
 from somersault.tasks import Task

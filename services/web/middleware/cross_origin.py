@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.web.labeler_client import SERVICE_NAME
-from somersault.domain.clip_media import CLIPS_PATH, POLICY_CLIPS_PATH
+from somersault.wire.clip_paths import CLIPS_PATH, POLICY_CLIPS_PATH
 
 __all__ = ["CrossOrigin", "check_origin"]
 

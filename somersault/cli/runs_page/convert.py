@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from somersault.domain.clip_media import policy_clip_path
 from somersault.errors import InvalidInputError
 from somersault.runs import Run, RunState
 from somersault.runs.policy_clips import StoredClip
 from somersault.v1 import labeler_pb2
+from somersault.wire.clip_paths import policy_clip_path
 
 __all__ = ["clip_to_message", "points_to_messages", "run_to_message"]
 

@@ -12,7 +12,6 @@ import av
 import grpc.aio
 import numpy as np
 
-from somersault.domain.clip_media import clip_path, policy_clip_path
 from somersault.errors import (
     AlreadyExistsError,
     CorruptDataError,
@@ -23,6 +22,7 @@ from somersault.errors import (
 )
 from somersault.rpc import bind, create_server
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
+from somersault.wire.clip_paths import clip_path, policy_clip_path
 
 __all__ = ["BREAKS_OFF", "QUESTION", "LabelerDouble", "LabelerProcess", "draw_clip"]
 

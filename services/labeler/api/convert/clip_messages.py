@@ -6,12 +6,12 @@ from services.labeler.api.convert import query_messages
 from services.labeler.clips.practice import ShownPair
 from services.labeler.model.answers import OwnAnswer
 from services.labeler.model.clips import ClipChoice, ClippedQuery, PolicyClip
-from somersault.domain.clip_media import policy_clip_path
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from somersault.wire import preference_from_message, preference_to_message
+from somersault.wire.clip_paths import policy_clip_path
 from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [

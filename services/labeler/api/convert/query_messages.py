@@ -6,11 +6,11 @@ import math
 
 from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Query, QueryState, Side
 from somersault import wire
-from somersault.domain.clip_media import clip_path
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2, preference_pb2
+from somersault.wire.clip_paths import clip_path
 from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = ["lease_to_message", "proposal_from_message", "query_to_message", "state_from_message"]
