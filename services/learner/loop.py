@@ -32,7 +32,7 @@ _IMPROVEMENT_S = prometheus_client.Histogram(
     "somersault_learner_improvement_seconds", "Time of one improvement of the policy"
 )
 _REWARD_WAIT_S = prometheus_client.Histogram(
-    "somersault_learner_reward_wait_seconds", "Time one batch waited for what was due to be learned"
+    "somersault_learner_reward_wait_seconds", "Time one batch waited for its rewards"
 )
 _BATCH_ROLLOUTS = prometheus_client.Histogram(
     "somersault_learner_batch_rollouts",
@@ -41,7 +41,7 @@ _BATCH_ROLLOUTS = prometheus_client.Histogram(
 )
 _POLICY_LAG = prometheus_client.Histogram(
     "somersault_learner_policy_lag_versions",
-    "Policy versions published since a rollout's own when it was learned from, one entry a rollout",
+    "Age of a rollout, in policy versions, when it was learned from, one entry per rollout",
     buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16),
 )
 

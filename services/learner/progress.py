@@ -19,7 +19,7 @@ _REWARD_VERSION = prometheus_client.Gauge(
 )
 _PREDICTED_REWARD = prometheus_client.Gauge(
     "somersault_learner_predicted_reward_mean",
-    "Mean predicted reward a step over the last batch, not normalised",
+    "Mean predicted reward per step over the last batch, not normalised",
 )
 _NUM_DROPPED = prometheus_client.Gauge(
     "somersault_learner_num_dropped_rollouts", "Rollouts dropped since the start, by reason", ["reason"]
