@@ -25,7 +25,7 @@ from services.teacher.application import build
 from services.teacher.config import TeacherConfig
 from somersault.cli.monitoring.progress import ProgressWatcher
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.state import RunLife
+from somersault.cli.run.state import RunStateReporter
 from somersault.cli.services.connections import connect
 from somersault.errors import (
     FailedPreconditionError,
@@ -83,11 +83,11 @@ async def _watch_run(address: str, folder: Path) -> None:
         await ProgressWatcher(peers, config=make_config(RunFolder(folder))).run()
 
 
-async def _begin_run(address: str, _: Path) -> None:
-    await RunLife(address, "t", "r").begin(label_budget=None)
+async def _report_running(address: str, _: Path) -> None:
+    await RunStateReporter(address, "t", "r").report_running()
 
 
-_DIALS: tuple[Dial, ...] = (_collect, _offer, _predict, _watch_log, _teach, _watch_run, _begin_run)
+_DIALS: tuple[Dial, ...] = (_collect, _offer, _predict, _watch_log, _teach, _watch_run, _report_running)
 
 
 class _Refusing(grpc.GenericRpcHandler):
@@ -145,7 +145,7 @@ async def test_a_refusal_for_good_is_raised_at_once(
 )
 async def test_what_passes_is_tried_again(dial: Dial, error: SomersaultError, tmp_path: Path) -> None:
     """A peer that starts, restarts, or does not know the run yet ends nobody."""
-    if dial is _begin_run and isinstance(error, InvalidInputError):
+    if dial is _report_running and isinstance(error, InvalidInputError):
         pytest.skip("a refusal of what is asked once, by hand, is told")
     async with _refusing(error) as (handler, address):
         dialling = asyncio.ensure_future(dial(address, tmp_path))

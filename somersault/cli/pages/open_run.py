@@ -154,15 +154,15 @@ async def _settled(
     config: RunConfig, folder: RunFolder, services: RunServices
 ) -> labeler_pb2.GetStatsResponse:
     """Return how the run stands, once the labeler knows that nobody trains it."""
-    stats = await services.life.read_stats()
+    stats = await services.state.read_stats()
     if stats.run_state == labeler_pb2.RUN_STATE_FINISHED:
         return stats
     summary = summary_of_end(config, folder)
     if summary is None:
-        await services.life.stop()  # it was killed, and had no time to say so
+        await services.state.report_stopped()  # it was killed, and had no time to say so
     else:  # it ended before labelers were told of ends
-        await services.life.finish(finish.result_of(summary, task=get_task(config.task)))
-    return await services.life.read_stats()
+        await services.state.report_finished(finish.result_of(summary, task=get_task(config.task)))
+    return await services.state.read_stats()
 
 
 def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResponse) -> list[str]:

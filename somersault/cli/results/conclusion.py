@@ -80,4 +80,6 @@ class RunEnd:
         await asyncio.to_thread(self.folder.video.write_bytes, video)
         if self.clips is not None:
             await self.clips.film_final(env_steps=summary["env_steps"])
-            await self.services.life.finish(finish.result_of(summary, task=get_task(self.config.task)))
+            await self.services.state.report_finished(
+                finish.result_of(summary, task=get_task(self.config.task))
+            )

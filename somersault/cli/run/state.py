@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from somersault.errors import FailedPreconditionError, NotFoundError, SomersaultError, UnavailableError
 from somersault.rpc import call, open_channel
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 
-__all__ = ["RunLife"]
+__all__ = ["RunStateReporter"]
 
 _RETRY_S = 0.5
 _TIMEOUT_S = 10.0
@@ -18,7 +19,7 @@ _STOP_TIMEOUT_S = 3.0  # whoever pressed Ctrl-C waits for it
 
 
 @dataclass(frozen=True, slots=True)
-class RunLife:
+class RunStateReporter:
     """Speaks for whoever starts and stops the run's services."""
 
     labeler_address: str
@@ -26,18 +27,25 @@ class RunLife:
     """What the run does by itself is a service's in the audit log, not an owner's."""
     run_id: str
 
-    async def begin(self, *, label_budget: int | None) -> None:
-        """Say that the run's services work on it, once the reward service has made the run known.
+    async def set_label_budget(self, label_budget: int) -> None:
+        """Set how many labels the whole run may use, before its reward service starts and reads it.
 
-        Args:
-            label_budget: Labels that the whole run may use from now on; None leaves it as it is.
+        A run that the labeler doesn't know yet gets the reward service's own setting, which is the same.
+
+        Raises:
+            SomersaultError: the labeler refused or was unavailable for too long.
+        """
+        request = labeler_pb2.UpdateRunRequest(run_id=self.run_id, label_budget=label_budget)
+        with contextlib.suppress(NotFoundError):
+            await self._update(request, retry_for_s=_RETRY_FOR_S)
+
+    async def report_running(self) -> None:
+        """Report that the run's services work on it, once the reward service has created the run.
 
         Raises:
             SomersaultError: the labeler refused.
         """
-        request = labeler_pb2.UpdateRunRequest(
-            run_id=self.run_id, state=labeler_pb2.RUN_STATE_RUNNING, label_budget=label_budget
-        )
+        request = labeler_pb2.UpdateRunRequest(run_id=self.run_id, state=labeler_pb2.RUN_STATE_RUNNING)
         while True:
             try:
                 await self._update(request)
@@ -48,7 +56,7 @@ class RunLife:
             else:
                 return
 
-    async def stop(self) -> SomersaultError | None:
+    async def report_stopped(self) -> SomersaultError | None:
         """Say that the services stop before the run's end; return why that could not be said, None if it was.
 
         A run that the labeler does not know yet has nobody to be told, and one that is finished stays so.
@@ -62,7 +70,7 @@ class RunLife:
             return error
         return None
 
-    async def finish(self, result: labeler_pb2.RunResult) -> None:
+    async def report_finished(self, result: labeler_pb2.RunResult) -> None:
         """Say that the policy is learned and no answer is wanted any more.
 
         Raises:

@@ -10,7 +10,7 @@ from somersault.cli.pages.announcement import Announcement
 from somersault.cli.pages.client import WebAddress
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.state import RunLife
+from somersault.cli.run.state import RunStateReporter
 from somersault.cli.services.ports import LOOPBACK, choose_ports
 from somersault.cli.services.processes import plan_processes
 from somersault.cli.services.supervisor import Supervisor
@@ -48,16 +48,23 @@ class RunServices:
         self.service_token = tokens[Role.SERVICE]
         self.web = next((WebAddress(one.address, one.is_tls) for one in plan if one.name == "web"), None)
         """The pages' gateway as this machine reaches it, if there is one."""
-        self.life = RunLife(self.addresses.labeler, self.service_token, config.run_id)
+        self.state = RunStateReporter(self.addresses.labeler, self.service_token, config.run_id)
         """What the labeler is told of the run; of no use in a reference run, which has none."""
         self.supervisor = Supervisor(plan, logs=folder.logs, num_restarts=num_restarts)
 
-    async def start(self) -> None:
-        """Start them all, return when each is healthy, and store where they are.
+    async def start(self, *, new_label_budget: int | None = None) -> None:
+        """Start them all, wait until each is healthy, and store their addresses.
+
+        Args:
+            new_label_budget: Labels that the run may use from now on; None leaves that unchanged. The labeler is told
+                before the reward service starts, which would go on with the old number for a while.
 
         Raises:
             SomersaultError: one refused its settings, or can't be kept running.
         """
+        if new_label_budget is not None:
+            await self.supervisor.start(["labeler"])
+            await self.state.set_label_budget(new_label_budget)
         await self.supervisor.start()
         self.addresses.store(self._folder.addresses)
 

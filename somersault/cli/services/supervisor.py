@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from somersault.cli.services.processes import ServiceProcess
@@ -24,7 +24,7 @@ class Supervisor:
     def __init__(self, processes: Sequence[ServiceProcess], *, logs: Path, num_restarts: int = 0) -> None:
         """Takes the processes in the order in which they are drained, and how many restarts the run had before."""
         self._keepers = [ServiceKeeper(process, log=logs / f"{process.name}.log") for process in processes]
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._num_restarts_before = num_restarts
 
     @property
@@ -45,14 +45,19 @@ class Supervisor:
         """Gives the process id of each service that runs now."""
         return {keeper.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}
 
-    async def start(self) -> None:
-        """Starts all at once and returns when each has been healthy.
+    async def start(self, names: Collection[str] | None = None) -> None:
+        """Start services at once and return when each has been healthy.
+
+        Args:
+            names: The services; None for all that aren't started yet.
 
         Raises:
             ConfigError: a service refused its settings; the text is its own line.
             UnavailableError: one can't be kept running or is not ready in time.
         """
-        self._tasks = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
+        for keeper in self._keepers:
+            if keeper.name not in self._tasks and (names is None or keeper.name in names):
+                self._tasks[keeper.name] = asyncio.create_task(keeper.run())
         ready = asyncio.create_task(self._wait_until_ready())
         failed = asyncio.create_task(self.watch())
         waiting = {ready, failed}
@@ -69,7 +74,7 @@ class Supervisor:
 
     async def watch(self) -> None:
         """Waits until a service can't be kept running and raises why."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
@@ -84,7 +89,7 @@ class Supervisor:
             keeper.restart_no_more()
         for group in (first, rest):
             await asyncio.gather(*(keeper.drain() for keeper in group))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         return "".join(keeper.describe_bad_end() for keeper in first)
 
     def kill(self) -> None:
@@ -95,8 +100,9 @@ class Supervisor:
 
     async def _wait_until_ready(self) -> None:
         for keeper in self._keepers:
-            await keeper.ready.wait()
+            if keeper.name in self._tasks:
+                await keeper.ready.wait()
 
     def _describe_unready(self) -> str:
-        keeper = next(keeper for keeper in self._keepers if not keeper.ready.is_set())
+        keeper = next(one for one in self._keepers if one.name in self._tasks and not one.ready.is_set())
         return f"{keeper.name} was not ready within {READY_TIMEOUT_S:.0f} s; {keeper.describe_log()}"

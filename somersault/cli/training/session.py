@@ -130,7 +130,7 @@ class Session:
         self._display.say(f"run folder: {self._folder.path}")
         await bring_in(self._config, self._folder, say=self._display.say)
         self._display.say("starting the services")
-        await self._services.start()
+        await self._services.start(new_label_budget=self._new_label_budget)
         self._training_since_s = time.monotonic()
         self._announce()
         async with connect(self._services.by_name, token=self._services.service_token) as peers:
@@ -181,7 +181,7 @@ class Session:
             await watcher.finished.wait()
             return
         async with asyncio.TaskGroup() as group:
-            beginning = group.create_task(self._services.life.begin(label_budget=self._new_label_budget))
+            beginning = group.create_task(self._services.state.report_running())
             filming = group.create_task(clips.follow(watcher))
             await watcher.finished.wait()
             filming.cancel()  # the end has a clip of its own
@@ -199,7 +199,7 @@ class Session:
         """Tell those who answer that the services stop, where they do so before the run's end."""
         if self._config.is_reference or self._summary is not None or self._training_since_s is None:
             return
-        error = await self._services.life.stop()
+        error = await self._services.state.report_stopped()
         if error is not None:
             self._display.say(f"the pages could not be told that the run stops: {error}")
 

@@ -4,8 +4,9 @@
 
 The environment says how it behaves: FAKE_EXIT=CODE ends it at once with a line on standard error, FAKE_TRAINING_S is
 how long training takes, FAKE_HANG leaves SIGTERM unheeded by all but the learner, FAKE_EVALUATION_S is how long
-an evaluation takes, FAKE_TRUE_RETURN is what episodes
-return, FAKE_INCOMPARABLE lets all answers say that, FAKE_DRAIN leaves that file behind on SIGTERM, FAKE_TOLD is a file of what the labeler is told.
+an evaluation takes, FAKE_TRUE_RETURN is what episodes return, FAKE_INCOMPARABLE makes all answers incomparable, FAKE_DRAIN is a
+file to which it adds its port on SIGTERM, FAKE_TOLD is a file of what the labeler is told, and FAKE_TELLS_STARTS adds the
+start of the reward service to that file.
 """
 
 from __future__ import annotations
@@ -161,9 +162,11 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
     async def UpdateRun(self, request, context):
         """Takes the run's state."""
         _check_token(context)
-        self.state = request.state
-        budget = f" budget {request.label_budget}" if request.HasField("label_budget") else ""
-        _note(f"{labeler_pb2.RunState.Name(request.state)}{budget} {request.result.headline}".strip())
+        if request.HasField("label_budget"):
+            _note(f"budget {request.label_budget}")
+        if request.state:
+            self.state = request.state
+            _note(f"{labeler_pb2.RunState.Name(request.state)} {request.result.headline}".strip())
         return labeler_pb2.UpdateRunResponse()
 
     async def ListPolicyClips(self, request, context):
@@ -230,6 +233,8 @@ async def main() -> int:
         return int(os.environ["FAKE_EXIT"])
     if flags.database_url:
         _make_known(sa.make_url(flags.database_url).database or "", flags.run_id, flags.run_identity)
+    if os.environ.get("FAKE_TELLS_STARTS") and "--label-budget" in sys.argv:
+        _note("the reward service starts")
     stopped = asyncio.Event()
     is_learner = "--rollout-steps" in sys.argv
     is_deaf = bool(os.environ.get("FAKE_HANG")) and not is_learner

@@ -28,8 +28,8 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     script = textwrap.dedent(
         """
         import sys
-        from somersault.cli import processes
         from somersault.cli.__main__ import main
+        from somersault.cli.services import processes
         processes.MODULES = dict.fromkeys(processes.MODULES, "tests.somersault.cli.fakes")
         sys.exit(main(sys.argv[1:]))
         """
@@ -133,9 +133,12 @@ def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
     earlier_s = folder.read_last_progress()["wall_s"]
     assert earlier_s > 0
     resume = ["train", "hopper-backflip", "--run-dir", str(tmp_path / "run"), "--resume", "--json"]
-    code, output, errors = run(*resume, "--labels", "80", FAKE_TOLD=str(told))
+    code, output, errors = run(*resume, "--labels", "80", FAKE_TOLD=str(told), FAKE_TELLS_STARTS="1")
     assert code == 0, errors
-    assert "RUN_STATE_RUNNING budget 80" in told.read_text().splitlines()
+    lines = told.read_text().splitlines()
+    resumed = lines[lines.index("RUN_STATE_STOPPED") + 1 :]
+    # The reward service reads the budget as it starts: told later, it would go on with the old one.
+    assert resumed[:3] == ["budget 80", "the reward service starts", "RUN_STATE_RUNNING"]
     assert json.loads(output)["wall_s"] >= round(earlier_s, 2)
 
 
