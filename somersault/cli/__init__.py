@@ -1,1 +1,1 @@
-"""The command line: starts services as processes and imports none of them."""
+"""The command `somersault`. It starts services as processes and imports none of them."""

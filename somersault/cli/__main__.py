@@ -1,4 +1,4 @@
-"""The entry of the command ``somersault``: ends in order at signals before anything that takes time is imported."""
+"""Entry point of the command ``somersault``. Signals end it cleanly even while its slow imports still run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        arguments: What follows the command's name; None takes the process's own, and its signals.
+        arguments: What follows the command's name; None takes `sys.argv` and handles the process's signals.
     """
     if arguments is None:
         end_at_signals()

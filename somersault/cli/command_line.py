@@ -1,4 +1,4 @@
-"""The command ``somersault``: which subcommands there are, and how errors are said.
+"""The command ``somersault``: its subcommands, and how it ends.
 
 somersault train hopper-backflip --teacher oracle
 """
@@ -42,7 +42,7 @@ _LONGEST_SUMMARY = 200  # characters
 
 
 class _Commands(TyperGroup):
-    """Lists the commands with the whole first sentence of each; click cuts it off."""
+    """Lists the commands with the first sentence of each in full, where click would truncate it."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         rows = [
@@ -56,7 +56,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     name="somersault",
-    help="Teaches agents from human judgement: compare two clips, a reward model learns what you meant, an agent"
+    help="Teach agents from human judgement: you compare two clips, a reward model learns what you meant, and an agent"
     " learns to do it.\n\nBegin with: somersault train hopper-backflip --teacher oracle",
     cls=_Commands,
     add_completion=False,
@@ -69,10 +69,10 @@ app = typer.Typer(
 def _choose(
     *,
     _is_version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Prints the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take what stands before the command."""
+    """Handle the options that come before the command."""
 
 
 app.command()(train)
@@ -93,7 +93,7 @@ app.command()(version)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code; docs/operations.md has the table. What is wrong is one line on stderr."""
+    """Run one command and return its exit code (docs/operations.md). An error is one line on standard error."""
     if arguments is None:
         _log_to_stderr()
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
@@ -107,9 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _log_to_stderr() -> None:
-    """Keep what is logged off standard output, on which a result may be, and what is of no use to who typed a command.
+    """Log warnings and worse to standard error, because standard output may carry a result.
 
-    A store that answers at the second try is of none.
+    Anything below, such as a store that answered on the second try, is of no use to the user of a command.
     """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -1,4 +1,4 @@
-"""``somersault doctor``: what a machine lacks, and how to get it."""
+"""``somersault doctor``: what this machine lacks and how to get it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _PACKAGES = {
     "uvicorn": "web",
     "tensorboard": "cli",
 }
-"""What services import, by the extra that brings it."""
+"""Packages that services import, with the extra that installs each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was examined."""
 
     name: str
     is_good: bool
@@ -51,11 +51,11 @@ class Finding:
     remedy: str = ""
     """What to do about it."""
     is_required: bool = True
-    """Nothing can be trained without it."""
+    """Whether nothing can be trained without it."""
 
 
 def examine(runs: Path) -> list[Finding]:
-    """Looks at everything that training on this machine needs."""
+    """Examine everything that training on this machine needs."""
     return [
         _examine_python(),
         _examine_packages(),
@@ -68,19 +68,19 @@ def examine(runs: Path) -> list[Finding]:
 
 
 def is_healthy(findings: Sequence[Finding]) -> bool:
-    """Says whether nothing that is required is missing."""
+    """Return whether nothing that is required is missing."""
     return all(finding.is_good or not finding.is_required for finding in findings)
 
 
 def format_finding(finding: Finding) -> str:
-    """Gives a finding as one line."""
+    """Return a finding as one line."""
     mark = "ok" if finding.is_good else "MISSING" if finding.is_required else "note"
     remedy = "" if finding.is_good else f": {finding.remedy}"
     return f"{mark:8} {finding.name:10} {finding.text}{remedy}"
 
 
 def as_values(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Gives all findings as one JSON object."""
+    """Return all findings as one JSON object."""
     return {
         "is_healthy": is_healthy(findings),
         "findings": [dataclasses.asdict(finding) for finding in findings],

@@ -1,4 +1,4 @@
-"""How the user started this program, so that commands it prints can be pasted where it was started."""
+"""How the user started this program, so that the commands it prints can be pasted into the same shell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = "somersault"
 
 
 def own_command() -> str:
-    """Return what to begin a printed command with: `somersault`, `.venv/bin/somersault`, `python -m somersault.cli`."""
+    """Return what a printed command begins with: `somersault`, `.venv/bin/somersault` or `python -m somersault.cli`."""
     started = sys.argv[0]
     if Path(started) == Path(__file__).with_name("__main__.py"):
         return f"{shlex.quote(sys.orig_argv[0])} -m somersault.cli"

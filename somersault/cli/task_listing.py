@@ -1,4 +1,4 @@
-"""What `somersault tasks` says of the tasks."""
+"""What `somersault tasks` prints about tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CartPole-v1, and a Python file that holds a TASK is one by its path: examples/cu
 
 
 def format_list(tasks: Sequence[Task]) -> str:
-    """Gives a line a task, by kind."""
+    """Return one line per task, grouped by kind."""
     lines = []
     for kind, title in _KINDS.items():
         of_kind = [task for task in tasks if isinstance(task.environment, kind)]
@@ -35,7 +35,7 @@ def format_list(tasks: Sequence[Task]) -> str:
 
 
 def format_task(task: Task) -> str:
-    """Gives everything a person wants to know before training it."""
+    """Return everything worth knowing before training a task."""
     rows = [
         (name.replace("_", " "), str(value)) for name, value in as_values(task).items() if value is not None
     ]
@@ -44,7 +44,7 @@ def format_task(task: Task) -> str:
 
 
 def as_values(task: Task) -> dict[str, Any]:
-    """Gives the same by name."""
+    """Return the same as JSON values."""
     defaults = task.defaults
     return {
         "task": task.name,

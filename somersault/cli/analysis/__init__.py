@@ -1,1 +1,1 @@
-"""Commands on runs that lie in their folders: finished, stopped or still running. Nothing here writes into a run."""
+"""Measures, films and plots runs, whether finished, stopped or still running. Nothing here writes to a run."""

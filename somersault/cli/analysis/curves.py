@@ -1,4 +1,4 @@
-"""Which curves of runs are drawn, and over what."""
+"""The curves that can be drawn of a run, and the axes to draw them over."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CURVES = {
     "entropy": ("learner/entropy", "entropy of the policy"),
     "value-loss": ("learner/value_loss", "value loss"),
 }
-"""By name: the key in ``progress.jsonl``, and what it is called."""
+"""Name to its key in ``progress.jsonl`` and its title."""
 
 AXES = {
     "steps": ("run/env_steps", "environment steps"),
     "labels": ("run/labels", "answers"),
     "time": ("wall_s", "minutes of training"),
 }
-"""By name: the key in ``progress.jsonl``, and what it is called."""
+"""Name to its key in ``progress.jsonl`` and its title."""
 
 _SECONDS_A_MINUTE = 60.0
 
@@ -47,7 +47,7 @@ class Curve:
 
 
 def default_curves(runs: Sequence[Run]) -> list[str]:
-    """Return the curves that runs are looked at by: what is there, the true return first."""
+    """Return the names of the curves that these runs have, the true return first."""
     points = [point for run in runs for point in run.points[-1:]]
     wanted = ("return", "flips", "predicted-reward", "accuracy")
     return [name for name in wanted if any(CURVES[name][0] in point for point in points)]
@@ -56,16 +56,16 @@ def default_curves(runs: Sequence[Run]) -> list[str]:
 def read_curves(
     runs: Sequence[Run], names: Sequence[str], *, axis: str, smoothing: float = 0.0
 ) -> list[Curve]:
-    """Read curves, run by run for each name; a run without one is left out of it.
+    """Read curves, run by run for each name; runs that lack a curve are skipped.
 
     Args:
-        runs: read from their folders.
-        names: of `CURVES`.
-        axis: of `AXES`.
-        smoothing: share of the smoothed value that each point keeps, 0 to under 1.
+        runs: The runs.
+        names: Names in `CURVES`.
+        axis: A name in `AXES`.
+        smoothing: Share of the previous smoothed value in each point, 0 to under 1.
 
     Raises:
-        InvalidInputError: there is no curve, or no axis, of a name, or smoothing is out of its bounds.
+        InvalidInputError: a curve or the axis is unknown, or smoothing is out of bounds.
     """
     for name in names:
         if name not in CURVES:
@@ -94,7 +94,7 @@ def _values(points: Sequence[dict[str, float]], *, key: str, axis: str) -> tuple
 
 
 def _smooth(values: Sequence[float], share: float) -> list[float]:
-    """Return the exponential mean of what came before each point, itself included."""
+    """Return the exponential moving mean up to and including each point."""
     smoothed, weight, total = [], 0.0, 0.0
     for value in values:
         total, weight = share * total + (1 - share) * value, share * weight + (1 - share)

@@ -1,4 +1,4 @@
-"""``somersault eval``: how good a run's policy is by the hidden score, in fresh episodes."""
+"""``somersault eval``: a run's policy measured by the hidden score in fresh episodes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _MAX_SHOWN = 64  # rows on a terminal; --json has all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOptions:
-    """What was given on the command line."""
+    """Command-line options."""
 
     num_episodes: int | None = None
-    """None for as many as the end of a run plays."""
+    """None for as many as are played at the end of a run."""
     seed: int | None = None
-    """None for the seed with which the end of the run was measured."""
+    """None for the seed of the evaluation at the run's end."""
     is_deterministic: bool = False
     version: int | None = None
 
@@ -42,7 +42,7 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
     """Play fresh episodes and return what ``--json`` prints.
 
     Raises:
-        FailedPreconditionError: the run has no policy yet, or its task no hidden score.
+        FailedPreconditionError: the run has no policy yet, or its task has no hidden score.
         SomersaultError: the simulator can't be started or failed.
     """
     num_episodes = _num_episodes(run.task, options)
@@ -69,11 +69,11 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
 
 
 def _num_episodes(task: Task, options: EvaluationOptions) -> int:
-    """Return how many episodes are played.
+    """Return how many episodes to play.
 
     Raises:
         FailedPreconditionError: the task has no hidden score.
-        InvalidInputError: the number is out of its bounds.
+        InvalidInputError: the number is out of bounds.
     """
     if task.teacher is None:
         raise FailedPreconditionError(
@@ -87,7 +87,7 @@ def _num_episodes(task: Task, options: EvaluationOptions) -> int:
 
 
 def _results(task: Task, episodes: Sequence[simulator_pb2.EpisodeResult]) -> dict[str, Any]:
-    """Return what episodes came to, and what others reach."""
+    """Return the episodes' statistics and the reference returns."""
     flips = landed = None
     if task.has_flips:
         flips = _statistics([episode.flips for episode in episodes])
@@ -105,7 +105,7 @@ def _results(task: Task, episodes: Sequence[simulator_pb2.EpisodeResult]) -> dic
 
 
 def format_report(report: Mapping[str, Any]) -> str:
-    """Return a report as lines for a person."""
+    """Return a report as plain text."""
     how = "likeliest actions" if report["is_deterministic"] else "actions drawn, as in the run"
     lines = [
         f"{report['task']}, policy {report['policy_version']} of {report['run']}",
@@ -143,10 +143,7 @@ async def _play(run: Run, plays: Sequence[Play], *, num_episodes: int) -> list[s
 
 
 def _statistics(values: Sequence[float]) -> dict[str, float] | None:
-    """Return mean, median and spread; the standard error says how far the mean may be from the true one.
-
-    None where a value is not finite: there is nothing to say of the others' mean then.
-    """
+    """Return mean, its standard error, median and spread; None if a value is not finite."""
     if not all(map(math.isfinite, values)):
         return None
     std = statistics.stdev(values) if len(values) > 1 else 0.0
@@ -179,7 +176,7 @@ def _format_statistics(name: str, values: Mapping[str, float] | None, *, digits:
 
 
 def _compare(report: Mapping[str, Any]) -> str:
-    """Say where the mean lies between a random policy and one trained on the hidden score."""
+    """Return a line that places the mean between a random policy and one trained on the hidden score."""
     random, reference = report["random_return_mean"], report["reference_return_mean"]
     mean = None if report["true_return"] is None else report["true_return"]["mean"]
     parts = [] if random is None else [f"random {random:,.1f}"]

@@ -1,4 +1,4 @@
-"""Draws curves: as PNG, SVG or PDF by matplotlib, or in the terminal by nothing at all."""
+"""Draws curves: as PNG, SVG or PDF with matplotlib, or in the terminal without any library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 _INCHES = (8.0, 3.2)  # of one curve's axes
 _DPI = 150
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999933")
-"""Okabe and Ito 2008: told apart by those who see colours differently; the last is ours."""
+"""Okabe and Ito 2008, safe for colour-blind readers; the last is ours."""
 
 _WIDTH, _HEIGHT = 72, 12  # characters of a terminal's plot
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character, by row and column
@@ -25,12 +25,12 @@ _BRAILLE = 0x2800
 
 
 def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, replaces: bool = False) -> None:
-    """Draw curves into a file, one below the other, runs over each other.
+    """Draw curves to a file, one panel per curve with all runs in it.
 
     Raises:
         InvalidInputError: the suffix is unknown.
         ConfigError: matplotlib is missing, or the file can't be written.
-        FailedPreconditionError: the file is there already and ``replaces`` is false.
+        FailedPreconditionError: the file exists and ``replaces`` is false.
     """
     if path.suffix not in SUFFIXES:
         raise InvalidInputError("--out", str(path), f"a file that ends in {', '.join(SUFFIXES)}")
@@ -60,12 +60,12 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, re
 
 
 def draw_in_terminal(curves: Sequence[Curve], *, axis: str) -> str:
-    """Return curves as lines of braille dots, each for itself."""
+    """Return each curve as lines of braille dots."""
     return "\n\n".join("\n".join(_terminal_lines(curve, axis=axis)) for curve in curves)
 
 
 def _write_as_it_is(places: Sequence[Any], texts: Sequence[str]) -> None:
-    """Write what may hold dollars, which begin a formula, or begin with an underscore, which hides a label."""
+    """Escape a label: matplotlib takes dollars for formulas and hides labels that begin with an underscore."""
     for place, text in zip(places, texts, strict=True):
         place.set_parse_math(False)
         place.set_text(text)
@@ -105,7 +105,7 @@ def _terminal_lines(curve: Curve, *, axis: str) -> Iterator[str]:
 
 
 def _columns(curve: Curve, *, num_columns: int) -> Iterator[tuple[int, float]]:
-    """Yield for each column the mean of the values in it; a column without any has its left neighbour's."""
+    """Yield each column's mean value; a column without values repeats its left neighbour."""
     first, last = curve.places[0], curve.places[-1]
     inside: dict[int, list[float]] = {}
     for place, value in zip(curve.places, curve.values, strict=True):

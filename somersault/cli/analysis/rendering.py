@@ -1,4 +1,4 @@
-"""``somersault render``: videos of what a run's policy does."""
+"""``somersault render``: videos of a run's policy in fresh episodes."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ _GRID = re.compile(r"([0-9]{1,3})x([0-9]{1,3})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
-    """What was given on the command line."""
+    """Command-line options."""
 
     output: Path
     replaces: bool = False
-    """Whether the file may be there already."""
+    """Whether an existing file may be replaced."""
     num_episodes: int = 9
     seconds: float | None = None
-    """None for the task's episode."""
+    """None for the task's episode length."""
     size_px: int = 0
-    """0 for the task's own."""
+    """0 for the task's default."""
     pick: str = "best"
     grid: str | None = None
-    """``COLUMNSxROWS``: the best so many at once."""
+    """``COLUMNSxROWS``: that many of the best at once."""
     has_bar: bool = False
     seed: int | None = None
     is_deterministic: bool = False
@@ -59,13 +59,13 @@ class RenderOptions:
 
 
 def render(run: Run, options: RenderOptions) -> dict[str, Any]:
-    """Play episodes, write a video of some and return what ``--json`` prints.
+    """Play episodes, write a video of the chosen ones and return what ``--json`` prints.
 
     Raises:
-        InvalidInputError: an option is out of its bounds.
+        InvalidInputError: an option is out of bounds.
         ConfigError: the video can't be written.
-        FailedPreconditionError: the run has no policy yet, or no reward model for the bar, or the file is there already.
-        SomersaultError: the simulator can't be started or failed, or nothing can be drawn here.
+        FailedPreconditionError: the run has no policy, or no reward model for the bar, or the file exists.
+        SomersaultError: the simulator can't be started or failed, or this machine can't draw.
     """
     columns, num_tiles = read_grid(options.grid)
     _check(options)
@@ -113,7 +113,7 @@ def _check(options: RenderOptions) -> None:
 
 
 def read_grid(grid: str | None) -> tuple[int | None, int]:
-    """Return columns and tiles; no columns where there is no grid."""
+    """Return the number of columns and tiles; no columns without a grid."""
     if grid is None:
         return None, 0
     match = _GRID.fullmatch(grid)
@@ -136,7 +136,7 @@ def _episode_steps(task: Task, seconds: float | None) -> int:
 async def _draw(
     run: Run, play: Play, *, options: RenderOptions, reward_model: RewardModel | None, num_tiles: int
 ) -> tuple[list[dict[str, float]], list[bytes]]:
-    """Play and draw; return how the episodes that are shown went, and their clips."""
+    """Play and draw; return the results of the episodes shown, and their clips."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("starting a simulator", total=None)
@@ -158,9 +158,9 @@ async def _draw(
 def _choose(
     response: simulator_pb2.EvaluateResponse, *, pick: str, num_tiles: int
 ) -> list[tuple[str, dict[str, float]]]:
-    """Choose stored episodes and say how they went, as far as that is known.
+    """Choose stored episodes and return their results as far as they are known.
 
-    Stored episodes come best first; not all of some environments' can be stored.
+    Stored episodes come best first; some environments can't store all of theirs.
     """
     uris = [stored.segment_uri for stored in response.stored_episodes]
     by_return = sorted(response.episodes, key=lambda episode: -episode.true_return)
@@ -182,7 +182,7 @@ def _choose(
 def _predict(
     run: Run, simulator: Simulator, segment_uri: str, reward_model: RewardModel | None
 ) -> FloatArray | None:
-    """Return what the reward model gives for each step of an episode, standardised over it."""
+    """Return the predicted reward of each step of an episode, standardised over the episode."""
     if reward_model is None:
         return None
     arrays: dict[str, NDArray[Any]] = simulator.load(segment_uri)

@@ -1,4 +1,4 @@
-"""What runs were and what they reached, as rows of a table."""
+"""Runs as rows of a table: their settings and what they reached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDTH = 200  # characters, where nobody says how many there are: nothing is cut
 
 
 def as_values(run: Run) -> dict[str, Any]:
-    """Return a run as one row of ``--json``; what is not known is None."""
+    """Return a run as one ``--json`` row; unknown values are None."""
     summary, newest, settings = run.summary or {}, run.newest_point, run.settings
     state = run.state
     is_finished = state == "finished"
@@ -50,7 +50,7 @@ def as_values(run: Run) -> dict[str, Any]:
 
 
 def format_table(rows: Sequence[Mapping[str, Any]], *, width: int | None = None) -> str:
-    """Return rows as a table for a person."""
+    """Return rows as a table of plain text."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "path")
@@ -110,7 +110,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _task_name(run: Run) -> str:
-    """Return the task's name, or how the run asked for it where the task's file or package is gone."""
+    """Return the task's name, or the reference the run was given if the task's file or package is gone."""
     try:
         return run.task.name
     except InvalidInputError:

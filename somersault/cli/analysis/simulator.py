@@ -1,4 +1,4 @@
-"""A simulator of one's own for a while: it plays and draws a run's policy and leaves the run's store alone."""
+"""A temporary simulator that plays and draws a run's policy and leaves the run's store alone."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _OWN_RUN = "afterwards"  # names what is stored in the simulator's own folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """How episodes are played."""
+    """How to play episodes."""
 
     policy: bytes
-    """Safetensors."""
+    """The policy's weights, safetensors."""
     num_episodes: int
     seed: int
     is_deterministic: bool = False
     episode_steps: int = 0
-    """0 for the task's own."""
+    """0 for the task's default."""
     num_stored: int = 0
-    """How many of the best can be drawn afterwards."""
+    """How many of the best are stored to be drawn."""
 
 
 class Simulator:
     """A running simulator and its own object store."""
 
     def __init__(self, stub: simulator_pb2_grpc.SimulatorServiceAsyncStub, store: ObjectStore) -> None:
-        """Take the connection to it and the store that it writes to."""
+        """Take a connection to the simulator and the store that it writes to."""
         self._stub = stub
         self._store = store
         self._num_clips = 0
@@ -78,19 +78,19 @@ class Simulator:
         return response
 
     def load(self, segment_uri: str) -> dict[str, NDArray[Any]]:
-        """Return a stored episode's arrays."""
+        """Return the arrays of a stored episode."""
         return safetensors.numpy.load(self._store.get(segment_uri))
 
     async def draw(self, segment_uri: str, *, size_px: int, predicted_rewards: FloatArray | None) -> bytes:
         """Draw a stored episode and return the MP4.
 
         Args:
-            segment_uri: the episode.
-            size_px: width and height, of a game's its height; 0 for the task's own.
+            segment_uri: The episode.
+            size_px: Width and height, or a game's height; 0 for the task's default.
             predicted_rewards: ``[T]`` for a bar beside the agent; None for no bar.
 
         Raises:
-            SomersaultError: nothing can be drawn here.
+            SomersaultError: this machine can't draw.
         """
         self._num_clips += 1
         clip_uri = f"{_OWN_RUN}/clips/{self._num_clips}.mp4"
@@ -105,11 +105,11 @@ class Simulator:
 
 @asynccontextmanager
 async def open_simulator(run: Run, *, draws: bool) -> AsyncIterator[Simulator]:
-    """Start a simulator of a run's task for the body of the statement.
+    """Run a simulator of a run's task for as long as the context lasts.
 
     Args:
-        run: whose task it is.
-        draws: whether clips are asked for; without, no OpenGL is needed.
+        run: The run.
+        draws: Whether clips will be drawn; otherwise no OpenGL is needed.
 
     Raises:
         SomersaultError: it can't be started; says why.

@@ -1,4 +1,4 @@
-"""Puts clips together: one after another, or side by side in a grid, as MP4 or GIF.
+"""Joins clips into one video: one after another or in a grid, as MP4 or GIF.
 
 Shapes: frames are ``[H, W, 3]`` uint8.
 """
@@ -31,7 +31,7 @@ _BACKGROUND = 24  # of gaps: dark, so that a grid reads as a grid
 
 
 def frames_per_second(clip: bytes) -> float:
-    """Return how fast a clip plays."""
+    """Return a clip's frame rate."""
     with av.open(io.BytesIO(clip)) as container:
         rate = container.streams.video[0].average_rate
         assert rate is not None
@@ -47,7 +47,7 @@ def frames_of(clip: bytes) -> Iterator[Frame]:
 
 
 def side_by_side(clips: Sequence[bytes], *, columns: int) -> Iterator[Frame]:
-    """Yield frames that show clips at once, row by row; a clip that has ended shows its last frame."""
+    """Yield frames that tile the clips row by row; a clip that has ended keeps its last frame."""
     films = [frames_of(clip) for clip in clips]
     shown: list[Frame | None] = [None] * len(clips)
     while True:
@@ -59,7 +59,7 @@ def side_by_side(clips: Sequence[bytes], *, columns: int) -> Iterator[Frame]:
 
 
 def write_video(path: Path, frames: Iterator[Frame], *, fps: float) -> int:
-    """Write frames as the suffix of the path says and return how many there were.
+    """Write frames in the format of the path's suffix and return how many there were.
 
     Raises:
         InvalidInputError: the suffix is neither .mp4 nor .gif.
@@ -99,9 +99,9 @@ def _write_mp4(path: Path, frames: Iterator[Frame], *, fps: float) -> int:
 
 
 def _write_gif(path: Path, frames: Iterator[Frame], *, fps: float) -> int:
-    """Write a GIF whose 256 colours are chosen for the whole film.
+    """Write a GIF whose 256 colours are chosen for the whole video.
 
-    Frames are left out where there are more a second than browsers show.
+    Frames beyond the rate that browsers show are dropped.
     """
     step = max(1, round(fps / _MAX_GIF_FPS))
     kept = [frame for index, frame in enumerate(frames) if index % step == 0]
@@ -142,6 +142,6 @@ def _palette_graph(*, width: int, height: int, rate: Fraction) -> av.filter.Grap
 
 
 def _make_even(frame: Frame) -> Frame:
-    """Repeat the last row or column of an odd size: colours are encoded for two by two pixels."""
+    """Repeat the last row or column of an odd size, because chroma is encoded in blocks of two by two pixels."""
     height, width = frame.shape[:2]
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -1,7 +1,7 @@
-"""The steps of ``somersault clone``: all that a run is goes to a folder and a store of its own, with another identity.
+"""``somersault clone``: copies everything of a run to a new folder and store, with an identity of its own.
 
-Whatever stops it, the folder is not there until the copy is whole, and what was copied is removed again: at once, or, of one
-that was killed, by the next one that is to be in the same folder.
+The new folder appears only when the copy is complete. If cloning fails, what was copied is removed at once; if it is killed,
+the next clone to the same folder removes it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ __all__ = ["CloneOptions", "clone", "describe"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CloneOptions:
-    """What was given on the command line."""
+    """Command-line options."""
 
     run: Path
     new: Path
     storage_url: str | None = None
-    """Where the copy's objects go; None for beside the run's."""
+    """Where the copy's objects go; None for next to the run's."""
     is_in_folder: bool = False
-    """They go into the copy's own folder."""
+    """The copy's objects go into its own folder."""
 
 
 def clone(options: CloneOptions) -> dict[str, Any]:
@@ -66,9 +66,9 @@ def clone(options: CloneOptions) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such run.
-        AlreadyExistsError: there is something where the copy is to be.
-        FailedPreconditionError: somebody works with the run, or its store or database is another run's.
-        SomersaultError: something can't be read or written; nothing was left.
+        AlreadyExistsError: something is already at the copy's place.
+        FailedPreconditionError: the run is in use, or its store or database belongs to another run.
+        SomersaultError: something can't be read or written; nothing is left behind.
     """
     if options.is_in_folder and options.storage_url is not None:
         raise InvalidInputError("--in-folder and --storage-url name two places; leave one out")
@@ -98,7 +98,7 @@ def clone(options: CloneOptions) -> dict[str, Any]:
 
 
 def describe(made: dict[str, Any]) -> str:
-    """Return what was made as lines for a person."""
+    """Return what was made as plain text."""
     return (
         f"{made['run']}: a copy of {made['from']} that has its own {made['objects']} objects"
         f" ({made['bytes'] / 1e6:,.1f} MB), {made['labels']} labels and tokens; go on with it:\n  {made['resume']}"
@@ -106,7 +106,7 @@ def describe(made: dict[str, Any]) -> str:
 
 
 def _settings_of_copy(config: RunConfig, source: RunFolder, options: CloneOptions, *, new: Path) -> RunConfig:
-    """Return the run's settings with another identity, and where the copy's objects go: empty for its own folder."""
+    """Return the run's settings with a new identity, and where the copy's objects go: empty for its own folder."""
     mark = new_identity()
     is_in_folder = options.is_in_folder or (
         options.storage_url is None and config.storage_url == source.storage_url
@@ -118,7 +118,7 @@ def _settings_of_copy(config: RunConfig, source: RunFolder, options: CloneOption
 
 
 def _beside(url: str, name: str) -> str:
-    """Return the URL of a store in another: its prefix is longer by a name."""
+    """Return a store's URL with a name appended to its prefix."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name, safe='')}"))
 
@@ -130,7 +130,7 @@ def _open(url: str) -> ObjectStore:
 
 @contextmanager
 def _emerging(new: Path) -> Iterator[Path]:
-    """Yield a folder that becomes ``new`` at the end, and is gone if there is an error.
+    """Yield a folder that is renamed to ``new`` at the end, or removed on an error.
 
     Raises:
         ConfigError: it can't be written.
@@ -160,7 +160,7 @@ def _fill(
     target: ObjectStore | None,
     new: Path,
 ) -> dict[str, int]:
-    """Make of an empty folder, and of a store if the folder is none, the copy of a run; return what there is in it."""
+    """Copy a run into an empty folder, and into a store unless the folder is the store; return what was copied."""
     if target is None:
         copy = dataclasses.replace(copy, storage_url=run_folder_url(folder, run_id=copy.run_id))
         target = _open(copy.storage_url)
@@ -183,7 +183,7 @@ def _fill(
 
 
 def _copy_shown(source: ObjectStore, target: ObjectStore, keys: list[str]) -> int:
-    """Copy objects, show how far that is, and return their bytes."""
+    """Copy objects with a progress bar and return their bytes."""
     console = Console(stderr=True)
     num_bytes = 0
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""What a copy of a run gets of the run: its objects and its files, less what is the original's alone."""
+"""What a clone copies from a run: its objects and its files, except what belongs to the original alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OF_THE_ORIGINAL = (
 
 
 def list_objects(store: ObjectStore, run_id: str, *, is_in_folder: bool) -> list[str]:
-    """Return the keys of a run's objects; a run's own folder holds other files as well."""
+    """Return the keys of a run's objects, leaving out the other files of a run folder."""
     keys = [key for key in store.list(f"{run_id}/") if key != identity_key(run_id)]
     if not is_in_folder:
         return keys
@@ -47,7 +47,7 @@ def list_objects(store: ObjectStore, run_id: str, *, is_in_folder: bool) -> list
 
 
 def copy_objects(source: ObjectStore, target: ObjectStore, keys: list[str]) -> Iterator[int]:
-    """Copy objects to the same keys of another store, yielding the bytes of each as it is there.
+    """Copy objects to the same keys of another store and yield the size of each once it is there.
 
     Raises:
         SomersaultError: one can't be read or written.
@@ -65,14 +65,14 @@ def copy_objects(source: ObjectStore, target: ObjectStore, keys: list[str]) -> I
 
 
 def remove_objects(store: ObjectStore, keys: list[str]) -> None:
-    """Remove what was copied, as far as the store lets us."""
+    """Remove what was copied, as far as the store allows."""
     with suppress(SomersaultError):  # what made us give up may still hold
         for key in keys:
             store.delete(key)
 
 
 def copy_files(source: Path, target: Path, *, shown_at: Path) -> None:
-    """Copy a run folder's files, its summary with the places of the folder ``shown_at`` that it is to be.
+    """Copy a run folder's files; paths in the summary are changed to the final folder ``shown_at``.
 
     Raises:
         OSError: one can't be read or written.
@@ -91,7 +91,7 @@ def copy_files(source: Path, target: Path, *, shown_at: Path) -> None:
 
 
 def _moved(values: Mapping[str, Any], *, source: Path, target: Path) -> dict[str, Any]:
-    """Return a summary that names the places of the copy, which nobody serves."""
+    """Return a summary with the copy's paths and without addresses, because nothing serves the copy."""
     moved = {name: _place(value, source=source, target=target) for name, value in values.items()}
     return moved | {name: "" for name in ("labeler_address", "web_url") if name in values}
 

@@ -1,7 +1,7 @@
-"""What a clone leaves that was killed before its end: a hidden folder beside the one it was to be, and objects in a store.
+"""What a killed clone leaves behind: a hidden folder next to its destination, and objects in a store.
 
-Whoever makes a clone holds a lock on the hidden folder. The store says by one object, the first to come and the last to go,
-which unfinished clone its objects are of; the hidden folder's settings have the same identity.
+The process that makes a clone holds a lock on the hidden folder. One object in the store, written first and deleted last, says
+which unfinished clone the objects belong to; the hidden folder's settings hold the same identity.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MAX_NAME = 100
 
 
 def hidden_folder(new: Path) -> Path:
-    """Return a name beside a folder's under which it can be made, which nobody has had before."""
+    """Return a unique hidden path next to a folder under which it can be made."""
     return new.with_name(f".{new.name[:_MAX_NAME]}.{secrets.token_hex(4)}.new")
 
 
 @contextlib.contextmanager
 def holding(folder: Path) -> Iterator[bool]:
-    """Lock a folder for as long as the context lasts; yield whether nobody else has it locked."""
+    """Lock a folder for as long as the context lasts; yield whether the lock was free."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield _locks(descriptor)
@@ -40,31 +40,31 @@ def holding(folder: Path) -> Iterator[bool]:
 
 
 def unfinished_key(run_id: str) -> str:
-    """Return the key of the object that says that a clone is unfinished."""
+    """Return the key of the object that marks a clone as unfinished."""
     return f"{run_id}/unfinished-clone.json"
 
 
 def mark_unfinished(store: ObjectStore, run_id: str, *, identity: str) -> None:
-    """Have a store say that the objects of a run are those of a clone that is being made."""
+    """Mark the objects of a run in a store as those of an unfinished clone."""
     store.put(unfinished_key(run_id), f"{dump_json({'identity': identity})}\n".encode())
 
 
 def mark_finished(store: ObjectStore, run_id: str) -> None:
-    """Have a store say so no longer."""
+    """Remove that mark."""
     store.delete(unfinished_key(run_id))
 
 
 def clear(new: Path, store: ObjectStore | None, *, run_id: str, url: str) -> None:
-    """Remove what earlier clones left that were to be in the same folder and were killed.
+    """Remove what killed clones to the same folder left behind.
 
     Args:
-        new: The folder.
-        store: Where the objects are to go; None for into the folder.
+        new: The destination folder.
+        store: Where the objects are to go; None if into the folder.
         run_id: The run's name there.
         url: The store's URL, for the message.
 
     Raises:
-        FailedPreconditionError: the store holds objects under that name that aren't known to be such.
+        FailedPreconditionError: the store holds objects under that name that no killed clone is known to have left.
         SomersaultError: the store can't be read or written.
     """
     with contextlib.ExitStack() as stack:
@@ -99,7 +99,7 @@ def _clear_store(store: ObjectStore, run_id: str, *, url: str, identities: set[s
 
 
 def _read_mark(store: ObjectStore, run_id: str) -> str | None:
-    """Return the identity of the unfinished clone that a store holds; None if it holds none."""
+    """Return the identity of the unfinished clone in a store; None if there is none."""
     try:
         data = store.get(unfinished_key(run_id))
     except NotFoundError:
@@ -111,7 +111,7 @@ def _read_mark(store: ObjectStore, run_id: str) -> str | None:
 
 
 def _identity_in(folder: Path) -> str:
-    """Return the identity in a hidden folder's settings; "" where it has none yet, and so no object anywhere."""
+    """Return the identity in a hidden folder's settings; "" if it has none yet, in which case no object exists either."""
     try:
         return str(load_json((folder / "config.json").read_text(encoding="utf-8"))["identity"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,1 +1,1 @@
-"""The subcommands as the command line sees them: each module is one command's options, and calls what does the work."""
+"""The subcommands: each module declares one command's options and calls the code that does the work."""

@@ -21,7 +21,7 @@ def clone(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; nobody may train or open it now.",
+            help="A run, by its folder or its name in runs/; it must not be in use.",
         ),
     ],
     new: Annotated[
@@ -29,7 +29,7 @@ def clone(
         typer.Argument(
             parser=values.FILE,
             metavar="NEW",
-            help="The copy's folder, which is not there yet; a bare name is in the current folder.",
+            help="The copy's folder, which must not exist; a bare name is in the current folder.",
         ),
     ],
     *,
@@ -38,19 +38,19 @@ def clone(
         typer.Option(
             parser=values.TEXT,
             metavar="URL",
-            help="Where the copy's objects go. (Default: its own folder if the run's are in the run's, else the run's"
-            " store with NEW's name added to its prefix.)",
+            help="Where the copy's objects go. (Default: its own folder if the run's are in its own, else the run's store"
+            " with NEW's name added to its prefix.)",
         ),
     ] = None,
     in_folder: Annotated[
-        bool, typer.Option("--in-folder", help="Puts the copy's objects into its own folder.")
+        bool, typer.Option("--in-folder", help="Put the copy's objects into its own folder.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Makes an independent copy of a run: folder, answers and objects, with an identity and tokens of its own.
+    """Make an independent copy of a run: folder, answers and objects, with its own identity and tokens.
 
-    The copy trains on with every answer, and the run is not touched. Tokens of the run's labelers don't work with the
-    copy, and its webhooks are left out.
+    The copy can be trained further with every answer; the run itself isn't touched. The tokens of the run's labelers
+    don't work with the copy, and its webhooks are left out.
 
     For example: somersault clone runs/pendulum-1 runs/pendulum-1-more
     """

@@ -1,4 +1,4 @@
-"""``somersault compliance``: what third parties run against a labeler or a front end of their own."""
+"""``somersault compliance``: checks that third parties run against their own labeler or front end."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TOKEN_VARIABLE = "SOMERSAULT_OWNER_TOKEN"  # noqa: S105 - a name, no token
 _ADDRESS = values.Parsed("host:port", lambda text: check_address("--address", text))
 _PORT = values.WholeNumber(least=0, most=MAX_PORT)
 _ORIGINS = values.Parsed(
-    "origins with commas between", lambda text: ",".join(split_origins(text)), may_be_empty=True
+    "comma-separated origins", lambda text: ",".join(split_origins(text)), may_be_empty=True
 )
 _TIME_LIMIT = values.RealNumber(least=1, most=MAX_SECONDS)
 
 app = typer.Typer(
-    help="Says whether a labeler, or a front end, keeps the promises of somersault.v1.", no_args_is_help=True
+    help="Check whether a labeler or a front end keeps the promises of somersault.v1.", no_args_is_help=True
 )
 
 
@@ -43,21 +43,21 @@ def server(
         typer.Option(
             parser=values.TEXT,
             metavar="TOKEN",
-            help=f"A token of role owner. Others can list a process's flags: {_TOKEN_VARIABLE} is the better place.",
+            help=f"A token of role owner. Other users can list a process's flags, so {_TOKEN_VARIABLE} is the safer place.",
         ),
     ] = None,
     only: Annotated[
         str,
         typer.Option(
-            parser=values.Text(least=0), metavar="WORDS", help="Runs the checks whose names hold this."
+            parser=values.Text(least=0), metavar="WORDS", help="Run only the checks whose names contain this."
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per check.")] = False,
 ) -> int:
-    """Checks a labeler: leases, answers, the log, roles, bad input. Exit code 1 if something does not hold.
+    """Check a labeler: leases, answers, the log, roles, bad input. Exit code 1 if a check fails.
 
-    Makes runs named compliance-… and labelers whose tokens it revokes at the end; the runs stay. Give it a labeler
-    with a database of its own.
+    Creates runs named compliance-…, which stay, and labelers whose tokens it revokes at the end. Use a labeler with a
+    database of its own.
     """
     from somersault.compliance import check_server
 
@@ -74,7 +74,7 @@ def client(
         typer.Argument(
             parser=values.Text(least=0),
             metavar="[-- COMMAND…]",
-            help="Starts the front end; {address}, {gateway}, {token} and {run_id} are filled in.",
+            help="Command that starts the front end; {address}, {gateway}, {token} and {run_id} are filled in.",
         ),
     ] = None,
     *,
@@ -89,17 +89,17 @@ def client(
         typer.Option(
             parser=_ORIGINS,
             metavar="ORIGINS",
-            help="Origins whose pages may call the gateway, with commas between.",
+            help="Origins whose pages may call the gateway, comma-separated.",
         ),
     ] = "",
     time_limit_s: Annotated[
-        float, typer.Option(parser=_TIME_LIMIT, metavar="S", help="Seconds after which it waits no longer.")
+        float, typer.Option(parser=_TIME_LIMIT, metavar="S", help="Seconds after which it stops waiting.")
     ] = 900.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object a check.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per check.")] = False,
 ) -> int:
-    """Checks a front end: serves it a labeler with twelve pairs, fails a few calls on purpose, and judges what it did.
+    """Check a front end: serve it a labeler with twelve pairs, fail a few calls on purpose, and judge what it does.
 
-    Answer all pairs with the front end, and undo and skip once if it can. Exit code 1 if something does not hold.
+    Answer all pairs with the front end, and undo and skip once if it can. Exit code 1 if a check fails.
     """
     from somersault.compliance import ClientOptions, check_client
     from somersault.compliance.client import Place

@@ -17,11 +17,11 @@ __all__ = ["doctor"]
 def doctor(
     *,
     run_dir: Annotated[
-        Path, typer.Option(parser=values.FILE, metavar="DIR", help="Folder in which runs are to be kept.")
+        Path, typer.Option(parser=values.FILE, metavar="DIR", help="Folder in which runs will be kept.")
     ] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """Says what this machine lacks and how to get it; exit code 1 if something needed is missing."""
+    """Say what this machine lacks and how to get it; exit code 1 if something required is missing."""
     findings = doctor_checks.examine(run_dir)
     if as_json:
         typer.echo(dump_json(doctor_checks.as_values(findings)))

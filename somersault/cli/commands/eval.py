@@ -24,14 +24,14 @@ def evaluate(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            help="A run, by its folder or its name in runs/; it may be running.",
         ),
     ],
     *,
     episodes: Annotated[
         int | None,
         typer.Option(
-            parser=_EPISODES, metavar="N", help="Fresh episodes. (Default: the task's, 32 for most.)"
+            parser=_EPISODES, metavar="N", help="Fresh episodes to play. (Default: the task's, 32 for most.)"
         ),
     ] = None,
     seed: Annotated[
@@ -39,30 +39,30 @@ def evaluate(
         typer.Option(
             parser=values.SEED_OF_EPISODES,
             metavar="N",
-            help="Seeds starts and actions; the same seed gives the same episodes. (Default: the one the run's own"
-            " summary was measured with.)",
+            help="Seed of starts and actions; the same seed gives the same episodes. (Default: that of the run's own"
+            " summary.)",
         ),
     ] = None,
     deterministic: Annotated[
         bool,
         typer.Option(
-            "--deterministic", help="Takes the likeliest action instead of drawing one as in the run."
+            "--deterministic", help="Take the most likely action instead of sampling one as in training."
         ),
     ] = False,
     version: Annotated[
         int | None,
         typer.Option(
-            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+            parser=values.VERSION, metavar="N", help="A policy version of the run. (Default: the newest.)"
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Prints one JSON object, every episode in it.")
+        bool, typer.Option("--json", help="Print one JSON object with every episode.")
     ] = False,
 ) -> None:
-    """Measures a run's policy by the hidden score, in fresh episodes.
+    """Measure a run's policy by the hidden score, in fresh episodes.
 
-    Prints mean, median and spread of the true return, each episode's, and beside them what a random policy and one
-    trained on the score itself reach, where the task knows it. The run is not changed.
+    Prints the true return of each episode, with mean, median and spread, next to what a random policy and one trained on
+    the score itself reach, if the task knows them. The run isn't changed.
 
     For example: somersault eval runs/hopper-backflip-1 --episodes 100
     """

@@ -23,7 +23,7 @@ def export(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            help="A run, by its folder or its name in runs/; it may be running.",
         ),
     ],
     *,
@@ -34,13 +34,13 @@ def export(
             "-o",
             parser=values.FILE,
             metavar="DIR",
-            help="A new folder. (Default: NAME-OF-THE-RUN-export here.)",
+            help="A new folder. (Default: RUN-export in the current folder.)",
         ),
     ] = None,
     version: Annotated[
         int | None,
         typer.Option(
-            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+            parser=values.VERSION, metavar="N", help="A policy version of the run. (Default: the newest.)"
         ),
     ] = None,
     labels: Annotated[
@@ -48,8 +48,8 @@ def export(
         typer.Option(
             parser=values.FILE,
             metavar="FILE",
-            help="Writes the run's answers instead: all of its preference log, as .jsonl (or .ndjson), .csv or"
-            " .parquet; - for standard output.",
+            help="Write the run's answers instead: its whole preference log, as .jsonl (or .ndjson), .csv or .parquet;"
+            " - for standard output.",
         ),
     ] = None,
     file_format: Annotated[
@@ -58,35 +58,35 @@ def export(
             "--format",
             parser=values.Choice(("jsonl", "csv", "parquet")),
             metavar="jsonl|csv|parquet",
-            help="Of --labels. (Default: as the file's name says.)",
+            help="Format of --labels. (Default: by the file's name.)",
         ),
     ] = None,
     with_segments: Annotated[
         bool,
         typer.Option(
             "--with-segments",
-            help="With --labels, writes a bundle that can be imported anywhere: a new folder, or a .tar, with the"
-            " segments that the answers are about.",
+            help="With --labels: write a bundle that can be imported anywhere, a new folder or a .tar, with the segments"
+            " that the answers compare.",
         ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="With --labels, replaces the file if it is there already.")
+        bool, typer.Option("--force", help="With --labels: replace the file if it exists.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Prints one JSON object with the digest of each file.")
+        bool, typer.Option("--json", help="Print one JSON object with the digest of each file.")
     ] = False,
 ) -> None:
-    """Writes a run's policy and reward model, or its answers, for programs that don't have somersault.
+    """Write a run's policy and reward model, or its answers, for programs without somersault.
 
-    As safetensors with loaders of at most 50 lines that need numpy alone, as ONNX (pip install 'somersault[export]'), with a
-    script that plays the policy in plain Gymnasium and a model card.
+    The folder holds safetensors with loaders of at most 50 lines that need only numpy, ONNX files (pip install
+    'somersault[export]'), a script that plays the policy in plain Gymnasium, and a model card.
 
     For example: somersault export runs/hopper-backflip-1 --out backflip && cd backflip && python play.py
     """
     if labels is not None:
         if out is not None or version is not None:
             raise ConfigError(
-                "--labels writes answers alone; leave --out and --version out, or call export twice"
+                "--labels writes only answers; leave out --out and --version, or call export twice"
             )
         _export_labels(
             run,

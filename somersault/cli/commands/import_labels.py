@@ -20,7 +20,7 @@ def import_labels(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            help="A run, by its folder or its name in runs/; it may be running.",
         ),
     ],
     file: Annotated[
@@ -28,8 +28,8 @@ def import_labels(
         typer.Argument(
             parser=values.FILE,
             metavar="FILE",
-            help="What `somersault export RUN --labels FILE` wrote: .jsonl, .csv or .parquet, a bundle (a folder or a"
-            " .tar), or - for standard input.",
+            help="A file written by `somersault export RUN --labels FILE`: .jsonl, .csv or .parquet, a bundle (a folder"
+            " or a .tar), or - for standard input.",
         ),
     ],
     *,
@@ -39,19 +39,19 @@ def import_labels(
             "--format",
             parser=values.Choice(("jsonl", "csv", "parquet")),
             metavar="jsonl|csv|parquet",
-            help="(Default: as the file's name says.)",
+            help="Format of FILE. (Default: by its name.)",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Checks every row and segment and changes nothing.")
+        bool, typer.Option("--dry-run", help="Check every row and segment, and change nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Brings answers into a run, from another run's export or its own.
+    """Import answers into a run, from another run's export or its own.
 
-    Every row is checked before the first goes in. What the run has already counts once, so the same file may come twice.
-    Segments come from a bundle, or are in the run's store. A run that goes on learns from them at once, a stopped one when
-    it is resumed.
+    Every row is checked before the first is imported. Rows that the run already has count once, so a file may be imported
+    twice. Segments come from a bundle or are in the run's store. A running run learns from them at once, a stopped one
+    when it is resumed.
 
     For example: somersault export runs/a --labels a.tar --with-segments && somersault import runs/b a.tar
     """

@@ -24,7 +24,7 @@ def open_pages(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/, or a folder of runs.",
+            help="A run, by its folder or its name in runs/, or a folder of runs.",
         ),
     ],
     *,
@@ -33,7 +33,7 @@ def open_pages(
         typer.Option(
             parser=values.PORT,
             metavar="PORT",
-            help="The pages' port. (Default: the one they had, if it is free: browsers keep answers by address.)",
+            help="The pages' port. (Default: the last one if it is free, because browsers keep unsent answers by address.)",
         ),
     ] = None,
     share: sharing.Share = False,
@@ -46,15 +46,15 @@ def open_pages(
         bool,
         typer.Option(
             "--json",
-            help="Prints one JSON object, the addresses, to standard output and all else to standard error.",
+            help="Print the addresses as one JSON object to standard output, and everything else to standard error.",
         ),
     ] = False,
 ) -> int:
-    """Serves the pages of a finished or stopped run until Ctrl-C.
+    """Serve the pages of a finished or stopped run until Ctrl-C.
 
-    Shows its curves, clips, answers and export, and takes answers: those that still wait in a browser, and to a
-    stopped run's questions new ones. Nothing is simulated or learned. Of a folder of runs it serves the page that lists
-    them and lays their curves over each other, as `somersault runs --open` does.
+    They show its curves, clips and answers, export them, and accept answers: those that still wait in a browser, and new
+    ones to a stopped run's questions. Nothing is simulated or learned. For a folder of runs it serves the page that lists
+    and compares them, as `somersault runs --open` does.
     """
     path = find_folder(run)
     sharing_options = ShareOptions(
@@ -68,7 +68,7 @@ def open_pages(
     if _holds_runs(path):
         if sharing_options != NOT_SHARED:
             raise ConfigError(
-                f"{path} is a folder of runs, whose page is for this machine alone; share one run"
+                f"{path} is a folder of runs, whose page is for this machine only; share a single run"
             )
         open_folder(path, web_port=web_port, as_json=as_json)
         return 0
@@ -76,5 +76,5 @@ def open_pages(
 
 
 def _holds_runs(path: Path) -> bool:
-    """Tell a folder of runs from a run's."""
+    """Return whether a folder holds runs rather than being one."""
     return path.is_dir() and not (path / "config.json").is_file() and bool(find_runs(path)[0])

@@ -28,8 +28,8 @@ _Curves = Annotated[
         "--curve",
         parser=values.Choice(tuple(CURVES)),
         metavar="NAME",
-        help=f"A curve to draw; may be given several times. One of {', '.join(CURVES)}. (Default: the return, and what"
-        " else there is.)",
+        help=f"A curve to draw, one of {', '.join(CURVES)}; may be repeated. (Default: the return and whatever else there"
+        " is.)",
     ),
 ]
 _By = Annotated[
@@ -38,17 +38,19 @@ _By = Annotated[
         "--by",
         parser=values.Choice(tuple(AXES)),
         metavar="|".join(AXES),
-        help="What the curves are drawn over.",
+        help="The horizontal axis.",
     ),
 ]
 _Smooth = Annotated[
     float,
     typer.Option(
-        parser=_SMOOTHING, metavar="S", help="Smoothing: the share of the past in each point, 0 to under 1."
+        parser=_SMOOTHING,
+        metavar="S",
+        help="Smoothing: the share of the past in each point, from 0 to below 1.",
     ),
 ]
-_Force = Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")]
-_Json = Annotated[bool, typer.Option("--json", help="Prints one JSON object, the points in it.")]
+_Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object with the points.")]
 
 
 def plot(
@@ -57,7 +59,7 @@ def plot(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            help="A run, by its folder or its name in runs/; it may be running.",
         ),
     ],
     *,
@@ -68,7 +70,7 @@ def plot(
             "-o",
             parser=values.FILE,
             metavar="FILE",
-            help="A .png, .svg or .pdf, by matplotlib (pip install 'somersault[plot]'). (Default: draws here.)",
+            help="A .png, .svg or .pdf, drawn by matplotlib (pip install 'somersault[plot]'). (Default: the terminal.)",
         ),
     ] = None,
     force: _Force = False,
@@ -77,7 +79,7 @@ def plot(
     smooth: _Smooth = 0.0,
     as_json: _Json = False,
 ) -> None:
-    """Draws a run's curves, in the terminal or into a file.
+    """Draw a run's curves in the terminal or to a file.
 
     For example: somersault plot runs/hopper-backflip-1 --curve return --out return.svg
     """
@@ -96,7 +98,7 @@ def compare(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN…",
-            help="Two or more runs, by their folders or by their names in runs/.",
+            help="Two or more runs, by their folders or their names in runs/.",
         ),
     ],
     *,
@@ -107,7 +109,7 @@ def compare(
             "-o",
             parser=values.FILE,
             metavar="FILE",
-            help="Draws the curves over each other into a .png, .svg or .pdf (pip install 'somersault[plot]').",
+            help="Draw the curves over each other to a .png, .svg or .pdf (pip install 'somersault[plot]').",
         ),
     ] = None,
     force: _Force = False,
@@ -116,7 +118,7 @@ def compare(
     smooth: _Smooth = 0.0,
     as_json: _Json = False,
 ) -> None:
-    """Sets runs side by side: a table of what they were and reached, and their curves over each other.
+    """Compare runs: a table of their settings and results, and their curves over each other.
 
     For example: somersault compare runs/* --by labels --out compared.png
     """
@@ -148,7 +150,7 @@ def _draw(
     title: str,
     is_quiet: bool,
 ) -> dict[str, object]:
-    """Draw curves into a file or here, and return what ``--json`` prints."""
+    """Draw curves to a file or the terminal and return what ``--json`` prints."""
     curves = read_curves(runs, names or default_curves(runs), axis=by, smoothing=smooth)
     if not curves:
         raise FailedPreconditionError(f"{', '.join(run.name for run in runs)}: no such curve has a point yet")

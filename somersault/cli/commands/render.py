@@ -36,7 +36,7 @@ def render(
         typer.Argument(
             parser=values.FILE,
             metavar="RUN",
-            help="A run, by its folder or by its name in runs/; it may be running.",
+            help="A run, by its folder or its name in runs/; it may be running.",
         ),
     ],
     *,
@@ -47,15 +47,13 @@ def render(
             "-o",
             parser=values.FILE,
             metavar="FILE",
-            help="An .mp4 or a .gif. (Default: NAME-OF-THE-RUN.mp4 here.)",
+            help="An .mp4 or a .gif. (Default: RUN.mp4 in the current folder.)",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replaces the file if it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     episodes: Annotated[
         int,
-        typer.Option(
-            parser=_EPISODES, metavar="N", help="Fresh episodes to play and choose among, 1 to 256."
-        ),
+        typer.Option(parser=_EPISODES, metavar="N", help="Fresh episodes to play and choose from, 1 to 256."),
     ] = 9,
     seconds: Annotated[
         float | None,
@@ -70,7 +68,7 @@ def render(
         typer.Option(
             parser=_SIZE,
             metavar="PX",
-            help="Height, and of bodies width, in pixels: 64 to 1024. (Default: the task's.)",
+            help="Height in pixels, and width of anything but games: 64 to 1024. (Default: the task's.)",
         ),
     ] = None,
     pick: Annotated[
@@ -78,42 +76,44 @@ def render(
         typer.Option(
             parser=_PICK,
             metavar="best|median|worst|all",
-            help="Which episode is shown, by the hidden score; all: one after another, best first.",
+            help="Which episode to show, by the hidden score; all: one after another, best first.",
         ),
     ] = "best",
     grid: Annotated[
         str | None,
         typer.Option(
-            parser=_GRID, metavar="CxR", help="Shows the best episodes at once, 3x3 for nine, instead of one."
+            parser=_GRID,
+            metavar="CxR",
+            help="Show the best episodes side by side instead of one: 3x3 for nine.",
         ),
     ] = None,
     bar: Annotated[
         bool,
-        typer.Option("--bar", help="Draws the reward that the run's reward model predicts beside the agent."),
+        typer.Option("--bar", help="Draw the predicted reward as a bar beside the agent."),
     ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
             parser=values.SEED_OF_EPISODES,
             metavar="N",
-            help="Seeds starts and actions. (Default: that of the run's own evaluation.)",
+            help="Seed of starts and actions. (Default: that of the run's own evaluation.)",
         ),
     ] = None,
     deterministic: Annotated[
         bool,
         typer.Option(
-            "--deterministic", help="Takes the likeliest action instead of drawing one as in the run."
+            "--deterministic", help="Take the most likely action instead of sampling one as in training."
         ),
     ] = False,
     version: Annotated[
         int | None,
         typer.Option(
-            parser=values.VERSION, metavar="N", help="An earlier policy of the run. (Default: the newest.)"
+            parser=values.VERSION, metavar="N", help="A policy version of the run. (Default: the newest.)"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Prints one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Makes a video of what a run's policy does, in fresh episodes.
+    """Make a video of a run's policy in fresh episodes.
 
     For example: somersault render runs/hopper-backflip-1 --grid 3x3 --out flips.gif
     """

@@ -28,22 +28,24 @@ def runs(
     ] = Path("runs"),
     *,
     is_opened: Annotated[
-        bool, typer.Option("--open", help="Serves a page of them until Ctrl-C, instead of printing them.")
+        bool, typer.Option("--open", help="Serve a page of them until Ctrl-C instead of printing them.")
     ] = False,
     web_port: Annotated[
         int | None,
         typer.Option(
-            parser=values.PORT, metavar="PORT", help="The page's port. (Default: 8400 if free, else any.)"
+            parser=values.PORT,
+            metavar="PORT",
+            help="The page's port. (Default: 8400, or any if that is taken.)",
         ),
     ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Prints one JSON object a run, one a line; with --open, the page's address."
+            "--json", help="Print one JSON object per run, one per line; with --open, the page's address."
         ),
     ] = False,
 ) -> None:
-    """Lists the runs of a folder, newest first: how each stands and what it reached.
+    """List the runs of a folder, newest first, with their state and results.
 
     For example: somersault runs runs/ --open
     """
@@ -70,10 +72,10 @@ def runs(
 
 
 def open_folder(folder: Path, *, web_port: int | None, as_json: bool) -> None:
-    """Serve the page of a folder's runs until Ctrl-C.
+    """Serve the page that lists a folder's runs until Ctrl-C.
 
     Raises:
-        SomersaultError: it can't be served; says why.
+        SomersaultError: it can't be served.
     """
 
     def announce(pages: Pages) -> None:

@@ -16,7 +16,7 @@ CONTEXT_SETTINGS = {
     "ignore_unknown_options": True,
     "help_option_names": [],  # `somersault serve learner --help` is the learner's
 }
-"""How its arguments are read."""
+"""How click reads its arguments."""
 
 
 def serve(
@@ -25,11 +25,11 @@ def serve(
         str, typer.Argument(parser=values.Text(), help=f"One of {', '.join(serving.MODULES)}.")
     ] = "--help",
 ) -> None:
-    """Runs one service alone, with its own flags: `somersault serve learner --help`."""
+    """Run one service alone, with its own flags: `somersault serve learner --help`."""
     if service == "--help":
         typer.echo(
             f"Usage: somersault serve {'|'.join(serving.MODULES)} [FLAGS]\n\n"
-            "Runs one service alone. Its flags: somersault serve SERVICE --help"
+            "Run one service alone. Its flags: somersault serve SERVICE --help"
         )
         return
     serving.serve(service, context.args)

@@ -20,15 +20,15 @@ def tasks(
         typer.Argument(
             parser=values.TEXT,
             metavar="[TASK]",
-            help="Tells all about one: a name, a Gymnasium id or a Python file that holds a TASK.",
+            help="Describe one task: a name, a Gymnasium id or a Python file that defines TASK.",
         ),
     ] = None,
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Prints one JSON object a task, one a line.")
+        bool, typer.Option("--json", help="Print one JSON object per task, one per line.")
     ] = False,
 ) -> None:
-    """Lists what can be learned, or tells all about one task."""
+    """List the tasks that can be learned, or describe one."""
     chosen = list_tasks() if name is None else (get_task(name),)
     if as_json:
         for task in chosen:

@@ -29,9 +29,9 @@ def train(
         str | None,
         typer.Argument(
             parser=values.TEXT,
-            help="What is to be learned: a name that `somersault tasks` lists, a Gymnasium id such as"
-            " CartPole-v1, or a Python file that holds a TASK. With --resume it is needed only where the file"
-            " was moved.",
+            help="What to learn: a name that `somersault tasks` lists, a Gymnasium id such as"
+            " CartPole-v1, or a Python file that defines TASK. With --resume it is needed only if the file was"
+            " moved.",
         ),
     ] = None,
     *,
@@ -41,8 +41,8 @@ def train(
             parser=values.TEXT,
             metavar="none|KIND|MIXTURE|FILE.py:FUNCTION",
             help="Who answers. none: you, on the labeling page. oracle: a synthetic labeler that sees the hidden"
-            " true reward. stochastic, mistake, skip, equal, myopic: such a one with a failing. A mixture, as"
-            " 0.7*oracle+0.3*mistake. A function of your own, as teacher.py:answer. (Default: none.)",
+            " true reward. stochastic, mistake, skip, equal, myopic: one that is imperfect in that way. A mixture, such"
+            " as 0.7*oracle+0.3*mistake. Your own function, such as teacher.py:answer. (Default: none.)",
         ),
     ] = None,
     labels: Annotated[
@@ -50,8 +50,8 @@ def train(
         typer.Option(
             parser=_LABELS,
             metavar="N",
-            help="Answers the run may use, at least 1; those of --labels-from count. (Default: the task's;"
-            " `somersault tasks TASK` says it.)",
+            help="Answers that the run may use, at least 1, including those of --labels-from. (Default: the task's;"
+            " see `somersault tasks TASK`.)",
         ),
     ] = None,
     labels_from: Annotated[
@@ -59,9 +59,9 @@ def train(
         typer.Option(
             parser=values.FILE,
             metavar="RUN",
-            help="Begins with the answers of another run of the same task, or of a bundle that `somersault export"
-            " --labels --with-segments` wrote: they are learned at once, and only the rest of --labels is asked."
-            " Their segments are copied. May be given several times.",
+            help="Begin with the answers of another run of the same task, or of a bundle written by `somersault export"
+            " --labels --with-segments`. They are learned at once, and only the rest of --labels is asked. Their"
+            " segments are copied. May be repeated.",
         ),
     ] = None,
     steps: Annotated[
@@ -69,13 +69,15 @@ def train(
         typer.Option(
             parser=_STEPS,
             metavar="N",
-            help="Environment steps to learn from. (Default: the task's; `somersault tasks TASK` says it.)",
+            help="Environment steps to learn from. (Default: the task's; see `somersault tasks TASK`.)",
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            parser=values.SEED, metavar="N", help="In lockstep a run is a function of its seed. (Default: 0.)"
+            parser=values.SEED,
+            metavar="N",
+            help="Random seed; in lockstep it determines the run. (Default: 0.)",
         ),
     ] = None,
     run_dir: Annotated[
@@ -83,7 +85,7 @@ def train(
         typer.Option(
             parser=values.FILE,
             metavar="DIR",
-            help="Where everything of the run goes; its last part names the run. (Default: runs/TASK-N.)",
+            help="The run's folder; its last part names the run. (Default: runs/TASK-N.)",
         ),
     ] = None,
     pacing: Annotated[
@@ -91,46 +93,46 @@ def train(
         typer.Option(
             parser=values.Choice(PACINGS),
             metavar="lockstep|free",
-            help="lockstep: the learner waits for the answers that are due, so that the machine's speed changes"
-            " nothing. free: nothing waits. (Default: lockstep with a teacher, free without.)",
+            help="lockstep: the learner waits for answers that are due, so the result doesn't depend on the machine's"
+            " speed. free: nothing waits. (Default: lockstep with a teacher, free without.)",
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Goes on with the run in --run-dir, with its settings; --labels and --steps may be raised.",
+            help="Resume the run in --run-dir with its settings; --labels and --steps may be raised.",
         ),
     ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
             "--adopt",
-            help="With --resume: takes over the object store and the database as they are, whoever's they were, where"
-            " the run would refuse them.",
+            help="With --resume: take over an object store and a database that belong to another run and would be"
+            " refused.",
         ),
     ] = False,
-    no_web: Annotated[bool, typer.Option("--no-web", help="Serves no labeling page.")] = False,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Don't serve the labeling page.")] = False,
     web_port: Annotated[
         int | None,
         typer.Option(
             parser=values.PORT,
             metavar="PORT",
-            help="The labeling page's port on this machine. (Default: 8400 if free, else any.)",
+            help="The labeling page's port. (Default: 8400, or any if that is taken.)",
         ),
     ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Prints one JSON object, the summary, to standard output and all else to standard error.",
+            help="Print the summary as one JSON object to standard output, and everything else to standard error.",
         ),
     ] = False,
     true_reward: Annotated[
         bool,
         typer.Option(
             "--true-reward",
-            help="Trains on the hidden true reward instead of answers: the reference to compare with.",
+            help="Train on the hidden true reward instead of answers, as a reference.",
         ),
     ] = False,
     storage_url: Annotated[
@@ -138,7 +140,7 @@ def train(
         typer.Option(
             parser=values.TEXT,
             metavar="URL",
-            help="Where segments, clips and checkpoints go, s3://HOST:PORT/BUCKET for one; keys for it come from"
+            help="Where segments, clips and checkpoints are stored, such as s3://HOST:PORT/BUCKET, with keys from"
             " SOMERSAULT_STORAGE_ACCESS_KEY and SOMERSAULT_STORAGE_SECRET_KEY. (Default: the run folder.)",
         ),
     ] = None,
@@ -147,21 +149,21 @@ def train(
         typer.Option(
             parser=_ENVIRONMENTS,
             metavar="N",
-            help="Environments simulated side by side. (Default: the task's.)",
+            help="Environments simulated in parallel. (Default: the task's.)",
         ),
     ] = None,
     num_threads: Annotated[
         int | None,
-        typer.Option(parser=_THREADS, metavar="N", help="Threads that simulate. (Default: one a core.)"),
+        typer.Option(parser=_THREADS, metavar="N", help="Simulation threads. (Default: one per core.)"),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
             parser=values.Choice(PRECISIONS),
             metavar="float32|bfloat16",
-            help="What a policy for pictures acts and learns in. bfloat16 learns several times faster on processors"
-            " with instructions for it (AMX, AVX512-BF16), slower on others, and is another run than float32. The"
-            " reward model scores in float32 in any case. (Default: float32.)",
+            help="Precision of an image policy. bfloat16 learns several times faster on processors with instructions"
+            " for it (AMX, AVX512-BF16), slower on others, and gives other results than float32. The reward model"
+            " always scores in float32. (Default: float32.)",
         ),
     ] = None,
     track: Annotated[
@@ -169,8 +171,8 @@ def train(
         typer.Option(
             parser=values.Choice(TRACKERS),
             metavar="wandb|mlflow|trackio",
-            help="Sends the curves, settings and videos to an experiment tracker too, by its own client, which"
-            " pip install 'somersault[wandb]' brings. (Default: none; TensorBoard's are in the run folder.)",
+            help="Also send curves, settings and videos to an experiment tracker through its own client, installed by"
+            " pip install 'somersault[wandb]'. (Default: none; TensorBoard's files are in the run folder.)",
         ),
     ] = None,
     share: sharing.Share = False,
@@ -180,10 +182,10 @@ def train(
     tls_certificate: sharing.TlsCertificate = None,
     tls_key: sharing.TlsKey = None,
 ) -> int:
-    """Teaches an agent TASK and ends with a video of it.
+    """Teach an agent TASK from answers and end with a video of it.
 
     Starts the simulator, the learner, the reward service and the labeler as processes on this machine, restarts
-    what dies, and shows how it goes. Ctrl-C stores a checkpoint and says how to go on.
+    those that die, and shows progress. Ctrl-C stores a checkpoint and prints the command that resumes.
     """
     options = training.TrainOptions(
         task=task,

@@ -10,12 +10,12 @@ __all__ = ["print_version", "version"]
 
 
 def version() -> None:
-    """Prints the version."""
+    """Print the version."""
     typer.echo(f"somersault {importlib.metadata.version('somersault')}")
 
 
 def print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it
-    """Print the version and end, where ``--version`` is given."""
+    """Print the version and exit if ``--version`` is given."""
     if is_asked:
         version()
         raise typer.Exit

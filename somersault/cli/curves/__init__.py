@@ -1,4 +1,4 @@
-"""A run's curves, settings, texts and videos, for those who follow it with other tools than its own pages."""
+"""A run's curves, settings, texts and videos, for tools other than its own pages."""
 
 from somersault.cli.curves.opening import open_curves
 from somersault.cli.curves.sink import CurveSink, RunFacts

@@ -1,4 +1,4 @@
-"""An mp4 as an animated GIF, for viewers that show images and no videos."""
+"""Converts an mp4 to an animated GIF, for viewers that show images but not videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUM_COLOURS = 64  # plenty for drawn bodies and games; halves the size
 
 
 def encode_gif(clip: bytes) -> tuple[bytes, int, int]:
-    """Return a small GIF of the beginning of an mp4, its width and its height in pixels.
+    """Return a small GIF of the start of an mp4, with its width and height in pixels.
 
     Raises:
         CorruptDataError: it isn't a video.
@@ -43,7 +43,7 @@ def encode_gif(clip: bytes) -> tuple[bytes, int, int]:
 
 
 def _pictures(clip: bytes) -> tuple[list[Any], float]:
-    """Return the frames that are kept, scaled, in few colours, and how many are shown a second."""
+    """Return the frames to keep, scaled and with few colours, and their rate per second."""
     import av
 
     pictures: list[Any] = []

@@ -1,4 +1,4 @@
-"""Opens a run's curves: ``progress.jsonl``, TensorBoard, and the tracker that was asked for."""
+"""Opens a run's curves: ``progress.jsonl``, TensorBoard and the requested tracker."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _SETTINGS = (
     "num_environments",
     "precision",
 )
-"""What tells runs apart; where a run's services listen and store does not."""
+"""Settings that distinguish runs; where their services listen and store doesn't."""
 
 
 def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], None]) -> CurveWriter:
-    """Open a run's curves, to go on where its earlier lives ended.
+    """Open a run's curves, continuing where its earlier lives ended.
 
     Args:
         config: The run's settings.
-        folder: Where it is kept.
-        say: Told what a tracker can't do; the run goes on without it.
+        folder: Its folder.
+        say: Called with what a tracker can't do; the run goes on without it.
 
     Raises:
         ConfigError: TensorBoard's package is missing.

@@ -1,4 +1,4 @@
-"""``progress.jsonl``: a JSON object a point, for programs."""
+"""``progress.jsonl``: one JSON object per point, for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ProgressLog"]
 
 
 class ProgressLog:
-    """Appends rows; several lives of a run follow each other in the same file."""
+    """Appends rows to one file, over all lives of a run."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, which need not exist."""
@@ -26,14 +26,14 @@ class ProgressLog:
 
     @property
     def newest_env_steps(self) -> int:
-        """The step of the newest row; 0 without any."""
+        """The step of the newest row; 0 if there is none."""
         return max((_env_steps(line) or 0 for line in self._lines()), default=0)
 
     def write(self, point: CurvePoint) -> None:
         """Append a row.
 
         Raises:
-            UnavailableError: the system refuses to, as on a full disk.
+            UnavailableError: the system refuses, as on a full disk.
         """
         row = {
             "wall_s": round(point.wall_s, 3),
@@ -46,7 +46,7 @@ class ProgressLog:
             self._rows.flush()
 
     def rewind(self, env_steps: int) -> None:
-        """Drop rows after this step; the file is replaced whole, so that a crash never leaves half of it."""
+        """Drop rows after this step; the file is replaced atomically, so that a crash never leaves half of it."""
         kept = [line for line in self._lines() if (_env_steps(line) or 0) <= env_steps]
         self._rows.close()
         temporary = self._path.with_name(f".{self._path.name}.new")
@@ -58,10 +58,10 @@ class ProgressLog:
         self._rows = self._path.open("a", encoding="utf-8")
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
-        """Keep nothing: videos are files of the run folder."""
+        """Do nothing: videos are files of the run folder."""
 
     def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
-        """Keep nothing: results are in ``summary.json``."""
+        """Do nothing: results are in ``summary.json``."""
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +70,7 @@ class ProgressLog:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Say which file it is that the system refuses to write."""
+        """Name the file in errors of the system."""
         try:
             yield
         except OSError as error:
@@ -84,7 +84,7 @@ class ProgressLog:
 
 
 def _env_steps(line: str) -> int | None:
-    """Return a row's step; None of a row that was cut off."""
+    """Return a row's step; None if the row was truncated."""
     try:
         return int(load_json(line)["run/env_steps"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""What a run tells those who draw its curves, whoever they are."""
+"""The interface of everything that receives a run's curves."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ __all__ = ["CurvePoint", "CurveSink", "RunFacts", "make_point", "results_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What is known of a run when it begins."""
+    """What is known about a run when it begins."""
 
     run_id: str
     settings: Mapping[str, bool | int | float | str]
-    """What tells runs apart, by name."""
+    """The settings that distinguish runs, by name."""
     texts: Mapping[str, str]
-    """What people are asked and told, in Markdown, by name."""
+    """The question and guidelines that labelers see, as Markdown, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One point of each curve."""
+    """One point of every curve."""
 
     env_steps: int
     wall_s: float
-    """Seconds of training, over all lives of the run."""
+    """Seconds of training over all lives of the run."""
     num_restarts: int
     state: str
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """By tag; what no service has told yet is missing."""
+    """By tag; values that no service has reported yet are missing."""
 
 
 class CurveSink(Protocol):
-    """Takes what a run tells. Called from one thread."""
+    """Receives a run's curves. Called from one thread."""
 
     def write(self, point: CurvePoint) -> None:
-        """Take a point, further than those before it."""
+        """Add a point, further than those before it."""
 
     def rewind(self, env_steps: int) -> None:
-        """Forget points after this step: a checkpoint was restored, and what came after it is lost."""
+        """Drop points after this step, because a checkpoint was restored."""
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
-        """Take an mp4 of the policy as it is at this step."""
+        """Add an mp4 of the policy at this step."""
 
     def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
-        """Take what came of the run, by name."""
+        """Add the run's results, by name."""
 
     def close(self) -> None:
-        """Let nothing be lost that was taken."""
+        """Flush and close."""
 
 
 def make_point(progress: RunProgress, *, wall_s: float, num_restarts: int) -> CurvePoint:
-    """Return a run's progress as a point."""
+    """Return a run's progress as a point of its curves."""
     values: dict[str, float | None] = {
         "run/env_steps": progress.env_steps,
         "run/env_steps_per_s": progress.env_steps_per_s,
@@ -82,7 +82,7 @@ def make_point(progress: RunProgress, *, wall_s: float, num_restarts: int) -> Cu
 
 
 def results_of(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of ``summary.json`` by which runs are compared."""
+    """Return the numbers of ``summary.json`` that runs are compared by."""
     names = (
         "true_return_mean",
         "flips_per_episode",

@@ -21,14 +21,14 @@ RESULTS = {
     "env_steps": "environment steps",
     "wall_s": "seconds",
 }
-"""What the HPARAMS tab compares runs by, with its words."""
+"""The results in the HPARAMS tab and their titles."""
 
 
 class TensorBoard:
-    """Appends to event files; each life of a run writes one of its own."""
+    """Appends to event files, one for each life of a run."""
 
     def __init__(self, folder: Path, facts: RunFacts) -> None:
-        """Open a new event file; the first of a run gets its settings and texts.
+        """Open a new event file; a run's first one gets its settings and texts.
 
         Raises:
             ConfigError: TensorBoard's package is missing.
@@ -45,11 +45,11 @@ class TensorBoard:
             self._begin(facts)
 
     def write(self, point: CurvePoint) -> None:
-        """Append a point to each curve."""
+        """Add a point to each curve."""
         self._add_scalars(point.scalars, env_steps=point.env_steps)
 
     def rewind(self, env_steps: int) -> None:
-        """Have TensorBoard drop what lies after this step, as it does of a training that was started again."""
+        """Make TensorBoard drop what comes after this step, as for a training that was restarted."""
         log = self._event_pb2.SessionLog(status=self._event_pb2.SessionLog.START)
         # It drops what is not below the event's step.
         self._events.add_event(
@@ -58,7 +58,7 @@ class TensorBoard:
         self._events.flush()
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
-        """Show a clip as an animated GIF among the images."""
+        """Add a clip as an animated GIF to the images."""
         encoded, width, height = encode_gif(clip)
         image = self._summary_pb2.Summary.Image(
             encoded_image_string=encoded, width=width, height=height, colorspace=3
@@ -66,7 +66,7 @@ class TensorBoard:
         self._add([self._summary_pb2.Summary.Value(tag=name, image=image)], env_steps=env_steps)
 
     def finish(self, results: Mapping[str, float], *, env_steps: int) -> None:
-        """Append the results, by which the HPARAMS tab compares runs, and say that the run is over."""
+        """Add the results, which the HPARAMS tab compares, and mark the run as over."""
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
         self._add_scalars({f"final/{name}": value for name, value in results.items()}, env_steps=env_steps)

@@ -1,4 +1,4 @@
-"""Keeps curves that are drawn for people from ending a run: the run's own rows are in progress.jsonl."""
+"""Keeps a failing curve file for people from ending a run, whose own rows are in ``progress.jsonl``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__ = ["SparedSink"]
 
 
 class SparedSink:
-    """Passes everything on until the system refuses once; that is said, and the sink then left alone."""
+    """Passes everything on until the system refuses; that is reported once, and after it nothing more is written."""
 
     def __init__(self, open_sink: Callable[[], CurveSink], *, name: str, say: Callable[[str], None]) -> None:
         """Open the sink.
 
         Args:
             open_sink: Opens it.
-            name: What a person calls it.
-            say: Told what it can't do.
+            name: Its name in messages.
+            say: Called with what went wrong.
         """
         self._name = name
         self._say = say
@@ -33,7 +33,7 @@ class SparedSink:
         self._attempt(lambda sink: sink.write(point))
 
     def rewind(self, env_steps: int) -> None:
-        """Pass on that later points are forgotten."""
+        """Pass on that later points are dropped."""
         self._attempt(lambda sink: sink.rewind(env_steps))
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:

@@ -1,4 +1,4 @@
-"""Writes a run's curves to every sink; curves never run back."""
+"""Writes a run's curves to every sink; steps never go backwards."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["CurveWriter"]
 
 
 class CurveWriter:
-    """Appends to a run's curves over its lives. When a checkpoint is restored, what came after it is forgotten."""
+    """Appends to a run's curves over its lives. When a checkpoint is restored, later points are dropped."""
 
     def __init__(
         self, sinks: Sequence[CurveSink], *, say: Callable[[str], None], newest_env_steps: int = 0
     ) -> None:
-        """Take where to write.
+        """Take the sinks.
 
         Args:
-            sinks: Each gets everything, in this order.
-            say: Told of a video that can't be shown.
-            newest_env_steps: The newest step that earlier lives of the run wrote; 0 in its first.
+            sinks: Each receives everything, in this order.
+            say: Called about a video that can't be added.
+            newest_env_steps: The newest step that earlier lives wrote; 0 in the first.
         """
         self._sinks = sinks
         self._say = say
         self._newest = newest_env_steps
 
     def write(self, progress: RunProgress, *, wall_s: float, num_restarts: int) -> None:
-        """Append one point to each curve that has a value; none before a learner says where it goes on from."""
+        """Add a point to each curve that has a value; nothing before the learner has reported where it resumes."""
         if progress.env_steps == 0 and self._newest > 0:
             return  # it has not been heard since it was started again
         if progress.env_steps < self._newest:
@@ -43,7 +43,7 @@ class CurveWriter:
             sink.write(point)
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
-        """Show an mp4 of the policy as it is at this step; one that can't be shown is said and costs nothing else."""
+        """Add an mp4 of the policy at this step; one that can't be added is reported, and everything else goes on."""
         for sink in self._sinks:
             try:
                 sink.add_video(name, clip, env_steps=env_steps)
@@ -51,11 +51,11 @@ class CurveWriter:
                 self._say(f"{name} is not among the curves: {error}")
 
     def add_policy_clip(self, clip: bytes, env_steps: int) -> None:
-        """Show what the policy does at this step of the run, before its end."""
+        """Add a policy clip made before the run's end."""
         self.add_video("policy/clip", clip, env_steps=env_steps)
 
     def conclude(self, summary: Mapping[str, Any], *, video: Path) -> None:
-        """Add what came of a run, and its final video.
+        """Add a run's results and its final video.
 
         Args:
             summary: As in ``summary.json``.

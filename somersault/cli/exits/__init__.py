@@ -1,1 +1,1 @@
-"""How every command ends, whatever ends it: one line, one JSON object, one exit code."""
+"""How every command ends: one line, one JSON object, one exit code."""

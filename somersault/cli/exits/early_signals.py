@@ -1,6 +1,6 @@
-"""Ends a command in order that is stopped before it has begun, while what it needs is still being imported.
+"""Ends a command cleanly at a signal that arrives before the command has begun, while its imports still run.
 
-Imports next to nothing, so that it is in place within moments of a process's start.
+This module imports next to nothing, so that it is in place moments after the process starts.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _is_begun = False
 
 
 def end_at_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the process at once, except those that whoever started it has it ignore."""
+    """Make Ctrl-C, SIGTERM and SIGHUP end the process at once, except signals that its parent set to be ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
 
 
 def hand_over() -> None:
-    """Let Ctrl-C raise `KeyboardInterrupt` again: whoever calls this knows how to end what is about to begin."""
+    """Make Ctrl-C raise `KeyboardInterrupt` again; from here on the caller ends the command."""
     global _is_begun  # noqa: PLW0603 - a process's own, as its signal handlers are
     if signal.getsignal(signal.SIGINT) is _end:
         _is_begun = True
@@ -34,9 +34,9 @@ def hand_over() -> None:
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    """End without raising: what is imported may take an exception for something else.
+    """End without raising, because code that is being imported might catch the exception.
 
-    Once a command has begun, it has said itself how it ended.
+    A command that has begun has already reported how it ended.
     """
     if not _is_begun and "--json" in sys.argv:
         with contextlib.suppress(OSError):

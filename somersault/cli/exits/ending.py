@@ -1,4 +1,4 @@
-"""What is said of a command's end and with which code it exits: one place for everything that can end one."""
+"""Turns whatever ends a command into its last line and its exit code. Nothing else does."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ _REMEDIES = {
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """Somebody stopped the command; everything is drained."""
+    """The command was stopped by its user; everything is drained."""
 
     def __init__(self, *, loss: str = "") -> None:
-        """Take what could not be kept; "" where nothing is lost."""
+        """Take what could not be stored; "" if nothing is lost."""
         super().__init__(loss)
         self.loss = loss
 
 
 class RunCutShort(Exception):  # noqa: N818 - its cause is the error
-    """A run that had begun ended before its end; it says how to go on."""
+    """A run that had begun was cut short; the message says how to resume it."""
 
     def __init__(self, cause: BaseException, *, resume: str, open_command: str | None, logs: Path) -> None:
         """Take what ended it.
 
         Args:
             cause: What ended it.
-            resume: The command that goes on with it.
-            open_command: The command that serves its pages meanwhile; None where it has none.
-            logs: Where its logs are.
+            resume: The command that resumes it.
+            open_command: The command that serves its pages meanwhile; None if it has none.
+            logs: Its folder of logs.
         """
         super().__init__(str(cause))
         self.cause = cause
@@ -73,14 +73,14 @@ class Ending:
 
     code: int
     lines: tuple[str, ...] = ()
-    """For a person; of an error one, on standard error."""
+    """Lines for a person; an error is one line on standard error."""
     is_error: bool = True
     values: Mapping[str, Any] = field(default_factory=dict)
-    """What ``--json`` prints; empty where the command has printed it."""
+    """What ``--json`` prints; empty if the command has printed it."""
 
 
 def ending_of(error: BaseException) -> Ending:
-    """Return how a command ends that was ended by an exception, whichever it is."""
+    """Return how a command ends that an exception ended, whatever the exception."""
     if isinstance(error, RunCutShort):
         return _ending_of_run(error)
     if isinstance(error, typer.Exit | SystemExit):
@@ -93,7 +93,7 @@ def ending_of(error: BaseException) -> Ending:
 
 
 def tell(ending: Ending, outlets: Outlets, *, is_json: bool) -> int:
-    """Say how a command ended and return its exit code, once everything that it wrote is out."""
+    """Print how a command ended and return its exit code, once everything that it wrote is flushed."""
     outlets.flush()
     if outlets.gone is not None and ending.code == ExitCode.INTERRUPTED:
         outlets.errors.write(f"{_why_gone(outlets.gone)}\n")
@@ -123,7 +123,7 @@ def _why_gone(gone: Outlet) -> str:
 
 
 def report_thread(arguments: threading.ExceptHookArgs) -> None:
-    """Say in a line that a thread ended by an error, as `threading.excepthook` does by a traceback."""
+    """Report in one line an error that ended a thread; `threading.excepthook` would print a traceback."""
     if arguments.exc_value is not None:
         place = _log_traceback(arguments.exc_value, None)
         line = _one_line(f"{type(arguments.exc_value).__name__}: {arguments.exc_value}")
@@ -131,7 +131,7 @@ def report_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def error_to_report(error: BaseException) -> BaseException:
-    """Return the one of a group that has the clear line: the domain's own if there is one."""
+    """Return the error of a group that has the clearest line: one of our own if there is one."""
     return root_of(error)
 
 
@@ -174,7 +174,7 @@ def _described(error: BaseException, *, logs: Path | None) -> tuple[ExitCode, st
 
 
 def _describe_system(error: BaseException) -> str | None:
-    """Return what the machine refused to somersault; None where the machine is not to blame."""
+    """Return what the operating system refused; None if it is not to blame."""
     if isinstance(error, sqlite3.Error):
         return f"the database of answers can't be used: {error}; look at its disk"
     if isinstance(error, MemoryError):
@@ -189,7 +189,7 @@ def _describe_system(error: BaseException) -> str | None:
 
 
 def _log_traceback(error: BaseException, logs: Path | None) -> str:
-    """Append an error's traceback to a file, beside a run's other logs or among temporary files, and return where."""
+    """Append an error's traceback to a file among the run's logs, or among temporary files, and return its path."""
     text = (
         f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}"
     )

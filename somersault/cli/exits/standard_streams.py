@@ -1,7 +1,7 @@
 """Standard output and standard error, either of which may be closed or fill up at any time.
 
-`somersault train … | head -1` closes ours while services run: what is written then must not raise in the middle of
-something, and yet a command must come to know of it and end in order.
+`somersault train … | head -1` closes standard output while services run. Writing must not raise in the middle of something,
+and yet the command must learn of it and end cleanly.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ __all__ = ["Outlet", "Outlets", "when_an_outlet_is_gone"]
 
 
 class Outlet:
-    """Passes text on until that fails once; from then on it goes nowhere. May be used from any thread."""
+    """Passes text on until that fails; after that it discards it. May be used from any thread."""
 
     def __init__(self, stream: TextIO, *, name: str) -> None:
-        """Take the stream and what a person calls it."""
+        """Take the stream and its name in messages."""
         self.name = name
         self.error: OSError | None = None
-        """Why nothing is passed on any more; None while it is."""
+        """Why nothing is passed on any more; None while it works."""
         self._stream = stream
         self._lock = threading.Lock()  # guards `error` and those who want to hear of it
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def is_closed_by_reader(self) -> bool:
-        """Whether who read it went away, rather than that it could not be written."""
+        """Whether its reader went away, rather than writing having failed."""
         return self.error is not None and self.error.errno in (errno.EPIPE, errno.ECONNRESET)
 
     def write(self, text: str) -> int:
-        """Write text, if there is still somebody to read it."""
+        """Write text, if the stream still works."""
         self._attempt(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what is held back."""
+        """Flush the stream."""
         self._attempt(self._stream.flush)
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call a function once, when the outlet is gone: now if it is already."""
+        """Call a function once when the stream fails, or now if it has."""
         with self._lock:
             if self.error is None:
                 self._listeners.append(listener)
@@ -52,12 +52,12 @@ class Outlet:
         listener()
 
     def remove_listener(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Remove a listener."""
         with self._lock, contextlib.suppress(ValueError):
             self._listeners.remove(listener)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what else the stream has, such as its encoding and whether it is a terminal."""
+        """Return an attribute of the stream, such as its encoding."""
         return getattr(self._stream, name)
 
     def _attempt(self, act: Callable[[], object]) -> None:
@@ -79,7 +79,7 @@ class Outlet:
             listener()
 
     def _lead_nowhere(self) -> None:
-        """Let the interpreter's last flush succeed, as the notes on SIGPIPE of Python's signal module have it."""
+        """Make the interpreter's last flush succeed, as Python's notes on SIGPIPE recommend."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -87,14 +87,14 @@ class Outlet:
 
 
 _installed: list[Outlet] = []
-"""Those in the place of this process's standard streams, which are a process's own as these are."""
+"""The replacements of this process's standard streams; process-wide, as those are."""
 
 
 class Outlets:
-    """Stands in the place of the standard streams between ``with`` and its end."""
+    """Replaces the standard streams for as long as its context lasts."""
 
     def __enter__(self) -> Self:
-        """Take their place; a stream that was closed from the beginning leads nowhere, without a word."""
+        """Replace the streams; one that was closed from the start discards everything silently."""
         _open_missing_descriptors()
         self._streams = sys.stdout, sys.stderr
         self.output = Outlet(sys.stdout or _nowhere(), name="standard output")
@@ -105,25 +105,25 @@ class Outlets:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the streams their place back."""
+        """Restore the streams."""
         self.flush()
         sys.stdout, sys.stderr = self._streams
         _installed[:] = self._earlier
 
     @property
     def gone(self) -> Outlet | None:
-        """The one that takes nothing any more, None while both do."""
+        """The stream that has failed, None while both work."""
         return next((outlet for outlet in (self.output, self.errors) if outlet.error is not None), None)
 
     def flush(self) -> None:
-        """Pass on everything, which may show that nobody reads any more."""
+        """Flush both, which may reveal that a stream has failed."""
         self.output.flush()
         self.errors.flush()
 
 
 @contextlib.contextmanager
 def when_an_outlet_is_gone(listener: Callable[[], None]) -> Iterator[None]:
-    """Call a function, from any thread, once one of this process's standard streams takes nothing any more."""
+    """Call a function, from any thread, once one of this process's standard streams fails."""
     outlets = list(_installed)
     for outlet in outlets:
         outlet.add_listener(listener)
@@ -135,7 +135,7 @@ def when_an_outlet_is_gone(listener: Callable[[], None]) -> Iterator[None]:
 
 
 def _open_missing_descriptors() -> None:
-    """Take 0, 1 and 2 where they are free, or the next file to be opened, a database perhaps, would get one of them."""
+    """Occupy descriptors 0, 1 and 2 if they are closed; otherwise the next open file, perhaps a database, would get one."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""How a command is asked to end in order: by a signal, or by nobody reading what it says any more."""
+"""How a command is asked to end cleanly: by a signal, or by a standard stream that fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def stop_signals(stopped: asyncio.Event, *, kill: Callable[[], None]) -> Iterator[None]:
-    """Set ``stopped`` at the first signal, or once an output takes nothing; call ``kill`` at each further signal."""
+    """Set ``stopped`` at the first signal, or once a standard stream fails; call ``kill`` at each further signal."""
     loop = asyncio.get_running_loop()
 
     def handle() -> None:
@@ -43,7 +43,7 @@ def stop_signals(stopped: asyncio.Event, *, kill: Callable[[], None]) -> Iterato
 
 @contextlib.contextmanager
 def signals_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does, where nothing better is in place; of use in the main thread alone."""
+    """Make SIGTERM and SIGHUP act as Ctrl-C unless a handler is installed; only works in the main thread."""
     earlier = {number: _handler_of(number) for number in _heeded() if number != signal.SIGINT}
     try:
         for number in earlier:
@@ -58,13 +58,13 @@ def signals_as_ctrl_c() -> Iterator[None]:
 
 
 def _heeded() -> tuple[signal.Signals, ...]:
-    """Return the signals to end at: nohup has SIGHUP ignored, and means it."""
+    """Return the signals to end at, leaving out SIGHUP under nohup."""
     is_deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return tuple(number for number in _STOP_SIGNALS if number != signal.SIGHUP or not is_deaf)
 
 
 def _handler_of(number: signal.Signals) -> Any:
-    """Return what is in place, the default for what Python does not know."""
+    """Return the installed handler; the default if Python doesn't know it."""
     return signal.getsignal(number) or signal.SIG_DFL
 
 

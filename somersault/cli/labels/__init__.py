@@ -1,1 +1,1 @@
-"""Answers as files: out of a run, and into one."""
+"""Answers as files: exported from a run and imported into one."""

@@ -1,7 +1,7 @@
-"""A bundle: rows of a preference log with the segments that they are about, as a folder or a tar archive.
+"""A bundle: rows of a preference log with the segments that they compare, as a folder or a tar archive.
 
-It holds ``labels.jsonl`` and ``segments/SEGMENT_ID.safetensors``, the objects as they are stored. Labels teach nothing where
-their segments can't be read, so this is what goes from one store to another. Sealed parts stay behind.
+It holds ``labels.jsonl`` and ``segments/SEGMENT_ID.safetensors``, the stored objects. Labels are useless without their
+segments, so a bundle is what moves between stores. Sealed parts stay behind.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _TAR = ".tar"
 
 
 def segment_name(segment_id: str) -> str:
-    """Return where a bundle has a segment."""
+    """Return a segment's path inside a bundle."""
     return f"segments/{segment_id}.safetensors"
 
 
 def is_bundle(path: Path) -> bool:
-    """Tell a bundle's name from that of a file of rows."""
+    """Return whether a path names a bundle rather than a file of rows."""
     return path.suffix.lower() == _TAR or not path.suffix or path.is_dir()
 
 
@@ -55,7 +55,7 @@ class Bundle(Protocol):
     """Reads the files of a bundle."""
 
     def read(self, name: str) -> bytes | None:
-        """Return a file's bytes; None if it has none of that name.
+        """Return a file's bytes; None if there is no such file.
 
         Raises:
             CorruptDataError: it can't be read.
@@ -64,10 +64,10 @@ class Bundle(Protocol):
 
 @contextlib.contextmanager
 def open_bundle_writer(path: Path) -> Iterator[BundleWriter]:
-    """Begin a bundle: an archive if its name ends in .tar, a folder otherwise.
+    """Open a new bundle for writing: an archive if its name ends in .tar, otherwise a folder.
 
     Raises:
-        OSError: it can't be written, or a folder is there that isn't empty.
+        OSError: it can't be written, or the folder exists and isn't empty.
     """
     if path.suffix.lower() != _TAR:
         yield _FolderWriter(path)
@@ -136,7 +136,7 @@ class _Folder:
 
 
 class _Tar:
-    """Reads plain members by name; nothing is unpacked, and no link followed."""
+    """Reads regular members by name; nothing is unpacked and no link is followed."""
 
     def __init__(self, path: Path, archive: tarfile.TarFile) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""``somersault export RUN --labels FILE``: a run's preference log as a file, or with its segments as a bundle."""
+"""``somersault export RUN --labels FILE``: a run's preference log as a file, or as a bundle with its segments."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ STDOUT = Path("-")
 def export_labels(
     run: Run, out: Path, *, file_format: str | None, has_segments: bool, replaces: bool = False
 ) -> dict[str, Any]:
-    """Write a run's answers, whether it is running, stopped or finished.
+    """Write a run's answers; the run may be running, stopped or finished.
 
     Args:
         run: The run.
-        out: A file; ``-`` for standard output; for a bundle a new folder or an archive.
+        out: A file, or ``-`` for standard output; a new folder or an archive for a bundle.
         file_format: ``jsonl``, ``csv`` or ``parquet``; None goes by the file's suffix.
-        has_segments: Whether the segments go along.
-        replaces: Whether a file may be there already; a folder that isn't empty may not.
+        has_segments: Whether to include the segments.
+        replaces: Whether to replace an existing file; a folder that isn't empty is never replaced.
 
     Returns:
         What was written: ``out``, ``rows``, ``answers``, ``labels`` and ``segments``.
 
     Raises:
-        FailedPreconditionError: the run has no answers, the database isn't the run's, or the file is there already.
-        InvalidInputError: the name or the format can't be.
+        FailedPreconditionError: the run has no answers, the database isn't the run's, or the file exists.
+        InvalidInputError: the name or the format can't be used.
         ConfigError: the file can't be written, or a package is missing.
         SomersaultError: the database or a segment can't be read.
     """
@@ -94,7 +94,7 @@ def _format(out: Path, given: str | None, *, has_segments: bool) -> FileFormat:
 
 
 def _check_is_new(out: Path, *, replaces: bool) -> None:
-    """Check that nothing is written over that must stay."""
+    """Check that nothing is overwritten that must stay."""
     if out.is_dir():
         if any(out.iterdir()):
             raise FailedPreconditionError(f"--labels {out} is a folder that is not empty; name another")
@@ -105,7 +105,7 @@ def _check_is_new(out: Path, *, replaces: bool) -> None:
 
 
 def _segments(rows: list[Row]) -> dict[str, str]:
-    """Return the keys of all segments that rows are about, by id."""
+    """Return the keys of all segments that rows refer to, by id."""
     return {
         row[f"{side}_segment_id"]: row[f"{side}_segment_uri"]
         for row in rows
@@ -145,7 +145,7 @@ def _write(out: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a name beside a file's, which takes the file's place at the end, so that nobody meets half of it."""
+    """Yield a temporary path that is renamed to the file at the end, so that no reader sees half of it."""
     temporary = path.with_name(f".new-{path.name}")
     try:
         yield temporary

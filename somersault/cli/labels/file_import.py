@@ -1,4 +1,4 @@
-"""``somersault import RUN FILE``: answers into a run, by its own labeler's rpc, whether it is running or not."""
+"""``somersault import RUN FILE``: imports answers through the run's labeler, whether the run is running or not."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ __all__ = ["import_labels"]
 
 
 def import_labels(path: Path, file: Path, *, file_format: str | None, is_dry: bool) -> dict[str, Any]:
-    """Bring the answers of a file into a run. What the run has already counts once, and so does a row that is repeated.
+    """Import a file's answers into a run. Rows that the run already has, or that repeat, count once.
 
     Args:
         path: The run's folder.
         file: A file of rows, a bundle, or ``-`` for standard input.
         file_format: ``jsonl``, ``csv`` or ``parquet``; None goes by the file's suffix.
-        is_dry: Whether all is checked and nothing done.
+        is_dry: Whether to check everything and change nothing.
 
     Returns:
         ``rows`` of the file, how many are ``new`` and ``known`` (a repeated row too), and the ``segments`` that the run's store lacked.
 
     Raises:
-        SomersaultError: a row or a segment can't go in; then nothing of the file is in the run.
+        SomersaultError: a row or a segment can't be imported; then nothing of the file is in the run.
     """
     with RunFolder(path, command="import") as folder, open_file(file, file_format=file_format) as source:
         config = folder.read_config()

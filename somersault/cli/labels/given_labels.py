@@ -1,7 +1,7 @@
-"""Answers that a new run is given from other runs: it learns from them at once and asks for the rest alone.
+"""Answers that a new run gets from other runs: it learns from them at once and asks only for the rest.
 
-They lie in the run's folder from its beginning, their segments in its store, and go into its labeler before its first service
-works on them. A run that is killed between is brought to the same by ``--resume``: what the labeler knows counts once.
+They are stored in the run's folder, and their segments in its store, before the run begins, and are imported into its labeler
+before its services start. A run that is killed in between imports them on ``--resume``; what the labeler has counts once.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["bring_in", "keep", "open_given", "send_given"]
 
 @contextlib.contextmanager
 def open_given(paths: Sequence[Path], *, run_id: str, task: Task) -> Iterator[Intake]:
-    """Open the answers of other runs for a run that is about to begin; nothing is written.
+    """Open other runs' answers for a run that is about to begin; nothing is written.
 
     Args:
-        paths: Folders of runs, their names in ``runs/``, or bundles.
+        paths: Run folders, names of runs in ``runs/``, or bundles.
         run_id: The new run's name.
-        task: What it learns.
+        task: Its task.
 
     Raises:
-        InvalidInputError: a run has no answers, or is of another task; says what differs.
+        InvalidInputError: a run has no answers or another task; the text says what differs.
         SomersaultError: a run or a segment can't be read.
     """
     with contextlib.ExitStack() as stack:
@@ -46,7 +46,7 @@ def open_given(paths: Sequence[Path], *, run_id: str, task: Task) -> Iterator[In
 
 
 def keep(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
-    """Store what a run is given: its segments, and its answers for `bring_in`.
+    """Store a new run's given segments, and its answers for `bring_in`.
 
     Raises:
         SomersaultError: the store refuses.
@@ -59,12 +59,12 @@ def keep(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
 
 
 async def bring_in(config: RunConfig, folder: RunFolder, *, say: Callable[[str], None] | None = None) -> None:
-    """Have the run's labeler, served for that alone, take in what the run was given, unless it has.
+    """Import the given answers through a labeler that is started for this alone, unless that was done before.
 
     Args:
         config: The run's settings.
         folder: Its folder, locked.
-        say: What to tell of it.
+        say: Called with what happens.
 
     Raises:
         SomersaultError: the labeler refused, or can't be started.
@@ -78,7 +78,7 @@ async def bring_in(config: RunConfig, folder: RunFolder, *, say: Callable[[str],
 
 
 async def send_given(config: RunConfig, folder: RunFolder, address: str) -> None:
-    """Have the labeler at an address take in what the run was given, unless it has.
+    """Import the given answers through a running labeler, unless that was done before.
 
     Raises:
         SomersaultError: it refused.

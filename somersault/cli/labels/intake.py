@@ -1,4 +1,4 @@
-"""What is about to go into a run: rows under its name, and the segments that its store lacks."""
+"""Rows and segments to import into a run: checked, under the run's name, and only what its store lacks."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from somersault.wire.preference_rows import LogMessage, row_from_message
 __all__ = ["Intake", "prepare"]
 
 _OF_A_PLACE = frozenset(("cursor", "left_sealed_uri", "right_sealed_uri"))
-"""Columns that say nothing about an answer."""
+"""Columns that are no part of an answer."""
 _OF_A_RUN = _OF_A_PLACE | {"run_id", "left_segment_uri", "right_segment_uri"}
-"""Columns that each run which has an answer gives a value of its own."""
+"""Columns that differ between runs that hold the same answer."""
 _OF_A_RUNS_ANSWER = _OF_A_RUN | {field.export for field in RECORD_FIELDS if field.is_of_run}
-"""The same for an answer, whose weight is that of its labeler in the run; of a change the weight is what it says."""
+"""The same for an answer, whose weight is its labeler's in the run; a weight change is about the weight itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Rows and segments, all of them checked."""
+    """Checked rows and segments."""
 
     messages: list[LogMessage]
     """In log order, under the run's name; each (answer, version) once."""
     segments: dict[str, Callable[[], bytes]]
-    """What gives the object of each segment that is to be stored, by its key."""
+    """Readers of the segments to store, by key."""
     num_rows: int
-    """How many rows the sources hold, the repeated ones too."""
+    """How many rows the sources hold, repeated ones included."""
 
     @property
     def num_labels(self) -> int:
-        """Pairs that are answered by them, as a run counts its labels: without gold and extras."""
+        """Pairs that they answer, as a run counts labels: without gold and extras."""
         return len(
             {
                 message.query_id
@@ -48,27 +48,27 @@ class Intake:
         )
 
     def store_segments(self, store: ObjectStore) -> None:
-        """Put the segments into a store.
+        """Store the segments.
 
         Raises:
-            SomersaultError: the store refuses, or a segment is gone meanwhile.
+            SomersaultError: the store refuses, or a segment has disappeared.
         """
         for key, read in self.segments.items():
             store.put(key, read())
 
 
 def prepare(sources: Sequence[LabelSource], *, run_id: str, task: Task, store: ObjectStore | None) -> Intake:
-    """Check that answers fit a run, and bring them under its name.
+    """Check that answers fit a run and return them under its name.
 
     Args:
-        sources: Where they come from, in the order in which they go in.
-        run_id: The run that they go into.
-        task: What it learns.
-        store: The run's store, where segments may be already; None before it has one.
+        sources: Where they come from, in import order.
+        run_id: The run to import into.
+        task: Its task.
+        store: The run's store, which may have segments already; None before it exists.
 
     Raises:
-        InvalidInputError: two rows contradict each other, or a segment is of another task; says what differs.
-        NotFoundError: a segment is nowhere to be found.
+        InvalidInputError: two rows contradict each other, or a segment is of another task; the text says what differs.
+        NotFoundError: a segment can't be found.
         CorruptDataError: a segment can't be read.
     """
     stored = set(store.list(f"{run_id}/segments/")) if store is not None else set()
@@ -91,7 +91,7 @@ def _distinct(sources: Sequence[LabelSource]) -> list[tuple[LabelSource, LogEntr
     """Return each row once, with its source.
 
     Raises:
-        InvalidInputError: two rows of one name contradict each other; says where they stand and what differs.
+        InvalidInputError: two rows of one name contradict each other; the text says where they are and what differs.
     """
     found: dict[tuple[str, str, int], tuple[LabelSource, LogEntry]] = {}
     for source in sources:
@@ -103,7 +103,7 @@ def _distinct(sources: Sequence[LabelSource]) -> list[tuple[LabelSource, LogEntr
 
 
 def _check_equal(first: LabelSource, known: LogEntry, source: LabelSource, entry: LogEntry) -> None:
-    """Check that two rows of one name say the same; what each run keeps of its own may differ between runs."""
+    """Check that two rows of one name agree; columns that are each run's own may differ."""
     row, known_row = row_from_message(entry.message), row_from_message(known.message)
     own = _OF_A_PLACE
     if row["run_id"] != known_row["run_id"]:
@@ -130,7 +130,7 @@ def _name_of(message: LogMessage) -> tuple[str, str, int]:
 
 
 def _of_run(message: LogMessage, run_id: str) -> LogMessage:
-    """Return a row under a run's name. What was sealed for teachers does not come along."""
+    """Return a row under a run's name, without the sealed part."""
     if message.run_id == run_id:
         return message
     copy = type(message)()
@@ -158,7 +158,7 @@ def _reader(
     task: Task,
     store: ObjectStore | None,
 ) -> Callable[[], bytes]:
-    """Return what reads a segment, once it has been read and checked."""
+    """Return a reader of a segment that has been read and checked once."""
 
     def read() -> bytes:
         data = source.read_segment(segment_id, key)
@@ -180,7 +180,7 @@ def _reader(
 
 
 def _from_store(store: ObjectStore, key: str) -> bytes | None:
-    """Return a segment under the key that it has in another run, where one store serves both."""
+    """Return a segment by its key in another run that shares the store."""
     try:
         return store.get(key)
     except (NotFoundError, InvalidInputError):  # a run's own folder has no other run's keys

@@ -1,4 +1,4 @@
-"""Rows to a run's labeler, which takes them in by the rpc that everybody uses."""
+"""Sends rows to a run's labeler through the public ``ImportPreferences`` rpc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RETRY_FOR_S = 60.0
 
 @contextlib.asynccontextmanager
 async def serving_labeler(config: RunConfig, folder: RunFolder) -> AsyncIterator[str]:
-    """Serve the labeler of a run that nothing else works with, and yield its address.
+    """Start the labeler of a run that is not in use and yield its address.
 
     Raises:
         SomersaultError: it can't be started.
@@ -40,10 +40,10 @@ async def serving_labeler(config: RunConfig, folder: RunFolder) -> AsyncIterator
 async def send(
     config: RunConfig, folder: RunFolder, address: str, messages: Sequence[LogMessage]
 ) -> tuple[int, int]:
-    """Have a run's labeler take rows in, and return how many are new and how many it knew.
+    """Send rows to a run's labeler; return how many were new and how many it had.
 
     Raises:
-        SomersaultError: it refused, or stayed away; says how many rows are in.
+        SomersaultError: it refused or was unavailable; the text says how many rows were imported.
     """
     num_new = num_known = 0
     async with open_channel(address, token=folder.read_tokens()[Role.OWNER]) as channel:
@@ -67,7 +67,7 @@ async def _call(
     request: labeler_pb2.ImportPreferencesRequest,
     config: RunConfig,
 ) -> labeler_pb2.ImportPreferencesResponse:
-    """Import rows into the run, which a run that was stopped early is not known for yet."""
+    """Import rows; the run is created first if it was stopped before its labeler knew it."""
     response: labeler_pb2.ImportPreferencesResponse
     try:
         response = await call(stub.ImportPreferences, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)

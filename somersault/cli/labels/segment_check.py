@@ -1,4 +1,4 @@
-"""Whether a stored segment is one of a task: what is learned from a pair must be what the run's agent sees and does."""
+"""Checks that a stored segment fits a task, so that it shows what the run's agent sees and does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MAX_HEADER_BYTES = 1 << 20
 
 
 def check_segment(data: bytes, *, task: Task) -> None:
-    """Check that a segment's object is of a task: the same name, spaces, length and speed.
+    """Check that a segment fits a task: the same name, spaces, length and speed.
 
     Raises:
-        InvalidInputError: it is of another; names all that differs.
-        CorruptDataError: it is no segment, or damaged.
+        InvalidInputError: it doesn't; the text names everything that differs.
+        CorruptDataError: it isn't a segment, or is damaged.
     """
     metadata = _metadata(data)
     try:
@@ -49,7 +49,7 @@ def check_segment(data: bytes, *, task: Task) -> None:
 def _compared(
     arrays: Mapping[str, np.ndarray[Any, Any]], metadata: Mapping[str, object], task: Task
 ) -> list[tuple[str, object, object]]:
-    """Return what is compared: its name, what was found, and what it must be."""
+    """Return what is compared: name, value found, value required."""
     spec = task.spec
     observations, actions = arrays["observations"], arrays["actions"]
     return [

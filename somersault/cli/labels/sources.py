@@ -1,4 +1,4 @@
-"""Where answers come from: a file of rows, a bundle, or another run."""
+"""Sources of answers: a file of rows, a bundle, or another run."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ __all__ = ["LabelSource", "LogEntry", "open_file", "open_run"]
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One row of a preference log, within its bounds."""
+    """One row of a preference log, checked."""
 
     place: str
-    """Where it stands in its source, such as ``line 3``."""
+    """Its place in the source, such as ``line 3``."""
     message: LogMessage
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSource:
-    """Answers with the segments that come along."""
+    """Answers, with segments if the source has them."""
 
     name: str
-    """As its user called it."""
+    """As the user named it."""
     entries: list[LogEntry]
-    """In log order: the versions of an answer rise."""
+    """In log order: an answer's versions rise."""
     read_segment: Callable[[str, str], bytes | None]
-    """Returns the object of a segment, by its id and its key there; None if it is not in the source."""
+    """Returns a segment's object by its id and its key in the source; None if the source lacks it."""
 
 
 @contextlib.contextmanager
@@ -55,10 +55,10 @@ def open_file(path: Path, *, file_format: str | None = None) -> Iterator[LabelSo
     """Open a file of rows or a bundle; ``-`` reads rows from standard input.
 
     Raises:
-        InvalidInputError: a row is out of bounds; names file, line, field, value and bound.
+        InvalidInputError: a row is out of bounds; the text names file, line, field, value and bound.
         NotFoundError: there is no such file.
         CorruptDataError: it can't be read.
-        ConfigError: a package is missing, or the format isn't known.
+        ConfigError: a package is missing or the format is unknown.
     """
     if path != STDOUT and is_bundle(path) and file_format is None:
         with open_bundle(path) as bundle:
@@ -76,7 +76,7 @@ def open_file(path: Path, *, file_format: str | None = None) -> Iterator[LabelSo
 
 @contextlib.contextmanager
 def open_run(path: Path) -> Iterator[LabelSource]:
-    """Open another run's answers; a bundle will do as well.
+    """Open another run's answers; a bundle is accepted too.
 
     Raises:
         NotFoundError: there is no run.

@@ -1,4 +1,4 @@
-"""The one progress display: live on a terminal, a plain line now and then elsewhere."""
+"""The progress display: a live panel on a terminal, a plain line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LINE_EVERY_S = 5.0
 
 
 class Display(Protocol):
-    """Shows a run's progress between ``with`` and its end."""
+    """Shows a run's progress for as long as its context lasts."""
 
     def __enter__(self) -> Self:
-        """Begins to show."""
+        """Start to show."""
         ...
 
     def __exit__(
@@ -34,25 +34,25 @@ class Display(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leaves the last state on the screen."""
+        """Leave the last state on the screen."""
         ...
 
     def show(self, progress: RunProgress, *, note: str, num_restarts: int) -> None:
-        """Shows the newest progress; ``note`` says what the run is doing or waiting for."""
+        """Show the newest progress; ``note`` says what the run is doing or waiting for."""
         ...
 
     def say(self, text: str) -> None:
-        """Shows a line that stays."""
+        """Print a line that stays."""
         ...
 
 
 def open_display(console: Console, *, task: str) -> Display:
-    """Gives the display that suits where the console leads."""
+    """Return the display that suits the console."""
     return _LiveDisplay(console, task=task) if console.is_terminal else _LineDisplay(console)
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print text as it is: paths and commands hold what a console takes for styles, emoji, tabs and ends of lines."""
+    """Print text verbatim: rich would read styles, emoji, tabs and line ends into paths and commands."""
     console.print(Segments([Segment(text), Segment.line()]), crop=False, soft_wrap=True, end="")
 
 
@@ -112,7 +112,7 @@ class _LineDisplay:
 
 
 def format_line(progress: RunProgress, *, note: str, num_restarts: int) -> str:
-    """Gives progress as one line of plain text."""
+    """Return progress as one line of plain text."""
     parts = [
         f"{_percent(progress)} {progress.env_steps:,}/{progress.total_env_steps:,} steps",
         *(f"{name} {value}" for name, value in _figures(progress, num_restarts=num_restarts)),
@@ -122,7 +122,7 @@ def format_line(progress: RunProgress, *, note: str, num_restarts: int) -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Gives ``m:ss``, or ``h:mm:ss`` from an hour on; a dash for None."""
+    """Return ``m:ss``, or ``h:mm:ss`` from an hour on; a dash for None."""
     if seconds is None:
         return "-"
     minutes, rest = divmod(round(seconds), 60)
@@ -138,7 +138,7 @@ def _percent(progress: RunProgress) -> str:
 
 
 def _figures(progress: RunProgress, *, num_restarts: int) -> list[tuple[str, str]]:
-    """Gives what is known, by name, in the order in which it is shown."""
+    """Return what is known, by name, in display order."""
     figures = []
     if progress.label_budget and progress.has_labels:
         figures.append(("labels", f"{progress.num_labels}/{progress.label_budget}"))

@@ -1,4 +1,4 @@
-"""Whether a run's answers say anything that can be learned from, and if not, why: while it runs and at its end."""
+"""Whether a run's answers can teach anything, and if not, why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["Lessons"]
 
 _LEAST_ANSWERS = 10
-"""Of fewer without a preference it may be chance."""
+"""Fewer answers without a preference may be chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,23 +17,23 @@ class Lessons:
     num_labels: int
     label_budget: int
     num_preferring: int
-    """Answers of left or right, the only ones that tell what is wanted."""
+    """Answers of left or right, the only ones that express a preference."""
     num_equal: int
     num_incomparable: int
     num_open: int
-    """Questions that wait for an answer."""
+    """Queries that wait for an answer."""
 
     def why_nothing_yet(self) -> str | None:
-        """Return why the answers so far teach nothing, once that is clear; None before, and where they do."""
+        """Return why the answers so far teach nothing, once that is clear; None before, and if they do."""
         is_clear = self.num_labels >= min(_LEAST_ANSWERS, self.label_budget)
         return self._why_no_preference() if is_clear else None
 
     def why_nothing(self, *, reward_version: int, is_early: bool = False) -> str | None:
-        """Return why a run that ended learned nothing, in a few words; None where it learned something.
+        """Return in a few words why a finished run learned nothing; None if it learned something.
 
         Args:
             reward_version: How many reward versions were learned from the answers.
-            is_early: Whether an owner had it finish before all its steps.
+            is_early: Whether an owner finished it before all its steps.
         """
         if not self.num_labels:
             if not self.num_open and is_early:

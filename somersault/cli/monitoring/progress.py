@@ -1,4 +1,4 @@
-"""Follows how a run is going, from services any of which may be away."""
+"""Follows a run's progress through its services, any of which may be away."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
-    """How far a run is. What no service has told yet is None or 0."""
+    """A run's progress. What no service has reported yet is None or 0."""
 
     state: str
     is_finished: bool
     has_learner: bool = True
-    """The learner has said how far it is."""
+    """Whether the learner has reported its step."""
     env_steps: int
     total_env_steps: int
     env_steps_per_s: float
@@ -58,43 +58,43 @@ class RunProgress:
     reward_version: int
     num_labels: int
     has_labels: bool = True
-    """The labeler has said how many there are."""
+    """Whether the labeler has reported the count."""
     label_budget: int
     num_labels_due: int
-    """By the label schedule, at the learner's step."""
+    """Labels due by the label schedule at the learner's step."""
     num_open_queries: int
-    """Queries that wait for an answer now."""
+    """Queries that wait for an answer."""
     num_awaited: int = 0
-    """Answers without which the learner does not go on."""
+    """Answers that the learner waits for."""
     num_lost_comparisons: int = 0
-    """Answers that can't be learned from, for their segments are lost."""
+    """Answers that can't be learned from because their segments are lost."""
     is_paused: bool = False
-    """An owner lets nobody answer."""
+    """Whether an owner has paused labeling."""
     labels_per_s: float | None = None
-    """Answers a second in the last minutes, where people give them; None while too few came to tell."""
+    """Answers per second over the last minutes if people answer; None while there are too few to tell."""
     is_labelled_by_people: bool = False
     num_preferring: int = 0
     """Answers of left or right."""
     num_equal: int = 0
     num_incomparable: int = 0
     has_broken_returns: bool = False
-    """The hidden reward of some newest episode is not finite."""
+    """Whether a recent episode's hidden reward is not finite."""
     true_return_mean: float | None
     flips_mean: float | None
     landed_flips_mean: float | None
     predicted_reward_mean: float | None
     preference_accuracy: float | None
-    """How often the reward model foresaw the newest answers; 0 to 1."""
+    """How often the reward model predicted the newest answers, 0 to 1."""
     num_accuracy_preferences: int = 0
-    """Over how many answers of left or right that is."""
+    """How many answers of left or right that covers."""
     training_loss: float | None = None
-    """The reward model's, mean over its last round; nats a comparison."""
+    """The reward model's mean loss over its last round, nats per comparison."""
     statistics: Mapping[str, float] = field(default_factory=dict)
-    """The learner's figures of its last improvement."""
+    """The learner's statistics of its last improvement."""
 
     @property
     def lessons(self) -> Lessons:
-        """What the answers tell."""
+        """Whether the answers can be learned from."""
         return Lessons(
             num_labels=self.num_labels,
             label_budget=self.label_budget,
@@ -106,7 +106,7 @@ class RunProgress:
 
     @property
     def time_left_s(self) -> float | None:
-        """Seconds until the end at the present speed, of the learner and of who answers; None while nobody can tell."""
+        """Estimated seconds until the end, at the speed of the learner and of the labelers; None while unknown."""
         num_steps_left = max(0, self.total_env_steps - self.env_steps)
         steps_s = num_steps_left / self.env_steps_per_s if self.env_steps_per_s > 0 else None
         num_labels_left = max(0, self.label_budget - self.num_labels)
@@ -120,10 +120,10 @@ class RunProgress:
 
 
 class ProgressWatcher:
-    """Keeps the newest word of each service. Used from one event loop."""
+    """Keeps each service's newest report. Used from one event loop."""
 
     def __init__(self, peers: Peers, *, config: RunConfig, earlier_env_steps: int = 0) -> None:
-        """Take whom to ask, what the run is to reach, and how far its earlier lives came."""
+        """Take the services to ask, the run's settings and the step that its earlier lives reached."""
         self._peers = peers
         self._config = config
         self._earlier_env_steps = earlier_env_steps
@@ -140,10 +140,10 @@ class ProgressWatcher:
         """Set once the learner has made all its steps."""
 
     async def run(self) -> None:
-        """Follows every service until cancelled; survives their absence.
+        """Follow every service until cancelled, whether they are up or not.
 
         Raises:
-            SomersaultError: a service refuses for good.
+            SomersaultError: a service refuses permanently.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_learner())
@@ -152,11 +152,11 @@ class ProgressWatcher:
                 group.create_task(_repeat(poll))
 
     async def refresh(self) -> None:
-        """Asks each service that is polled once, at the end of a run."""
+        """Poll each service once, at the end of a run."""
         await asyncio.gather(*(_attempt(poll) for poll in self._polls()))
 
     def snapshot(self) -> RunProgress:
-        """Gives what is known now."""
+        """Return what is known now."""
         learner, reward, episodes = self._learner, self._reward, self._episodes
         has_episodes, has_improved = episodes.num_episodes > 0, learner.env_steps > 0
         is_people = self._config.is_labelled_by_people
@@ -210,7 +210,7 @@ class ProgressWatcher:
             await backoff.wait()
 
     async def _time_learner(self) -> NoReturn:
-        """Note that time passes while the learner says nothing, for it waits."""
+        """Note the passing of time while a waiting learner reports nothing."""
         while True:
             await asyncio.sleep(_POLL_S)
             if not self._is_restoring and not self.finished.is_set():
@@ -234,7 +234,7 @@ class ProgressWatcher:
 
     @property
     def _is_restoring(self) -> bool:
-        """Whether the learner has not said yet how far it was when it stopped."""
+        """Whether the learner has yet to report the step that it resumes from."""
         return self._learner.env_steps == 0 and self._learner.state in _BEFORE_RESTORING
 
     def _keep_learner(self, progress: learner_pb2.Progress) -> None:

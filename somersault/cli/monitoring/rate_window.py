@@ -1,4 +1,4 @@
-"""How fast a count rises, over the newest while alone."""
+"""The rate at which a count rises, over a recent window."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ __all__ = ["RateWindow"]
 
 
 class RateWindow:
-    """Remembers a count over a window of time. What was there at its first note counts as made before."""
+    """Remembers a count over a time window. Its first value is the baseline."""
 
     def __init__(self, *, window_s: float, least_s: float, least_count: int = 1) -> None:
-        """Begin without a note.
+        """Start empty.
 
         Args:
             window_s: How far back it looks.
-            least_s: Below so long a time no rate is told.
-            least_count: Below so much a rise no rate is told.
+            least_s: No rate is given over less time.
+            least_count: No rate is given over a smaller rise.
         """
         self._window_s = window_s
         self._least_s = least_s
@@ -24,7 +24,7 @@ class RateWindow:
         self._notes: deque[tuple[float, int]] = deque()
 
     def note(self, count: int, *, now_s: float) -> None:
-        """Hear the count; one that fell is of another life, and is measured from there on."""
+        """Add the current count; one that fell belongs to a new life and becomes the baseline."""
         if self._notes and count < self._notes[-1][1]:
             self._notes.clear()
         self._notes.append((now_s, count))
@@ -32,12 +32,12 @@ class RateWindow:
             self._notes.popleft()
 
     def forget(self) -> None:
-        """Begin again: what comes next counts as made before."""
+        """Start again: the next count becomes the baseline."""
         self._notes.clear()
 
     @property
     def rate(self) -> float | None:
-        """Rise a second up to the last note; None where too little is known."""
+        """Rise per second up to the last count; None while too little is known."""
         if not self._notes:
             return None
         (first_s, first), (last_s, last) = self._notes[0], self._notes[-1]

@@ -1,4 +1,4 @@
-"""What is said once while a run goes on, because it makes the run futile and somebody may be answering in it."""
+"""Warnings while a run goes on, each given once: what makes it futile while somebody may be answering."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["Warnings"]
 
 
 class Warnings:
-    """Says each thing once."""
+    """Gives each warning once."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        """Take who shows a line that stays."""
+        """Take the function that prints a line."""
         self._say = say
         self._said: set[str] = set()
 
     def note(self, progress: RunProgress, *, notices: Sequence[str]) -> None:
-        """Say what is new.
+        """Print new warnings.
 
         Args:
-            progress: How the run stands.
-            notices: What services want to be known.
+            progress: The run's progress.
+            notices: What services want the user to know.
         """
         for notice in notices:
             self._warn(notice, topic=notice)

@@ -1,4 +1,4 @@
-"""The options by which a command lets people on other machines reach a run's pages."""
+"""Options that let people on other machines reach a run's pages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _HOST = values.Parsed(
 )
 _PUBLIC_URL = values.Parsed("a URL", lambda text: check_origin("--public-url", text), may_be_empty=True)
 _ORIGINS = values.Parsed(
-    "origins with commas between", lambda text: ",".join(split_origins(text)), may_be_empty=True
+    "comma-separated origins", lambda text: ",".join(split_origins(text)), may_be_empty=True
 )
 
 Share = Annotated[
     bool,
     typer.Option(
         "--share",
-        help="Lets other machines reach the pages: --host 0.0.0.0, unless --host or --public-url says how they do."
-        " docs/labeling.md says what else it takes.",
+        help="Let other machines reach the pages: --host 0.0.0.0, unless --host or --public-url says otherwise. See"
+        " docs/labeling.md.",
     ),
 ]
 Host = Annotated[
@@ -34,7 +34,7 @@ Host = Annotated[
     typer.Option(
         parser=_HOST,
         metavar="ADDRESS",
-        help="Where the pages listen: a name, or an IPv4 or IPv6 address such as ::1. (Default: 127.0.0.1, this machine alone.)",
+        help="Where the pages listen: a name, or an IPv4 or IPv6 address such as ::1. (Default: 127.0.0.1, this machine only.)",
     ),
 ]
 PublicUrl = Annotated[
@@ -42,8 +42,8 @@ PublicUrl = Annotated[
     typer.Option(
         parser=_PUBLIC_URL,
         metavar="URL",
-        help="Where others reach the pages, https://labels.example for one; invitations lead there."
-        " (Default: this machine's own address, where it is shared.)",
+        help="The pages' URL for other people, such as https://labels.example; invitations use it."
+        " (Default: this machine's address, if shared.)",
     ),
 ]
 AllowedOrigins = Annotated[
@@ -51,7 +51,7 @@ AllowedOrigins = Annotated[
     typer.Option(
         parser=_ORIGINS,
         metavar="ORIGINS",
-        help="Origins of other front ends whose pages may call the API, with commas between. (Default: none.)",
+        help="Origins of other front ends that may call the API, comma-separated. (Default: none.)",
     ),
 ]
 TlsCertificate = Annotated[
@@ -59,7 +59,7 @@ TlsCertificate = Annotated[
     typer.Option(
         parser=values.FILE,
         metavar="FILE",
-        help="Serves the pages over TLS by the certificate in this PEM file. (Default: unencrypted.)",
+        help="Serve the pages over TLS with the certificate in this PEM file. (Default: unencrypted.)",
     ),
 ]
 TlsKey = Annotated[

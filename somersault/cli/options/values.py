@@ -1,7 +1,7 @@
-"""What the options of a command take: numbers within bounds, texts, paths, choices. Every option names one of these.
+"""Values of command-line options: bounded numbers, texts, paths and choices. Every option uses one of these.
 
-Each is given to typer as ``parser=``. What can't be used is said in one line with the option, the value and the bound,
-before a command has begun; a test goes over all options of all commands.
+Each is passed to typer as ``parser=``. A bad value is refused before the command begins, in one line with the option, the
+value and the bound; a test covers every option of every command.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _MAX_NAME_BYTES = 255  # of one part of a path: NAME_MAX of Linux and macOS
 
 
 class BadValue(typer.BadParameter):
-    """Says which option can't be used, its value and what is allowed."""
+    """An option's value that can't be used; the message names the option, the value and what is allowed."""
 
     def format_message(self) -> str:
-        """Return the line."""
+        """Return the message as one line."""
         param: Any = self.param
         if param is None:
             return self.message
@@ -54,14 +54,14 @@ class BadValue(typer.BadParameter):
 
 
 class Value:
-    """Parses one kind of value."""
+    """Parser of one kind of value."""
 
     bound = ""
     """What is allowed, in words."""
 
     @property
     def __name__(self) -> str:
-        """What typer calls the kind where an option has no metavar of its own."""
+        """The metavar that typer shows if an option has none of its own."""
         return "VALUE"
 
     def __call__(self, given: Any) -> Any:
@@ -81,7 +81,11 @@ class Value:
             raise BadValue(f"is {shown}, {reason}") from error
 
     def parse(self, text: str) -> Any:
-        """Return the value of a text without control characters; ValueError with a reason, or with none for `bound`."""
+        """Return the parsed value of a text without control characters.
+
+        Raises:
+            ValueError: it can't be used; without a message the reason is `bound`.
+        """
         raise NotImplementedError
 
 
@@ -89,7 +93,7 @@ class WholeNumber(Value):
     """A whole number."""
 
     def __init__(self, *, least: int, most: int, why: str = "") -> None:
-        """Take the bounds, both allowed, and why they are so."""
+        """Take the inclusive bounds and the reason for them."""
         self.least, self.most = least, most
         self.bound = f"{least:,} to {most:,}{f': {why}' if why else ''}"
 
@@ -107,12 +111,12 @@ class RealNumber(Value):
     """A finite number."""
 
     def __init__(self, *, least: float, most: float, is_below: bool = False) -> None:
-        """Take the bounds; the upper one is not allowed itself if ``is_below``."""
+        """Take the bounds; the upper one is exclusive if ``is_below``."""
         self.least, self.most, self._is_below = least, most, is_below
         self.bound = f"{least:g} to {'under ' if is_below else ''}{most:,g}"
 
     def parse(self, text: str) -> float:
-        """Return the number; negative zero is zero."""
+        """Return the number; negative zero becomes zero."""
         try:
             number = float(text) + 0.0
         except ValueError as error:
@@ -126,7 +130,7 @@ class Text(Value):
     """A text of one line."""
 
     def __init__(self, *, least: int = 1, most: int = bounds.MAX_TEXT) -> None:
-        """Take the least and the most characters."""
+        """Take the smallest and largest length."""
         self.least, self.most = least, most
         self.bound = f"{least} to {most:,} characters"
 
@@ -141,7 +145,7 @@ class Choice(Value):
     """One of a few words."""
 
     def __init__(self, choices: Sequence[str]) -> None:
-        """Take the words."""
+        """Take the allowed words."""
         self.choices = tuple(choices)
         self.bound = f"one of {', '.join(self.choices)}"
 
@@ -153,7 +157,7 @@ class Choice(Value):
 
 
 class Place(Value):
-    """A path, which need not lead anywhere."""
+    """A path, which need not exist."""
 
     bound = f"a path, each of its parts of at most {_MAX_NAME_BYTES} bytes"
 
@@ -165,20 +169,20 @@ class Place(Value):
 
 
 class Parsed(Value):
-    """What a function of somersault reads."""
+    """A value that a function parses."""
 
     def __init__(self, bound: str, parse: Callable[[str], Any], *, may_be_empty: bool = False) -> None:
-        """Take what is allowed, in words, and the function, whose InvalidInputError says what is wrong.
+        """Take the parsing function and a description of what it accepts.
 
         Args:
             bound: What is allowed, in words.
-            parse: Returns the value, or raises InvalidInputError.
-            may_be_empty: Whether an empty text says that there is none.
+            parse: Returns the value or raises InvalidInputError.
+            may_be_empty: Whether an empty text is allowed and means none.
         """
         self.bound, self.may_be_empty, self._parse = bound, may_be_empty, parse
 
     def parse(self, text: str) -> Any:
-        """Return what the function returns."""
+        """Return the function's result."""
         if not text and self.may_be_empty:
             return text
         try:

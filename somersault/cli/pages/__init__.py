@@ -1,1 +1,1 @@
-"""Where a run's pages are reached, what is said about it, and what they still need before they go."""
+"""A run's pages: their addresses, who may reach them, how they are announced and how they are shut down."""

@@ -1,4 +1,4 @@
-"""Where a run's pages are reached, by this machine's people and by others, and what to say about it."""
+"""Who can reach a run's pages and at which URL: this machine only, or others too."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _NOWHERE = ("192.0.2.1", 9)  # RFC 5737: leads nowhere; nothing is sent to it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareOptions:
-    """How others are to reach the pages, as given on a command line; None where nothing was given."""
+    """Command-line options about how others reach the pages; None if not given."""
 
     is_shared: bool = False
     host: str | None = None
     public_url: str | None = None
     allowed_origins: str | None = None
-    """With commas between."""
+    """Comma-separated."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
 
 NOT_SHARED = ShareOptions()
-"""Nothing was given."""
+"""No option was given."""
 
 
 def settings_of_sharing(options: ShareOptions) -> dict[str, Any]:
-    """Return the run's settings that the options change.
+    """Return the run settings that the options change.
 
     Raises:
-        SomersaultError: an option can't be used, or is missing beside another.
+        SomersaultError: an option can't be used, or one that it needs is missing.
     """
     host = options.host
     if options.is_shared and host is None and options.public_url is None:
@@ -77,7 +77,7 @@ def settings_of_sharing(options: ShareOptions) -> dict[str, Any]:
 
 
 def web_url(config: RunConfig, port: int) -> str:
-    """Return where people reach the pages, without a slash at the end."""
+    """Return the pages' URL, without a trailing slash."""
     if config.public_url:
         return config.public_url
     scheme = "https" if config.tls_key else "http"
@@ -86,13 +86,13 @@ def web_url(config: RunConfig, port: int) -> str:
 
 
 def is_shared(url: str) -> bool:
-    """Return whether an address of the pages leads here from other machines."""
+    """Return whether a URL of the pages works from other machines."""
     host = urlsplit(url).hostname or ""
     return not (host in ("localhost", "::1") or host.startswith("127."))
 
 
 def clear_text_warning(url: str) -> str | None:
-    """Return what to say where a token would travel unencrypted; None where it doesn't."""
+    """Return a warning if tokens would travel unencrypted; None otherwise."""
     if not is_shared(url) or url.startswith("https:"):
         return None
     return (
@@ -103,7 +103,7 @@ def clear_text_warning(url: str) -> str | None:
 
 
 def _lan_address() -> str:
-    """Return this machine's address on the network that its default route leads to."""
+    """Return this machine's address on the network of its default route."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(_NOWHERE)
@@ -113,10 +113,10 @@ def _lan_address() -> str:
 
 
 def split_origins(text: str) -> tuple[str, ...]:
-    """Return the origins of a list with commas between.
+    """Return the origins in a comma-separated list.
 
     Raises:
-        InvalidInputError: one isn't written as browsers write it.
+        InvalidInputError: one isn't in the form that browsers send.
     """
     origins = tuple(part.strip() for part in text.split(",") if part.strip())
     for origin in origins:
@@ -125,10 +125,10 @@ def split_origins(text: str) -> tuple[str, ...]:
 
 
 def check_origin(option: str, origin: str) -> str:
-    """Return an origin as browsers write it.
+    """Return an origin in the form that browsers send.
 
     Raises:
-        InvalidInputError: it isn't written so.
+        InvalidInputError: it isn't in that form.
     """
     parts = urlsplit(origin)
     is_origin = (

@@ -1,4 +1,4 @@
-"""Where a run's services listen, stored in its folder so that other programs and later lives of the run find them."""
+"""The addresses of a run's services, stored in its folder for other programs and later lives of the run."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["Addresses", "choose_labeler_port", "read_addresses"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where others reach a run. Tokens are not in it: they are in ``tokens.json``."""
+    """Where others reach a run. Tokens are kept apart, in ``tokens.json``."""
 
     labeler: str
-    """``host:port`` of the labeler, which speaks gRPC; empty in a reference run."""
+    """``host:port`` of the labeler's gRPC server; empty in a reference run."""
     web: str
-    """Address of the pages, as ``http://127.0.0.1:8400``; empty where none are served."""
+    """The pages' URL, such as ``http://127.0.0.1:8400``; empty if none are served."""
 
     def store(self, path: Path) -> None:
-        """Write them to a file, whole or not at all."""
+        """Write them to a file atomically."""
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text(dump_json(asdict(self), indent=2) + "\n", encoding="utf-8")
         temporary.rename(path)
 
 
 def read_addresses(path: Path) -> Addresses:
-    """Return what a run's last life stored; empty addresses where nothing can be read."""
+    """Return what the run's last life stored; empty addresses if nothing can be read."""
     try:
         values = load_json(path.read_text(encoding="utf-8"))
         return Addresses(labeler=str(values["labeler"]), web=str(values["web"]))
@@ -37,6 +37,6 @@ def read_addresses(path: Path) -> Addresses:
 
 
 def choose_labeler_port(path: Path) -> int:
-    """Return a free port for the labeler: that of the run's last life if possible, so that clients find it again."""
+    """Return a free port for the labeler, if possible that of the run's last life so that clients find it again."""
     port = read_addresses(path).labeler.rpartition(":")[2]
     return int(port) if port.isdigit() and is_free(int(port)) else choose_ports(1)[0]

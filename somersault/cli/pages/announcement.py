@@ -1,4 +1,4 @@
-"""What a command says about where a run is reached, for people and for programs."""
+"""What a command prints about a run's addresses, for people and for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Announcement"]
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Knows a run's addresses and tokens."""
+    """A run's addresses with its tokens."""
 
     config: RunConfig
     folder: RunFolder
@@ -27,19 +27,19 @@ class Announcement:
 
     @property
     def labeling_page(self) -> str:
-        """The labeling page's address with its token."""
+        """The labeling page's URL with its token."""
         return labeling_url(self.addresses.web, token=self.folder.read_tokens()[Role.LABELER])
 
     @property
     def run_page(self) -> str:
-        """The run page's address with its token."""
+        """The run page's URL with its token."""
         return run_url(self.addresses.web, token=self.folder.read_tokens()[Role.OWNER])
 
     def lines(self, *, is_opened: bool) -> Iterator[str]:
-        """Yield what a person is told at the start.
+        """Yield the lines printed at the start.
 
         Args:
-            is_opened: Whether the labeling page was opened for them.
+            is_opened: Whether the labeling page was opened in a browser.
         """
         tokens = self.folder.read_tokens()
         if self.addresses.web:
@@ -53,11 +53,11 @@ class Announcement:
             yield f"answer by a client of the labeler's API (docs/labeler-api.md), or on a page of its own: {page}"
 
     def waiting(self, *, num_awaited: int, is_paused: bool = False) -> str:
-        """Return what the run waits for and where it is given, without the token: it is said again and again, into logs too.
+        """Return what the run waits for and where to answer, without the token because it is printed repeatedly, also to logs.
 
         Args:
-            num_awaited: Answers without which the learner does not go on; 0 where nobody has told.
-            is_paused: Whether an owner lets nobody answer.
+            num_awaited: Answers that the learner waits for; 0 if unknown.
+            is_paused: Whether an owner has paused labeling.
         """
         if is_paused:
             return "paused by an owner"
@@ -67,7 +67,7 @@ class Announcement:
         return f"waiting for {answers} at the labeler, by gRPC: {self.addresses.labeler}"
 
     def values(self) -> dict[str, str]:
-        """Return the same for programs."""
+        """Return the addresses for programs."""
         tokens, web = self.folder.read_tokens(), self.addresses.web
         pages = {
             "run_page": self.run_page,

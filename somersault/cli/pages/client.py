@@ -1,4 +1,4 @@
-"""Asks the web gateway by HTTP, with nothing but what the standard library has."""
+"""HTTP client of the web gateway, with the standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """Where the gateway listens."""
+    """The gateway's address."""
 
     address: str
     """``host:port``."""
@@ -25,7 +25,7 @@ class WebAddress:
 
 
 async def answers_healthily(web: WebAddress) -> bool:
-    """Return whether the gateway is up."""
+    """Return whether the gateway is healthy."""
     try:
         return (await _get(web, "/healthz", token=None))[0] == b"200"
     except (OSError, TimeoutError):
@@ -33,11 +33,11 @@ async def answers_healthily(web: WebAddress) -> bool:
 
 
 async def read_idle_s(web: WebAddress, *, token: str) -> float | None:
-    """Return the seconds since a page's last request, 0 while one waits; None if none came or the gateway is away.
+    """Return the seconds since a page's last request, 0 while one is open; None if there was none or the gateway is down.
 
     Args:
         web: The gateway.
-        token: An owner's.
+        token: An owner's token.
     """
     try:
         status, body = await _get(web, "/activity", token=token)
@@ -48,7 +48,7 @@ async def read_idle_s(web: WebAddress, *, token: str) -> float | None:
 
 
 async def _get(web: WebAddress, path: str, *, token: str | None) -> tuple[bytes, bytes]:
-    """Return the status and the body of the answer."""
+    """Return the response's status and body."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {web.address}", "Connection: close"]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
@@ -68,7 +68,7 @@ async def _get(web: WebAddress, path: str, *, token: str | None) -> tuple[bytes,
 
 
 def _tls() -> ssl.SSLContext:
-    """Return a context that takes any certificate: it is our own process, and its certificate names the public host."""
+    """Return a context that accepts any certificate: the peer is our own process, and its certificate names the public host."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

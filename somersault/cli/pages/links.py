@@ -1,4 +1,4 @@
-"""The pages' addresses, and how the labeling page gets in front of the person who is to label."""
+"""The URLs of a run's pages, and opening one in the user's browser."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ __all__ = ["labeling_url", "open_page", "owner_url", "run_url"]
 
 
 def labeling_url(base: str, *, token: str) -> str:
-    """Return the page's address with a labeler's token where no server and no log sees it: behind the #.
+    """Return the labeling page's URL with a labeler's token in the fragment, which reaches no server and no log.
 
     Args:
-        base: Where the pages are, as `somersault.cli.pages.access.web_url` gives it.
-        token: The labeler's.
+        base: The pages' URL, as `somersault.cli.pages.access.web_url` returns it.
+        token: The labeler's token.
     """
     return f"{base}/#token={token}"
 
 
 def run_url(base: str, *, token: str) -> str:
-    """Return the address of the page on which an owner watches the run, with the owner's token."""
+    """Return the URL of the run page, with the owner's token."""
     return f"{base}/run#token={token}"
 
 
 def owner_url(base: str, *, token: str) -> str:
-    """Return the address of the page on which an owner invites people, with the owner's token."""
+    """Return the URL of the owner's page, with the owner's token."""
     return f"{base}/owner#token={token}"
 
 
 def open_page(url: str) -> bool:
-    """Open the page if somebody sits in front of a terminal and a screen, and return whether it was tried."""
+    """Open the page in a browser if there is a terminal and a screen; return whether it was tried."""
     has_screen = sys.platform == "darwin" or environment("DISPLAY") or environment("WAYLAND_DISPLAY")
     if not (sys.stdin.isatty() and sys.stderr.isatty() and has_screen):
         return False

@@ -1,4 +1,4 @@
-"""``somersault open``: serves the pages of a run that isn't trained: its curves, clips, answers and export."""
+"""``somersault open``: serves the pages of a run that isn't being trained."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOptions:
-    """What was given on the command line; None where it was not."""
+    """Command-line options; None if not given."""
 
     path: Path
     web_port: int | None = None
@@ -94,10 +94,10 @@ def _check_was_asked(folder: RunFolder) -> None:
 
 
 def _tell_of_user(config: RunConfig, folder: RunFolder, *, user: str, console: Console, is_json: bool) -> int:
-    """Say who works with the run already, and where it is reached; its pages are up.
+    """Print which command is using the run and where its pages already are.
 
     Raises:
-        UnavailableError: they are not yet.
+        UnavailableError: they aren't up yet.
     """
     if not folder.addresses.is_file():
         raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
@@ -134,7 +134,7 @@ async def _serve(config: RunConfig, folder: RunFolder, *, console: Console, is_j
 async def _show(
     config: RunConfig, folder: RunFolder, services: RunServices, *, console: Console, is_json: bool
 ) -> None:
-    """Start the pages, say where they are, and watch over them."""
+    """Start the pages, print their addresses, and watch over them."""
     await services.start()
     stats = await _settled(config, folder, services)
     announcement = services.announcement
@@ -153,7 +153,7 @@ async def _show(
 async def _settled(
     config: RunConfig, folder: RunFolder, services: RunServices
 ) -> labeler_pb2.GetStatsResponse:
-    """Return how the run stands, once the labeler knows that nobody trains it."""
+    """Return the run's statistics, after telling the labeler that it isn't being trained."""
     stats = await services.state.read_stats()
     if stats.run_state == labeler_pb2.RUN_STATE_FINISHED:
         return stats
@@ -166,7 +166,7 @@ async def _settled(
 
 
 def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResponse) -> list[str]:
-    """Return what does not go without the other services."""
+    """Return notes about what doesn't work without the other services."""
     if stats.run_state == labeler_pb2.RUN_STATE_FINISHED:
         return []
     resume = (

@@ -1,4 +1,4 @@
-"""A run's end: the policy measured and shown, its results stored, and those who answered told."""
+"""The end of a run: the final policy is measured and filmed, results are stored, and labelers are told."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["RunEnd"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """Knows what a run leaves behind and whom it tells."""
+    """Brings a run to its end."""
 
     config: RunConfig
     folder: RunFolder
@@ -32,14 +32,14 @@ class RunEnd:
     services: RunServices
     peers: Peers
     clips: PolicyClips | None
-    """Films the policy; None in a reference run, which nobody teaches."""
+    """Films the policy; None in a reference run, which has no labelers."""
     display: Display
 
     async def conclude(self, progress: RunProgress, *, wall_s: float) -> dict[str, Any]:
-        """Measure and show the final policy, say that the run is finished, and return the summary, which is stored.
+        """Measure and film the final policy, mark the run as finished, store the summary and return it.
 
         Raises:
-            UnavailableError: the policy is learned, but not all of this could be done.
+            UnavailableError: the policy is learned, but some of this failed.
         """
         self.display.say("trained; measuring the final policy and drawing its best episode")
         evaluation = await finish.evaluate_policy(self.peers, self.config)
@@ -67,7 +67,7 @@ class RunEnd:
         return summary
 
     async def let_pages_hear(self) -> None:
-        """Keep the pages up while open ones send their last answers and fetch the video, a moment at most."""
+        """Keep serving the pages for a moment so that open ones can send their last answers and fetch the video."""
         web, token = self.services.web, self.services.owner_token
         if web is not None and await has_open_pages(web, token=token):
             self.display.say(f"open pages are told of the end, which takes {GRACE_S:.0f} s at most")

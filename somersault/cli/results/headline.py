@@ -1,4 +1,4 @@
-"""What came of a run, in a sentence for the people who taught it."""
+"""A run's outcome in one sentence, for the people who taught it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from somersault.tasks import MujocoEnvironment, Task
 __all__ = ["headline", "set_beside", "warn_of_chance"]
 
 _LEAST_FLIPS = 0.05
-"""Turns an episode that are called none."""
+"""Fewer flips per episode than this count as none."""
 
 
 def headline(task: Task, summary: Mapping[str, Any]) -> str:
-    """Return what the agent learned, in plain words, from a run's summary.
+    """Return in plain words what the agent learned.
 
     Args:
-        task: What was learned.
+        task: The run's task.
         summary: As in ``summary.json``.
     """
     if not summary["labels"]:
@@ -35,7 +35,7 @@ def headline(task: Task, summary: Mapping[str, Any]) -> str:
 
 
 def set_beside(task: Task, true_return: float | None) -> str:
-    """Return a true return beside a random policy's and that of one trained on it, as far as they were measured."""
+    """Return a true return next to those of a random policy and of one trained on it, as far as they are known."""
     known = {"random": task.random_return_mean, "trained on it": task.reference_return_mean}
     others = ", ".join(f"{who} {_number(value)}" for who, value in known.items() if value is not None)
     shown = (
@@ -45,7 +45,7 @@ def set_beside(task: Task, true_return: float | None) -> str:
 
 
 def warn_of_chance(task: Task, summary: Mapping[str, Any]) -> str | None:
-    """Return what to say of a policy that is no better than a random one; None where it is, or nobody can tell."""
+    """Return a warning if the policy is no better than a random one; None if it is better or that is unknown."""
     if not _is_chance(task, summary["true_return_mean"]):
         return None
     return (
@@ -70,7 +70,7 @@ def _flips(body: str, flips: float) -> str:
 
 
 def _score(task: Task, score: float | None) -> str:
-    """Compare with chance and with an agent that was told the score, as far as they were measured."""
+    """Return a sentence that compares the score with chance and with an agent trained on it, as far as they are known."""
     if score is None:
         return f"{task.title}: how well the agent does can't be told, for its hidden score is not finite."
     known = []

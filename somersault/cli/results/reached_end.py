@@ -1,4 +1,4 @@
-"""Whether a run that nobody trains came to its end, from what it left in its folder."""
+"""Whether a run that is not being trained reached its end, judged by its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["summary_of_end"]
 
 
 def summary_of_end(config: RunConfig, folder: RunFolder) -> Mapping[str, Any] | None:
-    """Return a run's summary if it tells of the end that its settings ask for, finished early or not; None otherwise.
+    """Return a run's summary if the run reached the end of its settings or was finished early; None otherwise.
 
     Raises:
         CorruptDataError: it can't be read.
@@ -30,7 +30,7 @@ def summary_of_end(config: RunConfig, folder: RunFolder) -> Mapping[str, Any] | 
 
 
 def _is_of(summary: Mapping[str, Any], *, config: RunConfig, folder: RunFolder) -> bool:
-    """Say whether a run neither went on after its summary nor is to go on as its settings are now."""
+    """Return whether a summary still describes a run: it neither went on afterwards nor has steps left by its settings."""
     if "settings" in summary:
         asked = summary["settings"]
         is_asked = asked == {"total_env_steps": config.total_env_steps, "label_budget": config.label_budget}

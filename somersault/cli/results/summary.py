@@ -1,4 +1,4 @@
-"""What a run leaves behind: the final policy measured, its best episode as a video, and the summary.
+"""What a run leaves behind: its final policy measured, its best episode as a video, and the summary.
 
 Shapes: K ensemble members, T steps in an episode.
 """
@@ -62,10 +62,10 @@ class Evaluation:
 
 
 async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
-    """Runs fresh episodes under the newest policy and stores the best one.
+    """Run fresh episodes under the newest policy and store the best one.
 
     Raises:
-        SomersaultError: the learner or the simulator refused, or stayed away too long.
+        SomersaultError: the learner or the simulator refused or was unavailable for too long.
     """
     policy: learner_pb2.Policy = await call(
         peers.learner.GetPolicy,
@@ -96,10 +96,10 @@ async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
 async def draw_best_episode(
     peers: Peers, store: ObjectStore, *, config: RunConfig, evaluation: Evaluation
 ) -> bytes:
-    """Gives the video of the best episode, with the predicted reward beside the agent if there is a reward model.
+    """Return the video of the best episode, with a bar of the predicted reward if there is a reward model.
 
     Raises:
-        SomersaultError: a service or the store refused, or stayed away too long.
+        SomersaultError: a service or the store refused or was unavailable for too long.
     """
     clip_uri = f"{config.run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
     request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
@@ -121,10 +121,10 @@ async def draw_best_episode(
 async def predict_rewards(
     reward: reward_pb2_grpc.RewardServiceAsyncStub, store: ObjectStore, *, segment_uri: str, num_frames: int
 ) -> FloatArray | None:
-    """Return the rewards predicted for a stored episode, ``[T]`` float32; None before any label was learned from.
+    """Return the predicted rewards of a stored episode, ``[T]`` float32; None before the first reward version.
 
     Raises:
-        SomersaultError: the service or the store refused, or stayed away too long.
+        SomersaultError: the service or the store refused or was unavailable for too long.
     """
     data = await asyncio.to_thread(store.get, segment_uri)
     try:
@@ -150,9 +150,9 @@ async def predict_rewards(
 
 
 def standardised_mean(members: FloatArray) -> FloatArray:
-    """Gives the mean over members, each brought to zero mean and unit deviation over the episode first.
+    """Return the mean over members, each standardised over the episode first.
 
-    Bradley-Terry leaves each member's offset and scale open, so the raw ones can't be added
+    Bradley-Terry leaves each member's offset and scale free, so raw predictions can't be averaged
     (Christiano et al. 2017, section 2.2.1: each predictor is normalised, then averaged).
 
     Args:
@@ -167,7 +167,7 @@ def standardised_mean(members: FloatArray) -> FloatArray:
 
 
 def evaluation_seed(seed: int) -> int:
-    """Gives the seed of a run's evaluation: a function of the run's own, and unlike it."""
+    """Return the seed of a run's evaluation, derived from the run's seed and different from it."""
     return int(np.random.SeedSequence([seed, _SEED_OF_EVALUATION]).generate_state(1)[0])
 
 
@@ -179,7 +179,7 @@ def summarise(
     wall_s: float,
     num_restarts: int,
 ) -> dict[str, Any]:
-    """Gives ``summary.json`` less the places: what was learned, from how much, how fast."""
+    """Return ``summary.json`` without paths and addresses: what was learned, from how much, how fast."""
     episodes = evaluation.episodes
     flips = _mean([episode.flips for episode in episodes])
     why_nothing = None
@@ -214,7 +214,7 @@ def summarise(
 
 
 def result_of(summary: Mapping[str, Any], *, task: Task) -> labeler_pb2.RunResult:
-    """Return what those who answered are told of the run, from its summary."""
+    """Return the result that labelers are shown, from a run's summary."""
     return labeler_pb2.RunResult(
         env_steps=summary["env_steps"],
         num_labels=summary["labels"],
@@ -224,7 +224,7 @@ def result_of(summary: Mapping[str, Any], *, task: Task) -> labeler_pb2.RunResul
 
 
 def describe(summary: Mapping[str, Any], *, task: Task) -> str:
-    """Return the summary as one sentence for a person: how much was done, and what the final policy reaches."""
+    """Return the summary as one sentence: how much was done and what the final policy reaches."""
     parts = [f"{summary['env_steps']:,} steps in {summary['wall_s']:.0f} s"]
     labels, budget = summary["labels"], summary["label_budget"]
     if budget:

@@ -1,4 +1,4 @@
-"""Changes the database of a run's labeler while no labeler runs."""
+"""Changes a run's labeler database while no labeler runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUSY_S = 10.0
 
 
 def store_identity(path: Path, run_id: str, identity: str) -> None:
-    """Say which run of a name a database holds. One without that run, or of an older program, hears it from the services.
+    """Store a run's identity in its database, if the run is in it; otherwise the services store it.
 
     Raises:
         CorruptDataError: it can't be read or changed.
@@ -29,7 +29,7 @@ def store_identity(path: Path, run_id: str, identity: str) -> None:
 
 
 def copy_database(source: Path, target: Path, run_id: str, *, identity: str) -> None:
-    """Copy a database to a new file, as a run of another identity: nobody's token works with it, and no webhook hears of it.
+    """Copy a database to a new file under another identity, without usable tokens or webhooks.
 
     Raises:
         CorruptDataError: it can't be read or written.

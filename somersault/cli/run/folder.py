@@ -1,4 +1,4 @@
-"""The folder of a run: its settings, its secrets, its progress and its results."""
+"""A run's folder: settings, secrets, progress and results."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ _OF_A_BEGINNING = {
 
 
 class RunFolder:
-    """Knows where everything of one run is. One process at a time works with a run: it holds the folder's lock."""
+    """The files of one run. One process at a time uses a run: the one that holds the folder's lock."""
 
     def __init__(self, path: Path, *, command: str = "train") -> None:
-        """Take the folder, which need not exist, and the command that is to work with it.
+        """Take the folder, which need not exist, and the command that will use it.
 
         Raises:
-            InvalidInputError: no text can hold its name.
+            InvalidInputError: its path isn't valid text.
         """
         # A folder that is a link keeps the name that it was given by; "..", which names none, is followed.
         place = path.resolve() if path.name in ("", "..") else path.absolute()
         self.path = check_path("run folder", place)
         self.command = command
-        """The command that works with it."""
+        """The command that uses it."""
         self.database = self.path / "labels.sqlite"
         self.logs = self.path / "logs"
         self.curves = self.path / "tensorboard"
@@ -72,7 +72,7 @@ class RunFolder:
         self.addresses = self.path / "addresses.json"
         self.earlier_addresses = self.path / ".addresses.json.earlier"
         self.given_labels = self.path / _GIVEN_LABELS
-        """Answers from elsewhere that the labeler hasn't taken in yet."""
+        """Given answers that the labeler hasn't imported yet."""
         self._config = self.path / "config.json"
         self._lock_file = self.path / ".lock"
         self._lock: int | None = None
@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def run_id(self) -> str:
-        """The name of the run in it, or of the one to begin: the folder's own, as far as that can name a run.
+        """The name of its run, or of the one to begin: the folder's own as far as that can name a run.
 
         Raises:
             CorruptDataError: its settings can't be read.
@@ -91,26 +91,26 @@ class RunFolder:
 
     @property
     def storage_url(self) -> str:
-        """The object store that this folder is for its run."""
+        """The URL of this folder as its run's object store."""
         return run_folder_url(self.path, run_id=self.run_id)
 
     def settle_storage(self, given: str | None) -> str:
-        """Return the store of a new run, or of one to resume, from what was asked for."""
+        """Return the store's URL from what was asked for: this folder if nothing was, or if it is meant."""
         is_own = given is None or is_in_folder(given, folder=self.path, run_id=self.run_id)
         return self.storage_url if given is None or is_own else given
 
     @property
     def path_now(self) -> Path:
-        """Where it is now: it may have been moved since it was locked; ``NEW`` where nobody knows."""
+        """Where the folder is now, if it was moved since it was locked; ``NEW`` if unknown."""
         return self.path if self._whereabouts is None else self._whereabouts.now() or Path("NEW")
 
     @property
     def open_command(self) -> str:
-        """The command that shows the run's pages when nobody trains it."""
+        """The command that serves the run's pages while it isn't trained."""
         return f"{own_command()} open {shlex.quote(str(self.path_now))}"
 
     def check_is_in_place(self) -> None:
-        """Check that the folder, once locked, is where it was then.
+        """Check that a locked folder is still where it was.
 
         Raises:
             FailedPreconditionError: it was moved or deleted.
@@ -119,16 +119,16 @@ class RunFolder:
             self._whereabouts.check()
 
     def begin(self, config: RunConfig, *, fill: Callable[[], None] = lambda: None) -> None:
-        """Make the folder of a new run, locked; one whose making was cut off is made anew.
+        """Make and lock the folder of a new run; a half-made one is made again.
 
-        The settings come last: where they are, a run has begun.
+        The settings are written last: a folder that has them holds a run.
 
         Args:
             config: The settings.
-            fill: Stores what is to be there from the beginning.
+            fill: Stores what must be there from the start.
 
         Raises:
-            FailedPreconditionError: there is something else in it already.
+            FailedPreconditionError: something else is in it.
             ConfigError: it can't be made.
         """
         self.check_may_begin()
@@ -145,7 +145,7 @@ class RunFolder:
         self.store_config(config)
 
     def fill(self, config: RunConfig) -> None:
-        """Make a folder that nobody else knows yet that of a run: with tokens of its own, settings, and no logs."""
+        """Turn a private folder into a run's: new tokens, settings, and no logs."""
         self.logs.mkdir(exist_ok=True)
         self._write_tokens()
         self.store_config(config)
@@ -155,11 +155,11 @@ class RunFolder:
         _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
 
     def share(self) -> RunConfig:
-        """Keep others from training or opening the run until it is released, without a change in it; return its settings.
+        """Lock the run against training and opening without changing anything in it; return its settings.
 
         Raises:
-            NotFoundError: there is no run in it.
-            FailedPreconditionError: another command works with it.
+            NotFoundError: no run is in it.
+            FailedPreconditionError: another command is using it.
             CorruptDataError: its settings can't be read.
         """
         self._check_exists()
@@ -176,8 +176,8 @@ class RunFolder:
         """Lock the folder of an earlier run and return its settings.
 
         Raises:
-            NotFoundError: there is no run in it.
-            FailedPreconditionError: another command works with it, or its objects lie behind a link inside.
+            NotFoundError: no run is in it.
+            FailedPreconditionError: another command is using it, or its objects are behind a link inside it.
             CorruptDataError: its settings can't be read.
         """
         self._check_exists()
@@ -187,10 +187,10 @@ class RunFolder:
         return config
 
     def read_config(self) -> RunConfig:
-        """Return the run's settings, whoever works with it.
+        """Return the run's settings, locked or not.
 
         Raises:
-            NotFoundError: there is no run in the folder.
+            NotFoundError: no run is in the folder.
             CorruptDataError: the settings can't be read.
         """
         self._check_exists()
@@ -206,7 +206,7 @@ class RunFolder:
         return dataclasses.replace(config, storage_url=url)
 
     def user(self) -> str | None:
-        """Return the command that works with the run now, None if there is none."""
+        """Return the command that is using the run, None if there is none."""
         try:
             lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -220,21 +220,21 @@ class RunFolder:
         return None
 
     def store_config(self, config: RunConfig) -> None:
-        """Store the settings for ``--resume`` to find."""
+        """Store the settings, which ``--resume`` reads."""
         is_own = is_in_folder(config.storage_url, folder=self.path, run_id=config.run_id)
         values = dataclasses.asdict(config) | ({"storage_url": IN_FOLDER} if is_own else {})
         self._write_object(self._config, {"format": _FORMAT, **values})
 
     def store_given_labels(self, rows: bytes) -> None:
-        """Store the rows of answers from elsewhere until the labeler has taken them in."""
+        """Store rows of given answers until the labeler has imported them."""
         _write(self.given_labels, rows.decode(), mode=0o644)
 
     def store_summary(self, summary: Mapping[str, Any]) -> None:
-        """Stores the results."""
+        """Store the results."""
         self._write_object(self.summary, summary)
 
     def read_tokens(self) -> dict[Role, str]:
-        """Gives the run's secrets by role.
+        """Return the run's tokens by role.
 
         Raises:
             CorruptDataError: one is missing.
@@ -248,7 +248,7 @@ class RunFolder:
             ) from error
 
     def read_last_progress(self) -> dict[str, Any]:
-        """Gives the newest whole row of the progress log, an empty one if there is none."""
+        """Return the newest complete row of the progress log, empty if there is none."""
         if not self.progress.is_file():
             return {}
         for line in reversed(self.progress.read_text(encoding="utf-8").splitlines()):
@@ -261,25 +261,25 @@ class RunFolder:
         return {}
 
     def release(self) -> None:
-        """Lets another process work with the run."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
             self._whereabouts = None
 
     def __enter__(self) -> Self:
-        """Gives the folder itself."""
+        """Return the folder itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Releases the lock."""
+        """Release the lock."""
         self.release()
 
     def check_may_begin(self) -> None:
         """Check that a run may begin here.
 
         Raises:
-            FailedPreconditionError: there is something in the folder already.
+            FailedPreconditionError: something is in the folder already.
         """
         if self._config.exists():
             raise FailedPreconditionError(
@@ -332,7 +332,7 @@ class RunFolder:
 
 
 def _locks(lock: int) -> bool:
-    """Lock an open file for this process alone; return whether nobody else had it."""
+    """Lock an open file exclusively; return whether that succeeded."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -344,7 +344,7 @@ def _run_id(config: Path, values: Mapping[str, Any]) -> str:
     """Return the run's name in its settings.
 
     Raises:
-        CorruptDataError: it has none.
+        CorruptDataError: there is none.
     """
     try:
         return check_name("run_id", str(values.get("run_id", "")))
@@ -353,7 +353,7 @@ def _run_id(config: Path, values: Mapping[str, Any]) -> str:
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:
-    """Replaces a file whole, so that a reader or a crash never meets half of it."""
+    """Replace a file atomically, so that neither a reader nor a crash ever sees half of it."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -1,4 +1,4 @@
-"""Names of runs and of their folders: which folder a name means, and which name a folder's run gets."""
+"""Names of runs and of their folders: from a name to a folder and from a folder to a name."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MAX_STEM = 56  # leaves room for the number
 
 
 def find_folder(run: Path) -> Path:
-    """Return a run's folder, which may be named as the pages name it: by the run's name alone, for one in ``runs/``.
+    """Return a run's folder, given by its path or, for one in ``runs/``, by the run's name.
 
     Raises:
-        ConfigError: several runs began under that name.
+        ConfigError: several runs began with that name.
     """
     run = run.expanduser()
     if run.name != str(run) or run.exists():
@@ -40,7 +40,7 @@ def find_folder(run: Path) -> Path:
 
 
 def next_folder(runs: Path, task: str) -> Path:
-    """Return the first of ``TASK-1``, ``TASK-2``, … that isn't there yet; what can't name a run becomes a hyphen."""
+    """Return the first of ``TASK-1``, ``TASK-2``, … that doesn't exist, with hyphens for characters that can't name a run."""
     stem = name_of(task)[:_MAX_STEM]
     number = 1
     while (runs / f"{stem}-{number}").exists():
@@ -49,7 +49,7 @@ def next_folder(runs: Path, task: str) -> Path:
 
 
 def name_of(text: str) -> str:
-    """Return a run's name made of any text: itself if it is one, else with hyphens for what can't be in a name."""
+    """Return a valid run name made from any text, with hyphens for characters that can't be in one."""
     if text == _NONE:
         return _NAMELESS
     with suppress(InvalidInputError):

@@ -1,9 +1,8 @@
-"""Makes sure that a run's folder, its object store and its database are of one run, and takes them over if told to.
+"""Checks that a run's folder, object store and database belong to the same run, or adopts them if asked to.
 
-A run is named by its folder, and two may be named alike; a folder may be copied while its objects stay where they are. So
-an identity is drawn when a run begins, and kept in ``config.json``, in the store and in the database. At each start a mark is
-drawn beside it and kept in ``config.json`` and the store: another copy of the folder, which has the same identity, doesn't
-know it.
+Two runs may share a name, and a folder may be copied while its objects stay in one store. So a random identity is made when a
+run begins and kept in ``config.json``, the store and the database. Each start adds a random mark, kept in ``config.json`` and
+the store, which other copies of the folder don't know.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ __all__ = ["check_is_vacant", "compare", "start"]
 
 
 def check_is_vacant(config: RunConfig, store: ObjectStore) -> None:
-    """Check that nothing is in a store under the name of a new run.
+    """Check that a store holds nothing under a new run's name.
 
     Raises:
-        FailedPreconditionError: another run's objects are, or strays.
+        FailedPreconditionError: it does: another run's objects, or strays.
     """
     if next(store.list(f"{config.run_id}/"), None) is not None:
         raise FailedPreconditionError(
@@ -41,16 +40,16 @@ def check_is_vacant(config: RunConfig, store: ObjectStore) -> None:
 
 
 def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trained: bool) -> None:
-    """Check that a run's store and database are its own.
+    """Check that a run's store and database belong to it.
 
     Args:
         config: The run's settings.
         folder: Its folder.
         store: Its object store.
-        is_trained: Whether it, or a copy of it, is to be trained on: then no other copy of the folder may have been since.
+        is_trained: Whether it will be trained; then no other copy of the folder may have been trained since.
 
     Raises:
-        FailedPreconditionError: one of them is another run's, or gone; says which and what to do.
+        FailedPreconditionError: one of them is another run's or is gone; the text says which and what to do.
         CorruptDataError: one of them can't be read.
     """
     adopt = "add --adopt" if folder.command == "train" else "train it with --resume --adopt"
@@ -80,15 +79,15 @@ def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trai
 
 
 def start(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_adopted: bool) -> RunConfig:
-    """Mark a run's folder and store as started now, and return the settings with the marks, which are stored.
+    """Mark a run's folder and store as started now; store and return the settings with the marks.
 
-    Killed at any point, the next start finds a mark in the store that the folder knows.
+    Wherever this is killed, the next start finds a mark in the store that the folder knows.
 
     Args:
-        config: The run's settings, compared.
+        config: The run's settings, after `compare`.
         folder: Its folder, locked.
         store: Its object store.
-        is_adopted: Takes store and database over, whoever they were.
+        is_adopted: Whether to take over the store and the database, whoever's they were.
 
     Raises:
         SomersaultError: the store or the folder can't be written.
@@ -113,12 +112,12 @@ def start(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_adopte
 
 
 def _has_told_store(config: RunConfig) -> bool:
-    """Return whether the run has told its store for sure whose it is: not before its first start, nor while that was cut off."""
+    """Return whether the store is known to hold the run's identity, that is, whether a first start was completed."""
     return bool(config.earlier_start_mark)
 
 
 def _check_has_segments(config: RunConfig, store: ObjectStore, *, adopt: str) -> None:
-    """Check that the store of a run that an older program began has what its answers are about."""
+    """Check that the store of a run from an older version has the segments of its answers."""
     if next(store.list(f"{config.run_id}/segments/"), None) is None:
         raise FailedPreconditionError(
             f"object store {config.storage_url} is not this run's: the segments that it learned from are not in it; put"

@@ -1,4 +1,4 @@
-"""Whether a run can be kept in a folder, asked without making anything."""
+"""Checks that a folder can hold a run, without making anything."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MAX_PATH_BYTES = 4096 - 1 - 200  # PATH_MAX of Linux, less the longest path wit
 
 
 def check_place(folder: Path) -> None:
-    """Check that a folder can be made, or written to where it is there.
+    """Check that a folder can be made, or written to if it exists.
 
     Raises:
-        ConfigError: it can't; says why.
+        ConfigError: it can't; the text says why.
     """
     if len(os.fsencode(folder)) > _MAX_PATH_BYTES:
         raise _refused(folder, f"its path has more than {_MAX_PATH_BYTES} bytes")
@@ -37,7 +37,7 @@ def check_place(folder: Path) -> None:
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or the nearest of those above it that is there."""
+    """Return the folder or its nearest existing parent."""
     for place in (folder, *folder.parents):
         try:
             place.lstat()

@@ -1,4 +1,4 @@
-"""Tells the labeler where a run is in its life, so that everybody who answers in it knows."""
+"""Tells the labeler whether a run is running, stopped or finished, so that labelers know."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _STOP_TIMEOUT_S = 3.0  # whoever pressed Ctrl-C waits for it
 
 @dataclass(frozen=True, slots=True)
 class RunStateReporter:
-    """Speaks for whoever starts and stops the run's services."""
+    """Reports a run's state to its labeler."""
 
     labeler_address: str
     service_token: str
-    """What the run does by itself is a service's in the audit log, not an owner's."""
+    """The audit log attributes these changes to a service, not to an owner."""
     run_id: str
 
     async def set_label_budget(self, label_budget: int) -> None:
@@ -57,9 +57,9 @@ class RunStateReporter:
                 return
 
     async def report_stopped(self) -> SomersaultError | None:
-        """Say that the services stop before the run's end; return why that could not be said, None if it was.
+        """Report that the services stop before the run's end; return the error if that failed, else None.
 
-        A run that the labeler does not know yet has nobody to be told, and one that is finished stays so.
+        Nothing is reported of a run that the labeler doesn't know yet, and a finished run stays finished.
         """
         request = labeler_pb2.UpdateRunRequest(run_id=self.run_id, state=labeler_pb2.RUN_STATE_STOPPED)
         try:
@@ -71,10 +71,10 @@ class RunStateReporter:
         return None
 
     async def report_finished(self, result: labeler_pb2.RunResult) -> None:
-        """Say that the policy is learned and no answer is wanted any more.
+        """Report that the policy is learned and no more answers are needed.
 
         Raises:
-            SomersaultError: the labeler refused, or stayed away too long.
+            SomersaultError: the labeler refused or was unavailable for too long.
         """
         request = labeler_pb2.UpdateRunRequest(
             run_id=self.run_id, state=labeler_pb2.RUN_STATE_FINISHED, result=result
@@ -82,11 +82,11 @@ class RunStateReporter:
         await self._update(request, retry_for_s=_RETRY_FOR_S)
 
     async def read_stats(self) -> labeler_pb2.GetStatsResponse:
-        """Return how the labeler says the run stands.
+        """Return the labeler's statistics of the run.
 
         Raises:
-            NotFoundError: the labeler does not know the run.
-            SomersaultError: the labeler refused, or stayed away too long.
+            NotFoundError: the labeler doesn't know the run.
+            SomersaultError: the labeler refused or was unavailable for too long.
         """
         request = labeler_pb2.GetStatsRequest(run_id=self.run_id)
         async with open_channel(self.labeler_address, token=self.service_token) as channel:

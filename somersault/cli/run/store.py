@@ -1,4 +1,4 @@
-"""A run's object store, as the command line opens it."""
+"""Opens a run's object store."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["open_run_store"]
 
 
 def open_run_store(config: RunConfig) -> ObjectStore:
-    """Return the run's object store, proven to work.
+    """Return the run's object store after checking that it works.
 
     Raises:
-        SomersaultError: it can't be reached or used; says why.
+        SomersaultError: it can't be reached or used.
     """
     access_key, secret_key = secrets_of_store()
     store = open_store(config.storage_url, access_key=access_key, secret_key=secret_key)

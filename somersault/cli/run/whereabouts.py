@@ -1,4 +1,4 @@
-"""Where a run's folder is while a command works with it: somebody may move or delete it under the run."""
+"""Follows a run's folder while a command uses it, because it may be moved or deleted meanwhile."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["Whereabouts"]
 
 
 class Whereabouts:
-    """Knows a folder again, by what its file system calls it, wherever it was moved to."""
+    """Recognises a folder by its device and inode, wherever it is moved."""
 
     def __init__(self, folder: Path, *, held: int) -> None:
         """Take a folder and the descriptor of an open file in it.
 
         Raises:
-            OSError: it isn't there.
+            OSError: it doesn't exist.
         """
         self._folder = folder
         self._held = held
         self._known_by = _known_by(folder)
 
     def now(self) -> Path | None:
-        """Return where the folder is now; None if it was deleted, or if the system doesn't tell."""
+        """Return where the folder is now; None if it was deleted or the system can't tell."""
         if self._is_at(self._folder):
             return self._folder
         with suppress(OSError):
@@ -36,7 +36,7 @@ class Whereabouts:
         """Check that the folder is where it was.
 
         Raises:
-            FailedPreconditionError: it was moved or deleted; says where it is now.
+            FailedPreconditionError: it was moved or deleted; the text says where it is now.
         """
         now = self.now()
         if now == self._folder:
@@ -48,7 +48,7 @@ class Whereabouts:
         )
 
     def _is_at(self, place: Path) -> bool:
-        """Say whether the folder is at a place, as it was; a file system that can't say for now is believed to have it."""
+        """Return whether the folder is at a path; if the file system can't tell for now, assume that it is."""
         try:
             return _known_by(place) == self._known_by and (place / "config.json").exists()
         except (FileNotFoundError, NotADirectoryError):

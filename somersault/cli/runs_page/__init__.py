@@ -1,1 +1,1 @@
-"""The page of all runs of a folder: a labeler that only lists, behind the ordinary web gateway."""
+"""The page that lists a folder's runs: a read-only labeler behind the ordinary web gateway."""

@@ -27,10 +27,10 @@ _GRACE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where the page is."""
+    """Where the page is served."""
 
     url: str
-    """With the token behind the #, where no server and no log sees it."""
+    """With the token in the fragment, which reaches no server and no log."""
     labeler_address: str
     token: str
 
@@ -39,9 +39,9 @@ def serve_runs(folder: Path, *, web_port: int | None, announce: Callable[[Pages]
     """Serve the page until SIGINT or SIGTERM.
 
     Args:
-        folder: holds runs, or folders of runs.
-        web_port: the page's; None for 8400 if it is free, else any.
-        announce: is told where the page is once it is up.
+        folder: Holds runs, or folders of runs.
+        web_port: The page's port; None for 8400, or any if that is taken.
+        announce: Called with the page's address once it is up.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -79,7 +79,7 @@ async def _serve(folder: Path, *, web_port: int | None, announce: Callable[[Page
 
 
 async def _until(stopped: asyncio.Event, supervisor: Supervisor) -> None:
-    """Wait for a signal.
+    """Wait for a signal to stop.
 
     Raises:
         SomersaultError: the gateway can't be kept running.

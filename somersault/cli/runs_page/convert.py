@@ -1,4 +1,4 @@
-"""Runs, points and clips as the labeler's own messages, for a page that shows a labeler's."""
+"""Converts runs, progress points and clips to the labeler's messages, which the page reads."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def run_to_message(run_id: str, run: Run, *, clips: Sequence[StoredClip]) -> lab
     """Return the message of a run.
 
     Args:
-        run_id: names it on the page.
-        run: in its folder.
-        clips: of its policies.
+        run_id: Its name on the page.
+        run: The run.
+        clips: Clips of its policies.
     """
     state, newest, summary = run.state, run.newest_point, run.summary
     message = labeler_pb2.Run(
@@ -61,7 +61,7 @@ def run_to_message(run_id: str, run: Run, *, clips: Sequence[StoredClip]) -> lab
 
 
 def points_to_messages(run: Run, *, cursor: int) -> list[labeler_pb2.ProgressPoint]:
-    """Return the points after the cursor, thinned evenly to as many as a response may hold, the newest among them."""
+    """Return the points after the cursor, thinned evenly to what a response may hold; the newest is always among them."""
     points, offset_s = run.points, _clock_offset_s(run)
     numbers = range(cursor + 1, len(points) + 1)
     step = -(-len(numbers) // _MAX_POINTS) or 1
@@ -71,7 +71,7 @@ def points_to_messages(run: Run, *, cursor: int) -> list[labeler_pb2.ProgressPoi
 
 
 def clip_to_message(run_id: str, clip: StoredClip) -> labeler_pb2.PolicyClip:
-    """Return the message of a policy's clip."""
+    """Return the message of a policy clip."""
     created = Timestamp()
     created.FromMilliseconds(clip.created_ms)
     return labeler_pb2.PolicyClip(
@@ -88,9 +88,9 @@ def clip_to_message(run_id: str, clip: StoredClip) -> labeler_pb2.PolicyClip:
 
 
 def _point(run: Run, number: int, point: dict[str, Any], *, offset_s: float) -> labeler_pb2.ProgressPoint:
-    """Return the message of one point; what it doesn't tell is absent.
+    """Return the message of one point; unknown fields are absent.
 
-    What a reference run names predicted is the true reward that it trained on.
+    What a reference run calls the predicted reward is the true reward it trained on.
     """
     steps = int(point.get("run/env_steps", 0))
     return labeler_pb2.ProgressPoint(
@@ -114,7 +114,7 @@ def _point(run: Run, number: int, point: dict[str, Any], *, offset_s: float) -> 
 
 
 def _clock_offset_s(run: Run) -> float:
-    """Return when training would have begun had it gone on without a stop: points tell training time alone."""
+    """Return when training would have begun had it never stopped, because points hold training time only."""
     progress = run.path / "progress.jsonl"
     if not progress.is_file():
         return run.started_s
@@ -128,7 +128,7 @@ def _timestamp(seconds: float) -> Timestamp:
 
 
 def _shown(folder: Path) -> str:
-    """Return a folder as a command names it where this one was started."""
+    """Return a folder as a command would name it from the current directory."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 

@@ -1,6 +1,6 @@
-"""A labeler that only lists: the runs of a folder, their curves and the clips of their policies.
+"""A read-only labeler: a folder's runs, their curves and their policy clips.
 
-Every other rpc is UNIMPLEMENTED, by which pages know that they may only look.
+Every other rpc is UNIMPLEMENTED, which tells the pages that they are read-only.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
-    """Serves what an owner may see of a folder's runs to the holder of one token."""
+    """Serves what an owner may see of a folder's runs to callers with one token."""
 
     def __init__(self, folder: Path, *, token: str) -> None:
-        """Take the folder, and the token that callers must show."""
+        """Take the folder and the token that callers must present."""
         self._folder = folder
         self._token = token
         self._looked_s = -_LOOK_EVERY_S
@@ -45,7 +45,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
     async def WhoAmI(
         self, request: labeler_pb2.WhoAmIRequest, context: Context
     ) -> labeler_pb2.WhoAmIResponse:
-        """Name the only caller there is."""
+        """Return the only labeler there is."""
         self._check(context)
         return labeler_pb2.WhoAmIResponse(labeler_id="owner", name="owner", role=role_to_message(Role.OWNER))
 
@@ -69,7 +69,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetRunProgress(
         self, request: labeler_pb2.GetRunProgressRequest, context: Context
     ) -> labeler_pb2.GetRunProgressResponse:
-        """Return a run's curves from its progress.jsonl."""
+        """Return a run's curves from ``progress.jsonl``."""
         self._check(context)
         if request.cursor < 0:
             raise InvalidInputError("cursor", request.cursor, "at least 0")
@@ -84,7 +84,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListPolicyClips(
         self, request: labeler_pb2.ListPolicyClipsRequest, context: Context
     ) -> labeler_pb2.ListPolicyClipsResponse:
-        """List what a run's policies did."""
+        """List a run's policy clips."""
         self._check(context)
         clips = await asyncio.to_thread(list_policy_clips, await self._find(request.run_id))
         return labeler_pb2.ListPolicyClipsResponse(
@@ -94,7 +94,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetPolicyClip(
         self, request: labeler_pb2.GetPolicyClipRequest, context: Context
     ) -> labeler_pb2.GetPolicyClipResponse:
-        """Return the video of one policy."""
+        """Return one policy clip's video."""
         self._check(context)
         run = await self._find(request.run_id)
         data, sha256 = await asyncio.to_thread(read_policy_clip, run, request.policy_version)
@@ -107,7 +107,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
         return runs[run_id]
 
     async def _look(self) -> dict[str, Run]:
-        """Return the runs by the names they have here; looks again now and then."""
+        """Return the runs by name; the folder is read again every few seconds."""
         async with self._looking:
             if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
                 found, _ = await asyncio.to_thread(find_runs, self._folder)
@@ -119,7 +119,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
         """Refuse a caller without the token.
 
         Raises:
-            UnauthenticatedError: it is missing or another.
+            UnauthenticatedError: it is missing or wrong.
         """
         metadata = dict(context.invocation_metadata() or ())
         given = str(metadata.get("authorization", "")).removeprefix("Bearer ")
@@ -128,7 +128,7 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
 
 
 def _describe(run_id: str, run: Run) -> labeler_pb2.Run | None:
-    """Return a run's message; None of a damaged one, which hides no other."""
+    """Return a run's message; None for a damaged run, which must not hide the others."""
     try:
         return run_to_message(run_id, run, clips=list_policy_clips(run))
     except CorruptDataError:
@@ -136,7 +136,7 @@ def _describe(run_id: str, run: Run) -> labeler_pb2.Run | None:
 
 
 def _named(runs: list[Run]) -> dict[str, Run]:
-    """Return runs by their folders' names, with those of the folders around them where two have the same."""
+    """Return runs by folder name, with parent folders added where two share a name."""
     named: dict[str, Run] = {}
     for run, name in zip(runs, distinct_names(runs, between="."), strict=True):
         while name in named:  # x.y, and y in x

@@ -1,4 +1,4 @@
-"""Connections to the services of one run."""
+"""Connections to a run's services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Peers", "connect"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """Stubs of the services that the run has; None for those that a reference run does without."""
+    """Stubs of a run's services; None for those that a reference run lacks."""
 
     learner: learner_pb2_grpc.LearnerServiceAsyncStub
     simulator: simulator_pb2_grpc.SimulatorServiceAsyncStub
@@ -24,7 +24,7 @@ class Peers:
 
 @asynccontextmanager
 async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[Peers]:
-    """Gives stubs for ``addresses`` by service; the labeler is shown the token, the others nothing."""
+    """Yield stubs for ``addresses``, by service; only the labeler is sent the token."""
     async with AsyncExitStack() as stack:
         channels = {
             name: await stack.enter_async_context(

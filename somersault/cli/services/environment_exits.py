@@ -1,4 +1,4 @@
-"""Counts how often an environment ended the process that plays it: by an exit or a crash, which leaves no word of its own."""
+"""Counts how often an environment ended the simulator's process, by an exit or a crash that logs nothing."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ __all__ = ["EndedCalls"]
 
 MAX_ENDS = 3
 WINDOW_S = 60.0
-"""So often within it, or in a row before a rollout was whole, and it would end the next one too."""
+"""That often within it, or in a row without a complete rollout, and the next process would end as well."""
 
 _FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
-"""Exit codes of a process that somebody else has ended, whatever it was doing."""
+"""Exit codes of a process that something else ended, whatever it was doing."""
 
 
 class EndedCalls:
-    """Knows of the ends of one service's processes that came within a call of an environment."""
+    """Counts the ends of one service's processes that came during a call of an environment."""
 
     def __init__(self, record: Path | None, *, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Take the file in which the service shows its calls; None where it calls no environment."""
+        """Take the file in which the service records its calls; None if it calls no environment."""
         self._record = record
         self._now_s = now_s
         self._ends_s: deque[float] = deque(maxlen=MAX_ENDS)
         self._num_in_vain = 0
-        """Ends in a row of lives in which no rollout was whole: on a slow machine, those take longer than a minute."""
+        """Ends in a row without a complete rollout; on a slow machine a rollout may take longer than a minute."""
 
     def forget_calls(self) -> None:
-        """Hear that a process begins: the calls of the one before are none of its own."""
+        """Forget the calls of the process before this one."""
         if self._record is not None:
             self._record.unlink(missing_ok=True)
 
     def note(self, code: int, *, how: str) -> str:
-        """Hear that a process ended by itself, and return why none should be started again, "" if one should.
+        """Count the end of a process that ended by itself; return why it should not be restarted, "" if it should.
 
         Args:
-            code: Its exit code, a signal's number below 0.
-            how: That in words.
+            code: Its exit code; a negative signal number.
+            how: The exit code in words.
         """
         call = oldest_call(self._record) if self._record is not None else None
         if self._record is None or call is None or code in _FROM_OUTSIDE:

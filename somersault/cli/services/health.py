@@ -1,4 +1,4 @@
-"""Asks a service whether it is healthy: by ``grpc.health.v1``, or ``GET /healthz`` of the web gateway."""
+"""Asks a service whether it is healthy, by ``grpc.health.v1`` or, for the web gateway, ``GET /healthz``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMEOUT_S = 5.0
 
 
 async def wait_until_healthy(address: str, *, is_http: bool = False, is_tls: bool = False) -> None:
-    """Return once the service at ``host:port`` says that it takes calls; ask for as long as that needs."""
+    """Wait until the service at ``host:port`` says that it takes calls."""
     web = WebAddress(address, is_tls)
     while not await (  # noqa: ASYNC110 - what is awaited happens in another process
         answers_healthily(web) if is_http else _answers_grpc(address)
@@ -27,7 +27,7 @@ async def wait_until_healthy(address: str, *, is_http: bool = False, is_tls: boo
 
 
 async def _answers_grpc(address: str) -> bool:
-    """Asks over a channel of its own: one that was refused before would wait before it dials again."""
+    """Ask over a new channel, because one that was refused waits before it dials again."""
     try:
         _, writer = await asyncio.open_connection(*split_address("address", address))
         writer.close()

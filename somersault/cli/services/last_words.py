@@ -1,4 +1,4 @@
-"""Finds the one line, in what a process wrote before it ended, that says why it did."""
+"""Finds the one line in a process's output that says why it ended."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _CRASH = "Fatal Python error: "
 _DRAINING = "draining"
 _FRAME = re.compile(r'\s*File "(?P<file>.+)", line (?P<line>\d+)')
 _DRAWN = re.compile(r"[\W_]*")
-"""Edges and rules of boxes that tracebacks are drawn with, and nothing else."""
+"""A line of box-drawing characters only, as around tracebacks."""
 
 
 def own_words(lines: Sequence[str]) -> str:
-    """Return the line with which a service says itself why it ends ("somersault simulator: ..."), "" if it didn't."""
+    """Return the line in which a service itself said why it ended ("somersault simulator: …"), "" if there is none."""
     own = [line for line in lines if _OWN.match(line)]
     return own[-1].removeprefix("somersault ") if own else ""
 
 
 def has_ended_itself(lines: Sequence[str]) -> bool:
-    """Return whether a service ended in order, by its own line or asked to: not in the middle of something."""
+    """Return whether a service ended cleanly, by its own decision or when asked to, rather than mid-work."""
     return bool(own_words(lines)) or any(_logged(line) == _DRAINING for line in lines)
 
 
 def last_words(lines: Sequence[str]) -> str:
-    """Return what a service said last, as one line without a frame.
+    """Return the most telling line of a service's output.
 
-    Its own line ("somersault simulator: ...") counts most, then a crash as ``faulthandler`` tells it with the place
-    in the code, then the last line that a person can read. Libraries that write at a process's end don't hide it.
+    That is its own line ("somersault simulator: …"), else a crash reported by ``faulthandler`` with its place in the code,
+    else the last readable line. What libraries write at exit doesn't hide it.
     """
     return own_words(lines) or _crash(lines) or _readable(lines) or "nothing"
 
@@ -47,7 +47,7 @@ def _crash(lines: Sequence[str]) -> str:
 
 
 def _readable(lines: Sequence[str]) -> str:
-    """Return the newest line that is more than a box's edge; of a log's line, the event and its cause."""
+    """Return the newest line that isn't just a box's edge; of a log line, its event and cause."""
     for line in reversed(lines):
         if not _DRAWN.fullmatch(line):
             return _logged(line) or line.strip(" |│┃")

@@ -1,4 +1,4 @@
-"""Becomes another program that ends when the process that started it does.
+"""Becomes another program, one that ends when the process that started it ends.
 
 Run as a script, ``python -SE launch.py PARENT_PID PROGRAM [ARGUMENT…]``, because code between fork and exec in a
 process that has gRPC's threads may deadlock (``subprocess`` says so of ``preexec_fn``).
@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h; kept across exec
 
 
 def main(arguments: list[str]) -> None:
-    """Asks the kernel for SIGKILL at the parent's death and becomes the program."""
+    """Ask the kernel for SIGKILL when the parent dies, and become the program."""
     parent, program = int(arguments[0]), arguments[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What services want whoever started the run to know at once: lines of their logs that `somersault.runtime.telemetry` marks."""
+"""Notices of services to the user of the command: log lines that `somersault.runtime.telemetry` marks as such."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MOST_BYTES = 1 << 20  # of a log at a time; what a service says in half a secon
 
 
 class Notices:
-    """Follows one service's log from now on."""
+    """Follows one service's log."""
 
     def __init__(self, log: Path) -> None:
-        """Take the log, which need not exist; what earlier lives of the run wrote in it is passed over."""
+        """Take the log, which need not exist; what earlier lives of the run wrote is skipped."""
         self._log = log
         self._place = log.stat().st_size if log.is_file() else 0
 
     def read(self) -> list[str]:
-        """Return what was said since the last time."""
+        """Return the notices since the last call."""
         if not self._log.is_file() or self._log.stat().st_size <= self._place:
             return []
         with self._log.open("rb") as file:

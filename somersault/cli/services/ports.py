@@ -1,4 +1,4 @@
-"""Finds ports on loopback that services can keep for a run's life."""
+"""Finds loopback ports that services can keep for a run's life."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def is_free(port: int, *, host: str = LOOPBACK) -> bool:
-    """Return whether a service could listen on that port now."""
+    """Return whether a service could listen on a port now."""
     try:
         with _listening(port, host=host):
             return True
@@ -28,7 +28,7 @@ def is_free(port: int, *, host: str = LOOPBACK) -> bool:
 
 
 def check_web_address(host: str, port: int) -> None:
-    """Check that the pages can be served there.
+    """Check that the pages can be served at a host and port.
 
     Raises:
         ConfigError: the host isn't this machine's, or the port is in use.
@@ -48,13 +48,13 @@ def check_web_address(host: str, port: int) -> None:
 
 
 def choose_ports(count: int) -> list[int]:
-    """Gives that many different free ports, none from the range that outgoing connections take theirs from.
+    """Return that many different free ports outside the range of ephemeral ports.
 
-    A client that dials a service which is being restarted could else be given the service's own port as its
-    local one: TCP then connects it to itself, and the service can't come back.
+    Otherwise a client that dials a restarting service could get that service's port as its own local port: TCP would
+    connect it to itself, and the service couldn't come back.
 
     Raises:
-        UnavailableError: there are not as many.
+        UnavailableError: there aren't enough.
     """
     candidates = range(_FIRST_PORT, _first_ephemeral_port())
     # Not the run's generator: which ports are free differs from machine to machine.

@@ -1,4 +1,4 @@
-"""Which processes a run needs, and with which flags, addresses and secrets each is started."""
+"""Plans a run's processes: which there are, and each one's flags, address and secrets."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProcess:
-    """One process to be started and kept running."""
+    """One process to start and keep running."""
 
     name: str
     module: str
     arguments: tuple[str, ...]
     address: str
-    """``host:port`` at which it says whether it is healthy."""
+    """``host:port`` of its health check."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Environment variables beside those inherited."""
+    """Environment variables besides those inherited."""
     is_http: bool = False
-    """Says so by HTTP instead of gRPC."""
+    """Its health check is HTTP instead of gRPC."""
     is_tls: bool = False
-    """Says so by HTTPS."""
+    """Its health check is HTTPS."""
     call_record: Path | None = None
-    """File in which it shows the calls of environments that are in progress."""
+    """File in which it records calls of environments in progress."""
     drain_s: float = _END_S
-    """Seconds in which it ends once it is asked to."""
+    """Seconds that it may take to end when asked to."""
 
 
 def names_of_services(config: RunConfig) -> list[str]:
-    """Gives the names of the services that the run needs, in the order in which they are drained."""
+    """Return the names of the services that a run needs, in drain order."""
     if config.is_reference:
         return ["learner", "simulator"]
     names = ["learner", "simulator", "reward", "labeler"]
@@ -69,14 +69,14 @@ def names_of_services(config: RunConfig) -> list[str]:
 
 
 def names_of_pages() -> list[str]:
-    """Return the names of the services that show a run which isn't trained, in the order in which they are drained."""
+    """Return the names of the services that serve the pages of a run that isn't trained, in drain order."""
     return ["web", "labeler"]
 
 
 def flags_of_services(
     config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
 ) -> dict[str, list[str]]:
-    """Return the flags of the services that have a port, each on its port; all but the pages on loopback."""
+    """Return the flags of the services in ``ports``; all listen on loopback except the pages."""
     plan = _plan(config, folder, ports)
     return {
         name: [
@@ -95,7 +95,7 @@ def _plan(config: RunConfig, folder: RunFolder, ports: Mapping[str, int]) -> _Pl
 
 
 def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
-    """Return the processes of the services that have a port, with their flags and secrets."""
+    """Return the processes of the services in ``ports``, with their flags and secrets."""
     tokens = folder.read_tokens()
     plan = _plan(config, folder, ports)
     flags = flags_of_services(config, folder, ports=ports)
@@ -117,7 +117,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
 
 
 def _reachable(host: str) -> str:
-    """Return where this machine reaches what listens at an address."""
+    """Return the address at which this machine reaches a listener on ``host``."""
     return {ANY_HOST: LOOPBACK, "::": "::1"}.get(host, host)
 
 
@@ -130,11 +130,11 @@ class _Plan:
 
     @property
     def call_record(self) -> Path:
-        """Where the simulator shows which environment it is calling."""
+        """The file in which the simulator records which environment it is calling."""
         return self.folder.logs / "simulator.calls"
 
     def arguments(self, name: str) -> list[str]:
-        """Gives a service's own flags."""
+        """Return a service's own flags."""
         of_service = {
             "simulator": self._simulator,
             "learner": self._learner,
@@ -216,12 +216,12 @@ class _Plan:
         }
 
     def _public_url(self) -> str | None:
-        """Return where others reach the pages; None where nobody else does."""
+        """Return the pages' URL for other machines; None if they aren't shared."""
         url = web_url(self.config, int(self.addresses["web"].rpartition(":")[2]))
         return url if is_shared(url) else None
 
     def _num_network_threads(self) -> int | None:
-        """Gives the threads of a gradient step: all cores where frames are pictures, else the service's default."""
+        """Return the threads of a gradient step: all cores if frames are images, else the service's default."""
         is_large = self.task.spec.is_image
         return (self.config.num_threads or num_usable_cores()) if is_large else None
 
@@ -242,12 +242,12 @@ class _Plan:
 
 
 def num_usable_cores() -> int:
-    """Gives the cores this process may use: containers often may use fewer than there are."""
+    """Return the cores that this process may use; in a container often fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _as_flags(values: Mapping[str, object]) -> list[str]:
-    """Gives ``--name value`` for each value; True is a flag alone, False and None are left out."""
+    """Return ``--name value`` for each value; True becomes a flag alone, False and None are left out."""
     flags: list[str] = []
     for name, value in values.items():
         if value is None or value is False:
@@ -259,7 +259,7 @@ def _as_flags(values: Mapping[str, object]) -> list[str]:
 
 
 def _secrets(name: str, *, token: str | None) -> dict[str, str]:
-    """Gives a service's secrets under the names it knows them by; the store's come from our own environment."""
+    """Return a service's secrets under its own variable names; the store's come from our environment."""
     prefix = f"SOMERSAULT_{name.upper()}_"
     secrets = {f"{prefix}TOKEN": token} if token else {}
     for secret in _STORAGE_SECRETS if name != "web" else ():
@@ -270,7 +270,7 @@ def _secrets(name: str, *, token: str | None) -> dict[str, str]:
 
 
 def secrets_to_check(names: Sequence[str]) -> dict[str, str]:
-    """Return the secrets with which settings are checked before there are any: tokens that nobody knows."""
+    """Return placeholder secrets for checking settings before real ones exist."""
     secrets: dict[str, str] = {}
     for name in names:
         secrets |= _secrets(name, token=_NO_TOKEN if name in ("reward", "teacher") else None)
@@ -278,5 +278,5 @@ def secrets_to_check(names: Sequence[str]) -> dict[str, str]:
 
 
 def secrets_of_store() -> Sequence[str | None]:
-    """Gives the object store's access key and secret key, None where not set."""
+    """Return the object store's access key and secret key, None if not set."""
     return [environment(f"SOMERSAULT_{secret}") for secret in _STORAGE_SECRETS]

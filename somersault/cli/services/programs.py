@@ -1,4 +1,4 @@
-"""``somersault serve SERVICE``: one service alone, with the service's own flags."""
+"""``somersault serve SERVICE``: one service alone, with its own flags."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MODULES = {
     "teacher": "services.teacher",
     "web": "services.web",
 }
-"""Which module is run for which service."""
+"""The module that runs each service."""
 
 
 def serve(service: str, arguments: Sequence[str]) -> None:
-    """Becomes the service, so that signals and exit codes are its own.
+    """Become the service, so that signals and exit codes are its own.
 
     Raises:
         InvalidInputError: there is no such service.

@@ -1,4 +1,4 @@
-"""The services that one life of a run has: their ports, their processes, and where others reach them."""
+"""The services of one life of a run: their ports, processes and public addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["RunServices"]
 
 
 class RunServices:
-    """Knows a run's services from their start to their end."""
+    """A run's services, from their start to their end."""
 
     def __init__(
         self, config: RunConfig, folder: RunFolder, *, names: Sequence[str], num_restarts: int = 0
@@ -30,14 +30,14 @@ class RunServices:
         Args:
             config: The run's settings.
             folder: The run's folder, locked.
-            names: Which services, in the order in which they are drained.
-            num_restarts: How often a service was started again in earlier lives of the run.
+            names: The services, in drain order.
+            num_restarts: How many restarts there were in earlier lives of the run.
         """
         ports = _choose_ports(config, folder, names)
         plan = plan_processes(config, folder, ports=ports)
         self._folder = folder
         self.by_name = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
-        """Where each takes calls on this machine."""
+        """Each service's address on this machine."""
         self.addresses = Addresses(
             labeler=self.by_name.get("labeler", ""),
             web=web_url(config, ports["web"]) if "web" in ports else "",
@@ -47,9 +47,9 @@ class RunServices:
         self.owner_token = tokens[Role.OWNER]
         self.service_token = tokens[Role.SERVICE]
         self.web = next((WebAddress(one.address, one.is_tls) for one in plan if one.name == "web"), None)
-        """The pages' gateway as this machine reaches it, if there is one."""
+        """The pages' gateway as this machine reaches it; None if there is none."""
         self.state = RunStateReporter(self.addresses.labeler, self.service_token, config.run_id)
-        """What the labeler is told of the run; of no use in a reference run, which has none."""
+        """Reports the run's state to the labeler; unused in a reference run, which has none."""
         self.supervisor = Supervisor(plan, logs=folder.logs, num_restarts=num_restarts)
 
     async def start(self, *, new_label_budget: int | None = None) -> None:
@@ -60,7 +60,7 @@ class RunServices:
                 before the reward service starts, which would go on with the old number for a while.
 
         Raises:
-            SomersaultError: one refused its settings, or can't be kept running.
+            SomersaultError: one refused its settings or can't be kept running.
         """
         if new_label_budget is not None:
             await self.supervisor.start(["labeler"])

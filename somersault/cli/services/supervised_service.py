@@ -1,4 +1,4 @@
-"""Keeps one service running: starts it, knows when it is healthy, starts it again when it dies."""
+"""One supervised service: starts its process, follows its health, and restarts it when it dies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["ServiceKeeper"]
 
 MAX_RESTARTS = 10
 RESTART_WINDOW_S = 60.0
-"""More than ``MAX_RESTARTS`` within it, or in a row without ever being healthy, won't be cured by one more."""
+"""More than ``MAX_RESTARTS`` within it, or in a row without ever being healthy, and one more won't help."""
 
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_CAP_S = 5.0
@@ -40,20 +40,20 @@ _ALLOCATOR = {
 
 
 class ServiceKeeper:
-    """Owns one service's process."""
+    """Owns the process of one service."""
 
     def __init__(self, process: ServiceProcess, *, log: Path) -> None:
-        """Takes what to run and the file to which its output is appended."""
+        """Take what to run and the file to which its output is appended."""
         self.name = process.name
         self.ready = asyncio.Event()
         """Set once the service has been healthy for the first time."""
         self.is_ready = False
-        """It is healthy now, as far as we know."""
+        """Whether it is healthy now, as far as we know."""
         self.num_restarts = 0
         self._spec = process
         self._log = log
         self.notices = Notices(log)
-        """What it wants whoever started the run to know."""
+        """What it wants the user of the command to know."""
         self._log_start = 0
         self._process: asyncio.subprocess.Process | None = None
         self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS + 1)
@@ -65,15 +65,15 @@ class ServiceKeeper:
 
     @property
     def pid(self) -> int | None:
-        """The running process's id."""
+        """The id of the running process; None if there is none."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def run(self) -> None:
-        """Keeps the service running until ``restart_no_more``, then returns at the process's end.
+        """Keep the service running until `restart_no_more`, then return when the process ends.
 
         Raises:
-            ConfigError: the first process refused its settings, or a later one can't go on for good.
+            ConfigError: the first process refused its settings, or a later one can't ever go on.
             UnavailableError: the service dies too often.
         """
         while True:
@@ -87,11 +87,11 @@ class ServiceKeeper:
                 return
 
     def restart_no_more(self) -> None:
-        """Lets the process's next end be its last."""
+        """Don't restart the process when it ends."""
         self._is_stopping = True
 
     async def drain(self) -> None:
-        """Ask the process to end and wait for it; kill it where it takes longer than it may."""
+        """Ask the process to end and wait for it; kill it if it takes too long."""
         process = self._process
         if process is not None and process.returncode is None:
             process.send_signal(signal.SIGTERM)
@@ -102,18 +102,18 @@ class ServiceKeeper:
         self.kill()
 
     def kill(self, *, why: str = "") -> None:
-        """End the process and what it has started; ``why`` is how that is told where it runs still."""
+        """Kill the process and its children; ``why`` describes that in messages if it was still running."""
         self._note_kill(why)
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def describe_log(self) -> str:
-        """Gives the log's last line and its place."""
+        """Return the log's last line and its path."""
         return f"its last words: {self._last_line()} (log: {self._log})"
 
     def describe_bad_end(self) -> str:
-        """Return how its last process ended, if that was not in order, "" otherwise or where it never was healthy."""
+        """Return how its last process ended if that wasn't clean; "" otherwise, or if it was never healthy."""
         code = self._process.returncode if self._process is not None else None
         if not code or not self.ready.is_set():
             return ""
@@ -124,7 +124,7 @@ class ServiceKeeper:
             self._why_killed = self._why_killed or why
 
     async def _live(self) -> int:
-        """Runs one process from its start to its end and gives its exit code."""
+        """Run one process from start to end and return its exit code."""
         process = self._process = await self._start()
         health = asyncio.create_task(self._follow_health())
         try:
@@ -162,10 +162,10 @@ class ServiceKeeper:
         self._backoff.reset()
 
     def _refuse_hopeless(self, code: int) -> None:
-        """Raise `ConfigError` where another life would end as this one.
+        """Raise `ConfigError` if another process would end in the same way.
 
-        An environment may end the process with any exit code, those of a service included, so a code says what a
-        service means by it only beside the service's own line.
+        An environment may end the process with any exit code, even a service's, so a code has a service's meaning only
+        together with the service's own line.
         """
         lines = self._lines()
         own = own_words(lines)
@@ -193,11 +193,11 @@ class ServiceKeeper:
         )
 
     def _last_line(self) -> str:
-        """Return the line with which this life of the service said why it ends."""
+        """Return the line that says why this process of the service ended."""
         return last_words(self._lines())
 
     def _lines(self) -> list[str]:
-        """Return the newest lines of this life's log."""
+        """Return the newest log lines of this process."""
         with self._log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - _LOG_TAIL_BYTES))

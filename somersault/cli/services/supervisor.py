@@ -1,4 +1,4 @@
-"""Starts a run's processes, restarts what dies, and ends them in order."""
+"""Starts a run's processes, restarts those that die, and stops them in order."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ READY_TIMEOUT_S = 180.0  # importing torch twice at once on a slow disk takes mo
 class Supervisor:
     """Keeps the processes of one run alive.
 
-    Used from one event loop, that of the main thread: a child ends with the thread that started it.
+    Used from the main thread's event loop only, because a child ends with the thread that started it.
     """
 
     def __init__(self, processes: Sequence[ServiceProcess], *, logs: Path, num_restarts: int = 0) -> None:
-        """Takes the processes in the order in which they are drained, and how many restarts the run had before."""
+        """Take the processes in drain order, and how many restarts the run had before."""
         self._keepers = [ServiceKeeper(process, log=logs / f"{process.name}.log") for process in processes]
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._num_restarts_before = num_restarts
 
     @property
     def num_restarts(self) -> int:
-        """How many times a service was started again, over the run's life."""
+        """How many times a service was restarted, over all lives of the run."""
         return self._num_restarts_before + sum(keeper.num_restarts for keeper in self._keepers)
 
     @property
     def restarting(self) -> list[str]:
-        """Names of services that are down or not ready now."""
+        """Names of the services that are down or not ready."""
         return [keeper.name for keeper in self._keepers if not keeper.is_ready]
 
     def read_notices(self) -> list[str]:
-        """Return what services want whoever started the run to know, of what they said since the last time."""
+        """Return the notices of all services since the last call."""
         return [f"{keeper.name}: {text}" for keeper in self._keepers for text in keeper.notices.read()]
 
     def process_ids(self) -> dict[str, int]:
-        """Gives the process id of each service that runs now."""
+        """Return the process id of each running service."""
         return {keeper.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}
 
     async def start(self, names: Collection[str] | None = None) -> None:
@@ -53,7 +53,7 @@ class Supervisor:
 
         Raises:
             ConfigError: a service refused its settings; the text is its own line.
-            UnavailableError: one can't be kept running or is not ready in time.
+            UnavailableError: one can't be kept running or isn't ready in time.
         """
         for keeper in self._keepers:
             if keeper.name not in self._tasks and (names is None or keeper.name in names):
@@ -73,16 +73,16 @@ class Supervisor:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     async def watch(self) -> None:
-        """Waits until a service can't be kept running and raises why."""
+        """Wait until a service can't be kept running and raise why."""
         done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def stop(self) -> str:
-        """End the first process with SIGTERM, then the others at once; what is not gone in time is killed.
+        """Stop the first process with SIGTERM, then the others together; kill what doesn't end in time.
 
         Returns:
-            How the first ended, where it could not store what it should; "" where it did.
+            How the first ended if it could not store what it should; "" if it could.
         """
         first, rest = self._keepers[:1], self._keepers[1:]
         for keeper in self._keepers:
@@ -93,7 +93,7 @@ class Supervisor:
         return "".join(keeper.describe_bad_end() for keeper in first)
 
     def kill(self) -> None:
-        """End every process at once with SIGKILL, as a second Ctrl-C asks for."""
+        """Kill every process at once, as a second Ctrl-C asks for."""
         for keeper in self._keepers:
             keeper.restart_no_more()
             keeper.kill(why="killed at the second Ctrl-C")

@@ -1,4 +1,4 @@
-"""Refuses budgets that can't work, before a run begins or goes on: too few steps, or more labels than there are pairs."""
+"""Refuses budgets that can't work: too few steps, or more labels than there are pairs to ask about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from somersault.tasks import Task
 __all__ = ["MIN_POOL_SEGMENTS", "check_budget", "check_nothing_is_taken_back", "count_segments"]
 
 MIN_POOL_SEGMENTS = 64
-"""Segments before the first question, as the reward service's ``min_pool_segments``; a test compares them."""
+"""Segments needed before the first question: the reward service's ``min_pool_segments``, which a test compares."""
 
 _SEGMENTS_AN_EPISODE = 2  # as the simulator's num_segments_per_episode
 _CUT_SHARE = (
@@ -29,11 +29,11 @@ def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None
     Args:
         config: The run's settings.
         task: What is to be learned.
-        early_end_steps: Where episodes may end early: after how many steps they do under a policy that acts at random,
-            as it does until the first questions; None where they don't, or nobody knows.
+        early_end_steps: Mean episode length under the random policy that acts until the first questions, for tasks
+            whose episodes may end early; None if they don't or it is unknown.
 
     Raises:
-        InvalidInputError: it would; names the option, its value and its bound.
+        InvalidInputError: it would; the text names the option, its value and its bound.
     """
     rollout = config.num_environments * task.defaults.rollout_steps
     num_to_ask = config.label_budget - config.num_given_labels
@@ -67,18 +67,18 @@ def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None
 def check_nothing_is_taken_back(
     *, steps: int | None, labels: int | None, progress: Mapping[str, Any], steps_before: int = 0
 ) -> None:
-    """Refuse to go on with less than a run has used already.
+    """Refuse to resume a run with a smaller budget than it has already used.
 
-    What was not said anew is left alone: a last rollout goes past the end, and an owner may have raised the labels.
+    Options that were not given are not checked: the last rollout overshoots, and an owner may have raised the labels.
 
     Args:
-        steps: What is asked for; None where nothing is.
-        labels: So.
+        steps: The value of ``--steps``; None if not given.
+        labels: The value of ``--labels``; None if not given.
         progress: The last row of ``progress.jsonl``.
-        steps_before: What was asked for before.
+        steps_before: The run's steps until now.
 
     Raises:
-        InvalidInputError: a budget is below what was used, or steps below what was asked for before.
+        InvalidInputError: a budget is below what was used, or steps are below what they were.
     """
     for option, value, used in (
         ("--steps", steps, int(progress.get("run/env_steps", 0))),
@@ -95,13 +95,13 @@ def check_nothing_is_taken_back(
 def count_segments(
     task: Task, env_steps: int, *, num_environments: int, early_end_steps: float | None = None
 ) -> int:
-    """Return about how many segments so many environment steps bring, the first once it has ended."""
+    """Return roughly how many segments this many environment steps yield."""
     each = _steps_a_segment(task, num_environments=num_environments, early_end_steps=early_end_steps)
     return max(0, int((env_steps - num_environments * task.segment_steps) / each))
 
 
 def _steps_a_segment(task: Task, *, num_environments: int, early_end_steps: float | None) -> float:
-    """Return how many environment steps bring a segment, over all environments of a simulator."""
+    """Return the environment steps per segment, over all environments of a simulator."""
     if task.still_steps:
         num_filmed = min(_NUM_FILMED, num_environments)
         sparseness = max(1, _CUT_SHARE * num_filmed // num_environments)
@@ -114,10 +114,10 @@ def _steps_a_segment(task: Task, *, num_environments: int, early_end_steps: floa
 
 
 def _own_steps_a_segment(task: Task, *, sparseness: int, early_end_steps: float | None) -> float:
-    """Return how many steps of a filmed environment bring a segment where episodes may end early.
+    """Return the steps of one recorded environment per segment if episodes may end early.
 
-    Of an episode that ends early the last segment is prolonged by its still moment; the rest of that moment, which may
-    be longer than a segment, brings none.
+    The last segment of an episode that ends early includes part of its still steps; the remaining still steps, which
+    may be longer than a segment, yield none.
     """
     in_long_episodes = (sparseness + _MEAN_GAP) * task.segment_steps
     if early_end_steps is None:

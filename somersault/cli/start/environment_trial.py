@@ -1,4 +1,4 @@
-"""Has a task's environment tried before a run begins, in a process of its own: it may raise, crash, exit or hang."""
+"""Tries a task's environment before a run begins, in a process of its own because it may raise, crash, exit or hang."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _WARNING = "warning: "
 
 
 async def try_environment(task: str, *, say: Callable[[str], None], longest_s: float = _LONGEST_S) -> None:
-    """Return if an environment does what it declares, as far as a short trial tells; our own aren't tried.
+    """Try whether an environment does what it declares; built-in tasks aren't tried.
 
     Args:
         task: The task's name, file or Gymnasium id.
-        say: Told what is worth knowing though nothing is refused.
-        longest_s: Seconds after which a slow environment is left untried.
+        say: Called with warnings.
+        longest_s: Seconds after which the trial of a slow environment is given up.
 
     Raises:
-        InvalidInputError: it does something else; one line says what.
+        InvalidInputError: it doesn't; one line says what it did.
     """
     if is_own_task(task):
         return
@@ -67,7 +67,7 @@ async def _read(stream: asyncio.StreamReader | None) -> str:
 
 
 async def _follow(stream: asyncio.StreamReader | None, told: list[str], say: Callable[[str], None]) -> None:
-    """Keep what the process says that it does; pass on its warnings."""
+    """Collect what the process says it is doing and pass on its warnings."""
     assert stream is not None
     async for line in stream:
         text = line.decode(errors="replace").strip()
@@ -78,7 +78,7 @@ async def _follow(stream: asyncio.StreamReader | None, told: list[str], say: Cal
 
 
 def _problem(task: str, code: int, *, told: list[str], written: str) -> str:
-    """Return why the process ended: its own line, or what the environment did when it ended it."""
+    """Return why the process ended: its own line, or what the environment was doing."""
     words = last_words(written.splitlines())
     if code == _REFUSED and words.startswith("trial: "):
         return words.removeprefix("trial: ")

@@ -1,8 +1,7 @@
-"""Everything that can be known of a run before anything of it is made or started, in one place, cheap checks first.
+"""Every check that can be made before anything of a run is made or started, cheap ones first.
 
-Whatever is refused here leaves no folder, no object and no process behind, and can be said again with what was wrong
-set right. What else can be checked beforehand belongs here; the folder's place and the task's own words were looked at
-before there were any settings to check.
+A refusal here leaves no folder, object or process behind. Further checks belong here too; only the folder's place and the
+task itself are checked earlier, before there are settings.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ __all__ = ["check_run"]
 
 
 def check_run(config: RunConfig, folder: RunFolder, task: Task) -> None:
-    """Check a run that is to begin or to go on.
+    """Check a run that is about to begin or resume.
 
     Args:
-        config: What it is to be.
-        folder: Where it is to be kept; of a new run it isn't there yet.
-        task: What is to be learned, its own texts and numbers checked.
+        config: Its settings.
+        folder: Its folder; a new run's doesn't exist yet.
+        task: Its task, already checked by itself.
 
     Raises:
-        SomersaultError: something can't be used; says what, and what would do.
+        SomersaultError: something can't be used; the text says what, and what would work.
     """
     if not isinstance(task.environment, GymnasiumEnvironment):
         check_budget(config, task)
@@ -56,7 +55,7 @@ def _check_settings(config: RunConfig, folder: RunFolder, task: Task) -> None:
 
 
 async def _check_drawing(task: Task) -> None:
-    """Check that the run can end with a video, as each does, and that its clips can be drawn."""
+    """Check that this machine can draw clips and the run's final video."""
     is_by_gymnasium = isinstance(task.environment, GymnasiumEnvironment)
     await check_drawing(
         needs_opengl=isinstance(task.environment, MujocoEnvironment),

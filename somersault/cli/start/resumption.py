@@ -1,4 +1,4 @@
-"""Going on with a run: its stored settings, changed where an option may change them."""
+"""Resuming a run: its stored settings with the changes that options may make."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ _MAY_CHANGE = (
     "storage_url",  # the same objects elsewhere: that they are is compared
     *_OF_SHARING,
 )
-"""What ``--resume`` may say anew; the rest would make another run of it. For files that moved see `_moved`."""
+"""What ``--resume`` may change; anything else would make it a different run. Moved files are handled by `_moved`."""
 
 
 def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, list[str]]:
-    """Lock the folder of an earlier run and return the settings with which it goes on; its start stores them.
+    """Lock the folder of an earlier run and return the settings to resume it with; starting it stores them.
 
     Returns:
-        The settings, and what is to be said about them.
+        The settings, and notes about them for the user.
 
     Raises:
-        ConfigError: an option asks for another run.
-        SomersaultError: it can't go on; says why. The stored settings are as they were.
+        ConfigError: an option would make it a different run.
+        SomersaultError: it can't be resumed; the stored settings are unchanged.
     """
     stored = folder.resume()
     check_place(folder.path)
@@ -87,10 +87,10 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, lis
 
 
 def _moved(options: TrainOptions, stored: RunConfig) -> tuple[dict[str, Any], Task, list[str]]:
-    """Return where the run's task and teacher are now, the task, and what is to be said about them.
+    """Return where the run's task and teacher are now, the task, and notes for the user.
 
     Raises:
-        ConfigError: one is gone, or is another than that of the run.
+        ConfigError: one is gone or differs from the run's.
     """
     task_now = stored.task if options.task is None else absolute_task(options.task)
     teacher_now = stored.teacher if options.teacher is None else absolute_teacher(options.teacher)
@@ -110,7 +110,7 @@ def _moved(options: TrainOptions, stored: RunConfig) -> tuple[dict[str, Any], Ta
 
 
 def _check_kind(name: str, *, was: str, now: str, is_file: bool) -> None:
-    """Check that nothing but a file's folder differs."""
+    """Check that nothing but a file's folder has changed."""
     of_file = (Path(was).name, Path(now).name) if is_file else (was, now)
     if of_file[0] != of_file[1]:
         raise _other(name, was, now)
@@ -137,5 +137,5 @@ def _changes(stored: RunConfig, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _other(name: str, was: object, now: object) -> ConfigError:
     return ConfigError(
-        f"{name} was {was!r} when this run began and can't become {now!r}; leave it out, or begin a new run"
+        f"{name} was {was!r} when this run began and can't be changed to {now!r}; leave it out, or begin a new run"
     )

@@ -1,4 +1,4 @@
-"""Has the services themselves judge the settings that they are to get, in one short process, before anything is made."""
+"""Lets the services check the settings that they would get, in one short process, before anything is made."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _BAD_SETTINGS = 2
 def check_settings(
     flags_by_service: Mapping[str, Sequence[str]], *, secrets: Mapping[str, str], spec: TaskSpec
 ) -> None:
-    """Check the settings of services that are to be started.
+    """Check the settings of services before they are started.
 
     Args:
-        flags_by_service: The flags of each, by its name.
-        secrets: Environment variables that they get beside those inherited.
-        spec: What is to be learned.
+        flags_by_service: Each service's flags.
+        secrets: Environment variables besides those inherited.
+        spec: The task's spec.
 
     Raises:
-        ConfigError: a service would refuse one; names the service, the setting, its value and its bounds.
+        ConfigError: a service would refuse one; the text names the service, the setting, its value and its bounds.
     """
     asked = {"flags": flags_by_service, "spec": dataclasses.asdict(spec)}
     try:

@@ -1,4 +1,4 @@
-"""What a run's task and teacher were when it began, so that a file of one's own is known again where it was moved."""
+"""Where a run's task and teacher came from, so that a custom file is recognised after it was moved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["absolute_task", "absolute_teacher", "describe_change", "digest_of", 
 
 
 def absolute_task(task: str) -> str:
-    """Return the name by which each process of a run finds the task, now and after ``--resume``."""
+    """Return the name by which every process of a run finds the task, now and after ``--resume``."""
     return str(Path(task).resolve()) if task.endswith(".py") else task
 
 
@@ -27,7 +27,7 @@ def absolute_teacher(teacher: str) -> str:
 
 
 def digest_of(reference: str) -> str:
-    """Return the SHA-256 of the file that a task or a teacher is in; "" where it is in none."""
+    """Return the SHA-256 of a task's or teacher's file; "" if it has none."""
     path = _file_of(reference)
     if path is None or not path.is_file():
         return ""
@@ -35,7 +35,7 @@ def digest_of(reference: str) -> str:
 
 
 def spec_of(task: Task) -> dict[str, Any]:
-    """Return what the agent knows of a task, as JSON holds it."""
+    """Return a task's spec as JSON values."""
     spec = dataclasses.asdict(task.spec)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in spec.items()}
 
@@ -44,15 +44,15 @@ def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) 
     """Load a run's task again.
 
     Args:
-        reference: Where it is said to be now.
-        spec: What it was when the run began; None where an earlier version did not keep it.
-        digest: Its file's SHA-256 then, "" where there was none.
+        reference: Where it should be now.
+        spec: Its spec when the run began; None if an older version did not store it.
+        digest: Its file's SHA-256 then, "" if there was none.
 
     Returns:
-        The task, and what is to be said about it, None for nothing.
+        The task, and a note about it for the user, or None.
 
     Raises:
-        ConfigError: it isn't there, or is another.
+        ConfigError: it isn't there or is a different task.
     """
     path = _file_of(reference)
     if path is not None and not path.is_file():
@@ -75,7 +75,7 @@ def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) 
 
 
 def describe_change(reference: str, digest: str) -> str | None:
-    """Return what to say of a file whose contents aren't what they were; None where they are, or nobody knows."""
+    """Return a note about a file whose contents have changed; None if they haven't or it is unknown."""
     if not digest or digest_of(reference) == digest:
         return None
     return (
@@ -97,7 +97,7 @@ def _check_same(task: Task, spec: Mapping[str, Any] | None) -> None:
 
 
 def _file_of(reference: str) -> Path | None:
-    """Return the file of a task ``FILE.py`` or a teacher ``FILE.py:FUNCTION``; None of any other."""
+    """Return the file of a task ``FILE.py`` or a teacher ``FILE.py:FUNCTION``; None for any other."""
     for place in (reference, reference.rpartition(":")[0]):
         if place.endswith(".py"):
             return Path(place)

@@ -1,4 +1,4 @@
-"""The settings of a run: from the options of ``somersault train`` and, for the rest, the task's defaults."""
+"""A new run's settings, from the options of ``somersault train`` and the task's defaults."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ PRECISIONS = get_args(Precision)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """What was given on the command line; None where it was not."""
+    """Command-line options; None if not given."""
 
     task: str | None
-    """None with ``is_resumed`` alone."""
+    """None only with ``is_resumed``."""
     teacher: str | None = None
     labels: int | None = None
     steps: int | None = None
@@ -55,7 +55,7 @@ class TrainOptions:
     pacing: str | None = None
     is_resumed: bool = False
     is_adopted: bool = False
-    """Takes over a store and a database that are not the run's."""
+    """Whether to take over a store and a database that belong to another run."""
     has_web: bool = True
     web_port: int | None = None
     is_json: bool = False
@@ -70,17 +70,17 @@ class TrainOptions:
 
 
 def check_options(options: TrainOptions) -> None:
-    """Refuse what can't be, before anything is touched.
+    """Refuse impossible options before anything is touched.
 
     Raises:
-        SomersaultError: an option can't be used, or not beside another.
+        SomersaultError: an option can't be used, or not together with another.
     """
     if options.is_adopted and not options.is_resumed:
-        raise ConfigError("--adopt needs --resume: it takes over what a run that goes on finds")
+        raise ConfigError("--adopt needs --resume: it takes over what a resumed run finds")
     if options.is_resumed and options.run_dir is None:
-        raise ConfigError("--resume needs --run-dir: the folder of the run to go on with")
+        raise ConfigError("--resume needs --run-dir: the folder of the run to resume")
     if options.task is None and not options.is_resumed:
-        raise ConfigError("TASK is missing: what is to be learned; `somersault tasks` lists what there is")
+        raise ConfigError("TASK is missing: what to learn; `somersault tasks` lists what there is")
     if options.labels_from and (options.is_resumed or options.is_reference):
         raise ConfigError(
             "--labels-from is for a new run that learns from labels;"
@@ -91,12 +91,12 @@ def check_options(options: TrainOptions) -> None:
     _check_choice("--precision", options.precision, PRECISIONS)
     check_tracker(options.track)
     if options.is_reference and (options.labels is not None or options.teacher not in (None, "none")):
-        raise ConfigError("--true-reward asks for no labels; leave --labels and --teacher out")
+        raise ConfigError("--true-reward needs no labels; leave out --labels and --teacher")
     check_web_port(options.web_port, host=options.sharing.host)
 
 
 def check_web_port(port: int | None, *, host: str | None = None) -> None:
-    """Check that the port that was asked for by name can be used.
+    """Check that a requested port can be used.
 
     Raises:
         ConfigError: it is in use, or needs root.
@@ -106,10 +106,10 @@ def check_web_port(port: int | None, *, host: str | None = None) -> None:
 
 
 def check_teacher(teacher: str | None) -> None:
-    """Check that a teacher is there; a function of one's own is loaded to see whether it can be.
+    """Check that a teacher exists; a custom function is loaded to try it.
 
     Raises:
-        InvalidInputError: it isn't, or takes other arguments.
+        InvalidInputError: it doesn't, or takes other arguments.
     """
     if teacher in (None, "none"):
         return
@@ -125,10 +125,10 @@ def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> Non
 
 
 def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
-    """Begin a new run with the given options and, for the rest, the defaults.
+    """Begin a new run with the given options and the task's defaults.
 
     Raises:
-        SomersaultError: it can't be begun; says why. Nothing was made.
+        SomersaultError: it can't be begun; nothing was made.
     """
     check_place(folder.path)
     folder.check_may_begin()
@@ -149,7 +149,7 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
 def _check_can_judge(options: TrainOptions, task: Task) -> None:
     if task.teacher is None and (options.is_reference or options.teacher not in {None, "none"}):
         raise ConfigError(
-            f"{task.name} has no hidden reward, so neither a teacher nor --true-reward can judge it; you can"
+            f"{task.name} has no hidden reward, so neither a teacher nor --true-reward can judge it; only people can"
         )
 
 
@@ -183,7 +183,7 @@ def _new_config(options: TrainOptions, folder: RunFolder, task: Task, *, num_giv
 
 
 def _settled_threads(task: Task) -> int | None:
-    """Return the threads where their number changes sums, so that a resume on another machine keeps to it."""
+    """Return the number of threads if it changes sums, so that a resume on another machine keeps it."""
     return num_usable_cores() if task.spec.is_image else None
 
 
@@ -196,7 +196,7 @@ def _label_budget(options: TrainOptions, defaults: TrainingDefaults, *, num_give
         return 0
     if options.labels is not None:
         if options.labels < num_given:
-            bound = f"at least {num_given}: --labels-from brings as many, and they count"
+            bound = f"at least {num_given}: the labels of --labels-from count"
             raise InvalidInputError("--labels", options.labels, bound)
         return options.labels
     usual = defaults.labels_by_people if _has_people(options) else defaults.labels_by_teacher
@@ -210,5 +210,5 @@ def _total_env_steps(options: TrainOptions, defaults: TrainingDefaults) -> int:
 
 
 def free_web_port(preferred: int) -> int:
-    """Return a free port for the pages, the preferred one if it is."""
+    """Return a free port for the pages, the preferred one if it is free."""
     return preferred if is_free(preferred) else choose_ports(1)[0]

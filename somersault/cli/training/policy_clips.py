@@ -1,4 +1,4 @@
-"""Clips of what the policy does, at every tenth of a run and at its end: the people who teach it see what came of it."""
+"""Films the policy at every tenth of a run and at its end, so that labelers see what they taught."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from somersault.v1 import labeler_pb2, labeler_pb2_grpc, learner_pb2, simulator_
 __all__ = ["PolicyClips"]
 
 NUM_PARTS = 10
-"""Into so many parts a run is divided; each begins with a clip."""
+"""A run is divided into this many parts; each begins with a clip."""
 
 _POLL_S = 1.0
 _RETRY_S = 10.0
@@ -39,7 +39,7 @@ _SEED = 0xC11B  # keeps it apart from everything else that the run's seed begets
 
 @dataclass(frozen=True, slots=True)
 class PolicyClips:
-    """Films the policy of one run. Nothing of it reaches the learner or the rollouts."""
+    """Films the policy of one run. Neither the learner nor the rollouts are affected."""
 
     peers: Peers
     labeler: labeler_pb2_grpc.LabelerServiceAsyncStub
@@ -47,15 +47,15 @@ class PolicyClips:
     config: RunConfig
     say: Callable[[str], None]
     show: Callable[[bytes, int], None] = lambda _clip, _env_steps: None
-    """Told each clip, as an mp4, and the step it is of; for those who draw curves."""
+    """Called with each clip, as an mp4, and its step; for the curves."""
 
     async def follow(self, watcher: ProgressWatcher) -> None:
         """Film at each tenth that has no clip yet, until cancelled.
 
-        A clip that can't be made is tried again, but one that never can be: then the next tenth's is.
+        A clip that fails is tried again; if it can never be made, the next tenth is filmed instead.
 
         Raises:
-            SomersaultError: the labeler refuses for good to say which clips there are.
+            SomersaultError: the labeler permanently refuses to list the clips.
         """
         filmed: set[int] | None = None
         last_problem = ""
@@ -84,10 +84,10 @@ class PolicyClips:
             await asyncio.sleep(_POLL_S)
 
     async def film_final(self, *, env_steps: int) -> None:
-        """Film the policy that the run ends with.
+        """Film the run's final policy.
 
         Raises:
-            SomersaultError: a service or the store refused, or stayed away too long.
+            SomersaultError: a service or the store refused or was unavailable for too long.
         """
         await self._film(env_steps=env_steps, num_episodes=_NUM_FINAL_EPISODES, is_final=True)
 
@@ -157,7 +157,7 @@ class PolicyClips:
         return response
 
     async def _predict(self, segment_uri: str) -> list[float]:
-        """Return the reward predicted for each step; empty before anything was learned from answers."""
+        """Return the predicted reward of each step; empty before the first reward version."""
         if self.peers.reward is None:
             return []
         rewards = await predict_rewards(
@@ -170,10 +170,10 @@ class PolicyClips:
 
 
 def clip_steps(task: Task) -> int:
-    """Return the steps that a clip shows: an episode, as far as it is short enough to be watched."""
+    """Return the steps that a clip shows: an episode, capped at a watchable length."""
     return min(task.episode_steps, math.ceil(_LONGEST_S / task.step_s))
 
 
 def _seed(seed: int, policy_version: int) -> int:
-    """Return the seed of a clip's episodes: a function of the run's own and of the policy."""
+    """Return the seed of a clip's episodes, derived from the run's seed and the policy version."""
     return int(np.random.SeedSequence([seed, policy_version, _SEED]).generate_state(1)[0])

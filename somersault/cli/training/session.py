@@ -1,4 +1,4 @@
-"""One life of a run: starts its services, follows them until the policy is learned, keeps what was learned."""
+"""One life of a run: starts its services, follows them until the policy is learned, and stores the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 1.0
 
 
 class Session:
-    """Owns the processes and the curves of a run from its start, or its resumption, to its end."""
+    """Owns a run's processes and curves from its start or resumption to its end."""
 
     def __init__(
         self,
@@ -48,10 +48,10 @@ class Session:
 
         Args:
             config: The run's settings.
-            folder: Where it is kept.
+            folder: Its folder.
             store: Its object store.
             display: Where to show progress.
-            new_label_budget: Labels that the run may use from now on, where that was said anew.
+            new_label_budget: Labels that the run may use from now on; None if that wasn't changed.
         """
         self._config = config
         self._folder = folder
@@ -71,11 +71,11 @@ class Session:
         )
 
     async def run(self) -> dict[str, Any]:
-        """Train to the end and return the summary, which is stored then.
+        """Train to the end, store the summary and return it.
 
         Raises:
-            Interrupted: a signal came before the end, or nobody reads the output any more; everything is drained.
-            SomersaultError: a service can't be kept running, or refuses, or the run's folder was moved or deleted;
+            Interrupted: a signal came before the end, or a standard stream failed; everything is drained.
+            SomersaultError: a service can't be kept running or refuses, or the run's folder was moved or deleted;
                 everything is drained.
         """
         stopped = asyncio.Event()
@@ -100,7 +100,7 @@ class Session:
         raise Interrupted(loss=loss)
 
     async def _look_after_folder(self) -> None:
-        """Return when the run's folder is no longer where it was: services that store in it would wait for ever."""
+        """Return when the run's folder has gone, because services that store in it would wait for ever."""
         while True:
             try:
                 await asyncio.to_thread(self._folder.check_is_in_place)
@@ -109,7 +109,7 @@ class Session:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _end(self, *tasks: asyncio.Task[Any]) -> str:
-        """End what runs here, then the services; return what could not be kept, "" where all is."""
+        """Cancel the tasks, then stop the services; return what could not be stored, "" if everything was."""
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -176,7 +176,7 @@ class Session:
         return self._summary
 
     async def _train(self, watcher: ProgressWatcher, *, clips: PolicyClips | None) -> None:
-        """Return when the learner has made its last step."""
+        """Wait until the learner has made its last step."""
         if clips is None:
             await watcher.finished.wait()
             return
@@ -188,7 +188,7 @@ class Session:
             await beginning  # what is finished has begun, also in the labeler's eyes
 
     def _policy_clips(self, peers: Peers, curves: CurveWriter) -> PolicyClips | None:
-        """Return what films the policy; None in a reference run, which nobody teaches."""
+        """Return what films the policy; None in a reference run, which has no labelers."""
         if peers.labeler is None:
             return None
         return PolicyClips(
@@ -196,7 +196,7 @@ class Session:
         )
 
     async def _say_stopped(self) -> None:
-        """Tell those who answer that the services stop, where they do so before the run's end."""
+        """Tell labelers that the services stop, if that is before the run's end."""
         if self._config.is_reference or self._summary is not None or self._training_since_s is None:
             return
         error = await self._services.state.report_stopped()
@@ -204,7 +204,7 @@ class Session:
             self._display.say(f"the pages could not be told that the run stops: {error}")
 
     async def _draw_curves(self, watcher: ProgressWatcher, curves: CurveWriter) -> None:
-        """Add a point to each curve every few seconds, and one at the end, however it comes."""
+        """Add a point to each curve every few seconds, and one at the end, whatever the end is."""
 
         def write() -> None:
             curves.write(
@@ -228,7 +228,7 @@ class Session:
             await asyncio.sleep(_SHOW_EVERY_S)
 
     def _show_learned(self, progress: RunProgress) -> None:
-        """Show that all steps are made, less what the last policies reached: the final one is measured next."""
+        """Show that all steps are made, without recent returns, because the final policy is measured next."""
         self._warnings.note(progress, notices=self._services.supervisor.read_notices())
         progress = dataclasses.replace(progress, true_return_mean=None, flips_mean=None)
         self._display.show(progress, note=progress.state, num_restarts=self._services.supervisor.num_restarts)

@@ -1,4 +1,4 @@
-"""``somersault train``: from options to a run, and from a run to what is printed."""
+"""``somersault train``: from options to a run, and from the run to what is printed."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ __all__ = ["TrainOptions", "train"]
 
 
 def train(options: TrainOptions) -> int:
-    """Run a run to its end and return the exit code.
+    """Train to the end and return the exit code.
 
     Raises:
-        SomersaultError: something given can't be used; nothing was begun.
-        RunCutShort: the run began, or went on, and could not come to its end; says how to go on.
+        SomersaultError: an option can't be used; no run was begun.
+        RunCutShort: the run began or resumed and could not reach its end; the message says how to resume it.
     """
     check_options(options)
     if options.run_dir is not None:
@@ -74,7 +74,7 @@ def _resume(options: TrainOptions, folder: RunFolder) -> RunConfig:
 
 
 def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: TrainOptions) -> int:
-    """Train, and print what came of it; with ``--json`` nothing else reaches standard output."""
+    """Train and print the outcome; with ``--json`` only the summary goes to standard output."""
     console = Console(stderr=options.is_json)
     if config.run_id != folder.path.name and not options.is_resumed:
         print_line(console, f"this run is called {config.run_id}: its folder's name can't name a run")
@@ -99,7 +99,7 @@ def _resume_command(config: RunConfig, folder: RunFolder) -> str:
 
 
 def _open_command(config: RunConfig, folder: RunFolder) -> str | None:
-    """Return the command that serves a run's pages; None where it has none: on the true reward, or before anything was asked."""
+    """Return the command that serves a run's pages; None for a reference run, or before anything was asked."""
     return None if config.is_reference or not folder.database.is_file() else folder.open_command
 
 

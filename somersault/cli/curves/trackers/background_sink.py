@@ -1,4 +1,4 @@
-"""Keeps a slow or absent tracker from holding up a run: it is spoken to on a thread of its own."""
+"""Talks to a tracker on a thread of its own, so that a slow or absent one never holds up a run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _Work = Callable[[CurveSink], None]
 
 
 class BackgroundSink:
-    """Passes everything on, in order. A tracker that fails is said once and then left alone.
+    """Passes everything on in order. The first failure of a tracker is reported, and after it nothing more is sent.
 
-    Trackers can't forget points. After a checkpoint is restored they hear nothing until the run is past what they have.
+    Trackers can't drop points, so after a checkpoint is restored nothing is sent until the run has passed what they have.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class BackgroundSink:
         say: Callable[[str], None],
         newest_env_steps: int = 0,
     ) -> None:
-        """Begin to open the tracker.
+        """Start to open the tracker.
 
         Args:
             open_sink: Opens it; called on the thread.
             name: The tracker's, for messages.
-            say: Told what went wrong, from the thread.
-            newest_env_steps: The newest step that it has of earlier lives.
+            say: Called with what went wrong, from the thread.
+            newest_env_steps: The newest step that it has from earlier lives.
         """
         self._open_sink = open_sink
         self._name = name
@@ -52,13 +52,13 @@ class BackgroundSink:
         self._thread.start()
 
     def write(self, point: CurvePoint) -> None:
-        """Pass a point on if it is as far as those before it."""
+        """Pass a point on unless it is behind an earlier one."""
         if point.env_steps >= self._newest:
             self._newest = point.env_steps
             self._pass_on(lambda sink: sink.write(point))
 
     def rewind(self, env_steps: int) -> None:
-        """Stay silent until the run is past what the tracker has."""
+        """Send nothing until the run has passed what the tracker has."""
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
         """Pass a clip on."""
@@ -70,7 +70,7 @@ class BackgroundSink:
         self._pass_on(lambda sink: sink.finish(results, env_steps=env_steps))
 
     def close(self) -> None:
-        """Wait until the tracker has everything, at most some seconds; fewer of a run that was stopped."""
+        """Wait a few seconds at most until the tracker has everything; less if the run was stopped."""
         if self._thread.is_alive():
             self._pass_on(None)
             self._thread.join(self._close_s)

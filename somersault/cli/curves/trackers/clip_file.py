@@ -1,4 +1,4 @@
-"""A clip as a file for clients that take paths alone."""
+"""A clip as a temporary file, for clients that accept only paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["clip_file"]
 
 @contextlib.contextmanager
 def clip_file(clip: bytes, *, name: str) -> Iterator[Path]:
-    """Give an mp4 as a file that is there as long as the block runs."""
+    """Yield the path of an mp4 that exists as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="somersault-clip-") as folder:
         path = Path(folder) / f"{name.replace('/', '-')}.mp4"
         path.write_bytes(clip)

@@ -22,7 +22,7 @@ _NOTE_TAG = "mlflow.note.content"  # what MLflow's page shows as a run's descrip
 
 
 def open_sink(facts: RunFacts, *, folder: Path, identity: TrackerIdentity) -> CurveSink:
-    """Begin the run at MLflow, or go on with it."""
+    """Begin or continue the run's record at MLflow."""
     from mlflow.tracking import MlflowClient
 
     server = environment("MLFLOW_TRACKING_URI")
@@ -62,7 +62,7 @@ class _Mlflow:
         self._log({"run/wall_s": point.wall_s, **point.scalars}, env_steps=point.env_steps)
 
     def rewind(self, env_steps: int) -> None:
-        """Nothing: what was logged stays."""
+        """Do nothing: what was logged stays."""
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
         with clip_file(clip, name=f"{name}-{env_steps:09d}") as path:

@@ -1,4 +1,4 @@
-"""Experiment trackers, each by its own client: ``somersault train --track wandb|mlflow|trackio``."""
+"""The experiment trackers of ``somersault train --track wandb|mlflow|trackio``, each used through its own client."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TRACKERS = ("wandb", "mlflow", "trackio")
 
 
 def check_tracker(name: str | None) -> None:
-    """Refuse a tracker that there is none of, or whose client isn't installed.
+    """Refuse a tracker that is unknown or whose client isn't installed.
 
     Raises:
-        InvalidInputError: the name is none of `TRACKERS`.
+        InvalidInputError: the name isn't in `TRACKERS`.
         ConfigError: its client is missing.
     """
     if name is None:
@@ -33,12 +33,12 @@ def check_tracker(name: str | None) -> None:
 
 
 def open_tracker(name: str, facts: RunFacts, *, folder: Path) -> CurveSink:
-    """Begin a run at a tracker, or go on with it.
+    """Begin or continue a run's record at a tracker.
 
     Args:
         name: One of `TRACKERS`.
-        facts: What is known of the run.
-        folder: The run's; it keeps by what name the tracker knows the run.
+        facts: What is known about the run.
+        folder: The run's folder, which keeps the run's id at the tracker.
     """
     identity = TrackerIdentity(folder / "tracking.json", name)
     module = importlib.import_module(f"somersault.cli.curves.trackers.{name}_tracker")

@@ -14,7 +14,7 @@ __all__ = ["open_sink"]
 
 
 def open_sink(facts: RunFacts, *, folder: Path, identity: TrackerIdentity) -> CurveSink:  # noqa: ARG001 - keeps its own
-    """Begin the run at trackio, or go on with it."""
+    """Begin or continue the run's record at trackio."""
     import trackio
 
     run = trackio.init(
@@ -38,7 +38,7 @@ class _Trackio:
         self._run.log({"run/wall_s": point.wall_s, **point.scalars}, step=point.env_steps)
 
     def rewind(self, env_steps: int) -> None:
-        """Nothing: what was logged stays."""
+        """Do nothing: what was logged stays."""
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
         with clip_file(clip, name=name) as path:  # trackio copies it at once

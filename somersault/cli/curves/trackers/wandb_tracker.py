@@ -1,4 +1,4 @@
-"""Weights & Biases. Offline where nobody is logged in: ``wandb sync RUN/wandb/offline-run-*`` sends it later.
+"""Weights & Biases. Offline if nobody is logged in; ``wandb sync RUN/wandb/offline-run-*`` uploads it later.
 
 Its client: https://docs.wandb.ai/models/ref/python
 """
@@ -21,7 +21,7 @@ _UNFINISHED = 1  # the exit code of a run that stops before its end; a resume ta
 
 
 def open_sink(facts: RunFacts, *, folder: Path, identity: TrackerIdentity) -> CurveSink:
-    """Begin the run at wandb, or go on with it."""
+    """Begin or continue the run's record at wandb."""
     import wandb
 
     mode = environment("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
@@ -51,7 +51,7 @@ class _Wandb:
         self._run.log({_STEPS: point.env_steps, "run/wall_s": point.wall_s, **point.scalars})
 
     def rewind(self, env_steps: int) -> None:
-        """Nothing: what was logged stays."""
+        """Do nothing: what was logged stays."""
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:
         with clip_file(clip, name=name) as path:  # wandb copies it at once
