@@ -116,7 +116,7 @@ def test_another_task_is_refused(home: Path, more: str, told: str) -> None:
 def test_another_name_is_another_run(home: Path, given: dict[str, str]) -> None:
     """A file keeps its name, a teacher its function."""
     (home / "other.py").write_text(TASK.format(more=""))
-    with pytest.raises(ConfigError, match="when this run began and can't become"):
+    with pytest.raises(ConfigError, match="when this run began and can't be changed to"):
         resume(home, **given)
 
 
