@@ -161,7 +161,7 @@ def _examine_cores() -> Finding:
 
 def _examine_memory() -> Finding:
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
-    remedy = f"training may end for want of memory; {_LEAST_MEMORY_GIB:.0f} GiB are enough"
+    remedy = f"training may run out of memory; {_LEAST_MEMORY_GIB:.0f} GiB are enough"
     return Finding(
         "memory",
         memory_gib >= _LEAST_MEMORY_GIB,

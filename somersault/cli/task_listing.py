@@ -13,15 +13,15 @@ from somersault.tasks.gymnasium_spaces.texts import counted
 __all__ = ["as_values", "format_list", "format_task"]
 
 _WIDTH = 100
-_PEOPLE_ALONE = "people alone can judge"
+_PEOPLE_ALONE = "only people can judge"
 _KINDS = {
     MujocoEnvironment: "MuJoCo",
     AtariEnvironment: "Atari",
     GymnasiumEnvironment: "Gymnasium",
 }
 _FOOTER = """\
-somersault tasks TASK tells all about one. Any Gymnasium environment that draws itself is a task by its id, such as
-CartPole-v1, and a Python file that holds a TASK is one by its path: examples/custom_task.py"""
+somersault tasks TASK describes one. Any Gymnasium environment that can render is a task too, by its id such as CartPole-v1,
+and so is a Python file that defines TASK, by its path: examples/custom_task.py"""
 
 
 def format_list(tasks: Sequence[Task]) -> str:
@@ -91,7 +91,7 @@ def _action(task: Task) -> str:
 
 def _episode(task: Task) -> str:
     if task.is_continuing:
-        return f"play goes on for ever; measured over {task.episode_steps:,} steps"
+        return f"play never ends; measured over {task.episode_steps:,} steps"
     if task.still_steps:
         return (
             f"at most {task.episode_steps:,} steps; one that ends early stands still for {task.still_s:g} s"

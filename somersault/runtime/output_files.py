@@ -41,7 +41,7 @@ def prepare_file(out: Path, *, replaces: bool) -> None:
         raise ConfigError(f"--out {out} is a folder; name a file")
     if out.exists() and not replaces:
         raise FailedPreconditionError(
-            f"--out {out} is there already; name another file, or replace it by --force"
+            f"--out {out} exists already; name another file, or replace it with --force"
         )
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ class Task:
     """What is to be judged, in sentences: shown to labelers above the clips."""
     teacher: str | None
     """What the hidden reward pays for, in a sentence; the reward itself is the simulator's secret. None: there is
-    no hidden reward, people alone can judge."""
+    no hidden reward, only people can judge."""
     teacher_source: str | None = None
     """Of a task of one's own: where simulators find what the teacher pays, ``FILE.py:FUNCTION`` beside the task's
     file or ``package.module:FUNCTION``; no other service loads it. None: the simulator knows it by the task's name,

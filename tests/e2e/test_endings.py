@@ -66,7 +66,7 @@ def test_a_teacher_that_can_never_compare_teaches_nothing(tmp_path: Path) -> Non
     with train(tmp_path / "run", "--teacher", f"{teacher}:answer", *SMALL, task="pendulum") as run:
         output, errors = run.process.communicate(timeout=200)
     assert run.process.returncode == ExitCode.LEARNED_NOTHING, errors[-2000:]
-    reason = "no pair could be compared by who answered (20 of 20 answers)"
+    reason = "no answer could compare the two clips (20 of 20 answers)"
     assert json.loads(output)["nothing_learned_because"] == reason
     assert "warning: there is nothing to learn from yet: no pair could be compared" in errors
 

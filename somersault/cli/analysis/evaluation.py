@@ -77,7 +77,7 @@ def _num_episodes(task: Task, options: EvaluationOptions) -> int:
     """
     if task.teacher is None:
         raise FailedPreconditionError(
-            f"{task.name} has no hidden score to measure by: people alone judge it; `somersault render` shows it"
+            f"{task.name} has no hidden score to measure by: only people can judge it; `somersault render` shows what it does"
         )
     default = task.defaults.evaluation_episodes
     num_episodes = default if options.num_episodes is None else options.num_episodes
@@ -106,7 +106,7 @@ def _results(task: Task, episodes: Sequence[simulator_pb2.EpisodeResult]) -> dic
 
 def format_report(report: Mapping[str, Any]) -> str:
     """Return a report as plain text."""
-    how = "likeliest actions" if report["is_deterministic"] else "actions drawn, as in the run"
+    how = "likeliest actions" if report["is_deterministic"] else "sampled actions, as in training"
     lines = [
         f"{report['task']}, policy {report['policy_version']} of {report['run']}",
         f"{report['episodes']} fresh episodes, {how}, seed {report['seed']}",
@@ -164,7 +164,7 @@ def _as_values(episode: simulator_pb2.EpisodeResult, *, has_flips: bool) -> dict
 
 def _format_statistics(name: str, values: Mapping[str, float] | None, *, digits: int) -> str:
     if values is None:
-        return f"{name:<13} not finite in every episode, so that it has no mean"
+        return f"{name:<13} not finite in every episode, so it has no mean"
 
     def say(key: str) -> str:
         return f"{values[key]:,.{digits}f}"
@@ -180,7 +180,7 @@ def _compare(report: Mapping[str, Any]) -> str:
     random, reference = report["random_return_mean"], report["reference_return_mean"]
     mean = None if report["true_return"] is None else report["true_return"]["mean"]
     parts = [] if random is None else [f"random {random:,.1f}"]
-    parts.append("this policy can't be told" if mean is None else f"this policy {mean:,.1f}")
+    parts.append("this policy unknown" if mean is None else f"this policy {mean:,.1f}")
     if reference is not None:
         parts.append(f"trained on the score itself {reference:,.1f}")
     line = " · ".join(parts)

@@ -38,7 +38,7 @@ def write_plot(path: Path, curves: Sequence[Curve], *, axis: str, title: str, re
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError(
-            "drawing into a file needs matplotlib: pip install 'somersault[plot]'; without --out it is drawn here"
+            "drawing to a file needs matplotlib: pip install 'somersault[plot]'; without --out the terminal is used"
         ) from error
     names = list(dict.fromkeys(curve.name for curve in curves))
     runs = list(dict.fromkeys(curve.run for curve in curves))

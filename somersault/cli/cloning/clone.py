@@ -74,7 +74,7 @@ def clone(options: CloneOptions) -> dict[str, Any]:
         raise InvalidInputError("--in-folder and --storage-url name two places; leave one out")
     source, new = RunFolder(options.run, command="clone"), options.new.expanduser().absolute()
     if os.path.lexists(new):
-        raise AlreadyExistsError(f"{new} is there already; name a folder that is not")
+        raise AlreadyExistsError(f"{new} exists already; name a folder that doesn't exist")
     with source:
         config = source.share()
         store = _open(config.storage_url)
@@ -101,7 +101,7 @@ def describe(made: dict[str, Any]) -> str:
     """Return what was made as plain text."""
     return (
         f"{made['run']}: a copy of {made['from']} that has its own {made['objects']} objects"
-        f" ({made['bytes'] / 1e6:,.1f} MB), {made['labels']} labels and tokens; go on with it:\n  {made['resume']}"
+        f" ({made['bytes'] / 1e6:,.1f} MB), {made['labels']} labels and tokens; resume it with:\n  {made['resume']}"
     )
 
 
@@ -143,7 +143,7 @@ def _emerging(new: Path) -> Iterator[Path]:
             folder.rename(new)
     except OSError as error:
         raise ConfigError(
-            f"{new} can't be made ({error.strerror or error}); nothing was left there"
+            f"{new} can't be made ({error.strerror or error}); nothing is left behind"
         ) from error
     finally:
         with suppress(FileNotFoundError):

@@ -86,7 +86,7 @@ def _clear_store(store: ObjectStore, run_id: str, *, url: str, identities: set[s
         whose = (
             f"another run that is called {run_id} too"
             if unfinished is None
-            else "a clone that was cut off, or that is being made now"
+            else "a clone that was interrupted or is being made now"
         )
         raise FailedPreconditionError(
             f"object store {url} holds objects of {whose}; name another place by --storage-url or --in-folder, or, if"

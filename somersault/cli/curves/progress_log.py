@@ -75,7 +75,7 @@ class ProgressLog:
             yield
         except OSError as error:
             raise UnavailableError(
-                f"{self._path} can't be written ({error.strerror}); look at its disk"
+                f"{self._path} can't be written ({error.strerror}); check its disk"
             ) from error
 
     def _lines(self) -> list[str]:

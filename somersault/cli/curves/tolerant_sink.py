@@ -59,4 +59,4 @@ class SparedSink:
     def _lose(self, error: OSError) -> None:
         self._sink = None
         reason = error.strerror or error
-        self._say(f"{self._name} takes no more curves, the run goes on without it: {reason}")
+        self._say(f"{self._name} accepts no more curves; the run goes on without it: {reason}")

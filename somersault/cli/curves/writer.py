@@ -48,7 +48,7 @@ class CurveWriter:
             try:
                 sink.add_video(name, clip, env_steps=env_steps)
             except SomersaultError as error:
-                self._say(f"{name} is not among the curves: {error}")
+                self._say(f"{name} could not be added to the curves: {error}")
 
     def add_policy_clip(self, clip: bytes, env_steps: int) -> None:
         """Add a policy clip made before the run's end."""

@@ -140,9 +140,9 @@ def _ending_of_run(cut: RunCutShort) -> Ending:
     values = {"resume": cut.resume, "open": cut.open_command}
     if isinstance(cause, KeyboardInterrupt | Interrupted):
         loss = cause.loss if isinstance(cause, Interrupted) else ""
-        lines = [f"stopped; {loss or 'nothing is lost'}. Go on with:", f"  {cut.resume}"]
+        lines = [f"stopped; {loss or 'nothing is lost'}. Resume with:", f"  {cut.resume}"]
         if cut.open_command is not None:
-            lines += ["answer and look at it meanwhile:", f"  {cut.open_command}"]
+            lines += ["serve its pages meanwhile with:", f"  {cut.open_command}"]
         return Ending(
             code=ExitCode.INTERRUPTED,
             lines=tuple(lines),
@@ -152,7 +152,7 @@ def _ending_of_run(cut: RunCutShort) -> Ending:
     code, line = _described(cause, logs=cut.logs)
     return Ending(
         code=code,
-        lines=(f"{line}; when that is mended, go on with: {cut.resume}",),
+        lines=(f"{line}; once that is fixed, resume with: {cut.resume}",),
         values={"error": line, **values},
     )
 
@@ -176,7 +176,7 @@ def _described(error: BaseException, *, logs: Path | None) -> tuple[ExitCode, st
 def _describe_system(error: BaseException) -> str | None:
     """Return what the operating system refused; None if it is not to blame."""
     if isinstance(error, sqlite3.Error):
-        return f"the database of answers can't be used: {error}; look at its disk"
+        return f"the database of answers can't be used: {error}; check its disk"
     if isinstance(error, MemoryError):
         return "there is not enough memory; end other programs"
     if not isinstance(error, OSError) or error.errno is None:

@@ -88,7 +88,7 @@ def open_bundle(path: Path) -> Iterator[Bundle]:
         yield _Folder(path)
         return
     if not path.is_file():
-        raise NotFoundError(f"no file {path}; `somersault export RUN --labels FILE` makes one")
+        raise NotFoundError(f"no file {path}; `somersault export RUN --labels FILE` writes one")
     try:
         archive = tarfile.open(path, "r:")  # noqa: SIM115 - closed below, its own errors apart from its users'
     except (tarfile.TarError, OSError) as error:

@@ -100,7 +100,7 @@ def _check_is_new(out: Path, *, replaces: bool) -> None:
             raise FailedPreconditionError(f"--labels {out} is a folder that is not empty; name another")
     elif not replaces and (out.exists() or out.is_symlink()):
         raise FailedPreconditionError(
-            f"--labels {out} is there already; name another file, or replace it by --force"
+            f"--labels {out} exists already; name another file, or replace it with --force"
         )
 
 

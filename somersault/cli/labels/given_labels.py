@@ -72,7 +72,7 @@ async def bring_in(config: RunConfig, folder: RunFolder, *, say: Callable[[str],
     if not folder.given_labels.is_file():
         return
     if say is not None:
-        say(f"bringing in {config.num_given_labels} labels from elsewhere")
+        say(f"importing {config.num_given_labels} given labels")
     async with serving_labeler(config, folder) as address:
         await send_given(config, folder, address)
 

@@ -30,7 +30,7 @@ def check_segment(data: bytes, *, task: Task) -> None:
         arrays = safetensors.numpy.load(data)
         found = {name: arrays[name] for name in ("observations", "actions")}
     except (safetensors.SafetensorError, KeyError) as error:
-        raise CorruptDataError(f"it is no segment, or damaged: {error}") from error
+        raise CorruptDataError(f"not a segment, or damaged: {error}") from error
     differing = [
         f"{name} is {value}, must be {wanted}"
         for name, value, wanted in _compared(found, metadata, task)

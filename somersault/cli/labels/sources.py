@@ -64,7 +64,7 @@ def open_file(path: Path, *, file_format: str | None = None) -> Iterator[LabelSo
         with open_bundle(path) as bundle:
             data = bundle.read(LABELS)
             if data is None:
-                raise NotFoundError(f"{path} is no bundle of labels: {LABELS} is missing")
+                raise NotFoundError(f"{path} is not a bundle of labels: {LABELS} is missing")
             entries = _entries(f"{path}/{LABELS}", io.BytesIO(data), "jsonl")
             yield LabelSource(str(path), entries, lambda segment_id, _: bundle.read(segment_name(segment_id)))
         return
@@ -117,7 +117,7 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as file:
             yield file
     except FileNotFoundError as error:
-        raise NotFoundError(f"no file {path}; `somersault export RUN --labels FILE` makes one") from error
+        raise NotFoundError(f"no file {path}; `somersault export RUN --labels FILE` writes one") from error
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}") from error
 

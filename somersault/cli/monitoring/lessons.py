@@ -54,7 +54,7 @@ class Lessons:
         if self.num_preferring or not num_others:
             return None
         if not self.num_equal:
-            return f"no pair could be compared by who answered ({num_others} of {num_others} answers)"
+            return f"no answer could compare the two clips ({num_others} of {num_others} answers)"
         if not self.num_incomparable:
             return f"both clips were called equally good in all of {num_others} answers"
         return f"no answer prefers a clip: {self.num_equal} say equal, {self.num_incomparable} can't compare"

@@ -102,7 +102,7 @@ def _tell_of_user(config: RunConfig, folder: RunFolder, *, user: str, console: C
     if not folder.addresses.is_file():
         raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
     announcement = Announcement(config, folder, read_addresses(folder.addresses))
-    print_line(console, f"somersault {user} works with {folder.path} now; this is where it is reached:")
+    print_line(console, f"somersault {user} is using {folder.path}; its pages are already served:")
     for line in announcement.lines(is_opened=True):
         print_line(console, line)
     _print_json({"run_id": config.run_id, "used_by": user, **announcement.values()}, is_json=is_json)
@@ -172,7 +172,7 @@ def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResp
     resume = (
         f"{own_command()} train {shlex.quote(config.task)} --run-dir {shlex.quote(str(folder.path))} --resume"
     )
-    notes = [f"answers that are given now are learned from when the run goes on: {resume}"]
+    notes = [f"answers given now are learned from when the run is resumed: {resume}"]
     if stats.num_rendering:
         notes.append(
             f"{stats.num_rendering} pairs have no clips yet: no simulator runs, they are drawn when the run goes on"

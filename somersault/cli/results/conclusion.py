@@ -59,8 +59,8 @@ class RunEnd:
             await self._show(evaluation, summary)
         except SomersaultError as error:
             raise UnavailableError(
-                f"the policy is learned ({self.folder.summary} says how well), but its video could not be made, or"
-                f" nobody be told: {error}; --resume tries again"
+                f"the policy is learned (results: {self.folder.summary}), but making its video or reporting the end"
+                f" failed: {error}; --resume tries again"
             ) from error
         summary |= {"restarts": supervisor.num_restarts, "video": str(self.folder.video)}
         self.folder.store_summary(summary)
@@ -70,7 +70,7 @@ class RunEnd:
         """Keep serving the pages for a moment so that open ones can send their last answers and fetch the video."""
         web, token = self.services.web, self.services.owner_token
         if web is not None and await has_open_pages(web, token=token):
-            self.display.say(f"open pages are told of the end, which takes {GRACE_S:.0f} s at most")
+            self.display.say(f"letting open pages finish, which takes {GRACE_S:.0f} s at most")
             await wait_for_pages(web, token=token)
 
     async def _show(self, evaluation: finish.Evaluation, summary: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ async def evaluate_policy(peers: Peers, config: RunConfig) -> Evaluation:
         peers.simulator.Evaluate, request, timeout_s=EVALUATE_TIMEOUT_S, retry_for_s=RETRY_FOR_S
     )
     if not response.episodes or not response.stored_episodes:
-        raise CorruptDataError("simulator evaluated the policy and gave no episode back")
+        raise CorruptDataError("simulator evaluated the policy but returned no episode")
     return Evaluation(
         policy_version=policy.policy_version,
         episodes=tuple(response.episodes),
@@ -229,7 +229,7 @@ def describe(summary: Mapping[str, Any], *, task: Task) -> str:
     labels, budget = summary["labels"], summary["label_budget"]
     if budget:
         given = summary.get("given_labels")
-        of_them = f" ({given} of them from elsewhere)" if given else ""
+        of_them = f" ({given} of them given)" if given else ""
         parts.append((f"{labels} labels" if labels >= budget else f"{labels} of {budget} labels") + of_them)
     if task.teacher is not None:
         parts.append(f"the final policy's true return {set_beside(task, summary['true_return_mean'])}")

@@ -283,7 +283,7 @@ class RunFolder:
         """
         if self._config.exists():
             raise FailedPreconditionError(
-                f"run folder {self.path} is not empty; add --resume to go on with that run, or choose another"
+                f"run folder {self.path} is not empty; add --resume to resume that run, or choose another"
                 " --run-dir"
             )
         if not self._is_empty_or_half_made():
@@ -300,7 +300,7 @@ class RunFolder:
     def _check_exists(self) -> None:
         if not self._config.is_file():
             hint = (
-                "leave --resume out to begin one"
+                "leave out --resume to begin one"
                 if self.command == "train"
                 else "runs are in runs/ by default"
             )
@@ -324,7 +324,7 @@ class RunFolder:
 
     def _in_use(self) -> FailedPreconditionError:
         return FailedPreconditionError(
-            f"run folder {self.path} is in use by another somersault {self.user() or 'train'}; wait for its end or stop it"
+            f"run folder {self.path} is in use by another somersault {self.user() or 'train'}; wait for it to end or stop it"
         )
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ class ServiceKeeper:
             try:
                 await asyncio.wait_for(process.wait(), self._spec.drain_s)
             except TimeoutError:
-                self._note_kill(f"killed, for it had not ended within {self._spec.drain_s:.0f} s")
+                self._note_kill(f"killed because it had not ended within {self._spec.drain_s:.0f} s")
         self.kill()
 
     def kill(self, *, why: str = "") -> None:
@@ -206,5 +206,5 @@ class ServiceKeeper:
 
 def _describe_exit(code: int) -> str:
     if code == -signal.SIGKILL:
-        return "killed by SIGKILL, as the system does where memory runs out"
+        return "killed by SIGKILL, as the system does when memory runs out"
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -50,7 +50,7 @@ async def try_environment(task: str, *, say: Callable[[str], None], longest_s: f
         what = next((line for line in reversed(told) if line), "its beginning")
         say(
             f"warning: environment {task} was not tried to the end: no answer to {what} after {longest_s:.0f} s;"
-            " the run begins all the same"
+            " the run begins anyway"
         )
         return
     finally:

@@ -120,7 +120,7 @@ def _check_teacher_is_there(teacher: str) -> None:
     place, _, function = teacher.rpartition(":")
     if place.endswith(".py") and not Path(place).is_file():
         raise ConfigError(
-            f"the run's teacher is in {place}, which is gone; if it was moved, say where it is now:"
+            f"the run's teacher is in {place}, which is gone; if it was moved, give its new place:"
             f" --teacher NEW/{Path(place).name}:{function}"
         )
     check_teacher(teacher)

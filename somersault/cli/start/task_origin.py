@@ -57,7 +57,7 @@ def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) 
     path = _file_of(reference)
     if path is not None and not path.is_file():
         raise ConfigError(
-            f"the run's task is in {path}, which is gone; if it was moved, say where it is now:"
+            f"the run's task is in {path}, which is gone; if it was moved, give its new place:"
             f" somersault train NEW/{path.name} --run-dir DIR --resume"
         )
     try:
@@ -66,7 +66,7 @@ def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) 
         if path is not None:
             raise
         raise ConfigError(
-            f"the run's task {reference} can't be found any more; install again the package that brought it"
+            f"the run's task {reference} can't be found any more; reinstall the package that provides it"
             f" ({str(error)[:300]})"
         ) from error
     check_task(task)
@@ -79,8 +79,8 @@ def describe_change(reference: str, digest: str) -> str | None:
     if not digest or digest_of(reference) == digest:
         return None
     return (
-        f"warning: {_file_of(reference)} is not as it was when this run began; what it learned so far, it learned of"
-        " the old one"
+        f"warning: {_file_of(reference)} has changed since this run began; what the run learned so far came from the"
+        " old version"
     )
 
 
@@ -92,7 +92,7 @@ def _check_same(task: Task, spec: Mapping[str, Any] | None) -> None:
         if now[name] != spec[name]:
             raise ConfigError(
                 f"{name} of the task was {spec[name]!r} when this run began and is {now[name]!r} now; begin a new"
-                " run, or give it the task that it began with"
+                " run, or restore the task that it began with"
             )
 
 

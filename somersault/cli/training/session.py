@@ -115,7 +115,7 @@ class Session:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._say_stopped()
         problem = await self._services.supervisor.stop()
-        return f"at most the last minute of learning is lost, for {problem}" if problem else ""
+        return f"at most the last minute of learning is lost, because {problem}" if problem else ""
 
     @property
     def wall_s(self) -> float:
@@ -201,7 +201,7 @@ class Session:
             return
         error = await self._services.state.report_stopped()
         if error is not None:
-            self._display.say(f"the pages could not be told that the run stops: {error}")
+            self._display.say(f"the labeler could not be told that the run stops: {error}")
 
     async def _draw_curves(self, watcher: ProgressWatcher, curves: CurveWriter) -> None:
         """Add a point to each curve every few seconds, and one at the end, whatever the end is."""

@@ -76,7 +76,7 @@ class BackgroundSink:
             self._thread.join(self._close_s)
         if self._thread.is_alive():
             self._say(
-                f"{self._name} did not take everything within {self._close_s:.0f} s; the rest is in progress.jsonl"
+                f"{self._name} did not accept everything within {self._close_s:.0f} s; the rest is in progress.jsonl"
             )
 
     def _pass_on(self, work: _Work | None) -> None:
@@ -93,4 +93,4 @@ class BackgroundSink:
             with contextlib.redirect_stdout(sys.stderr):  # some say farewell; ours may be one JSON object
                 sink.close()
         except Exception as error:  # another project's client: whatever it raises, the run goes on
-            self._say(f"{self._name} stopped taking the curves, the run goes on without it: {error!r}")
+            self._say(f"{self._name} stopped accepting curves; the run goes on without it: {error!r}")

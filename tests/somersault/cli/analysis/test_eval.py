@@ -44,7 +44,7 @@ def test_more_episodes_seed_and_likeliest_actions(real_run: Path, command: Comma
 def test_report_is_for_people(real_run: Path, command: Command) -> None:
     """Each episode is a row, and the mean stands between random and reference."""
     text = command.text("eval", real_run, "--episodes", 3)
-    assert "3 fresh episodes, actions drawn, as in the run" in text
+    assert "3 fresh episodes, sampled actions, as in training" in text
     assert "random 540.0 · this policy" in text
     assert "trained on the score itself 7,840.0" in text
     rows = [line.split() for line in text.splitlines()]
@@ -104,4 +104,4 @@ def test_a_hidden_score_that_is_not_finite_has_no_mean_and_is_said() -> None:
     assert report["true_return"] is None
     text = format_report(report)
     assert "true return   not finite in every episode" in text
-    assert "this policy can't be told" in text
+    assert "this policy unknown" in text

@@ -149,7 +149,7 @@ def test_a_file_that_is_there_is_replaced_only_if_told(
     out.write_bytes(b"kept")
     runs = [real_run] * (2 if name == "compare" else 1)
     line = command.error(name, *runs, *options, "--out", out)
-    assert line == f"--out {out} is there already; name another file, or replace it by --force"
+    assert line == f"--out {out} exists already; name another file, or replace it with --force"
     assert out.read_bytes() == b"kept"
     command.text(name, *runs, *options, "--out", out, "--force")
     assert out.stat().st_size > 1000

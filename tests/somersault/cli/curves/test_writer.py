@@ -206,7 +206,7 @@ def test_tensorboard_that_fails_is_said_once_and_ends_no_run(folder: RunFolder) 
         tensorboard._sink._events.add_event = fail_as_a_full_disk
         for env_steps in (100, 200):
             curves.write(make_progress(env_steps=env_steps), wall_s=1.5, num_restarts=0)
-    assert said == ["TensorBoard takes no more curves, the run goes on without it: No space left on device"]
+    assert said == ["TensorBoard accepts no more curves; the run goes on without it: No space left on device"]
     assert [row["run/env_steps"] for row in rows_of(folder)] == [100, 200]
 
 
@@ -217,7 +217,7 @@ def test_tensorboard_that_can_not_be_opened_ends_no_run_either(folder: RunFolder
     with open_curves(make_config(folder), folder, say=said.append) as curves:
         curves.write(make_progress(env_steps=100), wall_s=1.5, num_restarts=0)
     assert len(said) == 1
-    assert said[0].startswith("TensorBoard takes no more curves, the run goes on without it: ")
+    assert said[0].startswith("TensorBoard accepts no more curves; the run goes on without it: ")
     assert [row["run/env_steps"] for row in rows_of(folder)] == [100]
 
 

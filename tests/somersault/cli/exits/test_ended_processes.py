@@ -185,7 +185,7 @@ def test_a_run_that_learned_nothing_says_so_and_writes_strict_json(tmp_path: Pat
         FAKE_TRAINING_S="8",
     )
     assert code == ExitCode.LEARNED_NOTHING, errors
-    reason = "no pair could be compared by who answered (9 of 9 answers)"
+    reason = "no answer could compare the two clips (9 of 9 answers)"
     (summary,) = map(_strictly, output.splitlines())
     assert (summary["nothing_learned_because"], summary["true_return_mean"]) == (reason, None)
     assert f"warning: there is nothing to learn from yet: {reason}" in errors.splitlines()

@@ -142,7 +142,7 @@ def test_whatever_ends_a_run_that_has_begun(
         (line,) = said.err.splitlines()
         assert line.startswith("somersault: error: ")
         assert words in line
-        assert line.endswith(f"; when that is mended, go on with: {resume}")
+        assert line.endswith(f"; once that is fixed, resume with: {resume}")
     if is_json:
         (values,) = map(json.loads, said.out.splitlines())
         assert values["resume"] == resume

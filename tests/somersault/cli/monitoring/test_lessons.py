@@ -41,7 +41,7 @@ NONE = {"num_preferring": 0}
     [
         ({}, 3, None),
         ({"num_preferring": 1, "num_incomparable": 19}, 1, None),
-        (NONE | {"num_incomparable": 20}, 0, "no pair could be compared by who answered (20 of 20 answers)"),
+        (NONE | {"num_incomparable": 20}, 0, "no answer could compare the two clips (20 of 20 answers)"),
         (NONE | {"num_equal": 20}, 4, "both clips were called equally good in all of 20 answers"),
         (NONE | {"num_equal": 5, "num_incomparable": 15}, 1, "prefers a clip: 5 say equal, 15 can't compare"),
         ({}, 0, "no answer of 20 could be learned from; logs/reward.log says why"),
@@ -92,8 +92,8 @@ def test_each_warning_is_shown_once() -> None:
         warnings.note(futile, notices=["teacher: the true reward at step 3 is nan"])
     assert said == [
         "warning: teacher: the true reward at step 3 is nan",
-        "warning: the hidden reward of episodes is not finite, so no teacher can compare them; mend the environment",
-        "warning: there is nothing to learn from yet: no pair could be compared by who answered (10 of 10 answers)",
+        "warning: the hidden reward of episodes is not finite, so no teacher can compare them; fix the environment",
+        "warning: there is nothing to learn from yet: no answer could compare the two clips (10 of 10 answers)",
     ]
 
 
@@ -126,15 +126,15 @@ def test_a_hidden_reward_that_is_not_finite_is_null_in_the_summary(value: float,
     config = make_config(RunFolder(tmp_path / "run"))
     summary = finish.summarise(config, progress, evaluation, wall_s=5.0, num_restarts=0)
     task = get_task("hopper-backflip")
-    reason = "no pair could be compared by who answered (9 of 9 answers)"
+    reason = "no answer could compare the two clips (9 of 9 answers)"
     assert summary["true_return_mean"] is None
     assert summary["nothing_learned_because"] == reason
     assert headline(task, summary) == f"Nothing was learned: {reason}."
-    assert "true return can't be told, for the hidden reward is not finite" in finish.describe(
+    assert "true return is unknown because the hidden reward is not finite" in finish.describe(
         summary, task=task
     )
     assert not finish.result_of(summary, task=task).HasField("true_return_mean")
     learned = {**summary, "nothing_learned_because": None}
     assert headline(get_task("walker"), learned) == (
-        "Walker: how well the agent does can't be told, for its hidden score is not finite."
+        "Walker: how well the agent does is unknown because its hidden score is not finite."
     )

@@ -144,7 +144,7 @@ def opened_again(path: Path) -> Iterator[dict[str, Any]]:
     """Ask for a run that is served already: the command says so, and ends by itself."""
     command = [sys.executable, "-m", "somersault.cli", "open", str(path), "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
-    assert "somersault open works with" in ended.stderr
+    assert "somersault open is using" in ended.stderr
     yield json.loads(ended.stdout)
 
 

@@ -124,7 +124,7 @@ async def test_a_learner_that_is_killed_has_stored_no_checkpoint_and_that_is_sai
     await supervisor.start()
     os.kill(supervisor.process_ids()["learner"], signal.SIGKILL)
     assert (await supervisor.stop()).startswith(
-        "learner ended badly (killed by SIGKILL, as the system does where memory runs out); its last words: "
+        "learner ended badly (killed by SIGKILL, as the system does when memory runs out); its last words: "
     )
 
 

@@ -35,7 +35,7 @@ async def test_one_that_does_not_return_is_told_of_and_left_untried() -> None:
     """It may be slow, not broken."""
     (said,) = await _say_nothing_of("Hangs", longest_s=4.0)
     assert said.endswith(
-        "was not tried to the end: no answer to step, at step 3 after 4 s; the run begins all the same"
+        "was not tried to the end: no answer to step, at step 3 after 4 s; the run begins anyway"
     )
 
 

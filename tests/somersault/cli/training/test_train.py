@@ -147,7 +147,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
     code, _, errors = run(*TRAIN, "--run-dir", str(tmp_path / "run"), FAKE_EXIT="2")
     assert code == 2
     assert errors.splitlines()[-1] == (
-        "somersault: error: fake: port is 'x', must be a number; when that is mended, go on with:"
+        "somersault: error: fake: port is 'x', must be a number; once that is fixed, resume with:"
         f" somersault train hopper-backflip --run-dir {tmp_path}/run --resume"
     )
 
@@ -188,7 +188,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
             ["train", "hopper-backflip", "--teacher", "nowhere.py:f"],
             "'nowhere.py', must be the path of a Python",
         ),
-        ([*TRAIN, "--true-reward"], "--true-reward asks for no labels"),
+        ([*TRAIN, "--true-reward"], "--true-reward needs no labels"),
         ([*TRAIN, "--resume"], "--resume needs --run-dir"),
         ([*TRAIN, "--storage-url", "ftp://x"], "object store URL is 'ftp://x'"),
         ([*TRAIN, "--storage-url", "s3://127.0.0.1:9/b"], "needs both an access key and a secret key"),

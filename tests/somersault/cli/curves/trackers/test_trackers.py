@@ -249,7 +249,7 @@ def test_a_tracker_that_fails_is_said_once_and_left_alone() -> None:
     for env_steps in (100, 200, 300):
         sink.write(_point(env_steps))
     sink.close()
-    assert said == ["wandb stopped taking the curves, the run goes on without it: OSError('no disk')"]
+    assert said == ["wandb stopped accepting curves; the run goes on without it: OSError('no disk')"]
 
 
 def test_a_tracker_that_never_answers_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,4 +263,4 @@ def test_a_tracker_that_never_answers_holds_nothing_up(monkeypatch: pytest.Monke
         sink.write(_point(env_steps))
     sink.close()
     gate.set()
-    assert said == ["wandb did not take everything within 0 s; the rest is in progress.jsonl"]
+    assert said == ["wandb did not accept everything within 0 s; the rest is in progress.jsonl"]
