@@ -93,7 +93,7 @@ def test_a_file_that_was_changed_is_told_of(home: Path) -> None:
     (home / "judge.py").write_text(JUDGE + "# better\n")
     config, notes = resume(home)
     assert [note.split()[1] for note in notes] == [str(home / "task.py"), str(home / "judge.py")]
-    assert all("is not as it was when this run began" in note for note in notes)
+    assert all("has changed since this run began" in note for note in notes)
     assert not resume(home)[1], "it is told once"
     assert config.task_sha256
 
