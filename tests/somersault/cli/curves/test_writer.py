@@ -172,7 +172,7 @@ def test_a_video_that_cannot_be_shown_is_said(folder: RunFolder) -> None:
         curves.conclude(_SUMMARY, video=folder.video)
     (sentence,) = said
     assert sentence.startswith(
-        "policy/final is not among the curves: a clip of 8 bytes can't be read as a video"
+        "policy/final could not be added to the curves: a clip of 8 bytes can't be read as a video"
     )
     assert events_of(folder).Scalars("final/true_return_mean")[0].value == 7.5
 

@@ -125,7 +125,7 @@ def test_a_package_that_is_gone_is_named(home: Path) -> None:
     with RunFolder(home / "run") as folder:
         config = folder.resume()
         folder.store_config(dataclasses.replace(config, task="their-task", task_spec=None, task_sha256=""))
-    with pytest.raises(ConfigError, match="their-task can't be found any more; install again the package"):
+    with pytest.raises(ConfigError, match="their-task can't be found any more; reinstall the package"):
         resume(home)
 
 
