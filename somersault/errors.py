@@ -14,7 +14,7 @@ The columns are name, status, whether to try again, and meaning::
     ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   again  a bound on size or number was met
     ├── UnavailableError         UNAVAILABLE          again  a peer, a disk or a store can't be reached
     └── CorruptDataError         DATA_LOSS            never  stored or received bytes are not what they claim
-        └── EnvironmentFailedError  DATA_LOSS         never  an environment raised, or gave what it did not declare
+        └── EnvironmentFailedError  DATA_LOSS         never  an environment raised, or returned what it did not declare
 
 `Retry` says what the words mean. Where one error differs from its class, it says so: ``raise X(...).never()``.
 `somersault.rpc.interceptors` maps them to a status and a kind on the server, `somersault.rpc.channel` back on the

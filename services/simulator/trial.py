@@ -54,7 +54,7 @@ def try_environment(task: Task) -> None:
     """Try a task's environment.
 
     Raises:
-        SomersaultError: It can't be made, raised, or gave something else than it declares.
+        SomersaultError: It can't be made, raised, or returned something else than it declares.
     """
     check_task(task)
     if isinstance(task.environment, GymnasiumEnvironment):

@@ -1,1 +1,1 @@
-"""Environments as agents see them, for programs outside of a run (`making`); simulators share their parts."""
+"""Environments as agents see them, for programs outside of a run; the simulator shares their parts."""

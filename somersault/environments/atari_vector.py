@@ -1,7 +1,7 @@
-"""Opens a game of the Arcade Learning Environment as its tasks are played, by `ale_py`'s vector environment.
+"""Opens games of the Arcade Learning Environment with a task's settings, in `ale_py`'s vector environment.
 
-A step holds an action for four frames; its picture is the brighter, dot by dot, of the last two, since sprites are
-drawn in every other frame only (Mnih et al. 2015, methods).
+A step holds an action for four frames; its picture is the pixelwise maximum of the last two, because sprites appear in
+every other frame only (Mnih et al. 2015, Methods).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["FRAMES_PER_STEP", "MAX_START_FRAMES", "environment_of", "hidden_rows
 FRAMES_PER_STEP = 4  # Mnih et al. 2015
 MAX_START_FRAMES = 30  # as many as "no-op starts" have (Mnih et al. 2015)
 _SCREEN_ROWS = 210
-_NO_LIMIT = 1 << 30  # frames: games are ended by whoever plays, after whole steps
+_NO_LIMIT = 1 << 30  # frames: the caller ends games, after whole steps
 
 
 def environment_of(task: Task) -> AtariEnvironment:
-    """Gives the task's game.
+    """Return the task's environment, a game.
 
     Raises:
-        InvalidInputError: It is played in something else, or ``ale_py`` holds no such game.
+        InvalidInputError: The task's environment isn't a game, or ``ale_py`` doesn't have it.
     """
     environment = task.environment
     if not isinstance(environment, AtariEnvironment):
@@ -37,9 +37,9 @@ def environment_of(task: Task) -> AtariEnvironment:
 
 
 def open_vector(task: Task, *, num_environments: int) -> AtariVectorEnv:
-    """Opens emulators that one thread of the library steps; they wait to be reset with seeds.
+    """Open emulators that one thread of the library steps; they wait to be reset with seeds.
 
-    Neither lost lives nor the end of a game begin anything by themselves, and rewards are score changes.
+    Neither a lost life nor the end of a game begins anything by itself, and rewards are changes of the score.
 
     Raises:
         InvalidInputError: See `environment_of`; or the game has another number of actions than the task.
@@ -68,7 +68,7 @@ def open_vector(task: Task, *, num_environments: int) -> AtariVectorEnv:
 
 
 def hidden_rows(task: Task) -> tuple[slice, ...]:
-    """Gives the rows of a frame that show any of the rows of the screen that are to be hidden.
+    """Return the rows of a frame that show any row of the screen that must be hidden.
 
     Frames are shrunk by averaging areas: row r of H shows the screen from 210 · r / H to 210 · (r + 1) / H.
     """

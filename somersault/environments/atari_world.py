@@ -1,4 +1,4 @@
-"""An Atari task, one game at a time, played on through lost lives and games as a simulator does."""
+"""An Atari task, one game at a time; play goes on through lost lives and ends of games, as in a simulator."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from somersault.tasks import Task
 
 __all__ = ["AtariWorld"]
 
-_SAME_CARTRIDGE = -1  # in place of a seed: the reset switch is pressed
-_CARTRIDGE_STEPS = 4_500  # as the simulator: at the first end of a game after them a new cartridge is put in
+_SAME_CARTRIDGE = -1  # in place of a seed: presses the reset switch
+_CARTRIDGE_STEPS = (
+    4_500  # as in the simulator: at the first end of a game after them the cartridge is inserted anew
+)
 _MAX_SEED = 2**31 - 1
 
 
@@ -29,7 +31,7 @@ class AtariWorld:
         """Open the game.
 
         Raises:
-            InvalidInputError: the task names no game that there is, or has not its number of actions.
+            InvalidInputError: There is no game of the task's name, or it has another number of actions.
         """
         self._name = task.name
         self._vector = open_vector(task, num_environments=1)
@@ -39,39 +41,39 @@ class AtariWorld:
         self._steps_since_cartridge = self._game_steps = 0
 
     def begin(self, seed: int | None) -> Frame:
-        """Begin a game with a new cartridge; see `World`."""
+        """Begin a game with the cartridge inserted anew; see `World`."""
         if seed is not None:
             entropy = int(np.random.default_rng(seed).integers(2**63))
             self._rng = np.random.default_rng((entropy, 0))
-        return self._begin_game(is_new=True)
+        return self._begin_game(has_new_cartridge=True)
 
     def step(self, action: NDArray[Any]) -> Frame:
-        """Make a step; where a game is over the next has begun, and the agent is not told."""
+        """Make a step; if a game is over the next has begun, and the agent isn't told."""
         self._vector.send(np.asarray(action, np.int32).reshape(1))
         pictures, _, is_over, _, _ = self._vector.recv()
         self._game_steps += 1
         self._steps_since_cartridge += 1
         if is_over[0] or self._game_steps == self._max_game_steps:
-            return self._begin_game(is_new=self._steps_since_cartridge >= _CARTRIDGE_STEPS)
+            return self._begin_game(has_new_cartridge=self._steps_since_cartridge >= _CARTRIDGE_STEPS)
         return self._show(pictures)
 
-    def draw(self) -> NDArray[Any]:
+    def render(self) -> NDArray[Any]:
         """Refuse: the library's vector environment keeps no coloured picture.
 
         Raises:
-            UnavailableError: always.
+            UnavailableError: Always.
         """
-        raise UnavailableError(f"{self._name} draws no coloured pictures here; `somersault render` does")
+        raise UnavailableError(f"{self._name} has no coloured pictures here; `somersault render` makes them")
 
     def close(self) -> None:
-        """End the library's thread; see `World`."""
+        """End the library's thread."""
         del self._vector
 
-    def _begin_game(self, *, is_new: bool) -> Frame:
-        seed = int(self._rng.integers(1, _MAX_SEED)) if is_new else _SAME_CARTRIDGE
+    def _begin_game(self, *, has_new_cartridge: bool) -> Frame:
+        seed = int(self._rng.integers(1, _MAX_SEED)) if has_new_cartridge else _SAME_CARTRIDGE
         pictures, _ = self._vector.reset(seed=np.array([seed]), options={"reset_mask": np.array([True])})
         self._game_steps = 0
-        if is_new:
+        if has_new_cartridge:
             self._steps_since_cartridge = 0
         return self._show(pictures)
 

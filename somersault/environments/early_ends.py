@@ -1,7 +1,7 @@
-"""After how many steps the episodes of a Gymnasium environment end by themselves where one acts at random.
+"""After how many steps the episodes of a Gymnasium environment end early under random actions.
 
-``python -m somersault.environments.early_ends TASK`` writes the steps as its last line, for those whom the environment, which is
-somebody else's, must not end.
+``python -m somersault.environments.early_ends TASK`` prints the steps as its last line, for callers that third-party code
+must not take down.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NUM_EPISODES = 30  # enough for a mean within a fifth
 
 
 def ask_for_early_ends(name: str) -> float | None:
-    """Return `measure_early_ends` of a task as a process of its own tells it; None too where the environment fails there.
+    """Return `measure_early_ends` of a task, measured in a process of its own; None also if the environment fails there.
 
-    How a run takes that is for the run to say: it may happen once in a long while.
+    Such a failure may be a rare one, so it is left to the run to report it.
     """
     command = [sys.executable, "-m", "somersault.environments.early_ends", name]
     try:
@@ -36,15 +36,15 @@ def ask_for_early_ends(name: str) -> float | None:
 
 
 def measure_early_ends(task: Task) -> float | None:
-    """Play some episodes at random and return how long they are where they end early.
+    """Play some episodes at random and return how long they are if they end early.
 
     Returns:
-        Mean steps of an episode, whatever ends it; None where too few ended early for that to matter.
+        Mean steps of an episode, whatever ends it; None if too few ended early for it to matter.
 
     Raises:
-        InvalidInputError: the environment can't be made.
-        UnavailableError: a package that it needs is missing.
-        Exception: what the environment raises while it is played.
+        InvalidInputError: The environment can't be made.
+        UnavailableError: A package that it needs is missing.
+        Exception: Whatever the environment raises while it is played.
     """
     if not isinstance(task.environment, GymnasiumEnvironment):
         return None

@@ -1,4 +1,4 @@
-"""Makes the environment of a task or of a run."""
+"""Makes a Gymnasium environment of a task or of a run."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def make_env(task_or_run: str | Path | Task | Run, *, render_mode: str | None = 
     """Make a Gymnasium environment of a task, as the agent sees it in a run.
 
     Args:
-        task_or_run: the name of a task, a Gymnasium id, a Python file that holds a ``TASK``, the folder of a run, or
-            what `somersault.load_run` or `somersault.tasks.get_task` gave.
+        task_or_run: The name of a task, a Gymnasium id, a Python file that holds a ``TASK``, the folder of a run, or what
+            `somersault.load_run` or `somersault.tasks.get_task` returned.
         render_mode: ``rgb_array`` for pictures, None for none.
 
     Raises:
-        InvalidInputError: there is no such task or run, or its environment can't be had.
-        UnavailableError: a package that it needs is missing.
+        InvalidInputError: There is no such task or run, or its environment isn't available.
+        UnavailableError: A package that it needs is missing.
     """
     if render_mode not in (None, "rgb_array"):
         raise InvalidInputError("render_mode", render_mode, "rgb_array or None")
     task = _task_of(task_or_run)
     try:
-        world = _open_world(task, draws=render_mode is not None)
+        world = _open_world(task, has_pictures=render_mode is not None)
     except ImportError as error:
         hint = "pip install 'somersault[simulator,gymnasium]'"
         raise UnavailableError(f"{task.name} can't be played: {error}; {hint}") from error
@@ -46,12 +46,12 @@ def _task_of(task_or_run: str | Path | Task | Run) -> Task:
     return get_task(task_or_run)
 
 
-def _open_world(task: Task, *, draws: bool) -> World:
-    """Open what a task is played in; its libraries are loaded only now."""
+def _open_world(task: Task, *, has_pictures: bool) -> World:
+    """Open a task's environment; its libraries are loaded only now."""
     if isinstance(task.environment, MujocoEnvironment):
         from somersault.environments.mujoco_world import MujocoWorld
 
-        return MujocoWorld(task, draws=draws)
+        return MujocoWorld(task, has_pictures=has_pictures)
     if isinstance(task.environment, AtariEnvironment):
         from somersault.environments.atari_world import AtariWorld
 

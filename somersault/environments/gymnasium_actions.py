@@ -1,4 +1,4 @@
-"""Turns what a policy does into actions that a Gymnasium space holds (`somersault.tasks.gymnasium_spaces.actions`).
+"""Turns a policy's actions into those of a Gymnasium space (`somersault.tasks.gymnasium_spaces.actions`).
 
 Shapes: A action length, D choices made at once.
 """
@@ -20,12 +20,12 @@ __all__ = ["action_maker"]
 
 
 def action_maker(space: Any, task: Task) -> Callable[[Any], Any]:
-    """Return a function from an action to one that the space holds.
+    """Return a function from a policy's action to an element of the space.
 
-    It takes float32 ``[A]`` within -1 and 1, or int32 ``[]`` or ``[D]``.
+    It takes float32 ``[A]`` from -1 to 1, or int32 ``[]`` or ``[D]``.
 
     Raises:
-        InvalidInputError: the space can't be acted in, or is not as the task declares it.
+        InvalidInputError: The space is of an unsupported kind, or isn't as the task declares it.
     """
     assert isinstance(task.environment, GymnasiumEnvironment)
     limit = task.environment.action_limit
@@ -38,20 +38,20 @@ def action_maker(space: Any, task: Task) -> Callable[[Any], Any]:
         start = int(space.start)
         return lambda action: start + int(action)
     if isinstance(space, spaces.Box):
-        return _stretcher(space, limit)
+        return _rescaler(space, limit)
     first = getattr(space, "start", np.zeros(space.shape, space.dtype))  # MultiBinary has none
     return lambda action: first + np.asarray(action, space.dtype).reshape(space.shape)
 
 
-def _stretcher(space: spaces.Box, limit: float) -> Callable[[Any], Any]:
+def _rescaler(space: spaces.Box, limit: float) -> Callable[[Any], Any]:
     low, high = action_bounds(space, limit=limit)
     is_whole = not np.issubdtype(space.dtype, np.floating)
 
-    def stretch(action: NDArray[np.float32]) -> NDArray[Any]:
+    def rescale(action: NDArray[np.float32]) -> NDArray[Any]:
         share = (action.reshape(space.shape).astype(np.float64) + 1) / 2
         value = low + share * (high - low)
-        # Rounding must not carry an action over a bound.
-        stretched: NDArray[Any] = np.asarray(np.rint(value) if is_whole else value, space.dtype)
-        return np.asarray(np.clip(stretched, space.low, space.high))
+        # Rounding must not carry an action past a bound.
+        rescaled: NDArray[Any] = np.asarray(np.rint(value) if is_whole else value, space.dtype)
+        return np.asarray(np.clip(rescaled, space.low, space.high))
 
-    return stretch
+    return rescale

@@ -1,4 +1,4 @@
-"""Turns what a Gymnasium environment shows into frames (`somersault.tasks.gymnasium_spaces.observations`).
+"""Turns a Gymnasium environment's observations into frames (`somersault.tasks.gymnasium_spaces.observations`).
 
 Shapes: O observation, C planes of H height and W width, V numbers.
 """
@@ -31,10 +31,10 @@ _MAX_LEVEL = 255
 
 
 def frame_maker(space: Any, task: Task) -> Callable[[Any], NDArray[Any]]:
-    """Return a function from an observation to a frame: float32 ``[O]``, or uint8, packed where it is more than a picture.
+    """Return a function from an observation to a frame: float32 ``[O]``, or uint8, packed if it is more than a picture.
 
     Raises:
-        InvalidInputError: the space can't be seen, or is not as the task declares it.
+        InvalidInputError: The space is of an unsupported kind, or isn't as the task declares it.
     """
     read = read_observations(space)
     leaves = list(leaves_of(space))
@@ -54,7 +54,7 @@ def frame_maker(space: Any, task: Task) -> Callable[[Any], NDArray[Any]]:
 
 
 def _num_planes(picture: Leaf, task: Task) -> int:
-    """Return C: as many as the task declares if colours may be kept apart or made grey, else as many as there are."""
+    """Return C: what the task declares if colours may be kept apart or made grey, otherwise as many as there are."""
     axes, shape = picture_axes(picture.space), picture.space.shape
     assert axes is not None
     if axes.stack is not None:
@@ -81,7 +81,7 @@ def _planes_maker(picture: Leaf, task: Task) -> Callable[[Any], NDArray[np.uint8
 
 
 def _planes(picture: NDArray[Any], axes: PictureAxes, *, num_planes: int) -> NDArray[np.float32]:
-    """Return a picture's planes ``[C, H, W]`` in its own size: colours made grey, or kept apart if so many are asked for."""
+    """Return a picture's planes ``[C, H, W]`` in its own size: colours made grey, or kept apart if that many are wanted."""
     if axes.stack is not None:
         inner = None if axes.colours is None else axes.colours - 1
         of_one = PictureAxes(colours=inner)
@@ -97,16 +97,16 @@ def _planes(picture: NDArray[Any], axes: PictureAxes, *, num_planes: int) -> NDA
 
 
 def _numbers(leaves: list[Leaf], seen: Any) -> NDArray[np.float32]:
-    """Return ``[V]``: what lies beside the picture, one after the other."""
+    """Return ``[V]``: the numbers beside the picture, one component after the other."""
     parts = [spaces.flatten(leaf.space, leaf.value_of(seen)) for leaf in leaves]
     return np.concatenate([np.zeros(0, np.float32), *parts]).astype(np.float32)
 
 
 def area_means(values: NDArray[np.floating[Any]], num_to: int) -> NDArray[np.float64]:
-    """Resamples the rows of ``[H, W]`` to so many, each the mean of what it covers, parts of rows counted in part.
+    """Resample ``[H, W]`` to ``num_to`` rows, each the mean of what it covers, with partial rows weighted.
 
-    It is the difference of running sums at the new rows' edges: quicker than a matrix product, whose threads are
-    in each other's way when every lane makes a small one.
+    It is the difference of running sums at the new rows' edges: faster than a matrix product, whose threads get in each
+    other's way when every lane makes a small one.
     """
     num_from = len(values)
     edges = np.linspace(0, num_from, num_to + 1)
@@ -118,16 +118,16 @@ def area_means(values: NDArray[np.floating[Any]], num_to: int) -> NDArray[np.flo
 
 
 def shrink(picture: NDArray[np.uint8], *, max_px: int) -> NDArray[np.uint8]:
-    """Gives a copy of a picture ``[H, W, 3]``, shrunk by a whole factor where it is higher or wider than allowed.
+    """Return a copy of a picture ``[H, W, 3]``, shrunk by a whole factor if it is higher or wider than allowed.
 
-    What does not fill a last pixel, at the right and at the bottom, is cut off.
+    What doesn't fill a last pixel, at the right and at the bottom, is cut off.
     """
     factor = -(-max(picture.shape[:2]) // max_px)
     if factor == 1:
         return picture.copy()
     height, width = picture.shape[0] // factor, picture.shape[1] // factor
     cut = picture[: height * factor, : width * factor]
-    # Summed over strided views: ten times as quick as a mean over reshaped axes.
+    # Summed over strided views: ten times as fast as a mean over reshaped axes.
     total = np.zeros((height, width, 3), np.uint16 if factor <= _MAX_SMALL_FACTOR else np.uint32)
     for row, column in np.ndindex(factor, factor):
         total += cut[row::factor, column::factor]
@@ -136,7 +136,7 @@ def shrink(picture: NDArray[np.uint8], *, max_px: int) -> NDArray[np.uint8]:
 
 
 def fit(picture: NDArray[np.uint8], sides: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return a picture ``[H, W, 3]`` of the sides ``(H, W)``: the same, or scaled to fit and set amid black."""
+    """Return a picture ``[H, W, 3]`` with the sides ``(H, W)``: the same, or scaled to fit and centred on black."""
     if picture.shape[:2] == sides:
         return picture
     scale = min(to / side for to, side in zip(sides, picture.shape[:2], strict=True))
@@ -150,10 +150,10 @@ def fit(picture: NDArray[np.uint8], sides: tuple[int, ...]) -> NDArray[np.uint8]
 
 
 def _check(space: Any, task: Task, found: tuple[tuple[int, ...], int, int]) -> None:
-    """Checks the sizes of what is seen against the task's.
+    """Check the sizes of the observation against the task's.
 
     Raises:
-        InvalidInputError: they differ.
+        InvalidInputError: They differ.
     """
     if found != (task.frame_shape, task.num_planes, task.num_numbers):
         shape = (

@@ -1,4 +1,4 @@
-"""A task that is a Gymnasium environment: where an episode ends early it stands still for a while, as in a simulator."""
+"""A task that is a Gymnasium environment. After an early end it stands still for a while, as in a simulator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from somersault.tasks.gymnasium import open_gymnasium
 
 __all__ = ["GymnasiumWorld"]
 
-_MAX_SEED = 2**31  # as the simulator draws its seeds
+_MAX_SEED = 2**31  # as for the seeds that the simulator draws
 
 
 class GymnasiumWorld:
@@ -26,8 +26,8 @@ class GymnasiumWorld:
         """Open the environment.
 
         Raises:
-            InvalidInputError: it can't be made, or is not as the task declares it.
-            UnavailableError: a package that it needs is missing.
+            InvalidInputError: It can't be made, or isn't as the task declares it.
+            UnavailableError: A package that it needs is missing.
         """
         assert isinstance(task.environment, GymnasiumEnvironment)
         opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
@@ -65,12 +65,12 @@ class GymnasiumWorld:
         self._frame = self._to_frame(observation)
         return self._frame
 
-    def draw(self) -> NDArray[Any]:
+    def render(self) -> NDArray[Any]:
         """Return a picture; see `World`."""
         return np.asarray(self._inner.render())
 
     def close(self) -> None:
-        """End it; see `World`."""
+        """Close the environment; see `World`."""
         self._inner.close()
 
     def _reset(self) -> Frame:

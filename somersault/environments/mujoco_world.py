@@ -1,6 +1,6 @@
-"""A MuJoCo task stepped one environment at a time, by Gymnasium's own environment.
+"""A MuJoCo task, one environment at a time, stepped by Gymnasium's own environment.
 
-Each step begins with a zero warm start, as the simulator's do, so both are equal bit for bit.
+Each step begins with a zero warm start, as the simulator's steps do, so the two are equal bit for bit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from somersault.tasks import MujocoEnvironment, Task
 __all__ = ["MujocoWorld", "gymnasium_options"]
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    # The tasks leave out of their observations what is no part of a state.
+    # The tasks' observations leave out what isn't part of a state.
     "Ant-v5": {"include_cfrc_ext_in_observation": False},
 }
 
@@ -38,7 +38,7 @@ class MujocoWorld:
     is_still = False
     is_over = False  # none ends early
 
-    def __init__(self, task: Task, *, draws: bool) -> None:
+    def __init__(self, task: Task, *, has_pictures: bool) -> None:
         """Open the environment.
 
         Raises:
@@ -48,14 +48,14 @@ class MujocoWorld:
         assert isinstance(environment, MujocoEnvironment)
         opened: Any = gymnasium.make(
             environment.environment_id,
-            render_mode="rgb_array" if draws else None,
+            render_mode="rgb_array" if has_pictures else None,
             disable_env_checker=True,
             **gymnasium_options(environment),
         )
         self._inner: Any = opened.unwrapped
         shape = self._inner.observation_space.shape
         if shape != task.frame_shape:
-            bound = f"{task.frame_shape}, as {task.name} declares: its own observation can't be made here"
+            bound = f"{task.frame_shape}, as {task.name} declares: this package can't make that observation"
             raise InvalidInputError(f"shape of what {environment.environment_id} observes", shape, bound)
         model: Any = self._inner.model
         is_limited = model.actuator_ctrllimited.astype(bool)
@@ -74,10 +74,10 @@ class MujocoWorld:
         observation, *_ = self._inner.step(action.astype(np.float64) * self._scale + self._middle)
         return np.asarray(observation, np.float32)
 
-    def draw(self) -> NDArray[Any]:
+    def render(self) -> NDArray[Any]:
         """Return a picture; see `World`."""
         return np.asarray(self._inner.render())
 
     def close(self) -> None:
-        """End it; see `World`."""
+        """Close the environment; see `World`."""
         self._inner.close()

@@ -1,4 +1,4 @@
-"""A task as a `gymnasium.Env`, as the agent saw it: nothing in it pays.
+"""A task as a `gymnasium.Env`, as the agent saw it: without a reward.
 
 Shapes: F frames of an observation, O of a vector, H x W of a picture, A action length.
 """
@@ -28,18 +28,19 @@ Action = NDArray[Any]
 class TaskEnvironment(gymnasium.Env[Observation, Action]):
     """Observes, acts and ends as in a run; its reward is 0.
 
-    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first; where several are seen at
-    once ``[F * C, H, W]``; where numbers lie beside them, a dict of ``pictures`` and ``numbers``, float32 ``[V]``. Actions are float32
-    ``[A]`` within -1 and 1, clipped there, one of ``Discrete(n)``, or several choices of ``MultiDiscrete``. An episode is truncated after the task's length
-    and never terminates: where one ends early, the environment stands still for the task's `still_steps`, then it is
-    truncated too, and learners bootstrap. The info of a step says ``is_still`` where it changed nothing; else it is
-    empty.
+    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first; ``[F * C, H, W]`` if
+    several are seen at once; a dict of ``pictures`` and ``numbers``, float32 ``[V]``, if there are numbers beside them.
+    Actions are float32 ``[A]``, clipped to -1 and 1, or one of ``Discrete(n)``, or several choices of ``MultiDiscrete``.
+
+    An episode is truncated after the task's length and never terminates: after an early end the environment stands still
+    for the task's `still_steps`, then the episode is truncated too, and learners bootstrap. The info of a step has
+    ``is_still`` if the step changed nothing; otherwise it is empty.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - Gymnasium's own name for it
 
     def __init__(self, task: Task, world: World, *, render_mode: str | None = None) -> None:
-        """Take a task and where it is played; `make_env` finds both."""
+        """Wrap a task's environment; `make_env` finds both."""
         self.task = task
         self.render_mode = render_mode
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / task.step_s)}
@@ -52,7 +53,7 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode; with a seed, as the first environment of a simulator that has this seed."""
+        """Begin an episode; with a seed, as the first environment of a simulator with this seed does."""
         super().reset(seed=seed)
         self._num_steps = 0
         self._frames.extend([self._world.begin(seed)] * self.task.num_frames)
@@ -62,7 +63,7 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
         """Make a step; the reward is 0.
 
         Raises:
-            InvalidInputError: the action has another shape, or is none of the choices.
+            InvalidInputError: The action has another shape, or isn't one of the choices.
         """
         is_still = self._world.is_still
         self._frames.append(self._world.step(self._executed(action)))
@@ -72,11 +73,11 @@ class TaskEnvironment(gymnasium.Env[Observation, Action]):
         return self._observe(), 0.0, False, is_at_limit or self._world.is_over, info
 
     def render(self) -> Any:
-        """Return a picture, ``[height, width, 3]`` uint8, if it was made with ``render_mode="rgb_array"``."""
-        return self._world.draw() if self.render_mode == "rgb_array" else None
+        """Return a picture, ``[height, width, 3]`` uint8, if made with ``render_mode="rgb_array"``; otherwise None."""
+        return self._world.render() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
-        """End what it is played in."""
+        """Close the environment."""
         self._world.close()
 
     def _observe(self) -> Observation:

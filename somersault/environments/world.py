@@ -1,4 +1,4 @@
-"""What is played in, one kind for each kind of environment; it pays nothing.
+"""One environment of a task without its reward: the part of a `TaskEnvironment` that depends on the kind of environment.
 
 Shapes: ``*frame`` the axes of a frame (`somersault.domain.arrays`).
 """
@@ -16,24 +16,24 @@ Frame = NDArray[Any]
 
 
 class World(Protocol):
-    """One environment of a task without its reward. Play in it goes on until it is begun anew."""
+    """One environment of a task without its reward. It plays on until it is begun anew."""
 
     @property
     def is_still(self) -> bool:
-        """Whether the next step changes nothing, since the episode has ended early."""
+        """Whether the next step changes nothing because the episode has ended early."""
         ...
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes of this episode, its still moment included."""
+        """Whether the episode is over, including its still moment."""
         ...
 
     def begin(self, seed: int | None) -> Frame:
         """Begin an episode and return its first frame.
 
         Args:
-            seed: begins anew as the first environment of a simulator does that has this seed; None goes on with
-                the draws there are.
+            seed: Begins as the first environment of a simulator with this seed does; None continues with the current
+                random numbers.
         """
         ...
 
@@ -41,14 +41,14 @@ class World(Protocol):
         """Make a step and return the frame after it.
 
         Args:
-            action: ``[A]`` float32 within -1 and 1, or ``[]`` or ``[D]`` int32.
+            action: ``[A]`` float32 from -1 to 1, or ``[]`` or ``[D]`` int32.
         """
         ...
 
-    def draw(self) -> NDArray[Any]:
-        """Return a picture of the present moment, ``[height, width, 3]`` uint8."""
+    def render(self) -> NDArray[Any]:
+        """Return a picture of the current moment, ``[height, width, 3]`` uint8."""
         ...
 
     def close(self) -> None:
-        """End it."""
+        """Close the environment."""
         ...

@@ -42,10 +42,10 @@ def _ended(run: Run) -> tuple[int, str]:
         (
             "NanObservation",
             _BY_TEACHER,
-            f"gave an observation from step that is nan at [1], must be finite, at step {_LATE}",
+            f"returned an observation from step that is nan at [1], must be finite, at step {_LATE}",
         ),
-        ("OtherShape", _BY_TEACHER, "gave an observation from step that has shape (1,), must be (4,)"),
-        ("NanReward", ("--true-reward",), "gave nan as reward, must be a finite number"),
+        ("OtherShape", _BY_TEACHER, "returned an observation from step that has shape (1,), must be (4,)"),
+        ("NanReward", ("--true-reward",), "returned nan as reward, must be a finite number"),
         ("RaisesInStep", _BY_TEACHER, f"raised ValueError('the wheel is off') at step {_LATE} ("),
         ("EndsTheProcess", _BY_TEACHER, "ended the process (exit code 7) in step, at step"),
         ("Crashes", _BY_TEACHER, "ended the process (killed by SIGSEGV) in step, at step"),

@@ -36,7 +36,7 @@ _NUM_ENV_STEPS = prometheus_client.Counter(
 )
 _NUM_FAILURES = prometheus_client.Counter(
     "somersault_simulator_environment_failures_total",
-    "Times that an environment raised, or gave something else than it declares.",
+    "Times that an environment raised, or returned something else than it declares.",
 )
 
 T = TypeVar("T")

@@ -48,9 +48,12 @@ def test_an_environment_that_is_not_deterministic_is_told_of(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        ("return np.full(steps.actions.shape[:-1], np.nan)", "gave nan as reward, must be a finite number"),
-        ("return np.zeros(3)", r"gave an array of shape \(3,\), must be \(32, 2\)"),
-        ("return 1.0", r"gave an array of shape \(\), must be \(32, 2\)"),
+        (
+            "return np.full(steps.actions.shape[:-1], np.nan)",
+            "returned nan as reward, must be a finite number",
+        ),
+        ("return np.zeros(3)", r"returned an array of shape \(3,\), must be \(32, 2\)"),
+        ("return 1.0", r"returned an array of shape \(\), must be \(32, 2\)"),
         ("raise KeyError('speed')", r"raised KeyError: 'speed' \(.*reward\.py:4\)"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 
 from somersault.environments.declared_environment import DeclaredEnvironment
-from somersault.environments.observation_reader import Unlike, observation_reader
+from somersault.environments.observation_reader import SpaceMismatchError, observation_reader
 from somersault.errors import EnvironmentFailedError
 from tests.odd_environments import Plain
 
@@ -61,18 +61,18 @@ def test_what_means_the_same_is_read_as_the_space_has_it(space: Any, seen: Any, 
 )
 def test_what_the_space_can_not_hold_is_told(space: Any, seen: Any, told: str) -> None:
     """With its place within a larger one."""
-    with pytest.raises(Unlike, match=told):
+    with pytest.raises(SpaceMismatchError, match=told):
         observation_reader(space)(seen)
 
 
 @pytest.mark.parametrize(
     ("reward", "told"),
     [
-        (1e300, r"gave 1e\+300 as reward, must be within what float32 holds, at step 1"),
+        (1e300, r"returned 1e\+300 as reward, must be within what float32 holds, at step 1"),
         (10**400, "as reward, must be a finite number"),
-        ([1.0, 2.0], r"gave \[1.0, 2.0\] as reward"),
+        ([1.0, 2.0], r"returned \[1.0, 2.0\] as reward"),
         ([[1], [2, 3]], "as reward, must be a finite number"),
-        (None, "gave None as reward"),
+        (None, "returned None as reward"),
     ],
     ids=["too large", "far too large", "two", "ragged", "none"],
 )

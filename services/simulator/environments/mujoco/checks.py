@@ -29,7 +29,7 @@ def check_finite(task: Task, observations: FloatArray) -> None:
     if place is not None:
         step, row, component = place
         raise EnvironmentFailedError(
-            f"environment {task.name} (copy {row}) gave an observation that is {observations[place]} at"
+            f"environment {task.name} (copy {row}) returned an observation that is {observations[place]} at"
             f" [{component}], must be finite, at step {step} of a rollout of {len(observations) - 1}"
         )
 
@@ -50,12 +50,12 @@ def compute_true_rewards(task: Task, function: TrueReward, steps: Steps) -> Floa
     shape = steps.actions.shape[:-1]
     if rewards.shape != shape:
         raise EnvironmentFailedError(
-            f"{who} gave an array of shape {rewards.shape}, must be {shape}: one number per step and environment"
+            f"{who} returned an array of shape {rewards.shape}, must be {shape}: one number per step and environment"
         )
     place = _first_infinite(rewards)
     if place is not None:
         raise EnvironmentFailedError(
-            f"{who} gave {rewards[place]} as reward, must be a finite number, at step {place[0]} of a rollout of"
+            f"{who} returned {rewards[place]} as reward, must be a finite number, at step {place[0]} of a rollout of"
             f" {shape[0]}, copy {place[1]}"
         )
     return rewards

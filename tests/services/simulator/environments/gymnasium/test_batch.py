@@ -333,18 +333,18 @@ def _play_odd(kind: str, monkeypatch: pytest.MonkeyPatch, *, num_steps: int = 40
     [
         (
             "OtherShape",
-            r"copy 1\) gave an observation from step that has shape \(1,\), must be \(4,\), at step 20$",
+            r"copy 1\) returned an observation from step that has shape \(1,\), must be \(4,\), at step 20$",
         ),
         (
             "NanObservation",
-            r"copy 1\) gave an observation from step that is nan at \[1\], must be finite, at step 20$",
+            r"copy 1\) returned an observation from step that is nan at \[1\], must be finite, at step 20$",
         ),
-        ("NanReward", r"copy 1\) gave nan as reward, must be a finite number, at step 20$"),
+        ("NanReward", r"copy 1\) returned nan as reward, must be a finite number, at step 20$"),
         (
             "RaisesInStep",
             r"copy 1\) raised ValueError\('the wheel is off'\) at step 20 \(.*odd_environments.py:\d+\)$",
         ),
-        ("NoPicture", r"copy 1\) gave None from render, must be a uint8 array"),
+        ("NoPicture", r"copy 1\) returned None from render, must be a uint8 array"),
     ],
 )
 def test_what_is_not_as_declared_is_told_of_the_copy(
