@@ -1,8 +1,8 @@
 """Tries a task's environment before a run begins: ``python -m services.simulator.trial TASK``.
 
-It is reset, stepped with random actions and drawn, each answer checked as in a run; one of Gymnasium's then goes through
-Gymnasium's own ``check_env``. What is wrong is the last line on standard error and exit code 1. Standard output says what is
-being done, a line each, so that whoever started this process knows where it hangs or ended.
+It is reset, stepped with random actions and rendered, and everything it returns is checked as in a run; a Gymnasium
+environment then goes through Gymnasium's own ``check_env``. What is wrong is the last line on standard error, with exit code
+1. Standard output announces each call before it is made, so that whoever started this process knows where it hangs or ended.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from somersault.tasks.gymnasium_spaces.actions import read_actions
 __all__ = ["WARNING", "main", "try_environment"]
 
 WARNING = "warning: "
-"""How a line on standard output begins that is to be told, though nothing is refused."""
+"""Prefix of a line on standard output to pass on to the user although nothing is refused."""
 
 _NUM_STEPS = 32
-_LONGEST_S = 1.5  # of stepping: slow environments are tried with fewer steps
+_MAX_STEPPING_S = 1.5  # slow environments are tried with fewer steps
 
 
 def main(name: str) -> int:
@@ -65,13 +65,13 @@ def try_environment(task: Task) -> None:
 
 def _try_batch(task: Task) -> None:
     """Gather a few steps of two environments with random actions, hidden rewards included."""
-    _say("make")
+    _print_line("make")
     rng = np.random.default_rng(0)
     batch = open_environment(task, num_environments=2, rng=rng)
     try:
         batch.begin(_NUM_STEPS)
         for _ in range(_NUM_STEPS):
-            _say("step")
+            _print_line("step")
             for lane in batch.lanes:
                 lane.step(_random_actions(task, rng, lane.rows.stop - lane.rows.start))
         batch.finish()
@@ -80,16 +80,16 @@ def _try_batch(task: Task) -> None:
 
 
 def _try_gymnasium(task: Task) -> None:
-    """Play a little in an environment as a simulator does, then have Gymnasium check it."""
+    """Play an environment for a little as a simulator does, then have Gymnasium check it."""
     assert isinstance(task.environment, GymnasiumEnvironment)
-    _say("make")
+    _print_line("make")
     opened = open_gymnasium(task.environment, episode_steps=task.episode_steps)
-    environment = DeclaredEnvironment(opened, name=task.name, listener=_Teller())
+    environment = DeclaredEnvironment(opened, name=task.name, listener=_CallPrinter())
     to_frame = frame_maker(environment.observation_space, task)
     to_action = action_maker(environment.action_space, task)
     note = read_actions(environment.action_space, limit=task.environment.action_limit).note
     if note is not None:
-        _say(f"{WARNING}{note}")
+        _print_line(f"{WARNING}{note}")
     rng = np.random.default_rng(0)
     began_s = time.monotonic()
     to_frame(environment.reset(seed=0)[0])
@@ -101,17 +101,17 @@ def _try_gymnasium(task: Task) -> None:
         to_frame(observation)
         if terminated or truncated:
             to_frame(environment.reset(seed=1)[0])
-        if time.monotonic() - began_s > _LONGEST_S:
+        if time.monotonic() - began_s > _MAX_STEPPING_S:
             break
     shrink(environment.render(), max_px=task.clip_size_px)
     environment.close()
-    _have_it_checked(task)
+    _check_by_gymnasium(task)
 
 
-def _have_it_checked(task: Task) -> None:
-    """Have Gymnasium check an environment; its warnings are for those who write environments, not for a run.
+def _check_by_gymnasium(task: Task) -> None:
+    """Have Gymnasium check an environment; its warnings are for authors of environments, not for a run.
 
-    That the same seed gives something else is said but refused to nobody: real machines are so.
+    An environment in which the same seed gives different results is reported but not refused: real machines are like that.
 
     Raises:
         EnvironmentFailedError: The check fails.
@@ -119,18 +119,20 @@ def _have_it_checked(task: Task) -> None:
     problem = _problem_by_gymnasium(task, is_deterministic=True)
     if not problem:
         return
-    lasting = _problem_by_gymnasium(task, is_deterministic=False)
-    if lasting:
-        raise EnvironmentFailedError(f"environment {task.name} fails Gymnasium's check_env: {lasting}")
-    _say(f"{WARNING}environment {task.name} is not deterministic, so a seed does not repeat a run: {problem}")
+    other_problem = _problem_by_gymnasium(task, is_deterministic=False)
+    if other_problem:
+        raise EnvironmentFailedError(f"environment {task.name} fails Gymnasium's check_env: {other_problem}")
+    _print_line(
+        f"{WARNING}environment {task.name} is not deterministic, so a seed does not repeat a run: {problem}"
+    )
 
 
 def _problem_by_gymnasium(task: Task, *, is_deterministic: bool) -> str:
-    """Return what Gymnasium's own check finds wrong, "" for nothing.
+    """Return what Gymnasium's own check finds wrong; "" for nothing.
 
     Args:
-        task: Whose environment is opened for it.
-        is_deterministic: Whether the same seed must give the same.
+        task: Whose environment is opened and checked.
+        is_deterministic: Whether the same seed must give the same results.
     """
     assert isinstance(task.environment, GymnasiumEnvironment)
     gymnasium.logger.min_level = gymnasium.logger.ERROR
@@ -139,20 +141,20 @@ def _problem_by_gymnasium(task: Task, *, is_deterministic: bool) -> str:
         opened.unwrapped.spec.nondeterministic = True
     with (
         warnings.catch_warnings(),
-        contextlib.closing(_Copying(opened, name=task.name, listener=_Teller())) as checked,
+        contextlib.closing(_CopyingEnvironment(opened, name=task.name, listener=_CallPrinter())) as checked,
     ):
         warnings.simplefilter("ignore")
         try:
             check_env(checked, skip_render_check=True, skip_close_check=True)
         except EnvironmentFailedError:
             raise
-        except Exception as error:  # of many kinds: assertions, gymnasium.error.Error and what they come from
+        except Exception as error:  # of many kinds: assertions, gymnasium.error.Error, whatever caused them
             return (" ".join(str(error).split()) or type(error).__name__)[:300]
     return ""
 
 
-class _Copying(DeclaredEnvironment):
-    """Gives copies of what is observed, as a run makes them: an environment may write into one array again and again."""
+class _CopyingEnvironment(DeclaredEnvironment):
+    """Returns copies of observations, as a run makes them: an environment may reuse one array."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Begin an episode."""
@@ -171,18 +173,18 @@ def _random_actions(task: Task, rng: np.random.Generator, num: int) -> ActionArr
     return rng.uniform(-1, 1, (num, spec.action_dim)).astype(np.float32)
 
 
-class _Teller:
-    """Says each call of an environment before it is made."""
+class _CallPrinter:
+    """Prints each call of an environment before it is made."""
 
     def begin(self, method: str, step: int) -> None:
-        _say(f"{method}, at step {step}")
+        _print_line(f"{method}, at step {step}")
 
     def end(self) -> None:
-        _say("")
+        _print_line("")
 
 
-def _say(what: str) -> None:
-    sys.stdout.write(f"{what}\n")
+def _print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 

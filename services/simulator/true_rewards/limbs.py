@@ -19,7 +19,7 @@ class PlanarLeg:
     """The geometry of a planar body's leg; lengths in metres, at rest, forwards and up."""
 
     base_height: float
-    """Of the torso where the state's height is 0."""
+    """Height of the torso when the state's height is 0."""
     hip: tuple[float, float]
     """From the torso's centre to the hip."""
     bones: tuple[tuple[float, float], ...]
@@ -29,7 +29,7 @@ class PlanarLeg:
     sign: float
     """1 if angles grow as the torso's pitch does, else -1."""
     radius: float
-    """Of the thinnest flesh around the bones."""
+    """Radius of the flesh around the bones where it is thinnest."""
 
     def heights(self, states: DoubleArray) -> DoubleArray:
         """Return how far ``[..., 3]`` the flesh at knee, ankle and toe is above the floor, for states ``[..., S]``."""

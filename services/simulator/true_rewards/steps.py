@@ -35,4 +35,4 @@ class Steps:
 
 
 TrueReward = Callable[[Steps], FloatArray | DoubleArray]
-"""Gives the ``[...]`` rewards of steps."""
+"""A function from steps to their rewards ``[...]``."""
