@@ -1,1 +1,1 @@
-"""The preference log as training sees it: answers, the comparisons they make, the weights of labelers."""
+"""The preference log as training sees it: answers, the comparisons they make, and the weights of labelers."""

@@ -1,1 +1,1 @@
-"""Which pairs are worth asking about, how they are proposed, and how each of them stands."""
+"""Which pairs are worth asking about, how they are proposed, and what has become of them."""

@@ -1,1 +1,1 @@
-"""The reward model's training: the ensemble's trainer, its losses, its checkpoints, its versions."""
+"""How the reward model is trained: the learner that tests, trains and publishes it, its losses and its checkpoints."""
