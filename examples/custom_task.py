@@ -1,4 +1,4 @@
-"""A task of one's own: a hopper that jumps as high as it can.
+"""A custom task: a hopper that jumps as high as it can.
 
 somersault tasks examples/custom_task.py
 somersault train examples/custom_task.py                    # you judge
@@ -13,8 +13,8 @@ TASK = Task(
     name="hopper-high",
     title="Hopper, jumping high",
     question="In which clip does the hopper jump higher?",
-    description="Higher is better, wherever it goes and however it lands. If both are as high, say so.",
-    # Only simulators load this file. Without a teacher people alone can judge; leave the line out then.
+    description="Higher is better, wherever it goes and however it lands. If both are equally high, say so.",
+    # Only simulators load this file. Without a teacher, only people can judge; leave this line out then.
     teacher_source="custom_task_teacher.py:true_reward",
     teacher="height above standing",
     environment=MujocoEnvironment(

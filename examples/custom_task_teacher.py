@@ -9,7 +9,7 @@ _STANDING_M = 1.25
 
 
 def true_reward(steps: Steps) -> DoubleArray:
-    """Pays for height: metres of the torso above standing, after each step.
+    """Return the torso's height above standing in metres, after each step.
 
     A state is time, then positions (x, height, angle, …), then velocities.
     """

@@ -1,9 +1,9 @@
-"""A teacher of your own, asked in place of a person.
+"""A custom teacher, which answers instead of a person.
 
 somersault train hopper-backflip --teacher examples/custom_teacher.py:by_the_worst_step
 
-This one is a cautious judge: it looks at the worst step of each segment, is unsure when both are
-about as bad, and now and then is inattentive.
+This one is a cautious judge: it looks at the worst step of each segment, calls them equal when both are
+about as bad, and is inattentive now and then.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 INATTENTION = 0.05
-"""How often it answers without having looked."""
+"""How often it answers without looking."""
 
 
 def by_the_worst_step(
     left_true_rewards: NDArray[np.float32], right_true_rewards: NDArray[np.float32], rng: np.random.Generator
 ) -> str:
-    """Prefers the segment whose lowest reward is higher.
+    """Prefer the segment whose lowest reward is higher.
 
     Args:
         left_true_rewards: ``[T]``, the hidden reward of each step of one segment.
-        right_true_rewards: ``[T]``, those of the other.
-        rng: Seeded by the run's seed and the two segments; draw from nothing else, and the run can be repeated.
+        right_true_rewards: ``[T]``, those of the other segment.
+        rng: Seeded by the run's seed and the two segments. Use no other randomness, so that the run can be repeated.
 
     Returns:
         "left", "right", "equal" or "incomparable".

@@ -1,8 +1,8 @@
-"""A labeling front end for a terminal, with nothing but grpc and the generated stubs.
+"""A labeling front end for a terminal, with only grpc and the generated stubs.
 
 python examples/labeling_front_end.py --address 127.0.0.1:7004 --token=TOKEN --run-id=RUN --player "mpv --loop"
 
-Keys: a left, d right, s equally good, w can't compare, k skip, z change the last answer, q quit.
+Keys: a left, d right, s equal, w can't compare, k skip, z change the last answer, q quit.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from somersault.v1 import labeler_pb2 as pb
 from somersault.v1.labeler_pb2_grpc import LabelerServiceStub
 
 KEYS = {"a": 1, "d": 2, "s": 3, "w": 4}  # the numbers of Preference
-CHANNEL = [("grpc.max_receive_message_length", 32 * 1024**2)]  # clips may have 16 MiB; gRPC's bound is 4
+CHANNEL = [("grpc.max_receive_message_length", 32 * 1024**2)]  # clips may have 16 MiB; gRPC's default limit is 4
 
 
 def call(method: Any, request: Any, timeout_s: float = 10.0) -> Any:
-    """Calls until there is an answer. Only for what may be repeated: all that is called here may."""
+    """Retry a call until it succeeds or is refused. Only for calls that may be repeated, as all of these may."""
     wait_s = 0.1
     while True:
         try:
@@ -39,7 +39,7 @@ def call(method: Any, request: Any, timeout_s: float = 10.0) -> Any:
 
 
 def read_key(allowed: str) -> str:
-    """Gives the next key that means something; q at the end of the input."""
+    """Return the next allowed key; q at the end of the input."""
     before = termios.tcgetattr(0) if sys.stdin.isatty() else None
     if before:
         tty.setcbreak(0)
@@ -51,7 +51,7 @@ def read_key(allowed: str) -> str:
 
 
 def show(stub: LabelerServiceStub, query: Any, folder: Path) -> float:
-    """Gives both clips to the player and tells when that was."""
+    """Give both clips to the player, and return when that was."""
     for side, name in enumerate(("left.mp4", "right.mp4"), start=1):
         clip = call(stub.GetClip, pb.GetClipRequest(query_id=query.query_id, side=side))
         (folder / name).write_bytes(clip.clip)
@@ -62,7 +62,7 @@ def show(stub: LabelerServiceStub, query: Any, folder: Path) -> float:
 
 
 def label(stub: LabelerServiceStub, folder: Path) -> None:
-    """Asks for one pair after another until q, or until the run that --run-id names is finished."""
+    """Ask for one pair after another until q, or until the run named by --run-id is finished."""
     answered, version, guidelines = "", 1, 0
     asked = pb.LeaseQueriesRequest(run_id=options.run_id, count=1, wait_s=30, lease_s=300)
     while (reply := call(stub.LeaseQueries, asked, timeout_s=40)).run_state != pb.RUN_STATE_FINISHED:
@@ -82,7 +82,7 @@ def label(stub: LabelerServiceStub, folder: Path) -> None:
             call(stub.ReleaseQuery, pb.ReleaseQueryRequest(lease_token=lease.lease_token))
             if key == "q":
                 return
-        elif time.monotonic() < end:  # later somebody else may have the pair
+        elif time.monotonic() < end:  # later another labeler may have the pair
             answered, version, took_s = str(uuid.uuid4()), 1, time.monotonic() - shown
             what = {"answer_id": answered, "preference": KEYS[key], "response_ms": max(1, int(1000 * took_s))}
             call(stub.SubmitPreference, pb.SubmitPreferenceRequest(lease_token=lease.lease_token, **what))

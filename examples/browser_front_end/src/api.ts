@@ -1,4 +1,4 @@
-// The labeler behind its gateway: a client with a token, and calls that are made again until there is an answer.
+// The labeler behind its gateway: a client with a token, and calls that are retried until they succeed.
 
 import { Code, ConnectError, createClient, type Client, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
@@ -9,13 +9,13 @@ export type Labeler = Client<typeof LabelerService>;
 const PASSING = [Code.Unavailable, Code.DeadlineExceeded, Code.Unknown]; // Unknown: the network itself failed
 const LONGEST_MS = 5000;
 
-/** Gives a client that sends the token with every call. A page of another origin has no cookie. */
+/** Return a client that sends the token with every call. A page of another origin has no cookie. */
 export function connect(gateway: string, token: string): Labeler {
   const authorize: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);
   };
-  // Binary, for clips: JSON would carry them as base64.
+  // Binary, because JSON would carry clips as base64.
   const transport = createConnectTransport({
     baseUrl: gateway,
     useBinaryFormat: true,
@@ -25,7 +25,7 @@ export function connect(gateway: string, token: string): Labeler {
   return createClient(LabelerService, transport);
 }
 
-/** Calls until there is an answer. Only for what may be repeated. */
+/** Retry a call until it succeeds or is refused. Only for calls that may be repeated. */
 export async function persist<T>(call: () => Promise<T>, onTrouble: (message: string) => void): Promise<T> {
   for (let pauseMs = 200; ; pauseMs = Math.min(LONGEST_MS, 2 * pauseMs)) {
     try {

@@ -1,4 +1,4 @@
-// The pair that is ours for now: renewed while somebody may look at it, taken up again after a reload.
+// The leased pair: its lease is renewed while it may be looked at, and resumed after a reload.
 
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -6,11 +6,11 @@ import { type Labeler } from "./api";
 import { type RunState } from "./gen/somersault/v1/labeler_pb";
 import { LeaseSchema, type Lease } from "./gen/somersault/v1/preference_pb";
 
-const KEY = "held lease"; // in sessionStorage: a reload goes on with it, a closed tab forgets it
-const LEASE_S = 60; // short, so that others soon get what a closed tab held
+const KEY = "held lease"; // in sessionStorage, which a reload keeps and a closed tab forgets
+const LEASE_S = 60; // short, so that others soon get a closed tab's pair
 const LONGEST_LOOK_MS = 300_000;
 
-/** Holds a leased pair until it is dropped or nobody has judged it for long. */
+/** Holds a leased pair until it is dropped or hasn't been judged for long. */
 export class Hold {
   #end: number;
   #isDropped = false;
@@ -24,12 +24,12 @@ export class Hold {
     void this.#renew();
   }
 
-  /** True until the lease ends: then somebody else may have the pair. */
+  /** True until the lease ends; after that another labeler may have the pair. */
   get isLive(): boolean {
     return performance.now() < this.#end;
   }
 
-  /** Forgets the pair: it is answered, given back or lost. */
+  /** Forget the pair: it is answered, returned or lost. */
   drop(): void {
     this.#isDropped = true;
     sessionStorage.removeItem(KEY);
@@ -46,13 +46,13 @@ export class Hold {
         const { remainingS } = await this.labeler.renewLease({ leaseToken, leaseS: LEASE_S });
         this.#end = performance.now() + 1000 * remainingS;
       } catch {
-        // It is ours until its end all the same, and until then we try again.
+        // The lease is still valid until its end, so try again until then.
       }
     }
   }
 }
 
-/** Return the next pair, after a reload the one that was on show; else in which state the run has none. */
+/** Return the next pair, or after a reload the one that was shown; without one, the run's state. */
 export async function nextLease(labeler: Labeler, runId: string): Promise<Lease | RunState> {
   const kept = sessionStorage.getItem(KEY);
   if (kept) {

@@ -1,4 +1,4 @@
-// A labeling front end: one pair after another, keys or buttons, answers and a pair that outlive a reload.
+// A labeling front end: one pair after another, by keys or buttons; answers and the pair survive a reload.
 //
 // Open it as /#gateway=http://127.0.0.1:8600&token=TOKEN&run=RUN
 
@@ -28,21 +28,21 @@ let guidelinesVersion = 0;
 let numAnswered = 0;
 let press: (key: string) => void = () => {};
 
-/** Gives the next key that means something. */
+/** Return the next allowed key. */
 function nextKey(allowed: string[]): Promise<string> {
   return new Promise((resolve) => {
     press = (key) => allowed.includes(key) && resolve(key);
   });
 }
 
-/** Shows both clips, from their start and together, and gives the moment that they move. */
+/** Play both clips together from the start, and return when they started. */
 async function show(lease: Lease): Promise<number> {
-  say("Loading …");
+  say("Loading…");
   const { queryId, runId, question } = lease.query!;
   if (lease.query!.guidelinesVersion > guidelinesVersion) {
     const version = lease.query!.guidelinesVersion;
     const found = await again(() => labeler.getGuidelines({ runId, version }));
-    place("guidelines").textContent = found.text; // as text: guidelines are not to be trusted as HTML
+    place("guidelines").textContent = found.text; // as text: guidelines must not be trusted as HTML
     guidelinesVersion = version;
   }
   const videos = await Promise.all(
@@ -61,9 +61,9 @@ async function show(lease: Lease): Promise<number> {
   return performance.now();
 }
 
-/** Sends an answer until it is acknowledged. The key is the same each time, so it counts once. */
+/** Send an answer until it is acknowledged. Its id is the same each time, so it counts once. */
 async function send(request: SubmitPreferenceRequest): Promise<void> {
-  say("Saving …"); // and "answered" only once it is
+  say("Saving…"); // "answered" only once it is
   localStorage.setItem(WAITING, toJsonString(SubmitPreferenceRequestSchema, request));
   try {
     await again(() => labeler.submitPreference(request));
@@ -75,10 +75,10 @@ async function send(request: SubmitPreferenceRequest): Promise<void> {
   localStorage.removeItem(WAITING);
 }
 
-/** Changes the last answer to what the next key says. */
+/** Change the last answer to the next key's. */
 async function changeLast(): Promise<void> {
   if (!last) return;
-  say("What shall the last answer be instead?");
+  say("What should the last answer be instead?");
   const preference = PREFERENCES[await nextKey(Object.keys(PREFERENCES))]!;
   const { answerId, version } = { ...last, version: last.version + 1 };
   await again(() => labeler.revisePreference({ answerId, version, preference }));
@@ -86,17 +86,17 @@ async function changeLast(): Promise<void> {
   say(`Changed. ${numAnswered} answered.`);
 }
 
-/** Has one pair judged. */
+/** Show one pair and take its answer. */
 async function judge(lease: Lease): Promise<void> {
   const hold = new Hold(labeler, lease);
   const shown = await show(lease).catch((error: unknown) => {
     if (ConnectError.from(error).code !== Code.DataLoss) throw error;
-    return null; // a damaged clip, which nobody can judge
+    return null; // a damaged clip, which can't be judged
   });
   let key = shown === null ? "s" : "z";
   while (shown !== null && (key = await nextKey([...Object.keys(PREFERENCES), "s", "z"])) === "z") await changeLast();
   if (!hold.isLive) {
-    say("Too late: somebody else may have this pair by now.");
+    say("Too late: another labeler may have this pair by now.");
   } else if (shown === null || key === "s") {
     say("Skipped.");
     await again(() => labeler.releaseQuery({ leaseToken: lease.leaseToken }));
@@ -124,13 +124,13 @@ async function label(): Promise<void> {
       return thank();
     } else {
       say(`Nothing to judge yet. ${numAnswered} answered.`);
-      // A paused run is not waited for: the labeler answers at once.
+      // The labeler replies at once for a paused run, so wait here.
       if (lease === RunState.PAUSED) await new Promise((resume) => setTimeout(resume, 5000));
     }
   }
 }
 
-/** Say what came of the run. No more is asked of it. */
+/** Show the run's result and stop. */
 async function thank(): Promise<void> {
   const { numOwn, result } = await again(() => labeler.getStats({ runId: settings.get("run") ?? "" }));
   say(`The run is finished. You gave ${numOwn} answers: thank you! ${result?.headline ?? ""}`);
@@ -142,4 +142,4 @@ document.addEventListener("keydown", (event) => {
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-key]")) {
   button.addEventListener("click", () => press(button.dataset.key!));
 }
-label().catch((error: unknown) => say(`It ended: ${String(error)}`));
+label().catch((error: unknown) => say(`Stopped: ${String(error)}`));
