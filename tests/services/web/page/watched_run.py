@@ -22,7 +22,7 @@ from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, tra
 from tests.services.web.gateways import serving_gateway
 from tests.services.web.real_labeler import RealLabeler, Simulator, calling
 
-__all__ = ["NUM_PAIRS", "LabelerProcess", "WatchedRun", "free_port", "watching"]
+__all__ = ["NUM_PAIRS", "LabelerProcess", "ScoringSimulator", "WatchedRun", "free_port", "watching"]
 
 NUM_PAIRS = 7
 
@@ -170,11 +170,17 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def watching(process: LabelerProcess, clips: list[bytes], *, run_id: str) -> AsyncIterator[WatchedRun]:
-    """Make a run known, serve a simulator that draws for it and a gateway, and yield the run."""
+async def watching(
+    process: LabelerProcess,
+    clips: list[bytes],
+    *,
+    run_id: str,
+    simulator_type: type[ScoringSimulator] = ScoringSimulator,
+) -> AsyncIterator[WatchedRun]:
+    """Register a run, serve a simulator that renders for it and a gateway, and yield the run."""
     labeler, folder = process.labeler, process.folder
     server = create_server()
-    simulator = ScoringSimulator(open_store(file_url(folder)), clips)
+    simulator = simulator_type(open_store(file_url(folder)), clips)
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(simulator, server)
     bind(server, host="127.0.0.1", port=process.simulator_port)
     await server.start()
