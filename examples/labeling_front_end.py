@@ -23,7 +23,7 @@ from somersault.v1 import labeler_pb2 as pb
 from somersault.v1.labeler_pb2_grpc import LabelerServiceStub
 
 KEYS = {"a": 1, "d": 2, "s": 3, "w": 4}  # the numbers of Preference
-CHANNEL = [("grpc.max_receive_message_length", 32 * 1024**2)]  # clips may have 16 MiB; gRPC's default limit is 4
+CHANNEL = [("grpc.max_receive_message_length", 32 * 1024**2)]  # clips have up to 16 MiB; gRPC's limit is 4
 
 
 def call(method: Any, request: Any, timeout_s: float = 10.0) -> Any:
