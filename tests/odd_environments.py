@@ -83,7 +83,7 @@ class NumpyRewards(Plain):
 
 
 class NumpyFlags(Plain):
-    """Says numpy's booleans and 0."""
+    """Returns numpy's booleans and 0."""
 
     def step(self, action: Any) -> Any:
         self.num_steps += 1
@@ -98,7 +98,7 @@ class EarlyEnds(Plain):
 
 
 class ChangingPictures(Plain):
-    """Draws a larger picture each time."""
+    """Renders a larger picture each time."""
 
     num_pictures = 0
 
@@ -219,21 +219,21 @@ class TextReward(Plain):
 
 
 class NoFlag(Plain):
-    """Says None of whether an episode ended."""
+    """Returns None for whether an episode ended."""
 
     def step(self, action: Any) -> Any:
         return self.seen(), 1.0, None, False, {}
 
 
 class NoRenderMode(Plain):
-    """Takes no render_mode."""
+    """Has no parameter render_mode."""
 
     def __init__(self) -> None:
         super().__init__("rgb_array")
 
 
 class NoRenderModes(Plain):
-    """Draws for a screen alone."""
+    """Renders only to a screen."""
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human"]}
 
@@ -246,7 +246,7 @@ class NoPicture(Plain):
 
 
 class TransparentPicture(Plain):
-    """Draws with a fourth channel."""
+    """Renders with a fourth channel."""
 
     def render(self) -> Any:
         return np.zeros((64, 96, 4), np.uint8)

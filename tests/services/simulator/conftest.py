@@ -20,7 +20,7 @@ def task() -> Task:
 
 @pytest.fixture
 def policy_arrays() -> PolicyArrays:
-    """Makes the arrays of an untrained policy for the hopper from a seed."""
+    """Return a function that makes the arrays of an untrained policy for the hopper from a seed."""
 
     def make(*, seed: int = 1, hidden: int = 16) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(seed)

@@ -27,7 +27,7 @@ RANDOM_RETURN = 540
 
 
 def somersault(*arguments: str) -> dict:
-    """Run the command and give what it printed as JSON."""
+    """Run the command and return the JSON that it printed."""
     command = [sys.executable, "-m", "somersault.cli.__main__", *arguments, "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

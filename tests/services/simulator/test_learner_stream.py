@@ -230,7 +230,7 @@ async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weight
 
 
 async def test_policy_that_does_not_fit_ends_the_simulator(task: Task, weights: list[bytes]) -> None:
-    """The learner would send the same again: whoever runs both is told, at once."""
+    """The learner would send the same again: so the error is for good."""
     learner = _Learner([b"garbage"], [0])
     async with _serving(learner) as port, _collecting(task, port) as (stream, _, _):
         async with asyncio.timeout(10):
@@ -278,7 +278,7 @@ async def test_an_environment_that_fails_once_in_a_while_begins_anew(
 async def test_an_environment_that_fails_at_once_ends_the_simulator(
     task: Task, weights: list[bytes], monkeypatch: pytest.MonkeyPatch, failures: list[int]
 ) -> None:
-    """Within the first rollout since it was begun, or so often, it would fail again; nobody dials for ever."""
+    """Within the first rollout since it was begun, or so often, it would fail again; so the simulator ends instead of dialling for ever."""
     monkeypatch.setattr(Gatherer, "gather", _failing_in(*failures))
     async with _serving(_Learner(weights, [0, 0, 0])) as port, asyncio.timeout(20):
         gatherer = _gatherer(task)

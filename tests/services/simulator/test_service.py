@@ -95,7 +95,7 @@ async def test_render_stores_a_clip_and_says_its_digest(
 
 
 async def test_render_shows_predicted_rewards_beside_the_agent(stub: Stub, stored: StoredSegment) -> None:
-    """The clip differs from the one without a bar; one reward a step is asked for."""
+    """The clip differs from one without a bar; one reward per step is required."""
     plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/a.mp4")
     rewards = np.sin(np.arange(400)).astype(np.float32)
     barred = simulator_pb2.RenderRequest(
@@ -249,7 +249,7 @@ async def test_statistics_say_of_what_task_they_are(
         assert (response.task, response.has_teacher) == (task.name, teacher is not None)
 
 
-def test_redrawn_states_give_the_recorded_observations(task: Task, policy_arrays: PolicyArrays) -> None:
+def test_stored_states_give_the_recorded_observations(task: Task, policy_arrays: PolicyArrays) -> None:
     """A stored segment's physics states hold its observations bit for bit."""
     episode = evaluate(Policy(policy_arrays(), spec=task.spec), task, num_episodes=1, seed=0)
     best = episode.best_episodes[0]

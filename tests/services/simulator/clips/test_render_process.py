@@ -79,7 +79,7 @@ async def test_body_is_in_the_frame_and_turns(renderer: RenderProcess) -> None:
     assert height_of(frames[18], head) < height_of(frames[18], torso) - 10
 
 
-async def test_killed_worker_is_replaced_and_the_clip_drawn(renderer: RenderProcess) -> None:
+async def test_killed_worker_is_replaced_and_the_clip_rendered(renderer: RenderProcess) -> None:
     """The caller does not notice."""
     before = await renderer.render(**backflip())
     os.kill(renderer._worker_pid, signal.SIGKILL)
@@ -109,8 +109,8 @@ async def test_worker_is_replaced_after_so_many_clips(task: Task) -> None:
     assert pids[0] == pids[1] != pids[2]
 
 
-async def test_clips_at_once_are_drawn_in_turn(renderer: RenderProcess) -> None:
-    """Callers need not wait for each other."""
+async def test_clips_at_once_are_rendered_in_turn(renderer: RenderProcess) -> None:
+    """Callers don't have to wait for each other."""
     flip = backflip(num_steps=8)
     clips = await asyncio.gather(*(renderer.render(**flip) for _ in range(4)))
     assert {clip.num_frames for clip in clips} == {2}

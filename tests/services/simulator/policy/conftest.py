@@ -38,7 +38,7 @@ def specs() -> dict[str, TaskSpec]:
 
 @pytest.fixture
 def arrays_for() -> ArraysFor:
-    """Draws the arrays of a policy for a task; 44 x 36 pixels leave 2 x 1 places after three convolutions."""
+    """Return a function that draws the arrays of a policy for a task; 44 x 36 pixels leave 2 x 1 places after three convolutions."""
 
     def make(spec: TaskSpec) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(3)

@@ -11,7 +11,7 @@ from somersault.domain.task_spec import TaskSpec
 
 
 def _gaussian(*, log_std: float) -> GaussianHead:
-    """Gives a head whose mean is its one feature, minus it, and 1."""
+    """Return a head whose mean is its one feature, minus it, and 1."""
     weight, bias = np.array([[1], [-1], [0]], np.float32), np.array([0, 0, 1], np.float32)
     return GaussianHead(
         {"mean.weight": weight, "mean.bias": bias, "log_std": np.full(3, log_std, np.float32)}
@@ -19,7 +19,7 @@ def _gaussian(*, log_std: float) -> GaussianHead:
 
 
 def _choose(*, logits: list[float], noise: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gives actions and log-probabilities of a head whose logits are its bias alone."""
+    """Return actions and log-probabilities of a head whose logits are its bias alone."""
     bias = np.array(logits, np.float32)
     actions, log_probs = np.empty(len(features), np.int32), np.empty(len(features), np.float32)
     head = CategoricalHead({"logits.weight": np.zeros((len(bias), 1), np.float32), "logits.bias": bias})

@@ -20,7 +20,7 @@ def _work(name: str, num_steps: int, done: list[tuple[str, int]], *, step_s: flo
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 8])
 def test_each_work_makes_all_its_steps_in_order(num_threads: int) -> None:
-    """Whatever the number of threads, and whoever makes which step."""
+    """Whatever the number of threads, and whichever makes which step."""
     done: list[tuple[str, int]] = []
     works = [_work(name, num_steps, done) for name, num_steps in (("a", 5), ("b", 1), ("c", 0), ("d", 7))]
 

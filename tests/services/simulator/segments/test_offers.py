@@ -94,7 +94,7 @@ def test_first_offer_of_another_run_replaces_all() -> None:
 
 
 async def test_waiting_ends_with_the_next_offer() -> None:
-    """Whoever has seen everything is woken when more comes."""
+    """A reader that has seen everything is woken when more comes."""
     ring = OfferRing(10)
     ring.add(_offer(0, "a"), run_id="run-1")
     assert (await ring.wait_after(-1)).rollout_sequence == 0

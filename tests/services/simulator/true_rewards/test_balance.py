@@ -1,4 +1,4 @@
-"""Rewards of reaching and balancing, worked out by hand or by Gymnasium."""
+"""Rewards of reaching and balancing, computed by hand or by Gymnasium."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _SPEED_AT, _LEVEL_AT = 22, 27
 
 
 def _memory(*, speed: int, cars: tuple[int, ...]) -> np.ndarray:
-    """Gives the memory with cars at these of the seven places ahead."""
+    """Return the memory with cars at these of the seven positions ahead."""
     memory = np.zeros(128, np.uint8)
     memory[_SPEED_AT] = speed
     memory[[_LEVEL_AT + place for place in cars]] = 151
@@ -37,7 +37,7 @@ def _memory(*, speed: int, cars: tuple[int, ...]) -> np.ndarray:
     ],
 )
 def test_nearness_times_evenness_of_speed(speed: int, cars: tuple[int, ...], reward: float) -> None:
-    """Worked out by hand: (7 - k) / 7 for the nearest car, 1/18 less for each unit of speed off 24."""
+    """Computed by hand: (7 - k) / 7 for the nearest car, 1/18 less for each unit of speed off 24."""
     assert keep_even(_memory(speed=speed, cars=cars)) == pytest.approx(reward)
 
 

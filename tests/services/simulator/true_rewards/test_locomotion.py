@@ -1,4 +1,4 @@
-"""Rewards of moving forwards, worked out by hand."""
+"""Rewards of moving forwards, computed by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from somersault.tasks import get_task
 
 
 def _reward(name: str, *, before: list[float], after: list[float]) -> float:
-    """Pays a step that takes 0.5 s and leads from one position to another, at rest."""
+    """Return the reward of a step that takes 0.5 s and leads from one position to another, at rest."""
     task = get_task(name)
     states = [
         np.array([[clock, *positions] + [0.0] * 14]) for clock, positions in ((2, before), (2.5, after))

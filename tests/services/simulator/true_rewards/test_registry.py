@@ -1,4 +1,4 @@
-"""Each task of ours has a hidden reward, and one's own is found where the task says."""
+"""Each task of ours has a hidden reward, and a custom task's is found where the task says."""
 
 from __future__ import annotations
 

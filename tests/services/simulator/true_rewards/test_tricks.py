@@ -1,4 +1,4 @@
-"""Rewards of new behaviours, worked out by hand."""
+"""Rewards of new behaviours, computed by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from somersault.tasks import Task, get_task
 
 
 def _pay(task: Task, states: np.ndarray, *, x_velocity: float) -> float:
-    """Pays a step of 0.5 s that ends in a state, with which speed forwards."""
+    """Return the reward of a step of 0.5 s that ends in a state, at a speed forwards."""
     before = states.copy()
     before[0], before[1] = states[0] - 0.5, states[1] - 0.5 * x_velocity
     observation, action = np.zeros(task.frame_shape, np.float32), np.zeros(task.action_dim, np.float32)

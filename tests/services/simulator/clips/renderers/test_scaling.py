@@ -1,4 +1,4 @@
-"""Pictures in a size that was asked for."""
+"""Pictures in a requested size."""
 
 from __future__ import annotations
 

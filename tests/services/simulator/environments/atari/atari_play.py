@@ -9,13 +9,13 @@ from somersault.tasks import Task
 
 
 def open_games(task: Task, *, num: int = 3, seed: int = 0) -> EnvironmentBatch:
-    """Opens a batch."""
+    """Open a batch."""
     rng = np.random.default_rng(seed)
     return open_environment(task, num_environments=num, rng=rng)
 
 
 def play(batch: EnvironmentBatch, actions: np.ndarray) -> tuple[np.ndarray, Passage]:
-    """Steps every lane through ``actions [T, N]``; gives the frames ``[T + 1, N, H, W]`` and the passage."""
+    """Step every lane through ``actions [T, N]``; return the frames ``[T + 1, N, H, W]`` and the passage."""
     num_steps = len(actions)
     frames = np.empty((num_steps + 1, batch.num_environments, *batch.task.frame_shape), np.uint8)
     batch.begin(num_steps)
@@ -29,5 +29,5 @@ def play(batch: EnvironmentBatch, actions: np.ndarray) -> tuple[np.ndarray, Pass
 
 
 def random_actions(task: Task, *, steps: int, num: int = 3, seed: int = 1) -> np.ndarray:
-    """Draws ``[T, N]`` int32."""
+    """Draw ``[T, N]`` int32."""
     return np.random.default_rng(seed).integers(task.num_actions, size=(steps, num), dtype=np.int32)

@@ -52,7 +52,7 @@ def test_another_seed_begins_other_games(breakout: Task) -> None:
 
 
 def test_a_game_over_begins_the_next_in_the_same_step(breakout: Task) -> None:
-    """Breakout is over after five balls; then all bricks are back, and nobody is told."""
+    """Breakout is over after five balls; then all bricks are back, and the agent isn't told."""
     batch = open_games(breakout, num=1)
     frames, passage = play(batch, random_actions(breakout, steps=400, num=1))
     over, *_ = np.flatnonzero(passage.is_over[:, 0])

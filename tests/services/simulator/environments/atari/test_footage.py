@@ -12,7 +12,7 @@ NUM_FRAMES = 4
 
 
 def _log(*games: tuple[int, int], num_actions: int) -> GameLog:
-    """Gives a log of actions 0, 1, 2 … with games at ``(begin, seed)``, each with 10 + begin start frames."""
+    """Return a log of actions 0, 1, 2 … with games at ``(begin, seed)``, each with 10 + begin start frames."""
     log, begins = GameLog(NUM_FRAMES), dict(games)
     for action in range(num_actions):
         if action in begins:

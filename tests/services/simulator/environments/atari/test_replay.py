@@ -21,7 +21,7 @@ PASSAGE_STEPS, NUM_PASSAGES = 100, 5
 
 
 def _play_passages(task: Task, *, num: int) -> tuple[np.ndarray, list[Any]]:
-    """Gives the frames ``[F - 1 + all steps, N, H, W]``, the first one repeated, and the passages."""
+    """Return the frames ``[F - 1 + all steps, N, H, W]``, the first one repeated, and the passages."""
     batch = open_games(task, num=num)
     actions = random_actions(task, steps=PASSAGE_STEPS * NUM_PASSAGES, num=num)
     pieces, passages = [], []
@@ -34,7 +34,7 @@ def _play_passages(task: Task, *, num: int) -> tuple[np.ndarray, list[Any]]:
 
 
 def _footage(passages: list[Any], row: int, begin: int) -> Mapping[str, np.ndarray]:
-    """Gives the footage of the segment that begins with this step of all."""
+    """Return the footage of the segment that begins with this step of all."""
     parts = []
     for number, passage in enumerate(passages):
         first, last = (
@@ -45,12 +45,12 @@ def _footage(passages: list[Any], row: int, begin: int) -> Mapping[str, np.ndarr
     return passages[-1].footage.join(parts)
 
 
-def _assert_redrawn(task: Task, frames: np.ndarray, passages: list[Any], *, row: int, begin: int) -> None:
-    redrawn = replay_observations(_footage(passages, row, begin), task, num_steps=T)
-    np.testing.assert_array_equal(redrawn, frames[begin : begin + T + F - 1, row])
+def _assert_replayed(task: Task, frames: np.ndarray, passages: list[Any], *, row: int, begin: int) -> None:
+    replayed = replay_observations(_footage(passages, row, begin), task, num_steps=T)
+    np.testing.assert_array_equal(replayed, frames[begin : begin + T + F - 1, row])
 
 
-def test_segments_are_redrawn_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_are_replayed_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a run's first steps; over the end of a passage; over the end of a game, or just after; late in a game."""
     monkeypatch.setattr(atari, "_CARTRIDGE_STEPS", 200)
     task = get_task("breakout")
@@ -61,11 +61,11 @@ def test_segments_are_redrawn_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(overs) >= 2
     assert overs[1] + T < PASSAGE_STEPS * NUM_PASSAGES
     for begin in (0, PASSAGE_STEPS - 10, overs[0] - 12, overs[1] - 12, overs[0] + 2, overs[1] - T):
-        _assert_redrawn(task, frames, passages, row=row, begin=int(begin))
+        _assert_replayed(task, frames, passages, row=row, begin=int(begin))
 
 
-def test_games_that_remember_the_last_are_redrawn_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """BeamRider's next game begins otherwise than its first: the games since the cartridge was put in count."""
+def test_games_that_remember_the_last_are_replayed_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BeamRider's next game begins differently from its first: the games since the cartridge was inserted count."""
     monkeypatch.setattr(atari, "_CARTRIDGE_STEPS", 150)
     task = dataclasses.replace(get_task("beamrider"), episode_steps=60)
     frames, passages = _play_passages(task, num=1)
@@ -74,7 +74,7 @@ def test_games_that_remember_the_last_are_redrawn_bit_for_bit(monkeypatch: pytes
     assert footage["games"][:, 0].tolist() == [0, 60]
     assert (footage["games"][:, 1] == -1).tolist() == [False, True]
     for begin in (70, 130, 170, 220, 350):
-        _assert_redrawn(task, frames, passages, row=0, begin=begin)
+        _assert_replayed(task, frames, passages, row=0, begin=begin)
 
 
 def test_pictures_for_people_show_the_steps_that_were_played() -> None:
@@ -132,7 +132,7 @@ def test_no_more_states_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _shrinking(size: int) -> np.ndarray:
-    """Gives ``[size, 84]``: how much of each row of the screen each row of a frame averages."""
+    """Return ``[size, 84]``: how much of each row of the screen each row of a frame averages."""
     edges = np.linspace(0, size, 85)
     rows = np.arange(size)[:, None]
     return np.clip(np.minimum(rows + 1, edges[1:]) - np.maximum(rows, edges[:-1]), 0, None) * 84 / size

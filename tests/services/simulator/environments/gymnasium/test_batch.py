@@ -78,7 +78,7 @@ def _open(name: str | Task, *, num: int = NUM, seed: int = 0) -> EnvironmentBatc
 
 
 def _play(batch: EnvironmentBatch, actions: np.ndarray) -> tuple[np.ndarray, Passage]:
-    """Steps all lanes through ``[T, N, …]`` actions and gives ``[T, N, *frame]`` frames."""
+    """Step all lanes through ``[T, N, …]`` actions and return ``[T, N, *frame]`` frames."""
     spec = batch.task.spec
     frames = np.empty((*actions.shape[:2], *spec.frame_shape), spec.frame_dtype)
     batch.begin(len(actions))
@@ -186,7 +186,7 @@ def test_first_episodes_are_staggered_and_later_ones_whole() -> None:
 
 
 def test_continuing_task_is_told_of_no_end() -> None:
-    """A task of one's own may say that play goes on; the environment stands still all the same."""
+    """A custom task may be a continuing one; the environment stands still all the same."""
     task = dataclasses.replace(get_task("CartPole-v1"), is_continuing=True)
     batch = _open(task)
     _, passage = _play(batch, _actions(task, 60))

@@ -1,4 +1,4 @@
-"""The batch takes exactly the steps that Gymnasium takes, whoever steps its lanes."""
+"""The batch takes exactly the steps that Gymnasium takes, on whatever threads its lanes are stepped."""
 
 from __future__ import annotations
 

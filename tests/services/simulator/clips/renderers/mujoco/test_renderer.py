@@ -36,14 +36,14 @@ def states_at_rest(task: Task, **changes: float) -> np.ndarray:
     return np.stack([state, state])
 
 
-def draw_one(task: Task, states: np.ndarray) -> Frame:
-    """Draws the first state."""
+def render_one(task: Task, states: np.ndarray) -> Frame:
+    """Render the first state."""
     with opened(task) as renderer:
         return next(iter(renderer.render({"states": states}, num_steps=1)))
 
 
 def place_of(frame: Frame, rgb: tuple[int, int, int]) -> tuple[float, float]:
-    """The mean row and column of the pixels of about a colour."""
+    """Return the mean row and column of the pixels of roughly a colour."""
     rows, columns = np.nonzero(np.abs(frame.astype(int) - rgb).max(axis=-1) < 40)
     assert len(rows) > 20
     return float(rows.mean()), float(columns.mean())
@@ -76,17 +76,17 @@ def test_scenery_changes_no_state(name: str) -> None:
     ("name", "change"), [("cheetah", {"q0": 60.0}), ("swimmer", {"q0": -7.0, "q1": 9.0})]
 )
 def test_camera_follows_the_body(name: str, change: dict[str, float]) -> None:
-    """Far from where it began it is still in the middle third; the floor has no end."""
+    """Far from where it began the body is still in the middle third; the floor has no end."""
     task = get_task(name)
-    row, column = place_of(draw_one(task, states_at_rest(task, **change)), ORANGE)
-    at_first = place_of(draw_one(task, states_at_rest(task)), ORANGE)
+    row, column = place_of(render_one(task, states_at_rest(task, **change)), ORANGE)
+    at_first = place_of(render_one(task, states_at_rest(task)), ORANGE)
     assert (row, column) == pytest.approx(at_first, abs=3)
 
 
 def test_camera_does_not_follow_upwards() -> None:
     """A hopper half a metre up is seen higher, and the dark spots on the floor below it fade but stay."""
     task = get_task("hopper")
-    frames = [draw_one(task, states_at_rest(task, q1=height)) for height in (1.25, 1.75)]
+    frames = [render_one(task, states_at_rest(task, q1=height)) for height in (1.25, 1.75)]
     rows = [place_of(frame, ORANGE)[0] for frame in frames]
     assert rows[1] < rows[0] - 40
     # Below the foot of the standing hopper the floor is darker than beside it.
@@ -102,7 +102,7 @@ def test_ant_is_seen_from_above_too() -> None:
     assert isinstance(environment, MujocoEnvironment)
     plain = dataclasses.replace(task, environment=dataclasses.replace(environment, second_camera=None))
     states = states_at_rest(task)
-    both, one = draw_one(task, states), draw_one(plain, states)
+    both, one = render_one(task, states), render_one(plain, states)
     corner = both[-112:, :112]
     assert place_of(corner, (255, 150, 50)) == pytest.approx((56, 56), abs=8)
     np.testing.assert_array_equal(both[:206], one[:206])
