@@ -1,1 +1,1 @@
-"""The labeler service: owns people's answers, the only thing here that can't be made again."""
+"""The labeler service. It owns people's answers, the one thing in a run that can't be recomputed."""

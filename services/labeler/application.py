@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 
 class LabelerApplication:
-    """The labeler: its servicer, and beside it the rendering of clips and what is sent to webhooks."""
+    """The labeler: its servicer and, beside it, the rendering of clips and the delivery of webhooks."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class LabelerApplication:
         render_queue: RenderQueue,
         webhook_client: WebhookClient,
     ) -> None:
-        """Take what serves the rpcs, and what works beside them."""
+        """Take the parts that serve the rpcs and those that work in the background."""
         self._parts = parts
         self._database = database
         self._simulators = simulators
@@ -71,7 +71,7 @@ class LabelerApplication:
         return add_to_server(server, self._parts)
 
     async def run(self) -> None:
-        """Have clips rendered and the log sent to webhooks, and keep the gauges fresh."""
+        """Render clips, deliver the log to webhooks, and refresh the gauges until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(Gauges(self._database).run())
             group.create_task(WebhookDelivery(self._database, self._webhook_client).run())
@@ -81,14 +81,14 @@ class LabelerApplication:
                 _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
 
     async def drain(self) -> None:
-        """Commit what waits and close the database."""
+        """Commit pending writes and close the database."""
         await self._simulators.close()
         self._webhook_client.close()
         await asyncio.to_thread(self._database.close)
 
 
 async def build(config: LabelerConfig) -> LabelerApplication:
-    """Open the database and the store, and make the first tokens known.
+    """Open the database and the store, and register the first tokens.
 
     Raises:
         SomersaultError: a setting, the database or the store can't be used.
@@ -99,7 +99,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     try:
         await check_run_identity(database, store, run_id=config.run_id, identity=config.run_identity)
     except SomersaultError:
-        await asyncio.to_thread(database.close)  # its thread would keep the process
+        await asyncio.to_thread(database.close)  # its thread would keep the process alive
         raise
     queries_changed = Notifier()
     simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)

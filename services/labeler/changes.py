@@ -1,4 +1,4 @@
-"""How long those who wait for a change of another replica's may take to see it."""
+"""Waiting for a change that this process or another replica makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from somersault.rpc import wait_for_change
 __all__ = ["POLL_S", "wait_or_poll"]
 
 POLL_S = 0.5
-"""How often to look anyway: another replica's changes, and leases that end, wake nobody here."""
+"""How often to look anyway: nothing here is notified of another replica's changes, or of leases that expire."""
 
 
 async def wait_or_poll(change: asyncio.Event, *, timeout_s: float = POLL_S) -> None:

@@ -21,11 +21,11 @@ class LabelerConfig(ServiceConfig):
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LABELER_")
 
     database_url: pydantic.SecretStr
-    """Where everything is kept: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. May hold a password,
-    so it is never logged."""
+    """The database: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. It may contain a password, so it is
+    never logged."""
 
     storage_url: NonEmpty
-    """Where segments and clips are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
+    """The object store of segments and clips: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
 
     storage_access_key: str | None = None
     """Key id for S3."""
@@ -34,38 +34,38 @@ class LabelerConfig(ServiceConfig):
     """Secret for S3."""
 
     run_id: str = ""
-    """The run whose `run_identity` is compared; others may be in the database too. Empty for none."""
+    """The run whose `run_identity` is checked; the database may hold other runs too. Empty for none."""
 
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
-    """32 hexadecimal digits, drawn when the run `run_id` began: a database or store that holds another run of that name is
-    refused, and so is a store that lacks a run which the database knows. The store of a new run is told. Empty isn't
-    compared."""
+    """32 hexadecimal digits, drawn when the run `run_id` began. A database or store that holds a different run of that name is
+    refused, and so is a store without a run that the database knows. The identity of a new run is written to the store.
+    Empty skips the check."""
 
     simulator_addresses: Annotated[tuple[Address, ...], NoDecode] = ()
-    """host:port of each simulator that may draw clips, with commas between; without any, clips are not drawn."""
+    """host:port of each simulator that may render clips, separated by commas; without any, no clips are rendered."""
 
     token_path: Path | None = None
-    """JSON file of role to token, readable by its owner alone; these tokens are made known at start."""
+    """JSON file of role to token, readable only by its owner; these tokens are registered at start."""
 
     task: NonEmpty | None = None
-    """Task of one's own, ``FILE.py``, whose pairs to practise on are given out: a run's name of it does not lead to
-    the file. Not needed for others."""
+    """A custom task, ``FILE.py``, whose practice pairs are served: the task's name in a run does not lead to the file.
+    Not needed for built-in tasks."""
 
     max_leases: int = pydantic.Field(default=10, ge=1, le=1000)
-    """Live leases that one labeler may hold."""
+    """Live leases that a labeler may hold."""
 
     max_concurrent_renders: int = pydantic.Field(default=2, ge=1, le=64)
-    """Clips that are drawn at once."""
+    """Clips that are rendered at once."""
 
     render_timeout_s: float = pydantic.Field(default=30.0, gt=0, le=600)
-    """Seconds that a simulator gets for one clip; one takes 0.75 s of CPU."""
+    """Seconds that a simulator has for one clip, which takes 0.75 s of CPU."""
 
     max_render_failures: int = pydantic.Field(default=5, ge=1, le=1000)
-    """Tries after which a clip that can't be drawn is given up."""
+    """Failed attempts after which a clip is given up."""
 
     allow_private_webhooks: bool = False
-    """Lets webhooks use plain http and go to private addresses, this machine's too: for trying them out. Whoever is an
-    owner can then have requests sent to whatever this service can reach."""
+    """Allow webhooks over plain http and to private addresses, including this machine's, for trying them out. Any owner
+    can then have requests sent to whatever this service can reach."""
 
     @pydantic.field_validator("simulator_addresses", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""One read for all who ask the same at about the same time, so that hundreds may wait at the cost of one."""
+"""One read for all callers who ask the same at about the same time, so that hundreds can wait at the cost of one."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _Result = TypeVar("_Result")
 @dataclass(frozen=True, slots=True)
 class _Read(Generic[_Result]):
     change: asyncio.Event
-    """The next change when it began: once that has happened, it is out of date."""
+    """The next change when the read began: once it has happened, the result is stale."""
     begin_s: float
     result: asyncio.Task[_Result]
 
     @property
     def is_good(self) -> bool:
-        """Says whether it tells of what there is now."""
+        """Whether the result is still fresh."""
         return not self.change.is_set() and time.monotonic() - self.begin_s <= _GOOD_FOR_S
 
 
 class SharedReads(Generic[_Result]):
-    """Remembers reads for a moment. Used from one event loop; nobody may change a result."""
+    """Caches reads for a moment. Used from one event loop; results must not be modified."""
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class SharedReads(Generic[_Result]):
         is_final: Callable[[_Result], bool] = lambda _: False,
         max_remembered: int = 1000,
     ) -> None:
-        """Takes what tells that earlier reads are out of date, which results never will be, and how many to keep."""
+        """Take what notifies that earlier reads are stale, which results never become stale, and how many to keep."""
         self._changes = changes
         self._is_final = is_final
         self._max_remembered = max_remembered
         self._newest: OrderedDict[Hashable, _Read[_Result]] = OrderedDict()
 
     async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
-        """Gives what ``read`` gives, or gave to who asked by the same key since the last change.
+        """Return the result of ``read``, or of the read under the same key since the last change.
 
-        At most a quarter of a second old, unless it is final: changes of other replicas announce themselves to nobody.
+        At most a quarter of a second old unless it is final, since other replicas' changes send no notice.
         """
         known = self._newest.get(key)
         if known is None or not (known.is_good or self._is_kept(known)):
@@ -60,7 +60,7 @@ class SharedReads(Generic[_Result]):
             if len(self._newest) > self._max_remembered:
                 self._newest.popitem(last=False)
         self._newest.move_to_end(key)
-        # Who gives up waiting must not take the result from the others.
+        # A caller that gives up must not cancel the read for the others.
         return await asyncio.shield(known.result)
 
     def _is_kept(self, known: _Read[_Result]) -> bool:

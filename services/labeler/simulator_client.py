@@ -1,4 +1,4 @@
-"""Asks simulators to draw clips."""
+"""The labeler as a client of simulators: has clips rendered, asks for true returns."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
 __all__ = ["SimulatorClients"]
 
-_STATISTICS_TIMEOUT_S = 2.0  # a simulator answers at once; one that is away must not hold a report up
+_STATISTICS_TIMEOUT_S = 2.0  # a simulator answers at once; one that is down must not delay a report
 
 
 class SimulatorClients:
-    """Reaches several simulators, one after the other; any of them can draw any segment."""
+    """Calls several simulators in turn; any of them can render any segment."""
 
     def __init__(self, addresses: Sequence[str], *, timeout_s: float) -> None:
-        """Takes each simulator's ``host:port`` and how long drawing may take, in seconds."""
+        """Take each simulator's ``host:port`` and how long rendering may take, in seconds."""
         self._channels = [rpc.open_channel(address) for address in addresses]
         self._stubs = [simulator_pb2_grpc.SimulatorServiceStub(channel) for channel in self._channels]
         self._turns = itertools.cycle(self._stubs)
         self._timeout_s = timeout_s
 
     def __len__(self) -> int:
-        """Gives the number of simulators."""
+        """Return the number of simulators."""
         return len(self._channels)
 
     async def render(self, *, segment_uri: str, clip_uri: str) -> str:
-        """Has the next simulator draw a segment and store its clip; gives the clip's SHA-256.
+        """Have the next simulator render a segment and store the clip; return the clip's SHA-256.
 
         Raises:
             UnavailableError: this simulator can't be reached or took too long.
-            SomersaultError: it can't draw this segment.
+            SomersaultError: it can't render this segment.
         """
         request = simulator_pb2.RenderRequest(segment_uri=segment_uri, clip_uri=clip_uri)
         response: simulator_pb2.RenderResponse = await rpc.call(
@@ -45,9 +45,9 @@ class SimulatorClients:
         return response.clip_sha256
 
     async def true_returns(self, *, task: str) -> TrueReturns | None:
-        """Gives the mean over the newest episodes of a task, of all simulators that can be reached.
+        """Return the mean true return over a task's newest episodes, from all simulators that can be reached.
 
-        None while no episode has finished, and for a task without a hidden reward.
+        None until an episode has finished, and for a task without a hidden reward.
         """
         answers = await asyncio.gather(*map(_statistics, self._stubs))
         of_task = [each for each in answers if each and each.has_teacher and each.task == task]
@@ -59,7 +59,7 @@ class SimulatorClients:
         return TrueReturns(mean=total / num_episodes, num_episodes=num_episodes)
 
     async def close(self) -> None:
-        """Closes the channels."""
+        """Close the channels."""
         for channel in self._channels:
             await channel.close(None)
 
@@ -72,6 +72,6 @@ async def _statistics(
         response: simulator_pb2.GetEpisodeStatisticsResponse = await rpc.call(
             stub.GetEpisodeStatistics, request, timeout_s=_STATISTICS_TIMEOUT_S
         )
-    except SomersaultError:  # a point without it is still a point
+    except SomersaultError:  # a progress point without true returns is still useful
         return None
     return response

@@ -1,1 +1,1 @@
-"""LabelerService as it is served: the rpcs, who may call them, and messages to values and back."""
+"""LabelerService as it is served: its rpcs, who may call them, and the conversion of messages."""

@@ -1,4 +1,4 @@
-"""Who calls, and what its role may do: what the option on the rpc in labeler.proto does not allow is denied."""
+"""Who calls, and whether that role may: denied unless the rpc's option in labeler.proto allows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc.aio
 
 from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
-from services.labeler.people.admission import Admission, LastingTokens
+from services.labeler.people.admission import Admission, LongCallTokens
 from services.labeler.people.labelers import Labelers
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
@@ -22,29 +22,29 @@ __all__ = ["Authentication", "admission", "caller"]
 
 _SERVICE = "/somersault.v1.LabelerService/"
 _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
-_REMEMBERED_S = 5.0  # how long a token that ended at another replica may still work
+_REMEMBERED_S = 5.0  # how long a token revoked at another replica may still work
 _MAX_REMEMBERED = 10_000
 
 _ADMISSION: contextvars.ContextVar[Admission] = contextvars.ContextVar("admission")
 
 
 def caller() -> Labeler:
-    """Gives who made the call that is being served."""
+    """Return the labeler that made the call being served."""
     return _ADMISSION.get().labeler
 
 
 def admission() -> Admission:
-    """Gives by what right that call is served; one that lasts looks whether it still is."""
+    """Return the admission of the call being served; a long call checks it again and again."""
     return _ADMISSION.get()
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
-    """Lets a call pass if its token is known and the rpc is for the holder's role."""
+    """Admits a call if its token is known and the holder's role may call the rpc."""
 
     def __init__(self, labelers: Labelers) -> None:
-        """Takes who knows the tokens."""
+        """Take the labelers, whose tokens are looked up."""
         self._labelers = labelers
-        self._lasting = LastingTokens(labelers)
+        self._lasting = LongCallTokens(labelers)
         self._remembered: dict[str, tuple[Labeler, float]] = {}
         self._generation = labelers.generation
 
@@ -53,7 +53,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Puts the check before the handler."""
+        """Check the token before the handler runs."""
         handler: grpc.RpcMethodHandler[Any, Any] = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith(_PUBLIC):
@@ -73,7 +73,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 await admitted.check()
                 yield response
 
-        assert not handler.request_streaming, "no method takes a stream"  # our own invariant
+        assert not handler.request_streaming, "no method takes a stream"  # an invariant of this API
         make: Any = grpc.unary_stream_rpc_method_handler
         if not handler.response_streaming:
             make = grpc.unary_unary_rpc_method_handler
@@ -103,7 +103,9 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 " folder's tokens.json holds one, or an owner's CreateLabeler gives one"
             )
         digest = tokens.sha256(token)
-        if self._generation != self._labelers.generation:  # a token ended at this replica: at once here
+        if (
+            self._generation != self._labelers.generation
+        ):  # a token was revoked at this replica: effective here at once
             self._remembered.clear()
             self._generation = self._labelers.generation
         labeler, until = self._remembered.get(digest, (None, 0.0))

@@ -1,4 +1,4 @@
-"""The rpcs that show what was answered, what policies do, and what to practise on."""
+"""The rpcs of a labeler's own answers, policies' clips and practice pairs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
-    """Serves a part of the public API that more than owners have a use for."""
+    """Serves the part of the public API for own answers, policies' clips and practice."""
 
     _parts: LabelerParts
 
@@ -36,7 +36,7 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def AddPolicyClip(
         self, request: pb.AddPolicyClipRequest, context: _Context
     ) -> pb.AddPolicyClipResponse:
-        """Add a clip of a policy."""
+        """Add a policy's clip."""
         clip = clip_messages.policy_clip_from_message(request)
         await self._parts.policy_clips.add(caller(), request.run_id, clip)
         return pb.AddPolicyClipResponse()
@@ -56,13 +56,13 @@ class ClipMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetPolicyClip(
         self, request: pb.GetPolicyClipRequest, context: _Context
     ) -> pb.GetPolicyClipResponse:
-        """Send a clip of a policy."""
+        """Send a policy's clip."""
         clip, sha256 = await self._parts.policy_clips.read(request.run_id, request.policy_version)
         return pb.GetPolicyClipResponse(clip=clip, clip_sha256=sha256)
 
     async def GetPracticePairs(
         self, request: pb.GetPracticePairsRequest, context: _Context
     ) -> pb.GetPracticePairsResponse:
-        """Send the pairs to practise on."""
+        """Send the practice pairs."""
         pairs = await self._parts.practice.pairs(request.run_id)
         return pb.GetPracticePairsResponse(pairs=map(clip_messages.practice_to_message, pairs))

@@ -1,4 +1,4 @@
-"""The rpcs by which owners and services look after runs, labelers and the log."""
+"""The rpcs by which owners and services manage runs, labelers and the log."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _FILES = {pb.EXPORT_FORMAT_JSONL: export_files.jsonl, pb.EXPORT_FORMAT_PARQUET: 
 
 
 class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
-    """Serves the part of the public API that labelers have no use for."""
+    """Serves the part of the public API that labelers don't use."""
 
     def __init__(self, parts: LabelerParts) -> None:
-        """Takes what does the work."""
+        """Take the parts that do the work."""
         self._parts = parts
 
     async def CreateLabeler(
         self, request: pb.CreateLabelerRequest, context: _Context
     ) -> pb.CreateLabelerResponse:
-        """Invites a labeler."""
+        """Invite a labeler."""
         labeler, token = await self._parts.labelers.create(
             caller(), name=request.name, role=role_from_message(request.role)
         )
@@ -49,7 +49,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListLabelers(
         self, request: pb.ListLabelersRequest, context: _Context
     ) -> pb.ListLabelersResponse:
-        """Lists who may call."""
+        """List labelers."""
         known, token = await self._parts.labelers.list_known(
             page_size=request.page_size, page_token=request.page_token
         )
@@ -57,12 +57,12 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
         return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
 
     async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
-        """Gives a labeler another token."""
+        """Replace a labeler's token."""
         token = await self._parts.labelers.rotate(caller(), request.labeler_id)
         return pb.RotateTokenResponse(token=token)
 
     async def RevokeToken(self, request: pb.RevokeTokenRequest, context: _Context) -> pb.RevokeTokenResponse:
-        """Ends a labeler's token."""
+        """Revoke a labeler's token."""
         await self._parts.labelers.revoke(caller(), request.labeler_id)
         return pb.RevokeTokenResponse()
 
@@ -84,23 +84,23 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def GetAgreement(
         self, request: pb.GetAgreementRequest, context: _Context
     ) -> pb.GetAgreementResponse:
-        """Says how far labelers agree."""
+        """Return how well labelers agree."""
         agreement = await self._parts.labeler_quality.agreement(request.run_id)
         return owner_messages.agreement_to_message(agreement)
 
     async def ReportProgress(
         self, request: pb.ReportProgressRequest, context: _Context
     ) -> pb.ReportProgressResponse:
-        """Adds a point to a run's learning curves, if there is one, and says what owners want of it."""
+        """Add a point to a run's learning curves, if there is one, and return what owners ask of the run."""
         has_point = request.HasField("point")
         report = progress_messages.report_from_message(request.point) if has_point else None
         run = await self._parts.run_progress.report(request.run_id, report)
-        return run_messages.wishes_to_message(run)
+        return run_messages.owner_requests_to_message(run)
 
     async def GetRunProgress(
         self, request: pb.GetRunProgressRequest, context: _Context
     ) -> pb.GetRunProgressResponse:
-        """Gives a run's learning curves."""
+        """Return a run's learning curves."""
         points, now_ms = await self._parts.run_progress.curves(request.run_id, cursor=request.cursor)
         return pb.GetRunProgressResponse(
             points=map(progress_messages.point_to_message, points),
@@ -120,14 +120,14 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def SetGuidelines(
         self, request: pb.SetGuidelinesRequest, context: _Context
     ) -> pb.SetGuidelinesResponse:
-        """Adds a version of a run's guidelines."""
+        """Add a version of a run's guidelines."""
         version = await self._parts.runs.set_guidelines(caller(), request.run_id, request.text)
         return pb.SetGuidelinesResponse(version=version)
 
     async def GetLabelerQuality(
         self, request: pb.GetLabelerQualityRequest, context: _Context
     ) -> pb.GetLabelerQualityResponse:
-        """Says how well labelers answer."""
+        """Return how well labelers answer."""
         found = await self._parts.labeler_quality.measure(
             request.run_id, labeler_id=request.labeler_id or None
         )
@@ -138,7 +138,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def SetLabelerWeight(
         self, request: pb.SetLabelerWeightRequest, context: _Context
     ) -> pb.SetLabelerWeightResponse:
-        """Makes a labeler's answers count for more or less."""
+        """Set how much a labeler's answers count."""
         change = await self._parts.labeler_quality.set_weight(
             caller(),
             run_id=request.run_id,
@@ -152,7 +152,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListAuditLog(
         self, request: pb.ListAuditLogRequest, context: _Context
     ) -> pb.ListAuditLogResponse:
-        """Lists what was changed."""
+        """List the audit log."""
         entries, token = await self._parts.audit_log.list_newest(
             run_id=request.run_id,
             is_without_services=request.is_without_services,
@@ -165,12 +165,12 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ExportPreferences(
         self, request: pb.ExportPreferencesRequest, context: _Context
     ) -> AsyncIterator[pb.ExportPreferencesResponse]:
-        """Sends the whole log, as messages or as a file."""
+        """Send the whole log, as messages or as a file."""
         log = self._parts.preference_log
         if request.format == pb.EXPORT_FORMAT_UNSPECIFIED:
             await log.note_export(caller(), request.run_id, "messages")
-            async for page in log.export(request.run_id, is_complete=request.is_complete):
-                yield pb.ExportPreferencesResponse(**log_messages.page_to_messages(page))
+            async for log_slice in log.export(request.run_id, is_complete=request.is_complete):
+                yield pb.ExportPreferencesResponse(**log_messages.slice_to_messages(log_slice))
             return
         if request.format not in _FILES:
             raise InvalidInputError("format", request.format, "an export format (0 to 2)")
@@ -181,7 +181,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ImportPreferences(
         self, request: pb.ImportPreferencesRequest, context: _Context
     ) -> pb.ImportPreferencesResponse:
-        """Takes rows of an export in."""
+        """Import rows of an export."""
         num_new, num_known = await self._parts.log_import.add(
             caller(), request.run_id, log_messages.imported_rows_from_message(request)
         )
@@ -190,7 +190,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def CreateWebhook(
         self, request: pb.CreateWebhookRequest, context: _Context
     ) -> pb.CreateWebhookResponse:
-        """Has a run's log sent to a URL."""
+        """Have a run's log sent to a URL."""
         webhook_id, secret = await self._parts.webhooks.create(
             caller(), run_id=request.run_id, url=request.url
         )
@@ -199,7 +199,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListWebhooks(
         self, request: pb.ListWebhooksRequest, context: _Context
     ) -> pb.ListWebhooksResponse:
-        """Lists a run's webhooks."""
+        """List a run's webhooks."""
         webhooks, newest_cursor = await self._parts.webhooks.list_of_run(request.run_id)
         messages = [owner_messages.webhook_to_message(webhook) for webhook in webhooks]
         return pb.ListWebhooksResponse(webhooks=messages, newest_log_cursor=newest_cursor)
@@ -207,6 +207,6 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def DeleteWebhook(
         self, request: pb.DeleteWebhookRequest, context: _Context
     ) -> pb.DeleteWebhookResponse:
-        """Ends a webhook."""
+        """Delete a webhook."""
         await self._parts.webhooks.delete(caller(), request.webhook_id)
         return pb.DeleteWebhookResponse()

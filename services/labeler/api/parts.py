@@ -1,4 +1,4 @@
-"""What the rpcs are served by."""
+"""The parts that serve the rpcs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["LabelerParts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelerParts:
-    """Bundles what the service is made of."""
+    """The parts of the service, each with what it needs."""
 
     runs: Runs
     run_progress: RunProgress

@@ -1,6 +1,6 @@
-"""LabelerService: translates messages; `proposals`, `leasing`, `answering` and `render_queue` do the work.
+"""LabelerService: translates messages for the parts that do the work.
 
-`owner_service` has the rpcs of owners.
+`owner_service` has the rpcs of owners, `clip_service` those of clips.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.labeler.api.clip_service import ClipMethods
 from services.labeler.api.convert import log_messages, query_messages, run_messages
 from services.labeler.api.owner_service import OwnerMethods
 from services.labeler.api.parts import LabelerParts
-from services.labeler.api.shared_messages import PageMessages
+from services.labeler.api.shared_messages import SharedMessages
 from services.labeler.model.run_state import RunState
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
@@ -31,21 +31,21 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class LabelerServicer(ClipMethods, OwnerMethods):
-    """Serves the public API. `authentication` has admitted each caller already."""
+    """Serves the public API. `authentication` has already admitted each caller."""
 
     def __init__(self, parts: LabelerParts) -> None:
-        """Takes what does the work."""
+        """Take the parts that do the work."""
         super().__init__(parts)
-        self._pages = PageMessages(
-            lambda page: pb.WatchPreferencesResponse(
-                **log_messages.page_to_messages(page),
-                cursor=page.cursor,
-                run_state=run_messages.state_to_message(page.run_state),
+        self._messages = SharedMessages(
+            lambda log_slice: pb.WatchPreferencesResponse(
+                **log_messages.slice_to_messages(log_slice),
+                cursor=log_slice.cursor,
+                run_state=run_messages.state_to_message(log_slice.run_state),
             )
         )
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: _Context) -> pb.CreateRunResponse:
-        """Makes a run known."""
+        """Create a run, or update what its services say of it."""
         await self._parts.runs.create(
             caller(),
             run_id=request.run_id,
@@ -59,7 +59,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     async def ProposeQueries(
         self, request: pb.ProposeQueriesRequest, context: _Context
     ) -> pb.ProposeQueriesResponse:
-        """Puts queries before labelers."""
+        """Propose queries."""
         proposals = [query_messages.proposal_from_message(message) for message in request.proposals]
         query_ids = await self._parts.proposals.propose(caller(), request.run_id, proposals)
         return pb.ProposeQueriesResponse(query_ids=query_ids)
@@ -67,14 +67,14 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     async def WithdrawQueries(
         self, request: pb.WithdrawQueriesRequest, context: _Context
     ) -> pb.WithdrawQueriesResponse:
-        """Takes queries back."""
+        """Withdraw queries."""
         withdrawn = await self._parts.proposals.withdraw(caller(), request.run_id, list(request.query_ids))
         return pb.WithdrawQueriesResponse(withdrawn_query_ids=withdrawn)
 
     async def LeaseQueries(
         self, request: pb.LeaseQueriesRequest, context: _Context
     ) -> pb.LeaseQueriesResponse:
-        """Leases queries to the caller."""
+        """Lease queries to the caller."""
         leases, state = await self._parts.leases.lease(
             admission(),
             run_id=request.run_id or None,
@@ -90,7 +90,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         )
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
-        """Prolongs a lease."""
+        """Extend a lease."""
         expire_ms, remaining_s = await self._parts.leases.renew(
             caller(), token=request.lease_token, lease_s=request.lease_s
         )
@@ -101,14 +101,14 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     async def ReleaseQuery(
         self, request: pb.ReleaseQueryRequest, context: _Context
     ) -> pb.ReleaseQueryResponse:
-        """End a lease without an answer."""
+        """Release or return a leased query."""
         await self._parts.leases.release(caller(), token=request.lease_token, is_returned=request.is_returned)
         return pb.ReleaseQueryResponse()
 
     async def SubmitPreference(
         self, request: pb.SubmitPreferenceRequest, context: _Context
     ) -> pb.SubmitPreferenceResponse:
-        """Answers a leased query."""
+        """Answer a leased query."""
         record = await self._parts.answers.submit(
             caller(),
             lease_token=request.lease_token,
@@ -121,7 +121,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     async def RevisePreference(
         self, request: pb.RevisePreferenceRequest, context: _Context
     ) -> pb.RevisePreferenceResponse:
-        """Changes an answer."""
+        """Revise an answer."""
         record = await self._parts.answers.revise(
             caller(),
             answer_id=request.answer_id,
@@ -131,7 +131,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         return pb.RevisePreferenceResponse(record=record_to_message(record.seen_by(caller().role)))
 
     async def GetClip(self, request: pb.GetClipRequest, context: _Context) -> pb.GetClipResponse:
-        """Gives a clip."""
+        """Send a query's clip."""
         side = preference_from_message(request.side)
         if side not in (Preference.LEFT, Preference.RIGHT):
             raise InvalidInputError("side", side.value, "left or right")
@@ -143,15 +143,15 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     async def WatchPreferences(
         self, request: pb.WatchPreferencesRequest, context: _Context
     ) -> AsyncIterator[pb.WatchPreferencesResponse]:
-        """Sends the log from a cursor on."""
+        """Send the log from a cursor on."""
         log = self._parts.preference_log.watch(
             admission(), request.run_id, cursor=request.cursor, is_complete=request.is_complete
         )
-        async for page in log:
-            yield self._pages.of(page)
+        async for log_slice in log:
+            yield self._messages.of(log_slice)
 
     async def ListQueries(self, request: pb.ListQueriesRequest, context: _Context) -> pb.ListQueriesResponse:
-        """Lists queries."""
+        """List queries."""
         page = await self._parts.proposals.list_newest(
             request.run_id,
             state=query_messages.state_from_message(request.state),
@@ -165,21 +165,21 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         )
 
     async def GetStats(self, request: pb.GetStatsRequest, context: _Context) -> pb.GetStatsResponse:
-        """Gives a run's counts."""
+        """Return a run's counts."""
         stats = await self._parts.runs.stats(request.run_id, labeler_id=caller().labeler_id)
         return run_messages.stats_to_message(stats.seen_by(caller().role))
 
     async def GetGuidelines(
         self, request: pb.GetGuidelinesRequest, context: _Context
     ) -> pb.GetGuidelinesResponse:
-        """Gives a version of a run's guidelines."""
+        """Return a version of a run's guidelines."""
         found = await self._parts.runs.read_guidelines(request.run_id, request.version)
         return pb.GetGuidelinesResponse(
             text=found.text, version=found.version, create_time=timestamp_from_milliseconds(found.created_ms)
         )
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:
-        """Says who the caller is."""
+        """Return the caller's name and role."""
         labeler = caller()
         return pb.WhoAmIResponse(
             labeler_id=labeler.labeler_id, name=labeler.name, role=role_to_message(labeler.role)
@@ -187,6 +187,6 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
 
 def add_to_server(server: grpc.aio.Server, parts: LabelerParts) -> list[str]:
-    """Adds the servicer to a server and gives its full name."""
+    """Add the servicer to a server and return its full name."""
     labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(parts), server)
     return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]

@@ -1,4 +1,4 @@
-"""One message for all followers who get the same page of the log."""
+"""One message for all followers that get the same slice of the log."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from services.labeler.model.preference_log import LogPage
+from services.labeler.model.preference_log import LogSlice
 
-__all__ = ["PageMessages"]
+__all__ = ["SharedMessages"]
 
 _MAX_REMEMBERED = 32
 
 _Message = TypeVar("_Message")
 
 
-class PageMessages(Generic[_Message]):
-    """Remembers the newest messages. Used from one event loop; nobody may change a message."""
+class SharedMessages(Generic[_Message]):
+    """Caches the newest messages. Used from one event loop; messages must not be modified."""
 
-    def __init__(self, make: Callable[[LogPage], _Message]) -> None:
-        """Takes what makes a page's message."""
+    def __init__(self, make: Callable[[LogSlice], _Message]) -> None:
+        """Take the function that makes a slice's message."""
         self._make = make
-        # With the page itself, so that no other object can have its id meanwhile.
-        self._newest: OrderedDict[int, tuple[LogPage, _Message]] = OrderedDict()
+        # Together with the slice, so that its id can't be reused while it is cached.
+        self._newest: OrderedDict[int, tuple[LogSlice, _Message]] = OrderedDict()
 
-    def of(self, page: LogPage) -> _Message:
-        """Gives a page's message."""
-        if id(page) not in self._newest:
-            self._newest[id(page)] = (page, self._make(page))
+    def of(self, log_slice: LogSlice) -> _Message:
+        """Return a slice's message."""
+        if id(log_slice) not in self._newest:
+            self._newest[id(log_slice)] = (log_slice, self._make(log_slice))
             if len(self._newest) > _MAX_REMEMBERED:
                 self._newest.popitem(last=False)
-        return self._newest[id(page)][1]
+        return self._newest[id(log_slice)][1]

@@ -1,1 +1,1 @@
-"""The clips that people judge, those of policies, and the pairs to practice on."""
+"""Clips of queries, rendered and served; clips of policies; practice pairs."""

@@ -20,19 +20,19 @@ _QUERIES = schema.queries
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredClip:
-    """Names a verified clip."""
+    """A verified clip in object storage."""
 
     clip_uri: str
     sha256: str
 
 
 def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, is_left: bool) -> StoredClip:
-    """Gives a clip of a query that the labeler has leased now, or has answered; to an owner any.
+    """Return a clip of a query that the labeler holds now or has answered; any clip for an owner.
 
     Raises:
-        NotFoundError: there is no clip of it yet; for owners also: there is no such query.
-        FailedPreconditionError: the labeler has neither leased nor answered it, or there is none: who may not see a
-            query is not told whether it exists.
+        NotFoundError: its clips aren't stored yet; for an owner also: there is no such query.
+        FailedPreconditionError: the labeler neither holds nor has answered it, or it doesn't exist: a labeler that may
+            not see a query isn't told whether it exists.
     """
     query = connection.execute(sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)).one_or_none()
     if labeler.role is Role.OWNER:

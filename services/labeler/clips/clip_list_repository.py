@@ -1,4 +1,4 @@
-"""Queries with clips, as owners look at them."""
+"""Queries with clips, as owners browse them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def list_chosen(
 
 
 def _answers(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[QueryAnswer]]:
-    """Gives the counted answers of each query, first one first. Leases lead to them: they are found by query."""
+    """Return each query's counted answers, oldest first, joined through leases, which are indexed by query."""
     rows = connection.execute(
         sa.select(_ANSWERS, _LABELERS.c.name)
         .join(_LEASES, _LEASES.c.number == _ANSWERS.c.lease_number)
@@ -75,7 +75,7 @@ def _answers(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, lis
 
 
 def _durations(connection: sa.Connection, run_id: str, page: Sequence[Query]) -> dict[str, float]:
-    """Gives each shown segment's duration in seconds."""
+    """Return the duration in seconds of each segment shown."""
     shown = {side.segment_id for query in page for side in (query.left, query.right)}
     rows = connection.execute(
         sa.select(_SEGMENTS.c.segment_id, _SEGMENTS.c.duration_s).where(

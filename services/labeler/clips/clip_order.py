@@ -1,4 +1,4 @@
-"""Which queries with clips are looked at, and in which order."""
+"""Which queries with clips are listed, and in which order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIFFERING, _SURPRISING, _OTHER = 0, 1, 2
 
 
 class Place(NamedTuple):
-    """Where a query is in an order: rising rank, then falling sureness, then falling number."""
+    """A query's place in an order: by rank, then by falling sureness, then by falling number."""
 
     rank: int
     sureness: float
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 def choose(
     connection: sa.Connection, run_id: str, choice: ClipChoice, *, after: Place | None, count: int
 ) -> list[Place]:
-    """Return the places of up to ``count`` queries that follow a place."""
+    """Return the places of up to ``count`` queries after a place."""
     if choice.is_by_disagreement:
         page = _by_disagreement(run_id, choice, after)
     else:
@@ -48,7 +48,7 @@ def choose(
 def _by_disagreement(
     run_id: str, choice: ClipChoice, after: Place | None
 ) -> sa.Select[tuple[int, float, int]]:
-    """Select all that were chosen in order of disagreement; people's runs have thousands of them, not millions."""
+    """Select the chosen queries in order of disagreement; runs labeled by people have thousands, not millions."""
     advantage = sa.func.coalesce(_PREDICTED.c.left_advantage, 0.0)
     rank = sa.case((_is_differing(), _DIFFERING), (_is_surprising(advantage), _SURPRISING), else_=_OTHER)
     ranked = (
@@ -72,7 +72,7 @@ def _by_disagreement(
 
 
 def _chosen(run_id: str, choice: ClipChoice) -> list[sa.ColumnElement[bool]]:
-    """Say which queries are chosen. Gold is one labeler's alone and never among them."""
+    """Return the conditions of a choice. Gold belongs to one labeler and is never chosen."""
     table = _QUERIES.c
     conditions = [table.run_id == run_id, table.has_clips.is_(True), table.gold_kind == ""]
     if choice.is_answered:
@@ -92,7 +92,7 @@ def _answered_by(run_id: str, labeler_id: str, preference: Preference | None) ->
 
 
 def _num_of(preference: Preference) -> sa.ColumnElement[int]:
-    """Return how many counted answers of a kind a query has."""
+    """Return the number of a query's counted answers of a kind."""
     if preference is not Preference.INCOMPARABLE:
         return _QUERIES.c[f"num_{preference.value}"]
     return _QUERIES.c.num_answers - _num_compared()
@@ -103,14 +103,14 @@ def _num_compared() -> sa.ColumnElement[int]:
 
 
 def _is_differing() -> sa.ColumnElement[bool]:
-    """Say that not all of a query's answers are of one kind."""
+    """Return the condition that a query's answers differ."""
     table = _QUERIES.c
     kinds = (table.num_left, table.num_right, table.num_equal)
     return sa.and_(_num_compared() > 0, *(number != table.num_answers for number in kinds))
 
 
 def _is_surprising(advantage: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
-    """Say that most answers prefer the side that was predicted to be the worse one."""
+    """Return the condition that most answers prefer the side predicted to be worse."""
     table = _QUERIES.c
     return sa.or_(
         (table.num_left > table.num_right) & (advantage < 0),

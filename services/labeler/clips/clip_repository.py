@@ -1,4 +1,4 @@
-"""Which clips are wanted and how far they are."""
+"""Which clips are wanted, and their state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLIPS = schema.clips
 
 
 def want(connection: sa.Connection, run_id: str, segment_ids: Sequence[str]) -> None:
-    """Makes the clips of segments wanted, those that are not yet."""
+    """Mark the clips of segments as wanted, unless they are already."""
     known = states(connection, run_id, segment_ids)
     rows = [
         {
@@ -36,7 +36,7 @@ def want(connection: sa.Connection, run_id: str, segment_ids: Sequence[str]) -> 
 
 
 def states(connection: sa.Connection, run_id: str, segment_ids: Sequence[str]) -> dict[str, str]:
-    """Gives the state of each clip that is wanted, and keeps it so until the transaction ends."""
+    """Return the state of each wanted clip, locked until the transaction ends."""
     rows = connection.execute(
         sa.select(_CLIPS.c.segment_id, _CLIPS.c.state)
         .where(_CLIPS.c.run_id == run_id, _CLIPS.c.segment_id.in_(segment_ids))

@@ -1,4 +1,4 @@
-"""Clips of what a run's policies do."""
+"""Clips of a run's policies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DTYPE = np.dtype("<f4")
 
 
 def add(connection: sa.Connection, run_id: str, clip: PolicyClip) -> bool:
-    """Keep a clip, in the place of an earlier one of that policy; return whether anything changed.
+    """Store a clip, replacing an earlier one of that policy; return whether anything changed.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -33,7 +33,7 @@ def add(connection: sa.Connection, run_id: str, clip: PolicyClip) -> bool:
     if known is not None and all(getattr(known, name) == value for name, value in row.items()):
         return False
     connection.execute(sa.delete(_TABLE).where(is_this))
-    if clip.is_final:  # the run went on after an earlier end
+    if clip.is_final:  # the run was resumed after an earlier end
         connection.execute(sa.update(_TABLE).where(_TABLE.c.run_id == run_id).values(is_final=False))
     connection.execute(sa.insert(_TABLE), {"run_id": run_id, "created_ms": clock.now_ms(connection), **row})
     return True
@@ -54,7 +54,7 @@ def read(connection: sa.Connection, run_id: str, policy_version: int) -> PolicyC
 
 
 def list_newest(connection: sa.Connection, run_id: str) -> list[PolicyClip]:
-    """Return the newest clips of a run, the oldest of them first.
+    """Return the newest clips of a run, oldest first.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -66,7 +66,7 @@ def list_newest(connection: sa.Connection, run_id: str) -> list[PolicyClip]:
 
 
 def newest_versions(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Return the newest policy version that has a clip, of each of some runs that has any."""
+    """Return the newest policy version with a clip, for each of some runs that has one."""
     newest = (
         sa.select(_TABLE.c.run_id, sa.func.max(_TABLE.c.policy_version).label("version"))
         .where(_TABLE.c.run_id.in_(run_ids))

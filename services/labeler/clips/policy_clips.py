@@ -1,4 +1,4 @@
-"""Takes clips of what a run's policies do, verifies them, and gives them out."""
+"""Clips of a run's policies: verified when they are added, then served."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["PolicyClips"]
 
 MAX_PREDICTED = 10_000  # steps of the longest episode
 
-_FTYP = slice(4, 8)  # where the first box of an MP4 has its kind, after its length
+_FTYP = slice(4, 8)  # the type of an MP4's first box, after its length
 
 
 class PolicyClips:
-    """Keeps what policies do, for all to see."""
+    """Adds, lists and reads policies' clips."""
 
     def __init__(self, database: Database, store: ObjectStore) -> None:
         """Take the database, and the object store that holds the clips."""
@@ -33,10 +33,10 @@ class PolicyClips:
         self._store = store
 
     async def add(self, by: Labeler, run_id: str, clip: PolicyClip) -> None:
-        """Keep a clip that is stored under the run, in the place of an earlier one of that policy.
+        """Add a clip that is stored under the run, replacing an earlier one of that policy.
 
         Raises:
-            InvalidInputError: a value is out of its bounds, or the clip is not stored so.
+            InvalidInputError: a value is out of its bounds, or the clip isn't stored as described.
             NotFoundError: the run is unknown.
         """
         _check(run_id, clip)
@@ -53,7 +53,7 @@ class PolicyClips:
         await self._database.write(add)
 
     async def list_of_run(self, run_id: str) -> list[PolicyClip]:
-        """Return a run's clips, oldest first, at most the newest hundred.
+        """Return a run's newest hundred clips, oldest first.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -67,7 +67,7 @@ class PolicyClips:
 
         Raises:
             NotFoundError: there is none.
-            CorruptDataError: the stored bytes are not what they were.
+            CorruptDataError: the stored bytes have changed.
         """
         clip = await self._database.read(
             lambda connection: policy_clip_repository.read(connection, run_id, policy_version)
@@ -86,7 +86,7 @@ class PolicyClips:
             raise InvalidInputError("size of the clip in bytes", len(data), f"1 to {MAX_CLIP_BYTES}")
         if data[_FTYP] != b"ftyp":
             raise InvalidInputError(
-                f"clip_uri {clip.clip_uri!r} holds no MP4: it does not begin with the box ftyp"
+                f"clip_uri {clip.clip_uri!r} holds no MP4: it doesn't begin with an ftyp box"
             )
 
 

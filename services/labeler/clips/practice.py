@@ -1,4 +1,4 @@
-"""Pairs to practise on, as the task of a run brings them. What is answered there is kept nowhere."""
+"""Practice pairs, as a run's task provides them. Answers to them are stored nowhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPair:
-    """A pair to practise on, with the bytes of its clips."""
+    """A practice pair with the bytes of its clips."""
 
     left: bytes
     right: bytes
@@ -32,15 +32,15 @@ class ShownPair:
 
 
 class Practice:
-    """Gives out pairs to practise on."""
+    """Serves practice pairs."""
 
     def __init__(self, database: Database, *, own_task: Task | None) -> None:
-        """Take the database, and the task of one's own, which its name alone does not lead to."""
+        """Take the database, and the custom task, if any, which can't be found by its name."""
         self._database = database
         self._own_task = own_task
 
     async def pairs(self, run_id: str) -> list[ShownPair]:
-        """Return the pairs of a run's task, in order; none where the task has none.
+        """Return the practice pairs of a run's task, in order, if it has any.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -53,7 +53,7 @@ class Practice:
 
 
 def _read(pair: PracticePair) -> ShownPair | None:
-    """Return a pair with its clips; None if one can't be read, which is logged."""
+    """Return a pair with its clips; None, logged, if one can't be read."""
     try:
         left, right = Path(pair.left).read_bytes(), Path(pair.right).read_bytes()
     except OSError as err:

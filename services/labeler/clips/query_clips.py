@@ -1,4 +1,4 @@
-"""Clips of queries: given out to those who may see them, and listed for owners."""
+"""Clips of queries: served to those who may see them, and listed for owners."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class QueryClips:
         """Return a clip that the labeler may see, and its SHA-256.
 
         Raises:
-            FailedPreconditionError: it has neither leased nor answered the query and is no owner.
+            FailedPreconditionError: it neither holds nor has answered the query, and isn't an owner.
             NotFoundError: there is no such query, or no clip of it yet.
-            CorruptDataError: the stored bytes are not what they were.
+            CorruptDataError: the stored bytes have changed.
         """
         clip = await self._database.read(
             lambda connection: access_repository.find_visible(
@@ -49,7 +49,7 @@ class QueryClips:
         """Return a page of a run's queries with clips, and the token of the next one.
 
         Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
+            InvalidInputError: the size is out of bounds, or the token is invalid.
             NotFoundError: the run is unknown.
         """
         size, after = list_pages.screen_size(page_size), _place(page_token, choice)
@@ -66,10 +66,10 @@ def _token(place: Place, choice: ClipChoice) -> str:
 
 
 def _place(page_token: str, choice: ClipChoice) -> Place | None:
-    """Return the place that a token of this order stands for; None for the first page.
+    """Return the place that a page token of this order stands for; None for the first page.
 
     Raises:
-        InvalidInputError: it is none of ours, or of another order.
+        InvalidInputError: it is invalid, or of another order.
     """
     if not choice.is_by_disagreement or not page_token:
         number = list_pages.start(page_token)

@@ -1,6 +1,6 @@
-"""Has clips drawn and verifies them, so that nobody is ever shown an empty player, and gives them out.
+"""Has simulators render the clips that are wanted and verifies them, so that nobody is ever shown an empty player.
 
-What is wanted, whose turn it is and how often it failed are in the database, so a restart goes on.
+Which clips are wanted, which is next and how often each failed is in the database, so a restart continues.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from somersault.storage import ObjectStore
 __all__ = ["RenderQueue", "Renderer"]
 
 MAX_CLIP_BYTES = 16 * 1024**2
-_MARGIN_S = 10.0  # to read a clip back after it was drawn
+_MARGIN_S = 10.0  # to read a clip back once it is rendered
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 2.0  # a simulator is back in a second or two
 
 _CLIPS = prometheus_client.Counter(
     "somersault_labeler_clips_total",
-    "Clips tried: stored, failed (once), unavailable (a simulator or the store), given_up.",
+    "Attempts to render clips: stored, failed (once), unavailable (a simulator or the store), given_up.",
     ["outcome"],
 )
 _CLIP_SECONDS = prometheus_client.Histogram(
-    "somersault_labeler_clip_seconds", "Seconds to draw, store and verify a clip."
+    "somersault_labeler_clip_seconds", "Seconds to render, store and verify a clip."
 )
 _READY = prometheus_client.Counter(
-    "somersault_labeler_queries_ready_total", "Queries whose clips both became showable."
+    "somersault_labeler_queries_ready_total", "Queries whose two clips became ready to show."
 )
 
 _log = structlog.get_logger()
 
 
 class Renderer(Protocol):
-    """Draws segments."""
+    """Renders segments."""
 
     async def render(self, *, segment_uri: str, clip_uri: str) -> str:
-        """Draws a segment, stores its clip, and gives the clip's SHA-256."""
+        """Render a segment, store the clip, and return the clip's SHA-256."""
         ...
 
 
 class RenderQueue:
-    """Works off the wanted clips, a few at a time."""
+    """Renders the wanted clips, a few at a time."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class RenderQueue:
         max_failures: int,
         timeout_s: float,
     ) -> None:
-        """Takes where clips are wanted and kept, who draws them, and the bounds on trying."""
+        """Take the database, the object store, what renders, and the bounds on attempts."""
         self._database = database
         self._store = store
         self._renderer = renderer
@@ -81,7 +81,7 @@ class RenderQueue:
         self._num_unavailable = 0
 
     async def run(self) -> None:
-        """Draws what is wanted until cancelled."""
+        """Render what is wanted until cancelled."""
         await self._persist(render_queue_repository.release_claims)
         async with asyncio.TaskGroup() as group:
             rendering: set[asyncio.Task[None]] = set()
@@ -106,7 +106,7 @@ class RenderQueue:
     async def _claim(self, count: int) -> list[RenderTask]:
         claim = functools.partial(render_queue_repository.claim, count=count, claim_s=self._claim_s)
         try:
-            # Looking first takes no lock; most looks find nothing.
+            # Looking first takes no lock, and mostly there is nothing.
             if not await self._database.read(render_queue_repository.has_waiting):
                 return []
             return await self._database.write(claim)
@@ -135,7 +135,7 @@ class RenderQueue:
             self._queries_changed.notify()
 
     async def _postpone(self, task: RenderTask, err: SomersaultError) -> None:
-        """Tries again later, however often: nothing is wrong with the segment."""
+        """Schedule another attempt, however many there were: nothing is wrong with the segment."""
         _CLIPS.labels("unavailable").inc()
         _log.warning("clip_postponed", segment_id=task.segment_id, error=str(err))
         delay_s = _delay_s(self._num_unavailable)
@@ -176,7 +176,7 @@ class RenderQueue:
         )
 
     async def _persist(self, work: Callable[[sa.Connection], int | None]) -> int:
-        """Writes what came of a try; if the database is away, the claim ends and it is tried again."""
+        """Write an attempt's outcome; if the database is down, the claim ends and the clip is tried again."""
         try:
             return await self._database.write(work) or 0
         except UnavailableError as err:
@@ -185,10 +185,10 @@ class RenderQueue:
 
 
 def _verify(store: ObjectStore, key: str, sha256: str) -> None:
-    """Reads a clip back.
+    """Read a clip back.
 
     Raises:
-        SomersaultError: it can't be read, is not what was drawn, or is too large to be sent.
+        SomersaultError: it can't be read, isn't what was rendered, or is too large to be sent.
     """
     if not sha256:
         raise CorruptDataError(f"the simulator gave no SHA-256 of {key!r}")

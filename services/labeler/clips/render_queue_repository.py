@@ -1,4 +1,4 @@
-"""Whose turn it is to be drawn, and what came of it."""
+"""Which clips are to be rendered next, and what came of each attempt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUERIES = schema.queries
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RenderTask:
-    """Holds a clip that is to be drawn now."""
+    """A clip that is to be rendered now."""
 
     run_id: str
     segment_id: str
@@ -27,14 +27,14 @@ class RenderTask:
 
 
 def has_waiting(connection: sa.Connection) -> bool:
-    """Says whether it is some clip's turn."""
+    """Return whether a clip is due."""
     now_ms = clock.now_ms(connection)
     waiting = sa.select(sa.exists().where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms <= now_ms))
     return bool(connection.execute(waiting).scalar_one())
 
 
 def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[RenderTask]:
-    """Gives up to ``count`` clips to be drawn; nobody else gets them for ``claim_s`` seconds."""
+    """Claim up to ``count`` due clips, which nobody else gets for ``claim_s`` seconds."""
     now_ms = clock.now_ms(connection)
     rows = connection.execute(
         sa.select(_CLIPS, schema.segments.c.segment_uri)
@@ -67,14 +67,14 @@ def claim(connection: sa.Connection, *, count: int, claim_s: float) -> list[Rend
 
 
 def release_claims(connection: sa.Connection) -> None:
-    """Makes every clip's turn now: who was drawing it may have died. Drawing one twice does no harm."""
+    """Make every clip due now: whoever was rendering it may have died. Rendering one twice does no harm."""
     connection.execute(
         sa.update(_CLIPS).where(_CLIPS.c.state == "pending", _CLIPS.c.next_try_ms > 0).values(next_try_ms=0)
     )
 
 
 def store(connection: sa.Connection, task: RenderTask, *, sha256: str) -> int:
-    """Keeps a verified clip and gives how many queries can be shown to people by it."""
+    """Mark a clip as verified; return how many queries became ready to be shown."""
     _change(connection, task, state="stored", sha256=sha256, reason="")
     showing = _lock_showing(connection, task)
     is_shown = sa.and_(
@@ -92,13 +92,13 @@ def store(connection: sa.Connection, task: RenderTask, *, sha256: str) -> int:
 def postpone(
     connection: sa.Connection, task: RenderTask, *, num_failures: int, delay_s: float, reason: str
 ) -> None:
-    """Gives a clip another turn later."""
+    """Schedule another attempt at a clip."""
     next_try_ms = clock.now_ms(connection) + round(delay_s * 1000)
     _change(connection, task, num_failures=num_failures, next_try_ms=next_try_ms, reason=reason[:500])
 
 
 def fail(connection: sa.Connection, task: RenderTask, *, reason: str) -> None:
-    """Gives a clip up, and with it every query that waits for it."""
+    """Give up on a clip, and with it on every query that waits for it."""
     _change(connection, task, state="failed", reason=reason[:500])
     showing = _lock_showing(connection, task)
     _move(connection, task, _QUERIES.c.number.in_(showing), QueryState.FAILED)
@@ -107,7 +107,7 @@ def fail(connection: sa.Connection, task: RenderTask, *, reason: str) -> None:
 def _move(
     connection: sa.Connection, task: RenderTask, which: sa.ColumnElement[bool], state: QueryState
 ) -> int:
-    """Moves queries on that wait for clips, and gives how many."""
+    """Move queries that wait for clips to another state; return how many."""
     is_waiting = _QUERIES.c.state == QueryState.RENDERING.value
     moved = connection.execute(
         sa.update(_QUERIES).where(which, is_waiting).values(state=state.value)
@@ -149,7 +149,7 @@ def _has_clip(segment_id: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:
 
 
 def _lock_showing(connection: sa.Connection, task: RenderTask) -> list[int]:
-    """Gives the queries that show a clip, locked: whoever stores the other clip next sees this one."""
+    """Return the queries that show a clip, locked, so that whoever stores the other clip next sees this one."""
     return list(
         connection.execute(
             sa.select(_QUERIES.c.number)

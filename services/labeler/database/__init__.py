@@ -1,4 +1,4 @@
-"""Where everything is kept: SQLite, or PostgreSQL by URL. Functions here run inside one transaction."""
+"""The database: SQLite, or PostgreSQL by URL. Functions that take a connection run inside one transaction."""
 
 from services.labeler.database.engine import Database, open_database
 

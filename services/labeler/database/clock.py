@@ -1,4 +1,4 @@
-"""The database's clock: the only one that leases are measured by, so replicas need not agree on the time."""
+"""The database's clock, the only one that leases are measured by, so replicas needn't agree on the time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class _Now(FunctionElement[int]):
 
 
 NOW_MS = _Now()
-"""A part of a statement: the moment at which the statement begins, not its transaction."""
+"""An expression for the moment at which the statement begins, not its transaction."""
 
 
 def now_ms(connection: sa.Connection) -> int:
-    """Gives milliseconds since 1970."""
+    """Return milliseconds since 1970."""
     return int(connection.execute(_READ).scalar_one())
 
 

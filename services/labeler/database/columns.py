@@ -1,4 +1,4 @@
-"""How columns and constraints are written, the same for all tables."""
+"""Columns and constraints, written the same way for all tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ metadata = sa.MetaData(
     }
 )
 
-# SQLite numbers rows by itself only where the column's type is exactly INTEGER.
+# SQLite numbers rows only where the column's type is exactly INTEGER.
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -35,22 +35,22 @@ def required(name: str, kind: sa.types.TypeEngine[Any], *rest: sa.ForeignKey) ->
 
 
 def count(name: str, *, default: int = 0) -> sa.Column[Any]:
-    """Gives a column that older rows, and rows which do not say otherwise, have ``default`` in."""
+    """Return a number column that is ``default`` in older rows, and where it isn't given."""
     return sa.Column(name, sa.BigInteger(), nullable=False, server_default=str(default))
 
 
 def flag(name: str) -> sa.Column[Any]:
-    """Return a column that is false in older rows, and in rows that do not say otherwise."""
+    """Return a boolean column that is false in older rows, and where it isn't given."""
     return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
 
 
 def text(name: str, length: int) -> sa.Column[Any]:
-    """Return a column that is empty in older rows, and in rows that do not say otherwise."""
+    """Return a text column that is empty in older rows, and where it isn't given."""
     return sa.Column(name, sa.String(length), nullable=False, server_default="")
 
 
 def log_columns(table: str, *, known: Collection[str]) -> list[sa.Column[Any]]:
-    """Return the columns of a table that hold fields of the preference log, without those ``known`` by name."""
+    """Return a table's columns for fields of the preference log, except those named in ``known``."""
     placed = [(field, *field.column.partition(".")[::2]) for field in RECORD_FIELDS]
     return [_log_column(field, name) for field, where, name in placed if where == table and name not in known]
 

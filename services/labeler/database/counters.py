@@ -1,7 +1,7 @@
-"""Numbers that are kept as they change, so that reading them costs the same however much was counted.
+"""Counters, maintained as things change, so that reading them costs the same however much was counted.
 
-Whoever adds to a run's counters holds the run's row until the commit (`add_to_run` and the preference log take it).
-Queries are locked before runs, everywhere.
+Adding to a run's counters locks the run's row until the commit (`add_to_run` and the preference log do). Queries are
+locked before runs, everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ADD_TO_RUN = sa.update(_RUNS).where(_RUNS.c.run_id == sa.bindparam("of_run")).v
 
 
 def run_amounts(amounts: Mapping[QueryState | Preference, int]) -> dict[str, int]:
-    """Gives the values of `RUN_ADDED`: what each kind grows by, others by nothing."""
+    """Return the values of `RUN_ADDED`: each kind's amount, 0 for the others."""
     return {f"more_{name}": 0 for name in _NAMES} | {
         f"more_num_{kind.value}": amount for kind, amount in amounts.items()
     }
@@ -38,19 +38,19 @@ def run_amounts(amounts: Mapping[QueryState | Preference, int]) -> dict[str, int
 def add_to_run(
     connection: sa.Connection, run_id: str, amounts: Mapping[QueryState | Preference, int]
 ) -> None:
-    """Adds to a run's counters, and keeps its row until the commit."""
+    """Add to a run's counters, and lock its row until the commit."""
     connection.execute(_ADD_TO_RUN, {"of_run": run_id, **run_amounts(amounts)})
 
 
 def adding(table: sa.Table, key: Mapping[str, object], amounts: Mapping[str, int]) -> list[Step]:
-    """Gives what adds to the counters of one row, which is made if there is none: nothing if all amounts are 0."""
+    """Return the steps that add to one row's counters, inserting the row if missing; none if all amounts are 0."""
     amounts = {name: amount for name, amount in amounts.items() if amount}
     return [Step(_adding(table, tuple(key), tuple(amounts)), {**key, **amounts})] if amounts else []
 
 
 @functools.cache  # building a statement costs more than running it
 def _adding(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> sa.Insert:
-    inserted = postgresql.insert(table)  # whose ON CONFLICT is SQLite's too
+    inserted = postgresql.insert(table)  # its ON CONFLICT is SQLite's too
     return inserted.on_conflict_do_update(
         index_elements=key, set_={name: table.c[name] + inserted.excluded[name] for name in names}
     )

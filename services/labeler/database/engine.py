@@ -1,4 +1,4 @@
-"""Opens the database and runs units of work beside the event loop, each in one transaction."""
+"""Opens the database, and runs units of work off the event loop, each in one transaction."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["Database", "open_database"]
 _NUM_READERS = 4
 _NUM_SERVER_CONNECTIONS = 8
 _NUM_ATTEMPTS = 4
-_BUSY_TIMEOUT_S = 10.0  # another process may hold the file: a backup, the command line
-# The URL itself is not repeated in messages: it may hold a password.
+_BUSY_TIMEOUT_S = 10.0  # another process may lock the file: a backup, the command line
+# Messages don't repeat the URL, which may contain a password.
 _WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
 _Result = TypeVar("_Result")
@@ -35,16 +35,16 @@ class _Writer(Protocol):
 
 
 class Database:
-    """Reads and writes. Both may be awaited by any number of tasks; work runs on other threads."""
+    """Reads and writes. Any number of tasks may await both; work runs on other threads."""
 
     def __init__(self, *, reader: sa.Engine, writer: _Writer, num_readers: int) -> None:
-        """Takes what `open_database` made; `close` ends it."""
+        """Take what `open_database` made; `close` ends it."""
         self._reader = reader
         self._writer = writer
         self._threads = ThreadPoolExecutor(num_readers, thread_name_prefix="labeler-reader")
 
     async def read(self, work: _Work[_Result]) -> _Result:
-        """Gives the result of work that changes nothing; each of its statements sees one moment.
+        """Return the result of work that changes nothing; each of its statements sees a single moment.
 
         Raises:
             UnavailableError: the database can't be read now.
@@ -53,18 +53,17 @@ class Database:
         return await loop.run_in_executor(self._threads, self._read, work)
 
     async def write(self, work: _Work[_Result]) -> _Result:
-        """Gives the result of work once what it changed is committed and on disk.
+        """Return the result of work once its changes are committed and on disk.
 
-        The work may run more than once; only one of these times is kept. An error of the domain that it
-        raises undoes it.
+        The work may run more than once, but takes effect once. A domain error that it raises undoes it.
 
         Raises:
-            UnavailableError: the database can't be written now. A server that went away at the commit may have kept the work.
+            UnavailableError: the database can't be written now. If a server was lost at the commit, the work may have been committed.
         """
         return await self._writer.write(work)
 
     def close(self) -> None:
-        """Commits what waits and closes every connection."""
+        """Commit pending writes and close every connection."""
         self._writer.close()
         self._threads.shutdown()
         self._reader.dispose()
@@ -78,7 +77,7 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """Opens the database of a URL and brings its tables to this version's.
+    """Open the database at a URL, and migrate its tables to this version.
 
     Raises:
         ConfigError: the URL can't be used, or the database is of a newer version.
@@ -119,7 +118,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins no transactions of its own
+        connection.isolation_level = None  # the driver begins no transactions itself
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # WAL's default may lose the newest commits
         connection.execute("PRAGMA foreign_keys=ON")
@@ -135,7 +134,7 @@ def _open_postgresql(url: sa.URL) -> Database:
     engine = postgresql.make_engine(url, num_connections=_NUM_SERVER_CONNECTIONS)
     _migrate(engine)
     writer = _ServerWriter(engine)
-    # A statement of its own sees one moment without a transaction around it, which costs two more round trips.
+    # A single statement sees one moment without a transaction, which would cost two more round trips.
     reader = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(reader=reader, writer=writer, num_readers=_NUM_SERVER_CONNECTIONS)
 
@@ -152,7 +151,7 @@ def _migrate(engine: sa.Engine) -> None:
 
 
 class _ServerWriter:
-    """Runs units of work on a server that takes many at once and itself commits together."""
+    """Runs units of work on a server, which takes many at once and groups commits itself."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine

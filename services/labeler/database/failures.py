@@ -1,4 +1,4 @@
-"""Puts what a database driver can say into the domain's errors."""
+"""Database drivers' errors translated into the domain's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from somersault.errors import UnavailableError
 
 __all__ = ["is_passing", "translate"]
 
-# serialization_failure, deadlock_detected: PostgreSQL asks for the same transaction again.
+# serialization_failure, deadlock_detected: PostgreSQL expects the transaction to be retried.
 _PASSING_STATES = {"40001", "40P01"}
 
 
 def is_passing(err: BaseException) -> bool:
-    """Says whether the same transaction may succeed at once: it lost a race against another one."""
+    """Return whether the same transaction may succeed if retried at once: it lost a race against another."""
     if isinstance(err, sqlalchemy.exc.IntegrityError):
         return True
     return (
@@ -22,11 +22,11 @@ def is_passing(err: BaseException) -> bool:
 
 
 def translate(err: BaseException) -> BaseException:
-    """Gives the domain's error for a disk or a server that fails; any other error as it is."""
+    """Return the domain's error for a failing disk or server; any other error unchanged."""
     if isinstance(err, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
         reason = str(err.orig).strip().splitlines()[0] if str(err.orig).strip() else "no reason"
         failure = UnavailableError(
-            f"the labeler's database can't be used now ({reason}); try again: what was to be changed is wholly"
+            f"the labeler's database can't be used now ({reason}); try again: the change is wholly"
             " stored or not at all"
         )
         failure.__cause__ = err

@@ -1,7 +1,7 @@
-"""One writer thread that commits together what arrived together.
+"""A single writer thread that commits concurrent work together.
 
-SQLite has one writer at a time and each commit waits for the disk, so a commit shared by all who wait
-costs them one wait instead of one each. Nobody hears of success before the shared commit is on disk.
+SQLite has one writer at a time and each commit waits for the disk, so a shared commit costs all waiting callers one
+wait instead of one each. No caller is told of success before the shared commit is on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_WAITING = 4096
 
 _COMMIT_SECONDS = prometheus_client.Histogram(
     "somersault_labeler_commit_seconds",
-    "Seconds from the first statement of a shared commit until it was on disk.",
+    "Seconds from the first statement of a shared commit until it is on disk.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
 )
 
@@ -42,28 +42,28 @@ class _Job:
 
 
 class GroupWriter:
-    """Runs units of work on one connection, several to a commit, each all or nothing."""
+    """Runs units of work on one connection, several per commit, each all or nothing."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Starts the thread; `close` ends it."""
+        """Start the thread; `close` ends it."""
         self._engine = engine
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="labeler-writer")
         self._thread.start()
 
     async def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
-        """Runs ``work`` and gives its result once that is committed.
+        """Run ``work``; return its result once it is committed.
 
-        If the caller is cancelled meanwhile, the work may still be committed.
+        If the caller is cancelled, the work may still be committed.
 
         Raises:
-            SomersaultError: what the work raised; nothing of it was kept.
-            ResourceExhaustedError: too much waits already.
+            SomersaultError: what the work raised; its changes are undone.
+            ResourceExhaustedError: too many writes are waiting already.
             UnavailableError: the database can't be written now.
         """
         if self._jobs.qsize() >= _MAX_WAITING:
             raise ResourceExhaustedError(
-                f"{_MAX_WAITING} changes wait for the disk already; try again in a second"
+                f"{_MAX_WAITING} changes are already waiting for the disk; try again in a second"
             )
         loop = asyncio.get_running_loop()
         job = _Job(work, loop.create_future(), loop)
@@ -72,7 +72,7 @@ class GroupWriter:
         return result
 
     def close(self) -> None:
-        """Commits what waits and ends the thread."""
+        """Commit pending writes and end the thread."""
         self._jobs.put(None)
         self._thread.join()
 
@@ -84,7 +84,7 @@ class GroupWriter:
                 self._settle(jobs)
 
     def _take(self) -> tuple[list[_Job], bool]:
-        """Waits for one job and takes what else is there; False once there will be no more."""
+        """Wait for a job and take all that are queued; False once there will be no more."""
         jobs: list[_Job] = []
         job = self._jobs.get()
         while job is not None:
@@ -98,13 +98,13 @@ class GroupWriter:
         try:
             outcomes = self._commit(jobs)
         except BaseException as err:
-            if len(jobs) > 1:  # one of them, or the disk, spoilt it for all: each for itself
+            if len(jobs) > 1:  # one of them, or the disk, failed the commit for all: retry each by itself
                 for job in jobs:
                     self._settle([job])
                 return
             outcomes = [failures.translate(err)]
         for job, outcome in zip(jobs, outcomes, strict=True):
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: no caller waits any more
                 job.loop.call_soon_threadsafe(_deliver, job.future, outcome)
 
     def _commit(self, jobs: Sequence[_Job]) -> list[object]:
@@ -113,7 +113,7 @@ class GroupWriter:
 
 
 def _attempt(connection: sa.Connection, job: _Job) -> object:
-    """Gives the work's result, or the domain error for which it was undone."""
+    """Return the work's result, or the error for which it was undone."""
     connection.exec_driver_sql("SAVEPOINT work")
     try:
         result: object = job.work(connection)

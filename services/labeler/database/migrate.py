@@ -1,4 +1,4 @@
-"""Brings a database to a version of the tables. The versions are in `migrations/versions`."""
+"""Migrates a database to a version of the tables; the versions are in `migrations/versions`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FOLDER = Path(__file__).with_name("migrations")
 
 
 def to_head(engine: sa.Engine) -> None:
-    """Makes a fresh database, or upgrades an older one; does nothing when it is up to date.
+    """Create the tables of a new database, or upgrade an older one; do nothing if it is up to date.
 
     Raises:
-        ConfigError: a newer version of the program made it.
+        ConfigError: it was made by a newer version of the program.
     """
     config = _config()
     with engine.begin() as connection:
@@ -40,12 +40,12 @@ def to_head(engine: sa.Engine) -> None:
 
 
 def to_base(engine: sa.Engine) -> None:
-    """Removes every table, for tests."""
+    """Remove all tables, for tests."""
     to_version(engine, "base")
 
 
 def to_version(engine: sa.Engine, version: str) -> None:
-    """Brings a database up or down to a version; for tests, and for owners who must go back."""
+    """Migrate a database up or down to a version, for tests and for owners who must go back."""
     config = _config()
     with engine.begin() as connection:
         _hold(connection)
@@ -62,6 +62,6 @@ def _config() -> alembic.config.Config:
 
 
 def _hold(connection: sa.Connection) -> None:
-    """Keeps another replica that starts now from migrating at the same time."""
+    """Keep other replicas from migrating at the same time."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7305718)"))

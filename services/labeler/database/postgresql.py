@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL server: what is asked of them, and when they are given up."""
+"""Connections to a PostgreSQL server: durability, and when to give up on one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import structlog
 __all__ = ["make_engine"]
 
 _IDLE_S = 1.0
-# A host that vanishes closes nothing: without these a call would hang for as long as the system tries, a quarter of an hour.
+# A host that vanishes closes no connection: without these, calls would hang for a quarter of an hour.
 _GIVE_UP = {
     "connect_timeout": 5,  # seconds
-    "tcp_user_timeout": 10_000,  # milliseconds until data must have been received
+    "tcp_user_timeout": 10_000,  # milliseconds within which data must be acknowledged
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -25,12 +25,12 @@ _log = structlog.get_logger()
 
 
 def make_engine(url: sa.URL, *, num_connections: int) -> sa.Engine:
-    """Makes what connects to a server: so many connections are kept, and twice as many may be open."""
+    """Return an engine that keeps ``num_connections`` connections to a server, and opens at most twice as many."""
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=num_connections,
         max_overflow=num_connections,
-        pool_use_lifo=True,  # the one used last has the most prepared
+        pool_use_lifo=True,  # the one used last has the most prepared statements
         isolation_level="READ COMMITTED",
         connect_args={name: value for name, value in _GIVE_UP.items() if name not in url.query},
     )
@@ -40,7 +40,7 @@ def make_engine(url: sa.URL, *, num_connections: int) -> sa.Engine:
 
 
 def _check_durability(engine: sa.Engine) -> None:
-    """Has commits wait for the server's disk, whatever its default is."""
+    """Have commits wait for the server's disk, whatever its default."""
 
     @sa.event.listens_for(engine, "connect")
     def check(connection: Any, _record: object) -> None:
@@ -49,14 +49,14 @@ def _check_durability(engine: sa.Engine) -> None:
         if synchronous_commit == "off":
             connection.execute("SET synchronous_commit TO on")
         connection.commit()
-        if fsync == "off":  # nothing but the server's own settings changes that
+        if fsync == "off":  # only the server's own settings change that
             _log.warning("answers_may_be_lost", reason="the database server's fsync is off", setting="fsync")
 
 
 def _check_idle_connections(engine: sa.Engine) -> None:
-    """Has a connection that was idle for a while be tried before it is used: a server that restarted cut it.
+    """Ping a connection before use if it was idle for a while: a server that restarted has cut it.
 
-    The pool's own ``pool_pre_ping`` tries it each time: three round trips more, as many as an answer costs.
+    The pool's own ``pool_pre_ping`` pings each time, three more round trips, as many as an answer costs.
     """
 
     @sa.event.listens_for(engine, "checkin")

@@ -1,4 +1,4 @@
-"""The tables. `migrations` makes them; a test holds both equal.
+"""The tables. `migrations` creates them; a test compares the two.
 
 Every ``*_ms`` time is milliseconds since 1970 by the database's clock. Every token is stored as its SHA-256.
 """
@@ -49,24 +49,24 @@ runs = sa.Table(
     # Counted up in the transaction that adds a row to the log, so the log has no gaps.
     required("newest_cursor", sa.BigInteger()),
     required("created_ms", sa.BigInteger()),
-    # Which run of that name it is; empty until somebody says.
+    # Tells runs of one name apart; empty until one is given.
     text("identity", 32),
     # How it asks; see UpdateRun.
     count("target_answers", default=1),
     flag("asks_again"),
     count("gold_interval", default=20),
     flag("is_paused"),
-    # running, stopped or finished, in the words of whoever starts and stops its services; a pause is apart
+    # running, stopped or finished, as set by whoever starts and stops its services; is_paused is separate
     sa.Column("state", sa.String(16), nullable=False, server_default="running"),
     flag("is_finishing"),
-    # What an owner said; 0 for nothing.
+    # As set by an owner; 0 if it wasn't.
     count("label_budget"),
-    # By an owner: the service that made the run known does not change it back.
+    # By an owner, so CreateRun doesn't change it back.
     flag("is_question_edited"),
     count("guidelines_version"),
-    # The newest cursor of a row that is neither gold nor a change of weight.
+    # The newest cursor of a row that is neither gold nor a weight change.
     count("newest_plain_cursor"),
-    # Queries by state, gold left out, and counted answers by newest preference: kept by whoever changes them.
+    # Queries by state without gold, and counted answers by newest preference; updated along with them.
     count("num_rendering"),
     count("num_ready"),
     count("num_answered"),
@@ -86,7 +86,7 @@ labelers = sa.Table(
     required("role", sa.String(16)),
     required("token_sha256", sa.String(64)),
     required("created_ms", sa.BigInteger()),
-    # 0 while it may call; once revoked, token_sha256 holds no digest any more.
+    # 0 unless revoked; then token_sha256 is no digest any more.
     count("revoked_ms"),
     sa.UniqueConstraint("token_sha256"),
 )
@@ -107,7 +107,7 @@ clips = sa.Table(
     sa.Column("run_id", sa.String(64), primary_key=True),
     sa.Column("segment_id", sa.String(64), primary_key=True),
     required("clip_uri", sa.Text()),
-    # pending, stored (bytes were read back and had this digest) or failed
+    # pending, stored (read back with this digest) or failed
     required("state", sa.String(16)),
     required("sha256", sa.String(64)),
     required("num_failures", sa.Integer()),
@@ -127,23 +127,23 @@ queries = sa.Table(
     required("left_segment_id", sa.String(64)),
     required("right_segment_id", sa.String(64)),
     required("wants_clips", sa.Boolean()),
-    # Both clips are stored and verified: nobody is shown an empty player.
+    # Both clips are stored and verified, so nobody is shown an empty player.
     required("has_clips", sa.Boolean()),
     required("state", sa.String(16)),
     required("target_answers", sa.Integer()),
     required("num_answers", sa.Integer()),
-    # Not withdrawn and short of answers: leasing looks at these alone, however many were answered.
+    # Not withdrawn and short of answers: leasing looks only at these, however many were answered.
     required("is_open", sa.Boolean()),
     required("proposed_ms", sa.BigInteger()),
-    # Its counted answers by newest preference.
+    # Counted answers by newest preference.
     count("num_left"),
     count("num_right"),
     count("num_equal"),
     # It wanted one more because its answers differed.
     flag("is_widened"),
-    # Two or more counted answers, all left or all right: others' answers can be told right from wrong by it.
+    # Two or more counted answers, all left or all right, so others' answers can be judged by it.
     flag("is_unanimous"),
-    # Empty for a real query. Gold is one labeler's alone: unanimous (of others) or repeat (of its own answer).
+    # Empty for a real query. Gold belongs to one labeler: unanimous (of others) or repeat (of its own answer).
     text("gold_kind", 16),
     text("gold_labeler_id", 64),
     count("gold_source_number"),
@@ -168,7 +168,7 @@ leases = sa.Table(
     required("token_sha256", sa.String(64)),
     required("query_number", Number, sa.ForeignKey("queries.number")),
     required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
-    # held (live until expire_ms), answered, released, returned, or expired: some time after expire_ms, once counted
+    # held (live until expire_ms), answered, released, returned, or expired (set some time after expire_ms)
     required("state", sa.String(16)),
     required("leased_ms", sa.BigInteger()),
     required("expire_ms", sa.BigInteger()),
@@ -191,7 +191,7 @@ answers = sa.Table(
     # of the newest version
     required("preference", sa.String(16)),
     required("answered_ms", sa.BigInteger()),
-    # response_ms, is_extra, is_gold, position and the others that `PreferenceRecord` says are here
+    # answer_id, is_extra, response_ms and the other fields that `PreferenceRecord` places here
     *log_columns("answers", known={"labeler_id"}),
     sa.UniqueConstraint("answer_id"),
     sa.UniqueConstraint("lease_number"),
@@ -215,7 +215,7 @@ weight_changes = sa.Table(
     "weight_changes",
     metadata,
     sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
-    # Of the same sequence as the preference log's.
+    # In the same sequence as the preference log's.
     sa.Column("cursor", sa.BigInteger(), primary_key=True, autoincrement=False),
     required("change_id", sa.String(64)),
     required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
@@ -236,7 +236,7 @@ labeler_weights = sa.Table(
 )
 
 agreement = sa.Table(
-    # How many queries have so many counted answers of each kind: agreement over a million costs what it costs over ten.
+    # How many queries have so many counted answers of each kind, so agreement costs the same over any number.
     "agreement",
     metadata,
     sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
@@ -266,7 +266,7 @@ labeler_counts = sa.Table(
     count("num_right"),
     count("num_equal"),
     count("num_incomparable"),
-    # Answers with a response time, and those of them sooner than half a clip.
+    # Answers with a response time, and those within half a clip's duration.
     count("num_timed"),
     count("num_fast"),
     count("num_unanimous"),
@@ -285,7 +285,7 @@ guidelines = sa.Table(
 )
 
 audit_log = sa.Table(
-    # Rows are only ever added: triggers refuse the rest.
+    # Rows are only added: triggers refuse anything else.
     "audit_log",
     metadata,
     sa.Column("number", Number, primary_key=True),
@@ -305,14 +305,14 @@ webhooks = sa.Table(
     sa.Column("webhook_id", sa.String(64), primary_key=True),
     required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
     required("url", sa.Text()),
-    # Readable, unlike tokens: each delivery is signed with it.
+    # Readable, unlike tokens, since each delivery is signed with it.
     required("secret", sa.String(100)),
     required("created_ms", sa.BigInteger()),
-    # The receiver has taken the log up to here.
+    # The receiver has accepted the log up to here.
     count("delivered_cursor"),
-    # The end of the batch that is being tried: each try sends the same rows under the same name.
+    # The end of the batch in delivery: each attempt sends the same rows under the same name.
     count("batch_cursor"),
-    # Nobody tries before: it is claimed until then, or failed.
+    # No attempt before then: it is claimed, or the last attempt failed.
     count("next_try_ms"),
     count("num_failures"),
     # 0 before the first

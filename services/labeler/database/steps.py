@@ -1,6 +1,6 @@
-"""Statements whose values are known beforehand, run together: on PostgreSQL in one round trip.
+"""Statements whose values are known in advance, run together: on PostgreSQL in one round trip.
 
-A round trip to a server takes longer than most statements do, and while a row is held, others wait that long for it.
+A round trip takes longer than most statements, and while a row is locked, others wait that long for it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _Rows = Sequence[Sequence[Any]]
 
 
 class Step(NamedTuple):
-    """Holds a statement, built once for all, and the values of its parameters."""
+    """A statement, built once, and the values of its parameters."""
 
     statement: sa.Executable
-    """Without IN of a list, whose text depends on its values."""
+    """Without IN over a list, whose text depends on its values."""
     values: Mapping[str, Any]
 
 
 def run(connection: sa.Connection, steps: Sequence[Step]) -> list[_Rows]:
-    """Runs steps in order, each on what those before it left; gives the rows of each, none of one that gives none."""
+    """Run steps in order; return the rows of each, empty for a step without rows."""
     if connection.dialect.name == "postgresql":
         return _pipe(connection, steps)
     results = [connection.execute(step.statement, step.values) for step in steps]

@@ -1,4 +1,4 @@
-"""The tables of what people look at while a run goes on and afterwards; `schema` has them too."""
+"""The tables of what people see of a run: predictions, learning curves, results, policies' clips. `schema` has them too."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from services.labeler.database.columns import Number, count, metadata, required
 __all__ = ["policy_clips", "predicted_rewards", "progress_points", "run_results"]
 
 predicted_rewards = sa.Table(
-    # What the proposer predicted of queries with clips, for owners to look at: little-endian float32, a step each.
+    # The proposer's predictions for queries with clips, for owners to see: little-endian float32, one per step.
     "predicted_rewards",
     metadata,
     sa.Column("query_number", Number, sa.ForeignKey("queries.number"), primary_key=True, autoincrement=False),
     required("reward_version", sa.BigInteger()),
-    # of the segment that is shown there
+    # of the segment shown there
     required("left_rewards", sa.LargeBinary()),
     required("right_rewards", sa.LargeBinary()),
-    # Their sums' difference: above 0 where the left one was predicted to be better, far from it where that was sure.
+    # Sum of left minus sum of right: above 0 where left was predicted to be better, the surer the farther from 0.
     sa.Column("left_advantage", sa.Float(), nullable=False, server_default="0"),
 )
 
 progress_points = sa.Table(
-    # A run's learning curves, as its reward service reported them; true returns are the labeler's own.
+    # A run's learning curves as its reward service reported them, with true returns from simulators.
     "progress_points",
     metadata,
     sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
-    # 1, 2, … a report; most are thinned out later
+    # 1, 2, … for each report; most are thinned out later
     sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
     required("report_ms", sa.BigInteger()),
     required("env_steps", sa.BigInteger()),
@@ -40,7 +40,7 @@ progress_points = sa.Table(
     required("num_pool_segments", sa.BigInteger()),
     required("num_episodes", sa.BigInteger()),
     count("num_awaited"),
-    # null while there is none
+    # null if unknown
     sa.Column("env_steps_per_s", sa.Float()),
     sa.Column("wished_labels_per_hour", sa.Float()),
     sa.Column("preference_accuracy", sa.Float()),
@@ -50,7 +50,7 @@ progress_points = sa.Table(
 )
 
 run_results = sa.Table(
-    # What came of a run: a row once it is finished, none again if it goes on.
+    # A run's result: a row once it is finished, removed if it is resumed.
     "run_results",
     metadata,
     sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
@@ -62,7 +62,7 @@ run_results = sa.Table(
 )
 
 policy_clips = sa.Table(
-    # What policies of a run do, each version's newest clip; verified when it was added.
+    # Each policy version's newest clip, verified when it was added.
     "policy_clips",
     metadata,
     sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), primary_key=True),
@@ -73,7 +73,7 @@ policy_clips = sa.Table(
     required("duration_s", sa.Float()),
     required("created_ms", sa.BigInteger()),
     required("is_final", sa.Boolean()),
-    # little-endian float32, a step each; empty if nothing was predicted
+    # little-endian float32, one per step; empty if nothing was predicted
     required("predicted_rewards", sa.LargeBinary()),
     sa.Column("true_return", sa.Float()),
 )

@@ -1,1 +1,1 @@
-"""Answers and their revisions, the preference log that keeps them, its export and import."""
+"""Feedback: answers and their revisions, the preference log that keeps them, its export and import."""

@@ -1,4 +1,4 @@
-"""New answers: kept once, counted everywhere, put into the log."""
+"""New answers: stored once, counted, and appended to the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.labeler.queries import (
     lease_repository,
     open_gold_repository,
 )
-from services.labeler.queries.lease_repository import Held
+from services.labeler.queries.lease_repository import HeldLease
 from somersault.domain.feedback import Preference
 from somersault.domain.preference_log import RECORD_FIELDS, PreferenceRecord
 from somersault.errors import (
@@ -33,7 +33,7 @@ _QUERIES = schema.queries
 
 _FIND = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == sa.bindparam("of_answer"))
 _INSERT = (
-    postgresql.insert(_ANSWERS)  # whose ON CONFLICT is SQLite's too
+    postgresql.insert(_ANSWERS)  # its ON CONFLICT is SQLite's too
     .on_conflict_do_nothing(index_elements=["answer_id"])
     .returning(_ANSWERS.c.number)
 )
@@ -54,11 +54,11 @@ def submit(
     preference: Preference,
     response_ms: int,
 ) -> PreferenceRecord:
-    """Answers a leased query, once however often it is called.
+    """Answer a leased query; repeating the call has no further effect.
 
     Raises:
-        FailedPreconditionError: the lease is not the labeler's, was released, or was answered otherwise.
-        AlreadyExistsError: the answer's name was used for something else.
+        FailedPreconditionError: the lease isn't the labeler's, was released, or was answered under another name.
+        AlreadyExistsError: the answer's name already stands for something else.
     """
     held = lease_repository.hold(connection, labeler, token=lease_token)
     if held.lease.state in ("answered", "released"):
@@ -91,9 +91,9 @@ def submit(
 
 
 def _add(
-    connection: sa.Connection, record: PreferenceRecord, *, held: Held, tally: Tally
+    connection: sa.Connection, record: PreferenceRecord, *, held: HeldLease, tally: Tally
 ) -> PreferenceRecord:
-    """Keeps a new answer and counts it; gives its row of the log."""
+    """Store and count a new answer; return its row of the log."""
     query, target = held.query, record.target_answers
     amounts: dict[QueryState | Preference, int] = {}
     if not record.is_extra:
@@ -128,7 +128,7 @@ def _add(
 
 
 def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
-    """Gives what adds a new answer; the step gives no row if its name is taken."""
+    """Return the step that adds a new answer, which yields no row if the name is taken."""
     row = {
         "run_id": record.run_id,
         "query_number": query_number,
@@ -141,18 +141,18 @@ def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) ->
 
 
 def find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
-    """Gives an answer by name."""
+    """Return an answer by name."""
     return connection.execute(_FIND, {"of_answer": answer_id}).one_or_none()
 
 
 def _repeat(
     connection: sa.Connection, lease: schema.Row, *, answer_id: str, preference: Preference
 ) -> PreferenceRecord:
-    """Gives the first reply again, if a lease that has ended was answered by this."""
+    """Return the first reply again if the lease was answered by this answer."""
     answer = find(connection, answer_id)
     if answer is None:
         if lease.state == "released":
-            raise FailedPreconditionError("the lease was released: the query is somebody else's")
+            raise FailedPreconditionError("the lease was released: the query goes to other labelers")
         raise FailedPreconditionError(
             "the lease was answered under another answer_id; RevisePreference changes that answer"
         )
@@ -163,11 +163,13 @@ def _repeat(
 
 
 def _is_used(answer_id: str) -> AlreadyExistsError:
-    return AlreadyExistsError(f"answer_id {answer_id!r} was used for another answer; give each its own")
+    return AlreadyExistsError(
+        f"answer_id {answer_id!r} already stands for another answer; give each answer its own"
+    )
 
 
-def _is_wanted(held: Held) -> bool:
-    """Says whether one more answer counts: a withdrawn query's only from who had it then."""
+def _is_wanted(held: HeldLease) -> bool:
+    """Return whether one more answer counts; for a withdrawn query, only under a lease that is still live."""
     query = held.query
     if query.num_answers >= query.target_answers:
         return False
@@ -176,7 +178,7 @@ def _is_wanted(held: Held) -> bool:
 
 
 def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
-    """Gives how many answers a query wants with this one: one more, once, if it is full and they differ."""
+    """Return how many answers a query wants including this one: one more, once, if it is full and they differ."""
     target = int(query.target_answers)
     if query.is_widened or tally.num_answers < target or not tally.is_split:
         return target
@@ -185,7 +187,7 @@ def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
 
 
 def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
-    """Gives what counts a new answer in its labeler's numbers and in the hour's."""
+    """Return the steps that add a new answer to its labeler's counts and to the hour's."""
     half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
     numbers = tally_repository.amounts_of(None, record.preference) | gold_repository.amounts_of(
         query, None, record.preference

@@ -1,4 +1,4 @@
-"""Answers: a labeler's to a leased query, revised later, looked at again."""
+"""Answers: submitted to a leased query, revised, listed for their labeler."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _MIN_REVISION = 2
 
 _ANSWERS = prometheus_client.Counter(
     "somersault_labeler_answers_total",
-    "Answers committed, by the labeler's role, the preference, and whether it came too late to count.",
+    "Answers committed, by the labeler's role, the preference, and whether it is an extra.",
     ["role", "preference", "is_extra"],
 )
 _GOLD = prometheus_client.Counter(
     "somersault_labeler_gold_answers_total",
-    "Gold answers committed, by where the known answer came from and whether it was given.",
+    "Gold answers committed, by where the known answer came from and whether it matched.",
     ["kind", "is_right"],
 )
 _REVISIONS = prometheus_client.Counter(
-    "somersault_labeler_revisions_total", "Answers changed, by the labeler's role.", ["role"]
+    "somersault_labeler_revisions_total", "Answers revised, by the labeler's role.", ["role"]
 )
 _ANSWER_SECONDS = prometheus_client.Histogram(
     "somersault_labeler_answer_seconds",
-    "Seconds from a pair's appearance to the answer, as labelers say, by role.",
+    "Seconds from a pair's appearance to the answer, as reported by labelers, by role.",
     ["role"],
     buckets=(0.01, 0.1, 0.5, 1, 2, 3, 5, 8, 15, 30, 60),
 )
 
 
 class Answers:
-    """Takes answers and their revisions, and lists a labeler's own."""
+    """Accepts answers and their revisions, and lists a labeler's own."""
 
     def __init__(self, database: Database, *, log_grew: Notifier) -> None:
-        """Take the database, and whom to tell of new rows of the log."""
+        """Take the database, and what to notify of new rows of the log."""
         self._database = database
         self._log_grew = log_grew
 
@@ -61,12 +61,12 @@ class Answers:
         preference: Preference,
         response_ms: int,
     ) -> PreferenceRecord:
-        """Answers a leased query; on disk when this returns, counted once however often it is called.
+        """Answer a leased query. The answer is on disk when this returns, and repeating the call counts it once.
 
         Raises:
-            InvalidInputError: the answer's name is not a name, or the time is out of bounds.
-            FailedPreconditionError: there is no such lease, or it was used up.
-            AlreadyExistsError: the answer's name was used for something else.
+            InvalidInputError: the answer's name or the time is invalid.
+            FailedPreconditionError: there is no such lease, or it was used for another answer.
+            AlreadyExistsError: the answer's name already stands for something else.
         """
         check_name("answer_id", answer_id)
         if not 0 <= response_ms <= MAX_RESPONSE_MS:
@@ -96,7 +96,7 @@ class Answers:
         """Revise one of the labeler's newest answers.
 
         Raises:
-            InvalidInputError: the version does not follow the newest.
+            InvalidInputError: the version isn't the next one.
             NotFoundError: the labeler has no such answer.
             FailedPreconditionError: the answer is too old.
             AlreadyExistsError: that version says something else.
@@ -119,7 +119,7 @@ class Answers:
         """Return a page of a labeler's answers in a run, newest first, and the token of the next one.
 
         Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
+            InvalidInputError: the size is out of bounds, or the token is invalid.
             NotFoundError: the run is unknown.
         """
         size, before = list_pages.screen_size(page_size), list_pages.start(page_token)

@@ -1,4 +1,4 @@
-"""The preference log as the bytes of a file, a part at a time: memory holds some thousand rows, however many there are."""
+"""The preference log as a file, part by part, so that memory holds some thousand rows however many there are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from services.labeler.model.preference_log import LogPage
+from services.labeler.model.preference_log import LogSlice
 from somersault.formats.strict_json import dump_json
 from somersault.wire.preference_files import open_writer
 from somersault.wire.preference_log import record_to_message, weight_change_to_message
@@ -14,24 +14,24 @@ from somersault.wire.preference_rows import row_from_record, row_from_weight_cha
 
 __all__ = ["jsonl", "parquet", "rows_of"]
 
-_PART_BYTES = 1 << 20  # well under gRPC's bound on a message
-_GROUP_ROWS = 8192  # of a Parquet row group: enough for its columns to compress
+_PART_BYTES = 1 << 20  # well below gRPC's limit on messages
+_GROUP_ROWS = 8192  # in a Parquet row group, enough for its columns to compress
 
 
-async def jsonl(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
-    """Gives the parts of a file of one JSON object a line, in UTF-8."""
-    async for page in pages:
-        text = "".join(dump_json(row, ensure_ascii=False) + "\n" for row in rows_of(page))
+async def jsonl(slices: AsyncIterator[LogSlice]) -> AsyncIterator[bytes]:
+    """Yield the parts of a JSON Lines file, in UTF-8."""
+    async for log_slice in slices:
+        text = "".join(dump_json(row, ensure_ascii=False) + "\n" for row in rows_of(log_slice))
         for part in _cut(text.encode()):
             yield part
 
 
-async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
-    """Gives the parts of a Parquet file."""
+async def parquet(slices: AsyncIterator[LogSlice]) -> AsyncIterator[bytes]:
+    """Yield the parts of a Parquet file."""
     writer = open_writer("parquet")
     rows: list[dict[str, Any]] = []
-    async for page in pages:
-        rows += rows_of(page)
+    async for log_slice in slices:
+        rows += rows_of(log_slice)
         if len(rows) >= _GROUP_ROWS:
             for part in _cut(await asyncio.to_thread(writer.write, rows)):
                 yield part
@@ -40,10 +40,10 @@ async def parquet(pages: AsyncIterator[LogPage]) -> AsyncIterator[bytes]:
         yield part
 
 
-def rows_of(page: LogPage) -> list[dict[str, Any]]:
-    """Gives a page's rows in log order."""
-    rows = [row_from_record(record_to_message(record)) for record in page.records]
-    rows += [row_from_weight_change(weight_change_to_message(change)) for change in page.weight_changes]
+def rows_of(log_slice: LogSlice) -> list[dict[str, Any]]:
+    """Return a slice's rows in log order."""
+    rows = [row_from_record(record_to_message(record)) for record in log_slice.records]
+    rows += [row_from_weight_change(weight_change_to_message(change)) for change in log_slice.weight_changes]
     return sorted(rows, key=lambda row: int(row["cursor"]))
 
 

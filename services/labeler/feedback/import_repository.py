@@ -1,4 +1,4 @@
-"""Rows of an export put back: answers with the queries, segments and labelers that they speak of."""
+"""Rows of an export imported: answers, with the queries, segments and labelers that they refer to."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ _QUERIES = schema.queries
 def take(
     connection: sa.Connection, by: Labeler, run_id: str, rows: Sequence[PreferenceRecord | WeightChange]
 ) -> int:
-    """Takes rows of one run in, in order, and gives how many are new.
+    """Import rows of one run in order; return how many are new.
 
     Raises:
         NotFoundError: the run is unknown.
-        InvalidInputError: a version does not follow the newest.
-        AlreadyExistsError: a name stands for something else here.
+        InvalidInputError: a version isn't the next one.
+        AlreadyExistsError: a name already stands for something else.
     """
     run_repository.read(connection, run_id)
     counters.add_to_run(connection, run_id, {})
     num_new = 0
     for row in rows:
         is_new = (
-            _take_change(connection, row) if isinstance(row, WeightChange) else _take_record(connection, row)
+            _import_change(connection, row)
+            if isinstance(row, WeightChange)
+            else _import_record(connection, row)
         )
         num_new += is_new
     if num_new:
@@ -56,7 +58,7 @@ def take(
     return num_new
 
 
-def _take_change(connection: sa.Connection, change: WeightChange) -> bool:
+def _import_change(connection: sa.Connection, change: WeightChange) -> bool:
     known = connection.execute(
         sa.select(_CHANGES).where(
             _CHANGES.c.run_id == change.run_id, _CHANGES.c.change_id == change.change_id
@@ -64,16 +66,16 @@ def _take_change(connection: sa.Connection, change: WeightChange) -> bool:
     ).one_or_none()
     if known is not None:
         if (known.labeler_id, known.weight) != (change.labeler_id, change.weight):
-            raise AlreadyExistsError(f"change_id {change.change_id!r} names another change already")
+            raise AlreadyExistsError(f"change_id {change.change_id!r} already stands for another change")
         return False
-    _make_known(connection, change.labeler_id, Role.LABELER)
+    _add_missing_labeler(connection, change.labeler_id, Role.LABELER)
     cursor = log_repository.count_up(connection, change.run_id, is_plain=False)
     values = {name: getattr(change, name) for name in WeightChange.__slots__} | {"cursor": cursor}
     weight_repository.add(connection, WeightChange(**values))
     return True
 
 
-def _take_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
+def _import_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
     of_name = sa.select(_ANSWERS).where(_ANSWERS.c.answer_id == record.answer_id)
     answer = connection.execute(of_name).one_or_none()
     newest = 0 if answer is None else answer.newest_version
@@ -81,13 +83,13 @@ def _take_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
         _check_same(log_repository.record(connection, answer.number, version=record.version), record)
         return False
     if record.version != newest + 1:
-        bound = f"{newest + 1}, the next here; rows go in in log order"
+        bound = f"{newest + 1}, the next one; rows are imported in log order"
         raise InvalidInputError(f"version of answer {record.answer_id!r}", record.version, bound)
     if answer is not None:
         _check_same(log_repository.record(connection, answer.number, version=newest), record, is_next=True)
         revision_repository.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
         return True
-    _make_known(connection, record.labeler_id, record.labeler_role)
+    _add_missing_labeler(connection, record.labeler_id, record.labeler_role)
     query_repository.store_segments(connection, record.run_id, [record.left, record.right])
     query, is_new = _query(connection, record)
     _add_answer(connection, record, query, is_new=is_new)
@@ -99,13 +101,13 @@ def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: b
     for name in names:
         if getattr(known, name) != getattr(record, name):
             raise AlreadyExistsError(
-                f"answer_id {record.answer_id!r} has {name} {str(getattr(known, name))!r} here already,"
+                f"answer_id {record.answer_id!r} already has {name} {str(getattr(known, name))!r},"
                 f" not {str(getattr(record, name))!r}"
             )
 
 
-def _make_known(connection: sa.Connection, labeler_id: str, role: Role) -> None:
-    """Makes a labeler known that nobody can call as, unless there is one of that name."""
+def _add_missing_labeler(connection: sa.Connection, labeler_id: str, role: Role) -> None:
+    """Add a labeler that has no token, unless there is one of that name."""
     try:
         known = labeler_repository.read(connection, labeler_id).labeler
     except NotFoundError:
@@ -115,18 +117,18 @@ def _make_known(connection: sa.Connection, labeler_id: str, role: Role) -> None:
         )
         return
     if known.role not in (role, Role.TEACHER, Role.LABELER):
-        raise AlreadyExistsError(f"labeler {labeler_id!r} is of role {known.role.value} here")
+        raise AlreadyExistsError(f"labeler {labeler_id!r} already has the role {known.role.value}")
 
 
 def _query(connection: sa.Connection, record: PreferenceRecord) -> tuple[schema.Row, bool]:
-    """Gives the answered query's row, and whether it was made for this answer: closed, and nobody's to lease."""
+    """Return the answered query's row, and whether it was just added for this answer: closed, never leased."""
     of_name = sa.select(_QUERIES).where(_QUERIES.c.query_id == record.query_id).with_for_update()
     row = connection.execute(of_name).one_or_none()
     sides = {"left_segment_id": record.left.segment_id, "right_segment_id": record.right.segment_id}
     if row is not None:
         wanted = {"run_id": record.run_id, "gold_kind": record.gold_kind, **sides}
         if any(getattr(row, name) != value for name, value in wanted.items()):
-            raise AlreadyExistsError(f"query_id {record.query_id!r} names another query here")
+            raise AlreadyExistsError(f"query_id {record.query_id!r} already stands for another query")
         return row, False
     values = {
         "query_id": record.query_id,
@@ -152,7 +154,7 @@ def _add_answer(
 ) -> None:
     tally = tally_repository.of_query(query).plus(record.preference)
     target = max(query.target_answers, record.target_answers)
-    # A query that was answered here meanwhile wants no more: the row becomes an extra.
+    # A query that has since been answered here wants no more: the row becomes an extra.
     is_counted = not record.is_extra and tally.num_answers <= target
     lease = {
         "token_sha256": labeler_repository.no_token(),

@@ -1,4 +1,4 @@
-"""Takes the rows of an export in again."""
+"""Import of an export's rows."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _LogRow = PreferenceRecord | WeightChange
 
 
 class LogImport:
-    """Takes rows in, each once however often it comes."""
+    """Imports rows, each once however often it is sent."""
 
     def __init__(self, database: Database, *, log_grew: Notifier) -> None:
-        """Takes the database and what to tell of new rows."""
+        """Take the database, and what to notify of new rows."""
         self._database = database
         self._log_grew = log_grew
 
     async def add(self, by: Labeler, run_id: str, rows: Sequence[_LogRow]) -> tuple[int, int]:
-        """Takes rows in by their position; gives how many are new and how many were known. All of them or none.
+        """Import all of some rows, in log order, or none; return how many are new and how many were known.
 
         Raises:
-            InvalidInputError: there are too many, or one is of another run, or does not follow the newest version.
+            InvalidInputError: there are too many, one is of another run, or one isn't the next version.
             NotFoundError: the run is unknown.
-            AlreadyExistsError: a name stands for something else here.
+            AlreadyExistsError: a name already stands for something else.
         """
         if not 1 <= len(rows) <= MAX_ROWS:
             raise InvalidInputError("number of rows", len(rows), f"1 to {MAX_ROWS}")
         for row in rows:
             if row.run_id != run_id:
-                bound = f"{run_id!r}, which the rows go into"
+                bound = f"{run_id!r}, the run to import into"
                 raise InvalidInputError(f"run_id of row {row.cursor}", row.run_id, bound)
         ordered = sorted(rows, key=lambda row: row.cursor)
         num_new = await self._database.write(

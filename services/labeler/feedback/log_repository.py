@@ -1,4 +1,4 @@
-"""The log of answers: positions 1, 2, 3, … in the order of commits, without gaps, for each run."""
+"""The preference log: for each run positions 1, 2, 3, … in commit order, without gaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import counters, schema
 from services.labeler.database.steps import Step
-from services.labeler.model.preference_log import LogPage
+from services.labeler.model.preference_log import LogSlice
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight import weight_repository
 from services.labeler.runs import run_repository
@@ -19,7 +19,7 @@ from somersault.domain.preference_log import RECORD_FIELDS, LogField, Preference
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 
-__all__ = ["appending", "count_up", "read_after", "read_page", "record"]
+__all__ = ["appending", "count_up", "read_after", "read_slice", "record"]
 
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
@@ -44,9 +44,9 @@ _COUNT_UP = (
 
 
 def _insert() -> sa.Insert:
-    """Adds a row at the position to which the run's row, held by then, was just counted up.
+    """Insert a row at the position that the run's locked row was just incremented to.
 
-    The weight is that of this position, therefore. Adds nothing if there is no such answer.
+    So the weight is the one at this position. Inserts nothing if there is no such answer.
     """
     known = schema.labeler_weights.c
     is_own = (known.run_id == _ANSWERS.c.run_id) & (known.labeler_id == _ANSWERS.c.labeler_id)
@@ -71,7 +71,7 @@ _INSERT = _insert()
 
 
 def count_up(connection: sa.Connection, run_id: str, *, is_plain: bool) -> int:
-    """Gives the log's next position. The run stays locked until the commit, so positions rise in commit order."""
+    """Take the log's next position. The run stays locked until the commit, so positions follow commit order."""
     values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts({})}
     return int(connection.execute(_COUNT_UP, values).scalar_one())
 
@@ -86,9 +86,9 @@ def appending(
     now_ms: int,
     amounts: Mapping[QueryState | Preference, int],
 ) -> list[Step]:
-    """Gives what adds a row about an answer, found by its lease, and to the run's counters, and holds the run's row.
+    """Return the steps that lock the run, add to its counters, and append a row for an answer found by its lease.
 
-    The last step gives a row of position and weight. ``is_plain`` says that the answer is no gold.
+    The last step yields a row of position and weight. ``is_plain`` is false for gold.
     """
     counted = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts)}
     row = {"of_lease": lease_number, "of_version": version, "of_preference": preference.value}
@@ -96,16 +96,16 @@ def appending(
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:
-    """Gives the rows that follow a position, gold too, at most ``count``."""
+    """Return the rows after a position, gold included, at most ``count``."""
     rows = connection.execute(_READ_AFTER[True], {"of_run": run_id, "after": cursor, "count": count})
     return [_record(row) for row in rows]
 
 
-def read_page(
+def read_slice(
     connection: sa.Connection, run_id: str, *, cursor: int, count: int, is_complete: bool
-) -> LogPage:
-    """Gives at most ``count`` of what follows a position; gold and changes of weight only if it shall be complete."""
-    run = connection.execute(_RUN, {"of_run": run_id}).one()  # before the rows up to there are read
+) -> LogSlice:
+    """Return what follows a position, at most ``count`` rows; gold and weight changes only if ``is_complete``."""
+    run = connection.execute(_RUN, {"of_run": run_id}).one()  # read before the rows up to there are
     values = {"of_run": run_id, "after": cursor, "count": count}
     records = [_record(row) for row in connection.execute(_READ_AFTER[is_complete], values)]
     changes = (
@@ -114,7 +114,7 @@ def read_page(
     positions = sorted([*(row.cursor for row in records), *(row.cursor for row in changes)])
     is_cut = len(positions) >= count
     end = positions[count - 1] if is_cut else max([run.newest_cursor, *positions])
-    return LogPage(
+    return LogSlice(
         records=[row for row in records if row.cursor <= end],
         weight_changes=[row for row in changes if row.cursor <= end],
         cursor=end,
@@ -122,9 +122,9 @@ def read_page(
     )
 
 
-def record(connection: sa.Connection, answer_number: int, *, version: int) -> PreferenceRecord:
-    """Gives the row of one version of an answer."""
-    row = connection.execute(_READ_VERSION, {"of_answer": answer_number, "of_version": version}).one()
+def record(connection: sa.Connection, answer_row: int, *, version: int) -> PreferenceRecord:
+    """Return the row of one version of an answer."""
+    row = connection.execute(_READ_VERSION, {"of_answer": answer_row, "of_version": version}).one()
     return _record(row)
 
 
@@ -180,7 +180,7 @@ _READ_VERSION = _select_records().where(
 
 
 def _reader(field: LogField) -> Callable[[schema.Row], Any]:
-    """Return what reads a field of a selected row."""
+    """Return a function that reads a field from a selected row."""
     if field.type is StoredSegment:
         names = StoredSegment.__slots__
         return lambda row: StoredSegment(**{name: getattr(row, f"{field.name}_{name}") for name in names})

@@ -1,4 +1,4 @@
-"""A labeler's own answers, to look at again."""
+"""A labeler's own answers, as it may review them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def list_newest(
 ) -> tuple[list[OwnAnswer], int | None]:
     """Return a page of a labeler's answers in a run, newest first, and where the next one begins.
 
-    Gold looks like any other: what would tell it apart is the same in all.
+    Gold looks like any other pair: whatever would give it away is the same for all.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -39,13 +39,13 @@ def list_newest(
     rows = connection.execute(page.order_by(_ANSWERS.c.number.desc()).limit(page_size + 1)).all()
     more, rows = len(rows) > page_size, rows[:page_size]
     newest = revision_repository.newest(connection, labeler)
-    found = [_answer(row, is_revisable=row.answer_number in newest) for row in rows]
-    return found, rows[-1].answer_number if more else None
+    found = [_answer(row, is_revisable=row.answer_row in newest) for row in rows]
+    return found, rows[-1].answer_row if more else None
 
 
 def _select() -> sa.Select[*tuple[Any, ...]]:
     return query_repository.SELECT.join(_ANSWERS, _ANSWERS.c.query_number == _QUERIES.c.number).add_columns(
-        _ANSWERS.c.number.label("answer_number"),
+        _ANSWERS.c.number.label("answer_row"),
         _ANSWERS.c.answer_id,
         _ANSWERS.c.newest_version,
         _ANSWERS.c.preference,
@@ -61,7 +61,7 @@ def _answer(row: schema.Row, *, is_revisable: bool) -> OwnAnswer:
     query = dataclasses.replace(
         query_repository.of_row(row),
         state=QueryState.ANSWERED,
-        # gold is made when it is leased, its pair long before
+        # gold is made when it is leased, long after its pair
         proposed_ms=0,
         guidelines_version=row.held_guidelines_version,
     )

@@ -1,4 +1,4 @@
-"""Changes of answers: each a version of its own in the log, whose rows are never changed."""
+"""Revisions of answers: each a new version in the log, whose rows never change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from somersault.errors import AlreadyExistsError, FailedPreconditionError, Inval
 
 __all__ = ["NUM_REVISABLE", "add_version", "newest", "revise"]
 
-NUM_REVISABLE = 10  # of each labeler's newest answers
+NUM_REVISABLE = 10  # newest answers of each labeler
 
 _ANSWERS = schema.answers
 
@@ -44,11 +44,11 @@ def revise(
     version: int,
     preference: Preference,
 ) -> PreferenceRecord:
-    """Adds a version of an answer, once however often it is called.
+    """Add a version of an answer; repeating the call has no further effect.
 
     Raises:
         NotFoundError: the labeler has no such answer.
-        InvalidInputError: the version does not follow the newest.
+        InvalidInputError: the version isn't the next one.
         FailedPreconditionError: the answer is too old.
         AlreadyExistsError: that version says something else.
     """
@@ -59,7 +59,7 @@ def revise(
         record = log_repository.record(connection, answer.number, version=version)
         if record.preference is not preference:
             raise AlreadyExistsError(
-                f"version {version} of answer {answer_id!r} says {record.preference.value!r} already"
+                f"version {version} of answer {answer_id!r} already says {record.preference.value!r}"
             )
         return record
     if version != answer.newest_version + 1:
@@ -72,7 +72,7 @@ def revise(
 def add_version(
     connection: sa.Connection, answer: schema.Row, preference: Preference, *, now_ms: int
 ) -> None:
-    """Adds the next version of an answer to the log, and counts it instead of the one before."""
+    """Append the next version of an answer to the log, and count it in place of the one before."""
     query = lease_repository.lock_query(connection, answer.query_number)
     version, before = answer.newest_version + 1, Preference(answer.preference)
     is_moved = not answer.is_extra and before is not preference
@@ -94,7 +94,7 @@ def add_version(
         tally = tally_repository.of_query(query).plus(before, -1).plus(preference)
         steps += tally_repository.keeping(query, tally, target=query.target_answers)
     if not answer.is_gold or open_gold_repository.is_counted(
-        connection, query_number=query.number, answer_number=answer.number
+        connection, query_number=query.number, answer_row=answer.number
     ):
         numbers = tally_repository.amounts_of(before, preference) | gold_repository.amounts_of(
             query, before, preference
@@ -111,12 +111,12 @@ def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> sc
 
 
 def newest(connection: sa.Connection, labeler: Labeler) -> set[int]:
-    """Return the numbers of the answers that a labeler may change."""
+    """Return the numbers of the answers that a labeler may revise."""
     return set(connection.execute(_NEWEST, {"of_labeler": labeler.labeler_id}).scalars())
 
 
 def _check_newest(connection: sa.Connection, labeler: Labeler, answer: schema.Row) -> None:
     if answer.number not in newest(connection, labeler):
         raise FailedPreconditionError(
-            f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, which alone change"
+            f"answer {answer.answer_id!r} is older than the newest {NUM_REVISABLE}, the only ones that can be revised"
         )

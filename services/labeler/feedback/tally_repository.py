@@ -1,6 +1,6 @@
-"""Counts an answer wherever it counts: in its query, its run's agreement, its labeler's numbers, the hour's rate.
+"""Counting an answer: in its query, its run's agreement, its labeler's counts, the hour's rate.
 
-What is to be changed is given as steps, so that a caller runs all of them together, with the run's row held.
+Changes are returned as steps, so that a caller runs all of them together while the run's row is locked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHANGE_QUERY = sa.update(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_
 
 
 def of_query(query: schema.Row) -> Tally:
-    """Gives the tally that a query's row holds."""
+    """Return the tally that a query's row holds."""
     compared = query.num_left + query.num_right + query.num_equal
     return Tally(
         num_left=query.num_left,
@@ -44,7 +44,7 @@ def of_query(query: schema.Row) -> Tally:
 
 
 def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
-    """Gives what stores a query's new tally and what it wants now."""
+    """Return the steps that store a query's new tally and target."""
     is_full = after.num_answers >= target
     values: dict[str, object] = {
         "num_answers": after.num_answers,
@@ -67,25 +67,25 @@ def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
 
 
 def agreement(connection: sa.Connection, run_id: str) -> Agreement:
-    """Gives how far a run's labelers agree; costs as much as there are ways to answer a query."""
+    """Return how well a run's labelers agree, at a cost that doesn't grow with the number of answers."""
     table = schema.agreement.c
     rows = connection.execute(sa.select(schema.agreement).where(table.run_id == run_id))
     return measure({(row.num_left, row.num_right, row.num_equal): row.num_queries for row in rows})
 
 
 def counting_labeler(run_id: str, labeler_id: str, **amounts: int) -> list[Step]:
-    """Gives what adds to a labeler's numbers in a run."""
+    """Return the steps that add to a labeler's counts in a run."""
     return counters.adding(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
 
 
 def counting_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
-    """Gives what counts an answer at its minute."""
+    """Return the steps that count an answer in its minute."""
     key = {"run_id": run_id, "minute": now_ms // MINUTE_MS, "role": role.value}
     return counters.adding(_MINUTES, key, {"num_answers": 1})
 
 
 def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[Role, int]:
-    """Gives the answers of the last sixty minutes and of the one that has begun."""
+    """Return the answers of the last sixty minutes and the current one, by role."""
     rows = connection.execute(
         sa.select(_MINUTES.c.role, sa.func.sum(_MINUTES.c.num_answers).label("num"))
         .where(_MINUTES.c.run_id == run_id, _MINUTES.c.minute >= now_ms // MINUTE_MS - 60)
@@ -95,7 +95,7 @@ def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dic
 
 
 def amounts_of(before: Preference | None, after: Preference) -> dict[str, int]:
-    """Gives what a labeler's numbers change by when its answer does."""
+    """Return how a new or revised answer changes its labeler's counts."""
     amounts = {f"num_{after.value}": 1}
     if before is not None:
         amounts[f"num_{before.value}"] = amounts.get(f"num_{before.value}", 0) - 1

@@ -1,1 +1,1 @@
-"""What the labeler speaks of, as values: runs, labelers, queries, leases, answers, rows of the log. No input or output."""
+"""The labeler's values: runs, labelers, queries, leases, answers, slices of the log. No input or output here."""

@@ -1,4 +1,4 @@
-"""Answers as their labelers and owners look at them."""
+"""Answers as their labelers and owners see them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["OwnAnswer", "QueryAnswer"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAnswer:
-    """One of a labeler's answers in its newest version, as it may look at it again."""
+    """One of a labeler's own answers, in its newest version."""
 
     query: Query
     answer_id: str
@@ -24,7 +24,7 @@ class OwnAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswer:
-    """Holds a counted answer to a query, in its newest version."""
+    """A counted answer to a query, in its newest version."""
 
     labeler_id: str
     name: str

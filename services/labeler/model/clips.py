@@ -1,4 +1,4 @@
-"""Clips as people look at them: those of policies, and queries whose clips are stored."""
+"""Clips as people see them: those of policies, and queries whose clips are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ClipChoice", "ClippedQuery", "PolicyClip"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyClip:
-    """A clip of what a policy of a run does."""
+    """A clip of what one of a run's policies does."""
 
     policy_version: int
     env_steps: int
@@ -25,13 +25,13 @@ class PolicyClip:
     duration_s: float
     is_final: bool
     predicted_rewards: Sequence[float]
-    """A step; empty if nothing was predicted."""
+    """Per step; empty if nothing was predicted."""
     true_return: float | None
     created_ms: int = 0
-    """0 in a request: the database's clock says when."""
+    """0 in a request; set by the database's clock."""
 
     def seen_by(self, role: Role) -> PolicyClip:
-        """Return the clip as a role may know it: who knows what is predicted answers otherwise."""
+        """Return the clip as a role may see it: predictions would influence answers, so only owners see them."""
         if role is Role.OWNER:
             return self
         return dataclasses.replace(self, predicted_rewards=(), true_return=None)
@@ -39,7 +39,7 @@ class PolicyClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipChoice:
-    """Which queries with clips an owner looks at, and in which order."""
+    """Which queries with clips an owner lists, and in which order."""
 
     labeler_id: str | None = None
     """Only those that this labeler answered."""
@@ -48,16 +48,16 @@ class ClipChoice:
     is_answered: bool = False
     """Only those with an answer."""
     is_by_disagreement: bool = False
-    """Those whose answers differ first, then those answered otherwise than predicted; else newest first."""
+    """First those whose answers differ, then those answered contrary to the prediction; else newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClippedQuery:
-    """Holds a query whose clips are stored."""
+    """A query whose clips are stored."""
 
     query: Query
     predicted: PredictedRewards | None
-    """Of the left segment first; None where nothing was predicted."""
+    """The left segment's first; None where nothing was predicted."""
     answers: list[QueryAnswer]
     left_duration_s: float
     right_duration_s: float

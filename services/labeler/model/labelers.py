@@ -1,4 +1,4 @@
-"""Labelers: who a token belongs to."""
+"""Labelers, whom tokens belong to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["KnownLabeler", "Labeler"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labeler:
-    """Holds who a token belongs to: a person, a teacher, or a service that only proposes."""
+    """Whom a token belongs to: a person, a teacher, an owner, or a service."""
 
     labeler_id: str
     name: str
@@ -20,9 +20,9 @@ class Labeler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLabeler:
-    """Holds a labeler as owners see it."""
+    """A labeler as owners see it."""
 
     labeler: Labeler
     created_ms: int
     revoked_ms: int
-    """0 while it may call."""
+    """0 unless it was revoked."""

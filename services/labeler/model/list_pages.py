@@ -1,4 +1,4 @@
-"""Sizes and beginnings of pages."""
+"""Pages of a list: their sizes, and the tokens that lead to the next one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["MAX_PAGE", "screen_size", "size", "start"]
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
-MAX_SCREEN = 100  # of what has clips
-DEFAULT_SCREEN = 12  # what a screen shows
+MAX_SCREEN = 100  # of items with clips
+DEFAULT_SCREEN = 12  # what fits on a screen
 
 
 def size(page_size: int) -> int:
-    """Gives how many rows a page has; 100 for 0.
+    """Return the size of a page, 100 for 0.
 
     Raises:
         InvalidInputError: it is not 0 to 1,000.
@@ -25,7 +25,7 @@ def size(page_size: int) -> int:
 
 
 def screen_size(page_size: int) -> int:
-    """Return how many rows with clips a page has; 12 for 0.
+    """Return the size of a page of items with clips, 12 for 0.
 
     Raises:
         InvalidInputError: it is not 0 to 100.
@@ -37,10 +37,10 @@ def screen_size(page_size: int) -> int:
 
 
 def start(page_token: str) -> int | None:
-    """Gives the number that a page goes on from; None for the first page.
+    """Return the number that a page continues from; None for the first page.
 
     Raises:
-        InvalidInputError: the token is none of ours.
+        InvalidInputError: the token is invalid.
     """
     if not page_token:
         return None

@@ -1,4 +1,4 @@
-"""What owners see of labelers and of changes: counts of answers, the audit log."""
+"""What owners oversee: labelers' counts, and the audit log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from services.labeler.model.labelers import Labeler
 from somersault.domain.roles import Role
 
-__all__ = ["AuditEntry", "LabelerNumbers"]
+__all__ = ["AuditEntry", "LabelerCounts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelerNumbers:
-    """Counts a labeler's answers in a run, gold and extras included."""
+class LabelerCounts:
+    """The counts of a labeler's answers in a run, gold and extras included."""
 
     labeler: Labeler
     weight: float
@@ -23,7 +23,7 @@ class LabelerNumbers:
     num_timed: int
     """Answers with a response time."""
     num_fast: int
-    """Those of them that came sooner than half a clip."""
+    """Those given within half a clip's duration."""
     num_unanimous: int
     num_unanimous_right: int
     num_repeats: int
@@ -32,7 +32,7 @@ class LabelerNumbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """Holds one change by an owner or a service."""
+    """One change by an owner or a service."""
 
     number: int
     commit_ms: int

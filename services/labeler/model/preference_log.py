@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from services.labeler.model.run_state import RunState
 from somersault.domain.preference_log import PreferenceRecord, WeightChange
 
-__all__ = ["LogPage"]
+__all__ = ["LogSlice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogPage:
-    """What follows a position of the log."""
+class LogSlice:
+    """The rows after a position of the log."""
 
     records: list[PreferenceRecord]
     weight_changes: list[WeightChange]
     cursor: int
-    """Everything up to here is in this slice or those before."""
+    """Everything up to here is in this slice or in earlier ones."""
     run_state: RunState | None = None
-    """None where more follows: a full slice is remembered, and the run goes on meanwhile."""
+    """None for a full slice, which is cached while the run goes on."""

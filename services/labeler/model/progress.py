@@ -1,4 +1,4 @@
-"""A run's learning curves: reports of its reward service, and points made of them."""
+"""Learning curves: reports of a run's reward service, and the points made of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["ProgressPoint", "ProgressReport", "TrueReturns"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressReport:
-    """Holds how a run stands, in the words of its reward service; None where there is nothing to tell yet."""
+    """A run's progress as its reward service reports it; None where nothing is known yet."""
 
     env_steps: int
     total_env_steps: int
     env_steps_per_s: float | None
-    """While the learner learned: waits for labels don't count."""
+    """Excluding waits for labels."""
     label_budget: int
     num_labels_due: int
     wished_labels_per_hour: float | None
@@ -22,18 +22,18 @@ class ProgressReport:
     """0 to 1."""
     num_accuracy_preferences: int
     predicted_reward_mean: float | None
-    """A step."""
+    """Per step."""
     reward_version: int
     num_pool_segments: int
     num_awaited: int = 0
-    """Answers without which the learner does not go on."""
+    """Answers that the learner waits for."""
     training_loss: float | None = None
     """Nats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueReturns:
-    """Holds how the newest episodes went by the hidden reward."""
+    """The newest episodes by the hidden reward."""
 
     mean: float
     num_episodes: int
@@ -42,13 +42,13 @@ class TrueReturns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressPoint:
-    """Holds a point of a run's learning curves: a report, and what the labeler itself knows of that moment."""
+    """A point of a run's learning curves: a report, and what the labeler itself counted at that moment."""
 
     number: int
-    """1 for the run's first report, one more for each."""
+    """1 for the run's first report, one more for each later one."""
     report_ms: int
     report: ProgressReport
     num_answered: int
     num_last_hour: int
     true_returns: TrueReturns | None
-    """Told to owners alone: neither reward service nor learner may know it."""
+    """Shown to owners only: neither reward service nor learner may know it."""

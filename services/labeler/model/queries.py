@@ -1,4 +1,4 @@
-"""Queries: proposed, promised to a labeler by a lease, listed."""
+"""Queries: proposed, leased, listed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Lease", "PredictedRewards", "Proposal", "Query", "QueryPage", "Query
 
 
 class QueryState(enum.StrEnum):
-    """Where a query is in its life."""
+    """A query's state."""
 
     RENDERING = "rendering"
     READY = "ready"
@@ -25,7 +25,7 @@ class QueryState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedRewards:
-    """Holds what a reward version predicted of two segments, a value a step."""
+    """The rewards that a reward version predicted for two segments, one value per step."""
 
     first: Sequence[float]
     second: Sequence[float]
@@ -34,23 +34,23 @@ class PredictedRewards:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Names one pair of stored segments to be compared."""
+    """A pair of stored segments to be compared."""
 
     proposal_id: str
-    """The proposer's name for it, unique in the run."""
+    """The proposer's name for it, unique within the run."""
     first: StoredSegment
     second: StoredSegment
     wants_clips: bool
-    """Draws clips of it, so that a person may be asked or may look."""
+    """Whether to render its clips, so that people can be asked or look."""
     target_answers: int | None = None
-    """How many labelers shall answer it; None for as many as the run says."""
+    """How many labelers are to answer it; None for the run's number."""
     predicted: PredictedRewards | None = None
     """None where nothing was predicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """Describes one half of a query."""
+    """One of a query's two segments."""
 
     segment_id: str
     segment_uri: str
@@ -61,7 +61,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Describes two segments put before a labeler."""
+    """Two segments for a labeler to compare."""
 
     query_id: str
     run_id: str
@@ -75,14 +75,14 @@ class Query:
     target_answers: int = 1
     num_answers: int = 0
     num_skips: int = 0
-    """Labelers who skipped it; counted where queries are listed, alone."""
+    """Labelers that skipped it; only counted where queries are listed."""
     gold_interval: int = 0
-    """One in so many of the run's pairs is gold; told to nobody who answers."""
+    """One in so many of the run's pairs is gold; never shown to those who answer."""
     number: int = 0
-    """Its row, which nobody outside is told."""
+    """Its row in the database, never shown outside."""
 
     def seen_by(self, role: Role) -> Query:
-        """Gives the query without what the role may not know: keys of objects, and how far others are."""
+        """Return the query as a role may see it, without keys and others' answers where it may not know them."""
         query = dataclasses.replace(self, left=_hide(self.left, role), right=_hide(self.right, role))
         if role in (Role.LABELER, Role.TEACHER):
             return dataclasses.replace(query, target_answers=0, num_answers=0, num_skips=0)
@@ -91,7 +91,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryPage:
-    """Holds a page of a list of queries."""
+    """A page of a list of queries."""
 
     queries: list[Query]
     next_number: int | None
@@ -100,7 +100,7 @@ class QueryPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Holds a query promised to one labeler for a limited time."""
+    """A query promised to one labeler for a limited time."""
 
     token: str
     query: Query

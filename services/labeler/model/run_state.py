@@ -1,4 +1,4 @@
-"""Where a run is in its life, and what came of it."""
+"""A run's state and its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RunResult", "RunState"]
 
 
 class RunState(enum.StrEnum):
-    """Where a run is in its life."""
+    """A run's state."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -22,21 +22,21 @@ class RunState(enum.StrEnum):
 
     @property
     def is_leasing(self) -> bool:
-        """Whether queries of the run are leased."""
+        """Whether the run's queries are leased."""
         return self in (RunState.RUNNING, RunState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What came of a run."""
+    """A finished run's result."""
 
     env_steps: int
     num_labels: int
     headline: str
     true_return_mean: float | None
     finished_ms: int = 0
-    """0 in a request: the database's clock says when."""
+    """0 in a request; set by the database's clock."""
 
     def seen_by(self, role: Role) -> RunResult:
-        """Return the result as a role may know it: no service learns a true return, nor the headline, which may say it."""
+        """Return the result as a role may see it: services see no true return, nor the headline, which may contain it."""
         return dataclasses.replace(self, headline="", true_return_mean=None) if role is Role.SERVICE else self

@@ -1,4 +1,4 @@
-"""Runs: how they ask, how they stand, what they are judged by."""
+"""Runs: their settings, counts and guidelines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Guidelines", "Run", "RunStats", "RunView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guidelines:
-    """Holds one version of what labelers are told to judge by."""
+    """One version of a run's guidelines."""
 
     version: int
     text: str
@@ -24,7 +24,7 @@ class Guidelines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Describes a run and how it asks."""
+    """A run and its settings."""
 
     run_id: str
     task: str
@@ -32,37 +32,37 @@ class Run:
     created_ms: int
     target_answers: int
     asks_again: bool
-    """Wants one more answer, once a query, when its answers differ."""
+    """Whether a query whose answers differ wants one more, once."""
     gold_interval: int
     is_paused: bool
-    """Nothing of it is leased."""
+    """Whether an owner paused it; a paused run leases nothing."""
     guidelines_version: int
     newest_cursor: int
     state: RunState
     label_budget: int
-    """As an owner said; 0 for nothing."""
+    """As set by an owner; 0 if it wasn't."""
     is_finishing: bool
-    """Told to finish with the policy that it has."""
+    """Whether it was asked to finish with its current policy."""
     num_answered: int
     identity: str
-    """Which run of that name it is; empty if nobody has said."""
+    """Tells runs of one name apart; empty if none was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStats:
-    """Counts a run's queries and answers; a query that is promised now counts as leased alone."""
+    """A run's counts of queries and answers; a leased query counts as leased only."""
 
     num_rendering: int
     num_ready: int
     num_leased: int
     num_answered: int
     num_by_preference: dict[Preference, int]
-    """Newest versions, without extras."""
+    """By newest version, without extras."""
     num_last_hour: int
     num_own: int
     question: str
     newest_cursor: int
-    """Of a row that is neither gold nor a change of weight."""
+    """Of a row that is neither gold nor a weight change."""
     newest_log_cursor: int
     oldest_ready_age_s: float
     num_last_hour_by_labelers: int
@@ -71,14 +71,14 @@ class RunStats:
     is_paused: bool
     run_state: RunState
     label_budget: int
-    """As an owner said, or else the newest report; 0 if neither did."""
+    """As set by an owner, or else as last reported; 0 without either."""
     num_awaited: int
-    """As of the newest report, less the answers since."""
+    """As last reported, less the answers since."""
     result: RunResult | None
     task: str
 
     def seen_by(self, role: Role) -> RunStats:
-        """Return the counts as a role may know them: labelers are blind to each other, services to true returns."""
+        """Return the counts as a role may see them: labelers don't see each other's answers, services no true returns."""
         result = self.result and self.result.seen_by(role)
         by_preference = {} if role is Role.LABELER else self.num_by_preference
         return dataclasses.replace(self, num_by_preference=by_preference, result=result)
@@ -86,22 +86,22 @@ class RunStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run and how it stands."""
+    """A run with its progress and result."""
 
     run: Run
     newest_point: ProgressPoint | None
     result: RunResult | None
     newest_policy_clip: int | None
-    """A policy version."""
+    """The version of the newest policy that has a clip."""
 
     @property
     def label_budget(self) -> int:
-        """Labels that the run may use: as an owner said, or else its newest report; 0 if neither did."""
+        """Labels that the run may use: as set by an owner, or else as last reported; 0 without either."""
         reported = self.newest_point.report.label_budget if self.newest_point else 0
         return self.run.label_budget or reported
 
     def seen_by(self, role: Role) -> RunView:
-        """Return the view as a role may know it: owners alone see true returns."""
+        """Return the view as a role may see it: only owners see true returns."""
         if role is Role.OWNER:
             return self
         point = self.newest_point and dataclasses.replace(self.newest_point, true_returns=None)

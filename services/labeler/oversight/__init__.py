@@ -1,1 +1,1 @@
-"""What owners watch over: how well labelers answer and agree, their weights, the audit log, gauges."""
+"""What owners oversee: labelers' quality, agreement and weights, the audit log, and gauges."""

@@ -1,4 +1,4 @@
-"""How far labelers agree, from how many queries were answered in which way.
+"""How well labelers agree, computed from how many queries were answered in which way.
 
 Legend: a *count* is (left, right, equal), the numbers of a query's answers of each kind; incomparable is a refusal
 to compare and counts as missing. Both measures look only at queries with two or more such answers.
@@ -16,18 +16,18 @@ Count = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Says how far labelers agree, and over how much."""
+    """How well labelers agree, and over how many answers."""
 
     num_queries: int
     num_pairs: int
     pairwise: float | None
     """The share of pairs of answers to one query that are the same; None without pairs."""
     alpha: float | None
-    """Krippendorff's; None when all answers have the same value, so that chance can't be told from agreement."""
+    """Krippendorff's alpha; None when all answers are the same, where chance and agreement can't be told apart."""
 
 
 def measure(num_by_count: Mapping[Count, int]) -> Agreement:
-    """Gives pairwise agreement and Krippendorff's alpha for nominal values.
+    """Return pairwise agreement and Krippendorff's alpha for nominal values.
 
     Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C (nominal data, any number of
     observers, missing data), https://repository.upenn.edu/asc_papers/43: with m_u values of unit u, n_uc of them c,

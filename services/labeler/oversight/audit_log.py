@@ -1,4 +1,4 @@
-"""The audit log as owners read it; `audit_repository` adds its rows in the transactions of the changes."""
+"""The audit log as owners read it; `audit_repository` adds rows in the transaction of each change."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class AuditLog:
     async def list_newest(
         self, *, run_id: str, is_without_services: bool, page_size: int, page_token: str
     ) -> tuple[Sequence[AuditEntry], str]:
-        """Return a page of what was changed, newest first, and the token of the next one.
+        """Return a page of changes, newest first, and the token of the next one.
 
         Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
+            InvalidInputError: the size is out of bounds, or the token is invalid.
         """
         page_size, before = list_pages.size(page_size), list_pages.start(page_token)
         found = await self._database.read(

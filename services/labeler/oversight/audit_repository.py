@@ -1,4 +1,4 @@
-"""What owners and services changed. Rows are added in the transaction of the change; triggers refuse anything else."""
+"""The audit log of what owners and services changed: rows are added with the change, and triggers refuse to alter them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def add(
     what: str = "",
     **detail: object,
 ) -> None:
-    """Adds a row.
+    """Add a row.
 
     Args:
         connection: The transaction of the change.
         by: Who made it.
         action: The rpc.
-        run_id: The run; empty if it concerns none.
-        what: What was changed.
-        **detail: What it became. Never a token.
+        run_id: The run; empty if none is concerned.
+        what: The thing changed.
+        **detail: Its new values. Never a token.
     """
     row = {
         "commit_ms": clock.now_ms(connection),

@@ -1,6 +1,6 @@
-"""Keeps what a scrape shows of the newest runs fresh by itself, and counts the leases that end unanswered.
+"""Gauges of the newest runs, refreshed from the database, and a count of leases that expire.
 
-Every replica shows the same, since it is in the database. Take the maximum over replicas, not the sum.
+Every replica shows the same values, so take the maximum over replicas, not the sum.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from somersault.errors import UnavailableError
 __all__ = ["Gauges"]
 
 REFRESH_S = 15.0
-_NUM_RUNS = 20  # shown; older ones are still to be had from GetStats
+_NUM_RUNS = 20  # shown; GetStats has older ones
 
 _QUERIES = prometheus_client.Gauge(
     "somersault_labeler_num_queries",
-    "Queries of a run by state; those leased now apart.",
+    "Queries of a run by state; those leased now are counted separately.",
     ["run_id", "state"],
 )
 _OLDEST = prometheus_client.Gauge(
@@ -43,12 +43,12 @@ _AGREEMENT = prometheus_client.Gauge(
 )
 _GOLD_ACCURACY = prometheus_client.Gauge(
     "somersault_labeler_gold_accuracy_ratio",
-    "Share of gold answers that were as the unanimous answers of others, by run.",
+    "Share of gold answers that matched the unanimous answers of others, by run.",
     ["run_id"],
 )
 _ROWS_WAITING = prometheus_client.Gauge(
     "somersault_labeler_webhook_rows_waiting",
-    "Rows of the log that are still to be delivered, over the webhooks of a run.",
+    "Rows of the log still to be delivered, summed over a run's webhooks.",
     ["run_id"],
 )
 _EXPIRED = prometheus_client.Counter(
@@ -59,14 +59,14 @@ _log = structlog.get_logger()
 
 
 class Gauges:
-    """Reads the newest runs from the database now and then."""
+    """Refreshes the gauges from the database."""
 
     def __init__(self, database: Database) -> None:
-        """Takes the database."""
+        """Take the database."""
         self._database = database
 
     async def run(self) -> None:
-        """Refreshes until cancelled; a database that is away is waited for."""
+        """Refresh until cancelled, waiting for a database that is down."""
         while True:
             try:
                 await self.refresh()
@@ -75,12 +75,12 @@ class Gauges:
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
-        """Shows the newest runs as they are now.
+        """Set the gauges to the newest runs' current values.
 
         Raises:
             UnavailableError: the database can't be used now.
         """
-        if await self._database.read(overview_repository.has_expired):  # a look takes no lock
+        if await self._database.read(overview_repository.has_expired):  # looking takes no lock
             _EXPIRED.inc(await self._database.write(overview_repository.close_expired))
         newest = await self._database.read(
             lambda connection: overview_repository.read(connection, num_runs=_NUM_RUNS)
@@ -90,7 +90,7 @@ class Gauges:
             lambda connection: webhook_repository.num_waiting(connection, run_ids)
         )
         for gauge in (_QUERIES, _OLDEST, _RATE, _AGREEMENT, _GOLD_ACCURACY, _ROWS_WAITING):
-            gauge.clear()  # of runs that are among the newest no longer
+            gauge.clear()  # drops runs that are no longer among the newest
         for one in newest:
             _show(one)
         for run_id, num_rows in waiting.items():

@@ -1,4 +1,4 @@
-"""How well the labelers of a run answer, how far they agree, and how much their answers count."""
+"""How well a run's labelers answer and agree, and how much their answers count."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ class LabelerQuality:
     """Measures how well labelers answer and agree, and sets how much their answers count."""
 
     def __init__(self, database: Database, *, log_grew: Notifier) -> None:
-        """Takes the database and what to tell of new rows of the preference log."""
+        """Take the database, and what to notify of new rows of the preference log."""
         self._database = database
         self._log_grew = log_grew
 
     async def measure(self, run_id: str, *, labeler_id: str | None) -> list[QualityMeasures]:
-        """Gives how well each labeler of a run answers, or one of them.
+        """Return how well each labeler of a run answers, or only one of them.
 
         Raises:
             NotFoundError: the run is unknown.
         """
-        numbers = await self._database.read(
-            lambda connection: labeler_quality_repository.read_numbers(
+        counts = await self._database.read(
+            lambda connection: labeler_quality_repository.read_counts(
                 connection, run_id, labeler_id=labeler_id
             )
         )
-        return [assess(each) for each in numbers]
+        return [assess(each) for each in counts]
 
     async def agreement(self, run_id: str) -> Agreement:
-        """Gives how far a run's labelers agree.
+        """Return how well a run's labelers agree.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -58,10 +58,10 @@ class LabelerQuality:
     async def set_weight(
         self, by: Labeler, *, run_id: str, labeler_id: str, weight: float, reason: str
     ) -> WeightChange | None:
-        """Makes a labeler's answers in a run count for more or less; gives its newest change, if it ever had one.
+        """Set how much a labeler's answers count in a run; return its newest weight change, if it has one.
 
         Raises:
-            InvalidInputError: the weight is not 0 to 10, or the reason no text of its length.
+            InvalidInputError: the weight is not 0 to 10, or the reason is too long or has control characters.
             NotFoundError: the run or the labeler is unknown.
         """
         if not (math.isfinite(weight) and 0 <= weight <= MAX_WEIGHT):

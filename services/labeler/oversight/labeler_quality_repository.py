@@ -1,4 +1,4 @@
-"""What owners see and change of labelers in a run: their numbers and their weights."""
+"""Labelers' counts and weights in a run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import sqlalchemy as sa
 from services.labeler.database import clock, counters, schema
 from services.labeler.feedback import log_repository
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.oversight import LabelerNumbers
+from services.labeler.model.oversight import LabelerCounts
 from services.labeler.oversight import audit_repository, weight_repository
 from services.labeler.people import labeler_repository
 from services.labeler.runs import run_repository
 from somersault.domain.preference_log import WeightChange
 from somersault.domain.roles import Role
 
-__all__ = ["read_numbers", "set_weight"]
+__all__ = ["read_counts", "set_weight"]
 
 _COUNTS = schema.labeler_counts
 _NAMES = tuple(column.name for column in _COUNTS.columns if column.name.startswith("num_"))
 
 
-def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | None) -> list[LabelerNumbers]:
-    """Gives the numbers of those who answered in a run, or of one of them, by labeler_id.
+def read_counts(connection: sa.Connection, run_id: str, *, labeler_id: str | None) -> list[LabelerCounts]:
+    """Return the counts of those who answered in a run, or of one of them, by labeler_id.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -40,7 +40,7 @@ def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | No
         selected = selected.where(_COUNTS.c.labeler_id == labeler_id)
     by_labeler = weight_repository.read_all(connection, run_id)
     return [
-        LabelerNumbers(
+        LabelerCounts(
             labeler=Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role)),
             weight=by_labeler.get(row.labeler_id, 1.0),
             **{name: getattr(row, name) for name in _NAMES},
@@ -52,14 +52,14 @@ def read_numbers(connection: sa.Connection, run_id: str, *, labeler_id: str | No
 def set_weight(
     connection: sa.Connection, by: Labeler, *, run_id: str, labeler_id: str, weight: float, reason: str
 ) -> WeightChange | None:
-    """Changes a labeler's weight in a run, unless it has that already, and gives its newest change.
+    """Set a labeler's weight in a run unless it is the same already; return its newest change.
 
     Raises:
         NotFoundError: the run or the labeler is unknown.
     """
     run_repository.read(connection, run_id)
     labeler_repository.read(connection, labeler_id)
-    counters.add_to_run(connection, run_id, {})  # holds the run: the weight read next is the newest
+    counters.add_to_run(connection, run_id, {})  # locks the run, so that the weight read next is the newest
     if weight_repository.read(connection, run_id, labeler_id) == weight:
         return weight_repository.newest(connection, run_id, labeler_id)
     change = WeightChange(

@@ -1,4 +1,4 @@
-"""What the gauges show of the newest runs, at a cost that does not grow with them; and leases that ended unanswered."""
+"""What gauges show of the newest runs, at a cost that doesn't grow with them; and leases that expired."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.labeler.runs import run_repository, stats_repository
 
 __all__ = ["RunOverview", "close_expired", "has_expired", "read"]
 
-_GRACE_MS = 5_000  # a renewal that is under way ends by then
+_GRACE_MS = 5_000  # a renewal in flight is done by then
 _MAX_CLOSED = 1_000
 _LEASES = schema.leases
 _COUNTS = schema.labeler_counts
@@ -37,18 +37,18 @@ _CLOSE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOverview:
-    """What there is to show of a run."""
+    """What gauges show of a run."""
 
     run: Run
     stats: RunStats
     agreement: float | None
     """Share of pairs of answers to one query that are the same; None without pairs."""
     gold_accuracy: float | None
-    """Share of unanimous gold answered as the others did; None without any."""
+    """Share of unanimous gold answered as others did; None without any."""
 
 
 def read(connection: sa.Connection, *, num_runs: int) -> list[RunOverview]:
-    """Gives the newest runs."""
+    """Return the newest runs."""
     return [
         _read(connection, run)
         for run in run_repository.list_newest(connection, before=None, page_size=num_runs)
@@ -56,15 +56,15 @@ def read(connection: sa.Connection, *, num_runs: int) -> list[RunOverview]:
 
 
 def has_expired(connection: sa.Connection) -> bool:
-    """Says whether a lease ended unanswered that is not closed yet."""
+    """Return whether a lease expired that isn't closed yet."""
     values = {"before_ms": clock.now_ms(connection) - _GRACE_MS}
     return connection.execute(_EXPIRED.limit(1), values).first() is not None
 
 
 def close_expired(connection: sa.Connection) -> int:
-    """Closes leases that ended unanswered and gives their number: each is counted once, however many replicas there are.
+    """Close expired leases; return their number. Each is counted once, however many replicas there are.
 
-    A late answer is taken under a closed lease too.
+    A late answer is accepted under a closed lease too.
     """
     values = {"before_ms": clock.now_ms(connection) - _GRACE_MS}
     return int(connection.execute(_CLOSE, values).rowcount)

@@ -1,4 +1,4 @@
-"""How well a labeler answers, from its numbers: accuracy on gold, haste, a side it favours, variety."""
+"""How well a labeler answers, computed from its counts: accuracy on gold, haste, side bias, variety."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.labeler.model.oversight import LabelerNumbers
+from services.labeler.model.oversight import LabelerCounts
 
 __all__ = ["QualityMeasures", "Share", "assess", "entropy_bits", "share"]
 
-_Z_95 = 1.959963984540054  # the normal distribution's 97.5% point
+_Z_95 = 1.959963984540054  # the 97.5% point of the normal distribution
 MIN_ACCURACY = 0.85
-"""Whom even the upper end of the interval does not credit with this is flagged: a coin within 20 gold answers in 19 of 20
-cases, while somebody right nineteen times in twenty hardly ever is."""
+"""A labeler is flagged if even the upper end of its interval is below this: one who flips a coin, within 20 gold answers in
+19 of 20 cases; one who is right 19 times in 20, hardly ever."""
 MIN_GOLD = 5
 MAX_FAST = 0.2
 SIDES = (0.4, 0.6)
@@ -21,7 +21,7 @@ SIDES = (0.4, 0.6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Holds a share of trials and its 95% interval, which is 0 to 1 without trials."""
+    """A share of trials with its 95% interval, which is 0 to 1 without trials."""
 
     num: int
     num_true: int
@@ -36,9 +36,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityMeasures:
-    """Says how well a labeler answers in a run."""
+    """How well a labeler answers in a run."""
 
-    numbers: LabelerNumbers
+    counts: LabelerCounts
     gold_accuracy: Share
     consistency: Share
     fast: Share
@@ -47,27 +47,27 @@ class QualityMeasures:
 
     @property
     def is_inaccurate(self) -> bool:
-        """Says whether it answers otherwise than all others do."""
+        """Whether it often contradicts unanimous others."""
         return _is_low(self.gold_accuracy)
 
     @property
     def is_inconsistent(self) -> bool:
-        """Says whether it answers the same pair otherwise when the sides are swapped."""
+        """Whether it often contradicts itself when the sides are swapped."""
         return _is_low(self.consistency)
 
     @property
     def is_hasty(self) -> bool:
-        """Says whether too many answers came sooner than half a clip."""
+        """Whether too many answers came within half a clip's duration."""
         return self.fast.low > MAX_FAST
 
     @property
     def is_biased(self) -> bool:
-        """Says whether it favours a side, which the server draws by a fair coin."""
+        """Whether it favors a side, although the server assigns sides by a fair coin."""
         return self.left.low > SIDES[1] or self.left.high < SIDES[0]
 
 
 def share(num_true: int, num: int) -> Share:
-    """Gives a share with its Wilson score interval at 95%.
+    """Return a share with its Wilson score interval at 95%.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22,
     p. 209-212: with p the share of n trials and z = 1.96,
@@ -83,16 +83,16 @@ def share(num_true: int, num: int) -> Share:
 
 
 def entropy_bits(counts: Sequence[int]) -> float:
-    """Gives the entropy of how often each value was given (Shannon 1948, section 6): 0 if it is always the same."""
+    """Return the entropy of how often each value was given (Shannon 1948, section 6), 0 if it is always the same."""
     total = sum(counts)
     return sum(-count / total * math.log2(count / total) for count in counts if count) + 0.0
 
 
-def assess(numbers: LabelerNumbers) -> QualityMeasures:
-    """Gives what a labeler's numbers say of it."""
-    n = numbers
+def assess(counts: LabelerCounts) -> QualityMeasures:
+    """Return the measures of a labeler's counts."""
+    n = counts
     return QualityMeasures(
-        numbers=n,
+        counts=n,
         gold_accuracy=share(n.num_unanimous_right, n.num_unanimous),
         consistency=share(n.num_repeats_right, n.num_repeats),
         fast=share(n.num_fast, n.num_timed),

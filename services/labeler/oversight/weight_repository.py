@@ -1,4 +1,4 @@
-"""How much each labeler's answers count in a run: 1 unless an owner says otherwise."""
+"""Labelers' weights in a run: 1 unless an owner set another."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _READ_AFTER = (
 
 
 def read(connection: sa.Connection, run_id: str, labeler_id: str) -> float:
-    """Gives a labeler's weight."""
+    """Return a labeler's weight."""
     found = connection.execute(_READ, {"of_run": run_id, "of_labeler": labeler_id}).scalar_one_or_none()
     return 1.0 if found is None else float(found)
 
 
 def read_all(connection: sa.Connection, run_id: str) -> dict[str, float]:
-    """Gives the weights that were ever changed, by labeler."""
+    """Return all weights that were ever changed, by labeler."""
     rows = connection.execute(sa.select(_WEIGHTS).where(_WEIGHTS.c.run_id == run_id))
     return {row.labeler_id: float(row.weight) for row in rows}
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[WeightChange]:
-    """Gives the changes that follow a position of the log, at most ``count``."""
+    """Return the changes after a position of the log, at most ``count``."""
     values = {"of_run": run_id, "after": cursor, "count": count}
     return [_change(row) for row in connection.execute(_READ_AFTER, values)]
 
 
 def newest(connection: sa.Connection, run_id: str, labeler_id: str) -> WeightChange | None:
-    """Gives a labeler's last change."""
+    """Return a labeler's newest change."""
     row = connection.execute(
         sa.select(_CHANGES)
         .join(_WEIGHTS, (_WEIGHTS.c.run_id == _CHANGES.c.run_id) & (_WEIGHTS.c.cursor == _CHANGES.c.cursor))
@@ -52,7 +52,7 @@ def newest(connection: sa.Connection, run_id: str, labeler_id: str) -> WeightCha
 
 
 def add(connection: sa.Connection, change: WeightChange) -> None:
-    """Keeps a change at its position of the log, whose run is held."""
+    """Store a change at its position in the log; the run is locked."""
     row = {field: getattr(change, field) for field in WeightChange.__slots__}
     connection.execute(sa.insert(_CHANGES), row)
     key = (_WEIGHTS.c.run_id == change.run_id) & (_WEIGHTS.c.labeler_id == change.labeler_id)

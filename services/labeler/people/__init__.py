@@ -1,1 +1,1 @@
-"""Labelers, their tokens, and what a token admits to."""
+"""Labelers, their tokens, and whether a token still admits its holder."""

@@ -1,4 +1,4 @@
-"""Who was let in, and whether that still holds: calls that last must end when their token does."""
+"""Who a call was admitted as, and whether that still holds: a long call ends when its token does."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from services.labeler.people import labeler_repository
 from services.labeler.people.labelers import Labelers
 from somersault.errors import UnauthenticatedError
 
-__all__ = ["Admission", "LastingTokens"]
+__all__ = ["Admission", "LongCallTokens"]
 
-_LOOK_S = 2.0  # how often the tokens of all lasting calls are looked up, together
+_LOOK_S = 2.0  # how often the tokens of all long calls are looked up, together
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Holds who makes a call, and by which token."""
+    """Who makes a call, with which token."""
 
     labeler: Labeler
     token_sha256: str
-    lasting: LastingTokens
+    lasting: LongCallTokens
 
     async def check(self) -> None:
-        """Looks whether the token is still known. Cheap: to be called again and again while a call lasts.
+        """Check that the token is still known. Cheap enough to be called again and again during a call.
 
         Raises:
-            UnauthenticatedError: it was revoked or rotated at least two seconds ago, or at this replica.
+            UnauthenticatedError: it was revoked or replaced at least two seconds ago, or at this replica.
             UnavailableError: the database can't be read now.
         """
-        if await self.lasting.has_ended(self.token_sha256):
+        if await self.lasting.is_revoked(self.token_sha256):
             raise _ended()
 
     def hold(self, connection: sa.Connection) -> None:
-        """Keeps the token from ending before the transaction does.
+        """Lock the token, so that it isn't revoked before the transaction ends.
 
         Raises:
-            UnauthenticatedError: it has ended.
+            UnauthenticatedError: it was revoked.
         """
         if not labeler_repository.hold_token(connection, self.token_sha256):
             raise _ended()
 
 
-class LastingTokens:
-    """Looks up the tokens of calls that last, in one read for all of them. Used from one event loop."""
+class LongCallTokens:
+    """Looks up the tokens of long calls, in one read for all of them. Used from one event loop."""
 
     def __init__(self, known: Labelers) -> None:
-        """Takes who knows the tokens."""
+        """Take the labelers, whose tokens are looked up."""
         self._labelers = known
         self._asked: set[str] = set()
-        """Who waits for the next look."""
+        """The tokens to look up next."""
         self._look: asyncio.Task[set[str]] | None = None
         self._looked_s = 0.0
         self._generation = known.generation
 
-    async def has_ended(self, token_sha256: str) -> bool:
-        """Says whether a token is known no more, as of two seconds ago at most.
+    async def is_revoked(self, token_sha256: str) -> bool:
+        """Return whether a token was revoked, as of at most two seconds ago.
 
         Raises:
             UnavailableError: the database can't be read now.
@@ -68,13 +68,13 @@ class LastingTokens:
         look = self._look
         if look is None or self._is_out_of_date(look):
             digests, self._asked = self._asked, set()
-            look = self._look = asyncio.create_task(self._labelers.find_ended(digests))
+            look = self._look = asyncio.create_task(self._labelers.find_revoked(digests))
             self._looked_s, self._generation = time.monotonic(), self._labelers.generation
-        # Who gives up waiting must not take the result from the others.
+        # A caller that gives up must not cancel the read for the others.
         return token_sha256 in await asyncio.shield(look)
 
     def _is_out_of_date(self, look: asyncio.Task[set[str]]) -> bool:
-        if self._generation != self._labelers.generation:  # a token ended at this replica
+        if self._generation != self._labelers.generation:  # a token was revoked at this replica
             return True
         if look.done() and look.exception() is not None:
             return True
@@ -83,5 +83,5 @@ class LastingTokens:
 
 def _ended() -> UnauthenticatedError:
     return UnauthenticatedError(
-        "the token has ended: it was revoked or replaced while the call lasted; ask an owner for another one"
+        "the token has ended: it was revoked or replaced during the call; ask an owner for another one"
     )

@@ -1,4 +1,4 @@
-"""Who may call, found by the SHA-256 of a token: equal work whether a guess is nearly right or not."""
+"""Labelers, found by the SHA-256 of a token: equal work however close a guess is."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _MAX_TOGETHER = 1000  # digests in one statement
 
 
 def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
-    """Gives the holder of a token."""
+    """Return the holder of a token."""
     row = connection.execute(_FIND, {"of_token": token_sha256}).one_or_none()
     return None if row is None else _known(row).labeler
 
 
 def find_known(connection: sa.Connection, digests: Collection[str]) -> set[str]:
-    """Gives those SHA-256 that are somebody's token's."""
+    """Return which SHA-256 are those of known tokens."""
     known = set[str]()
     asked = sorted(digests)
     for first in range(0, len(asked), _MAX_TOGETHER):
@@ -51,15 +51,15 @@ def find_known(connection: sa.Connection, digests: Collection[str]) -> set[str]:
 
 
 def hold_token(connection: sa.Connection, token_sha256: str) -> bool:
-    """Says whether a token is somebody's, and keeps it so until the transaction ends."""
+    """Return whether a token is known, locked until the transaction ends."""
     return connection.execute(_HOLD, {"of_token": token_sha256}).one_or_none() is not None
 
 
 def read(connection: sa.Connection, labeler_id: str) -> KnownLabeler:
-    """Gives a labeler by name.
+    """Return a labeler by its id.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: there is no such labeler.
     """
     found = sa.select(_TABLE).where(_TABLE.c.labeler_id == labeler_id)
     row = connection.execute(found).one_or_none()
@@ -69,13 +69,13 @@ def read(connection: sa.Connection, labeler_id: str) -> KnownLabeler:
 
 
 def list_known(connection: sa.Connection, *, after: str, count: int) -> list[KnownLabeler]:
-    """Gives labelers by labeler_id, those after ``after``, at most ``count``."""
+    """Return up to ``count`` labelers in order of labeler_id, those after ``after``."""
     page = sa.select(_TABLE).where(_TABLE.c.labeler_id > after).order_by(_TABLE.c.labeler_id).limit(count)
     return [_known(row) for row in connection.execute(page)]
 
 
 def add(connection: sa.Connection, labeler: Labeler, *, token_sha256: str, is_revoked: bool = False) -> None:
-    """Adds a labeler."""
+    """Add a labeler."""
     now_ms = clock.now_ms(connection)
     connection.execute(
         sa.insert(_TABLE).values(
@@ -90,34 +90,34 @@ def add(connection: sa.Connection, labeler: Labeler, *, token_sha256: str, is_re
 
 
 def make_known(connection: sa.Connection, known: Sequence[tuple[Labeler, str]]) -> None:
-    """Adds labelers with the SHA-256 of their tokens; one whose id is known gets the new token."""
+    """Add labelers with the SHA-256 of their tokens; a known one gets the new token."""
     for labeler, token_sha256 in known:
         if not _set_token(connection, labeler.labeler_id, token_sha256=token_sha256, revoked_ms=0):
             add(connection, labeler, token_sha256=token_sha256)
 
 
 def has_owner(connection: sa.Connection) -> bool:
-    """Says whether anybody owns the runs."""
+    """Return whether there is an owner."""
     owners = sa.select(sa.exists().where(_TABLE.c.role == Role.OWNER.value, _TABLE.c.revoked_ms == 0))
     return bool(connection.execute(owners).scalar_one())
 
 
 def rotate(connection: sa.Connection, labeler_id: str, *, token_sha256: str) -> None:
-    """Gives a labeler another token, revoked or not.
+    """Replace a labeler's token, revoked or not.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: there is no such labeler.
     """
     if not _set_token(connection, labeler_id, token_sha256=token_sha256, revoked_ms=0):
         raise NotFoundError(f"there is no labeler {labeler_id!r}")
 
 
 def revoke(connection: sa.Connection, labeler_id: str) -> bool:
-    """Ends a labeler's token and live leases; says whether it had a token.
+    """Revoke a labeler's token and end its live leases; return whether it had a token.
 
     Raises:
-        NotFoundError: there is none of that name.
-        FailedPreconditionError: nobody would own the runs any more.
+        NotFoundError: there is no such labeler.
+        FailedPreconditionError: it is the last owner.
     """
     _hold_owners(connection)
     known = read(connection, labeler_id)
@@ -132,7 +132,7 @@ def revoke(connection: sa.Connection, labeler_id: str) -> bool:
 
 
 def no_token() -> str:
-    """Gives what stands in a token's digest's place where there is no token: no token has it."""
+    """Return a placeholder for the digest of a missing token, which no token has."""
     return f"none-{secrets.token_hex(16)}"
 
 
@@ -146,7 +146,7 @@ def _set_token(connection: sa.Connection, labeler_id: str, *, token_sha256: str,
 
 
 def _hold_owners(connection: sa.Connection) -> None:
-    """Keeps two owners from revoking each other at the same time."""
+    """Lock the owners, so that two can't revoke each other at the same time."""
     connection.execute(
         sa.select(_TABLE.c.labeler_id)
         .where(_TABLE.c.role == Role.OWNER.value)

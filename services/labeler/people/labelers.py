@@ -22,33 +22,33 @@ from somersault.formats.strict_json import load_json
 __all__ = ["Labelers", "read_tokens"]
 
 MAX_NAME = 100
-MIN_TOKEN = 16  # characters; ours have 32 random bytes
+MIN_TOKEN = 16  # characters; generated ones have 64
 
 _START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER)
-"""Stands in the audit log for whoever started the service."""
+"""In the audit log, whoever started the service."""
 
 
 class Labelers:
-    """Knows who may call."""
+    """Looks up, invites and revokes labelers."""
 
     def __init__(self, database: Database) -> None:
-        """Takes the database."""
+        """Take the database."""
         self._database = database
         self.generation = 0
-        """Rises when a token ended: who remembers tokens forgets them."""
+        """Rises whenever a token is revoked or replaced: caches of tokens are then stale."""
 
     async def find(self, token_sha256: str) -> Labeler | None:
-        """Gives the holder of a token; None if nobody is."""
+        """Return the holder of a token; None if it is unknown."""
         return await self._database.read(lambda connection: labeler_repository.find(connection, token_sha256))
 
-    async def find_ended(self, digests: Collection[str]) -> set[str]:
-        """Gives those SHA-256 that are nobody's token's any more."""
+    async def find_revoked(self, digests: Collection[str]) -> set[str]:
+        """Return which SHA-256 are no longer those of known tokens."""
         return set(digests) - await self._database.read(
             lambda connection: labeler_repository.find_known(connection, digests)
         )
 
     async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
-        """Invites a labeler; gives it and its token, which can't be had again.
+        """Invite a labeler; return it and its token, which isn't shown again.
 
         Raises:
             InvalidInputError: the name is blank, too long, or has control characters.
@@ -67,7 +67,7 @@ class Labelers:
         return labeler, token
 
     async def list_known(self, *, page_size: int, page_token: str) -> tuple[list[KnownLabeler], str]:
-        """Gives a page of labelers, by labeler_id, and the token of the next one.
+        """Return a page of labelers, by labeler_id, and the token of the next one.
 
         Raises:
             InvalidInputError: the size is out of bounds.
@@ -82,10 +82,10 @@ class Labelers:
         return page, page[-1].labeler.labeler_id if len(found) > page_size else ""
 
     async def rotate(self, by: Labeler, labeler_id: str) -> str:
-        """Gives a labeler another token; the old one ends.
+        """Replace a labeler's token; return the new one.
 
         Raises:
-            NotFoundError: there is none of that name.
+            NotFoundError: there is no such labeler.
         """
         token = tokens.new_token()
 
@@ -98,10 +98,10 @@ class Labelers:
         return token
 
     async def revoke(self, by: Labeler, labeler_id: str) -> None:
-        """Ends a labeler's token and its live leases.
+        """Revoke a labeler's token and end its live leases.
 
         Raises:
-            NotFoundError: there is none of that name.
+            NotFoundError: there is no such labeler.
             FailedPreconditionError: it is the last owner.
         """
 
@@ -113,7 +113,7 @@ class Labelers:
         self.generation += 1
 
     async def make_known(self, token_by_role: Mapping[Role, str]) -> None:
-        """Makes one labeler a role known, named as its role; a new token replaces the old one."""
+        """Register one labeler for each role, named like the role; a new token replaces the old one."""
         known = [
             (Labeler(labeler_id=role.value, name=role.value, role=role), tokens.sha256(token))
             for role, token in token_by_role.items()
@@ -121,7 +121,7 @@ class Labelers:
         await self._database.write(lambda connection: labeler_repository.make_known(connection, known))
 
     async def create_first_owner(self) -> str | None:
-        """Invites an owner if there is none, and gives its token."""
+        """Invite an owner if there is none, and return its token."""
         if await self._database.read(labeler_repository.has_owner):
             return None
         _, token = await self.create(_START, name="owner", role=Role.OWNER)
@@ -129,10 +129,10 @@ class Labelers:
 
 
 def read_tokens(path: Path) -> dict[Role, str]:
-    """Reads a JSON file of role to token.
+    """Read a JSON file of role to token.
 
     Raises:
-        ConfigError: others may read it, or it does not hold what it should.
+        ConfigError: others can read it, or its content is wrong.
     """
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -1,1 +1,1 @@
-"""Which pairs are asked, who has which of them until when, and gold among them."""
+"""Queries: which pairs are asked about, who has leased which until when, and gold among them."""

@@ -1,4 +1,4 @@
-"""Looks for work, once for all who wait for the same."""
+"""Whether there is a query to lease, looked up once for all who wait for the same."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["QueryAvailability"]
 
 
 class QueryAvailability:
-    """Says whether there may be a query to lease. Used from one event loop."""
+    """Looks up whether there may be a query to lease. Used from one event loop."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier) -> None:
-        """Takes the database and what tells of new queries."""
+        """Take the database, and what notifies of new queries."""
         self._database = database
         self._shared: SharedReads[bool] = SharedReads(queries_changed)
         self._states: SharedReads[RunState | None] = SharedReads(queries_changed)
 
     async def has_any(self, labeler: Labeler, *, run_id: str | None) -> bool:
-        """Says whether there is a query that the labeler may lease.
+        """Return whether there is a query that the labeler may lease.
 
-        First whether there is one for anybody of its role, which all who wait share; only then for itself.
+        Looks first for any labeler of its role, a read that all who wait share, and only then for this one.
         """
-        somebody = Labeler(labeler_id="", name="", role=labeler.role)  # who has answered nothing yet
+        anyone = Labeler(labeler_id="", name="", role=labeler.role)  # with no answers yet
         key = (labeler.role, run_id)
-        if not await self._shared.get(key, lambda: self._look(somebody, run_id)):
+        if not await self._shared.get(key, lambda: self._look(anyone, run_id)):
             return False
         return await self._look(labeler, run_id)
 

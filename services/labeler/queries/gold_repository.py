@@ -1,8 +1,8 @@
-"""Gold: now and then a person gets a pair whose answer is known, in the same look as any other.
+"""Gold: now and then a person gets a pair whose answer is known and that looks like any other.
 
 A gold query is a row of its own, made for one labeler when it is leased: a copy of a pair that two or more others
-answered alike, or of one that the labeler itself answered, the sides swapped. It is of state answered from the
-start, so nothing else ever leases or counts it. It is that labeler's until it is answered or skipped.
+answered alike, or of one that the labeler itself answered, with the sides swapped. Its state is answered from the
+start, so nothing else ever leases or counts it. It stays with that labeler until it is answered or skipped.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from somersault.domain.roles import Role
 __all__ = ["KINDS", "amounts_of", "draw", "mix_in"]
 
 KINDS = GOLD_KINDS
-_NUM_CANDIDATES = 200  # looked at newest first, so that the cost is the same after a million answers
-_NUM_FRESH = 10  # of the labeler's own answers, which a person still remembers and may still change
+_NUM_CANDIDATES = 200  # the newest, so that the cost is the same after a million answers
+_NUM_FRESH = 10  # of the labeler's own answers, which a person still remembers and may still revise
 _COUNTED = {"unanimous": "num_unanimous", "repeat": "num_repeats"}
 _SWAPPED = {Preference.LEFT: Preference.RIGHT, Preference.RIGHT: Preference.LEFT}
 
@@ -36,14 +36,14 @@ _LEASES = schema.leases
 
 
 def draw(count: int) -> int:
-    """Draws from 0 … count - 1, in a way that no labeler can foretell."""
+    """Draw a number from 0 to count - 1 that no labeler can predict."""
     return secrets.randbelow(count)
 
 
 def mix_in(
     connection: sa.Connection, labeler: Labeler, chosen: Sequence[Query], *, now_ms: int
 ) -> list[Query]:
-    """Gives what a labeler gets instead of queries chosen for it: some of them gold, if it is a person."""
+    """Return the queries that a labeler gets for those chosen: some replaced by gold, if it is a person."""
     if labeler.role is not Role.LABELER:
         return list(chosen)
     before, new = open_gold_repository.bring_back(connection, labeler, chosen)
@@ -57,7 +57,7 @@ def mix_in(
 
 
 def amounts_of(query: schema.Row, before: Preference | None, after: Preference) -> dict[str, int]:
-    """Gives what a labeler's numbers change by when it answers gold; nothing for other queries."""
+    """Return how an answer to gold changes its labeler's counts; empty for other queries."""
     if not query.gold_kind:
         return {}
     name = _COUNTED[query.gold_kind]
@@ -66,13 +66,13 @@ def amounts_of(query: schema.Row, before: Preference | None, after: Preference) 
 
 
 def _make(connection: sa.Connection, labeler: Labeler, instead: Query, *, now_ms: int) -> Query | None:
-    """Makes a gold query; None if the run has nothing to make one of yet."""
+    """Make a gold query; None if the run has nothing to make one from yet."""
     first = draw(len(KINDS))
     for kind in (KINDS[first], KINDS[1 - first]):
         candidates = _find(connection, _STATEMENTS[kind], labeler, instead.run_id)
         if candidates:
             source = candidates[draw(len(candidates))]
-            # Half of the unanimous are swapped, as all pairs are; a repeat always is, else a habit would pass.
+            # Half of the unanimous are swapped, like any pair; a repeat always is, or favoring a side would go unnoticed.
             is_swapped = kind == "repeat" or draw(2) == 1
             return _copy(connection, labeler, source, kind=kind, is_swapped=is_swapped, now_ms=now_ms)
     return None
@@ -114,7 +114,7 @@ def _copy(
 
 
 def _was_gold(source: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Says that the labeler had a source as gold before."""
+    """Return the condition that the labeler was given a source as gold before."""
     gold = _QUERIES.alias("gold")
     return sa.exists().where(
         gold.c.gold_labeler_id == sa.bindparam("of_labeler"), gold.c.gold_source_number == source.c.number

@@ -1,4 +1,4 @@
-"""Who has which query until when. A lease is found by the SHA-256 of its token."""
+"""Leases: who has which query until when. A lease is found by the SHA-256 of its token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
 
 __all__ = [
-    "Held",
+    "HeldLease",
     "end_all",
     "hold",
     "lease",
@@ -37,9 +37,9 @@ _SEGMENTS = {side: schema.segments.alias(f"{side}_segment") for side in ("left",
 
 
 def _select_held() -> sa.Select[Any]:
-    """Selects a lease, its query, the time, and what else a row of the log tells of the query.
+    """Select a lease, its query, the time, and the segments that a row of the log names.
 
-    Lease and query are as they are once nobody else holds them: PostgreSQL looks again at what it had to wait for.
+    Lease and query are read once nobody else locks them: PostgreSQL rereads rows that it had to wait for.
     """
     selected = sa.select(_LEASES, _QUERIES, clock.NOW_MS).join(
         _QUERIES, _QUERIES.c.number == _LEASES.c.query_number
@@ -54,7 +54,7 @@ def _select_held() -> sa.Select[Any]:
     )
 
 
-# Rows are held in a way that lets others refer to them: no key ever changes.
+# FOR NO KEY UPDATE: others may still refer to the rows, since no key ever changes.
 _HOLD = _select_held()
 _LOCK_QUERY = (
     sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update(key_share=True)
@@ -72,8 +72,8 @@ _COUNT_HELD = sa.select(clock.NOW_MS, sa.func.count()).where(
 )
 
 
-class Held(NamedTuple):
-    """Holds a lease, its query, and when they were looked at."""
+class HeldLease(NamedTuple):
+    """A lease and its query, both locked, and when they were read."""
 
     lease: Any
     query: Any
@@ -91,21 +91,21 @@ def lease(
     lease_s: float,
     max_leases: int,
 ) -> list[Lease]:
-    """Promises up to ``count`` queries to a labeler, oldest first.
+    """Lease up to ``count`` queries to a labeler, oldest first.
 
     Raises:
         ResourceExhaustedError: the labeler holds ``max_leases`` already.
     """
     choosing = open_query_repository.choosing(labeler, run_id=run_id, count=count)
     own = {"of_labeler": labeler.labeler_id}
-    # The labeler's row keeps its own parallel calls from passing its bound together.
+    # Locking the labeler's row keeps its parallel calls from exceeding the bound together.
     _, ((now_ms, num_held),), chosen = run(
         connection, [Step(_LOCK_LABELER, own), Step(_COUNT_HELD, own), choosing]
     )
     room = max_leases - num_held
     if room < 1:
         raise ResourceExhaustedError(
-            f"{labeler.labeler_id!r} holds {max_leases} leases, the most it may; answer or release one"
+            f"{labeler.labeler_id!r} holds {max_leases} leases, the most allowed; answer or release one"
         )
     found: list[Query] = []
     while chosen and not found:
@@ -142,10 +142,10 @@ def _promise(
 
 
 def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
-    """Prolongs a lease that has not ended; gives when it ends and in how many seconds.
+    """Extend a live lease; return when it ends and in how many seconds.
 
     Raises:
-        FailedPreconditionError: the labeler has no such lease, or it ended.
+        FailedPreconditionError: the labeler has no such lease, or it has ended.
     """
     held = hold(connection, labeler, token=token)
     if held.lease.state != "held" or held.lease.expire_ms <= held.now_ms:
@@ -158,7 +158,7 @@ def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: f
 def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_returned: bool = False) -> None:
     """End a lease without an answer; do nothing the second time.
 
-    A released query never comes back to the labeler. A returned one may, and a late answer under its lease is taken.
+    A released query never comes back to the labeler. A returned one may, and a late answer to it is accepted.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease, or has answered it.
@@ -172,12 +172,12 @@ def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_retur
 
 
 def marking_answered(number: int) -> Step:
-    """Gives what ends a lease by its answer."""
+    """Return the step that marks a lease as answered."""
     return _changing(number, state="answered")
 
 
-def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> Held:
-    """Gives a labeler's lease and its query, as they are until the transaction ends.
+def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLease:
+    """Return a labeler's lease and its query, locked until the transaction ends.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease.
@@ -186,10 +186,10 @@ def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> Held:
     (rows,) = run(connection, [Step(_HOLD, values)])
     if not rows:
         raise FailedPreconditionError(
-            f"lease_token is none of {labeler.labeler_id!r}'s leases; LeaseQueries gives one"
+            f"lease_token is not a lease of {labeler.labeler_id!r}; LeaseQueries gives one"
         )
     values_of = iter(rows[0])
-    return Held(
+    return HeldLease(
         lease=_row(_LEASES, values_of),
         query=_row(_QUERIES, values_of),
         now_ms=next(values_of),
@@ -199,7 +199,7 @@ def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> Held:
 
 
 def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
-    """Ends a labeler's live leases: others may have the queries at once."""
+    """End a labeler's live leases, so that others can have the queries at once."""
     connection.execute(
         sa.update(_LEASES)
         .where(_LEASES.c.labeler_id == labeler_id, _LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
@@ -208,12 +208,12 @@ def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
 
 
 def lock_query(connection: sa.Connection, number: int) -> schema.Row:
-    """Gives a query's row, as it is until the transaction ends."""
+    """Return a query's row, locked until the transaction ends."""
     return connection.execute(_LOCK_QUERY, {"of_number": number}).one()
 
 
 def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> bool:
-    """Says whether the labeler has the query now, or has answered it."""
+    """Return whether the labeler holds the query now, or has answered it."""
     is_live = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > clock.NOW_MS)
     seen = sa.exists().where(
         _LEASES.c.query_number == query_number,
@@ -224,7 +224,7 @@ def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> b
 
 
 def _row(table: sa.Table, values: Iterator[Any]) -> SimpleNamespace:
-    """Takes one table's part of a row."""
+    """Return one table's part of a joined row."""
     return SimpleNamespace(**{column.key: next(values) for column in table.columns})
 
 

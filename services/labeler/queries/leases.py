@@ -1,4 +1,4 @@
-"""Promises queries to labelers, each for a limited time."""
+"""Leases: queries promised to labelers, each for a limited time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_COUNT = 10
 MAX_WAIT_S = 30.0
 MAX_LEASE_S = 600.0
 _REST_S = (
-    0.5  # a client that knows no states and asks again at once asks twice a second, not as fast as it can
+    0.5  # so a client that ignores states and retries at once asks twice a second, not as fast as it can
 )
 DEFAULT_LEASE_S = 120.0  # a page fetches three pairs ahead, and a person may look away for a minute
 
@@ -44,10 +44,10 @@ _RETURNED = prometheus_client.Counter(
 
 
 class Leases:
-    """Gives, prolongs and takes back leases."""
+    """Grants, extends and ends leases."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier, max_leases: int) -> None:
-        """Takes the database, what tells of new queries, and how many leases one labeler may hold."""
+        """Take the database, what notifies of new queries, and how many leases a labeler may hold."""
         self._database = database
         self._queries_changed = queries_changed
         self._max_leases = max_leases
@@ -56,13 +56,13 @@ class Leases:
     async def lease(
         self, admission: Admission, *, run_id: str | None, count: int, wait_s: float, lease_s: float
     ) -> tuple[list[Lease], RunState | None]:
-        """Lease up to ``count`` queries, oldest first, waiting for the first one, and say where the run is in its life.
+        """Lease up to ``count`` queries, oldest first, waiting for the first one; return them and the run's state.
 
-        A paused or finished run leases none and is not waited for; a wait ends when the run's state changes.
-        Without a run, and for an unknown one, there is no state.
+        A paused or finished run leases none and isn't waited for; a wait ends when the run's state changes.
+        Without a run, and for an unknown one, the state is None.
 
         Args:
-            admission: Who asks, and by what right.
+            admission: Who asks, with which token.
             run_id: Only this run's; None for any run's.
             count: 1 to 10.
             wait_s: 0 to 30 seconds.
@@ -71,8 +71,8 @@ class Leases:
         Raises:
             InvalidInputError: a number is out of its bounds.
             ResourceExhaustedError: the labeler holds too many leases.
-            NotFoundError: the run is unknown still when the wait is over.
-            UnauthenticatedError: its token ended while it waited; it gets nothing.
+            NotFoundError: the run is still unknown when the wait is over.
+            UnauthenticatedError: the token was revoked during the wait; nothing is leased.
         """
         _check("count", count, 1, MAX_COUNT)
         _check("wait_s", wait_s, 0, MAX_WAIT_S)
@@ -110,7 +110,7 @@ class Leases:
         return None if run_id is None else await self._availability.state(run_id)
 
     async def _known_state(self, run_id: str | None) -> RunState | None:
-        """Return where a run is in its life.
+        """Return the run's state.
 
         Raises:
             NotFoundError: it is unknown.
@@ -120,7 +120,7 @@ class Leases:
         return (await self._database.read(lambda connection: run_repository.read(connection, run_id))).state
 
     async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
-        """Prolongs a lease; gives when it ends, in milliseconds since 1970, and in how many seconds.
+        """Extend a lease; return when it ends, in milliseconds since 1970, and in how many seconds.
 
         Raises:
             FailedPreconditionError: it is not the labeler's, or it has ended.
@@ -131,7 +131,7 @@ class Leases:
         )
 
     async def release(self, labeler: Labeler, *, token: str, is_returned: bool) -> None:
-        """End a lease without an answer: somebody else gets the query for good, or anybody if it is only returned.
+        """End a lease without an answer. The query goes to other labelers, and if only returned, to the same one too.
 
         Raises:
             FailedPreconditionError: the lease is not the labeler's, or was answered.
@@ -153,12 +153,12 @@ class Leases:
         began: RunState | None,
         until: float,
     ) -> bool:
-        """Wait until there may be a query to lease, or the run is in another state; False when the time is up."""
+        """Wait until there may be a query to lease or the run's state has changed; False when the time is up."""
         while (left_s := until - time.monotonic()) > 0:
             await wait_or_poll(change, timeout_s=left_s)
             await admission.check()
             change = self._queries_changed.next
-            # A look takes no lock, so many may wait without standing in the writers' way.
+            # Looking takes no lock, so many can wait without blocking writers.
             if await self._availability.has_any(admission.labeler, run_id=run_id):
                 return True
             if await self._state(run_id) is not began:

@@ -1,6 +1,6 @@
-"""Gold that a labeler was given and has neither answered nor skipped: it comes back to them, as any other pair does.
+"""Gold that a labeler was given and has neither answered nor skipped: it comes back, as any other pair does.
 
-Whoever returned gold, or let its lease end, would else be rid of it, and could tell it from other pairs by that.
+Otherwise returning a pair, or letting its lease end, would make gold disappear, and so give it away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.labeler.queries import query_repository
 
 __all__ = ["bring_back", "is_counted"]
 
-_NUM_LOOKED_AT = 200  # of the labeler's leases that ended without an answer, the newest
+_NUM_LOOKED_AT = 200  # the newest of the labeler's leases that ended without an answer
 
 _QUERIES = schema.queries
 _LEASES = schema.leases
@@ -28,11 +28,11 @@ _ANSWERS = schema.answers
 def bring_back(
     connection: sa.Connection, labeler: Labeler, chosen: Sequence[Query]
 ) -> tuple[list[Query], list[Query]]:
-    """Put open gold among queries that were chosen for a labeler, in the order in which they had it.
+    """Merge a labeler's open gold into the queries chosen for it, in the order in which it last had them.
 
     Returns:
-        What the labeler had before, open gold included, then what is new to them; together as many as were chosen,
-        or, if they have no open gold, nothing and all that was chosen.
+        The queries that the labeler had before, open gold included, then those that are new to it: together as many
+        as were chosen. Without open gold, nothing and all that were chosen.
     """
     run_ids = {query.run_id for query in chosen if query.gold_interval}
     gold = _read(connection, labeler, run_ids) if run_ids else []
@@ -46,16 +46,16 @@ def bring_back(
     return before, new[: len(chosen) - len(before)]
 
 
-def is_counted(connection: sa.Connection, *, query_number: int, answer_number: int | None = None) -> bool:
-    """Say whether a gold query's answer counts for its labeler: the first one does, and no other.
+def is_counted(connection: sa.Connection, *, query_number: int, answer_row: int | None = None) -> bool:
+    """Return whether an answer to gold counts for its labeler: only the first one does.
 
     Args:
-        connection: in whose transaction the query is held.
-        query_number: the gold query.
-        answer_number: one of its answers; None for one that is not stored yet.
+        connection: Its transaction has locked the query.
+        query_number: The gold query.
+        answer_row: The number of one of its answers; None for one that isn't stored yet.
     """
     first = connection.execute(_FIRST_ANSWER, {"of_query": query_number}).scalar_one()
-    return bool(first == answer_number)
+    return bool(first == answer_row)
 
 
 def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str]) -> list[Query]:
@@ -70,7 +70,7 @@ def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str])
 
 
 def _last_leases(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> dict[int, int]:
-    """Return the newest of the labeler's leases of each query of which there is one."""
+    """Return the number of the labeler's newest lease of each query that it ever leased."""
     rows = connection.execute(_LAST, {"of_labeler": labeler.labeler_id, "of_queries": list(numbers)})
     return {row.query_number: row.last for row in rows}
 
@@ -115,7 +115,7 @@ _LAST = (
     )
     .group_by(_LEASES.c.query_number)
 )
-# By way of its leases, which are found by their query.
+# Joined through leases, which are indexed by query.
 _FIRST_ANSWER = (
     sa.select(sa.func.min(_ANSWERS.c.number))
     .join(_LEASES, _LEASES.c.number == _ANSWERS.c.lease_number)

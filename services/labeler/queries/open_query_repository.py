@@ -1,6 +1,6 @@
 """Which queries a labeler may lease.
 
-The statements here and in the modules beside it are built once: building one costs more than running it.
+Statements here and in the other repositories are built once, since building one costs more than running it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _LEASES = schema.leases
 _QUERIES = schema.queries
 _RUNS = schema.runs
 _WEIGHTS = schema.labeler_weights
-_ALL = 1_000_000  # more than any query wants: who was done with it has all of it
+_ALL = 1_000_000  # more answers than any query wants: a labeler that is done with it takes all of them
 
 
 def choosing(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
-    """Gives what locks up to ``count`` queries that the labeler may lease, oldest first, and gives their numbers.
+    """Return the step that locks up to ``count`` queries which the labeler may lease, oldest first, and yields their numbers.
 
-    Not all need be open still: a lease that was committed between the choice and its lock is seen only by another
-    statement, `read_open`.
+    Some may no longer be open: a lease committed between the choice and the lock is seen only by another statement,
+    `read_open`.
     """
     return Step(
         _choose(is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=count),
@@ -41,7 +41,7 @@ def choosing(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
 
 
 def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> list[Query]:
-    """Gives those of some queries that the labeler may lease, oldest first."""
+    """Return which of some queries the labeler may lease, oldest first."""
     values = {"labeler_id": labeler.labeler_id, "numbers": numbers}
     return [
         query_repository.of_row(row)
@@ -50,7 +50,7 @@ def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int
 
 
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
-    """Says whether there is a query that the labeler may lease."""
+    """Return whether there is a query that the labeler may lease."""
     look = _choose(
         is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=1, is_held=False
     )
@@ -64,11 +64,11 @@ def _values(labeler: Labeler, *, run_id: str | None) -> dict[str, Any]:
 
 @functools.cache
 def _choose(*, is_teacher: bool, has_run: bool, count: int, is_held: bool = True) -> sa.Select[Any]:
-    """Selects in an order that an index gives, so that the first few cost the same however many follow."""
+    """Select in the order of an index, so that the first few cost the same however many follow."""
     selected = sa.select(_QUERIES.c.number).where(*_is_open(is_teacher=is_teacher))
     if has_run:
         selected = selected.where(_QUERIES.c.run_id == sa.bindparam("run_id"))
-    # The number itself in the statement: a planner that does not know it plans for a tenth of all rows.
+    # The number is part of the statement: a planner that doesn't know it plans for a tenth of all rows.
     selected = selected.order_by(_QUERIES.c.number).limit(sa.literal_column(str(count)))
     if not is_held:
         return selected
@@ -76,10 +76,10 @@ def _choose(*, is_teacher: bool, has_run: bool, count: int, is_held: bool = True
 
 
 def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
-    """Says that a query may be leased by a labeler.
+    """Return the conditions under which a labeler may lease a query.
 
-    What other tables say of a query is asked as a number, query by query: a planner may turn EXISTS into a join of
-    all rows, of which all but one are thrown away.
+    Other tables are counted query by query: a planner may turn EXISTS into a join of all rows, of which all but one are
+    thrown away.
     """
     is_own = _LEASES.c.labeler_id == sa.bindparam("labeler_id")
     is_ended = sa.or_(_LEASES.c.state == "answered", _LEASES.c.state == "released")
@@ -104,15 +104,15 @@ def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
         _QUERIES.c.is_open.is_(True),
         _QUERIES.c.num_answers + num_taken < _QUERIES.c.target_answers,
         num_excluding == 0,
-        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_is_at_rest())),
+        _QUERIES.c.run_id.not_in(sa.select(_RUNS.c.run_id).where(_is_not_leasing())),
     ]
-    if not is_teacher:  # who needs no video
+    if not is_teacher:  # a teacher needs no video
         conditions += [_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True)]
     return conditions
 
 
-def _is_at_rest() -> sa.ColumnElement[bool]:
-    """Say that nothing of a run is leased."""
+def _is_not_leasing() -> sa.ColumnElement[bool]:
+    """Return the condition that a run leases nothing."""
     return sa.or_(_RUNS.c.is_paused.is_(True), _RUNS.c.state == RunState.FINISHED.value)
 
 

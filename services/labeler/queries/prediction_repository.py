@@ -1,4 +1,4 @@
-"""What was predicted of queries when they were proposed. As bytes it is little-endian float32."""
+"""Rewards predicted for queries when they were proposed, stored as little-endian float32."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DTYPE = np.dtype("<f4")
 
 
 def keep(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal]) -> None:
-    """Keeps what was predicted of queries that were just added."""
+    """Store the predictions for queries that were just added."""
     predicted = {each.proposal_id: each.predicted for each in proposals if each.predicted is not None}
     if not predicted:
         return
@@ -34,7 +34,7 @@ def keep(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal]) 
 
 
 def read(connection: sa.Connection, query_numbers: Sequence[int]) -> dict[int, PredictedRewards]:
-    """Gives what was predicted of queries, of what is shown on the left first, by number."""
+    """Return the predictions for queries by number, the left segment's first."""
     rows = connection.execute(sa.select(_PREDICTED).where(_PREDICTED.c.query_number.in_(query_numbers)))
     return {
         row.query_number: PredictedRewards(

@@ -1,4 +1,4 @@
-"""Queries: proposed, withdrawn, listed."""
+"""Queries as services see them: proposed, withdrawn, listed."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ MAX_WITHDRAWN = 1000
 
 _PROPOSED = prometheus_client.Counter(
     "somersault_labeler_queries_proposed_total",
-    "Queries proposed, repeats included, by whether clips of them are drawn.",
+    "Queries proposed, including repeats, by whether their clips are rendered.",
     ["wants_clips"],
 )
 
 
 class Proposals:
-    """Takes proposals in and back, and lists the queries made of them."""
+    """Adds and withdraws proposals, and lists the queries made from them."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier) -> None:
-        """Takes the database and what to tell of new queries."""
+        """Take the database, and what to notify of new queries."""
         self._database = database
         self._queries_changed = queries_changed
 
     async def propose(self, by: Labeler, run_id: str, proposals: Sequence[Proposal]) -> list[str]:
-        """Puts pairs before labelers and gives the query of each.
+        """Add pairs to be asked about; return the query of each.
 
         Raises:
-            InvalidInputError: there are too few or too many, or two have one name.
+            InvalidInputError: there are too few or too many, or two share a name.
             NotFoundError: the run is unknown.
-            AlreadyExistsError: a name was used for something else.
+            AlreadyExistsError: a name already stands for another pair.
         """
         if not 1 <= len(proposals) <= MAX_PROPOSALS:
             raise InvalidInputError("number of proposals", len(proposals), f"1 to {MAX_PROPOSALS}")
@@ -69,11 +69,11 @@ class Proposals:
         return query_ids
 
     async def withdraw(self, by: Labeler, run_id: str, query_ids: Sequence[str]) -> list[str]:
-        """Takes back queries without an answer and gives those that are withdrawn now.
+        """Withdraw queries without an answer; return those that are withdrawn now.
 
         Raises:
             InvalidInputError: there are too few or too many.
-            NotFoundError: the run does not have one of them.
+            NotFoundError: the run lacks one of them.
         """
         if not 1 <= len(query_ids) <= MAX_WITHDRAWN:
             raise InvalidInputError("number of query_ids", len(query_ids), f"1 to {MAX_WITHDRAWN}")
@@ -92,10 +92,10 @@ class Proposals:
     async def list_newest(
         self, run_id: str, *, state: QueryState | None, page_size: int, page_token: str
     ) -> QueryPage:
-        """Gives a page of a run's queries, newest first.
+        """Return a page of a run's queries, newest first.
 
         Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
+            InvalidInputError: the size is out of bounds, or the token is invalid.
             NotFoundError: the run is unknown.
         """
         page_size, before = list_pages.size(page_size), list_pages.start(page_token)

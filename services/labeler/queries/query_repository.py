@@ -28,11 +28,11 @@ _SEGMENTS = schema.segments
 
 
 def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal]) -> tuple[list[str], int]:
-    """Keeps proposals that are new, and gives the query of each and how many are new.
+    """Add new proposals; return the query of each, and how many are new.
 
     Raises:
         NotFoundError: the run is unknown.
-        AlreadyExistsError: a name was used for something else.
+        AlreadyExistsError: a name already stands for another pair.
     """
     run = run_repository.read(connection, run_id)
     known = _known(connection, run_id, [proposal.proposal_id for proposal in proposals])
@@ -46,10 +46,10 @@ def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal
 
 
 def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -> tuple[list[str], int]:
-    """Takes back those queries that have no answer; gives all of them that are withdrawn, and how many are newly.
+    """Withdraw those queries that have no answer; return all that are withdrawn, and how many are newly so.
 
     Raises:
-        NotFoundError: the run does not have one of them.
+        NotFoundError: the run lacks one of them.
     """
     rows = connection.execute(
         sa.select(_QUERIES.c.number, _QUERIES.c.query_id, _QUERIES.c.state, _QUERIES.c.num_answers)
@@ -76,7 +76,7 @@ def withdraw(connection: sa.Connection, run_id: str, query_ids: Sequence[str]) -
 
 
 def read(connection: sa.Connection, numbers: Sequence[int]) -> list[Query]:
-    """Gives queries by number, oldest first."""
+    """Return queries by number, oldest first."""
     rows = connection.execute(_READ, {"numbers": numbers})
     return [of_row(row) for row in rows]
 
@@ -89,7 +89,7 @@ def list_newest(
     before_number: int | None,
     page_size: int,
 ) -> QueryPage:
-    """Gives a page of a run's queries, newest first.
+    """Return a page of a run's queries, newest first.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -107,7 +107,7 @@ def list_newest(
 
 
 def with_skips(connection: sa.Connection, page: QueryPage) -> QueryPage:
-    """Return a page with how many labelers skipped each query."""
+    """Return a page with the number of labelers that skipped each query."""
     leases = schema.leases.c
     rows = connection.execute(
         sa.select(leases.query_number, sa.func.count().label("num"))
@@ -134,8 +134,8 @@ def _known(connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]) 
 def _check_same(proposal: Proposal, row: schema.Row) -> None:
     if _sides(proposal) != (row.left_segment_id, row.right_segment_id):
         raise AlreadyExistsError(
-            f"proposal_id {proposal.proposal_id!r} names the pair {row.left_segment_id!r} and"
-            f" {row.right_segment_id!r} already"
+            f"proposal_id {proposal.proposal_id!r} already stands for the pair {row.left_segment_id!r} and"
+            f" {row.right_segment_id!r}"
         )
 
 
@@ -145,7 +145,7 @@ def _sides(proposal: Proposal) -> tuple[str, str]:
 
 
 def _insert(connection: sa.Connection, run: Run, fresh: Sequence[Proposal]) -> dict[str, str]:
-    """Adds queries in order and gives the query of each proposal."""
+    """Add queries in order and return the query of each proposal."""
     run_id = run.run_id
     pairs = [(proposal.first, proposal.second) for proposal in fresh]
     segments = [segment for pair in pairs for segment in pair]
@@ -186,7 +186,7 @@ def _row(run: Run, proposal: Proposal, *, clip_states: dict[str, str], now_ms: i
 
 
 def store_segments(connection: sa.Connection, run_id: str, segments: Sequence[StoredSegment]) -> None:
-    """Keeps segments that are new.
+    """Store new segments.
 
     Raises:
         AlreadyExistsError: one is known with other keys or another duration.
@@ -218,7 +218,7 @@ def store_segments(connection: sa.Connection, run_id: str, segments: Sequence[St
 def _check_same_segment(segment: StoredSegment, known: StoredSegment) -> None:
     if segment != known:
         raise AlreadyExistsError(
-            f"segment {segment.segment_id!r} is known with other keys or duration already"
+            f"segment {segment.segment_id!r} is already known with other keys or another duration"
         )
 
 
@@ -232,7 +232,7 @@ def _segment(row: schema.Row) -> StoredSegment:
 
 
 def _select_queries() -> sa.Select[*tuple[Any, ...]]:
-    """Selects queries with their run, segments and clips."""
+    """Select queries with their run, segments and clips."""
     run = schema.runs
     selected = sa.select(_QUERIES, run.c.question, run.c.guidelines_version, run.c.gold_interval).join(
         run, run.c.run_id == _QUERIES.c.run_id
@@ -261,7 +261,7 @@ _READ = SELECT.where(_QUERIES.c.number.in_(sa.bindparam("numbers", expanding=Tru
 
 
 def of_row(row: schema.Row) -> Query:
-    """Gives a query that was selected."""
+    """Return the query that a selected row holds."""
     return Query(
         query_id=row.query_id,
         run_id=row.run_id,

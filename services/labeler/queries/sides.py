@@ -8,8 +8,8 @@ __all__ = ["draw_is_swapped"]
 
 
 def draw_is_swapped(proposal_id: str) -> bool:
-    """Draws whether the proposer's second segment is shown on the left.
+    """Draw whether the proposer's second segment is shown on the left.
 
-    A fair coin that its name alone decides, so that a repeated run shows the same sides.
+    A fair coin that depends on the name alone, so that a repeated run shows the same sides.
     """
     return hashlib.sha256(f"side of {proposal_id}".encode()).digest()[0] % 2 == 1

@@ -1,1 +1,1 @@
-"""Runs: their settings and their life, learning curves, guidelines, counts."""
+"""Runs: their settings and states, results, guidelines, counts and learning curves."""

@@ -1,4 +1,4 @@
-"""What labelers of a run are told to judge by, in versions that never change."""
+"""A run's guidelines for its labelers, in versions that never change."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TABLE = schema.guidelines
 
 
 def add(connection: sa.Connection, by: Labeler, run_id: str, text: str) -> int:
-    """Adds a version, unless the newest one says the same, and gives the newest one's number.
+    """Add a version unless the newest one has the same text; return the newest one's number.
 
     Raises:
         NotFoundError: the run is unknown.
     """
     run_repository.read(connection, run_id)
-    counters.add_to_run(connection, run_id, {})  # holds the run, so that two owners' versions do not meet
+    counters.add_to_run(connection, run_id, {})  # locks the run, so that two owners' versions don't collide
     newest = run_repository.read(connection, run_id).guidelines_version
     if newest and read(connection, run_id, newest).text == text:
         return newest
@@ -36,7 +36,7 @@ def add(connection: sa.Connection, by: Labeler, run_id: str, text: str) -> int:
 
 
 def read(connection: sa.Connection, run_id: str, version: int) -> Guidelines:
-    """Gives a version; the newest for 0.
+    """Return a version, the newest for 0.
 
     Raises:
         NotFoundError: there is none, or the run is unknown.

@@ -1,4 +1,4 @@
-"""A run's learning curves: reports of its reward service come in, owners read the points made of them."""
+"""Learning curves: reports of a run's reward service become points, which owners read."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["RunProgress", "TrueReturnSource"]
 
 
 class TrueReturnSource(Protocol):
-    """Knows how episodes went by the hidden reward."""
+    """Measures episodes by the hidden reward."""
 
     async def true_returns(self, *, task: str) -> TrueReturns | None:
-        """Gives the mean over a task's newest episodes, if there are any and it has a hidden reward."""
+        """Return the mean true return over a task's newest episodes, if it has a hidden reward and any have finished."""
         ...
 
 
 class RunProgress:
-    """Takes reports of reward services and shows owners what became of them."""
+    """Adds reports to learning curves, and reads the curves."""
 
     def __init__(self, database: Database, source: TrueReturnSource) -> None:
-        """Takes the database, and who knows the true returns that no reward service may pass on."""
+        """Take the database, and the source of the true returns, which no reward service may see."""
         self._database = database
         self._source = source
 
     async def report(self, run_id: str, report: ProgressReport | None) -> Run:
-        """Add a point to a run's learning curves, if there is one, and return the run, with what owners want of it.
+        """Add a point to a run's learning curves, if one is given; return the run, with what owners ask of it.
 
         Raises:
             InvalidInputError: a number is out of its bounds.
@@ -54,7 +54,7 @@ class RunProgress:
         return await self._database.write(add)
 
     async def curves(self, run_id: str, *, cursor: int) -> tuple[list[ProgressPoint], int]:
-        """Gives a run's points after a number, oldest first, and the database's time in milliseconds.
+        """Return a run's points after a number, oldest first, and the database's time in milliseconds.
 
         Raises:
             InvalidInputError: the cursor is negative.

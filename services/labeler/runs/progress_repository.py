@@ -1,4 +1,4 @@
-"""Runs' learning curves: points added, thinned out, read."""
+"""Learning curves: points added, thinned out, read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REPORTED = tuple(field.name for field in dataclasses.fields(ProgressReport))
 def add(
     connection: sa.Connection, run_id: str, report: ProgressReport, *, true_returns: TrueReturns | None
 ) -> int:
-    """Adds a point to a run's curves, thins them out if they are full, and gives the point's number.
+    """Add a point to a run's curves, thin them out if they are full, and return the point's number.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -49,9 +49,9 @@ def add(
 
 
 def _thin_out(connection: sa.Connection, run_id: str, *, newest: int) -> None:
-    """Keeps the newest point and each whose number the stride divides; it doubles when they would be too many.
+    """Keep the newest point and those whose number is a multiple of the stride, which doubles when there are too many.
 
-    So they stay evenly spread over the run's reports, however many there have been.
+    So points stay evenly spread over the run's reports, however many there were.
     """
     stride = 1
     while newest > stride * MAX_POINTS:
@@ -65,7 +65,7 @@ def _thin_out(connection: sa.Connection, run_id: str, *, newest: int) -> None:
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int) -> tuple[list[ProgressPoint], int]:
-    """Gives the points of a run after a number, oldest first, and the database's time in milliseconds.
+    """Return a run's points after a number, oldest first, and the database's time in milliseconds.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -80,7 +80,7 @@ def read_after(connection: sa.Connection, run_id: str, *, cursor: int) -> tuple[
 
 
 def newest(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, ProgressPoint]:
-    """Return the newest point of each of some runs that has one."""
+    """Return the newest point of each run that has one."""
     last = (
         sa.select(_POINTS.c.run_id, sa.func.max(_POINTS.c.number).label("number"))
         .where(_POINTS.c.run_id.in_(run_ids))

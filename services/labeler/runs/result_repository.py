@@ -1,4 +1,4 @@
-"""What came of finished runs."""
+"""Results of finished runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLE = schema.run_results
 
 
 def keep(connection: sa.Connection, run_id: str, result: RunResult) -> None:
-    """Keep a run's result, in the place of an earlier one, whose time of finishing stays."""
+    """Store a run's result, replacing an earlier one but for its finish time."""
     known = read(connection, run_id)
     finished_ms = known.finished_ms if known else clock.now_ms(connection)
     remove(connection, run_id)
@@ -30,12 +30,12 @@ def remove(connection: sa.Connection, run_id: str) -> None:
 
 
 def read(connection: sa.Connection, run_id: str) -> RunResult | None:
-    """Return a run's result; None before it finished."""
+    """Return a run's result; None before it has finished."""
     return read_all(connection, [run_id]).get(run_id)
 
 
 def read_all(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, RunResult]:
-    """Return the results of those runs that have one."""
+    """Return the result of each run that has one."""
     rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.run_id.in_(run_ids)))
     return {
         row.run_id: RunResult(**{name: getattr(row, name) for name in RunResult.__slots__}) for row in rows

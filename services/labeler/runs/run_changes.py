@@ -1,4 +1,4 @@
-"""Changes of a run: within their bounds, allowed where the run is in its life, noted in the audit log."""
+"""Changes of a run: checked against bounds and the run's state, applied, noted in the audit log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_HEADLINE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChange:
-    """What is to change of a run; None stays."""
+    """What to change in a run; None leaves a field as it is."""
 
     target_answers: int | None = None
     asks_again: bool | None = None
@@ -44,11 +44,11 @@ class RunChange:
     state: RunState | None = None
     """Running, stopped or finished."""
     result: RunResult | None = None
-    """With state finished."""
+    """Given with the state finished."""
 
     @property
     def moves_state(self) -> bool:
-        """Whether it may move the run to another state."""
+        """Whether it may change the run's state."""
         return self.is_paused is not None or self.state is not None
 
 
@@ -73,7 +73,7 @@ def check(change: RunChange) -> None:
 
 
 def check_target(target_answers: int) -> None:
-    """Check how many answers a query is to have.
+    """Check a number of answers wanted for a query.
 
     Raises:
         InvalidInputError: it is not 1 to 10.
@@ -82,7 +82,7 @@ def check_target(target_answers: int) -> None:
 
 
 def apply(connection: sa.Connection, by: Labeler, run_id: str, change: RunChange) -> None:
-    """Make a change of a run. What the run is already is left, and not noted again.
+    """Apply a change to a run. Fields that already have their value are left alone, and not noted again.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -114,7 +114,7 @@ def apply(connection: sa.Connection, by: Labeler, run_id: str, change: RunChange
 def _result(
     connection: sa.Connection, run: Run, change: RunChange, known: RunResult | None
 ) -> RunResult | None:
-    """Return what is to be kept of a run: as it was said, or else, once it is finished, its own figures."""
+    """Return the result to store: the one given, or else, for a finished run, one from its own figures."""
     if change.state is not RunState.FINISHED:
         return None if change.state is RunState.RUNNING else known
     if change.result is not None:
@@ -131,7 +131,7 @@ def _result(
 
 
 def _following(run: Run, changed: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns that change with others: a pause ends with the run, an early finish when it is taken up again."""
+    """Return the columns that change along: finishing ends a pause, resuming ends a request to finish early."""
     following: dict[str, Any] = {}
     if "question" in changed:
         following["is_question_edited"] = True
@@ -143,7 +143,7 @@ def _following(run: Run, changed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_life(run: Run, changed: dict[str, Any]) -> None:
-    """Check that a run may change so where it is in its life.
+    """Check that a run may change so in its state.
 
     Raises:
         FailedPreconditionError: it is finished.
@@ -153,7 +153,7 @@ def _check_life(run: Run, changed: dict[str, Any]) -> None:
     refused = [name for name in ("is_finishing", "is_paused", "state") if name in changed]
     if refused:
         raise FailedPreconditionError(
-            f"run {run.run_id!r} is finished, {refused[0]} can't be changed any more; state running takes it up again"
+            f"run {run.run_id!r} is finished, {refused[0]} can't be changed any more; state running resumes it"
         )
 
 
@@ -175,5 +175,5 @@ def _check_range(field: str, value: int | None, least: int, most: int) -> None:
 
 
 def _described(result: RunResult) -> dict[str, Any]:
-    """Return a result for the audit log, which has a time of its own."""
+    """Return a result for the audit log, without the time, which the log has itself."""
     return {name: value for name, value in dataclasses.asdict(result).items() if name != "finished_ms"}

@@ -1,4 +1,4 @@
-"""Compares the run that the labeler was started for with the one that its database and its store hold."""
+"""Compares the run that the labeler was started for with the one in its database and its store."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["check_run_identity"]
 
 
 async def check_run_identity(database: Database, store: ObjectStore, *, run_id: str, identity: str) -> None:
-    """Check both before anything is served; nothing is compared where no identity was given.
+    """Check the database and the store before anything is served, if an identity is given.
 
-    The store of a run that nobody knows yet is told whose it is.
+    The identity of a new run is written to the store.
 
     Raises:
         InvalidInputError: ``run_id`` can't name a run.
-        ConfigError: one of them holds another run of that name, or the store lacks a run that the database knows.
+        ConfigError: one of them holds a different run of that name, or the store lacks a run that the database knows.
     """
     if not identity:
         return

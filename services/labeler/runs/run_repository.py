@@ -1,4 +1,4 @@
-"""Runs: how they ask, and where they are in their life."""
+"""Runs: how they ask, and their state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATE = sa.select(_RUNS.c.state, _RUNS.c.is_paused).where(_RUNS.c.run_id == sa.
 
 
 def create(connection: sa.Connection, *, run_id: str, task: str, question: str, identity: str = "") -> bool:
-    """Make a run known, or change its task, and its question unless an owner did; return whether anything changed.
+    """Create a run, or update its task, and its question unless an owner edited it; return whether anything changed.
 
     Raises:
         FailedPreconditionError: a run of that name with another identity is known.
@@ -62,12 +62,12 @@ def _check_is_the_same(run_id: str, *, known: str, given: str) -> None:
 
 
 def update(connection: sa.Connection, run_id: str, **values: object) -> None:
-    """Changes columns of a run."""
+    """Change columns of a run."""
     connection.execute(sa.update(_RUNS).where(_RUNS.c.run_id == run_id).values(**values))
 
 
 def read(connection: sa.Connection, run_id: str) -> Run:
-    """Gives a run.
+    """Return a run.
 
     Raises:
         NotFoundError: it is unknown.
@@ -76,7 +76,7 @@ def read(connection: sa.Connection, run_id: str) -> Run:
 
 
 def lock(connection: sa.Connection, run_id: str) -> schema.Row:
-    """Gives a run's row, as it is until the transaction ends.
+    """Return a run's row, locked until the transaction ends.
 
     Raises:
         NotFoundError: it is unknown.
@@ -85,7 +85,7 @@ def lock(connection: sa.Connection, run_id: str) -> schema.Row:
 
 
 def list_newest(connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int) -> list[Run]:
-    """Gives runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
+    """Return runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
     page = sa.select(_RUNS).order_by(_RUNS.c.created_ms.desc(), _RUNS.c.run_id.desc()).limit(page_size)
     if before is not None:
         created_ms, run_id = before
@@ -95,26 +95,26 @@ def list_newest(connection: sa.Connection, *, before: tuple[int, str] | None, pa
 
 
 def exists(connection: sa.Connection, run_id: str) -> bool:
-    """Says whether a run is known."""
+    """Return whether a run is known."""
     found = sa.select(sa.exists().where(_RUNS.c.run_id == run_id))
     return bool(connection.execute(found).scalar_one())
 
 
 def find_state(connection: sa.Connection, run_id: str) -> RunState | None:
-    """Return where a run is in its life; None if it is unknown."""
+    """Return a run's state; None if it is unknown."""
     row = connection.execute(_STATE, {"of_run": run_id}).one_or_none()
     return None if row is None else state_of(row)
 
 
 def find_identity(connection: sa.Connection, run_id: str) -> str | None:
-    """Return which run of that name it is, empty if nobody has said; None if it is unknown."""
+    """Return a run's identity, empty if none was given; None if the run is unknown."""
     found = sa.select(_RUNS.c.identity).where(_RUNS.c.run_id == run_id)
     identity: str | None = connection.execute(found).scalar_one_or_none()
     return identity
 
 
 def newest_cursor(connection: sa.Connection, run_id: str) -> int:
-    """Gives the last position in a run's log, gold and changes of weight included.
+    """Return the newest position in a run's log, gold and weight changes included.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -131,7 +131,7 @@ def read_row(connection: sa.Connection, run_id: str, *, is_locked: bool = False)
     found = sa.select(_RUNS).where(_RUNS.c.run_id == run_id)
     row = connection.execute(found.with_for_update() if is_locked else found).one_or_none()
     if row is None:
-        raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun makes it known")
+        raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun creates it")
     return row
 
 
@@ -142,6 +142,6 @@ def of_row(row: schema.Row) -> Run:
 
 
 def state_of(row: schema.Row) -> RunState:
-    """Return where a run is in its life: a pause shows until it is finished."""
+    """Return a run's state: paused unless it is finished."""
     state = RunState(row.state)
     return RunState.PAUSED if row.is_paused and state is not RunState.FINISHED else state

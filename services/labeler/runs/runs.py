@@ -1,4 +1,4 @@
-"""Runs: made known, changed as they go, listed, counted; and what labelers judge by in them."""
+"""Runs: created, changed as they go, listed, counted; and their guidelines."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = ["Runs"]
 
 
 class Runs:
-    """Makes runs known, changes, lists and counts them."""
+    """Creates, changes, lists and counts runs."""
 
     def __init__(self, database: Database, *, queries_changed: Notifier, log_grew: Notifier) -> None:
-        """Take the database and what wakes those who wait for queries and those who follow the log."""
+        """Take the database, and what notifies those who wait for queries and those who follow the log."""
         self._database = database
         self._queries_changed = queries_changed
         self._log_grew = log_grew
@@ -49,12 +49,12 @@ class Runs:
         guidelines_text: str = "",
         identity: str = "",
     ) -> None:
-        """Make a run known, or change its task, and its question unless an owner did.
+        """Create a run, or update its task, and its question unless an owner edited it.
 
-        Guidelines become version 1 of a run that has none; those of an owner stay.
+        Guidelines become version 1 if the run has none yet.
 
         Raises:
-            InvalidInputError: the name is not a name, the question no question, or the guidelines are no guidelines.
+            InvalidInputError: the name, the question or the guidelines are invalid.
             FailedPreconditionError: a run of that name with another identity is known.
         """
         check_name("run_id", run_id)
@@ -77,7 +77,7 @@ class Runs:
         await self._database.write(create)
 
     async def update(self, by: Labeler, run_id: str, change: RunChange) -> RunView:
-        """Change a run and return it as it is then.
+        """Change a run; return it as it is afterwards.
 
         Raises:
             InvalidInputError: a value is out of its bounds.
@@ -97,10 +97,10 @@ class Runs:
         return view
 
     async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:
-        """Gives a page of runs, newest first, and the token of the next one.
+        """Return a page of runs, newest first, and the token of the next one.
 
         Raises:
-            InvalidInputError: the size is out of bounds, or the token none of ours.
+            InvalidInputError: the size is out of bounds, or the token is invalid.
         """
         page_size = list_pages.size(page_size)
         created, _, run_id = page_token.partition("-")
@@ -114,7 +114,7 @@ class Runs:
         return page, f"{last.created_ms}-{last.run_id}" if last else ""
 
     async def stats(self, run_id: str, *, labeler_id: str) -> RunStats:
-        """Counts a run's queries and answers, and a labeler's own.
+        """Count a run's queries and answers, and a labeler's own.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -124,7 +124,7 @@ class Runs:
         )
 
     async def set_guidelines(self, by: Labeler, run_id: str, text: str) -> int:
-        """Adds a version of a run's guidelines and gives its number.
+        """Add a version of a run's guidelines; return its number.
 
         Raises:
             InvalidInputError: the text is blank, too long, has control characters, or may hold raw HTML.
@@ -136,7 +136,7 @@ class Runs:
         )
 
     async def read_guidelines(self, run_id: str, version: int) -> Guidelines:
-        """Gives a version of a run's guidelines; the newest for 0.
+        """Return a version of a run's guidelines, the newest for 0.
 
         Raises:
             NotFoundError: there is none.

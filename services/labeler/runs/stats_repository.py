@@ -1,4 +1,4 @@
-"""What there is to count in a run."""
+"""A run's counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["read"]
 
 
 def read(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStats:
-    """Return a run's counts, at a cost that grows with the leases of the moment alone.
+    """Return a run's counts, at a cost that grows only with its live leases.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -59,14 +59,14 @@ def read(connection: sa.Connection, run_id: str, *, labeler_id: str) -> RunStats
 
 
 def _num_awaited(point: ProgressPoint | None, num_answered: int) -> int:
-    """Return how many answers the learner waits for: as it was reported, less those that came since."""
+    """Return how many answers the learner waits for: the number reported, less those received since."""
     if point is None:
         return 0
     return max(0, point.report.num_awaited - (num_answered - point.num_answered))
 
 
 def _count_leased(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[QueryState, int]:
-    """Return how many queries somebody has now, by state; answers to those withdrawn meanwhile are not wanted."""
+    """Return how many queries are leased now, by state, except those that have been withdrawn or answered."""
     queries, leases = schema.queries, schema.leases.c
     rows = connection.execute(
         sa.select(queries.c.state, sa.func.count(sa.distinct(queries.c.number)).label("num"))
@@ -83,7 +83,7 @@ def _count_leased(connection: sa.Connection, run_id: str, *, now_ms: int) -> dic
 
 
 def _oldest_ready_ms(connection: sa.Connection, run_id: str) -> int | None:
-    """Gives when the oldest query was proposed that may be leased; those of one state are in order."""
+    """Return when the oldest query that may be leased was proposed; queries of one state are in order."""
     table = schema.queries.c
     oldest = (
         sa.select(table.proposed_ms)

@@ -1,4 +1,4 @@
-"""Runs with how they stand, as owners look over them."""
+"""Runs with their progress, as owners list them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["list_newest", "read"]
 
 
 def read(connection: sa.Connection, run_id: str) -> RunView:
-    """Return a run with how it stands.
+    """Return a run with its progress.
 
     Raises:
         NotFoundError: it is unknown.

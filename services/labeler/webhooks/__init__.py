@@ -1,1 +1,1 @@
-"""Sending the preference log to the URLs that owners name."""
+"""Webhooks: delivery of the preference log to URLs that owners register."""

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may go to: public ones by https, unless a setting lets it go anywhere."""
+"""Which addresses a webhook may call: public ones over https, unless a setting allows any."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from somersault.errors import InvalidInputError
 __all__ = ["check_address", "check_url"]
 
 MAX_URL = 2000
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, section 2.4: all else is for other uses
-# What not every version of Python's own tables has: protocol assignments, relays of 6to4 and 6to4, documentation.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # global unicast, RFC 4291, section 2.4
+# Missing from the tables of some Python versions: protocol assignments, 6to4 and its relays, documentation.
 _OTHERS = tuple(
     map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20"))
 )
 
 
 def check_url(url: str, *, allows_private: bool) -> str:
-    """Gives a URL that may be called.
+    """Return a URL if it may be called.
 
-    What a name stands for is looked at when it is called, by `check_address`; here only addresses are that are
-    written as such, in any way that the system's resolver understands.
+    A name's addresses are checked when it is called, by `check_address`; here only addresses are checked that are
+    written out, in any form that the system's resolver understands.
 
     Raises:
-        InvalidInputError: it is no such URL; says why.
+        InvalidInputError: it may not be called; says why.
     """
     schemes = ("https", "http") if allows_private else ("https",)
     if not 1 <= len(url) <= MAX_URL:
@@ -55,13 +55,13 @@ def check_url(url: str, *, allows_private: bool) -> str:
 
 
 def check_address(field: str, address: str) -> None:
-    """Checks that an address is a public one.
+    """Check that an address is public.
 
-    Refused is what RFC 6890's registries call not globally reachable (loopback, private, link-local, 100.64/10,
-    unspecified, documentation), and multicast, reserved and those IPv6 addresses that stand for IPv4 ones.
+    Refuses what RFC 6890's registries call not globally reachable (loopback, private, link-local, 100.64/10,
+    unspecified, documentation), and also multicast, reserved, and IPv6 addresses that stand for IPv4 ones.
 
     Raises:
-        InvalidInputError: it is none, or not public.
+        InvalidInputError: it isn't an address, or isn't public.
     """
     try:
         ip = ipaddress.ip_address(address)
@@ -73,7 +73,7 @@ def check_address(field: str, address: str) -> None:
 
 
 def _written_address(host: str) -> str | None:
-    """Gives the address that a host is written as (127.0.0.1, 127.1, 2130706433, ::1), None for a name."""
+    """Return the address that a host is written as (127.0.0.1, 127.1, 2130706433, ::1); None for a name."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:

@@ -1,4 +1,4 @@
-"""Calls receivers: connects only to addresses that were checked, follows nothing, reads no more than a status."""
+"""Calls receivers: connects only to checked addresses, follows no redirects, reads nothing but the status."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ from somersault.errors import UnavailableError
 
 __all__ = ["WebhookClient"]
 
-TIMEOUT_S = 10.0  # of all there is to a delivery: name, connection, TLS, request, status
-_MAX_ADDRESSES = 4  # tried of one name, each for its part of the time
-_NUM_RESOLVERS = (
-    32  # names that are looked up at once; the system's resolver blocks, for 10 s and more where it is away
-)
+TIMEOUT_S = 10.0  # for a whole delivery: name lookup, connection, TLS, request, status
+_MAX_ADDRESSES = 4  # tried per name, each for its share of the time
+_NUM_RESOLVERS = 32  # concurrent name lookups; the system's resolver blocks, for 10 s and more if it is down
 
 _AddressesOf = Callable[..., Iterable[tuple[Any, ...]]]
 
 
 class WebhookClient:
-    """Sends bodies. Used from one event loop; any number at once, each over a connection of its own."""
+    """Posts deliveries, any number at once, each over its own connection. Used from one event loop."""
 
     def __init__(self, *, allows_private: bool, getaddrinfo: _AddressesOf = socket.getaddrinfo) -> None:
-        """Takes whether plain http and private addresses may be used, and what looks names up."""
+        """Take whether plain http and private addresses are allowed, and how names are looked up."""
         self._allows_private = allows_private
-        # Threads of its own: a name that takes long must not hold up those who read clips.
+        # Its own threads: a slow name lookup must not delay those who read clips.
         self._threads = ThreadPoolExecutor(_NUM_RESOLVERS, thread_name_prefix="labeler-webhook-names")
         self._network = _CheckedNetwork(self._threads, getaddrinfo, allows_private=allows_private)
         self._tls: ssl.SSLContext | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Sends a body and gives the status of the response, of which nothing else is read.
+        """Post a body; return the response's status, the only part that is read.
 
         Raises:
-            InvalidInputError: the URL, or an address that its name stands for, may not be called.
-            UnavailableError: the receiver can't be reached, or did not answer in time.
+            InvalidInputError: the URL, or an address of its host, may not be called.
+            UnavailableError: the receiver can't be reached, or didn't answer in time.
         """
         parsed = httpcore.URL(check_url(url, allows_private=self._allows_private))
         try:
@@ -55,13 +53,13 @@ class WebhookClient:
             raise UnavailableError(str(err) or type(err).__name__) from err
 
     def close(self) -> None:
-        """Ends its threads once the names that are being looked up are found."""
+        """End its threads once pending name lookups are done."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _post(self, url: httpcore.URL, headers: Mapping[str, str], body: bytes) -> int:
         if self._tls is None and url.scheme == b"https":
             loop = asyncio.get_running_loop()
-            # Certifi's certificates and the system's: a tenth of a second, so not before somebody needs them.
+            # Loading certifi's and the system's certificates takes a tenth of a second, so only when needed.
             self._tls = await loop.run_in_executor(self._threads, httpcore.default_ssl_context)
         connection = httpcore.AsyncHTTPConnection(
             origin=url.origin, ssl_context=self._tls, network_backend=self._network
@@ -74,9 +72,9 @@ class WebhookClient:
 
 
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Looks a name up at each connection, and connects to the very address that was checked.
+    """Looks a name up for each connection, and connects to the very address that was checked.
 
-    Who checks a name and lets the library look it up again may be given another address the second time.
+    A second lookup by the library could return another address than the one checked.
     """
 
     def __init__(
@@ -95,11 +93,11 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first address of a name that takes the connection.
+        """Connect to the first address of a name that accepts the connection.
 
         Raises:
             InvalidInputError: one of the addresses is not public.
-            UnavailableError: none takes it, or there is none.
+            UnavailableError: none accepts it, or there is none.
         """
         addresses = await self._checked_addresses(host, port)
         failure: Exception = OSError("it has no address")

@@ -1,6 +1,6 @@
-"""Sends the log to webhooks: each in log order, at least once, skipping nothing, whatever the others do.
+"""Delivers the log to webhooks: to each in log order, at least once, without gaps, independently of the others.
 
-How far each is, and who is sending, is in the database: a restart goes on, and replicas share the work.
+How far each is, and who is delivering, is in the database, so a restart continues and replicas share the work.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from somersault.errors import InvalidInputError, UnavailableError
 
 __all__ = ["WebhookDelivery"]
 
-MAX_ROWS = 100  # of a batch
-LOOK_S = 0.5  # how often; rows gather meanwhile, so that a run's busiest hour makes no more than two requests a second
-CLAIM_S = 2 * TIMEOUT_S  # a try, and time to write down what came of it
-FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # between tries, twice as long each time
+MAX_ROWS = 100  # in a batch
+LOOK_S = (
+    0.5  # between looks; rows accumulate meanwhile, so that a busy run makes at most two requests a second
+)
+CLAIM_S = 2 * TIMEOUT_S  # an attempt, and time to record its outcome
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # between attempts, doubling each time
 
 _DELIVERIES = prometheus_client.Counter(
     "somersault_labeler_webhook_deliveries_total",
-    "Batches sent to webhooks: delivered, refused (another status than 2xx), unreachable, forbidden (its address).",
+    "Batches sent to webhooks: delivered, refused (a status other than 2xx), unreachable, forbidden (its address).",
     ["outcome"],
 )
 
@@ -38,17 +40,17 @@ _log = structlog.get_logger()
 
 
 class WebhookDelivery:
-    """Works off what waits for each webhook, in a task of its own."""
+    """Delivers what waits for each webhook, in one task per webhook."""
 
     def __init__(self, database: Database, client: WebhookClient) -> None:
-        """Takes where the log and the webhooks are, and what calls receivers."""
+        """Take the database of the log and the webhooks, and the client that calls receivers."""
         self._database = database
         self._client = client
-        # One batch is claimed and made at a time: many webhooks that catch up at once must not slow down labelers.
+        # One batch is claimed and built at a time, so that webhooks catching up don't slow labelers down.
         self._making = asyncio.Lock()
 
     async def run(self) -> None:
-        """Delivers until cancelled."""
+        """Deliver until cancelled."""
         delivering: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
@@ -61,13 +63,13 @@ class WebhookDelivery:
 
     async def _due(self) -> list[str]:
         try:
-            return await self._database.read(webhook_repository.due)  # a look takes no lock
+            return await self._database.read(webhook_repository.due)  # looking takes no lock
         except UnavailableError as err:
             _log.warning("webhooks_wait_for_database", error=str(err))
             return []
 
     async def _deliver(self, webhook_id: str) -> None:
-        """Sends batches until one fails, or was not full: then more rows may gather."""
+        """Send batches until one fails or wasn't full, so that more rows can accumulate."""
         try:
             while True:
                 async with self._making:
@@ -78,9 +80,9 @@ class WebhookDelivery:
                 is_taken = await self._try(batch, body)
                 if not is_taken or batch.end - batch.begin < MAX_ROWS:
                     return
-        except UnavailableError as err:  # the database's; the claim ends and the batch is sent again
+        except UnavailableError as err:  # of the database; the claim ends and the batch is sent again
             _log.warning("webhooks_wait_for_database", error=str(err))
-        except Exception:  # a fault of ours must hold up this webhook alone, and no labeler
+        except Exception:  # a bug must hold up only this webhook, and no labeler
             _log.exception("webhook_failed", webhook_id=webhook_id)
 
     async def _claim(self, webhook_id: str) -> Batch | None:
@@ -91,7 +93,7 @@ class WebhookDelivery:
         )
 
     async def _try(self, batch: Batch, body: bytes) -> bool:
-        """Sends a batch, keeps what came of it, and says whether the receiver took it."""
+        """Send a batch, record the outcome, and return whether the receiver accepted it."""
         outcome, error = await self._send(batch, body)
         _DELIVERIES.labels(outcome).inc()
         if not error:
@@ -113,7 +115,7 @@ class WebhookDelivery:
         return False
 
     async def _send(self, batch: Batch, body: bytes) -> tuple[str, str]:
-        """Sends a batch and gives the outcome, and why it was not taken: empty if it was."""
+        """Send a batch; return the outcome, and the error if it wasn't accepted."""
         name = messages.message_id(batch.webhook_id, begin=batch.begin, end=batch.end)
         headers = messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
         try:
@@ -130,15 +132,15 @@ class WebhookDelivery:
 
 
 def _body(connection: sa.Connection, batch: Batch) -> bytes:
-    # The log has no gaps, so as many rows as there are positions end where the batch ends.
-    page = log_repository.read_page(
+    # The log has no gaps, so this many rows end exactly at the batch's end.
+    log_slice = log_repository.read_slice(
         connection, batch.run_id, cursor=batch.begin, count=batch.end - batch.begin, is_complete=True
     )
-    assert page.cursor == batch.end
-    return messages.body_of(batch.run_id, export_files.rows_of(page))
+    assert log_slice.cursor == batch.end
+    return messages.body_of(batch.run_id, export_files.rows_of(log_slice))
 
 
 def _delay_s(num_before: int) -> float:
-    """Gives seconds until the next try, drawn between half and all of what doubles each time."""
+    """Return the seconds until the next attempt: at random between half and all of a delay that doubles each time."""
     longest_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(num_before, 16))
-    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret

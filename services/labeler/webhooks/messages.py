@@ -1,4 +1,4 @@
-"""What a webhook's receiver is sent: a body, and headers by which it knows sender and repeats.
+"""What a webhook's receiver is sent: a body, and headers that authenticate it and identify repeats.
 
 Headers and signature are those of Standard Webhooks 1.0.0
 (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
@@ -23,17 +23,17 @@ _SECRET_BYTES = 32  # the specification asks for 24 to 64
 
 
 def new_secret() -> str:
-    """Gives a random key in the specification's spelling, ``whsec_`` and base64."""
+    """Return a random key as the specification writes it, ``whsec_`` and base64."""
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def message_id(webhook_id: str, *, begin: int, end: int) -> str:
-    """Gives a batch's name: the same for each try, for a batch keeps its rows. Without a full stop, which delimits."""
+    """Return a batch's name, the same for each attempt since a batch keeps its rows. Without a period, which delimits."""
     return f"{webhook_id}-{begin + 1}-{end}"
 
 
 def body_of(run_id: str, rows: Sequence[dict[str, Any]]) -> bytes:
-    """Gives the JSON of one or more rows of a run's log, as an export has them: the same bytes for the same rows."""
+    """Return the JSON of one or more rows of a run's log, as an export has them: the same bytes for the same rows."""
     newest = datetime.fromtimestamp(rows[-1]["commit_time_ms"] / 1000, UTC)
     message = {
         "type": "preferences.committed",
@@ -44,7 +44,7 @@ def body_of(run_id: str, rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def headers_of(message_id: str, body: bytes, *, secret: str, now_s: int) -> dict[str, str]:
-    """Gives the headers of one try, made at ``now_s`` seconds since 1970."""
+    """Return the headers of one attempt, made at ``now_s`` seconds since 1970."""
     key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX))
     signed = f"{message_id}.{now_s}.".encode() + body
     signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

@@ -1,4 +1,4 @@
-"""Where owners have a run's preference log sent."""
+"""Webhooks as owners manage them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["WebhookRegistry"]
 
 
 class WebhookRegistry:
-    """Keeps the list; `webhook_delivery` works it off."""
+    """Creates, lists and deletes webhooks; `delivery` serves them."""
 
     def __init__(self, database: Database, *, allows_private: bool) -> None:
-        """Takes the database, and whether plain http and private addresses may be used."""
+        """Take the database, and whether plain http and private addresses are allowed."""
         self._database = database
         self._allows_private = allows_private
 
     async def create(self, by: Labeler, *, run_id: str, url: str) -> tuple[str, str]:
-        """Has a run's log sent to a URL, from its beginning; gives the webhook's name and its secret.
+        """Have a run's log sent to a URL, from its beginning; return the webhook's id and secret.
 
         Raises:
             InvalidInputError: the URL may not be called.
@@ -45,7 +45,7 @@ class WebhookRegistry:
         return webhook_id, secret
 
     async def list_of_run(self, run_id: str) -> tuple[list[Webhook], int]:
-        """Gives a run's webhooks, oldest first, and the end of its log.
+        """Return a run's webhooks, oldest first, and the newest position of its log.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -58,10 +58,10 @@ class WebhookRegistry:
         return await self._database.read(read)
 
     async def delete(self, by: Labeler, webhook_id: str) -> None:
-        """Ends a webhook; a delivery that goes on at this moment is its last.
+        """Delete a webhook; a delivery in flight is its last.
 
         Raises:
-            NotFoundError: there is none of that name.
+            NotFoundError: there is no such webhook.
         """
 
         def delete(connection: sa.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Where rows of the log are sent, how far each receiver is, and who is sending now."""
+"""Webhooks: where the log is sent, how far each is, and who is delivering now."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "num_waiting",
 ]
 
-MAX_WEBHOOKS = 10  # of a run
+MAX_WEBHOOKS = 10  # per run
 MAX_ERROR = 500
 
 _TABLE = schema.webhooks
@@ -37,7 +37,7 @@ _IS_WAITING = _TABLE.c.delivered_cursor < _RUNS.c.newest_cursor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Holds what one caller alone sends now: the log's rows after ``begin`` up to ``end``."""
+    """What one caller alone delivers now: the log's rows after ``begin`` up to ``end``."""
 
     webhook_id: str
     run_id: str
@@ -46,39 +46,39 @@ class Batch:
     begin: int
     end: int
     num_failures: int
-    """Tries in a row that failed."""
+    """Failed attempts in a row."""
     claim_ms: int
-    """When somebody else may take it; names the claim."""
+    """When others may claim it; identifies the claim."""
 
 
 def add(connection: sa.Connection, *, webhook_id: str, run_id: str, url: str, secret: str) -> None:
-    """Adds a webhook that has been sent nothing yet.
+    """Add a webhook to which nothing has been sent yet.
 
     Raises:
         NotFoundError: the run is unknown.
         ResourceExhaustedError: the run has ten.
     """
-    run_repository.lock(connection, run_id)  # two that come at once must not be an eleventh
+    run_repository.lock(connection, run_id)  # two calls at once must not make an eleventh
     if len(list_of_run(connection, run_id)) >= MAX_WEBHOOKS:
         raise ResourceExhaustedError(
-            f"run {run_id!r} has {MAX_WEBHOOKS} webhooks, as many as a run may; delete one"
+            f"run {run_id!r} has {MAX_WEBHOOKS} webhooks, the most allowed; delete one"
         )
     row = {"webhook_id": webhook_id, "run_id": run_id, "url": url, "secret": secret}
     connection.execute(sa.insert(_TABLE), row | {"created_ms": clock.now_ms(connection)})
 
 
 def list_of_run(connection: sa.Connection, run_id: str) -> list[Webhook]:
-    """Gives a run's webhooks, oldest first."""
+    """Return a run's webhooks, oldest first."""
     of_run = sa.select(_TABLE).where(_TABLE.c.run_id == run_id)
     rows = connection.execute(of_run.order_by(_TABLE.c.created_ms, _TABLE.c.webhook_id))
     return [_webhook(row) for row in rows]
 
 
 def delete(connection: sa.Connection, webhook_id: str) -> Webhook:
-    """Removes a webhook and gives it as it was; a try that goes on now is its last.
+    """Remove a webhook; return it as it was. An attempt in flight is its last.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: there is no such webhook.
     """
     removed = connection.execute(
         sa.delete(_TABLE).where(_TABLE.c.webhook_id == webhook_id).returning(*_TABLE.c)
@@ -89,7 +89,7 @@ def delete(connection: sa.Connection, webhook_id: str) -> Webhook:
 
 
 def due(connection: sa.Connection) -> list[str]:
-    """Gives the webhooks that rows wait for and that nobody is trying now."""
+    """Return the webhooks that have rows waiting and that nobody is serving now."""
     waiting = _WITH_RUN.with_only_columns(_TABLE.c.webhook_id).where(
         _IS_WAITING, _TABLE.c.next_try_ms <= clock.NOW_MS
     )
@@ -97,7 +97,7 @@ def due(connection: sa.Connection) -> list[str]:
 
 
 def num_waiting(connection: sa.Connection, run_ids: list[str]) -> dict[str, int]:
-    """Gives how many rows wait to be delivered, over the webhooks of each run that has any."""
+    """Return how many rows wait to be delivered, summed over the webhooks of each run that has any."""
     num = sa.func.sum(_RUNS.c.newest_cursor - _TABLE.c.delivered_cursor)
     counted = _WITH_RUN.with_only_columns(_RUNS.c.run_id, num.label("num"))
     rows = connection.execute(counted.where(_RUNS.c.run_id.in_(run_ids)).group_by(_RUNS.c.run_id))
@@ -105,9 +105,9 @@ def num_waiting(connection: sa.Connection, run_ids: list[str]) -> dict[str, int]
 
 
 def claim(connection: sa.Connection, webhook_id: str, *, count: int, claim_s: float) -> Batch | None:
-    """Gives what is to be sent next; nobody else gets anything of this webhook for ``claim_s`` seconds.
+    """Claim what is to be sent next; nobody else gets anything of this webhook for ``claim_s`` seconds.
 
-    A batch that was tried before is the same again. Gives None if it is not due, or gone.
+    A batch that was tried before stays the same. None if the webhook isn't due, or is gone.
     """
     now_ms = clock.now_ms(connection)
     row = connection.execute(
@@ -136,7 +136,7 @@ def claim(connection: sa.Connection, webhook_id: str, *, count: int, claim_s: fl
 
 
 def note_success(connection: sa.Connection, batch: Batch) -> None:
-    """Keeps that a batch was taken, unless somebody else did when the claim had ended."""
+    """Record that a batch was accepted, unless another caller did after the claim had ended."""
     _change(
         connection,
         batch,
@@ -149,7 +149,7 @@ def note_success(connection: sa.Connection, batch: Batch) -> None:
 
 
 def note_failure(connection: sa.Connection, batch: Batch, *, delay_s: float, error: str) -> None:
-    """Keeps why a try failed and when the next one is, unless somebody else is at it since the claim ended."""
+    """Record why an attempt failed and when the next one is, unless another caller has claimed it since."""
     now_ms = clock.now_ms(connection)
     _change(
         connection,

@@ -1,1 +1,1 @@
-"""The labeler's messages to value objects and back, a module for each subject."""
+"""Messages of LabelerService to values and back, one module for each subject."""

@@ -1,4 +1,4 @@
-"""Policies' clips, a labeler's own answers and pairs to practise on, to messages and back."""
+"""Clips, a labeler's own answers and practice pairs to messages and back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def policy_clip_to_message(run_id: str, clip: PolicyClip, *, viewer: Role) -> pb
     return pb.PolicyClip(
         policy_version=clip.policy_version,
         env_steps=clip.env_steps,
-        # with its hash, so that a browser may keep it for good though another may take its place
+        # with its hash, so that a browser may cache it forever even if another clip replaces it
         clip_url=f"{policy_clip_path(run_id, clip.policy_version)}?sha256={clip.sha256}",
         clip_sha256=clip.sha256,
         duration_s=clip.duration_s,
@@ -69,7 +69,7 @@ def own_answer_to_message(answer: OwnAnswer, *, viewer: Role) -> pb.OwnAnswer:
 
 
 def practice_to_message(pair: ShownPair) -> pb.PracticePair:
-    """Return the message of a pair to practise on."""
+    """Return the message of a practice pair."""
     return pb.PracticePair(
         left_clip=pair.left,
         right_clip=pair.right,
@@ -79,7 +79,7 @@ def practice_to_message(pair: ShownPair) -> pb.PracticePair:
 
 
 def choice_from_message(message: pb.ListClipsRequest) -> ClipChoice:
-    """Return which queries with clips are asked for.
+    """Return which queries with clips a request asks for.
 
     Raises:
         InvalidInputError: there is no such answer or order.
@@ -96,7 +96,7 @@ def choice_from_message(message: pb.ListClipsRequest) -> ClipChoice:
 
 
 def clipped_to_message(clipped: ClippedQuery, *, viewer: Role) -> pb.ClippedQuery:
-    """Gives the message of a query with clips, as a role may see it."""
+    """Return the message of a query with clips, as a role may see it."""
     predicted = clipped.predicted
     return pb.ClippedQuery(
         query=query_messages.query_to_message(clipped.query, viewer=viewer),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.labeler.model.preference_log import LogPage
+from services.labeler.model.preference_log import LogSlice
 from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire.preference_checks import check_log_row
@@ -15,11 +15,11 @@ from somersault.wire.preference_log import (
     weight_change_to_message,
 )
 
-__all__ = ["imported_rows_from_message", "page_to_messages"]
+__all__ = ["imported_rows_from_message", "slice_to_messages"]
 
 
 def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[PreferenceRecord | WeightChange]:
-    """Return the rows that are to be taken in.
+    """Return the rows to import.
 
     Raises:
         InvalidInputError: one is out of bounds.
@@ -34,9 +34,9 @@ def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[Pre
     ]
 
 
-def page_to_messages(page: LogPage) -> dict[str, Any]:
-    """Gives a page of the log as the two fields that each message of it has."""
+def slice_to_messages(log_slice: LogSlice) -> dict[str, Any]:
+    """Return a slice of the log as the two fields that every message of the log has."""
     return {
-        "records": [record_to_message(record) for record in page.records],
-        "weight_changes": [weight_change_to_message(change) for change in page.weight_changes],
+        "records": [record_to_message(record) for record in log_slice.records],
+        "weight_changes": [weight_change_to_message(change) for change in log_slice.weight_changes],
     }

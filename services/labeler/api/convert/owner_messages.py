@@ -1,4 +1,4 @@
-"""What only owners and services are sent and send, to messages and back."""
+"""What only owners and services see, to messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
-    """Gives the message of how far labelers agree."""
+    """Return the message of how well labelers agree."""
     return pb.GetAgreementResponse(
         num_queries=agreement.num_queries,
         num_pairs=agreement.num_pairs,
@@ -31,14 +31,14 @@ def agreement_to_message(agreement: Agreement) -> pb.GetAgreementResponse:
 
 
 def quality_to_message(quality: QualityMeasures) -> pb.LabelerQuality:
-    """Gives the message of how well a labeler answers."""
-    numbers = quality.numbers
+    """Return the message of how well a labeler answers."""
+    counts = quality.counts
     return pb.LabelerQuality(
-        labeler_id=numbers.labeler.labeler_id,
-        name=numbers.labeler.name,
-        role=role_to_message(numbers.labeler.role),
-        weight=numbers.weight,
-        num_answers=numbers.num_left + numbers.num_right + numbers.num_equal + numbers.num_incomparable,
+        labeler_id=counts.labeler.labeler_id,
+        name=counts.labeler.name,
+        role=role_to_message(counts.labeler.role),
+        weight=counts.weight,
+        num_answers=counts.num_left + counts.num_right + counts.num_equal + counts.num_incomparable,
         gold_accuracy=_share(quality.gold_accuracy),
         consistency=_share(quality.consistency),
         fast=_share(quality.fast),
@@ -52,7 +52,7 @@ def quality_to_message(quality: QualityMeasures) -> pb.LabelerQuality:
 
 
 def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
-    """Gives the message of a labeler."""
+    """Return the message of a labeler."""
     return pb.Labeler(
         labeler_id=known.labeler.labeler_id,
         name=known.labeler.name,
@@ -63,7 +63,7 @@ def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
 
 
 def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
-    """Gives the message of a row of the audit log."""
+    """Return the message of a row of the audit log."""
     return pb.AuditEntry(
         number=entry.number,
         commit_time=timestamp_from_milliseconds(entry.commit_ms),
@@ -77,7 +77,7 @@ def entry_to_message(entry: AuditEntry) -> pb.AuditEntry:
 
 
 def webhook_to_message(webhook: Webhook) -> pb.Webhook:
-    """Gives the message of a webhook."""
+    """Return the message of a webhook."""
     return pb.Webhook(
         webhook_id=webhook.webhook_id,
         run_id=webhook.run_id,

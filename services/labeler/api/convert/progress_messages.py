@@ -1,4 +1,4 @@
-"""What owners see of a run, to messages; and what reward services report, from them."""
+"""Learning curves to messages, and reward services' reports from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["point_to_message", "report_from_message"]
 
 
 def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
-    """Gives how a run stands; what is absent is None."""
+    """Return a report of a run's progress; absent fields are None."""
 
     def figure(name: str) -> float | None:
         return getattr(message, name) if message.HasField(name) else None  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ def report_from_message(message: pb.ProgressPoint) -> ProgressReport:
 
 
 def point_to_message(point: ProgressPoint) -> pb.ProgressPoint:
-    """Gives the message of a point."""
+    """Return the message of a point."""
     report, returns = point.report, point.true_returns
     return pb.ProgressPoint(
         number=point.number,

@@ -1,4 +1,4 @@
-"""The labeler's messages to value objects and back."""
+"""Proposals, queries and leases to messages and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Qu
 from somersault import wire
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
-from somersault.errors import InvalidInputError
+from somersault.errors import InvalidInputError, shorten
 from somersault.v1 import labeler_pb2, preference_pb2
 from somersault.wire.clip_paths import clip_path
 from somersault.wire.times import timestamp_from_milliseconds
@@ -27,15 +27,16 @@ _STATES = {
 
 
 def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
-    """Gives a proposal of two different segments.
+    """Return a proposal of two different segments.
 
     Raises:
-        InvalidInputError: a name is not a name, a place is missing, or both segments are one.
+        InvalidInputError: a name or a key is invalid, or both segments are the same.
     """
     first = wire.stored_segment_from_message(message.first)
     second = wire.stored_segment_from_message(message.second)
     if first.segment_id == second.segment_id:
-        raise InvalidInputError("second.segment_id", second.segment_id, "another than the first's")
+        name = shorten(second.segment_id)
+        raise InvalidInputError(f"second.segment_id is {name}, must differ from first.segment_id")
     return Proposal(
         proposal_id=check_name("proposal_id", message.proposal_id),
         first=first,
@@ -52,9 +53,7 @@ def _predicted_from_message(message: labeler_pb2.Proposal) -> PredictedRewards |
         return None
     for field, values in (("first_predicted_rewards", first), ("second_predicted_rewards", second)):
         if not 1 <= len(values) <= MAX_PREDICTED:
-            raise InvalidInputError(
-                f"number of {field}", len(values), f"1 to {MAX_PREDICTED}, or none of both"
-            )
+            raise InvalidInputError(f"number of {field}", len(values), f"1 to {MAX_PREDICTED}, or 0 for both")
         if not all(map(math.isfinite, values)):
             raise InvalidInputError(field, "a value that is not finite", "finite values")
     if message.reward_version < 0:
@@ -63,7 +62,7 @@ def _predicted_from_message(message: labeler_pb2.Proposal) -> PredictedRewards |
 
 
 def state_from_message(value: preference_pb2.QueryState.ValueType) -> QueryState | None:
-    """Gives the state to filter by; None for all.
+    """Return the state to filter by; None for every state.
 
     Raises:
         InvalidInputError: it is unknown.
@@ -77,7 +76,7 @@ def state_from_message(value: preference_pb2.QueryState.ValueType) -> QueryState
 
 
 def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
-    """Gives the message of a query as a role may see it."""
+    """Return the message of a query as a role may see it."""
     query = query.seen_by(viewer)
     return preference_pb2.Query(
         query_id=query.query_id,
@@ -95,7 +94,7 @@ def query_to_message(query: Query, *, viewer: Role) -> preference_pb2.Query:
 
 
 def lease_to_message(lease: Lease, *, viewer: Role) -> preference_pb2.Lease:
-    """Gives the message of a lease."""
+    """Return the message of a lease."""
     return preference_pb2.Lease(
         lease_token=lease.token,
         query=query_to_message(lease.query, viewer=viewer),

@@ -1,4 +1,4 @@
-"""How runs stand, where they are in their life and what came of them, to messages and back."""
+"""Runs, their state, counts and results to messages and back."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from somersault.wire.times import timestamp_from_milliseconds
 
 __all__ = [
     "change_from_message",
+    "owner_requests_to_message",
     "result_to_message",
     "run_to_message",
     "state_to_message",
     "stats_to_message",
-    "wishes_to_message",
 ]
 
 _STATES = {
@@ -77,18 +77,18 @@ def stats_to_message(stats: RunStats) -> pb.GetStatsResponse:
     )
 
 
-def wishes_to_message(run: Run) -> pb.ReportProgressResponse:
-    """Return what owners want of a run, for its services."""
+def owner_requests_to_message(run: Run) -> pb.ReportProgressResponse:
+    """Return what owners ask of a run, for its services."""
     return pb.ReportProgressResponse(
         is_paused=run.is_paused,
         label_budget=run.label_budget or None,
-        # of the life that ended: who takes the run up again is not to finish at once
+        # asked before the run finished: a run that is resumed must not finish at once
         is_finishing=run.is_finishing and run.state is not RunState.FINISHED,
     )
 
 
 def change_from_message(message: pb.UpdateRunRequest) -> RunChange:
-    """Return what is to change of a run; what is absent is None.
+    """Return a change of a run; absent fields are None.
 
     Raises:
         InvalidInputError: there is no such state.

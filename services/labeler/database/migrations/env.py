@@ -1,4 +1,4 @@
-"""Run by Alembic: applies versions on the connection that `store.migrate` gives, in its transaction."""
+"""Run by Alembic: applies versions in the transaction of `migrate`'s connection."""
 
 from alembic import context
 

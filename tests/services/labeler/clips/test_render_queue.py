@@ -11,6 +11,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from services.labeler import changes
 from services.labeler.clips import render_queue
 from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, FailedPreconditionError, InvalidInputError, NotFoundError
@@ -60,7 +61,7 @@ class Studio:
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render_queue, "_FIRST_DELAY_S", 0.02)
     monkeypatch.setattr(render_queue, "_LONGEST_DELAY_S", 0.1)
-    monkeypatch.setattr(render_queue, "POLL_S", 0.05)
+    monkeypatch.setattr(changes, "POLL_S", 0.05)
 
 
 @pytest_asyncio.fixture

@@ -101,7 +101,7 @@ async def test_a_name_used_for_something_else_is_refused(labeler: RunningLabeler
     first, second = await lease(teacher, count=2)
     (third,) = await lease(other)
     await submit(teacher, first.lease_token, "a1", LEFT)
-    words = "answer_id 'a1' was used for another answer; give each its own"
+    words = "answer_id 'a1' already stands for another answer; give each answer its own"
     for call in (
         submit(teacher, first.lease_token, "a1", RIGHT),
         submit(teacher, second.lease_token, "a1", LEFT),
@@ -286,14 +286,14 @@ async def test_a_hundred_followers_share_their_reads(
 ) -> None:
     """Each gets every row in order, and twenty answers cost far fewer reads than followers times answers."""
     num_reads = 0
-    read_page = log_repository.read_page
+    read_page = log_repository.read_slice
 
     def counted(*arguments: Any, **values: Any) -> Any:
         nonlocal num_reads
         num_reads += 1
         return read_page(*arguments, **values)
 
-    monkeypatch.setattr(log_repository, "read_page", counted)
+    monkeypatch.setattr(log_repository, "read_slice", counted)
     await labeler.propose(*(f"p{i}" for i in range(20)))
 
     async def follow() -> list[int]:

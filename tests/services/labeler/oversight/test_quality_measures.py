@@ -1,20 +1,20 @@
-"""What is made of a labeler's numbers, by hand."""
+"""The measures of a labeler's counts, worked out by hand."""
 
 from __future__ import annotations
 
 import pytest
 
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.oversight import LabelerNumbers
+from services.labeler.model.oversight import LabelerCounts
 from services.labeler.oversight.quality_measures import assess, entropy_bits, share
 from somersault.domain.roles import Role
 
 
-def _numbers(**changed: int) -> LabelerNumbers:
-    names = [name for name in LabelerNumbers.__slots__ if name.startswith("num_")]
+def _counts(**changed: int) -> LabelerCounts:
+    names = [name for name in LabelerCounts.__slots__ if name.startswith("num_")]
     counts = dict.fromkeys(names, 0)
     ada = Labeler(labeler_id="ada", name="Ada", role=Role.LABELER)
-    return LabelerNumbers(labeler=ada, weight=1.0, **(counts | changed))
+    return LabelerCounts(labeler=ada, weight=1.0, **(counts | changed))
 
 
 def test_wilsons_interval() -> None:
@@ -41,27 +41,27 @@ def test_entropy() -> None:
 
 def test_a_coin_is_flagged_within_twenty_gold_answers() -> None:
     """10 of 20 right: the upper end is 0.7007, below 0.85."""
-    assert assess(_numbers(num_unanimous=20, num_unanimous_right=10)).is_inaccurate
+    assert assess(_counts(num_unanimous=20, num_unanimous_right=10)).is_inaccurate
 
 
 def test_somebody_mostly_right_is_not_flagged() -> None:
     """17 of 20: the upper end is 0.948. Nor is one wrong answer out of one."""
-    assert not assess(_numbers(num_unanimous=20, num_unanimous_right=17)).is_inaccurate
-    assert not assess(_numbers(num_unanimous=1)).is_inaccurate
+    assert not assess(_counts(num_unanimous=20, num_unanimous_right=17)).is_inaccurate
+    assert not assess(_counts(num_unanimous=1)).is_inaccurate
 
 
 def test_one_who_always_says_left_is_flagged() -> None:
     """By its side, by its own repeats, and by an entropy of nothing."""
-    found = assess(_numbers(num_left=30, num_repeats=5))
+    found = assess(_counts(num_left=30, num_repeats=5))
     assert (found.is_biased, found.is_inconsistent, found.entropy_bits) == (True, True, 0.0)
 
 
 def test_both_sides_alike_are_no_bias() -> None:
     """16 to 14."""
-    assert not assess(_numbers(num_left=16, num_right=14)).is_biased
+    assert not assess(_counts(num_left=16, num_right=14)).is_biased
 
 
 def test_haste_is_flagged() -> None:
     """20 of 30 sooner than half a clip; 1 of 30 is a slip."""
-    assert assess(_numbers(num_timed=30, num_fast=20)).is_hasty
-    assert not assess(_numbers(num_timed=30, num_fast=1)).is_hasty
+    assert assess(_counts(num_timed=30, num_fast=20)).is_hasty
+    assert not assess(_counts(num_timed=30, num_fast=1)).is_hasty

@@ -181,7 +181,7 @@ async def test_a_contradiction_names_the_answer_and_how_far_the_file_came(
     async with labeler_of(one) as labeler:
         with working(one, labeler), pytest.raises(AlreadyExistsError) as caught:
             await _import(one, file)
-    assert "has preference 'left' here already, not 'equal'" in str(caught.value)
+    assert "already has preference 'left', not 'equal'" in str(caught.value)
     assert "of 5 rows 2 are in" in str(caught.value)
 
 

@@ -14,7 +14,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     _create_labelers()
     _create_runs()
     _create_segments()
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Take it back."""
     for table in (
         "preference_log",
         "answers",

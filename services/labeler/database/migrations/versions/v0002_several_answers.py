@@ -17,7 +17,7 @@ _PREFERENCES = ("left", "right", "equal", "incomparable")
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     _add("runs", _count("target_answers", 1), _flag("asks_again"), _count("newest_plain_cursor"))
     _add("runs", *(_count(f"num_{name}") for name in (*_STATES, *_PREFERENCES)))
     _add("queries", *(_count(f"num_{name}") for name in _PREFERENCES[:3]), _flag("is_widened"))
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Take it back."""
     op.create_index("ix_answers_run_id_answered_ms", "answers", ["run_id", "answered_ms"])
     op.create_index("ix_answers_run_id_is_extra_preference", "answers", ["run_id", "is_extra", "preference"])
     for table in ("labeler_counts", "answer_minutes", "agreement"):
@@ -77,7 +77,7 @@ def _create_counts() -> None:
 
 
 def _fill() -> None:
-    """Counts once what is there."""
+    """Count once what is there."""
     op.execute("UPDATE runs SET newest_plain_cursor = newest_cursor")
     for name in _STATES:
         op.execute(

@@ -15,7 +15,7 @@ _GOLD = ("is_unanimous", "gold_kind", "gold_labeler_id", "gold_source_number", "
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     op.add_column("runs", _count("gold_interval", 20))
     for column in (
         _flag("is_unanimous"),
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back. Gold answers stay as what they are to everybody else: extras."""
+    """Take it back. Gold answers stay as what they are to everybody else: extras."""
     op.drop_table("labeler_weights")
     op.drop_table("weight_changes")
     op.drop_column("preference_log", "weight")

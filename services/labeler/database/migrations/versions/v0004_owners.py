@@ -14,7 +14,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     for table, name in (
         ("runs", "guidelines_version"),
         ("leases", "guidelines_version"),
@@ -48,7 +48,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back. Revoked labelers stay without a token that anybody has."""
+    """Take it back. Revoked labelers stay without a token that anybody has."""
     op.drop_table("audit_log")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION audit_log_is_append_only()")

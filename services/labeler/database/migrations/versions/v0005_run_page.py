@@ -35,7 +35,7 @@ _FIGURES = (
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     op.add_column("runs", sa.Column("is_paused", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index("ix_queries_run_id_has_clips_number", "queries", ["run_id", "has_clips", "number"])
     op.create_table(
@@ -61,7 +61,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back: curves and predictions are gone, answers stay, paused runs go on."""
+    """Take it back: curves and predictions are gone, answers stay, paused runs go on."""
     op.drop_table("predicted_rewards")
     op.drop_table("progress_points")
     op.drop_index("ix_queries_run_id_has_clips_number", "queries")

@@ -14,7 +14,7 @@ _NUMBERS = ("delivered_cursor", "batch_cursor", "next_try_ms", "num_failures", "
 
 
 def upgrade() -> None:
-    """Makes the change."""
+    """Make the change."""
     op.create_table(
         "webhooks",
         sa.Column("webhook_id", sa.String(length=64), nullable=False),
@@ -31,5 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back: webhooks and how far they got are gone, the log stays."""
+    """Take it back: webhooks and how far they got are gone, the log stays."""
     op.drop_table("webhooks")
