@@ -50,7 +50,7 @@ async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> Non
         (backend, problem), video_problem = await asyncio.gather(find_opengl(), try_probe("h264"))
         _settle(backend)
     if needs_opengl and problem:
-        raise ConfigError(f"clips can't be drawn: {problem}; {INSTALL_OPENGL}")
+        raise ConfigError(f"clips can't be rendered: {problem}; {INSTALL_OPENGL}")
     if video_problem:
         raise ConfigError(f"clips can't be encoded as H.264: {video_problem}; {INSTALL_VIDEO}")
 

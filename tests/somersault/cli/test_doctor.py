@@ -61,7 +61,7 @@ async def test_training_is_refused_before_it_begins_without_opengl(
 ) -> None:
     """A run whose video can't be drawn is not begun."""
     monkeypatch.setenv("MUJOCO_GL", "no-such-library")
-    with pytest.raises(ConfigError, match=r"clips can't be drawn: .*libegl1 libgl1-mesa-dri"):
+    with pytest.raises(ConfigError, match=r"clips can't be rendered: .*libegl1 libgl1-mesa-dri"):
         await probes.check_drawing(needs_opengl=True)
 
 
