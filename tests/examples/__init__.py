@@ -1,1 +1,1 @@
-"""Runs what examples/ shows."""
+"""Tests of what is in examples/."""

@@ -45,7 +45,7 @@ def built() -> Path:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_connect_web_labels_by_the_gateway(origin: str) -> None:
 
 @dataclass
 class _Person:
-    """Answers by keys and buttons: changes an answer, skips a pair, reloads in the midst of two."""
+    """Answers by keys and buttons: changes an answer, skips a pair, and reloads in the middle of two."""
 
     page: Page
     checking: asyncio.Task[list[Outcome]]
@@ -103,7 +103,7 @@ class _Person:
     """What GetClip was asked for."""
 
     async def label(self) -> list[Outcome]:
-        """Goes on until all is seen."""
+        """Label until the check is over."""
         self.page.on("request", self._note)
         turns = [
             "ArrowLeft",
@@ -164,7 +164,7 @@ class _Person:
             self.clips.append(request.post_data_buffer)
 
     async def _until(self, words: str, *, is_said: bool = True) -> None:
-        """Waits until the status begins with these words, or no longer does, or all is seen."""
+        """Wait until the status begins with these words, or no longer does, or the check is over."""
         while not self.checking.done():
             status = str(await self.page.text_content("#status"))
             if status.startswith(words) is is_said:

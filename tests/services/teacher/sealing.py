@@ -1,4 +1,4 @@
-"""Makes sealed teacher parts as the format's description says, apart from the code that makes or reads them."""
+"""Makes sealed teacher parts by the format's description, independently of the code that writes or reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.teacher.sealed import SealedPart
 
 
 def seal(*rewards: float, dtype: Any = np.float32, **metadata: Any) -> bytes:
-    """Gives a sealed part; metadata overrides the usual, None leaves it out."""
+    """Return a sealed part's bytes; metadata overrides the usual values, None leaves one out."""
     values = {
         "format": "somersault.sealed/1",
         "segment_id": "0123456789ab-00000007",
@@ -25,7 +25,7 @@ def seal(*rewards: float, dtype: Any = np.float32, **metadata: Any) -> bytes:
 
 
 def part(*rewards: float, mean: float = 0.0, std: float = 1.0, segment_id: str = "a-00000007") -> SealedPart:
-    """Gives a sealed part as it is once read."""
+    """Return a sealed part as it is read."""
     return SealedPart(
         segment_id=segment_id,
         true_rewards=np.array(rewards, np.float32),

@@ -1,4 +1,4 @@
-"""Functions of one's own."""
+"""Teachers that are functions of a user's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.services.teacher.sealing import part
 
 
 def write(folder: Path, text: str) -> str:
-    """Writes functions and gives their file."""
+    """Write functions and return their file."""
     path = folder / "own.py"
     path.write_text(textwrap.dedent(text))
     return str(path)

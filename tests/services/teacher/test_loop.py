@@ -55,7 +55,7 @@ def _store_pair(store: ObjectStore, name: str, first: float, second: float) -> N
 
 
 async def _answers(labeler: RunningLabeler, count: int) -> dict[str, str]:
-    """Waits for answers and gives what was preferred in each pair: first, second, or the answer's name."""
+    """Wait for answers and return what was preferred in each pair: first, second, or the answer's name."""
 
     async def are_there() -> list[Any]:
         log = await labeler.log()

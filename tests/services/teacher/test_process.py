@@ -15,7 +15,7 @@ from tests.services.teacher.sealing import seal
 
 
 async def _run_until_it_ends(labeler: RunningLabeler, folder: Path, kind: str) -> tuple[int | None, str]:
-    """Gives the exit code and the last line on standard error."""
+    """Return the exit code and the last line on standard error."""
     flags = {
         "labeler-address": labeler.address,
         "run-id": RUN_ID,

@@ -30,7 +30,7 @@ expect.set_options(timeout=20_000)  # a machine that other tests share takes its
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs this folder's tests in one event loop, for the browser that they share lives in it.
+    """Run this folder's tests in one event loop, because the browser that they share lives in it.
 
     Their fixtures say ``loop_scope="session"`` for the same reason.
     """
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -116,7 +116,7 @@ async def page(browser) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
-    """The port of who draws clips."""
+    """The port of a simulator that renders clips."""
     server = create_server()
     simulator = Simulator(open_store(file_url(tmp_path)), clips)
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(simulator, server)

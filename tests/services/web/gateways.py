@@ -15,7 +15,7 @@ __all__ = ["serving_gateway"]
 
 @contextlib.asynccontextmanager
 async def serving_gateway(labeler_address: str, **settings: Any) -> AsyncIterator[str]:
-    """Serves calls and pages, and gives their address; raises what keeps them from being served."""
+    """Serve calls and pages, and yield their address; raise whatever prevents that."""
     config = WebConfig(port=0, labeler_address=labeler_address, **settings)
     stopped, bound = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(config, stopped=stopped, on_bound=bound.set_result))

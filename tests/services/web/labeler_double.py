@@ -31,7 +31,7 @@ BREAKS_OFF = b"-"
 
 
 def draw_clip(seed: int, *, seconds: float = 0.6, size: int = 96) -> bytes:
-    """Gives a little H.264 video of a square that moves."""
+    """Return a little H.264 video of a moving square."""
     stream_bytes = io.BytesIO()
     generator = np.random.default_rng(seed)
     ground, square = generator.integers(0, 256, (2, 3), dtype=np.uint8)
@@ -93,11 +93,11 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     num_asked: int = 0
 
     def answers(self) -> list[tuple[str, int, int]]:
-        """Gives (query, version, preference) of each log row."""
+        """Return (query, version, preference) of each log row."""
         return [(row.query_id, row.version, row.preference) for row in self.records]
 
     async def WhoAmI(self, request, context):
-        """Names the token's holder."""
+        """Return the token's holder."""
         role = self._role(context)
         return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
 
@@ -153,13 +153,13 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return preference_pb2.Lease(lease_token=f"lease-{query_id}", query=query, remaining_s=120.0)
 
     async def RenewLease(self, request, context):
-        """Prolongs a lease."""
+        """Renew a lease."""
         if request.lease_token not in self.leases:
             raise LeaseExpiredError("the lease ended")
         return labeler_pb2.RenewLeaseResponse(remaining_s=120.0)
 
     async def ReleaseQuery(self, request, context):
-        """Takes a lease back; what is only returned may be leased again."""
+        """Release a query; one that is only returned may be leased again."""
         self.release_asked.set()
         await asyncio.sleep(self.release_s)
         query_id = self.leases.pop(request.lease_token, None)
@@ -171,7 +171,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.ReleaseQueryResponse()
 
     async def SubmitPreference(self, request, context):
-        """Commits an answer once; hangs after that if told to."""
+        """Commit an answer once; then hang if told to."""
         self._role(context)
         self.num_submits += 1
         for record in self.records:
@@ -192,7 +192,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.SubmitPreferenceResponse(record=record)
 
     async def RevisePreference(self, request, context):
-        """Commits a further version once."""
+        """Commit a further version once."""
         versions = [row for row in self.records if row.answer_id == request.answer_id]
         if not versions:
             raise NotFoundError("there is no such answer")
@@ -215,7 +215,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return record
 
     async def GetClip(self, request, context):
-        """Gives one of the little videos."""
+        """Return one of the little videos."""
         self._role(context)
         if self.is_corrupt:
             raise CorruptDataError("the clip's bytes are not what they were")
@@ -226,7 +226,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.GetClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
 
     async def ListOwnAnswers(self, request, context):
-        """Lists the newest version of each answer, newest first."""
+        """List the newest version of each answer, newest first."""
         self._role(context)
         newest = {row.answer_id: row for row in self.records}
         first = int(request.page_token or 0)
@@ -252,12 +252,12 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.ListOwnAnswersResponse(answers=answers[first:end], next_page_token=token)
 
     async def ListPolicyClips(self, request, context):
-        """Lists what policies do."""
+        """List the policy clips."""
         self._role(context)
         return labeler_pb2.ListPolicyClipsResponse(clips=self.policy_clips)
 
     async def GetPolicyClip(self, request, context):
-        """Gives one of the little videos."""
+        """Return one of the little videos."""
         self._role(context)
         if request.policy_version not in {clip.policy_version for clip in self.policy_clips}:
             raise NotFoundError("there is no clip of that policy")
@@ -265,11 +265,11 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.GetPolicyClipResponse(clip=clip, clip_sha256=hashlib.sha256(clip).hexdigest())
 
     def policy_clip(self, policy_version: int) -> bytes:
-        """Gives the little video that stands for a policy."""
+        """Return the little video that stands for a policy."""
         return self.clips[policy_version % len(self.clips)]
 
     def add_policy_clip(self, policy_version: int, *, env_steps: int = 0, is_final: bool = False) -> None:
-        """Adds a clip of a policy."""
+        """Add a clip of a policy."""
         sha256 = hashlib.sha256(self.policy_clip(policy_version)).hexdigest()
         self.policy_clips.append(
             labeler_pb2.PolicyClip(
@@ -283,23 +283,23 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         )
 
     async def GetPracticePairs(self, request, context):
-        """Gives the pairs to practise on."""
+        """Return the practice pairs."""
         self._role(context)
         return labeler_pb2.GetPracticePairsResponse(pairs=self.practice)
 
     async def GetGuidelines(self, request, context):
-        """Gives a version of the guidelines."""
+        """Return a version of the guidelines."""
         if not 1 <= request.version <= len(self.guidelines):
             raise NotFoundError("there is no such version")
         text = self.guidelines[request.version - 1]
         return labeler_pb2.GetGuidelinesResponse(text=text, version=request.version)
 
     async def CreateLabeler(self, request, context):
-        """Gives a token."""
+        """Return a new labeler's token."""
         return labeler_pb2.CreateLabelerResponse(labeler_id="labeler-2", token="fresh-token")
 
     async def ExportPreferences(self, request, context):
-        """Sends a file, or breaks off where it is told to."""
+        """Stream a file, or break off where told to."""
         if self._role(context) != preference_pb2.ROLE_OWNER:
             raise PermissionDeniedError("only owners export")
         if request.run_id != "flip-1":
@@ -332,19 +332,19 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
 @dataclass
 class LabelerProcess:
-    """Stands for the labeler's process: what the double holds is its database and outlives it."""
+    """Stands for the labeler's process: the double is its database and outlives it."""
 
     double: LabelerDouble
     port: int
     server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Serves on the same port as ever."""
+        """Serve, always on the same port."""
         self.server = create_server()
         labeler_pb2_grpc.add_LabelerServiceServicer_to_server(self.double, self.server)
         bind(self.server, host="127.0.0.1", port=self.port)
         await self.server.start()
 
     async def kill(self) -> None:
-        """Cuts every connection at once."""
+        """Cut every connection at once."""
         await self.server.stop(0)

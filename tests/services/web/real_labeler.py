@@ -28,12 +28,12 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
     """Stores a little video for every clip that is asked for."""
 
     def __init__(self, store, clips) -> None:
-        """Takes where clips go and what they show."""
+        """Keep where clips go and what they show."""
         self._store = store
         self._clips = clips
 
     async def Render(self, request, context):
-        """Stores the next video."""
+        """Store the next video."""
         clip = self._clips[len(request.clip_uri) % len(self._clips)]
         stored = await asyncio.to_thread(self._store.put, request.clip_uri, clip)
         return simulator_pb2.RenderResponse(clip_uri=request.clip_uri, clip_sha256=stored.sha256)
@@ -43,7 +43,7 @@ class RealLabeler:
     """The labeler's process, on the same port and database whenever it is started."""
 
     def __init__(self, folder: Path, *, port: int, simulator_port: int) -> None:
-        """Writes the tokens."""
+        """Write the tokens."""
         self.tokens = {role: secrets.token_hex(24) for role in ("owner", "service", "labeler")}
         token_path = folder / "tokens.json"
         token_path.write_text(json.dumps(self.tokens))
@@ -63,24 +63,24 @@ class RealLabeler:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the process."""
+        """Start the process."""
         self._process = subprocess.Popen(self._command, stderr=self._log)
 
     def kill(self) -> None:
-        """Ends the process as a power cut would."""
+        """End the process as a power cut would."""
         self._process.kill()
         self._process.wait()
 
 
 @contextlib.asynccontextmanager
 async def calling(labeler: RealLabeler, token: str) -> AsyncIterator[labeler_pb2_grpc.LabelerServiceStub]:
-    """Gives a stub that calls in the name of a token's holder."""
+    """Yield a stub that calls with a token."""
     async with open_channel(labeler.address, token=token) as channel:
         yield labeler_pb2_grpc.LabelerServiceStub(channel)
 
 
 async def propose(labeler: RealLabeler, *, prefix: str = "first") -> None:
-    """Makes a run with some queries, as the reward service does."""
+    """Make a run with some queries, as the reward service does."""
     proposals = []
     for number in range(NUM_QUERIES):
         names = (f"{prefix}-{number}-a", f"{prefix}-{number}-b")
@@ -109,7 +109,7 @@ async def propose(labeler: RealLabeler, *, prefix: str = "first") -> None:
 
 
 async def read_log(labeler: RealLabeler, *, num_records: int) -> list:
-    """Gives the preference log once it has so many rows, and what comes in the second after."""
+    """Return the preference log once it has ``num_records`` rows, and any that come in the next second."""
     records = []
     async with calling(labeler, labeler.tokens["service"]) as stub:
         request = labeler_pb2.WatchPreferencesRequest(run_id=RUN_ID)

@@ -22,19 +22,19 @@ SERVICE = "somersault.v1.LabelerService"
 
 
 class RefusedError(Exception):
-    """Holds the code and message that buf printed."""
+    """The code and message that buf printed."""
 
 
 @dataclass
 class Curl:
-    """Calls by ``buf curl`` with a token."""
+    """Calls with ``buf curl`` and a token."""
 
     url: str
     flags: tuple[str, ...]
     token: str = TOKENS[Role.LABELER]
 
     async def __call__(self, method: str, **data: Any) -> Any:
-        """Gives the response, or each of a stream's."""
+        """Return the response, or each response of a stream."""
         process = await asyncio.create_subprocess_exec(
             str(ROOT / "tools/buf.sh"), "curl", *self.flags, "--schema", str(ROOT / "protos"),
             "--header", f"authorization: Bearer {self.token}", "--data", json.dumps(data),

@@ -26,14 +26,14 @@ LABELER = "labeler-token"
 
 
 async def until(page: Page, expression: str, arg: object = None, *, timeout_s: float = 30) -> None:
-    """Waits until an expression is true in the page. Playwright's own way needs the eval that our policy forbids."""
+    """Wait until an expression is true in the page. Playwright's own way needs eval, which our policy forbids."""
     async with asyncio.timeout(timeout_s):
         while not await evaluate(page, expression, arg):
             await asyncio.sleep(0.02)
 
 
 async def evaluate(page: Page, expression: str, arg: object = None) -> bool:
-    """Tells whether an expression is true; one that the page left in mid-question, as at a login, is not yet."""
+    """Return whether an expression is true; it isn't while the page is navigating, as at a login."""
     try:
         return bool(await page.evaluate(expression, arg))
     except PlaywrightError as error:
@@ -43,7 +43,7 @@ async def evaluate(page: Page, expression: str, arg: object = None) -> bool:
 
 
 async def open_page(page: Page, gateway_url: str, *, token: str = LABELER) -> None:
-    """Opens the address that the command line prints and waits for the first pair that counts."""
+    """Open the address that the command line prints and wait for the first pair that counts."""
     await page.goto(f"{gateway_url}/#token={token}")
     await skip_practice(page)
 
@@ -58,12 +58,12 @@ async def skip_practice(page: Page) -> None:
 
 
 async def shown_pair(page: Page) -> str:
-    """Gives what tells the pair on the stage from others."""
+    """Return what identifies the pair on screen."""
     return await page.locator("#frame-left video.shown").get_attribute("src")
 
 
 async def press(page: Page, key: str) -> None:
-    """Presses a key and waits until another pair, or none, is shown."""
+    """Press a key and wait until another pair, or none, is shown."""
     before = await shown_pair(page)
     await page.keyboard.press(key)
     await until(page, "before => document.querySelector('#frame-left video.shown')?.src !== before", before)
@@ -93,5 +93,5 @@ async def all_fetched(page: Page, *, num_pairs: int = 3) -> None:
 
 
 async def saved(page: Page) -> None:
-    """Waits until the page says that the server has every answer."""
+    """Wait until the page says that the server has every answer."""
     await until(page, "document.getElementById('saving-text')?.textContent === 'saved'")

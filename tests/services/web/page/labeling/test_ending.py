@@ -17,7 +17,7 @@ PLAYS = (
 
 
 def finish(double) -> None:
-    """Ends the run as its services do."""
+    """End the run as its services do."""
     double.add_policy_clip(1, env_steps=1000)
     double.add_policy_clip(3, env_steps=9000, is_final=True)
     double.add_policy_clip(2, env_steps=5000)

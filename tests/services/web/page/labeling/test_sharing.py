@@ -16,13 +16,13 @@ NUM_PAIRS = 12
 
 
 async def invite(labeler, name: str) -> str:
-    """Gives the token of a new labeler."""
+    """Return the token of a new labeler."""
     request = labeler_pb2.CreateLabelerRequest(name=name, role=preference_pb2.ROLE_LABELER)
     return (await labeler.as_role(Role.OWNER).CreateLabeler(request)).token
 
 
 async def open_for(browser, url: str, token: str) -> tuple:
-    """Opens the page of one person; gives it and the set of queries whose clips it asks for, as it grows."""
+    """Open one person's page; return it and the growing set of queries whose clips it asks for."""
     page = await (await browser.new_context()).new_page()
     queries: set[str] = set()
 
@@ -37,7 +37,7 @@ async def open_for(browser, url: str, token: str) -> tuple:
 
 
 async def answer(page, *, is_over: asyncio.Event) -> None:
-    """Answers whatever is shown."""
+    """Answer whatever is shown."""
     while not is_over.is_set():
         if await page.is_visible("#pair"):
             await page.keyboard.press("ArrowLeft")

@@ -1,1 +1,1 @@
-"""Tests of the owner's page."""
+"""Tests of the owner page."""

@@ -25,13 +25,13 @@ async def owner(page, whole_labeler, whole_url):
 
 
 async def open_section(page, name: str) -> None:
-    """Follows the section's link."""
+    """Follow the section's link."""
     await page.click(f"aside a[href='#{name}']")
     await page.wait_for_selector(f"section#{name}")
 
 
 async def row_of(page, table: str, name: str):
-    """Gives the row of somebody."""
+    """Return a labeler's row."""
     row = page.locator(f"#{table} tbody tr", has_text=name)
     await row.wait_for()
     return row

@@ -14,7 +14,7 @@ from tests.services.web.page.browsing import until
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks sooner than the service does, and sends to this machine."""
+    """Check sooner than the service does, and allow sending to this machine."""
     monkeypatch.setattr(delivery, "LOOK_S", 0.05)
     monkeypatch.setenv("SOMERSAULT_LABELER_ALLOW_PRIVATE_WEBHOOKS", "true")
 

@@ -1,1 +1,1 @@
-"""Tests of the page of all runs."""
+"""Tests of the runs page."""
