@@ -94,7 +94,7 @@ async def test_an_answer_and_its_change(addresses: tuple[str, str], protocol: st
 async def test_refusals_are_understood(
     addresses: tuple[str, str], token: str, method: str, data: dict[str, Any], code: str, names: str
 ) -> None:
-    """Code and sentence come through as Connect's errors."""
+    """Code and message come through as Connect errors."""
     curl = Curl(addresses[0], ("--protocol", "connect"), token)
 
     with pytest.raises(RefusedError) as refused:

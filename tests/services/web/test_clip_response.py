@@ -40,7 +40,7 @@ def test_range_outside_the_clip_is_refused(asked):
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "lines=1-2", "bytes=a-b", ""])
 def test_other_range_gets_the_whole_clip(asked):
-    """What can't be understood is ignored, as RFC 9110 says."""
+    """Ranges that can't be parsed are ignored, as RFC 9110 says."""
     response = clip_response(CLIP, Headers({"range": asked}))
 
     assert (response.status_code, response.body) == (200, CLIP.data)

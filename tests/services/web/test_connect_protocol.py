@@ -32,7 +32,7 @@ def test_status_has_the_code_of_the_protocols_table(status, code, http_status):
 
 
 def test_every_status_has_a_code():
-    """No error can be left without a way to be sent."""
+    """Every error has a way to be sent."""
     assert all(connect_protocol.code_of(status) for status in grpc.StatusCode)
 
 
@@ -73,7 +73,7 @@ def test_unknown_json_field_of_a_generated_client_is_ignored():
     ],
 )
 def test_unknown_json_field_written_by_hand_is_refused(body, told):
-    """A misspelt name would otherwise be taken for one left out: the field is named, and those there are."""
+    """A misspelt name would otherwise count as one left out: the message names it and the known fields."""
     with pytest.raises(InvalidInputError, match=told):
         connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
 

@@ -83,7 +83,7 @@ async def test_unknown_token_is_refused(http, token):
 
 
 async def test_other_content_type_is_refused(http):
-    """Other content types get 415 and the ones that are taken."""
+    """Other content types get 415 and a list of the accepted ones."""
     response = await http.post(f"{SERVICE}/WhoAmI", content=b"{}", headers={"content-type": "text/plain"})
 
     assert response.status_code == 415
@@ -191,7 +191,7 @@ async def test_logout_ends_the_session(page):
 
 
 async def test_foreign_host_name_is_refused(http):
-    """A stranger's name that points here (DNS rebinding) gets nothing; health is for everybody."""
+    """Another site's name that points here (DNS rebinding) gets nothing; health is for everyone."""
     headers = {"host": "elsewhere.example"}
 
     assert (await http.get("/", headers=headers)).status_code == 421
@@ -208,7 +208,7 @@ async def owner_page(page, labeler):
 
 
 async def test_one_browser_is_labeler_and_owner(owner_page):
-    """Whoever teaches alone has both sessions; a call says in whose name it is made, and each ends by itself."""
+    """A person who trains alone has both sessions; a call says which one it uses, and each ends on its own."""
     as_owner = {**OWN_PAGE, "somersault-session": "owner"}
 
     labeler = (await owner_page.get("/session")).json()
@@ -222,7 +222,7 @@ async def test_one_browser_is_labeler_and_owner(owner_page):
 
 
 async def test_session_of_no_kind_is_refused(page):
-    """A call in nobody's name is not made in somebody's."""
+    """A call without a session isn't made with another's."""
     response = await page.get("/session", headers={"somersault-session": "service"})
 
     assert response.json()["code"] == "invalid_argument"
@@ -257,7 +257,7 @@ async def test_export_comes_as_a_file(owner_page, labeler, name, media_type):
 
 
 async def test_export_is_refused_before_its_first_byte(owner_page, http):
-    """Who may not export, and what is not there, gets a status and a sentence."""
+    """Missing rights and missing runs get a status and a message."""
     assert (await http.get("/export/flip-1.jsonl")).status_code == 403
     assert (await owner_page.get("/export/other.jsonl")).status_code == 404
     assert (await owner_page.get("/export/flip-1.csv")).status_code == 404
@@ -327,7 +327,7 @@ async def test_clip_of_no_side_or_query_is_not_found(page):
 
 
 async def test_corrupt_clip_is_not_shown(page, labeler):
-    """Bytes that are not what they were never reach a browser."""
+    """Corrupted bytes never reach a browser."""
     labeler.double.is_corrupt = True
 
     response = await page.get("/clips/query-001/left.mp4")

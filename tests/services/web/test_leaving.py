@@ -38,7 +38,7 @@ async def logged_in(gateway_url):
 
 
 async def test_a_page_that_closes_gives_its_pairs_back(page, gateway_url, labeler, logged_in):
-    """By its session's cookie, with a request that outlives it: nobody waits for the lease's end."""
+    """By its session cookie, with a request that outlives the page: no one waits for the lease to end."""
     labeler.double.leases["lease-1"] = "query-007"
     cookies = [
         {"name": name, "value": value, "url": gateway_url, "sameSite": "Strict"}
@@ -74,7 +74,7 @@ async def test_a_pair_is_given_back_though_the_caller_is_gone(gateway_url, label
 
 
 async def test_a_policys_clip_is_served_whole_and_in_ranges(logged_in, labeler):
-    """With the address that the labeler gives it, for good under its own hash and else to be asked for again."""
+    """At the address that the labeler gives, cached for good under its own hash and otherwise revalidated."""
     labeler.double.add_policy_clip(3)
     clip = labeler.double.policy_clip(3)
     address = labeler.double.policy_clips[0].clip_url
@@ -99,7 +99,7 @@ async def test_a_policy_without_a_clip_is_not_found(logged_in, labeler, name):
 
 
 async def test_a_policys_clip_is_shown_in_either_sessions_name(gateway_url, labeler):
-    """A video element can't say in which: an owner without a labeler's session sees it too, a stranger doesn't."""
+    """A video element can't say which: an owner without a labeler's session sees it too, others don't."""
     labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
     labeler.double.add_policy_clip(3)
     path = "/policy-clips/flip-1/3.mp4"
@@ -123,7 +123,7 @@ async def test_practice_pairs_come_with_their_clips(logged_in, labeler, clips):
 
 
 async def test_a_finished_run_is_told_of_at_once(http, labeler):
-    """A page that waits for a pair hears of the end, and may read what came of it."""
+    """A page that waits for a pair learns of the end, and may read the result."""
     asking = asyncio.create_task(
         http.post(f"{SERVICE}/LeaseQueries", json={"runId": "flip-1", "count": 1, "waitS": 20})
     )

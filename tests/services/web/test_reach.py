@@ -39,7 +39,7 @@ async def test_public_name_is_allowed_and_told(labeler):
 
 
 async def test_pages_are_served_over_tls(labeler, tmp_path):
-    """With a certificate there is HTTPS alone, and the cookie is never sent without it."""
+    """With a certificate there is only HTTPS, and the cookie is only sent over it."""
     certificate, key = write_certificate(tmp_path)
     settings = {"tls_certificate_path": certificate, "tls_key_path": key}
     async with serving_gateway(f"127.0.0.1:{labeler.port}", **settings) as url:
@@ -96,7 +96,7 @@ async def test_activity_says_how_long_no_page_has_asked(gateway_url, labeler):
 
 
 async def test_activity_counts_a_call_that_waits(gateway_url, labeler):
-    """A page that waits for a question is a page, however long it has waited."""
+    """A page that waits for a question counts as open, however long it has waited."""
     labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
     labeler.double.num_open = 0
     async with httpx.AsyncClient(base_url=gateway_url, timeout=20) as client:
@@ -115,7 +115,7 @@ async def test_activity_counts_a_call_that_waits(gateway_url, labeler):
 
 
 async def test_activity_is_for_owners(http, gateway_url):
-    """Nobody else learns whether somebody labels."""
+    """Only owners learn whether anyone is labeling."""
     assert (await http.get("/activity")).status_code == 403
     async with httpx.AsyncClient(base_url=gateway_url) as stranger:
         assert (await stranger.get("/activity")).status_code == 401

@@ -57,7 +57,7 @@ async def test_refusals_can_be_read_too(open_http):
 
 
 async def test_other_origins_get_nothing(open_http):
-    """A stranger's page neither passes the preflight nor may read an answer."""
+    """Another site's page neither passes the preflight nor may read a response."""
     preflight = await open_http.options(WHO_AM_I, headers={"origin": STRANGER, **PREFLIGHT})
     headers = {"origin": STRANGER, "authorization": "Bearer labeler-token"}
     answer = await open_http.post(WHO_AM_I, json={}, headers=headers)
@@ -97,6 +97,6 @@ async def test_no_origin_is_allowed_unless_named(http):
     "origin", ["*", "labels.example", "https://labels.example/", "https://LABELS.example", "null", "ftp://a"]
 )
 def test_what_browsers_would_not_send_is_refused_at_the_start(origin):
-    """A setting that could never match, or would match all, is an error that says how to write it."""
+    """A setting that could never match, or would match everything, is an error that says how to write it."""
     with pytest.raises(ConfigError, match="allowed_origins"):
         load_config(WebConfig, ["--labeler-address", "127.0.0.1:1", "--allowed-origins", origin])

@@ -28,7 +28,7 @@ def test_ticks_say_exactly_where_they_stand(values, words) -> None:
 
 @pytest.mark.parametrize(("high", "expected"), [(3, [0, 1, 2, 3]), (10, [0, 5, 10]), (60, [0, 20, 40, 60])])
 def test_counts_have_whole_ticks(high, expected) -> None:
-    """Nobody answers half a label."""
+    """A label is complete or absent."""
     assert (
         called("chart/scale.ts", "ticks", {"low": 0, "high": high}, 4 if high == 3 else 3, True) == expected
     )

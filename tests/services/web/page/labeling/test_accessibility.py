@@ -46,7 +46,7 @@ def scheme(request) -> str:
 
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_states_have_no_serious_finding(browser, double, gateway_url, window, scheme):
-    """From the login to the end of the run, everything can be used by everybody."""
+    """From the login to the end of the run, everything is accessible."""
     width, height = WINDOWS[window]
     context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = await context.new_page()

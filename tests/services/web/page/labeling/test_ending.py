@@ -26,7 +26,7 @@ def finish(double) -> None:
 
 
 async def test_finished_run_thanks_and_shows_what_was_learned(page, labeler, gateway_url):
-    """Also when the server leaves right after: nobody reads that it can't be reached, and nothing is asked of it."""
+    """Also when the server goes away right after: the page doesn't say it can't be reached, and asks nothing of it."""
     double = labeler.double
     double.num_open = 3
     fetched: list[str] = []
@@ -80,7 +80,7 @@ async def test_finish_drains_what_waits(page, labeler, gateway_url):
 
 
 async def test_finished_run_that_is_opened_later_shows_its_end(page, labeler, gateway_url):
-    """Whoever comes late sees what was learned, and no pair."""
+    """A labeler who comes late sees what was learned, and no pair."""
     labeler.double.num_open = 3
     finish(labeler.double)
 
@@ -92,7 +92,7 @@ async def test_finished_run_that_is_opened_later_shows_its_end(page, labeler, ga
 
 
 async def test_finished_run_asks_nobody_to_read_its_guidelines(page, labeler, gateway_url):
-    """Nothing lies over the thanks; whoever is on the run's own machine learns how to see it again."""
+    """Nothing covers the thanks; on the run's own machine the page says how to see it again."""
     labeler.double.guidelines = ["Only whole flips count."]
     finish(labeler.double)
 
@@ -106,7 +106,7 @@ async def test_finished_run_asks_nobody_to_read_its_guidelines(page, labeler, ga
 
 
 async def test_thanks_lead_an_owner_to_the_run(page, labeler, gateway_url):
-    """Who holds an owner's session in this browser, too, goes on to the run page."""
+    """A browser that also has an owner's session gets a link to the run page."""
     labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
     finish(labeler.double)
     await page.goto(f"{gateway_url}/run#token=owner-token")
@@ -117,7 +117,7 @@ async def test_thanks_lead_an_owner_to_the_run(page, labeler, gateway_url):
 
 
 async def test_end_closes_guidelines_that_are_open(page, labeler, gateway_url):
-    """A run that ends while somebody reads shows its thanks."""
+    """A run that ends while the labeler is reading shows its thanks."""
     labeler.double.num_open, labeler.double.guidelines = 2, ["Only whole flips count."]
     await page.goto(f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#guidelines[open]")
@@ -129,7 +129,7 @@ async def test_end_closes_guidelines_that_are_open(page, labeler, gateway_url):
 
 
 async def test_stopped_run_is_said_to_be_stopped_when_its_server_is_gone(page, labeler, gateway_url):
-    """Ctrl-C: the page says so calmly, and goes on by itself once the run is resumed."""
+    """Ctrl-C: the page says so calmly, and continues once the run is resumed."""
     double = labeler.double
     double.num_open = 1
     await open_page(page, gateway_url)
@@ -168,7 +168,7 @@ async def test_pairs_of_a_stopped_run_can_be_answered(page, labeler, gateway_url
 
 
 async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_url):
-    """After minutes without a server the page says where answers are, how they get on, and asks ever more rarely."""
+    """After minutes without a server the page says where answers are and how to continue, and asks ever more rarely."""
     double = labeler.double
     double.num_open = 1
     await page.clock.install()
@@ -199,7 +199,7 @@ async def test_long_absence_says_what_becomes_of_answers(page, labeler, gateway_
     ],
 )
 async def test_waiting_says_why_and_what_for(page, labeler, gateway_url, num_awaited, others, title, reason):
-    """Whoever waits knows for what."""
+    """The page says what it is waiting for."""
     labeler.double.num_awaited = num_awaited
     labeler.double.stats = labeler_pb2.GetStatsResponse(**others)
 

@@ -53,7 +53,7 @@ async def test_next_pair_moves_at_once(page, labeler, gateway_url, record_proper
 
 @pytest.mark.parametrize("away_s", [4, pytest.param(60, marks=pytest.mark.slow)])
 async def test_answers_given_without_a_network_arrive_once(page, labeler, gateway_url, away_s):
-    """The pairs that are there can be answered; the page says what waits, and each answer comes once."""
+    """The pairs at hand can be answered; the page says how many answers wait, and each arrives once."""
     double = labeler.double
     double.num_open = 5
     await open_page(page, gateway_url)

@@ -63,7 +63,7 @@ async def test_keyboard_alone_teaches(page, labeler, gateway_url):
 
 
 async def test_tap_on_a_clip_chooses_it(browser, labeler, gateway_url):
-    """A finger needs no button, and all that it can press is large enough."""
+    """Touch needs no button, and everything that can be touched is large enough."""
     labeler.double.num_open = 4
     context = await browser.new_context(has_touch=True, viewport={"width": 390, "height": 780})
     page = await context.new_page()
@@ -82,7 +82,7 @@ async def test_tap_on_a_clip_chooses_it(browser, labeler, gateway_url):
 
 
 async def test_click_on_a_clip_chooses_it_once(page, labeler, gateway_url):
-    """A mouse does what a finger does; the second half of a double click is no answer to the next pair."""
+    """A mouse does what touch does; the second half of a double click doesn't answer the next pair."""
     labeler.double.num_open = 4
     await open_page(page, gateway_url)
     await asyncio.sleep(0.5)
@@ -100,7 +100,7 @@ async def test_click_on_a_clip_chooses_it_once(page, labeler, gateway_url):
 
 
 async def test_click_that_brings_the_window_to_the_front_is_no_answer(page, labeler, gateway_url):
-    """Who comes back from another window has judged nothing yet."""
+    """A click that brings the window to the front answers nothing."""
     labeler.double.num_open = 2
     await open_page(page, gateway_url)
     await asyncio.sleep(0.5)
@@ -116,7 +116,7 @@ async def test_click_that_brings_the_window_to_the_front_is_no_answer(page, labe
 
 
 async def test_what_plays_clips_answers_nothing(page, labeler, gateway_url):
-    """The slider and the player's buttons are no clips."""
+    """The slider and the player's buttons don't count as clips."""
     labeler.double.num_open = 2
     await open_page(page, gateway_url)
 
@@ -130,7 +130,7 @@ async def test_what_plays_clips_answers_nothing(page, labeler, gateway_url):
 
 
 async def test_button_under_the_mouse_looks_untouched_for_the_next_pair(page, labeler, gateway_url):
-    """What was clicked has the colour of a button nobody points at, until the mouse moves."""
+    """A clicked button doesn't look hovered until the mouse moves."""
     labeler.double.num_open = 3
     await open_page(page, gateway_url)
     colour = "getComputedStyle(document.querySelector('.answer.left')).backgroundColor"
@@ -157,7 +157,7 @@ async def centre(page, selector: str, *, off: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_answers_are_in_the_window(browser, labeler, gateway_url, window):
-    """Nobody has to scroll to answer, be the phone upright or on its side; fingers see no keys."""
+    """No scrolling is needed to answer, whether the phone is upright or on its side; touch screens show no keys."""
     width, height = WINDOWS[window]
     is_phone = window != "desktop"
     context = await browser.new_context(
@@ -180,7 +180,7 @@ async def test_answers_are_in_the_window(browser, labeler, gateway_url, window):
 
 
 async def test_guidelines_open_once_a_version_and_hold_keys_back(page, labeler, gateway_url):
-    """Whoever labels has had them before their eyes, and no key meant for them is an answer."""
+    """Labelers have seen them, and keys meant for them are no answers."""
     double = labeler.double
     double.num_open, double.guidelines = 4, [GUIDELINES]
     await open_page(page, gateway_url)

@@ -9,7 +9,7 @@ from tests.services.web.real_labeler import NUM_QUERIES, read_log
 
 
 async def test_kill_9_of_the_labeler_loses_and_doubles_nothing(page, real_labeler, real_url):
-    """A person answers on while the labeler dies twice: every answer is in the log once, with its change."""
+    """A person keeps answering while the labeler dies twice: every answer is in the log once, with its change."""
     keys = ["ArrowLeft", "ArrowRight", "ArrowDown", "ArrowUp"] * 3
     await open_page(page, real_url, token=real_labeler.tokens["labeler"])
     for number, key in enumerate(keys):

@@ -72,7 +72,7 @@ async def test_question_is_text_not_markup(page, labeler, gateway_url):
 
 
 async def test_wrong_token_asks_to_log_in(page, labeler, gateway_url):
-    """A token that is not known gets a form and a sentence, and the right one then works."""
+    """An unknown token gets a form and a message, and the right one then works."""
     labeler.double.num_open = 1
     await page.goto(f"{gateway_url}/#token=wrong")
     await until(page, "document.getElementById('login-problem')?.textContent")
@@ -108,7 +108,7 @@ async def test_undo_changes_an_answer(page, labeler, gateway_url):
 
 
 async def test_undone_pair_plays_as_any_other(page, labeler, gateway_url):
-    """Its clips were let go of by then: they are loaded again, and move."""
+    """Its clips were released by then: they are loaded again, and play."""
     labeler.double.num_open = 6
     await open_page(page, gateway_url)
     await press(page, "a")
@@ -232,7 +232,7 @@ async def test_clips_play_in_step(page, labeler, gateway_url):
 
 
 async def test_reduced_motion_plays_only_when_asked(browser, labeler, gateway_url):
-    """Who asked for less motion sees a still picture until the space bar, and then one playing."""
+    """With reduced motion, clips stay still until the space bar, and then play once."""
     labeler.double.num_open = 3
     page = await browser.new_page(reduced_motion="reduce")
     await open_page(page, gateway_url)
@@ -262,7 +262,7 @@ async def test_help_opens_and_closes_by_key(page, labeler, gateway_url):
 
 
 async def test_token_that_is_taken_back_asks_to_log_in_and_keeps_the_answer(page, labeler, gateway_url):
-    """An answer given with a token that is no longer known waits in the browser until the next login."""
+    """An answer given with a revoked token waits in the browser until the next login."""
     labeler.double.num_open = 5
     await page.route("**/GetStats", lambda route: route.abort())  # else it may be the first to hear of it
     await open_page(page, gateway_url)

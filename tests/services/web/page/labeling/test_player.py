@@ -35,7 +35,7 @@ async def settled(page) -> list[float]:
 
 
 async def test_pause_holds_both_clips(page, labeler, gateway_url):
-    """A key stops both, and lets them go on; the next pair plays by itself."""
+    """A key pauses both and resumes them; the next pair plays on its own."""
     labeler.double.num_open = 3
     await open_page(page, gateway_url)
     await asyncio.sleep(0.2)
@@ -80,7 +80,7 @@ async def test_frame_keys_move_one_frame(page, labeler, gateway_url):
 
 
 async def test_slider_moves_both_clips_in_step(page, labeler, gateway_url):
-    """Dragged, it leads both clips to its moment, pauses them, and leaves the arrow keys to the answers."""
+    """Dragging it seeks and pauses both clips, and leaves the arrow keys to the answers."""
     labeler.double.num_open = 2
     await open_page(page, gateway_url)
     box = await page.locator("#moment").bounding_box()
@@ -101,7 +101,7 @@ async def test_slider_moves_both_clips_in_step(page, labeler, gateway_url):
 
 
 async def test_slider_is_moved_by_keys_when_it_has_the_focus(page, labeler, gateway_url):
-    """Whoever tabs to it scrubs with the arrows; letters still answer."""
+    """With keyboard focus it scrubs with the arrows; letters still answer."""
     labeler.double.num_open = 2
     await open_page(page, gateway_url)
 

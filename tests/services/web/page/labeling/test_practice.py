@@ -37,7 +37,7 @@ async def begin(page, gateway_url: str) -> None:
 
 
 async def test_practice_comes_first_explains_and_is_never_sent(page, double, gateway_url):
-    """A right answer is praised, another one explained; then real pairs come, of which none was held before."""
+    """A right answer is confirmed, another one explained; then real pairs come, none of which was held before."""
     await begin(page, gateway_url)
     marked = await page.inner_text("#practice")
     await asyncio.sleep(0.5)
@@ -95,7 +95,7 @@ async def test_practice_is_done_once(page, double, gateway_url):
 
 
 async def test_practice_can_be_clicked_through(page, double, gateway_url):
-    """Without a key: clips, buttons, and the focus where the next key is wanted."""
+    """Without keys: clips, buttons, and the focus where the next key is needed."""
     await begin(page, gateway_url)
     await asyncio.sleep(0.4)
 
@@ -114,7 +114,7 @@ async def test_practice_can_be_clicked_through(page, double, gateway_url):
 
 
 async def test_answer_keys_go_on_once_a_pair_is_explained(page, double, gateway_url):
-    """Whoever answers by arrows goes on by them, too; a second press of the same finger skips no explanation."""
+    """Arrows answer and continue; a second press right after doesn't skip the explanation."""
     await begin(page, gateway_url)
     await press_at_once(page, "ArrowLeft", "ArrowLeft")
     await page.wait_for_selector("#explanation[data-verdict=right]")

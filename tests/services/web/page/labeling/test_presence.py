@@ -14,7 +14,7 @@ HIDE = """isHidden => {
 
 
 async def held(double, number: int, *, timeout_s: float = 20) -> float:
-    """Wait until so many leases are held; return the seconds that it took."""
+    """Wait until ``count`` leases are held; return the seconds that it took."""
     started = time.monotonic()
     async with asyncio.timeout(timeout_s):
         while len(double.leases) != number:
@@ -42,7 +42,7 @@ async def test_closed_tabs_hold_nothing(browser, labeler, gateway_url):
 
 
 async def test_reload_shows_the_same_pairs_again(page, labeler, gateway_url):
-    """What was given back as the page was left comes again, and no token of before is used any more."""
+    """Pairs returned as the page closed come again, and old tokens are no longer used."""
     double = labeler.double
     double.num_open = 3
     renewed: list[str] = []
@@ -61,7 +61,7 @@ async def test_reload_shows_the_same_pairs_again(page, labeler, gateway_url):
 
 
 async def test_page_from_the_back_forward_cache_leases_again(page, labeler, gateway_url):
-    """Left and shown again without a load: the old tokens are gone, new pairs come."""
+    """Left and shown again without a reload: the old tokens are gone, new pairs come."""
     double = labeler.double
     double.num_open = 3
     await open_page(page, gateway_url)
@@ -78,7 +78,7 @@ async def test_page_from_the_back_forward_cache_leases_again(page, labeler, gate
 
 
 async def test_idle_tab_gives_its_pairs_to_others(page, labeler, gateway_url):
-    """Three minutes without a sign: the pairs go back, renewing ends, and the key that wakes the page answers nothing."""
+    """Three minutes without input: the pairs are returned, renewals stop, and the key that wakes the page answers nothing."""
     double = labeler.double
     double.num_open = 3
     await page.clock.install()
@@ -100,7 +100,7 @@ async def test_idle_tab_gives_its_pairs_to_others(page, labeler, gateway_url):
 
 
 async def test_who_waits_for_a_pair_is_not_asked_whether_they_are_there(page, labeler, gateway_url):
-    """Ten still minutes without a pair hold nothing up, and the pair that comes then is shown."""
+    """Ten idle minutes without a pair change nothing, and the pair that comes then is shown."""
     double = labeler.double
     double.num_open = 0
     await page.clock.install()
@@ -119,7 +119,7 @@ async def test_who_waits_for_a_pair_is_not_asked_whether_they_are_there(page, la
 
 
 async def test_hidden_tab_gives_its_pairs_back_after_a_minute(page, labeler, gateway_url):
-    """A glance elsewhere costs nothing; whoever comes back later gets pairs at once."""
+    """A glance elsewhere costs nothing; a labeler who comes back later gets pairs at once."""
     double = labeler.double
     double.num_open = 3
     await page.clock.install()

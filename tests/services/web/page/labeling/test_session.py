@@ -46,7 +46,7 @@ async def test_tests_of_the_labeler_are_none_of_the_runs_labels(page, labeler, g
     "state", [labeler_pb2.RUN_STATE_STOPPED, labeler_pb2.RUN_STATE_RUNNING], ids=["stopped", "running"]
 )
 async def test_counts_agree_soon_after_an_answer(page, labeler, gateway_url, state):
-    """Long before the next look at the run, which is rare while it is stopped; no time left is told of a stopped run."""
+    """Long before the next poll, which is rare while the run is stopped; a stopped run shows no time left."""
     double = labeler.double
     double.num_open = 12
     double.label_budget = 70
@@ -82,7 +82,7 @@ async def test_answers_to_a_stopped_run_count_with_the_real_labeler(page, real_l
 
 
 async def test_goal_counts_this_session(page, labeler, gateway_url):
-    """It is set once, outlives a reload, says when it is reached, and holds nobody up."""
+    """It is set once, survives a reload, says when it is reached, and interrupts nothing."""
     labeler.double.num_open = 30
     await open_page(page, gateway_url)
 
@@ -125,7 +125,7 @@ async def test_break_is_proposed_once_after_twenty_minutes(page, labeler, gatewa
 
 
 async def test_earlier_answers_can_be_seen_and_changed(page, labeler, gateway_url):
-    """The list has each answer with its clips; a change is a new version, and undo knows of it."""
+    """The list has each answer with its clips; a change is a new version, which undo takes into account."""
     double = labeler.double
     double.num_open = 14
     await open_page(page, gateway_url)
@@ -150,7 +150,7 @@ async def test_earlier_answers_can_be_seen_and_changed(page, labeler, gateway_ur
 
 
 async def test_agents_newest_clip_is_shown_after_ten_answers(page, labeler, gateway_url):
-    """A card beside the pair, once a policy; a key closes it; nothing that was predicted is in it."""
+    """A card beside the pair, once per policy; a key closes it; it shows nothing that was predicted."""
     double = labeler.double
     double.num_open = 40
     double.add_policy_clip(1, env_steps=120_000)

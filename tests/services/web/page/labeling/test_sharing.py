@@ -74,7 +74,7 @@ async def test_two_people_never_get_a_pair_beyond_what_it_wants(
 
 
 async def test_pairs_of_a_closed_tab_are_the_next_persons_at_once(browser, whole_labeler, whole_url):
-    """Nobody waits until leases end: what one person leaves, another one answers."""
+    """No one waits for leases to end: another person answers what one person leaves."""
     await whole_labeler.propose("one", "two", "three", wants_clips=True)
     ada, grace = [await invite(whole_labeler, name) for name in ("Ada", "Grace")]
     first, seen_by_ada = await open_for(browser, whole_url, ada)
@@ -97,7 +97,7 @@ async def test_pairs_of_a_closed_tab_are_the_next_persons_at_once(browser, whole
 
 
 async def test_login_of_somebody_else_takes_no_answer_along(browser, whole_labeler, whole_url):
-    """An answer that waits in one tab is not sent in the name of who logs in in another, and not lost either."""
+    """An answer waiting in one tab is neither sent as the labeler who logs in in another nor lost."""
     await whole_labeler.propose(*(f"pair-{number}" for number in range(16)), wants_clips=True)
     ada, grace = [await invite(whole_labeler, name) for name in ("Ada", "Grace")]
     context = await browser.new_context()

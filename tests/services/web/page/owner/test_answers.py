@@ -66,7 +66,7 @@ async def test_disagreements_come_first(page, run):
 
 
 async def test_answers_are_filtered(page, run):
-    """By who gave them and by what they were, and the page says so when there is none."""
+    """By labeler and by answer, and the page says so when there are none."""
     await _answered_twice(run)
     await _open(run, page, "answers")
     cards = page.locator("#answer-cards .clip-card")

@@ -8,7 +8,7 @@ from tests.services.web.page.page_module import called
 
 
 def test_details_are_words_and_no_json() -> None:
-    """What lies in an object inside stands for itself; yes and no are words."""
+    """Nested objects are flattened; booleans are words."""
     detail = {
         "is_paused": False,
         "result": {"headline": "It flips.", "num_labels": 60},

@@ -89,7 +89,7 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
 
 
 async def test_excluded_labeler_is_restored_and_both_are_in_the_audit_log(owner, whole_labeler):
-    """Weight 0 with its reason, and back; nobody else's token was needed to see it."""
+    """Weight 0 with its reason, and back; no other token is needed to see it."""
     teacher = whole_labeler.as_role(Role.TEACHER)
     await whole_labeler.propose("pair")
     (leased,) = await lease(teacher)
@@ -158,7 +158,7 @@ async def test_export_is_downloaded_in_both_formats(owner, whole_labeler, tmp_pa
 
 
 async def test_labelers_token_does_not_open_it(page, whole_labeler, whole_url):
-    """Whoever follows a labeler's address to the owner page is led to labeling."""
+    """A labeler's address opened on the owner page leads to labeling."""
     await whole_labeler.propose("one", wants_clips=True)
     await page.goto(f"{whole_url}/owner#token={TOKENS[Role.LABELER]}")
 
@@ -167,7 +167,7 @@ async def test_labelers_token_does_not_open_it(page, whole_labeler, whole_url):
 
 
 async def test_invitations_lead_to_where_the_owner_said(page, whole_labeler):
-    """The owner may sit at the machine itself; who is invited does not. What is not encrypted says so."""
+    """The owner may be on this machine; people who are invited aren't. Unencrypted addresses say so."""
     async with serving_gateway(
         whole_labeler.address, run_id=RUN_ID, public_url="http://labels.example:8400"
     ) as url:
@@ -183,7 +183,7 @@ async def test_invitations_lead_to_where_the_owner_said(page, whole_labeler):
 
 
 async def test_invitation_to_this_machine_alone_says_so(owner):
-    """An address of loopback opens for nobody else."""
+    """A loopback address doesn't open on other machines."""
     await open_section(owner, "labelers")
     await owner.fill("#invite-name", "Ada")
     await owner.click("#invite-form button")

@@ -13,7 +13,7 @@ _BEGIN = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def _point(seconds: float, steps: int, **fields: Any) -> dict[str, Any]:
-    """Return a report so many seconds after the first; zeros are left out as in JSON of protobuf."""
+    """Return a report some seconds after the first; zeros are left out, as protobuf's JSON does."""
     time = (_BEGIN + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
     point = {"number": "1", "reportTime": time, "totalEnvSteps": "100000", "rewardVersion": "5"} | fields
     return point | ({"envSteps": str(steps)} if steps else {})
@@ -30,7 +30,7 @@ def test_a_resumed_learner_replaces_what_it_does_anew() -> None:
 
 
 def test_a_report_of_no_place_yet_erases_nothing() -> None:
-    """A restarted reward service says 0 until the learner tells it 20,000: that is no way back to the beginning."""
+    """A restarted reward service reports 0 until the learner tells it 20,000: the curve doesn't go back to the start."""
     reported = [_point(5 * i, steps) for i, steps in enumerate([0, 10_000, 25_000, 0, 0, 20_000, 21_000])]
     assert _steps(called("run/history.ts", "continuous", reported)) == [0, 10_000, 20_000, 21_000]
     assert called("run/history.ts", "isResuming", reported[:5])
@@ -62,7 +62,7 @@ def _time_left(
 
 
 def test_no_pace_is_told_across_a_resume() -> None:
-    """From 0 to the checkpoint of 60,000 in five seconds is no pace; two minutes later at 100 steps a second there is one."""
+    """From 0 to the checkpoint at 60,000 in five seconds is no pace; two minutes later at 100 steps per second there is one."""
     before = [_point(0, 50_000), _point(5, 60_000), _point(305, 0)]
     after = _going_on(steps_per_s=100, seconds=120, begin_s=310, begin_steps=60_000)
     assert called("run/estimates.ts", "stepsPerSecond", [*before, after[0], after[1]]) is None
@@ -89,7 +89,7 @@ def test_time_left_counts_the_steps_and_the_labels() -> None:
 
 
 def test_time_left_without_answers_is_a_bound() -> None:
-    """Nobody has answered lately and 20 labels are open: no pace to go by."""
+    """No answers came lately and 20 labels are open: there is no pace to go by."""
     points = [point | {"numAnswered": "40"} for point in _going_on(steps_per_s=100, seconds=300)]
     assert _time_left(points, answered=40) == {
         "value": "at least 12 min",
@@ -127,7 +127,7 @@ def test_a_rate_is_not_told_for_labels_that_are_not_there() -> None:
     [(1.0, 1, "too early to say"), (1.0, 9, "too early to say"), (0.8, 20, "80%"), (1.0, 10, "100%")],
 )
 def test_accuracy_is_told_after_ten_answers(share, count, value) -> None:
-    """One right of one is no 100%."""
+    """One right of one isn't 100%."""
     point = _point(0, 100, preferenceAccuracy=share, numAccuracyPreferences=str(count))
     assert called("run/estimates.ts", "predictedCorrectly", point)["value"] == value
 
@@ -154,7 +154,7 @@ def test_a_prediction_is_not_sure_after_one_answer() -> None:
     [(7, 20, "7 of 20"), (0, 20, "0 of 20"), (20, 20, "20 of 20"), (5, 2, "5"), (7, 0, "7"), (0, 0, "0")],
 )
 def test_no_count_is_above_what_it_is_of(count: int, budget: int, words: str) -> None:
-    """Five answers are none of two, whatever the owner made of the budget since."""
+    """Five answers are never "5 of 2", even if the owner lowered the budget."""
     assert called("shell/words.ts", "ofBudget", count, budget) == words
 
 
@@ -185,7 +185,7 @@ _RUNNING = {
     ],
 )
 def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
-    """It does not run while it waits for somebody, and is never said to wait for more than its budget has left."""
+    """It isn't running while it waits for answers, and never waits for more than its budget has left."""
     inputs = {"points": [_point(0, 100), _point(5, 200)]} | _RUNNING | fields
     standing = called("run/status/status.ts", "statusOf", inputs)
     assert (standing["kind"], standing["words"]) == (kind, words)
@@ -208,7 +208,7 @@ def test_a_run_stands_where_it_stands(fields, kind, words) -> None:
     ],
 )
 def test_answers_that_teach_nothing_are_named(stats, sentence) -> None:
-    """As soon as it is clear, so that nobody goes on answering in vain."""
+    """As soon as it is clear, so that no one keeps answering in vain."""
     told = called("run/status/status.ts", "nothingLearned", stats, 20)
     assert sentence in told
     assert bool(told) is bool(sentence)

@@ -22,7 +22,7 @@ async def _listed(run) -> pb.Run:
 
 
 async def test_what_it_waits_for_comes_first(page, run):
-    """In amber, with the way to answer; never green while nothing can go on."""
+    """In amber, with a link to answer; never green while nothing can continue."""
     await run.report(env_steps=10_000, num_awaited=12)
     await run.open(page)
 
@@ -41,7 +41,7 @@ async def test_what_it_waits_for_comes_first(page, run):
 
 
 async def test_a_resume_takes_no_curve_back(page, run):
-    """After 40,000 steps it goes on from its checkpoint at 20,000: one line, whose places rise."""
+    """After 40,000 steps it resumes from its checkpoint at 20,000: one line with ascending steps."""
     for env_steps in (0, 20_000, 40_000, 0, 20_000, 30_000):
         await run.report(env_steps=env_steps)
     await run.open(page)
@@ -97,7 +97,7 @@ async def test_policy_clips_stand_at_one_top_without_bars(page, run, clips):
 
 
 async def test_a_run_is_finished_after_a_confirmation_that_says_what_happens(page, run):
-    """Nothing before it; then the run is told, and it can be taken back as long as it is not over."""
+    """Nothing happens before it; then the run is told, and it can be undone until the run is over."""
     await run.update(label_budget=60)
     await run.report(env_steps=40_000)
     await run.open(page)
@@ -154,7 +154,7 @@ async def test_the_question_is_changed(page, run):
 
 
 async def test_a_finished_run_shows_what_came_of_it(page, run, clips):
-    """Headline, when, the final video, how to open it later; nothing that only a live run can be told."""
+    """Headline, time, the final video, how to open it later; no controls that need a live run."""
     await run.report(env_steps=100_000)
     await run.add_policy_clip(clips[0], env_steps=0)
     await run.add_policy_clip(clips[1], env_steps=100_000, is_final=True)
@@ -174,7 +174,7 @@ async def test_a_finished_run_shows_what_came_of_it(page, run, clips):
 
 
 async def test_a_stopped_run_says_how_it_goes_on(page, run):
-    """Nothing to pause or finish, for nobody would hear of it; answers are still taken."""
+    """There is nothing to pause or finish, since no service would notice; answers are still accepted."""
     await run.report(env_steps=40_000)
     await run.update(state=pb.RUN_STATE_STOPPED)
     await run.open(page)
@@ -207,7 +207,7 @@ async def test_curves_are_smoothed_and_downloaded(page, run, tmp_path):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_the_page_has_no_serious_finding(browser, run, clips, window, scheme):
-    """Waiting, with everything on it, and finished: usable by everybody, and nothing scrolls the page sideways."""
+    """Waiting, with everything on it, and finished: accessible, and nothing scrolls the page sideways."""
     width, height = WINDOWS[window]
     await run.draw_pairs()
     await run.answer_all()
@@ -236,7 +236,7 @@ async def test_the_page_has_no_serious_finding(browser, run, clips, window, sche
 
 @pytest.mark.slow
 async def test_answers_that_teach_nothing_are_named_at_once(page, run, tmp_path):
-    """First on the page, as soon as all answers given say nothing of what is wanted; gone once one does."""
+    """First on the page, as soon as no answer says anything about what is wanted; gone once one does."""
     await run.report(env_steps=10_000, label_budget=14)
     await run.draw_pairs()
     await run.answer_all(always=preference_pb2.PREFERENCE_INCOMPARABLE)

@@ -82,7 +82,7 @@ async def test_clips_play_with_the_reward_of_each_moment(page, run):
 
 
 async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
-    """Only after a confirmation in words; then nobody is asked, and the page says so to whoever opens it."""
+    """Only after a confirmation; then no one is asked, and the page says so."""
     await run.draw_pairs()
     await run.report(env_steps=10_000)
     await run.open(page)
@@ -109,7 +109,7 @@ async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
 
 
 async def test_an_empty_page_says_what_it_waits_for(page, run):
-    """No empty axes, no zeros that nobody measured."""
+    """No empty axes, no zeros that weren't measured."""
     await run.open(page)
     await expect(page.locator("#run-state")).to_have_text("Waiting for the first report")
     await expect(page.get_by_text("first report, which comes a few seconds after")).to_be_visible()
@@ -137,7 +137,7 @@ async def test_who_answers_sees_nothing_of_what_is_predicted(page, run):
 
 
 async def test_nothing_moves_for_who_wants_no_motion(browser, run):
-    """Clips stand still until they are told to play."""
+    """Clips stay paused until they are played."""
     await run.draw_pairs()
     tab = await browser.new_page(reduced_motion="reduce")
     await run.open(tab)

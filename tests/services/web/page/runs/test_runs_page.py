@@ -165,7 +165,7 @@ async def test_compared_curves_are_downloaded(page, runs_url, tmp_path):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_the_page_has_no_serious_finding(browser, runs_url, window, scheme):
-    """Table and comparison can be used by everybody, and nothing but the table scrolls sideways."""
+    """Table and comparison are accessible, and nothing but the table scrolls sideways."""
     width, height = WINDOWS[window]
     context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     tab = await context.new_page()
