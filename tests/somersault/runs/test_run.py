@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_late_answers_are_counted_once_nobody_trains(copied: Path) -> None:
     (copied / "progress.jsonl").write_text(json.dumps(newest | {"run/labels": 7}) + "\n")
     (copied / "summary.json").unlink()
     assert load_run(copied).num_labels == NUM_LABELS
-    with sqlite3.connect(copied / "labels.sqlite") as database:
+    with closing(sqlite3.connect(copied / "labels.sqlite")) as database, database:
         numbers = [
             number for (number,) in database.execute("SELECT number FROM answers ORDER BY number LIMIT 3")
         ]

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import sqlite3
 from collections.abc import Awaitable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import alembic.autogenerate
@@ -88,7 +89,7 @@ def test_an_older_databases_data_goes_up_down_and_up(path: Path) -> None:
 
 def test_a_newer_programs_database_is_refused(database: Database, path: Path) -> None:
     """Rather than half understood."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(ConfigError, match="9999"):
@@ -196,6 +197,6 @@ async def test_a_closed_database_has_committed_what_waited(path: Path) -> None:
     await asyncio.sleep(0)
     await asyncio.to_thread(database.close)
     await asyncio.gather(*waiting)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM labelers").fetchone() == (50,)
     connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ async def test_the_audit_log_can_only_grow(tmp_path: Path) -> None:
     """The database itself refuses to change or to remove a row."""
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()
-    with sqlite3.connect(tmp_path / "labels.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "labels.sqlite")) as connection, connection:
         for statement in ("UPDATE audit_log SET labeler_id = 'x'", "DELETE FROM audit_log"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)

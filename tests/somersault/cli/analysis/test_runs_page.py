@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,7 +58,7 @@ async def labeler(folder: Path, *, token: str | None = TOKEN) -> AsyncIterator[A
 
 def add_clips(folder: Path, run_id: str, versions: dict[int, bytes]) -> None:
     """Store clips of policies as a labeler of version 8 of the database keeps them."""
-    with sqlite3.connect(folder / "labels.sqlite") as database:
+    with closing(sqlite3.connect(folder / "labels.sqlite")) as database, database:
         database.execute(
             "CREATE TABLE policy_clips (run_id, policy_version, env_steps, clip_uri, sha256, duration_s, created_ms,"
             " is_final, predicted_rewards, true_return)"

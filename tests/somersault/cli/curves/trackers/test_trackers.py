@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def _kept_by_mlflow(folder: Path) -> set[int]:
 
 
 def _kept_by_trackio(folder: Path) -> set[int]:
-    with sqlite3.connect(folder / "trackio" / "somersault.db") as database:
+    with closing(sqlite3.connect(folder / "trackio" / "somersault.db")) as database, database:
         return {step for (step,) in database.execute("SELECT step FROM metrics")}
 
 
