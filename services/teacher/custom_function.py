@@ -13,9 +13,9 @@ from functools import partial
 import numpy as np
 import structlog
 
-from services.teacher.sealed import SealedPart
 from somersault.domain.feedback import Preference
 from somersault.errors import Retry, SomersaultError
+from somersault.formats.sealed import SealedPart
 from somersault.runtime import telemetry
 from somersault.tasks.custom import load_teacher
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from services.teacher import rules
 from services.teacher.custom_function import CustomFunction
-from services.teacher.sealed import SealedPart
 from somersault.domain.feedback import Preference
 from somersault.domain.teacher_kinds import WeightedKind, is_function, parse_teacher
+from somersault.formats.sealed import SealedPart
 
 __all__ = ["Judge", "Rule", "open_judge"]
 

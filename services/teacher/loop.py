@@ -11,10 +11,8 @@ from typing import Protocol
 import prometheus_client
 import structlog
 
-from services.teacher import sealed
 from services.teacher.custom_function import FunctionFailedError
 from services.teacher.labeler_client import LeasedQuery
-from services.teacher.sealed import NotFiniteError, SealedPart
 from somersault.domain.feedback import Preference
 from somersault.errors import (
     AlreadyExistsError,
@@ -22,6 +20,8 @@ from somersault.errors import (
     SomersaultError,
     UnavailableError,
 )
+from somersault.formats import sealed
+from somersault.formats.sealed import NotFiniteError, SealedPart
 from somersault.rpc import Backoff
 from somersault.runtime import telemetry
 from somersault.storage import ObjectStore

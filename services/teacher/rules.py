@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
-from services.teacher.sealed import SealedPart
 from somersault.domain.arrays import FloatArray
 from somersault.domain.feedback import Preference
 from somersault.domain.teacher_kinds import TeacherKind
+from somersault.formats.sealed import SealedPart
 
 __all__ = ["decide", "equal_threshold", "probability_of_left", "skip_threshold", "weighted_return"]
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from somersault.domain.arrays import ActionArray, FloatArray
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.export.shipped.policy import Policy as Actor
+from somersault.formats.safetensors import read_header
 from somersault.formats.strict_json import load_json
 from somersault.runs import Run, load_run
 
@@ -135,9 +136,9 @@ def load_policy(source: str | Path | Run, *, version: int | None = None, seed: i
 def _load_exported(path: Path, *, seed: int | None) -> Policy:
     try:
         data = path.read_bytes()
+        header = read_header(data, what="policy")
         arrays = safetensors.numpy.load(data)
-        header = load_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        facts = load_json(header.get("__metadata__", {}).get("somersault", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+        facts = load_json(header.metadata.get("somersault", "{}"))
+    except (OSError, CorruptDataError, SafetensorError, ValueError) as error:
         raise NotFoundError(f"{path} can't be read as an exported policy: {error}") from error
     return Policy(arrays, version=int(facts["policy_version"]) if facts else None, seed=seed)

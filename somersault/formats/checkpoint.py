@@ -16,6 +16,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from somersault.errors import CorruptDataError
+from somersault.formats.safetensors import read_header
 from somersault.formats.strict_json import dump_json, load_json
 from somersault.storage import ObjectStore
 
@@ -23,7 +24,6 @@ __all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
 
 _FORMAT = "somersault.checkpoint.1"
 _NUM_KEPT = 3
-_HEADER_MAX_BYTES = 1024 * 1024
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -92,15 +92,9 @@ def unpack(data: bytes) -> Checkpoint:
     return Checkpoint(arrays=arrays, facts=facts)
 
 
-def _read_metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    if not 0 < length <= min(len(data) - 8, _HEADER_MAX_BYTES):
-        raise CorruptDataError("it has no readable header")
-    try:
-        metadata = load_json(data[8 : 8 + length])["__metadata__"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptDataError("it has no readable header") from error
-    if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
+def _read_metadata(data: bytes) -> Mapping[str, str]:
+    metadata = read_header(data, what="safetensors").metadata
+    if metadata.get("format") != _FORMAT:
         raise CorruptDataError(f"its format is not {_FORMAT}")
     return metadata
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 from somersault.domain.frames import observations_of
 from somersault.errors import CorruptDataError
-from somersault.formats.reward_model import decode, encode, read_config
 from somersault.reward_model.config import RewardModelConfig
+from somersault.reward_model.encoding import decode, encode, read_config
 from somersault.reward_model.picture_network import PictureNetwork
 from somersault.reward_model.vector_network import VectorNetwork
 

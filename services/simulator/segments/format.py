@@ -27,14 +27,14 @@ from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.actions import is_still
 from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.formats.strict_json import dump_json, load_json
+from somersault.formats import sealed
+from somersault.formats.safetensors import encode, read_header
+from somersault.formats.sealed import SealedPart
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 
 __all__ = ["RenderableSegment", "decode_segment", "encode_sealed", "encode_segment"]
 
 _SEGMENT_FORMAT = "somersault.segment/1"
-_SEALED_FORMAT = "somersault.sealed/1"
-_MAX_HEADER_BYTES = 1 << 20
 _DTYPE_NAMES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
 
 _Layout = Mapping[str, tuple[str, tuple[int | None, ...]]]
@@ -80,19 +80,18 @@ def encode_segment(recorded: RecordedSegment, task: Task) -> bytes:
         "policy_version": segment.policy_version,
         "step_s": task.step_s,
     }
-    return _encode(arrays, metadata)
+    return encode(arrays, metadata)
 
 
 def encode_sealed(recorded: RecordedSegment, task: Task) -> bytes:
     """Return the sealed teacher part."""
-    metadata = {
-        "format": _SEALED_FORMAT,
-        "task": task.name,
-        "segment_id": recorded.segment.segment_id,
-        "recent_segment_return_mean": recorded.recent_return_mean,
-        "recent_segment_return_std": recorded.recent_return_std,
-    }
-    return _encode({"true_rewards": recorded.true_rewards}, metadata)
+    part = SealedPart(
+        segment_id=recorded.segment.segment_id,
+        true_rewards=recorded.true_rewards,
+        recent_segment_return_mean=recorded.recent_return_mean,
+        recent_segment_return_std=recorded.recent_return_std,
+    )
+    return sealed.encode(part, task=task.name)
 
 
 def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
@@ -102,13 +101,13 @@ def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
         CorruptDataError: The bytes aren't a segment object, or its arrays don't fit together.
         InvalidInputError: It is a segment of another task.
     """
-    header = _read_header(data)
-    metadata = _read_metadata(header)
+    header = read_header(data, what="segment object")
+    metadata = header.read_json_metadata()
     if metadata.get("format") != _SEGMENT_FORMAT:
         raise CorruptDataError(f"format is {metadata.get('format')!r}, not {_SEGMENT_FORMAT!r}")
     if metadata.get("task") != task.name:
         raise InvalidInputError("task of the segment", metadata.get("task"), task.name)
-    _check_arrays(header, task)
+    _check_arrays(header.arrays, task)
     try:
         arrays = safetensors.numpy.load(data)
     except safetensors.SafetensorError as err:
@@ -123,46 +122,8 @@ def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
     )
 
 
-def _encode(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, object]) -> bytes:
-    """Return safetensors whose header is in a fixed order; the library's isn't."""
-    texts = {name: dump_json(value) for name, value in metadata.items()}
-    data = safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=texts
-    )
-    begin = 8 + int.from_bytes(data[:8], "little")
-    header = dump_json(load_json(data[8:begin]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + data[begin:]
-
-
-def _read_header(data: bytes) -> dict[str, object]:
-    """Read the header of safetensors, at most 1 MiB."""
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
-        raise CorruptDataError(f"segment object: header of {length} bytes in {len(data)} bytes")
-    try:
-        header = load_json(data[8 : 8 + length])
-    except ValueError as err:
-        raise CorruptDataError("segment object: header is not JSON") from err
-    if not isinstance(header, dict):
-        raise CorruptDataError("segment object: header is not a JSON object")
-    return header
-
-
-def _read_metadata(header: Mapping[str, object]) -> dict[str, object]:
-    """Read the metadata's JSON values."""
-    texts = header.get("__metadata__")
-    if not isinstance(texts, dict):
-        raise CorruptDataError("segment object: no metadata")
-    try:
-        return {name: load_json(text) for name, text in texts.items()}
-    except (TypeError, ValueError) as err:
-        raise CorruptDataError("segment object: metadata values are not JSON") from err
-
-
-def _check_arrays(header: Mapping[str, object], task: Task) -> None:
+def _check_arrays(declared: Mapping[str, Any], task: Task) -> None:
     """Check that the header declares exactly a segment's arrays, of one length and the right widths."""
-    declared = {name: entry for name, entry in header.items() if name != "__metadata__"}
     actions = declared.get("actions")
     shape = actions.get("shape") if isinstance(actions, dict) else None
     steps = shape[0] if isinstance(shape, list) and shape else None

@@ -10,12 +10,10 @@ import safetensors.numpy
 
 from somersault.domain.actions import least_choice_of
 from somersault.errors import CorruptDataError, InvalidInputError
-from somersault.formats.strict_json import load_json
+from somersault.formats.safetensors import read_header
 from somersault.tasks import Task
 
 __all__ = ["check_segment"]
-
-_MAX_HEADER_BYTES = 1 << 20
 
 
 def check_segment(data: bytes, *, task: Task) -> None:
@@ -25,7 +23,7 @@ def check_segment(data: bytes, *, task: Task) -> None:
         InvalidInputError: it doesn't; the text names everything that differs.
         CorruptDataError: it isn't a segment, or is damaged.
     """
-    metadata = _metadata(data)
+    metadata = read_header(data, what="not a segment").read_json_metadata()
     try:
         arrays = safetensors.numpy.load(data)
         found = {name: arrays[name] for name in ("observations", "actions")}
@@ -62,14 +60,3 @@ def _compared(
         ("shape of an action", actions.shape[1:], tuple(spec.action_shape)),
         ("type of actions", str(actions.dtype), str(spec.action_dtype)),
     ]
-
-
-def _metadata(data: bytes) -> dict[str, object]:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
-        raise CorruptDataError("it is no segment: its head can't be read")
-    try:
-        texts = load_json(data[8 : 8 + length]).get("__metadata__", {})
-        return {name: load_json(text) for name, text in texts.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise CorruptDataError("it is no segment: its head can't be read") from error

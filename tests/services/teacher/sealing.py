@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from services.teacher.sealed import SealedPart
+from somersault.formats.sealed import SealedPart
 
 
 def seal(*rewards: float, dtype: Any = np.float32, **metadata: Any) -> bytes:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from services.teacher.judge import Judge, open_judge
-from services.teacher.sealed import SealedPart
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
+from somersault.formats.sealed import SealedPart
 from tests.services.teacher.sealing import part
 
 LEFT, RIGHT, EQUAL, INCOMPARABLE = Preference

@@ -15,9 +15,9 @@ from services.teacher.rules import (
     skip_threshold,
     weighted_return,
 )
-from services.teacher.sealed import SealedPart
 from somersault.domain.feedback import Preference
 from somersault.domain.teacher_kinds import KINDS, TeacherKind
+from somersault.formats.sealed import SealedPart
 from tests.services.teacher.sealing import part
 
 LEFT, RIGHT, EQUAL, INCOMPARABLE = Preference

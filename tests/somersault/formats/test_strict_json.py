@@ -12,7 +12,6 @@ import pytest
 
 from services.labeler.people.labelers import read_tokens
 from services.simulator.segments.format import decode_segment
-from services.teacher import sealed
 from services.web.session import posted_token
 from somersault.api.policy import load_policy
 from somersault.cli.cloning.contents import copy_files
@@ -20,9 +19,9 @@ from somersault.cli.curves.trackers.identity import TrackerIdentity
 from somersault.cli.labels.segment_check import check_segment
 from somersault.cli.run.folder import RunFolder
 from somersault.errors import SomersaultError, shorten
-from somersault.formats import checkpoint
-from somersault.formats.reward_model import read_config
+from somersault.formats import checkpoint, sealed
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.reward_model.encoding import read_config
 from somersault.runs.settings import read_json_object
 from somersault.runtime.config import ServiceConfig, load_config
 from somersault.tasks import get_task

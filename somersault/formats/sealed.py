@@ -1,4 +1,7 @@
-"""Reads a segment's sealed teacher part: safetensors with JSON values in its metadata, format version 1."""
+"""A segment's sealed teacher part as bytes: safetensors with JSON values in its metadata, format version 1.
+
+It holds the hidden reward: an object of its own, under a prefix that only teachers may read.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ import safetensors.numpy
 
 from somersault.domain.arrays import FloatArray
 from somersault.errors import CorruptDataError
-from somersault.formats.strict_json import load_json
+from somersault.formats.safetensors import encode as encode_safetensors
+from somersault.formats.safetensors import read_header
 
-__all__ = ["NotFiniteError", "SealedPart", "decode"]
+__all__ = ["NotFiniteError", "SealedPart", "decode", "encode"]
 
 _FORMAT = "somersault.sealed/1"
-_MAX_HEADER_BYTES = 1 << 20
 _MAX_STEPS = 100_000
 
 
@@ -38,6 +41,18 @@ class SealedPart:
     """Standard deviation of the newest segments' true returns when this segment was cut."""
 
 
+def encode(part: SealedPart, *, task: str) -> bytes:
+    """Return the object of a sealed part; the same part always gives the same bytes."""
+    metadata = {
+        "format": _FORMAT,
+        "task": task,
+        "segment_id": part.segment_id,
+        "recent_segment_return_mean": part.recent_segment_return_mean,
+        "recent_segment_return_std": part.recent_segment_return_std,
+    }
+    return encode_safetensors({"true_rewards": part.true_rewards}, metadata)
+
+
 def decode(data: bytes) -> SealedPart:
     """Return the sealed part; the header is checked before an array is made.
 
@@ -45,11 +60,14 @@ def decode(data: bytes) -> SealedPart:
         NotFiniteError: A true reward is not finite; reading it again would not help.
         CorruptDataError: The bytes are not a sealed part, or another number is missing or not finite.
     """
-    header = _read_header(data)
-    shape = _entry(header, "true_rewards").get("shape")
+    header = read_header(data, what="sealed part")
+    declared = header.arrays.get("true_rewards")
+    shape = declared.get("shape") if isinstance(declared, dict) else None
     if not (isinstance(shape, list) and len(shape) == 1 and 0 < shape[0] <= _MAX_STEPS):
         raise CorruptDataError(f"sealed part: true_rewards has shape {shape}, not [T]")
-    metadata = _read_metadata(_entry(header, "__metadata__"))
+    metadata = header.read_json_metadata()
+    if metadata.get("format") != _FORMAT:
+        raise CorruptDataError(f"sealed part: format is {metadata.get('format')!r}, not {_FORMAT!r}")
     try:
         true_rewards = safetensors.numpy.load(data)["true_rewards"]
     except safetensors.SafetensorError as err:
@@ -72,36 +90,6 @@ def decode(data: bytes) -> SealedPart:
         recent_segment_return_mean=_number(metadata, "recent_segment_return_mean"),
         recent_segment_return_std=std,
     )
-
-
-def _read_header(data: bytes) -> dict[str, object]:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
-        raise CorruptDataError(f"sealed part: header of {length} bytes in {len(data)} bytes")
-    try:
-        header = load_json(data[8 : 8 + length])
-    except ValueError as err:
-        raise CorruptDataError("sealed part: header is not JSON") from err
-    if not isinstance(header, dict):
-        raise CorruptDataError("sealed part: header is not a JSON object")
-    return header
-
-
-def _entry(header: dict[str, object], name: str) -> dict[str, object]:
-    entry = header.get(name)
-    if not isinstance(entry, dict):
-        raise CorruptDataError(f"sealed part: no {name}")
-    return entry
-
-
-def _read_metadata(metadata: dict[str, object]) -> dict[str, object]:
-    try:
-        values: dict[str, object] = {name: load_json(str(text)) for name, text in metadata.items()}
-    except ValueError as err:
-        raise CorruptDataError("sealed part: metadata is not JSON") from err
-    if values.get("format") != _FORMAT:
-        raise CorruptDataError(f"sealed part: format is {values.get('format')!r}, not {_FORMAT!r}")
-    return values
 
 
 def _number(metadata: dict[str, object], name: str) -> float:

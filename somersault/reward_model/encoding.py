@@ -15,18 +15,18 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from somersault.errors import CorruptDataError
+from somersault.formats.safetensors import read_header
 from somersault.formats.strict_json import dump_json, load_json
 from somersault.reward_model.config import RewardModelConfig
 
 __all__ = ["decode", "encode", "read_config"]
 
 _FORMAT = "somersault.reward_model.2"  # key of the shape in the header; the number is a version
-_HEADER_MAX_BYTES = 1 << 20  # the header is text about two dozen arrays; more is an attack
 _FLOAT_BYTES = 4
 
 
 def encode(config: RewardModelConfig, tensors: Mapping[str, Tensor]) -> bytes:
-    """Encodes shape and arrays."""
+    """Return shape and arrays as bytes."""
     # one entry: safetensors keeps no order among several, and equal weights give equal bytes
     shape = asdict(config)
     for name, usual in (("choice_sizes", ()), ("num_planes", 1), ("num_numbers", 0)):
@@ -37,25 +37,25 @@ def encode(config: RewardModelConfig, tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def read_config(data: bytes) -> RewardModelConfig:
-    """Reads an ensemble's shape from the header.
+    """Return an ensemble's shape, read from the header.
 
     Raises:
         CorruptDataError: the header is not what it must be.
     """
     try:
-        metadata = load_json(data[8 : 8 + _header_bytes(data)])["__metadata__"]
+        metadata = read_header(data, what="reward model").metadata
         return RewardModelConfig(**load_json(metadata[_FORMAT]))
     except (KeyError, TypeError, ValueError, RecursionError) as err:
         raise CorruptDataError(f"reward model: header can't be read: {err!r}") from err
 
 
 def decode(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Reads the arrays of an ensemble that has these shapes.
+    """Return the arrays of an ensemble that has these shapes.
 
     Raises:
         CorruptDataError: the bytes hold other arrays, or a value that can't be.
     """
-    num_bytes = len(data) - 8 - _header_bytes(data)
+    num_bytes = read_header(data, what="reward model").num_array_bytes
     expected_bytes = _FLOAT_BYTES * sum(math.prod(shape) for shape in shapes.values())
     if num_bytes != expected_bytes:
         raise CorruptDataError(f"reward model: {num_bytes} bytes of weights, must be {expected_bytes}")
@@ -68,13 +68,6 @@ def decode(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tens
     for name, tensor in tensors.items():
         _check(name, tensor, shapes[name])
     return tensors
-
-
-def _header_bytes(data: bytes) -> int:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 0 < length <= min(_HEADER_MAX_BYTES, len(data) - 8):
-        raise CorruptDataError(f"reward model: header of {length} bytes in {len(data)} bytes")
-    return length
 
 
 def _check(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from services.teacher.sealed import NotFiniteError, decode
 from somersault.errors import CorruptDataError
+from somersault.formats.sealed import NotFiniteError, decode
 from tests.services.teacher.sealing import seal
 
 
