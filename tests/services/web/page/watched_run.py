@@ -28,7 +28,7 @@ NUM_PAIRS = 7
 
 
 class ScoringSimulator(Simulator):
-    """Draws, and tells how its episodes went."""
+    """Renders, and reports how its episodes went."""
 
     async def GetEpisodeStatistics(self, request, context):
         """Return the same means each time."""
@@ -39,7 +39,7 @@ class ScoringSimulator(Simulator):
 
 @dataclass(frozen=True, slots=True)
 class LabelerProcess:
-    """A labeler's process, its folder, and the port of the simulator that draws for it."""
+    """A labeler's process, its folder, and the port of the simulator that renders for it."""
 
     labeler: RealLabeler
     folder: Path
@@ -105,8 +105,8 @@ class WatchedRun:
             request = pb.AddPolicyClipRequest(run_id=self.run_id, clip=message, clip_uri=uri)
             await service.AddPolicyClip(request)
 
-    async def draw_pairs(self, *, prefix: str = "p") -> None:
-        """Have pairs drawn, the first without a prediction, and wait until they can be leased."""
+    async def render_pairs(self, *, prefix: str = "p") -> None:
+        """Have pairs rendered, the first without a prediction, and wait until they can be leased."""
         async with self.calling("service") as service:
             proposals = [self._proposal(prefix, number) for number in range(NUM_PAIRS)]
             await service.ProposeQueries(pb.ProposeQueriesRequest(run_id=self.run_id, proposals=proposals))

@@ -37,7 +37,7 @@ async def _answer_as_second(run) -> str:
 
 async def _answered_twice(run) -> str:
     await run.update(target_answers=2)
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all()
     await run.report(env_steps=10_000)
     return await _answer_as_second(run)
@@ -97,9 +97,9 @@ async def test_each_labeler_has_a_page(page, run):
 
 async def test_more_answers_come_a_page_at_a_time(page, run):
     """Twelve, then the others, none twice."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all()
-    await run.draw_pairs(prefix="q")
+    await run.render_pairs(prefix="q")
     await run.answer_all(prefix="q")
     await _open(run, page, "answers")
     cards = page.locator("#answer-cards .clip-card")
@@ -115,7 +115,7 @@ async def test_more_answers_come_a_page_at_a_time(page, run):
 async def test_the_audit_log_is_of_people(page, run):
     """What services did is left out unless it is asked for."""
     await run.update(target_answers=2)
-    await run.draw_pairs()
+    await run.render_pairs()
     await _open(run, page, "audit")
     rows = page.locator("#audit-table tbody tr")
 

@@ -120,7 +120,7 @@ async def test_a_run_is_finished_after_a_confirmation_that_says_what_happens(pag
 
 async def test_the_label_budget_is_changed_while_it_runs(page, run):
     """Within its bounds, and what it will mean is said before."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all()
     await run.update(label_budget=20)
     await run.report(env_steps=40_000)
@@ -209,7 +209,7 @@ async def test_curves_are_smoothed_and_downloaded(page, run, tmp_path):
 async def test_the_page_has_no_serious_finding(browser, run, clips, window, scheme):
     """Waiting, with everything on it, and finished: accessible, and nothing scrolls the page sideways."""
     width, height = WINDOWS[window]
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all()
     for number, env_steps in enumerate((0, 10_000, 20_000, 30_000)):
         await run.report(env_steps=env_steps, num_awaited=12)
@@ -238,9 +238,9 @@ async def test_the_page_has_no_serious_finding(browser, run, clips, window, sche
 async def test_answers_that_teach_nothing_are_named_at_once(page, run, tmp_path):
     """First on the page, as soon as no answer says anything about what is wanted; gone once one does."""
     await run.report(env_steps=10_000, label_budget=14)
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all(always=preference_pb2.PREFERENCE_INCOMPARABLE)
-    await run.draw_pairs(prefix="q")
+    await run.render_pairs(prefix="q")
     await run.open(page)
     note = page.locator("#nothing-learned")
     await expect(page.locator("#figure-labels .value")).to_have_text("7 / 14")

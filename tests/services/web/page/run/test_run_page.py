@@ -12,7 +12,7 @@ SERVICE = "/somersault.v1.LabelerService"
 
 async def test_a_run_is_shown_as_it_stands_and_goes_on(page, run):
     """Curves, figures, clips with their answers and predictions, labelers; what is reported next comes by itself."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.answer_all()
     for env_steps in (0, 10_000, 20_000, 40_000):
         await run.report(env_steps=env_steps)
@@ -58,7 +58,7 @@ async def test_the_curves_are_read_with_the_keyboard(page, run):
 
 async def test_clips_play_with_the_reward_of_each_moment(page, run):
     """The cursor moves with the picture, the bar says which way, and a slider goes to a moment and stops there."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.open(page)
     card = page.locator(".clip-card").first
     await card.scroll_into_view_if_needed()
@@ -83,7 +83,7 @@ async def test_clips_play_with_the_reward_of_each_moment(page, run):
 
 async def test_a_run_is_paused_and_goes_on_by_the_keyboard(page, run):
     """Only after a confirmation; then no one is asked, and the page says so."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.report(env_steps=10_000)
     await run.open(page)
 
@@ -120,7 +120,7 @@ async def test_an_empty_page_says_what_it_waits_for(page, run):
 
 async def test_who_answers_sees_nothing_of_what_is_predicted(page, run):
     """A labeler's token leads to the labeling page, and the gateway refuses it what the run page asks for."""
-    await run.draw_pairs()
+    await run.render_pairs()
     await run.report(env_steps=10_000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -138,7 +138,7 @@ async def test_who_answers_sees_nothing_of_what_is_predicted(page, run):
 
 async def test_nothing_moves_for_who_wants_no_motion(browser, run):
     """Clips stay paused until they are played."""
-    await run.draw_pairs()
+    await run.render_pairs()
     tab = await browser.new_page(reduced_motion="reduce")
     await run.open(tab)
     await tab.locator(".clip-card").first.scroll_into_view_if_needed()
