@@ -147,7 +147,7 @@ def _score_to_message(score: EpisodeScore) -> simulator_pb2.EpisodeResult:
 
 
 def _episode_name(digest: str, request: simulator_pb2.EvaluateRequest) -> str:
-    """Return the beginning of the episodes' names; what differs in them has another name."""
+    """Return the prefix of the episodes' names: a different one for each policy, seed and length."""
     name = f"episode-{digest}-{request.seed}"
     return f"{name}-{request.episode_steps}" if request.episode_steps else name
 
