@@ -1,7 +1,8 @@
 """The simulator's parts, wired together.
 
-Rollouts are gathered on a thread of their own, as the learner's stream asks for them. The segments cut from each go into
-a ring of offers, from which the stream to the reward service takes them. Clips are rendered in a process of its own.
+Rollouts are gathered on a thread of their own, as the learner's stream asks for them. The segments cut from
+each go into a ring of offers, from which the stream to the reward service takes them. Clips are rendered in a
+process of its own.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ class SimulatorConfig(ServiceConfig):
     """Where the reward service is, host:port; none to offer no segments."""
 
     call_record_path: Path | None = None
-    """File that shows which environment is being called, so that whoever starts the process knows of one that hangs or ends it;
-    none for no such file."""
+    """File that shows which environment is being called, so that whoever starts the process knows of one that
+    hangs or ends it; none for no such file."""
 
     is_reference: bool = False
     """Send the true rewards beside each rollout, for a learner of a reference run, and offer no segments."""
@@ -55,17 +55,20 @@ class SimulatorConfig(ServiceConfig):
     """Threads that step the environments; what is gathered doesn't depend on it."""
 
     precision: Precision = "float32"
-    """What a policy for pictures acts in while it gathers: float32, or bfloat16, which is faster on processors that have
-    instructions for it and slower on others. Evaluations always use float32, because their returns are published."""
+    """What a policy for pictures acts in while it gathers: float32, or bfloat16, which is faster on
+    processors that have instructions for it and slower on others. Evaluations always use float32, because
+    their returns are published."""
 
     is_staggered: bool = True
-    """Whether episodes end evenly spread over time instead of all in the same step; in our measurements the policy learns more evenly."""
+    """Whether episodes end evenly spread over time instead of all in the same step; in our measurements the policy
+    then learns more evenly."""
 
     num_segments_per_episode: int = pydantic.Field(default=2, ge=1, le=1000)
     """Segments cut from each episode, if that many fit."""
 
     max_offered_segments: int = pydantic.Field(default=3000, ge=1, le=1_000_000)
-    """Newest segments kept in case they are demanded, more than the reward service's pool so that everything in it can be stored; 31 kB each for the hopper."""
+    """Newest segments kept in case they are demanded: more than the reward service's pool, so that everything in it can
+    be stored; 31 kB each for the hopper."""
 
     has_rendering: bool = True
     """Whether clips can be requested; if so, a machine that can't render any is refused at the start."""

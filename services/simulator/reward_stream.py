@@ -36,8 +36,8 @@ Stream = grpc.aio.StreamStreamCall[Any, Any]
 class RewardStream:
     """Keeps a stream to the reward service open; belongs to one event loop.
 
-    Each stream is offered everything that is still kept, oldest first, and then what comes: a reward service that
-    reconnects, or joins late, misses nothing that is still here.
+    Each stream is offered everything that is still kept, oldest first, and then what comes: a reward service
+    that reconnects, or joins late, misses nothing that is still here.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """Tries a task's environment before a run begins: ``python -m services.simulator.trial TASK``.
 
-It is reset, stepped with random actions and rendered, and everything it returns is checked as in a run; a Gymnasium
-environment then goes through Gymnasium's own ``check_env``. What is wrong is the last line on standard error, with exit code
-1. Standard output announces each call before it is made, so that whoever started this process knows where it hangs or ended.
+It is reset, stepped with random actions and rendered, and everything it returns is checked as in a run; a
+Gymnasium environment then goes through Gymnasium's own ``check_env``. What is wrong is the last line on
+standard error, with exit code 1. Standard output announces each call before it is made, so that whoever
+started this process knows where it hangs or ended.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _try_gymnasium(task: Task) -> None:
 def _check_by_gymnasium(task: Task) -> None:
     """Have Gymnasium check an environment; its warnings are for authors of environments, not for a run.
 
-    An environment in which the same seed gives different results is reported but not refused: real machines are like that.
+    An environment in which the same seed gives different results is reported but not refused: real machines
+    are like that.
 
     Raises:
         EnvironmentFailedError: The check fails.

@@ -1,7 +1,7 @@
 """Opens games of the Arcade Learning Environment with a task's settings, in `ale_py`'s vector environment.
 
-A step holds an action for four frames; its picture is the pixelwise maximum of the last two, because sprites appear in
-every other frame only (Mnih et al. 2015, Methods).
+A step holds an action for four frames; its picture is the pixelwise maximum of the last two, because sprites
+appear in every other frame only (Mnih et al. 2015, Methods).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Holds a Gymnasium environment to what it declares; an error names the environment, the step and the value that differs.
+"""Holds a Gymnasium environment to what it declares; errors name the environment, the step and the value.
 
-Equivalent values are converted: lists and float64 become arrays of the space's element type, numpy's scalars and arrays of
-one number become Python numbers. What an environment raises is reported with the place in its file.
+Equivalent values are converted: lists and float64 become arrays of the space's element type, numpy's scalars
+and arrays of one number become Python numbers. What an environment raises is reported with the place in its
+file.
 
 Shapes: H height and W width of a picture.
 """
@@ -59,8 +60,8 @@ class _NoListener:
 class DeclaredEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment whose return values are all checked, and converted to what its spaces say; not thread-safe.
 
-    Every method raises `EnvironmentFailedError` if the environment raises, ends the process with ``sys.exit``, or returns
-    something else.
+    Every method raises `EnvironmentFailedError` if the environment raises, ends the process with
+    ``sys.exit``, or returns something else.
     """
 
     def __init__(

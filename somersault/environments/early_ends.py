@@ -1,7 +1,7 @@
 """After how many steps the episodes of a Gymnasium environment end early under random actions.
 
-``python -m somersault.environments.early_ends TASK`` prints the steps as its last line, for callers that third-party code
-must not take down.
+``python -m somersault.environments.early_ends TASK`` prints the steps as its last line, for callers that
+third-party code must not take down.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ def make_env(task_or_run: str | Path | Task | Run, *, render_mode: str | None = 
     """Make a Gymnasium environment of a task, as the agent sees it in a run.
 
     Args:
-        task_or_run: The name of a task, a Gymnasium id, a Python file that holds a ``TASK``, the folder of a run, or what
-            `somersault.load_run` or `somersault.tasks.get_task` returned.
+        task_or_run: The name of a task, a Gymnasium id, a Python file that holds a ``TASK``, the folder of a
+            run, or what `somersault.load_run` or `somersault.tasks.get_task` returned.
         render_mode: ``rgb_array`` for pictures, None for none.
 
     Raises:

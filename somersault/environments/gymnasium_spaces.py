@@ -81,7 +81,7 @@ def _planes_maker(picture: Leaf, task: Task) -> Callable[[Any], NDArray[np.uint8
 
 
 def _planes(picture: NDArray[Any], axes: PictureAxes, *, num_planes: int) -> NDArray[np.float32]:
-    """Return a picture's planes ``[C, H, W]`` in its own size: colours made grey, or kept apart if that many are wanted."""
+    """Return a picture's planes ``[C, H, W]`` in its own size: colours made grey, or kept apart if that many are asked for."""
     if axes.stack is not None:
         inner = None if axes.colours is None else axes.colours - 1
         of_one = PictureAxes(colours=inner)
@@ -105,8 +105,8 @@ def _numbers(leaves: list[Leaf], seen: Any) -> NDArray[np.float32]:
 def area_means(values: NDArray[np.floating[Any]], num_to: int) -> NDArray[np.float64]:
     """Resample ``[H, W]`` to ``num_to`` rows, each the mean of what it covers, with partial rows weighted.
 
-    It is the difference of running sums at the new rows' edges: faster than a matrix product, whose threads get in each
-    other's way when every lane makes a small one.
+    It is the difference of running sums at the new rows' edges: faster than a matrix product, whose threads
+    get in each other's way when every lane makes a small one.
     """
     num_from = len(values)
     edges = np.linspace(0, num_from, num_to + 1)

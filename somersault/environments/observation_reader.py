@@ -15,14 +15,15 @@ Reader = Callable[[Any], Any]
 
 
 class SpaceMismatchError(Exception):
-    """How an observation differs from its space: "has shape (5,), must be (4,)", to be completed by whoever knows whose it is."""
+    """How an observation differs from its space: "has shape (5,), must be (4,)"; callers add whose it is."""
 
 
 def observation_reader(space: spaces.Space[Any]) -> Reader:
     """Return a function from an observation to an element of a space.
 
-    It raises `SpaceMismatchError` if the observation isn't an element and can't be converted to one without loss, or isn't
-    finite. The bounds of a `Box` aren't enforced: they are often too narrow, and nothing depends on them.
+    It raises `SpaceMismatchError` if the observation isn't an element and can't be converted to one without
+    loss, or isn't finite. The bounds of a `Box` aren't enforced: they are often too narrow, and nothing
+    depends on them.
     """
     return _reader(space, "")
 

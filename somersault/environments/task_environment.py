@@ -28,13 +28,14 @@ Action = NDArray[Any]
 class TaskEnvironment(gymnasium.Env[Observation, Action]):
     """Observes, acts and ends as in a run; its reward is 0.
 
-    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first; ``[F * C, H, W]`` if
-    several are seen at once; a dict of ``pictures`` and ``numbers``, float32 ``[V]``, if there are numbers beside them.
-    Actions are float32 ``[A]``, clipped to -1 and 1, or one of ``Discrete(n)``, or several choices of ``MultiDiscrete``.
+    Observations are float32 ``[O]`` or the F newest pictures, uint8 ``[F, H, W]``, oldest first; ``[F * C, H,
+    W]`` if several are seen at once; a dict of ``pictures`` and ``numbers``, float32 ``[V]``, if there are
+    numbers beside them. Actions are float32 ``[A]``, clipped to -1 and 1, or one of ``Discrete(n)``, or
+    several choices of ``MultiDiscrete``.
 
-    An episode is truncated after the task's length and never terminates: after an early end the environment stands still
-    for the task's `still_steps`, then the episode is truncated too, and learners bootstrap. The info of a step has
-    ``is_still`` if the step changed nothing; otherwise it is empty.
+    An episode is truncated after the task's length and never terminates: after an early end the environment
+    stands still for the task's `still_steps`, then the episode is truncated too, and learners bootstrap. The
+    info of a step has ``is_still`` if the step changed nothing; otherwise it is empty.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - Gymnasium's own name for it

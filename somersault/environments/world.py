@@ -1,4 +1,4 @@
-"""One environment of a task without its reward: the part of a `TaskEnvironment` that depends on the kind of environment.
+"""One environment of a task without its reward: what a `TaskEnvironment` wraps, for each kind of environment.
 
 Shapes: ``*frame`` the axes of a frame (`somersault.domain.arrays`).
 """
@@ -32,8 +32,8 @@ class World(Protocol):
         """Begin an episode and return its first frame.
 
         Args:
-            seed: Begins as the first environment of a simulator with this seed does; None continues with the current
-                random numbers.
+            seed: Begins as the first environment of a simulator with this seed does; None continues with the
+                current random numbers.
         """
         ...
 

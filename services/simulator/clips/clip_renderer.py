@@ -54,7 +54,8 @@ class ClipRenderer:
             size_px: See `open_renderer`; 64 to 1,024 and even, or 0 for the task's own.
 
         Raises:
-            InvalidInputError: The size, a key or the number of rewards is wrong, or the segment is of another task.
+            InvalidInputError: The size, a key or the number of rewards is wrong, or the segment is of another
+                task.
             ResourceExhaustedError: Too many clips are waiting.
             UnavailableError: Nothing can be rendered here, or rendering failed.
             SomersaultError: The store failed, or the segment is missing or corrupt.

@@ -40,8 +40,8 @@ _log = structlog.get_logger()
 class RenderProcess:
     """Renders one clip at a time in a worker process; belongs to one event loop.
 
-    A worker that dies or stalls is replaced, and the clip is tried once more. A worker is also replaced after some
-    hundred clips, because OpenGL libraries have been seen to leak.
+    A worker that dies or stalls is replaced, and the clip is tried once more. A worker is also replaced after
+    some hundred clips, because OpenGL libraries have been seen to leak.
     """
 
     def __init__(self, task: Task, *, max_clips_per_worker: int = 300, timeout_s: float = 60) -> None:
@@ -50,8 +50,8 @@ class RenderProcess:
         Args:
             task: Whose segments are rendered.
             max_clips_per_worker: How many clips a worker renders before it is replaced.
-            timeout_s: How long a clip may take, in proportion longer if it has more than 1,000 frames of 320 by 320
-                pixels; a worker that takes longer counts as dead.
+            timeout_s: How long a clip may take, in proportion longer if it has more than 1,000 frames of 320
+                by 320 pixels; a worker that takes longer counts as dead.
         """
         self._task = task
         self._max_clips_per_worker = max_clips_per_worker

@@ -1,7 +1,7 @@
 """What runs in the process that renders clips: one renderer, one clip after another.
 
-Only `services.simulator.clips.render_process` starts such a process. An OpenGL library that crashes or stalls takes this
-process with it and nothing else.
+Only `services.simulator.clips.render_process` starts such a process. An OpenGL library that crashes or stalls
+takes this process with it and nothing else.
 """
 
 from __future__ import annotations

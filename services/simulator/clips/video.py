@@ -33,8 +33,8 @@ def encode_clip(frames: Iterable[Frame], *, fps: float) -> Clip:
     """Encode frames as MP4 with H.264 as they come; the same frames give the same bytes.
 
     Args:
-        frames: ``[height, width, 3]`` uint8 each, at least one. The last row or column of an odd size is repeated,
-            since colours are encoded in blocks of two by two pixels.
+        frames: ``[height, width, 3]`` uint8 each, at least one. The last row or column of an odd size is
+            repeated, since colours are encoded in blocks of two by two pixels.
         fps: Frames per second.
     """
     # Putting the index first makes the writer read back its own output, which needs a real file.

@@ -1,7 +1,7 @@
 """What every kind of environment offers: a batch, stepped in lanes, and what a passage of it leaves behind.
 
-Shapes: T steps of a passage, N environments, M truncated transitions, A action length, ``*frame`` the axes of a
-frame (`somersault.domain.arrays`).
+Shapes: T steps of a passage, N environments, M truncated transitions, A action length, ``*frame`` the axes of
+a frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class EnvironmentBatch(Protocol):
 def lane_rows(num_environments: int, *, most: int) -> list[slice]:
     """Return the rows of each lane: as few lanes of at most ``most`` rows as possible, about equally long.
 
-    The number of threads plays no part: a matrix product may round a row differently in a batch of another size, and
-    what is gathered must not depend on the threads.
+    The number of threads plays no part: a matrix product may round a row differently in a batch of another
+    size, and what is gathered must not depend on the threads.
     """
     num_lanes = -(-num_environments // most)
     bounds = [num_environments * index // num_lanes for index in range(num_lanes + 1)]
@@ -119,9 +119,10 @@ def lane_rows(num_environments: int, *, most: int) -> list[slice]:
 
 
 def steps_already_taken(task: Task, num_environments: int, *, is_staggered: bool) -> NDArray[np.int64]:
-    """Return how many steps of its episode each environment has behind it at the start, ``[N]``: evenly spread if staggered, otherwise 0.
+    """Return how far into its episode each environment starts, ``[N]``: evenly spread if staggered, otherwise 0.
 
-    They spread over the full length of an episode, even if episodes may end early. A continuing task has no such length.
+    They spread over the full length of an episode, even if episodes may end early. A continuing task has no
+    such length.
     """
     if not is_staggered or task.is_continuing:
         return np.zeros(num_environments, np.int64)

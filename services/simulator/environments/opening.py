@@ -28,8 +28,8 @@ def open_environment(
         task: What is simulated.
         num_environments: N.
         rng: Draws how episodes start.
-        is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly spread over
-            time instead of all in the same step.
+        is_staggered: Whether first episodes of a fixed length are shortened so that later ones end evenly
+            spread over time instead of all in the same step.
         calls: Records which environment is being called, if one may hang or end the process: Gymnasium's.
 
     Raises:

@@ -1,9 +1,9 @@
 """Counts backflips from the path of the torso.
 
-A *flip* is one net backward turn of the torso since its episode began, fractions included. The k-th *landed flip* is a
-whole turn that ended upright and off the ground: at some step the net backward rotation was within 30° of k turns while
-the torso's centre was at least 0.7 m high. Each k counts once an episode, so swaying to and fro adds nothing, and rolling
-along the floor, where the centre stays low, adds flips but no landed ones.
+A *flip* is one net backward turn of the torso since its episode began, fractions included. The k-th *landed
+flip* is a whole turn that ended upright and off the ground: at some step the net backward rotation was within
+30° of k turns while the torso's centre was at least 0.7 m high. Each k counts once an episode, so swaying to
+and fro adds nothing, and rolling along the floor, where the centre stays low, adds flips but no landed ones.
 """
 
 from __future__ import annotations

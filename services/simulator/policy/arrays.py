@@ -1,9 +1,9 @@
 """The arrays that a policy for a task must have; docs/protocol.md tells third parties the same.
 
-All are float32. If frames are vectors, the torso is ``observation_mean``, ``observation_std``, ``hidden_0`` and
-``hidden_1``; if they are pictures, ``conv_0`` to ``conv_2`` and ``dense``, and the first two as well if there are numbers
-beside the pictures. If actions are choices, the head is ``logits``, with ``choice_sizes`` if there are several at once;
-if they are vectors, ``mean`` and ``log_std``.
+All are float32. If frames are vectors, the torso is ``observation_mean``, ``observation_std``, ``hidden_0``
+and ``hidden_1``; if they are pictures, ``conv_0`` to ``conv_2`` and ``dense``, and the first two as well if
+there are numbers beside the pictures. If actions are choices, the head is ``logits``, with ``choice_sizes``
+if there are several at once; if they are vectors, ``mean`` and ``log_std``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def check_policy_arrays(
     """Return the arrays if they are a policy for this task.
 
     Raises:
-        InvalidInputError: The task's pictures are too small, or an array is missing, unknown, of another shape or
-            dtype, or not finite; the message names it.
+        InvalidInputError: The task's pictures are too small, or an array is missing, unknown, of another
+            shape or dtype, or not finite; the message names it.
     """
     shapes = _expected_shapes(arrays, spec)
     if arrays.keys() != shapes.keys():

@@ -1,7 +1,7 @@
 """From features to actions: a diagonal Gaussian over vectors, a categorical over each choice. Numpy alone.
 
-Shapes: n observations at once, H features, A action length, D choices made at once, K to choose from in all. A head holds
-buffers: each thread needs its own.
+Shapes: n observations at once, H features, A action length, D choices made at once, K to choose from in all.
+A head holds buffers: each thread needs its own.
 """
 
 from __future__ import annotations

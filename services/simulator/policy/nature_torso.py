@@ -1,7 +1,7 @@
 """Features of observations that are pictures: three convolutions and a dense layer, on torch.
 
-The only file of the simulator that imports torch; `Policy` imports it when it opens a policy for pictures. Mnih et al.
-2015 (doi 10.1038/nature14236), Methods.
+The only file of the simulator that imports torch; `Policy` imports it when it opens a policy for pictures.
+Mnih et al. 2015 (doi 10.1038/nature14236), Methods.
 
 Shapes: n observations at once, F frames, H x W pixels.
 """

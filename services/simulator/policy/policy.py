@@ -46,8 +46,8 @@ class PolicyWorker:
 
         Args:
             observations: ``[n, O]`` float32, or ``[n, F, *frame]`` uint8 of any strides.
-            noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action or the
-                likeliest choice.
+            noise: Rows of `Policy.draw_noise`: ``[n, A]`` or ``[n, K]`` float32; zeros give the mean action
+                or the likeliest choice.
             actions: ``[n, A]`` float32, not clipped, or ``[n]`` or ``[n, D]`` int32.
             log_probs: ``[n]`` float32, natural logarithm of the density or probability.
         """
@@ -116,8 +116,8 @@ class Policy:
         """Draw the noise of ``shape`` actions at once, usually ``(T, N)``.
 
         Returns:
-            ``[*shape, A]`` standard normal or ``[*shape, K]`` standard Gumbel, float32; zeros if not stochastic,
-            in which case ``rng`` isn't used.
+            ``[*shape, A]`` standard normal or ``[*shape, K]`` standard Gumbel, float32; zeros if not
+            stochastic, in which case ``rng`` isn't used.
         """
         if is_stochastic:
             return draw_noise(rng, shape, spec=self._spec)

@@ -59,7 +59,8 @@ class Gathered:
 class Gatherer:
     """Gathers rollouts, one after the other; not thread-safe.
 
-    Belongs to a run, not to a connection: a learner that reconnects finds the environments where it left them.
+    Belongs to a run, not to a connection: a learner that reconnects finds the environments where it left
+    them.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ def seed_sequence(*, seed: int, simulator_id: str, env_steps: int) -> np.random.
     Args:
         seed: The run's.
         simulator_id: Sets the simulators of a run apart.
-        env_steps: The run's when the simulator joined. It sets the lives of a simulator apart, so that one that was
-            restarted doesn't gather the same again.
+        env_steps: The run's when the simulator joined. It sets the lives of a simulator apart, so that one
+            that was restarted doesn't gather the same again.
     """
     return np.random.SeedSequence([seed, zlib.crc32(simulator_id.encode()), env_steps])

@@ -1,4 +1,7 @@
-"""The thread on which rollouts are gathered: begun for a run, kept while the learner is away, begun anew after a failure."""
+"""The thread on which rollouts are gathered, and the life of its environments.
+
+They are begun for a run, kept while the learner is away, and begun anew after one has failed.
+"""
 
 from __future__ import annotations
 
@@ -162,9 +165,9 @@ class GathererThread:
         """Run something that calls environments, on their thread.
 
         Raises:
-            EnvironmentFailedError: One failed. Within the first rollout since they were begun, or for the third time
-                within a minute, the error is for good: it would fail again. Otherwise all environments are closed, to
-                be begun anew when the learner is dialled again.
+            EnvironmentFailedError: One failed. Within the first rollout since they were begun, or for the
+                third time within a minute, the error is for good: it would fail again. Otherwise all
+                environments are closed, to be begun anew when the learner is dialled again.
         """
         try:
             return await self._on_thread(work)

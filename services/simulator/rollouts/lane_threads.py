@@ -14,9 +14,9 @@ __all__ = ["run_lanes"]
 def run_lanes(lanes: Sequence[Iterator[object]], *, num_threads: int) -> None:
     """Run all lanes to their ends; a lane makes a step each time that it is asked for its next item.
 
-    A free thread takes the lane that has made the fewest steps, and puts it back after one more. So a slow lane, or a
-    thread that the machine keeps waiting, holds up the others by no more than a step. A lane is never run by two threads
-    at once, and its steps don't depend on which thread makes them.
+    A free thread takes the lane that has made the fewest steps, and puts it back after one more. So a slow
+    lane, or a thread that the machine keeps waiting, holds up the others by no more than a step. A lane is
+    never run by two threads at once, and its steps don't depend on which thread makes them.
 
     Args:
         lanes: Each is run from where it stands.

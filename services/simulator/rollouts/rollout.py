@@ -2,8 +2,8 @@
 
 True rewards never enter a rollout. Beside it comes a trace, from which segments are cut.
 
-Shapes: T steps, N environments, n environments of a lane, F frames of an observation, A action, ``*frame`` the axes
-of a frame (`somersault.domain.arrays`).
+Shapes: T steps, N environments, n environments of a lane, F frames of an observation, A action, ``*frame``
+the axes of a frame (`somersault.domain.arrays`).
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def gather(
         num_steps: T.
         rng: Draws the noise of all actions at once.
         is_stochastic: Whether there is noise; without it the likeliest action is taken.
-        history: ``[F - 1, N, *frame]``, the frames before the newest, as the previous rollout left them; without it the
-            newest is repeated.
+        history: ``[F - 1, N, *frame]``, the frames before the newest, as the previous rollout left them;
+            without it the newest is repeated.
         num_threads: How many lanes are stepped side by side; it changes nothing else.
     """
     spec, num = environment.task.spec, environment.num_environments

@@ -45,9 +45,10 @@ class _Scale:
 class BatchRecorder:
     """Records the consecutive rollouts of one batch; not thread-safe.
 
-    A segment is cut as soon as its last step has come, so that it is offered with the rollout within which it ended.
-    Each segment lies within one episode; `services.simulator.segments.early_end_recorder` handles those that may end
-    early. A continuing task's segments are cut from stretches of a fixed length, whatever ends within them.
+    A segment is cut as soon as its last step has come, so that it is offered with the rollout within which it
+    ended. Each segment lies within one episode; `services.simulator.segments.early_end_recorder` handles
+    those that may end early. A continuing task's segments are cut from stretches of a fixed length, whatever
+    ends within them.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Cuts one environment's segments where episodes may end early.
 
-An episode is cut into segments one after the other, beginning with its first step. None reaches past its end. If the
-episode ended early, the last segment shows the end and then the still moment, prolonged to the segment's length; if it
-reached its full length, a remainder too short for a segment is left out.
+An episode is cut into segments one after the other, beginning with its first step. None reaches past its end.
+If the episode ended early, the last segment shows the end and then the still moment, prolonged to the
+segment's length; if it reached its full length, a remainder too short for a segment is left out.
 
 Shapes: T steps of a segment.
 """

@@ -26,8 +26,8 @@ class Offer:
 class OfferRing:
     """Keeps the newest offers of one run, bounded by number and size of their segments; belongs to one event loop.
 
-    Gathering adds to it and the stream to the reward service reads from it. Nothing waits for that service: while it is
-    away the oldest offers are forgotten, and when it comes back it is offered what is still here.
+    Gathering adds to it and the stream to the reward service reads from it. Nothing waits for that service:
+    while it is away the oldest offers are forgotten, and when it comes back it is offered what is still here.
     """
 
     def __init__(self, max_segments: int, *, max_bytes: int = _MAX_BYTES) -> None:

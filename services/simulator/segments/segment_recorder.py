@@ -119,7 +119,8 @@ def draw_offsets(
 ) -> list[int]:
     """Draw where in an episode its segments begin: as many as fit, without overlap, ascending.
 
-    The free steps are shared out uniformly: sorted uniform draws from 0 … slack, each shifted by the segments before it.
+    The free steps are shared out uniformly: sorted uniform draws from 0 … slack, each shifted by the segments
+    before it.
     """
     num_fitting = min(num_segments, episode_steps // segment_steps)
     slack = episode_steps - num_fitting * segment_steps

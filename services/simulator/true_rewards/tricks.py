@@ -18,11 +18,11 @@ _BALLET_LIFT_M = 0.8  # one foot this far above the other counts as raised in fu
 def hopper_backflip(steps: Steps) -> FloatArray:
     """Reward turning backwards, more so when high, with effort, and sliding backwards.
 
-    The function that the authors of the method wrote by hand to get a backflip from Gym's Hopper (at the end of
-    openai.com/index/learning-from-human-preferences): -w · (1 + 0.3 · height + 0.1 · (a · q) - 0.05 · v), with w the
-    torso's angular velocity, q those of the joints, v the speed forwards. Theirs takes ``(a, ob)`` without saying whether
-    the observation is from before or after the action; ours is from before, so that it is a function of what the reward
-    model sees.
+    The function that the authors of the method wrote by hand to get a backflip from Gym's Hopper (at the end
+    of openai.com/index/learning-from-human-preferences): -w · (1 + 0.3 · height + 0.1 · (a · q) - 0.05 · v),
+    with w the torso's angular velocity, q those of the joints, v the speed forwards. Theirs takes ``(a, ob)``
+    without saying whether the observation is from before or after the action; ours is from before, so that it
+    is a function of what the reward model sees.
     """
     observations = steps.observations
     backroll = -observations[..., 7]
@@ -36,9 +36,9 @@ def hopper_backflip(steps: Steps) -> FloatArray:
 def cheetah_one_leg(steps: Steps) -> DoubleArray:
     """Reward running forwards on the hind leg alone (Christiano et al. 2017, section 3.2: forwards on one leg).
 
-    lift · (1 + min(v, 4)), with lift how far the lowest of knee, ankle and toe of the front leg is off the floor, 1 from
-    0.15 m on, and v the speed forwards in metres per second, at least -1. A body on its back, or whose torso is lower than
-    0.3 m, gets nothing.
+    lift · (1 + min(v, 4)), with lift how far the lowest of knee, ankle and toe of the front leg is off the
+    floor, 1 from 0.15 m on, and v the speed forwards in metres per second, at least -1. A body on its back,
+    or whose torso is lower than 0.3 m, gets nothing.
     """
     states = steps.next_states
     is_standing = (np.cos(states[..., 3]) > 0) & (_CHEETAH_TORSO_M + states[..., 2] > 0.3)
@@ -50,9 +50,9 @@ def cheetah_one_leg(steps: Steps) -> DoubleArray:
 def walker_ballet(steps: Steps) -> DoubleArray:
     """Reward standing upright and tall on one leg with the other raised, like a dancer.
 
-    upright · (0.25 + lift) / (1 + v²), with upright the cosine of the torso's pitch, lift how far one foot is above the
-    other, 1 from 0.8 m on, and v the speed along the floor in metres per second. Below 0.9 m it is 0. In rl-teacher
-    people alone taught the walker ballet; this stands in for their taste.
+    upright · (0.25 + lift) / (1 + v²), with upright the cosine of the torso's pitch, lift how far one foot is
+    above the other, 1 from 0.8 m on, and v the speed along the floor in metres per second. Below 0.9 m it is
+    0. In rl-teacher people alone taught the walker ballet; this stands in for their taste.
     """
     states = steps.next_states
     upright = np.maximum(np.cos(states[..., 3]), 0.0) * (states[..., 2] > 0.9)

@@ -1,6 +1,7 @@
 """Renders a segment of a game by replaying its log: in colour, with the score that the agent isn't shown.
 
-Where a game is over and the next begins, a dark frame marks the last picture of the old one and the first of the new.
+Where a game is over and the next begins, a dark frame marks the last picture of the old one and the first of
+the new.
 """
 
 from __future__ import annotations
@@ -74,12 +75,13 @@ def _ends(footage: Mapping[str, NDArray[Any]], *, num_steps: int) -> list[int]:
 def stretch_to_screen(screen: Frame, *, factor: int) -> Frame:
     """Enlarge a picture to the shape it had on a television, 4 wide by 3 high.
 
-    The console's pixels are wider than tall: 160 fill 4/3 of the height of 210, so each takes 7/4 of its height.
+    The console's pixels are wider than tall: 160 fill 4/3 of the height of 210, so each takes 7/4 of its
+    height.
 
     Args:
         screen: ``[210, 160, 3]`` uint8.
-        factor: How many rows each row becomes. With 2, a pixel is three and a half columns wide: every other border
-            between pixels falls within a column, in which both are mixed half and half.
+        factor: How many rows each row becomes. With 2, a pixel is three and a half columns wide: every other
+            border between pixels falls within a column, in which both are mixed half and half.
 
     Returns:
         ``[210 * factor, 280 * factor, 3]`` uint8.

@@ -1,7 +1,7 @@
 """Opens the renderer of a task.
 
-Only rendering from physics states needs OpenGL. Games are replayed by their emulator, and other environments left
-pictures behind; both work on machines without any OpenGL library.
+Only rendering from physics states needs OpenGL. Games are replayed by their emulator, and other environments
+left pictures behind; both work on machines without any OpenGL library.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def open_renderer(task: Task, *, backend: str, size_px: int = 0) -> Renderer:
     Args:
         task: Whose segments are rendered.
         backend: What they are rendered with.
-        size_px: Size of the frames, even: width and height of a body's, the height of a game's, the longer side of
-            recorded pictures. 0 is the task's own, for which no recorded pixel is resampled.
+        size_px: Size of the frames, even: width and height of a body's, the height of a game's, the longer
+            side of recorded pictures. 0 is the task's own, for which no recorded pixel is resampled.
 
     Raises:
         UnavailableError: The OpenGL library is missing or gives no context.

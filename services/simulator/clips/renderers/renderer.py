@@ -35,7 +35,8 @@ class Renderer(Protocol):
         Args:
             footage: What its steps are rendered from; see `services.simulator.environments.batch.Footage`.
             num_steps: T.
-            num_still_steps: How many of the last steps stand still because the episode had ended early; they are marked.
+            num_still_steps: How many of the last steps stand still because the episode had ended early; they
+                are marked.
             predicted_rewards: ``[T]`` float32, shown as a bar; None for no bar.
 
         Raises:

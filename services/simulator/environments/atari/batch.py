@@ -1,12 +1,13 @@
 """Steps a batch of Atari games with `ale_py`'s vector environment.
 
-As far as the agent is told, play never ends: a lost life is nothing special, and where a game is over the next has
-begun, with the first picture of the new game in place of the last one of the old. What shows points and lives is
-blacked out. The true reward is the change of the score, unclipped, or what a teacher reads from the console's memory.
+As far as the agent is told, play never ends: a lost life is nothing special, and where a game is over the
+next has begun, with the first picture of the new game in place of the last one of the old. What shows points
+and lives is blacked out. The true reward is the change of the score, unclipped, or what a teacher reads from
+the console's memory.
 
-Each lane is a vector environment of its own with one thread, so that one lane's policy can act while another lane's games
-are emulated. The cartridge is inserted anew, with a seed drawn from the environment's own generator, at the first end of
-a game after 4,500 steps: clips are replayed from there.
+Each lane is a vector environment of its own with one thread, so that one lane's policy can act while another
+lane's games are emulated. The cartridge is inserted anew, with a seed drawn from the environment's own
+generator, at the first end of a game after 4,500 steps: clips are replayed from there.
 
 Shapes: T steps of a passage, N environments, n of them in a lane, H and W a frame's height and width.
 """

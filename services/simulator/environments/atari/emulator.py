@@ -2,15 +2,15 @@
 
 It plays exactly as `somersault.environments.atari_vector` does, which steps many side by side.
 
-A step holds an action for four frames; its picture is the pixelwise maximum of the last two, because sprites appear in
-every other frame only (Mnih et al. 2015, Methods). A game begins with *start frames*: one with the fire button pressed,
-the rest with nothing pressed. Their number is all that is random. There are no sticky actions: they would need a draw in
-each frame, and what is learned here is judged from clips, not compared with scores that were measured with them
-(Machado et al. 2018, section 5).
+A step holds an action for four frames; its picture is the pixelwise maximum of the last two, because sprites
+appear in every other frame only (Mnih et al. 2015, Methods). A game begins with *start frames*: one with the
+fire button pressed, the rest with nothing pressed. Their number is all that is random. There are no sticky
+actions: they would need a draw in each frame, and what is learned here is judged from clips, not compared
+with scores that were measured with them (Machado et al. 2018, section 5).
 
-Pressing the console's reset switch leaves some of the last game in its memory (BeamRider's and Seaquest's, at least), so
-two games begin alike only after the same games since the cartridge was inserted. Inserting it takes 125 ms, as long as 200
-steps, so it isn't done for each game.
+Pressing the console's reset switch leaves some of the last game in its memory (BeamRider's and Seaquest's, at
+least), so two games begin alike only after the same games since the cartridge was inserted. Inserting it
+takes 125 ms, as long as 200 steps, so it isn't done for each game.
 
 Shapes: n environments.
 """

@@ -1,7 +1,7 @@
 """What a stretch of play is replayed from: every action since the cartridge was inserted, and where games began.
 
-A segment's frames reach back F - 1 steps before its first action, so the log begins where the cartridge was inserted for
-the game of the oldest of them. That is at most 9,000 steps of a byte each.
+A segment's frames reach back F - 1 steps before its first action, so the log begins where the cartridge was
+inserted for the game of the oldest of them. That is at most 9,000 steps of a byte each.
 
 Shapes: T steps of a passage, L steps in a log, G games that begin in it, F frames of an observation.
 """
@@ -26,8 +26,9 @@ Arrays = Mapping[str, NDArray[Any]]
 def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
     """Return name, safetensors dtype and shape of what is stored of a segment.
 
-    ``log`` holds all actions since the first game began, the segment's own last. Each row of ``games`` is one game: the
-    index of its first action, its seed (-1 if it was begun with the reset switch alone), and its number of start frames.
+    ``log`` holds all actions since the first game began, the segment's own last. Each row of ``games`` is one
+    game: the index of its first action, its seed (-1 if it was begun with the reset switch alone), and its
+    number of start frames.
     """
     del task  # all games are logged alike
     return {"log": ("U8", (None,)), "games": ("I64", (None, 3))}

@@ -43,12 +43,13 @@ class GameReplayer:
         """Yield the picture after each of the last ``num_steps`` actions of a log.
 
         Args:
-            footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see `services.simulator.environments.atari.footage`.
+            footage: ``log [L]`` uint8 and ``games [G, 3]`` int64; see
+                `services.simulator.environments.atari.footage`.
             num_steps: T.
 
         Yields:
-            ``[210, 160, 3]`` uint8, the whole screen in colour, score included. When a step ends a game it is the last
-            picture of the old game; the agent is shown the first of the new one instead.
+            ``[210, 160, 3]`` uint8, the whole screen in colour, score included. When a step ends a game it is
+            the last picture of the old game; the agent is shown the first of the new one instead.
 
         Raises:
             CorruptDataError: The arrays aren't a log of this game.
@@ -70,7 +71,7 @@ class GameReplayer:
                 self._keep(names[index + 1])
 
     def _restore(self, names: Mapping[int, bytes], first_shown: int) -> int:
-        """Go to the latest saved state that isn't past the first picture shown; return how many actions are behind it."""
+        """Restore the latest saved state before the first picture shown; return how many actions lead to it."""
         for num_actions in sorted(names, reverse=True):
             state = self._states.get(names[num_actions])
             if state is not None and num_actions <= first_shown:

@@ -1,9 +1,10 @@
 """Steps any Gymnasium environments, one after the other: slower than the kinds that are stepped in a batch.
 
-An episode that terminates stands still for `TaskSpec.still_steps` steps: the last observation is repeated, actions change
-nothing, and the true reward is 0, as it is for the rest of such an episode in the environment itself. Then, or in the step
-in which an episode reaches its full length, the next begins with the environment's next seed (docs/tasks.md says what
-the agent is told). The first few environments are recorded: they render themselves before every ``clip_step``-th step.
+An episode that terminates stands still for `TaskSpec.still_steps` steps: the last observation is repeated,
+actions change nothing, and the true reward is 0, as it is for the rest of such an episode in the environment
+itself. Then, or in the step in which an episode reaches its full length, the next begins with the
+environment's next seed (docs/tasks.md says what the agent is told). The first few environments are recorded:
+they render themselves before every ``clip_step``-th step.
 
 Shapes: T steps of a passage, N environments, n environments of a lane, ``*frame`` the axes of a frame.
 """

@@ -1,8 +1,8 @@
 """Pictures of an environment, compressed without loss so that a thousand segments fit into memory.
 
-Few pixels of a picture differ from the one before. So the first of every eight pictures is kept whole and the others as
-differences modulo 256, all eight compressed together. A segment holds whole groups of eight, even if it begins or ends
-within one; pictures that aren't its own are numbered -1.
+Few pixels of a picture differ from the one before. So the first of every eight pictures is kept whole and the
+others as differences modulo 256, all eight compressed together. A segment holds whole groups of eight, even
+if it begins or ends within one; pictures that aren't its own are numbered -1.
 
 Shapes: K pictures, C groups, B bytes, H height and W width of a picture.
 """
@@ -34,9 +34,9 @@ _NOT_OWN = -1
 def footage_layout(task: Task) -> Mapping[str, tuple[str, tuple[int | None, ...]]]:
     """Return name, safetensors dtype and shape of what is stored of a segment.
 
-    ``groups`` are the groups' zlib streams end to end, ``group_bytes`` their lengths, ``group_pictures`` how many pictures
-    each holds, ``picture_steps`` the step of the segment that each picture is of, or -1, ``picture_shape`` height, width
-    and 3.
+    ``groups`` are the groups' zlib streams end to end, ``group_bytes`` their lengths, ``group_pictures`` how
+    many pictures each holds, ``picture_steps`` the step of the segment that each picture is of, or -1,
+    ``picture_shape`` height, width and 3.
     """
     del task  # all environments are recorded alike
     return {

@@ -1,7 +1,8 @@
 """A batch of MuJoCo environments with episodes of a fixed length.
 
-Each step is the one that Gymnasium's v5 environment takes from the same state with a zero warm start, bit for bit: batched
-rollouts return no warm start, and a step that depends on the stored state alone can be repeated exactly.
+Each step is the one that Gymnasium's v5 environment takes from the same state with a zero warm start, bit for
+bit: batched rollouts return no warm start, and a step that depends on the stored state alone can be repeated
+exactly.
 
 Shapes: T steps of a passage, N environments, M ended episodes, O observation, A action, S physics state.
 """

@@ -1,7 +1,7 @@
 """Shapes added to the scene of each frame that show distance, speed and height.
 
-Real shadows take four fifths of the time of a frame. A flat ellipse below each limb, darker the nearer the limb is
-to the floor, shows the same and costs nothing.
+Real shadows take four fifths of the time of a frame. A flat ellipse below each limb, darker the nearer the
+limb is to the floor, shows the same and costs nothing.
 """
 
 from __future__ import annotations

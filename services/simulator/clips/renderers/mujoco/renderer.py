@@ -68,7 +68,7 @@ class MujocoRenderer:
         num_still_steps: int = 0,
         predicted_rewards: FloatArray | None = None,
     ) -> Iterator[Frame]:
-        """Yield a frame of every ``clip_step``-th of the ``states`` ``[T + 1, S]`` float64, beginning with the first."""
+        """Yield a frame of every ``clip_step``-th of the ``states`` ``[T + 1, S]`` float64, from the first on."""
         del num_still_steps  # a body's episode never ends early
         self._context.make_current()  # another renderer of this thread may have bound its own
         states = footage["states"]

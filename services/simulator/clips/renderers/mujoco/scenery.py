@@ -1,8 +1,8 @@
 """Gives a task's model the look of clips: what people need to judge movement, cheap to render.
 
-Shadows and reflections are off: software rendering is five times as fast without them. Other things tell the eye what
-they would: a chequered floor and posts show how far the body travels, dark spots beneath it how high it is, and a head
-with a nose which way it faces.
+Shadows and reflections are off: software rendering is five times as fast without them. Other things tell the
+eye what they would: a chequered floor and posts show how far the body travels, dark spots beneath it how high
+it is, and a head with a nose which way it faces.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def load_scene(task: Task, *, size_px: int) -> mujoco.MjModel:
     """Load the task's model with the scenery, for square frames; its physics states are those of the bare model."""
     environment = mujoco_environment_of(task)
     spec = load_spec(task)
-    # Masses are scaled alike, which moves no body and no centre of mass; MuJoCo only warns that it is out of date.
+    # A total mass set in a model scales all masses alike, which changes no picture; MuJoCo warns that it is deprecated.
     spec.compiler.settotalmass = -1
     look = look_of(environment.model_file)
     _paint_sky(spec)
