@@ -67,7 +67,17 @@ async def serve(
     Raises:
         ConfigError: A port can't be used.
     """
-    listener = _bound(config.host, config.port)
+    with _bound(config.host, config.port) as listener:
+        await _serve_on(listener, config, stopped=stopped, on_bound=on_bound)
+
+
+async def _serve_on(
+    listener: socket.socket,
+    config: WebConfig,
+    *,
+    stopped: asyncio.Event,
+    on_bound: Callable[[int], None] | None,
+) -> None:
     port: int = listener.getsockname()[1]
     if config.metrics_port is not None:
         telemetry.serve_metrics(host=config.host, port=config.metrics_port)

@@ -112,7 +112,7 @@ def train(
         if run.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 run.process.kill()
-            run.process.communicate(timeout=30)
+        run.process.communicate(timeout=30)  # again, if the test has done so: it closes the pipes
 
 
 def _descendants(pid: int) -> list[int]:

@@ -72,9 +72,10 @@ class GroupWriter:
         return result
 
     def close(self) -> None:
-        """Commit pending writes and end the thread."""
+        """Commit pending writes, end the thread and close the connection."""
         self._jobs.put(None)
         self._thread.join()
+        self._engine.dispose()
 
     def _run(self) -> None:
         is_open = True

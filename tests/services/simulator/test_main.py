@@ -46,12 +46,12 @@ def _is_alive(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
     """Neither a drain nor a kill leaves the process that renders clips alone in the world."""
-    process = _start(tmp_path)
-    _wait_for(process, "serving")
-    children = _children(process.pid)
-    assert children
-    process.send_signal(number)
-    code = process.wait(timeout=15)
+    with _start(tmp_path) as process:
+        _wait_for(process, "serving")
+        children = _children(process.pid)
+        assert children
+        process.send_signal(number)
+        code = process.wait(timeout=15)
     assert code == (0 if number == signal.SIGTERM else -number)
     deadline = time.monotonic() + 10
     while any(map(_is_alive, children)) and time.monotonic() < deadline:

@@ -59,12 +59,13 @@ class RealLabeler:
         self._command = [sys.executable, "-m", "services.labeler"]
         for flag, value in flags.items():
             self._command += [flag, str(value)]
-        self._log = (folder / "labeler.log").open("w")
+        self._log = folder / "labeler.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process."""
-        self._process = subprocess.Popen(self._command, stderr=self._log)
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(self._command, stderr=log)
 
     def kill(self) -> None:
         """End the process as a power cut would."""

@@ -222,11 +222,11 @@ def page(real_run: Path, tmp_path: Path) -> Iterator[str]:
         "--open",
         "--json",
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    yield json.loads(process.stdout.readline())["url"]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) in {0, 130}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) in {0, 130}
 
 
 async def test_page_is_served_by_the_ordinary_gateway(page: str) -> None:
