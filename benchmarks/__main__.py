@@ -17,7 +17,7 @@ BENCHMARKS = {
     "learning.picture_networks": "networks over pictures, float32 and bfloat16, acting and learning",
     "learning.ingest": "one learner fed by 1 to 8 processes",
     "labeler.load": "the labeler under 100 and 500 labelers, stalled peers, a million answers",
-    "learning.loop_speed": "the whole loop beside the same in one process",
+    "learning.loop_speed": "the whole loop with a process for each service, next to one process",
 }
 
 

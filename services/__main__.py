@@ -1,54 +1,134 @@
-"""Checks settings of several services in one short process, before anything is made or started.
+"""Runs several services in one process, for tests, debuggers and profilers.
 
-``python -m services`` reads one JSON object from standard input: ``flags``, an object of service to its flags, and
-``spec``, the fields of the task's `TaskSpec`. The environment counts as it does for the services themselves. What can't
-be used is one line on standard error, and exit code 2.
+Each is what it is in a process of its own, gRPC between them included, but all share one interpreter and one event loop.
+To train, use `somersault train`, which gives each service a process.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from somersault.domain.task_spec import TaskSpec
-from somersault.errors import ConfigError, SomersaultError
-from somersault.formats.strict_json import load_json
+import structlog
+
+from somersault.errors import ConfigError, InvalidInputError, root_of
+from somersault.runtime import allocator, app, telemetry
 from somersault.runtime.config import ServiceConfig, load_config
 
-_SETTINGS = {
-    "simulator": ("services.simulator.config", "SimulatorConfig"),
-    "learner": ("services.learner.config", "LearnerConfig"),
-    "reward": ("services.reward.config", "RewardConfig"),
-    "labeler": ("services.labeler.config", "LabelerConfig"),
-    "teacher": ("services.teacher.config", "TeacherConfig"),
-    "web": ("services.web.config", "WebConfig"),
+_log = structlog.get_logger()
+
+_CONFIGS = {
+    "simulator": "SimulatorConfig",
+    "learner": "LearnerConfig",
+    "reward": "RewardConfig",
+    "labeler": "LabelerConfig",
+    "teacher": "TeacherConfig",
+    "web": "WebConfig",
 }
+"""Each service's class of settings, in its ``config`` module."""
+
+_EXAMPLE = """\
+each SERVICE is followed by its own flags, and -- stands between services. The flags of one:
+  python -m services.SERVICE --help
+
+for example, an agent that learns from the true reward, with every service that such a run needs:
+  python -m services \\
+    learner --port 7001 --task pendulum --run-id demo --storage-url file:///tmp/demo --is-reference \\
+    -- simulator --task pendulum --storage-url file:///tmp/demo --learner-address 127.0.0.1:7001 --is-reference
+
+SIGTERM or Ctrl-C drains all of them, and so does the end of any. Secrets come from the environment, such as
+SOMERSAULT_REWARD_TOKEN. `somersault train` plans the flags of a whole run; benchmarks/peers/one_process.py passes them
+to this program.
+"""
 
 
-def check(flags_by_service: Mapping[str, Sequence[str]], *, spec: TaskSpec) -> None:
-    """Check each service's settings, and what they come to for its task.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One service to run."""
+
+    name: str
+    config: ServiceConfig
+
+    async def serve(self, stopped: asyncio.Event) -> None:
+        """Serve until ``stopped`` is set or the service's own work ends; set it in either case."""
+        structlog.contextvars.bind_contextvars(service=self.name)
+        _log.info("starting", name=self.name, config=self.config.model_dump(mode="json"))
+        try:
+            if self.name == "web":
+                await importlib.import_module("services.web.server").serve(self.config, stopped=stopped)
+            else:
+                build: Any = importlib.import_module(f"services.{self.name}.application").build
+                await app.serve(await build(self.config), self.config, stopped=stopped)
+        finally:
+            stopped.set()
+
+
+def _read(arguments: Sequence[str]) -> list[_Part]:
+    """Return the services that the command line names, with their settings.
 
     Raises:
-        SomersaultError: one can't be used; names the service, the setting, its value and its bounds.
+        ConfigError: a service is unknown or named twice, or a setting can't be used.
     """
-    for service, flags in flags_by_service.items():
-        module, name = _SETTINGS[service]
-        kind: type[ServiceConfig] = getattr(importlib.import_module(module), name)
+    parts: dict[str, _Part] = {}
+    for name, *flags in _split(arguments):
+        if name not in _CONFIGS or name in parts:
+            raise InvalidInputError("SERVICE", name, f"one of {', '.join(_CONFIGS)}, each at most once")
+        kind: type[ServiceConfig] = getattr(
+            importlib.import_module(f"services.{name}.config"), _CONFIGS[name]
+        )
         try:
-            load_config(kind, flags).check_for(spec)
-        except SomersaultError as error:
-            raise ConfigError(f"{service}: {error}") from error
+            parts[name] = _Part(name, load_config(kind, flags))
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
+    return list(parts.values())
 
 
-def main() -> int:
-    """Check what standard input asks for and return the exit code."""
-    asked = load_json(sys.stdin.read())
+def _split(arguments: Sequence[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    for argument in [*arguments, "--"]:
+        if argument != "--":
+            part.append(argument)
+        elif part:
+            yield part
+            part = []
+
+
+async def _serve(parts: Sequence[_Part], stopped: asyncio.Event) -> None:
+    """Serve all until ``stopped`` is set or one ends; raise what ended the first."""
+    done = await asyncio.gather(*(part.serve(stopped) for part in parts), return_exceptions=True)
+    for error in done:
+        if error is not None:
+            raise error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the services that the command line names and return the exit code, which means what a service's does."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        "python -m services",
+        usage="python -m services SERVICE [FLAGS] [-- SERVICE [FLAGS]]...",
+        description=__doc__,
+        epilog=f"services: {', '.join(_CONFIGS)}\n\n{_EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if not arguments or arguments[0] in ("-h", "--help"):
+        parser.print_help()
+        return 0
+    allocator.keep_freed_memory()
+    has_served = False
     try:
-        check(asked["flags"], spec=TaskSpec(**asked["spec"]))
-    except SomersaultError as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
-        return 2
+        parts = _read(arguments)
+        telemetry.set_up_logging(service="services", level=parts[0].config.log_level)
+        has_served = True
+        asyncio.run(app.until_signalled(partial(_serve, parts)))
+    except Exception as error:
+        return app.say_end("services", root_of(error), has_served=has_served)
     return 0
 
 

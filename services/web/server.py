@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import errno
 import math
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import structlog
 import uvicorn
@@ -39,17 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(WebConfig, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service="web", level=config.log_level)
-        asyncio.run(_serve_until_signalled(config))
+        asyncio.run(app.until_signalled(partial(_serve, config)))
     except Exception as error:
         return app.say_end("web", error, has_served=False)
     return 0
 
 
-async def _serve_until_signalled(config: WebConfig) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+async def _serve(config: WebConfig, stopped: asyncio.Event) -> None:
     _log.info("starting", name="web", config=config.model_dump(mode="json"))
     await serve(config, stopped=stopped)
 

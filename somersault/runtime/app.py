@@ -23,7 +23,7 @@ from somersault.rpc.server import bind, create_server, serve_health, set_serving
 from somersault.runtime import allocator, telemetry
 from somersault.runtime.config import ServiceConfig, load_config
 
-__all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve"]
+__all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve", "until_signalled"]
 
 _log = structlog.get_logger()
 
@@ -112,13 +112,21 @@ def _place_of(error: BaseException) -> str:
 async def _build_and_serve(
     name: str, config: Config, build: Callable[[Config], Awaitable[Application]], *, served: asyncio.Event
 ) -> None:
+    async def work(stopped: asyncio.Event) -> None:
+        _log.info("starting", name=name, config=config.model_dump(mode="json"))
+        await serve(await build(config), config, stopped=stopped, on_bound=lambda _port: served.set())
+
+    await until_signalled(work)
+
+
+async def until_signalled(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Do a process's whole work, which is to end soon after its event is set: at SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(_Threads(thread_name_prefix="asyncio"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    _log.info("starting", name=name, config=config.model_dump(mode="json"))
-    await serve(await build(config), config, stopped=stopped, on_bound=lambda _port: served.set())
+    await work(stopped)
 
 
 async def serve(

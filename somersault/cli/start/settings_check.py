@@ -14,7 +14,7 @@ from somersault.runtime.config import inherited_environment
 
 __all__ = ["check_settings"]
 
-_MODULE = "services"
+_MODULE = "services.settings_check"
 _TIMEOUT_S = 60.0
 _BAD_SETTINGS = 2
 
