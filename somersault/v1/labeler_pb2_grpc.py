@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class LabelerServiceStub:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
     """
 
     def __init__(self, channel):
@@ -230,34 +230,34 @@ class LabelerServiceStub:
 
 class LabelerServiceServicer:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
     """
 
     def CreateRun(self, request, context):
-        """Makes a run known. Idempotent: of a known run nothing that an owner may have changed since is changed back.
-        FAILED_PRECONDITION if a run of that name with another identity is known.
+        """Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
+        FAILED_PRECONDITION if there is a run of that name with another identity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ProposeQueries(self, request, context):
-        """Puts queries before labelers. Idempotent by proposal_id. The server draws which segment is on the left.
-        NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id was used for other segments.
+        """Proposes queries. Idempotent by proposal_id. The server draws which segment is on the left.
+        NOT_FOUND if the run is unknown; ALREADY_EXISTS if a proposal_id already stands for other segments.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawQueries(self, request, context):
-        """Takes back queries that have no answer yet; those leased now may still be answered. Idempotent.
+        """Withdraws queries that have no answer yet; those leased now may still be answered. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LeaseQueries(self, request, context):
-        """Leases queries to the caller, oldest first; none that the caller answered, released or holds. Waits up to wait_s when there is none, then answers with none.
+        """Leases queries to the caller, oldest first; none that the caller has answered, released or holds. Waits up to wait_s for the first one, and may return none.
         RESOURCE_EXHAUSTED if the caller would hold too many leases.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -265,7 +265,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenewLease(self, request, context):
-        """Prolongs a lease that has not ended. Idempotent. FAILED_PRECONDITION if it ended.
+        """Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -279,30 +279,30 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitPreference(self, request, context):
-        """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one, else it is kept and marked extra.
-        FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id was used for something else.
+        """Answers a leased query. Idempotent by answer_id: a repeat gets the first reply. A late answer counts if the query still wants one; otherwise it is kept as an extra.
+        FAILED_PRECONDITION without a lease, ALREADY_EXISTS if answer_id already stands for something else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevisePreference(self, request, context):
-        """Changes one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version).
+        """Revises one of the caller's newest 10 answers: undo. Adds a version to the log. Idempotent by (answer_id, version).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetClip(self, request, context):
-        """Gives a leased query's clip, or one of the caller's own answered ones, verified against its SHA-256; to an owner any. Idempotent.
-        NOT_FOUND while there is none, DATA_LOSS if the stored bytes are not what they were.
+        """Returns a clip of a query that the caller holds or has answered, verified against its SHA-256; any clip to an owner. Idempotent.
+        NOT_FOUND while there is none, DATA_LOSS if the stored bytes have changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchPreferences(self, request, context):
-        """Sends the preference log of a run from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+        """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -316,35 +316,35 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportPreferences(self, request, context):
-        """Sends the whole preference log of a run and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent.
+        """Streams a run's whole preference log and ends: as messages, or as the bytes of a JSONL or Parquet file. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStats(self, request, context):
-        """Gives a run's counts and rates. Idempotent. A labeler sees its own count beside the run's, and not which answers the others gave.
+        """Returns a run's counts and rates. Idempotent. A labeler sees its own count and the run's, but not which answers others gave.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateLabeler(self, request, context):
-        """Invites a labeler and gives its token, which is shown this once.
+        """Invites a labeler and returns its token, which is not shown again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WhoAmI(self, request, context):
-        """Says who the caller is. Idempotent.
+        """Returns the caller's name and role. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRun(self, request, context):
-        """Changes a run: how it asks, its question, its label budget, where it is in its life. What is absent stays. Idempotent.
+        """Changes a run: how it asks, its question, its label budget, its state. Absent fields stay as they are. Idempotent.
         NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -359,57 +359,57 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetAgreement(self, request, context):
-        """Says how far labelers agree on queries with two or more answers. Idempotent.
+        """Returns how well labelers agree on queries with two or more answers. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLabelerQuality(self, request, context):
-        """Says how well each labeler of a run answers. Idempotent.
+        """Returns how well each labeler of a run answers. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetLabelerWeight(self, request, context):
-        """Makes a labeler's answers in a run count for more or less; 0 excludes it, and can be taken back. Idempotent: the weight it has already changes nothing.
-        NOT_FOUND if run or labeler is unknown.
+        """Sets how much a labeler's answers count in a run; 0 excludes them, reversibly. Idempotent: setting the same weight changes nothing.
+        NOT_FOUND if the run or the labeler is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLabelers(self, request, context):
-        """Lists who may call, by labeler_id, a page at a time. Idempotent.
+        """Lists labelers by labeler_id, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Gives a labeler a new token; the old one ends, and a revoked labeler may call again. Not idempotent: each call makes a token.
+        """Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Ends a labeler's token and its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
+        """Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetGuidelines(self, request, context):
-        """Adds a version of a run's guidelines. Idempotent: the newest version's own text changes nothing.
+        """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetGuidelines(self, request, context):
-        """Gives a version of a run's guidelines. Idempotent. NOT_FOUND if there is none.
+        """Returns a version of a run's guidelines. Idempotent. NOT_FOUND if there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -423,15 +423,15 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ImportPreferences(self, request, context):
-        """Takes rows of an export in. Idempotent by (answer_id, version) and change_id. Rows go in in log order; nothing of a refused call is kept.
-        NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name stands for something else here.
+        """Imports rows of an export, in log order. Idempotent by (answer_id, version) and change_id. A refused call changes nothing.
+        NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name already stands for something else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportProgress(self, request, context):
-        """Adds a point to a run's learning curves; says what the owner wants. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
+        """Adds a point to a run's learning curves, and returns what the owner asks of the run. Not idempotent: each call with a point adds one. NOT_FOUND if the run is unknown.
         At most 2,000 points a run are kept, evenly spread over its reports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -439,14 +439,14 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRunProgress(self, request, context):
-        """Gives a run's learning curves from a cursor on, oldest first. Idempotent. Who answers must not know what is predicted. NOT_FOUND if the run is unknown.
+        """Returns a run's learning curves from a cursor on, oldest first. Idempotent. Those who answer must not know what is predicted. NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListClips(self, request, context):
-        """Lists queries whose clips are stored, with their answers and what was predicted of them, newest first, a page at a time. Idempotent.
+        """Lists queries whose clips are stored, with their answers and the predictions for them, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -460,15 +460,15 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddPolicyClip(self, request, context):
-        """Adds a clip of what a policy of the run does. Idempotent by policy_version. NOT_FOUND if the run is unknown.
-        INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or is not what its SHA-256 says.
+        """Adds a clip of one of the run's policies. Idempotent by policy_version. NOT_FOUND if the run is unknown.
+        INVALID_ARGUMENT if the clip is not stored under the run's `policy-clips/`, is no MP4, or doesn't match its SHA-256.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPolicyClips(self, request, context):
-        """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are filled in for owners alone.
+        """Lists the clips of a run's policies, oldest first. Idempotent. Predicted rewards and true returns are set for owners only.
         NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -476,14 +476,14 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicyClip(self, request, context):
-        """Gives a clip of a policy, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes are not what they were.
+        """Returns a policy's clip, verified against its SHA-256. Idempotent. NOT_FOUND if there is none, DATA_LOSS if the stored bytes have changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPracticePairs(self, request, context):
-        """Gives the pairs that a labeler may practise on: their answer is obvious, and is not kept. Idempotent. Empty where the task has none.
+        """Returns the practice pairs of the run's task, whose answers are obvious and not stored. Idempotent. Empty if the task has none.
         NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -491,22 +491,22 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateWebhook(self, request, context):
-        """Has a run's preference log sent to a URL, from its beginning, each new row too; gives a secret, which is shown this once. Not idempotent: each call makes a webhook.
-        NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten.
+        """Has a run's preference log sent to a URL, from its beginning and as it grows; returns a secret, which is not shown again. Not idempotent: each call makes a webhook.
+        NOT_FOUND if the run is unknown, RESOURCE_EXHAUSTED if it has ten already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListWebhooks(self, request, context):
-        """Lists a run's webhooks with how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown.
+        """Lists a run's webhooks and how far each is, oldest first. Idempotent. NOT_FOUND if the run is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteWebhook(self, request, context):
-        """Ends a webhook; a delivery that goes on at this moment is its last. A repeat is NOT_FOUND.
+        """Deletes a webhook; a delivery in flight is its last. A repeat is NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -715,7 +715,7 @@ def add_LabelerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LabelerService:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that the change is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
     """
 
     @staticmethod
