@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.labeler.database import open_database
 from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
-from services.labeler.people.admission import LastingTokens
+from services.labeler.people.admission import LongCallTokens
 from services.labeler.people.labelers import Labelers
 from somersault.domain.roles import Role
 from somersault.errors import UnauthenticatedError
@@ -126,7 +126,7 @@ async def test_hundreds_of_lasting_calls_are_looked_up_together(tmp_path: Path) 
         *(labelers.create(owner, name=f"{i}", role=Role.SERVICE) for i in range(300))
     )
     digests = [tokens.sha256(token) for _, token in invited]
-    lasting, looks = LastingTokens(labelers), list[str]()
+    lasting, looks = LongCallTokens(labelers), list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "token_sha256 IN" in statement:
@@ -135,9 +135,9 @@ async def test_hundreds_of_lasting_calls_are_looked_up_together(tmp_path: Path) 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         for _ in range(5):
-            assert not any(await asyncio.gather(*(lasting.has_ended(digest) for digest in digests)))
+            assert not any(await asyncio.gather(*(lasting.is_revoked(digest) for digest in digests)))
         await labelers.rotate(owner, invited[7][0].labeler_id)
-        ended = await asyncio.gather(*(lasting.has_ended(digest) for digest in digests))
+        ended = await asyncio.gather(*(lasting.is_revoked(digest) for digest in digests))
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
         database.close()
