@@ -38,7 +38,7 @@ from services.labeler.webhooks.delivery import WebhookDelivery
 from services.labeler.webhooks.registry import WebhookRegistry
 from somersault.errors import SomersaultError
 from somersault.rpc import Notifier
-from somersault.storage import ObjectStore, open_store
+from somersault.storage import ObjectStore
 from somersault.tasks import get_task
 
 __all__ = ["LabelerApplication", "build"]
@@ -94,7 +94,8 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         SomersaultError: a setting, the database or the store can't be used.
     """
     tokens = read_tokens(config.token_path) if config.token_path else {}
-    store = await _open_store(config)
+    store = config.open_store()
+    await asyncio.to_thread(store.check)
     database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
     try:
         await check_run_identity(database, store, run_id=config.run_id, identity=config.run_identity)
@@ -152,14 +153,3 @@ def _parts(
         audit_log=AuditLog(database),
         webhooks=WebhookRegistry(database, allows_private=config.allow_private_webhooks),
     )
-
-
-async def _open_store(config: LabelerConfig) -> ObjectStore:
-    secret = config.storage_secret_key
-    store = open_store(
-        config.storage_url,
-        access_key=config.storage_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-    )
-    await asyncio.to_thread(store.check)
-    return store

@@ -9,13 +9,13 @@ import pydantic
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from somersault.domain.texts import IDENTITY_PATTERN
-from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, NonEmpty
+from somersault.runtime.storage_settings import StorageConfig
 
 __all__ = ["LabelerConfig"]
 
 
-class LabelerConfig(ServiceConfig):
+class LabelerConfig(StorageConfig):
     """Owns people's answers: queries, leases, preferences, labelers, and the clips that people judge."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LABELER_")
@@ -23,15 +23,6 @@ class LabelerConfig(ServiceConfig):
     database_url: pydantic.SecretStr
     """The database: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. It may contain a password, so it is
     never logged."""
-
-    storage_url: NonEmpty
-    """The object store of segments and clips: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
-
-    storage_access_key: str | None = None
-    """Key id for S3."""
-
-    storage_secret_key: pydantic.SecretStr | None = None
-    """Secret for S3."""
 
     run_id: str = ""
     """The run whose `run_identity` is checked; the database may hold other runs too. Empty for none."""

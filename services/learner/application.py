@@ -20,7 +20,7 @@ from services.learner.rollouts.conversation import CollectConversation
 from services.learner.service import LearnerServicer
 from somersault.domain.texts import check_name
 from somersault.runtime.precision import keep_float32_whole
-from somersault.storage import ObjectStore, check_store, open_store
+from somersault.storage import ObjectStore, check_store
 from somersault.tasks import get_task
 from somersault.v1 import learner_pb2, learner_pb2_grpc
 
@@ -102,12 +102,7 @@ async def build(config: LearnerConfig) -> LearnerApplication:
     torch.set_num_threads(config.num_threads)
     keep_float32_whole()
     check_name("run_id", config.run_id)
-    secret = config.storage_secret_key
-    store = open_store(
-        config.storage_url,
-        access_key=config.storage_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-    )
+    store = config.open_store()
     await asyncio.to_thread(store.check)
     await asyncio.to_thread(check_store, store, config.run_id, identity=config.run_identity)
     application = LearnerApplication(config, store)

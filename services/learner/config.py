@@ -12,14 +12,14 @@ from services.learner.algorithms.table import with_algorithms
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_SEED, MAX_STEPS, MAX_THREADS
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import IDENTITY_PATTERN
-from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
+from somersault.runtime.storage_settings import StorageConfig
 
 __all__ = ["LearnerConfig"]
 
 
 @with_algorithms()
-class LearnerConfig(ServiceConfig):
+class LearnerConfig(StorageConfig):
     """Owns the policy: takes rollouts from simulators, improves the policy on predicted rewards, keeps checkpoints."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LEARNER_")
@@ -33,15 +33,6 @@ class LearnerConfig(ServiceConfig):
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
     """32 hexadecimal digits, drawn when the run began: a store that holds another run of the same name, or nothing of this one,
     is refused. Empty: not compared."""
-
-    storage_url: NonEmpty
-    """Where checkpoints and policies are stored: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
-
-    storage_access_key: str | None = None
-    """Key id for S3."""
-
-    storage_secret_key: pydantic.SecretStr | None = None
-    """Secret for S3."""
 
     reward_address: Address = "127.0.0.1:7003"
     """Where the reward service is, host:port."""

@@ -28,7 +28,7 @@ from services.reward.training.trainer import Trainer
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
-from somersault.storage import ObjectStore, check_store, open_store
+from somersault.storage import ObjectStore, check_store
 from somersault.tasks import Task, get_task
 from somersault.tasks.guidelines import guidelines_of
 
@@ -126,12 +126,7 @@ async def build(config: RewardConfig) -> RewardApplication:
     torch.set_num_threads(config.num_threads)
     check_name("run_id", config.run_id)
     task = get_task(config.task)
-    secret = config.storage_secret_key
-    store = open_store(
-        config.storage_url,
-        access_key=config.storage_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-    )
+    store = config.open_store()
     await asyncio.to_thread(store.check)
     await asyncio.to_thread(check_store, store, config.run_id, identity=config.run_identity)
     return RewardApplication(config, task=task, store=store)

@@ -14,8 +14,8 @@ from somersault.domain.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREAD
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.errors import ConfigError
-from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
+from somersault.runtime.storage_settings import StorageConfig
 
 __all__ = ["RewardConfig"]
 
@@ -23,7 +23,7 @@ _MAX_KEPT = 1_000_000  # segments, comparisons
 _MAX_BYTES = 1 << 44  # 16 TiB: more than a machine has
 
 
-class RewardConfig(ServiceConfig):
+class RewardConfig(StorageConfig):
     """Owns the reward model: chooses what to ask, learns from the answers, publishes reward versions."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_REWARD_")
@@ -37,15 +37,6 @@ class RewardConfig(ServiceConfig):
     run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
     """32 hexadecimal digits, drawn when the run began: a store that holds another run of that name, or nothing of this run,
     is refused. Empty: not checked."""
-
-    storage_url: NonEmpty
-    """Where segments are read and checkpoints go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
-
-    storage_access_key: str | None = None
-    """Key id for S3."""
-
-    storage_secret_key: pydantic.SecretStr | None = None
-    """Secret for S3."""
 
     labeler_address: Address = "127.0.0.1:7004"
     """Address of the labeler service, host:port."""

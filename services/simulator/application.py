@@ -24,7 +24,7 @@ from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import OfferRing
 from services.simulator.service import SimulatorServicer
 from somersault.domain.texts import check_name
-from somersault.storage import ObjectStore, open_store
+from somersault.storage import ObjectStore
 from somersault.tasks import get_task
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
@@ -139,12 +139,7 @@ async def build(config: SimulatorConfig) -> SimulatorApplication:
     """
     check_name("simulator_id", config.simulator_id)
     task = get_task(config.task)
-    secret = config.storage_secret_key
-    store = open_store(
-        config.storage_url,
-        access_key=config.storage_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-    )
+    store = config.open_store()
     await asyncio.to_thread(store.check)
     render_process = None
     if config.has_rendering:

@@ -8,14 +8,14 @@ import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
-from somersault.runtime.config import ServiceConfig
 from somersault.runtime.precision import Precision
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
+from somersault.runtime.storage_settings import StorageConfig
 
 __all__ = ["SimulatorConfig"]
 
 
-class SimulatorConfig(ServiceConfig):
+class SimulatorConfig(StorageConfig):
     """Gathers rollouts for a learner, offers segments to a reward service, renders clips."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_SIMULATOR_")
@@ -25,15 +25,6 @@ class SimulatorConfig(ServiceConfig):
 
     simulator_id: Name = "simulator-0"
     """Stable name of this simulator, a different one for each of a run: it is part of the seed of what it gathers."""
-
-    storage_url: NonEmpty
-    """Where segments and clips go: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
-
-    storage_access_key: str | None = None
-    """Key id for S3."""
-
-    storage_secret_key: pydantic.SecretStr | None = None
-    """Secret for S3."""
 
     learner_address: Address | None = "127.0.0.1:7002"
     """Where the learner is, host:port; none for a simulator that only renders and evaluates."""

@@ -13,7 +13,6 @@ from services.teacher.judge import open_judge
 from services.teacher.labeler_client import LabelerClient
 from services.teacher.loop import TeacherLoop
 from somersault.domain.texts import check_name
-from somersault.storage import open_store
 
 __all__ = ["TeacherApplication", "build"]
 
@@ -49,12 +48,7 @@ async def build(config: TeacherConfig) -> TeacherApplication:
     """
     check_name("run_id", config.run_id)
     judge = open_judge(config.kind, seed=config.seed)
-    secret = config.storage_secret_key
-    store = open_store(
-        config.storage_url,
-        access_key=config.storage_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-    )
+    store = config.open_store()
     # Not `check`, which writes: a teacher needs no right to write.
     await asyncio.to_thread(store.exists, f"{config.run_id}/sealed/.none")
     client = LabelerClient(

@@ -6,13 +6,13 @@ import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from somersault.domain.bounds import MAX_SEED
-from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
+from somersault.runtime.storage_settings import StorageConfig
 
 __all__ = ["TeacherConfig"]
 
 
-class TeacherConfig(ServiceConfig):
+class TeacherConfig(StorageConfig):
     """Settings of a teacher, which answers a run's queries by the hidden true reward."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_TEACHER_")
@@ -22,15 +22,6 @@ class TeacherConfig(ServiceConfig):
 
     run_id: Name
     """The run whose queries it answers."""
-
-    storage_url: NonEmpty
-    """Where the sealed teacher parts are: file:///PATH or s3://HOST:PORT/BUCKET[/PREFIX]."""
-
-    storage_access_key: str | None = None
-    """Key id for S3."""
-
-    storage_secret_key: pydantic.SecretStr | None = None
-    """Secret for S3."""
 
     token: pydantic.SecretStr
     """Token of role teacher; set it in the environment, where other users can't read it."""

@@ -11,12 +11,14 @@ __all__ = ["settings_of"]
 
 
 def settings_of(service: str) -> type[ServiceConfig]:
-    """Gives the one class in a service's ``config.py``."""
+    """Return the one class of settings that a service's ``config.py`` declares."""
     module = importlib.import_module(f"{MODULES[service]}.config")
     kinds = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, ServiceConfig) and value is not ServiceConfig
+        if isinstance(value, type)
+        and issubclass(value, ServiceConfig)
+        and value.__module__ == module.__name__
     ]
     assert len(kinds) == 1, f"{module.__name__} has {len(kinds)} settings classes"
     return kinds[0]
