@@ -351,7 +351,7 @@ REFUSED: dict[type[Plain], str] = {
     TextReward: "returned 'much' as reward, must be a finite number, at step 1",
     NoFlag: "returned None as terminated, must be True or False, at step 1",
     NoRenderMode: "can't make Gymnasium environment",
-    NoRenderModes: "must be an environment that draws itself as rgb_array",
+    NoRenderModes: "must be an environment that renders itself as rgb_array",
     NoPicture: "returned None from render, must be a uint8 array of height x width x 3",
     TransparentPicture: "returned a uint8 array of shape (64, 96, 4) from render",
     RaisesInInit: "-v0': RuntimeError: no robot is connected",

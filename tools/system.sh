@@ -3,7 +3,7 @@
 # what is missing and goes on: nothing here is needed to install the Python packages. Safe to run again; when
 # nothing is missing it only looks.
 #
-#   libosmesa6, or libegl1 with libgl1-mesa-dri   draw clips without a screen
+#   libosmesa6, or libegl1 with libgl1-mesa-dri   render clips without a screen
 #   chromium                                      the page's tests
 #   python3.11-venv                               makes .venv where Python comes without ensurepip
 set -u

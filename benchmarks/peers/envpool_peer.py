@@ -1,6 +1,6 @@
 """EnvPool as a peer: from a virtual environment of its own, since it brings another MuJoCo and another numpy.
 
-EnvPool bundles its physics, so states could not be drawn again with ours: it is measured beside us, not used.
+EnvPool bundles its physics, so its states couldn't be rendered with ours: it is measured beside us, not used.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Draws thousands of clips as the simulator service does, and watches whether memory stays flat.
+"""Renders thousands of clips as the simulator service does, and watches whether memory stays flat.
 
 python -m benchmarks.simulators.clip_soak --clips 5000 [--task hopper-backflip] [--json FILE]
 
-Memory is the resident set of this process, which stands for the service, and of the worker that draws. The worker is
+Memory is the resident set of this process, which stands for the service, and of the worker that renders. The worker is
 replaced every 300 clips, as in the service, so its growth within a life and the lives' peaks are told apart.
 """
 
@@ -26,7 +26,7 @@ from somersault.tasks import Task, get_task
 
 __all__ = ["Sample", "main", "soak"]
 
-_NUM_SEGMENTS = 16  # different ones, drawn in turns
+_NUM_SEGMENTS = 16  # different ones, rendered in turn
 _FULL_PERCENT = 100
 
 
@@ -43,13 +43,13 @@ class Sample:
 
 
 async def soak(task: Task, *, num_clips: int, clips_a_sample: int) -> list[Sample]:
-    """Draws so many clips, one after the other, and gives a sample every ``clips_a_sample``."""
+    """Render this many clips, one after the other, and return a sample every ``clips_a_sample``."""
     segments = play_segments(task, num_segments=_NUM_SEGMENTS)
     renderer = RenderProcess(task)
     await renderer.start()
     samples, num_failures, begun_s = [], 0, time.perf_counter()
     for number in range(1, num_clips + 1):
-        num_failures += not await _draw(renderer, segments[number % len(segments)], task)
+        num_failures += not await _render(renderer, segments[number % len(segments)], task)
         if number % clips_a_sample == 0 or number == num_clips:
             samples.append(_take_sample(renderer, number, num_failures, time.perf_counter() - begun_s))
             print(_row(samples[-1]), flush=True)
@@ -57,8 +57,8 @@ async def soak(task: Task, *, num_clips: int, clips_a_sample: int) -> list[Sampl
     return samples
 
 
-async def _draw(renderer: RenderProcess, played: Played, task: Task) -> bool:
-    """Draws one clip; says whether that worked."""
+async def _render(renderer: RenderProcess, played: Played, task: Task) -> bool:
+    """Render one clip and return whether that worked."""
     try:
         await renderer.render(played.footage, num_steps=task.segment_steps)
     except SomersaultError as err:

@@ -1,4 +1,4 @@
-"""Draws each task as people see it, into ``docs/images/tasks``, and measures what a pair of clips costs.
+"""Renders each task as people see it, into ``docs/images/tasks``, and measures what a pair of clips costs.
 
 python -m benchmarks.simulators.task_sheets [TASK ...]
 
@@ -23,7 +23,7 @@ from services.simulator.clips.renderers import Frame, backends_of, open_renderer
 from services.simulator.clips.video import encode_clip
 from somersault.tasks import Task, get_task, list_tasks
 
-__all__ = ["draw_sheet", "main"]
+__all__ = ["main", "render_sheet"]
 
 _FOLDER = Path("docs/images/tasks")
 _COLUMNS, _ROWS = 4, 2
@@ -31,7 +31,7 @@ _CELL_PX = 160
 _EXTRA_TASKS = ("CartPole-v1", "Pendulum-v1", "CarRacing-v3")
 
 
-def draw_sheet(task: Task) -> tuple[Frame, float]:
+def render_sheet(task: Task) -> tuple[Frame, float]:
     """Gives a sheet of a clip's frames, and the seconds of processor time that a pair costs, encoding included."""
     renderer = open_renderer(task, backend=backends_of(task)[0])
     rewards = np.sin(np.arange(task.segment_steps) / 8).astype(np.float32)
@@ -79,10 +79,10 @@ def _write_png(sheet: Frame, path: Path) -> None:
 
 
 def main(names: Sequence[str]) -> None:
-    """Draws the tasks named, or all of ours and three of Gymnasium's, each in a process of its own."""
+    """Render the tasks named, or all of ours and three of Gymnasium's, each in a process of its own."""
     if len(names) == 1:
         task = get_task(names[0])
-        sheet, pair_s = draw_sheet(task)
+        sheet, pair_s = render_sheet(task)
         _FOLDER.mkdir(parents=True, exist_ok=True)
         _write_png(sheet, _FOLDER / f"{task.name}.png")
         print(

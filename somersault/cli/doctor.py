@@ -107,7 +107,7 @@ async def _examine_drawing() -> list[Finding]:
         Finding(
             "OpenGL",
             backend is not None,
-            problem or f"{backend} draws without a screen",
+            problem or f"{backend} renders without a screen",
             INSTALL_OPENGL,
         ),
         Finding("video", not video_problem, video_problem or "H.264 is encoded", INSTALL_VIDEO),

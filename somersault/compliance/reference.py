@@ -189,7 +189,7 @@ async def _until_healthy(process: asyncio.subprocess.Process, address: str, *, i
 
 
 class _Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
-    """Draws nothing: whatever segment is asked for, it stores one of the package's clips."""
+    """Renders nothing: whatever segment is asked for, it stores one of the package's clips."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

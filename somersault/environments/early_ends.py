@@ -48,7 +48,7 @@ def measure_early_ends(task: Task) -> float | None:
     """
     if not isinstance(task.environment, GymnasiumEnvironment):
         return None
-    opened = open_gymnasium(task.environment, episode_steps=task.episode_steps, draws=False)
+    opened = open_gymnasium(task.environment, episode_steps=task.episode_steps, has_rendering=False)
     try:
         opened.action_space.seed(0)
         return _play(opened)

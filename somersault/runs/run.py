@@ -216,7 +216,7 @@ class Run:
         return sorted(self.store.list(f"{self.prefix}/segments/"))
 
     def segment(self, key: str) -> dict[str, NDArray[Any]]:
-        """Read a segment's arrays: ``observations``, ``actions`` and what it is drawn from.
+        """Read a segment's arrays: ``observations``, ``actions`` and what it is rendered from.
 
         Raises:
             CorruptDataError: it can't be read.

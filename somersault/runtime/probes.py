@@ -35,11 +35,11 @@ _SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rg
 
 
 async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> None:
-    """Return if clips can be drawn and encoded here, with what was found settled for all processes.
+    """Return if clips can be rendered and encoded here, with what was found settled for all processes.
 
     Args:
-        needs_opengl: Whether clips are drawn from physics; games and other environments draw themselves.
-        uses_opengl: Whether an environment draws itself by MuJoCo, which may find a library that isn't tried here.
+        needs_opengl: Whether clips are rendered from physics; games and other environments render themselves.
+        uses_opengl: Whether an environment renders itself with MuJoCo, which may find a library that isn't tried here.
 
     Raises:
         ConfigError: they can't; says what to install.
@@ -56,9 +56,9 @@ async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> Non
 
 
 def settle_opengl() -> None:
-    """Let this process, and those that it starts, draw by the library that works without a screen.
+    """Let this process, and those that it starts, render with the library that works without a screen.
 
-    Nothing changes where ``MUJOCO_GL`` is set already, or where none works: drawing then says so itself.
+    Nothing changes where ``MUJOCO_GL`` is set already, or where none works: rendering then says so itself.
     """
     if not environment(_VARIABLE):
         _settle(next((backend for backend in BACKENDS if not _try(backend)), None))
@@ -70,7 +70,7 @@ def _settle(backend: str | None) -> None:
 
 
 async def find_opengl() -> tuple[str | None, str]:
-    """Gives the OpenGL library that draws without a screen and "", or None and what is wrong.
+    """Gives the OpenGL library that renders without a screen and "", or None and what is wrong.
 
     ``MUJOCO_GL`` narrows the search to one, as it does for the simulator.
     """
@@ -112,7 +112,7 @@ def _try(name: str) -> str:
 
 
 def _probe_opengl(backend: str) -> None:
-    """Draws a red ball and looks whether it is there."""
+    """Render a red ball and check that it is there."""
     mujoco = importlib.import_module("mujoco")
     numpy = importlib.import_module("numpy")
     context = importlib.import_module(f"mujoco.{backend}").GLContext(_SIZE_PX, _SIZE_PX)
@@ -131,7 +131,7 @@ def _probe_opengl(backend: str) -> None:
     pixels = numpy.zeros((_SIZE_PX, _SIZE_PX, 3), numpy.uint8)
     mujoco.mjr_readPixels(pixels, None, view, resources)
     if not pixels[..., 0].any():
-        raise RuntimeError("it draws nothing")
+        raise RuntimeError("it renders nothing")
 
 
 def _probe_h264() -> None:

@@ -11,7 +11,7 @@ __all__ = ["AtariEnvironment", "Camera", "GymnasiumEnvironment", "MujocoEnvironm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """Says from where clips are drawn; it never goes up and down, so that a jump is seen as a jump."""
+    """From where clips are rendered; it never goes up and down, so that a jump looks like a jump."""
 
     body: str
     """Name of the root body, whose centre of mass, limbs included, is followed."""
@@ -60,9 +60,9 @@ class MujocoEnvironment:
     start_noise: float
     """Half-width of the uniform noise, and standard deviation of the normal noise, at the start of an episode."""
     camera: Camera
-    """From where clips are drawn."""
+    """From where clips are rendered."""
     second_camera: Camera | None = None
-    """A second view, drawn small in a corner, where one alone could fool a judge; None: there is no need."""
+    """A second view, small in a corner, if one alone could mislead a judge; None if there is no need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class AtariEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GymnasiumEnvironment:
-    """Declares any environment of Gymnasium's registry that draws itself as ``rgb_array``."""
+    """Declares any environment of Gymnasium's registry that renders itself as ``rgb_array``."""
 
     environment_id: str
     """Gymnasium id, such as "CartPole-v1"; "module:Id-v0" imports the module first."""

@@ -33,12 +33,12 @@ def gymnasium_task(environment_id: str) -> Task:
     """Gives the task of an environment in Gymnasium's registry, "module:Id-v0" for one that a module registers.
 
     Raises:
-        InvalidInputError: There is no such environment, it can't draw itself, or its spaces are not among those
+        InvalidInputError: There is no such environment, it can't render itself, or its spaces are not among those
             that can be learned in.
         UnavailableError: A package that it needs is missing.
     """
     environment = GymnasiumEnvironment(environment_id=environment_id)
-    opened = open_gymnasium(environment, draws=False)
+    opened = open_gymnasium(environment, has_rendering=False)
     try:
         return _describe(environment, opened)
     finally:
@@ -46,14 +46,14 @@ def gymnasium_task(environment_id: str) -> Task:
 
 
 def open_gymnasium(
-    environment: GymnasiumEnvironment, *, episode_steps: int | None = None, draws: bool = True
+    environment: GymnasiumEnvironment, *, episode_steps: int | None = None, has_rendering: bool = True
 ) -> Any:
-    """Open a `gymnasium.Env` that draws itself as ``rgb_array``.
+    """Open a `gymnasium.Env` that renders itself as ``rgb_array``.
 
     Args:
         environment: Which, and how it is made.
         episode_steps: Steps after which an episode is truncated; None for the environment's own limit.
-        draws: Whether it will be asked for pictures; then it draws by the library that works without a screen.
+        has_rendering: Whether it will be asked for pictures; then it renders with the library that works without a screen.
 
     Raises:
         InvalidInputError: See `gymnasium_task`.
@@ -80,14 +80,14 @@ def open_gymnasium(
         ) from err
     if "rgb_array" not in ((opened.metadata or {}).get("render_modes") or ()):
         opened.close()
-        raise InvalidInputError("task", environment_id, "an environment that draws itself as rgb_array")
-    if draws and uses_mujoco():
+        raise InvalidInputError("task", environment_id, "an environment that renders itself as rgb_array")
+    if has_rendering and uses_mujoco():
         settle_opengl()
     return opened
 
 
 def uses_mujoco() -> bool:
-    """Return whether an environment that was opened here may draw by MuJoCo."""
+    """Return whether an environment that was opened here may render with MuJoCo."""
     return "mujoco" in sys.modules
 
 
@@ -99,7 +99,7 @@ def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
         UnavailableError: See `gymnasium_task`.
     """
     assert isinstance(task.environment, GymnasiumEnvironment)
-    opened = open_gymnasium(task.environment, draws=False)
+    opened = open_gymnasium(task.environment, has_rendering=False)
     try:
         seen = read_observations(opened.observation_space, is_stacked=task.num_planes > 1)
         return seen, read_actions(opened.action_space, limit=task.environment.action_limit)

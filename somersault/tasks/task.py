@@ -100,7 +100,7 @@ class Task:
     clip_size_px: int = 320
     """Width and height of a clip; of a game's, its height."""
     clip_step: int = 4
-    """Each how many environment steps a frame is drawn."""
+    """A frame of a clip is rendered every this many environment steps."""
     has_flips: bool = False
     """Whether backward turns are counted, for people to see: of a body whose position begins with its torso's x, height
     and pitch."""

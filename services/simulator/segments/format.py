@@ -5,7 +5,7 @@ Both are safetensors, format version 1, whose metadata values are JSON:
 - *segment*: ``observations [T + F - 1, *frame]`` float32 or uint8, ``actions`` float32 ``[T, A]`` or int32 ``[T]``, and
   footage, whose arrays depend on the kind of environment (MuJoCo: float64 ``states [T + 1, S]``); enough to
   learn from and to render. Steps that stand still because the episode had ended have no action
-  (`somersault.actions`).
+  (`somersault.domain.actions`).
 - *sealed*: float32 ``true_rewards [T]``, and ``recent_segment_return_mean`` and
   ``recent_segment_return_std`` in the metadata; for teachers alone.
 

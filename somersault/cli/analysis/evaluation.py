@@ -134,7 +134,7 @@ async def _play(run: Run, plays: Sequence[Play], *, num_episodes: int) -> list[s
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         shown = progress.add_task("starting a simulator", total=num_episodes)
-        async with open_simulator(run, draws=False) as simulator:
+        async with open_simulator(run, has_rendering=False) as simulator:
             progress.update(shown, description="playing episodes")
             for play in plays:
                 episodes += (await simulator.evaluate(play)).episodes

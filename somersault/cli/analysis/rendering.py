@@ -65,7 +65,7 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
         InvalidInputError: an option is out of bounds.
         ConfigError: the video can't be written.
         FailedPreconditionError: the run has no policy, or no reward model for the bar, or the file exists.
-        SomersaultError: the simulator can't be started or failed, or this machine can't draw.
+        SomersaultError: the simulator can't be started or failed, or this machine can't render.
     """
     columns, num_tiles = read_grid(options.grid)
     _check(options)
@@ -136,20 +136,20 @@ def _episode_steps(task: Task, seconds: float | None) -> int:
 async def _draw(
     run: Run, play: Play, *, options: RenderOptions, reward_model: RewardModel | None, num_tiles: int
 ) -> tuple[list[dict[str, float]], list[bytes]]:
-    """Play and draw; return the results of the episodes shown, and their clips."""
+    """Play and render; return the results of the episodes shown, and their clips."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("starting a simulator", total=None)
-        async with open_simulator(run, draws=True) as simulator:
+        async with open_simulator(run, has_rendering=True) as simulator:
             progress.update(bar, description="playing episodes")
             response = await simulator.evaluate(play)
             chosen = _choose(response, pick=options.pick, num_tiles=num_tiles)
-            progress.update(bar, description="drawing", total=len(chosen), completed=0)
+            progress.update(bar, description="rendering", total=len(chosen), completed=0)
             clips = []
             for segment_uri, _ in chosen:
                 rewards = _predict(run, simulator, segment_uri, reward_model)
                 clips.append(
-                    await simulator.draw(segment_uri, size_px=options.size_px, predicted_rewards=rewards)
+                    await simulator.render(segment_uri, size_px=options.size_px, predicted_rewards=rewards)
                 )
                 progress.update(bar, advance=1)
     return [values for _, values in chosen], clips
@@ -172,7 +172,7 @@ def _choose(
     ranked = list(zip(uris, values, strict=True))
     if num_tiles:
         if len(ranked) < num_tiles:
-            bound = f"at most {len(ranked)} tiles: no more episodes of this task can be drawn at once"
+            bound = f"at most {len(ranked)} tiles: no more episodes of this task can be rendered at once"
             raise InvalidInputError("--grid", num_tiles, bound)
         return ranked[:num_tiles]
     places = {"best": [0], "median": [len(ranked) // 2], "worst": [len(ranked) - 1]}

@@ -1,4 +1,4 @@
-"""A temporary simulator that plays and draws a run's policy and leaves the run's store alone."""
+"""A temporary simulator that plays and renders a run's policy and leaves the run's store alone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Play:
     episode_steps: int = 0
     """0 for the task's default."""
     num_stored: int = 0
-    """How many of the best are stored to be drawn."""
+    """How many of the best are stored to be rendered."""
 
 
 class Simulator:
@@ -81,8 +81,8 @@ class Simulator:
         """Return the arrays of a stored episode."""
         return safetensors.numpy.load(self._store.get(segment_uri))
 
-    async def draw(self, segment_uri: str, *, size_px: int, predicted_rewards: FloatArray | None) -> bytes:
-        """Draw a stored episode and return the MP4.
+    async def render(self, segment_uri: str, *, size_px: int, predicted_rewards: FloatArray | None) -> bytes:
+        """Render a stored episode and return the MP4.
 
         Args:
             segment_uri: The episode.
@@ -90,7 +90,7 @@ class Simulator:
             predicted_rewards: ``[T]`` for a bar beside the agent; None for no bar.
 
         Raises:
-            SomersaultError: this machine can't draw.
+            SomersaultError: this machine can't render.
         """
         self._num_clips += 1
         clip_uri = f"{_OWN_RUN}/clips/{self._num_clips}.mp4"
@@ -104,12 +104,12 @@ class Simulator:
 
 
 @asynccontextmanager
-async def open_simulator(run: Run, *, draws: bool) -> AsyncIterator[Simulator]:
+async def open_simulator(run: Run, *, has_rendering: bool) -> AsyncIterator[Simulator]:
     """Run a simulator of a run's task for as long as the context lasts.
 
     Args:
         run: The run.
-        draws: Whether clips will be drawn; otherwise no OpenGL is needed.
+        has_rendering: Whether clips will be rendered; otherwise no OpenGL is needed.
 
     Raises:
         SomersaultError: it can't be started; says why.
@@ -121,7 +121,7 @@ async def open_simulator(run: Run, *, draws: bool) -> AsyncIterator[Simulator]:
         process = ServiceProcess(
             name="simulator",
             module=MODULES["simulator"],
-            arguments=_flags(run, storage_url=storage_url, port=port, draws=draws),
+            arguments=_flags(run, storage_url=storage_url, port=port, has_rendering=has_rendering),
             address=address,
         )
         supervisor = Supervisor([process], logs=Path(folder) / "logs")
@@ -136,7 +136,7 @@ async def open_simulator(run: Run, *, draws: bool) -> AsyncIterator[Simulator]:
             await supervisor.stop()
 
 
-def _flags(run: Run, *, storage_url: str, port: int, draws: bool) -> tuple[str, ...]:
+def _flags(run: Run, *, storage_url: str, port: int, has_rendering: bool) -> tuple[str, ...]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     values = {
         "host": LOOPBACK,
@@ -148,4 +148,4 @@ def _flags(run: Run, *, storage_url: str, port: int, draws: bool) -> tuple[str, 
         "num-threads": str(cores),
     }
     flags = [part for name, value in values.items() for part in (f"--{name}", value)]
-    return (*flags, "--has-rendering" if draws else "--no-has-rendering")
+    return (*flags, "--has-rendering" if has_rendering else "--no-has-rendering")

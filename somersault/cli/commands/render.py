@@ -89,7 +89,7 @@ def render(
     ] = None,
     bar: Annotated[
         bool,
-        typer.Option("--bar", help="Draw the predicted reward as a bar beside the agent."),
+        typer.Option("--bar", help="Show the predicted reward as a bar beside the agent."),
     ] = False,
     seed: Annotated[
         int | None,

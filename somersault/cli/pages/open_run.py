@@ -175,7 +175,7 @@ def _notes(config: RunConfig, folder: RunFolder, stats: labeler_pb2.GetStatsResp
     notes = [f"answers given now are learned from when the run is resumed: {resume}"]
     if stats.num_rendering:
         notes.append(
-            f"{stats.num_rendering} pairs have no clips yet: no simulator runs, they are drawn when the run goes on"
+            f"{stats.num_rendering} pairs have no clips yet: no simulator runs, they are rendered when the run goes on"
         )
     return notes
 

@@ -41,7 +41,7 @@ class RunEnd:
         Raises:
             UnavailableError: the policy is learned, but some of this failed.
         """
-        self.display.say("trained; measuring the final policy and drawing its best episode")
+        self.display.say("trained; measuring the final policy and rendering its best episode")
         evaluation = await finish.evaluate_policy(self.peers, self.config)
         supervisor = self.services.supervisor
         summary = finish.summarise(

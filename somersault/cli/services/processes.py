@@ -190,7 +190,7 @@ class _Plan:
             "storage-url": self.config.storage_url,
             "run-id": self.config.run_id,
             "run-identity": self.config.identity or None,
-            "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is drawn
+            "simulator-addresses": self.addresses.get("simulator"),  # without any, no clip is rendered
             "token-path": self.folder.tokens,
             # whose pairs to practise on no name leads to
             "task": self.config.task if self.config.task.endswith(".py") else None,

@@ -19,7 +19,7 @@ _SEGMENTS_AN_EPISODE = 2  # as the simulator's num_segments_per_episode
 _CUT_SHARE = (
     4  # where play goes on, and where episodes may end early, one step in four is cut, if so many are filmed
 )
-_NUM_FILMED = 4  # environments of a simulator that are filmed where each draws itself
+_NUM_RECORDED = 4  # environments of a simulator that are recorded if each renders itself
 _MEAN_GAP = 0.25  # of a segment, left out after each where episodes may end early
 
 
@@ -103,7 +103,7 @@ def count_segments(
 def _steps_a_segment(task: Task, *, num_environments: int, early_end_steps: float | None) -> float:
     """Return the environment steps per segment, over all environments of a simulator."""
     if task.still_steps:
-        num_filmed = min(_NUM_FILMED, num_environments)
+        num_filmed = min(_NUM_RECORDED, num_environments)
         sparseness = max(1, _CUT_SHARE * num_filmed // num_environments)
         each = _own_steps_a_segment(task, sparseness=sparseness, early_end_steps=early_end_steps)
         return each * num_environments / num_filmed

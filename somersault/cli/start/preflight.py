@@ -55,7 +55,7 @@ def _check_settings(config: RunConfig, folder: RunFolder, task: Task) -> None:
 
 
 async def _check_drawing(task: Task) -> None:
-    """Check that this machine can draw clips and the run's final video."""
+    """Check that this machine can render clips and the run's final video."""
     is_by_gymnasium = isinstance(task.environment, GymnasiumEnvironment)
     await check_drawing(
         needs_opengl=isinstance(task.environment, MujocoEnvironment),

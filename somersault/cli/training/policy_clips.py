@@ -114,7 +114,7 @@ class PolicyClips:
         evaluation = await self._evaluate(policy, num_episodes=num_episodes)
         episode = evaluation.stored_episodes[0]
         clip_uri = policy_clip_key(self.config.run_id, policy.policy_version)
-        drawn: simulator_pb2.RenderResponse = await call(
+        rendered: simulator_pb2.RenderResponse = await call(
             self.peers.simulator.Render,
             simulator_pb2.RenderRequest(segment_uri=episode.segment_uri, clip_uri=clip_uri),
             timeout_s=CALL_TIMEOUT_S,
@@ -123,7 +123,7 @@ class PolicyClips:
         clip = labeler_pb2.PolicyClip(
             policy_version=policy.policy_version,
             env_steps=env_steps,
-            clip_sha256=drawn.clip_sha256,
+            clip_sha256=rendered.clip_sha256,
             duration_s=episode.duration_s,
             is_final=is_final,
             predicted_rewards=await self._predict(episode.segment_uri),

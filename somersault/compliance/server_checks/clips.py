@@ -1,7 +1,7 @@
 """What a labeler promises about clips, and about gold, which only people with clips get.
 
-They need a labeler that can draw: what is proposed here names segments that nobody has stored, so only one whose
-simulator draws whatever it is asked for has clips of them. Elsewhere these checks end as not seen.
+They need a labeler that can have clips rendered: what is proposed here names segments that nobody has stored, so only one whose
+simulator renders whatever it is asked for has clips of them. Elsewhere these checks end as not seen.
 """
 
 from __future__ import annotations

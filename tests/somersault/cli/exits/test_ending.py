@@ -158,7 +158,7 @@ def test_a_signal_before_anything_has_begun_ends_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """While it is looked whether clips can be drawn: what runs is cancelled, nothing is made, one object is printed."""
+    """While it is looked whether clips can be rendered: what runs is cancelled, nothing is made, one object is printed."""
     ended: list[str] = []
 
     async def wait_for_a_signal(**_: Any) -> None:
@@ -230,7 +230,7 @@ def test_the_documents_have_the_same_table() -> None:
 
 
 async def _return_nothing(**_: Any) -> None:
-    """Take it that clips can be drawn."""
+    """Take it that clips can be rendered."""
 
 
 def _session_that_raises(error: BaseException) -> Any:

@@ -61,7 +61,7 @@ COMMANDS: dict[str, list[str]] = {
 
 
 async def _draws(**_: Any) -> None:
-    """Take it that clips can be drawn."""
+    """Take it that clips can be rendered."""
 
 
 @pytest.mark.parametrize("place", PLACES)
