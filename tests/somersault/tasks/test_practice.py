@@ -53,10 +53,8 @@ def test_a_task_has_two_pairs_with_the_answer_on_either_side(name: str) -> None:
 
 def test_every_clip_in_the_folder_is_shown() -> None:
     """None is shipped for nothing."""
-    shown = {
-        Path(path).name for pairs in PACKAGED.values() for pair in pairs for path in (pair.left, pair.right)
-    }
-    assert shown == {path.name for path in FOLDER.glob("*.mp4")}
+    shown = {Path(path) for pairs in PACKAGED.values() for pair in pairs for path in (pair.left, pair.right)}
+    assert shown == set(FOLDER.glob("*/*.mp4"))
 
 
 def test_a_task_without_pairs_has_none() -> None:
