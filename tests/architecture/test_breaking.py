@@ -38,8 +38,8 @@ def test_make_check_compares_with_the_released_ones() -> None:
         ("  string answer_id = 2;", "  string answer_id = 9;", '"SubmitPreferenceRequest" was deleted'),
         ("  int64 num_ready = 2;", "  string num_ready = 2;", "changed type"),
         (
-            "  rpc WhoAmI(WhoAmIRequest) returns (WhoAmIResponse);",
-            "  rpc Who(WhoAmIRequest) returns (WhoAmIResponse);",
+            "  rpc WhoAmI(WhoAmIRequest) returns (WhoAmIResponse) {",
+            "  rpc Who(WhoAmIRequest) returns (WhoAmIResponse) {",
             '"WhoAmI"',
         ),
     ],
