@@ -32,12 +32,6 @@ _BACKOFF_FIRST_S = 0.2
 _BACKOFF_CAP_S = 5.0
 _LOG_TAIL_BYTES = 16 * 1024
 
-# glibc gives blocks over 128 KiB back at once and faults them in again; every message of 1 MB costs it 3 times over.
-_ALLOCATOR = {
-    "MALLOC_MMAP_THRESHOLD_": str(64 * 1024**2),
-    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
-}
-
 
 class ServiceKeeper:
     """Owns the process of one service."""
@@ -149,7 +143,7 @@ class ServiceKeeper:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=inherited_environment({**_ALLOCATOR, **self._spec.secrets}),
+                env=inherited_environment(self._spec.secrets),
                 process_group=0,  # Ctrl-C on the terminal reaches us alone, so that we can drain in order
             )
 
