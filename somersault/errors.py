@@ -88,7 +88,7 @@ class InvalidInputError(SomersaultError):
     retry = Retry.NEVER
 
     def __init__(self, field: str, value: object = None, bound: str | None = None) -> None:
-        """Takes the field's name, its value, and the bound in words ("1 to 10", "a known task").
+        """Take the field's name, its value, and the bound in words ("1 to 10", "a known task").
 
         With a field alone, the text is a whole sentence already.
         """

@@ -62,7 +62,7 @@ class Check:
 
 
 def gather(functions: Iterable[Callable[[Any], Awaitable[None]]]) -> list[Check]:
-    """Gives the checks that functions are: each is called as its check, and its docstring says what must hold."""
+    """Return the checks that functions are: each is called as its check, and its docstring says what must hold."""
     return [
         Check(
             name=function.__name__.replace("_", " "),
@@ -74,7 +74,7 @@ def gather(functions: Iterable[Callable[[Any], Awaitable[None]]]) -> list[Check]
 
 
 def expect(is_met: object, got: object) -> None:
-    """Ends the check as failed unless something holds.
+    """End the check as failed unless something holds.
 
     Raises:
         UnmetError: it does not.
@@ -86,7 +86,7 @@ def expect(is_met: object, got: object) -> None:
 async def expect_refused(
     call: Awaitable[Any], *statuses: grpc.StatusCode, naming: str = "", doing: str = "the call"
 ) -> None:
-    """Ends the check as failed unless a call ends with one of the statuses, with a message that names a field.
+    """End the check as failed unless a call ends with one of the statuses, with a message that names a field.
 
     Raises:
         UnmetError: it ended otherwise.
@@ -103,7 +103,7 @@ async def expect_refused(
 
 
 def format_outcomes(outcomes: Sequence[Outcome]) -> str:
-    """Gives a list to read: a line a check, with what was expected and what came under each that failed."""
+    """Return a list to read: a line a check, with what was expected and what came under each that failed."""
     lines = []
     for outcome in outcomes:
         lines.append(f"{outcome.verdict:<9} {outcome.name}")

@@ -54,7 +54,7 @@ class Place:
     run_id: str
 
     def fill_in(self, command: Sequence[str]) -> list[str]:
-        """Gives a command with {address}, {gateway}, {token} and {run_id} filled in."""
+        """Return a command with {address}, {gateway}, {token} and {run_id} filled in."""
         values = {
             "address": self.address,
             "gateway": self.gateway,
@@ -73,7 +73,7 @@ async def check_client(
     command: Sequence[str] = (),
     on_end: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Gives the outcome of each rule once the front end has settled every query, or the time is up.
+    """Return the outcome of each rule once the front end has settled every query, or the time is up.
 
     Args:
         options: Where to listen and for how long.
@@ -138,7 +138,7 @@ async def _quiet_time(sighting: Sighting) -> Quiet:
 
 
 async def _until_settled(sighting: Sighting, count: int, ended: asyncio.Event) -> bool:
-    """Waits until so many queries are answered or given back; False if the front end ended before."""
+    """Wait until so many queries are answered or given back; False if the front end ended before."""
     while sighting.num_settled < count:
         if ended.is_set():
             return False
@@ -172,7 +172,7 @@ async def _serving(
 
 @contextlib.asynccontextmanager
 async def _until_interrupted() -> AsyncIterator[asyncio.Event]:
-    """Gives what Ctrl-C sets: what was seen until then is judged."""
+    """Return what Ctrl-C sets: what was seen until then is judged."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, ended.set)

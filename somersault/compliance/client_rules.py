@@ -28,7 +28,7 @@ class Quiet:
     num_settled: int
 
     def askings(self, sighting: Sighting) -> list[Asking]:
-        """Gives the calls of LeaseQueries that began in it; its first half second is for calls that were under way."""
+        """Return the calls of LeaseQueries that began in it; its first half second is for calls that were under way."""
         late = [asking for asking in sighting.askings if self.begin + 0.5 <= asking.at < self.end]
         return [asking for asking in late if not asking.num_leases]
 
@@ -125,7 +125,7 @@ def _outcome(name: str, expected: str, rule: Callable[[], None], *, is_required:
 
 
 def _answers(sighting: Sighting) -> list[Sending]:
-    """Gives the first try of each answer."""
+    """Return the first try of each answer."""
     found = [sending for sending in sighting.sendings if sending.key[1] == 1]
     firsts = {sending.key: sending for sending in reversed(found)}
     if not firsts:

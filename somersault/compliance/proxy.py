@@ -39,17 +39,17 @@ class LabelerProxy:
     """Serves LabelerService by calling another one. Streams are passed on unseen."""
 
     def __init__(self, address: str, around: Around) -> None:
-        """Takes the labeler's ``host:port`` and who stands in between."""
+        """Take the labeler's ``host:port`` and who stands in between."""
         self._channel = rpc.open_channel(address)
         self._around = around
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Adds the service to a server."""
+        """Add the service to a server."""
         handlers = {method.name: self._handler(method) for method in _SERVICE.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers),))
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Hang up."""
         await self._channel.close(None)
 
     def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:

@@ -42,7 +42,7 @@ class ReferenceLabeler:
     """A labeler with one run; whoever holds this proposes queries and writes guidelines."""
 
     def __init__(self, address: str, tokens: dict[str, str]) -> None:
-        """Takes where it listens and a token of each role."""
+        """Take where it listens and a token of each role."""
         self.address = address
         self.labeler_token = tokens[Role.LABELER.value]
         self.owner_token = tokens[Role.OWNER.value]
@@ -51,18 +51,18 @@ class ReferenceLabeler:
         self._num_proposed = 0
 
     async def begin(self) -> None:
-        """Makes the run known. Without gold, so that each person gets the queries in their order."""
+        """Make the run known. Without gold, so that each person gets the queries in their order."""
         run = labeler_pb2.CreateRunRequest(run_id=RUN_ID, task="compliance", question=QUESTION)
         await rpc.call(self._stub.CreateRun, run, timeout_s=5, retry_for_s=_TIMEOUT_S)
         await self._stub.UpdateRun(labeler_pb2.UpdateRunRequest(run_id=RUN_ID, gold_interval=0), timeout=5)
 
     async def set_guidelines(self, text: str) -> int:
-        """Writes guidelines and gives their version."""
+        """Write guidelines and return their version."""
         request = labeler_pb2.SetGuidelinesRequest(run_id=RUN_ID, text=text)
         return int((await self._stub.SetGuidelines(request, timeout=5)).version)
 
     async def propose(self, count: int) -> None:
-        """Proposes queries and waits until their clips are there."""
+        """Propose queries and wait until their clips are there."""
         numbers = range(self._num_proposed, self._num_proposed + count)
         self._num_proposed += count
         proposals = [
@@ -90,17 +90,17 @@ class ReferenceLabeler:
         await self._stub.UpdateRun(request, timeout=5)
 
     async def log(self) -> list[preference_pb2.PreferenceRecord]:
-        """Gives the whole log."""
+        """Return the whole log."""
         request = labeler_pb2.ExportPreferencesRequest(run_id=RUN_ID)
         stream = self._stub.ExportPreferences(request, timeout=10)
         return [record async for response in stream for record in response.records]
 
     async def num_leased(self) -> int:
-        """Counts the queries that somebody holds."""
+        """Count the queries that somebody holds."""
         return int((await self._stats()).num_leased)
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Hang up."""
         await self._channel.close(None)
 
     async def _stats(self) -> labeler_pb2.GetStatsResponse:
@@ -111,7 +111,7 @@ class ReferenceLabeler:
 
 @contextlib.asynccontextmanager
 async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
-    """Starts a labeler whose clips are the few that come with this package.
+    """Start a labeler whose clips are the few that come with this package.
 
     Raises:
         UnavailableError: it did not start.
@@ -151,7 +151,7 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
 async def started(
     module: str, flags: dict[str, str], *, log: Path, address: str, is_http: bool = False
 ) -> AsyncIterator[None]:
-    """Starts one of the services as a process that ends with this block, or with this process.
+    """Start one of the services as a process that ends with this block, or with this process.
 
     Raises:
         UnavailableError: it ended at once, or does not take calls.

@@ -47,7 +47,7 @@ async def check_server(
     on_outcome: Callable[[Outcome], None] = lambda _: None,
     only: str = "",
 ) -> list[Outcome]:
-    """Gives the outcome of each check.
+    """Return the outcome of each check.
 
     It makes runs named ``compliance-…`` and labelers named ``compliance``; the labelers' tokens are revoked at the
     end, the runs and their answers stay. So give it a labeler with a database of its own.

@@ -75,7 +75,7 @@ class Sighting:
     """
 
     def __init__(self) -> None:
-        """Begins with nothing seen."""
+        """Start with nothing seen."""
         self.leases: dict[str, SeenLease] = {}
         self.sendings: list[Sending] = []
         self.askings: list[Asking] = []
@@ -87,7 +87,7 @@ class Sighting:
         self._num_leased_calls = 0
 
     async def around(self, call: Call, forward: Forward) -> Any:
-        """Passes a call on and remembers it."""
+        """Pass a call on and remember it."""
         if call.deadline_s is None:
             self.without_deadline[call.method] += 1
         seen = {
@@ -106,7 +106,7 @@ class Sighting:
             raise
 
     def sent(self, key: tuple[str, int]) -> Sequence[Sending]:
-        """Gives every try of an answer or a change, in order."""
+        """Return every try of an answer or a change, in order."""
         return [sending for sending in self.sendings if sending.key == key]
 
     @property

@@ -18,7 +18,7 @@ __all__ = ["observations_of", "unpacked"]
 
 
 def observations_of(frames: FrameArray, *, num_frames: int) -> FrameArray:
-    """Gives the observation of each step: a read-only view, nothing is copied.
+    """Return the observation of each step: a read-only view, nothing is copied.
 
     Args:
         frames: ``[T + F - 1, ..., *frame]``, where pictures have two axes; vectors go with F = 1.

@@ -38,7 +38,7 @@ class TeacherKind:
     """Says equal when returns differ by less than this many standard deviations of recent ones, 0 to 100. Ours."""
 
     def __post_init__(self) -> None:
-        """Refuses numbers out of their bounds."""
+        """Refuse numbers out of their bounds."""
         bounds = {"mistake": (0.0, 1.0), "skip": (0.0, 100.0), "equal": (0.0, 100.0), "margin": (0.0, 100.0)}
         for name, (least, most) in bounds.items():
             if not least <= getattr(self, name) <= most:
@@ -72,12 +72,12 @@ KINDS = {
 
 
 def is_function(text: str) -> bool:
-    """Says whether a teacher is a function of somebody's own, not a mixture of kinds."""
+    """Return whether a teacher is a function of somebody's own, not a mixture of kinds."""
     return ":" in text
 
 
 def parse_teacher(text: str) -> tuple[WeightedKind, ...]:
-    """Gives the kinds of a mixture, or of a kind alone.
+    """Return the kinds of a mixture, or of a kind alone.
 
     Raises:
         InvalidInputError: it is neither, a number is out of bounds, or the weights do not sum to 1.

@@ -42,7 +42,7 @@ _UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))  # Unicode's categories of w
 
 
 def check_name(field: str, value: str) -> str:
-    """Gives ``value`` back if it may name a run, a segment or an answer.
+    """Return ``value`` back if it may name a run, a segment or an answer.
 
     Raises:
         InvalidInputError: it is not 1 to 64 characters of ``[A-Za-z0-9._-]`` beginning with a letter or digit.

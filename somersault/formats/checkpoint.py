@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint) -> str:
-    """Stores a checkpoint under ``prefix/number``, then forgets all but the newest three; gives its key."""
+    """Store a checkpoint under ``prefix/number``, then forget all but the newest three; return its key."""
     key = f"{prefix}/{number:012d}.safetensors"
     store.put(key, pack(checkpoint))
     for old in sorted(store.list(f"{prefix}/"))[:-_NUM_KEPT]:
@@ -47,7 +47,7 @@ def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint
 
 
 def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
-    """Gives the checkpoint with the highest number, none if there is none.
+    """Return the checkpoint with the highest number, none if there is none.
 
     Raises:
         CorruptDataError: it can't be trusted; says which object it is and what to do.
@@ -65,7 +65,7 @@ def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
 
 
 def pack(checkpoint: Checkpoint) -> bytes:
-    """Gives a checkpoint's bytes."""
+    """Return a checkpoint's bytes."""
     arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
     metadata = {
         "format": _FORMAT,
@@ -76,7 +76,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
 
 
 def unpack(data: bytes) -> Checkpoint:
-    """Gives the checkpoint that `pack` made these bytes of.
+    """Return the checkpoint that `pack` made these bytes of.
 
     Raises:
         CorruptDataError: the bytes are not such a checkpoint or were changed since.

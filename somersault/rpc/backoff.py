@@ -20,7 +20,7 @@ class Backoff:
     def __init__(
         self, *, first_s: float = limits.RECONNECT_FIRST_S, cap_s: float = limits.RECONNECT_CAP_S
     ) -> None:
-        """Takes the first wait and the longest one, in seconds."""
+        """Take the first wait and the longest one, in seconds."""
         self._first_s = first_s
         self._cap_s = cap_s
         self._failures = 0
@@ -33,15 +33,15 @@ class Backoff:
         return self._failures > 0
 
     def next_delay_s(self) -> float:
-        """Gives the next wait in seconds and counts one more failure."""
+        """Return the next wait in seconds and count one more failure."""
         longest = min(self._cap_s, self._first_s * 2.0**self._failures)
         self._failures = min(self._failures + 1, 32)
         return self._random.uniform(longest / 2, longest)
 
     def reset(self) -> None:
-        """Forgets the failures; call it once a connection works."""
+        """Forget the failures; call it once a connection works."""
         self._failures = 0
 
     async def wait(self) -> None:
-        """Waits."""
+        """Wait."""
         await asyncio.sleep(self.next_delay_s())

@@ -37,7 +37,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 def open_channel(
     address: str, *, token: str | None = None, has_own_connection: bool = False
 ) -> grpc.aio.Channel:
-    """Gives a channel to ``host:port``. It connects on first use and again whenever it was cut.
+    """Return a channel to ``host:port``. It connects on first use and again whenever it was cut.
 
     Args:
         address: ``host:port``.
@@ -58,7 +58,7 @@ async def call(
     timeout_s: float,
     retry_for_s: float = 0.0,
 ) -> Any:
-    """Calls a unary method with a deadline and gives its response.
+    """Call a unary method with a deadline and return its response.
 
     Args:
         method: The stub's method, such as ``stub.GetStatus``.
@@ -83,7 +83,7 @@ async def call(
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises the domain error that a failed call or stream stands for.
+    """Raise the domain error that a failed call or stream stands for.
 
     A call that the peer cancelled, as it does when it shuts down, becomes UnavailableError; our own
     cancellation stays ``asyncio.CancelledError``.

@@ -20,7 +20,7 @@ async def duplex(
     responses: AsyncIterator[Response],
     outlives_requests: bool = False,
 ) -> AsyncIterator[Response]:
-    """Gives the responses as they come, while each request goes through ``handle``.
+    """Yield the responses as they come, while each request goes through ``handle``.
 
     What ``handle`` raises is raised here and so ends the call.
 
@@ -57,7 +57,7 @@ async def duplex(
 
 
 async def drained(queue: asyncio.Queue[Response]) -> AsyncIterator[Response]:
-    """Gives a queue's content as it comes, without end."""
+    """Yield a queue's content as it comes, without end."""
     while True:
         yield await queue.get()
 

@@ -34,7 +34,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
-        """Wraps the handler so that what it raises is mapped."""
+        """Wrap the handler so that what it raises is mapped."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
@@ -95,7 +95,7 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], 
 
 
 def _replaced(handler: Any, behavior: Callable[..., Any]) -> Any:
-    """Gives the same handler around another behavior."""
+    """Return the same handler around another behavior."""
     kind = (handler.request_streaming, handler.response_streaming)
     make: dict[tuple[bool, bool], Any] = {
         (False, False): grpc.unary_unary_rpc_method_handler,

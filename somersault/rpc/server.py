@@ -29,12 +29,12 @@ _OPTIONS: list[tuple[str, Any]] = [
 
 
 def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = ()) -> grpc.aio.Server:
-    """Gives a server that maps domain errors; ``interceptors`` run inside that mapping, in order."""
+    """Return a server that maps domain errors; ``interceptors`` run inside that mapping, in order."""
     return grpc.aio.server(interceptors=[ErrorInterceptor(), *interceptors], options=_OPTIONS)
 
 
 def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
-    """Binds a server and gives the port, a free one if ``port`` is 0.
+    """Bind a server and return the port, a free one if ``port`` is 0.
 
     Raises:
         ConfigError: the port is taken or the host is not this machine's.
@@ -52,7 +52,7 @@ def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
 
 
 def serve_health(server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool) -> Any:
-    """Adds ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
+    """Add ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if has_reflection:
@@ -62,7 +62,7 @@ def serve_health(server: grpc.aio.Server, names: Sequence[str], *, has_reflectio
 
 
 async def set_serving(servicer: Any, names: Sequence[str], *, is_serving: bool) -> None:
-    """Says of each named service, and of the whole server, whether it takes calls."""
+    """Say of each named service, and of the whole server, whether it takes calls."""
     response = health_pb2.HealthCheckResponse
     status = response.SERVING if is_serving else response.NOT_SERVING
     for name in ("", *names):

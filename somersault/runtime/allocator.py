@@ -26,7 +26,7 @@ _SETTINGS = (
 
 
 def keep_freed_memory() -> bool:
-    """Sets glibc's allocator so; does nothing where the C library is another one.
+    """Set glibc's allocator so; do nothing where the C library is another one.
 
     In the process itself rather than by the environment of whoever starts it, so that it holds however a service is
     started. Call it early: it counts for blocks allocated from then on.

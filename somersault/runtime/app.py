@@ -50,15 +50,15 @@ class Application(Protocol):
         ...
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
-        """Adds the servicers to a server and gives their full names."""
+        """Add the servicers to a server and return their full names."""
         ...
 
     async def run(self) -> None:
-        """Does what there is to do beside serving, until cancelled. If it returns or raises, the service ends."""
+        """Do what there is to do beside serving, until cancelled. If it returns or raises, the service ends."""
         ...
 
     async def drain(self) -> None:
-        """Stores what must not be lost. Called once, after the last call was served."""
+        """Store what must not be lost. Called once, after the last call was served."""
         ...
 
 
@@ -136,7 +136,7 @@ async def serve(
     stopped: asyncio.Event,
     on_bound: Callable[[int], None] | None = None,
 ) -> None:
-    """Serves an application until ``stopped`` is set or its own work ends, then drains it.
+    """Serve an application until ``stopped`` is set or its own work ends, then drain it.
 
     Args:
         application: The service.

@@ -146,7 +146,7 @@ class ServiceConfig(BaseSettings):
 
 
 def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
-    """Gives a service's settings from a ``--config FILE``, the environment and flags.
+    """Return a service's settings from a ``--config FILE``, the environment and flags.
 
     The environment's names are ``SOMERSAULT_<SERVICE>_<FIELD>`` with ``__`` between the parts of nested fields.
 
@@ -172,7 +172,7 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
 
 
 def environment(name: str, default: str | None = None) -> str | None:
-    """Gives an environment variable's value."""
+    """Return an environment variable's value."""
     return os.environ.get(name, default)
 
 
@@ -182,7 +182,7 @@ def set_environment(name: str, value: str) -> None:
 
 
 def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
-    """Gives the environment of a process we start: ours, and ``additions`` over it."""
+    """Return the environment of a process we start: ours, and ``additions`` over it."""
     return {**os.environ, **additions}
 
 

@@ -70,7 +70,7 @@ def _settle(backend: str | None) -> None:
 
 
 async def find_opengl() -> tuple[str | None, str]:
-    """Gives the OpenGL library that renders without a screen and "", or None and what is wrong.
+    """Return the OpenGL library that renders without a screen and "", or None and what is wrong.
 
     ``MUJOCO_GL`` narrows the search to one, as it does for the simulator.
     """
@@ -135,7 +135,7 @@ def _probe_opengl(backend: str) -> None:
 
 
 def _probe_h264() -> None:
-    """Encodes two black frames."""
+    """Encode two black frames."""
     av = importlib.import_module("av")
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(30))
@@ -147,7 +147,7 @@ def _probe_h264() -> None:
 
 
 def main(name: str) -> int:
-    """Runs a probe; 0 if it went well, else its problem is the last line on standard error."""
+    """Run a probe; 0 if it went well, else its problem is the last line on standard error."""
     if name not in (*BACKENDS, "h264"):
         sys.stderr.write(f"no such library: {name}; one of {', '.join(BACKENDS)}\n")
         return 1

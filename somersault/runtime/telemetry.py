@@ -20,7 +20,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 def set_up_logging(*, service: str, level: str = "info") -> None:
-    """Sends every log line as one JSON object to standard error, each with the service's name.
+    """Send every log line as one JSON object to standard error, each with the service's name.
 
     Raises:
         ConfigError: the level is unknown.
@@ -48,7 +48,7 @@ def tell_owner(text: str) -> None:
 
 
 def serve_metrics(*, host: str, port: int) -> None:
-    """Serves ``/metrics`` from a thread of its own, which ends with the process.
+    """Serve ``/metrics`` from a thread of its own, which ends with the process.
 
     Raises:
         ConfigError: the port is taken.

@@ -45,7 +45,7 @@ class FolderStore:
                 self._root.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Stores an object, on disk before it returns; see `ObjectStore.put`."""
+        """Store an object, on disk before it returns; see `ObjectStore.put`."""
         key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         *folders, name = key.split("/")
@@ -57,7 +57,7 @@ class FolderStore:
         return object_store.describe(key, data)
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
-        """Gives an object's bytes; see `ObjectStore.get`."""
+        """Return an object's bytes; see `ObjectStore.get`."""
         key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         *folders, name = key.split("/")
@@ -71,7 +71,7 @@ class FolderStore:
         return data
 
     def exists(self, key: str) -> bool:
-        """Says whether an object has that key."""
+        """Return whether an object has that key."""
         key_checks.check_key(key)
         *folders, name = key.split("/")
         with self._translated():
@@ -82,7 +82,7 @@ class FolderStore:
                 return False
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Gives the keys that start with a prefix, sorted; unfinished objects are not listed."""
+        """Return the keys that start with a prefix, sorted; unfinished objects are not listed."""
         key_checks.check_prefix(prefix)
         *folders, _ = prefix.split("/")
         with self._translated():
@@ -94,7 +94,7 @@ class FolderStore:
         return iter(sorted(key for key in found if key.startswith(prefix)))
 
     def delete(self, key: str) -> None:
-        """Removes an object, if there is one."""
+        """Remove an object, if there is one."""
         key_checks.check_key(key)
         *folders, name = key.split("/")
         with (
@@ -107,7 +107,7 @@ class FolderStore:
                 os.fsync(folder)
 
     def check(self) -> None:
-        """Proves that the folder can be used; see `ObjectStore.check`."""
+        """Prove that the folder can be used; see `ObjectStore.check`."""
         object_store.probe(self)
 
     def _read(self, folder: int, name: str, *, key: str) -> bytes:
@@ -124,7 +124,7 @@ class FolderStore:
 
     @contextmanager
     def _open_folder(self, parts: Sequence[str], *, create: bool = False) -> Iterator[int]:
-        """Gives a descriptor of the folder ``parts`` lead to, closed at the end."""
+        """Return a descriptor of the folder ``parts`` lead to, closed at the end."""
         try:
             descriptor = os.open(self._root, _FOLDER_FLAGS & ~os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError) as err:
@@ -142,7 +142,7 @@ class FolderStore:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turns what the file system says into the domain's errors."""
+        """Turn what the file system says into the domain's errors."""
         try:
             yield
         except OSError as err:

@@ -18,7 +18,7 @@ _KEY_BOUND = (
 
 
 def check_key(key: str) -> None:
-    """Refuses a key that could leave the store's root or that some store can't hold.
+    """Refuse a key that could leave the store's root or that some store can't hold.
 
     Raises:
         InvalidInputError: it is absolute, too long, not printable, or has a component like ``..``.
@@ -28,7 +28,7 @@ def check_key(key: str) -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuses a prefix that no key could start with; the last component may be partial or empty.
+    """Refuse a prefix that no key could start with; the last component may be partial or empty.
 
     Raises:
         InvalidInputError: as for `check_key`.

@@ -28,7 +28,7 @@ def open_store(
     secret_key: str | None = None,
     max_object_bytes: int = MAX_OBJECT_BYTES,
 ) -> ObjectStore:
-    """Opens an object store without talking to it yet; `ObjectStore.check` does.
+    """Open an object store without talking to it yet; `ObjectStore.check` does.
 
     Args:
         url: ``file:///path``, ``s3://HOST:PORT/BUCKET[/PREFIX]``, or ``memory://`` for a new, empty

@@ -14,13 +14,13 @@ class MemoryStore:
     """Keeps objects in a dictionary."""
 
     def __init__(self, *, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
-        """Starts empty."""
+        """Start empty."""
         self._max_object_bytes = max_object_bytes
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()  # guards _objects
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Stores an object; see `ObjectStore.put`."""
+        """Store an object; see `ObjectStore.put`."""
         key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         with self._lock:
@@ -28,7 +28,7 @@ class MemoryStore:
         return object_store.describe(key, data)
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
-        """Gives an object's bytes; see `ObjectStore.get`."""
+        """Return an object's bytes; see `ObjectStore.get`."""
         key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         with self._lock:
@@ -39,23 +39,23 @@ class MemoryStore:
         return data
 
     def exists(self, key: str) -> bool:
-        """Says whether an object has that key."""
+        """Return whether an object has that key."""
         key_checks.check_key(key)
         with self._lock:
             return key in self._objects
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Gives the keys that start with a prefix, sorted."""
+        """Return the keys that start with a prefix, sorted."""
         key_checks.check_prefix(prefix)
         with self._lock:
             return iter(sorted(key for key in self._objects if key.startswith(prefix)))
 
     def delete(self, key: str) -> None:
-        """Removes an object, if there is one."""
+        """Remove an object, if there is one."""
         key_checks.check_key(key)
         with self._lock:
             self._objects.pop(key, None)
 
     def check(self) -> None:
-        """Proves that the store works; see `ObjectStore.check`."""
+        """Prove that the store works; see `ObjectStore.check`."""
         object_store.probe(self)

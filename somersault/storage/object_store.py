@@ -46,7 +46,7 @@ class ObjectStore(Protocol):
     """
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Stores an object durably, replacing that key's; readers see the old or the new one whole.
+        """Store an object durably, replacing that key's; readers see the old or the new one whole.
 
         ``rclone serve s3`` can't keep the last promise: it writes over the old object in place, so a
         key that others may be reading is better written once.
@@ -56,7 +56,7 @@ class ObjectStore(Protocol):
         """
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
-        """Gives an object's bytes, verified against the digest that the caller recorded, if any.
+        """Return an object's bytes, verified against the digest that the caller recorded, if any.
 
         Raises:
             NotFoundError: no object has that key.
@@ -65,25 +65,25 @@ class ObjectStore(Protocol):
         """
 
     def exists(self, key: str) -> bool:
-        """Says whether an object has that key."""
+        """Return whether an object has that key."""
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Gives the keys that start with a prefix (``""`` for all), in code point order."""
+        """Return the keys that start with a prefix (``""`` for all), in code point order."""
 
     def delete(self, key: str) -> None:
-        """Removes an object; without one of that key, does nothing."""
+        """Remove an object; without one of that key, do nothing."""
 
     def check(self) -> None:
         """Writes, reads and deletes a probe, so that a store we can't use is known at start-up."""
 
 
 def describe(key: str, data: bytes) -> StoredObject:
-    """Gives the description that goes with an object's bytes."""
+    """Return the description that goes with an object's bytes."""
     return StoredObject(key=key, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def check_size(key: str, *, size_bytes: int, max_bytes: int) -> None:
-    """Refuses an object past the bound on size.
+    """Refuse an object past the bound on size.
 
     Raises:
         ResourceExhaustedError: it is larger than ``max_bytes``.
@@ -95,7 +95,7 @@ def check_size(key: str, *, size_bytes: int, max_bytes: int) -> None:
 
 
 def check_digest(expect_sha256: str | None) -> None:
-    """Refuses an expected digest that no object could have.
+    """Refuse an expected digest that no object could have.
 
     Raises:
         InvalidInputError: it is not 64 lower-case hexadecimal digits.
@@ -105,7 +105,7 @@ def check_digest(expect_sha256: str | None) -> None:
 
 
 def verify(key: str, data: bytes, *digests: str | None) -> None:
-    """Compares an object's bytes with each digest that is known.
+    """Compare an object's bytes with each digest that is known.
 
     Raises:
         CorruptDataError: one of them differs.
@@ -123,7 +123,7 @@ def verify(key: str, data: bytes, *digests: str | None) -> None:
 
 
 def probe(store: ObjectStore) -> None:
-    """Proves that a store can be written, read and deleted from; see `ObjectStore.check`."""
+    """Prove that a store can be written, read and deleted from; see `ObjectStore.check`."""
     key, data = f".probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
     stored = store.put(key, data)
     try:

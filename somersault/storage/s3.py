@@ -87,7 +87,7 @@ class S3Store:
         )
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Stores an object in one request, so nobody sees half of it; see `ObjectStore.put`."""
+        """Store an object in one request, so nobody sees half of it; see `ObjectStore.put`."""
         key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         stored = object_store.describe(key, data)
@@ -96,7 +96,7 @@ class S3Store:
         return stored
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
-        """Gives an object's bytes; see `ObjectStore.get`."""
+        """Return an object's bytes; see `ObjectStore.get`."""
         key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
         data, recorded = self._attempt(lambda: self._download(key), key=key)
@@ -104,7 +104,7 @@ class S3Store:
         return data
 
     def exists(self, key: str) -> bool:
-        """Says whether an object has that key."""
+        """Return whether an object has that key."""
         key_checks.check_key(key)
         try:
             self._attempt(lambda: self._client.stat_object(self._place.bucket, self._prefix + key), key=key)
@@ -113,17 +113,17 @@ class S3Store:
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Gives the keys that start with a prefix, sorted."""
+        """Return the keys that start with a prefix, sorted."""
         key_checks.check_prefix(prefix)
         return iter(self._attempt(lambda: self._list_sorted(prefix), key=prefix))
 
     def delete(self, key: str) -> None:
-        """Removes an object, if there is one."""
+        """Remove an object, if there is one."""
         key_checks.check_key(key)
         self._attempt(lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key)
 
     def check(self) -> None:
-        """Proves that the bucket can be used; see `ObjectStore.check`."""
+        """Prove that the bucket can be used; see `ObjectStore.check`."""
         object_store.probe(self)
 
     def _upload(self, stored: StoredObject, data: bytes) -> None:
@@ -170,7 +170,7 @@ class S3Store:
                 raise
 
     def _attempt(self, operation: Callable[[], _Result], *, key: str | None) -> _Result:
-        """Runs an operation (each may be repeated) within the bounds on attempts and time."""
+        """Run an operation (each may be repeated) within the bounds on attempts and time."""
         started = time.monotonic()
         attempt = 1
         while True:

@@ -46,12 +46,12 @@ class Place:
     """Whether TLS is spoken."""
 
     def __str__(self) -> str:
-        """Gives how messages name it."""
+        """Return how messages name it."""
         return f"object store {'https' if self.is_secure else 'http'}://{self.host}"
 
 
 def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultError:
-    """Gives the domain's error for one of `CAUGHT`."""
+    """Return the domain's error for one of `CAUGHT`."""
     if isinstance(err, minio.error.MinioException):
         status, code = _read_answer(err)
         return _translate_answer(status, code, place=place, key=key)
@@ -64,7 +64,7 @@ def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultErr
 
 
 def _read_answer(err: minio.error.MinioException) -> tuple[int, str]:
-    """Gives the HTTP status (0 when unknown) and the S3 error code (empty when there is none)."""
+    """Return the HTTP status (0 when unknown) and the S3 error code (empty when there is none)."""
     if isinstance(err, minio.error.S3Error):
         return err.response.status, err.code or ""
     if isinstance(err, minio.error.InvalidResponseError):
@@ -105,7 +105,7 @@ def _translate_answer(status: int, code: str, *, place: Place, key: str | None) 
 
 
 def _reason(err: Exception) -> str:
-    """Gives the innermost cause in a few words, without addresses of Python objects."""
+    """Return the innermost cause in a few words, without addresses of Python objects."""
     cause: BaseException = err
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -45,7 +45,7 @@ def _task(
     teacher: str = "points: the change of the game's own score",
     labels_by_people: int = 5_500,
 ) -> Task:
-    """Gives a task with what all games share."""
+    """Return a task with what all games share."""
     return Task(
         name=name,
         title=title,

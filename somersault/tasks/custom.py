@@ -22,7 +22,7 @@ __all__ = ["load_function", "load_task", "load_teacher"]
 
 
 def load_task(path: str) -> Task:
-    """Gives the ``TASK`` of a Python file, with its places of files made absolute.
+    """Return the ``TASK`` of a Python file, with its places of files made absolute.
 
     Raises:
         InvalidInputError: the file can't be loaded, or holds no task.
@@ -35,7 +35,7 @@ def load_task(path: str) -> Task:
 
 
 def load_function(reference: str) -> Callable[..., Any]:
-    """Gives the function that ``FILE.py:NAME`` or ``package.module:NAME`` names.
+    """Return the function that ``FILE.py:NAME`` or ``package.module:NAME`` names.
 
     Raises:
         InvalidInputError: there is none.
@@ -72,7 +72,7 @@ def load_teacher(reference: str) -> Callable[..., Any]:
 
 
 def _load_file(field: str, path: Path) -> ModuleType:
-    """Runs a Python file as a module of its own; its folder is not added to the import path.
+    """Run a Python file as a module of its own; its folder is not added to the import path.
 
     Raises:
         InvalidInputError: it is missing or fails.

@@ -29,7 +29,7 @@ class Camera:
     """Vertical angle of view, of both cameras of a task alike."""
 
     def __post_init__(self) -> None:
-        """Checks the axes.
+        """Check the axes.
 
         Raises:
             ValueError: ``follows`` is something else.
@@ -89,7 +89,7 @@ class GymnasiumEnvironment:
     with a single bound twice as far from there (docs/tasks.md)."""
 
     def __post_init__(self) -> None:
-        """Checks the limit.
+        """Check the limit.
 
         Raises:
             ValueError: it is not a positive number.

@@ -30,7 +30,7 @@ _EPISODE_STEPS = 1000  # where an environment has no limit
 
 
 def gymnasium_task(environment_id: str) -> Task:
-    """Gives the task of an environment in Gymnasium's registry, "module:Id-v0" for one that a module registers.
+    """Return the task of an environment in Gymnasium's registry, "module:Id-v0" for one that a module registers.
 
     Raises:
         InvalidInputError: There is no such environment, it can't render itself, or its spaces are not among those
@@ -115,14 +115,14 @@ def _reason(err: BaseException) -> str:
 
 
 def _missing(environment_id: str, err: Exception) -> UnavailableError:
-    """Says what to install."""
+    """Say what to install."""
     return UnavailableError(
         f"{environment_id} can't be played: {err}; pip install 'somersault[gymnasium]'"
     ).never()
 
 
 def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
-    """Gives the task of an opened environment."""
+    """Return the task of an opened environment."""
     title = _title(environment.environment_id)
     guide = guide_of(environment.environment_id, title=title)
     episode_steps = (opened.spec and opened.spec.max_episode_steps) or _EPISODE_STEPS
@@ -153,7 +153,7 @@ def _describe(environment: GymnasiumEnvironment, opened: Any) -> Task:
 
 
 def _title(environment_id: str) -> str:
-    """Gives the words of an id: "module:Lunar/LunarLander-v3" is called Lunar Lander."""
+    """Return the words of an id: "module:Lunar/LunarLander-v3" is called Lunar Lander."""
     name = re.split(r"[:/]", environment_id)[-1]
     words = re.sub(r"-v\d+$", "", name).replace("-", " ").replace("_", " ")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words)

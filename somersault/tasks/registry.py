@@ -43,7 +43,7 @@ _TASKS: dict[str, Task] = {task.name: task for task in (*_MUJOCO_TASKS, *ATARI_T
 
 
 def get_task(name: str) -> Task:
-    """Gives the task of that name.
+    """Return the task of that name.
 
     Args:
         name: one of `list_tasks`; the path of a Python file that holds a ``TASK``; or a Gymnasium id, such as
@@ -72,7 +72,7 @@ def is_own_task(name: str) -> bool:
 
 
 def list_tasks() -> tuple[Task, ...]:
-    """Gives our tasks and those of installed packages, by name."""
+    """Return our tasks and those of installed packages, by name."""
     installed = [_checked(point) for point in metadata.entry_points(group=_ENTRY_POINTS)]
     tasks = {task.name: task for task in installed} | _TASKS
     return tuple(tasks[name] for name in sorted(tasks))
@@ -92,7 +92,7 @@ def find_practice(name: str) -> tuple[PracticePair, ...]:
 
 
 def _checked(point: metadata.EntryPoint) -> Task:
-    """Loads an entry point.
+    """Load an entry point.
 
     Raises:
         InvalidInputError: it is not a task, or not of the name it was registered under.
@@ -104,7 +104,7 @@ def _checked(point: metadata.EntryPoint) -> Task:
 
 
 def _known(name: str) -> str:
-    """Says what could have been meant."""
+    """Say what could have been meant."""
     close = difflib.get_close_matches(name, _TASKS, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     others = "the path of a Python file with a TASK, or a Gymnasium id such as CartPole-v1"

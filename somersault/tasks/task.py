@@ -114,7 +114,7 @@ class Task:
     """Mean true return of the untrained policy; None where not measured."""
 
     def based_at(self, folder: Path) -> Task:
-        """Gives the task with the places it names relative to its own file made absolute.
+        """Return the task with the places it names relative to its own file made absolute.
 
         Args:
             folder: where that file is.

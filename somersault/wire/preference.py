@@ -24,7 +24,7 @@ _ROLES = {
 
 
 def preference_to_message(preference: Preference) -> preference_pb2.Preference.ValueType:
-    """Gives the enum value of an answer."""
+    """Return the enum value of an answer."""
     return _PREFERENCES[preference]
 
 
@@ -47,12 +47,12 @@ def preference_from_message(
 
 
 def role_to_message(role: Role) -> preference_pb2.Role.ValueType:
-    """Gives the enum value of a role."""
+    """Return the enum value of a role."""
     return _ROLES[role]
 
 
 def role_from_message(value: preference_pb2.Role.ValueType) -> Role:
-    """Gives the role of an enum value.
+    """Return the role of an enum value.
 
     Raises:
         InvalidInputError: it is unspecified or unknown.

@@ -27,7 +27,7 @@ _ELEMENT_TYPES = {dtype: element_type for element_type, dtype in _DTYPES.items()
 
 
 def tensor_from_array(array: npt.NDArray[Any]) -> trajectory_pb2.Tensor:
-    """Gives the message of an array of one of the six element types."""
+    """Return the message of an array of one of the six element types."""
     element_type = _ELEMENT_TYPES.get(array.dtype.newbyteorder("<"))
     if element_type is None:
         raise InvalidInputError("dtype", str(array.dtype), f"one of {sorted(map(str, _ELEMENT_TYPES))}")
@@ -46,7 +46,7 @@ def array_from_tensor(
     dtype: npt.DTypeLike = np.float32,
     shape: tuple[int | None, ...] | None = None,
 ) -> npt.NDArray[Any]:
-    """Gives a read-only view of a message's data.
+    """Return a read-only view of a message's data.
 
     Args:
         field: What to call it in errors.

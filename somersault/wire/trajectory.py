@@ -32,7 +32,7 @@ _MAX_NUMBERS = 4096  # as TaskSpec says
 
 
 def rollout_to_message(rollout: Rollout) -> trajectory_pb2.Rollout:
-    """Gives the message of a rollout."""
+    """Return the message of a rollout."""
     return trajectory_pb2.Rollout(
         sequence=rollout.sequence,
         policy_version=rollout.policy_version,
@@ -49,7 +49,7 @@ def rollout_to_message(rollout: Rollout) -> trajectory_pb2.Rollout:
 def rollout_from_message(
     message: trajectory_pb2.Rollout, *, spec: TaskSpec, num_steps: int, num_environments: int
 ) -> Rollout:
-    """Gives a rollout whose arrays all fit ``[num_steps, num_environments]`` and the task.
+    """Return a rollout whose arrays all fit ``[num_steps, num_environments]`` and the task.
 
     Raises:
         InvalidInputError: an array's element type, shape or size is wrong, or a number is negative.
@@ -92,7 +92,7 @@ def rollout_from_message(
 def _frames(
     field: str, tensor: trajectory_pb2.Tensor, leading: tuple[int, ...], spec: TaskSpec
 ) -> npt.NDArray[Any]:
-    """Gives frames ``[*leading, *frame]`` of the task's kind."""
+    """Return frames ``[*leading, *frame]`` of the task's kind."""
     frames = array_from_tensor(field, tensor, dtype=spec.frame_dtype, shape=(*leading, *spec.stored_shape))
     if spec.num_numbers and not np.isfinite(numbers_of(frames, num_numbers=spec.num_numbers)).all():
         raise InvalidInputError(f"{field}, a number beside the pictures", "not finite", "finite")
@@ -107,7 +107,7 @@ def _actions(
     *,
     least_choice: int = 0,
 ) -> npt.NDArray[Any]:
-    """Gives actions of the task's kind; a choice must be among those there are."""
+    """Return actions of the task's kind; a choice must be among those there are."""
     actions = array_from_tensor(field, tensor, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape))
     if spec.is_discrete:
         wrong = bounds_of_choices(actions, choices=spec.choices, least=least_choice)
@@ -117,7 +117,7 @@ def _actions(
 
 
 def segment_to_message(segment: Segment) -> trajectory_pb2.Segment:
-    """Gives the message of a segment."""
+    """Return the message of a segment."""
     return trajectory_pb2.Segment(
         segment_id=segment.segment_id,
         observations=tensor_from_array(segment.observations),
@@ -128,7 +128,7 @@ def segment_to_message(segment: Segment) -> trajectory_pb2.Segment:
 
 
 def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> Segment:
-    """Gives a segment of exactly the task's length.
+    """Return a segment of exactly the task's length.
 
     Raises:
         InvalidInputError: its name, an array's element type, or a shape is wrong.
@@ -148,7 +148,7 @@ def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> 
 
 
 def stored_segment_to_message(stored: StoredSegment) -> trajectory_pb2.StoredSegment:
-    """Gives the message of a stored segment's place."""
+    """Return the message of a stored segment's place."""
     return trajectory_pb2.StoredSegment(
         segment_id=stored.segment_id,
         segment_uri=stored.segment_uri,
@@ -158,7 +158,7 @@ def stored_segment_to_message(stored: StoredSegment) -> trajectory_pb2.StoredSeg
 
 
 def stored_segment_from_message(message: trajectory_pb2.StoredSegment) -> StoredSegment:
-    """Gives a stored segment's place.
+    """Return a stored segment's place.
 
     Raises:
         InvalidInputError: its name is not a name, or its place or duration is missing.
@@ -176,7 +176,7 @@ def stored_segment_from_message(message: trajectory_pb2.StoredSegment) -> Stored
 
 
 def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:
-    """Gives the message of a task."""
+    """Return the message of a task."""
     return trajectory_pb2.TaskSpec(
         task=spec.task,
         frame_shape=spec.frame_shape,
@@ -195,7 +195,7 @@ def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:
 
 
 def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
-    """Gives a task whose every number is within its bound.
+    """Return a task whose every number is within its bound.
 
     Raises:
         InvalidInputError: a number is not, or the action is both a vector and a choice or neither.
@@ -236,7 +236,7 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
 
 
 def _check_action(message: trajectory_pb2.TaskSpec) -> None:
-    """Checks that an action is exactly one of a vector, a choice, and several choices.
+    """Check that an action is exactly one of a vector, a choice, and several choices.
 
     Raises:
         InvalidInputError: it is not.

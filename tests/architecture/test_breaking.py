@@ -14,7 +14,7 @@ CHECK = ("tools/buf.sh", "breaking", "protos", "--against", RELEASED)
 
 
 def breaking(protos: Path | str) -> subprocess.CompletedProcess[str]:
-    """Compares protos with the released ones as `make check` does."""
+    """Compare protos with the released ones as `make check` does."""
     command = [protos if part == "protos" else part for part in CHECK]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
 

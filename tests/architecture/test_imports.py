@@ -29,7 +29,7 @@ class Rule:
     exempt: tuple[str, ...]
 
     def forbids(self, path: str, name: str) -> bool:
-        """Says whether a file at ``path``, below the root, must not use ``name``."""
+        """Return whether a file at ``path``, below the root, must not use ``name``."""
         return (
             any(re.fullmatch(rf"{banned}(\..+)?", name) for banned in self.banned)
             and any(fnmatchcase(path, pattern) for pattern in self.files)
@@ -171,7 +171,7 @@ def _files() -> dict[str, tuple[tuple[int, str], ...]]:
 
 
 def _used_names(source: str) -> Iterator[tuple[int, str]]:
-    """Gives each line with a full dotted name that it imports or uses.
+    """Yield each line with a full dotted name that it imports or uses.
 
     A name reached through an import is spelt out: after ``import torch as t``, ``t.load`` is
     ``torch.load``. A relative import keeps its leading dots.
@@ -192,7 +192,7 @@ def _used_names(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Gives line, full name, and what the local name it binds stands for."""
+    """Yield line, full name, and what the local name it binds stands for."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             first = alias.name.partition(".")[0]

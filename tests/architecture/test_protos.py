@@ -21,7 +21,7 @@ Part = tuple[str, tuple[int, ...]]  # a name, and its path in the file's descrip
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[descriptor_pb2.FileDescriptorProto]:
-    """Gives the descriptors of our protos, comments included."""
+    """Return the descriptors of our protos, comments included."""
     out = tmp_path_factory.mktemp("protos") / "descriptors"
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I", str(ROOT / "protos")]
     command += ["--include_source_info", f"--descriptor_set_out={out}", *map(str, PROTOS)]
@@ -83,7 +83,7 @@ def _read(root: Path) -> dict[str, str]:
 
 
 def _parts(file: descriptor_pb2.FileDescriptorProto) -> Iterator[Part]:
-    """Gives every commentable part; the numbers are those of the fields in descriptor.proto."""
+    """Yield every commentable part; the numbers are those of the fields in descriptor.proto."""
     for index, message in enumerate(file.message_type):
         yield from _message_parts(message, name=message.name, path=(4, index))
     for index, enum in enumerate(file.enum_type):

@@ -33,7 +33,7 @@ class Document:
         return _FENCE.sub("", self.text)
 
     def fenced(self, language: str) -> Iterator[str]:
-        """Gives the lines of the fenced blocks of a language, less empty ones and remarks."""
+        """Yield the lines of the fenced blocks of a language, less empty ones and remarks."""
         for found, block in _FENCE.findall(self.text):
             if found == language:
                 yield from (line for line in block.splitlines() if line.strip() and not line.startswith("#"))
@@ -56,12 +56,12 @@ class Document:
 
 @cache
 def read(path: Path) -> Document:
-    """Reads a document."""
+    """Read a document."""
     return Document(path, _COMMENT.sub("", path.read_text(encoding="utf-8")))
 
 
 def table_rows(document: Document, *, heading: str) -> list[list[str]]:
-    """Gives the cells of each row of the first table below a heading, without its head."""
+    """Return the cells of each row of the first table below a heading, without its head."""
     _, _, below = f"\n{document.text}".partition(f"\n{heading}\n")
     assert below, f"{document.path} has no heading {heading!r}"
     table = re.search(r"(?:^\|.*\n?)+", below, re.MULTILINE)
@@ -71,7 +71,7 @@ def table_rows(document: Document, *, heading: str) -> list[list[str]]:
 
 
 def code_spans(text: str) -> list[str]:
-    """Gives what stands between backticks."""
+    """Return what stands between backticks."""
     return _SPAN.findall(text)
 
 

@@ -39,7 +39,7 @@ def _fenced() -> list[Any]:
 
 
 def _inline() -> list[Any]:
-    """Gives the commands within sentences; a word in capitals there stands for something else."""
+    """Return the commands within sentences; a word in capitals there stands for something else."""
     spans = {span for path in DOCUMENTS for span in code_spans(read(path).prose)}
     commands = sorted(span for span in spans if re.match(r"(somersault|make) [a-z]", span))
     return [command for command in commands if "SERVICE" not in command]

@@ -21,7 +21,7 @@ PAGE = read(ROOT / "docs/labeler-api.md")
 
 
 def _blocks() -> list[str]:
-    """Gives what is fenced below "A first call", less the commands of our own."""
+    """Return what is fenced below "A first call", less the commands of our own."""
     section = PAGE.text.partition("\n## A first call\n")[2].partition("\n## ")[0]
     return re.findall(r"^```text\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 

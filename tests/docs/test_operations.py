@@ -15,7 +15,7 @@ def test_every_event_that_is_explained_is_logged() -> None:
 
 
 def _logged() -> set[str]:
-    """Gives every string that stands first in a call of a logger, chosen between two included."""
+    """Return every string that stands first in a call of a logger, chosen between two included."""
     events: set[str] = set()
     for path in [*(ROOT / "somersault").rglob("*.py"), *(ROOT / "services").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -39,7 +39,7 @@ def spec(request: pytest.FixtureRequest) -> TaskSpec:
 
 
 def _told(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
-    """Gives the shapes that the page tells for a task, its letters filled in."""
+    """Return the shapes that the page tells for a task, its letters filled in."""
     _, _, section = read(ROOT / "docs/protocol.md").text.partition("\n**Policy** (")
     letters = {
         "O": 5,

@@ -18,7 +18,7 @@ _LETTERS = {"K": 3, "H": 64, "I": 3, "F": 4, "P": 7 * 7}
 
 
 def _told(kind: str) -> dict[str, tuple[int, ...]]:
-    """Gives the shapes that the page tells where frames are of a kind, its letters filled in."""
+    """Return the shapes that the page tells where frames are of a kind, its letters filled in."""
     _, _, section = read(ROOT / "docs/protocol.md").text.partition(f"\nWhere frames are {kind}, with ")
     shapes = {}
     for row in section.partition("\nWhere frames")[0].partition("\n## ")[0].splitlines():

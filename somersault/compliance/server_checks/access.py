@@ -129,7 +129,7 @@ async def _expect_all_refused(
 
 
 async def _status(caller: Caller, method: str) -> grpc.StatusCode:
-    """Calls a method with an empty request and gives how it ended: nothing is changed by one."""
+    """Call a method with an empty request and return how it ended: nothing is changed by one."""
     request = GetMessageClass(_METHODS[method].input_type)()
     try:
         if _METHODS[method].server_streaming:

@@ -99,7 +99,7 @@ async def gold_is_known_to_owners_alone(trial: Trial) -> None:
 
 
 async def _lease_plain_and_gold(trial: Trial) -> tuple[tuple[Caller, Any], tuple[Caller, Any]]:
-    """Gives a person's lease of a plain pair, and another's of a gold one that two teachers have answered alike."""
+    """Return a person's lease of a plain pair, and another's of a gold one that two teachers have answered alike."""
     await _propose_drawn(trial, "known", target_answers=2)
     for number in range(2):
         teacher = await trial.invite()
@@ -116,7 +116,7 @@ async def _lease_plain_and_gold(trial: Trial) -> tuple[tuple[Caller, Any], tuple
 
 
 async def _propose_drawn(trial: Trial, *words: str, target_answers: int = 0) -> list[str]:
-    """Proposes queries with clips and waits for these.
+    """Propose queries with clips and wait for these.
 
     Raises:
         NotSeenError: this labeler can't draw them.
@@ -144,7 +144,7 @@ async def _num_answered(trial: Trial) -> int:
 
 
 def _shape(message: Any, prefix: str = "") -> list[str]:
-    """Gives the names of the fields that are there, nested ones too."""
+    """Return the names of the fields that are there, nested ones too."""
     names = []
     for field, value in message.ListFields():
         name = f"{prefix}{field.name}"
@@ -154,7 +154,7 @@ def _shape(message: Any, prefix: str = "") -> list[str]:
 
 
 def _expect_mp4(clip: bytes, what: str) -> None:
-    """Looks at the file's boxes (ISO/IEC 14496-12, 4.2): each begins with its size and its type.
+    """Look at the file's boxes (ISO/IEC 14496-12, 4.2): each begins with its size and its type.
 
     Raises:
         UnmetError: it is not what a clip must be.

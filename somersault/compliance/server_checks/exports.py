@@ -68,7 +68,7 @@ async def an_import_that_contradicts_keeps_nothing(trial: Trial) -> None:
 
 
 async def _fill(trial: Trial) -> None:
-    """Gives the log three answers, a change of one, and a change of a weight."""
+    """Return the log three answers, a change of one, and a change of a weight."""
     caller = await trial.invite()
     first, *_ = await trial.answer_all(caller, "one", "two", "three")
     revise = pb.RevisePreferenceRequest(answer_id=first.answer_id, version=2, preference=RIGHT)
@@ -85,7 +85,7 @@ async def _file(trial: Trial, file_format: Any) -> bytes:
 
 
 async def _followed(trial: Trial) -> _Rows:
-    """Gives the rows as WatchPreferences sends them, in the form of the files."""
+    """Return the rows as WatchPreferences sends them, in the form of the files."""
     request = pb.WatchPreferencesRequest(run_id=trial.run_id, is_complete=True)
     stream: Any = trial.owner.stream("WatchPreferences", request)
     rows: _Rows = []
@@ -107,7 +107,7 @@ def _expect_rows(got: _Rows, followed: _Rows) -> None:
 
 
 async def _exported_for(trial: Trial, run_id: str) -> list[_LogRow]:
-    """Gives the rows of a log under the names of another run, which is made known and empty."""
+    """Return the rows of a log under the names of another run, which is made known and empty."""
     await _fill(trial)
     await trial.owner.call("CreateRun", pb.CreateRunRequest(run_id=run_id, task="compliance"))
     rows = await _log(trial, trial.run_id)

@@ -212,7 +212,7 @@ async def _watching(trial: Trial, *, cursor: int) -> AsyncIterator[Any]:
 
 
 async def _read(stream: Any, count: int) -> list[int]:
-    """Gives the cursors of the next rows; fewer when they do not come within 5 s."""
+    """Return the cursors of the next rows; fewer when they do not come within 5 s."""
     cursors: list[int] = []
     with contextlib.suppress(TimeoutError, StopAsyncIteration):
         async with asyncio.timeout(5):

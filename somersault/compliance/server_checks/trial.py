@@ -30,14 +30,14 @@ class Caller:
     token: str = ""
 
     async def call(self, method: str, request: Any, *, timeout_s: float = CALL_TIMEOUT_S) -> Any:
-        """Calls a unary method by its name and gives its response."""
+        """Call a unary method by its name and return its response."""
         stub = labeler_pb2_grpc.LabelerServiceStub(self.channel)
         return await getattr(stub, method)(request, timeout=timeout_s)
 
     async def stream(
         self, method: str, request: Any, *, timeout_s: float = CALL_TIMEOUT_S
     ) -> AsyncIterator[Any]:
-        """Calls a streaming method and gives its responses."""
+        """Call a streaming method and return its responses."""
         stub = labeler_pb2_grpc.LabelerServiceStub(self.channel)
         async for response in getattr(stub, method)(request, timeout=timeout_s):
             yield response
@@ -47,7 +47,7 @@ class Trial:
     """Makes a run known and invites whom a check needs; `close` revokes their tokens."""
 
     def __init__(self, address: str, *, owner_token: str) -> None:
-        """Takes the labeler's ``host:port`` and an owner's token."""
+        """Take the labeler's ``host:port`` and an owner's token."""
         self.run_id = f"compliance-{secrets.token_hex(6)}"
         self._address = address
         self._invited: list[Caller] = []
@@ -55,22 +55,22 @@ class Trial:
         self.owner = self.as_token(owner_token)
 
     def as_token(self, token: str | None) -> Caller:
-        """Gives whoever holds a token; None sends none."""
+        """Return whoever holds a token; None sends none."""
         caller = Caller(rpc.open_channel(self._address, token=token), token=token or "")
         self._opened.append(caller)
         return caller
 
     def name(self, word: str) -> str:
-        """Gives a name that no other run uses."""
+        """Return a name that no other run uses."""
         return f"{self.run_id}-{word}"
 
     async def begin(self) -> None:
-        """Makes the run known, without gold."""
+        """Make the run known, without gold."""
         await self.owner.call("CreateRun", pb.CreateRunRequest(run_id=self.run_id, task="compliance"))
         await self.owner.call("UpdateRun", pb.UpdateRunRequest(run_id=self.run_id, gold_interval=0))
 
     async def close(self) -> None:
-        """Ends every token that was made, and hangs up."""
+        """End every token that was made, and hang up."""
         for caller in self._invited:
             request = pb.RevokeTokenRequest(labeler_id=caller.labeler_id)
             await self.owner.call("RevokeToken", request)
@@ -78,7 +78,7 @@ class Trial:
             await caller.channel.close(None)
 
     async def invite(self, role: Any = preference_pb2.ROLE_TEACHER) -> Caller:
-        """Gives a new labeler. Teachers answer without clips, so no simulator is needed."""
+        """Return a new labeler. Teachers answer without clips, so no simulator is needed."""
         reply = await self.owner.call("CreateLabeler", pb.CreateLabelerRequest(name="compliance", role=role))
         opened = Caller(rpc.open_channel(self._address, token=reply.token), reply.labeler_id, reply.token)
         self._opened.append(opened)
@@ -86,7 +86,7 @@ class Trial:
         return opened
 
     async def propose(self, *words: str, target_answers: int = 0, wants_clips: bool = False) -> list[str]:
-        """Proposes one query a word and gives their ids."""
+        """Propose one query a word and return their ids."""
         proposals = [self.proposal(word, target_answers=target_answers) for word in words]
         for proposal in proposals:
             proposal.wants_clips = wants_clips
@@ -94,7 +94,7 @@ class Trial:
         return list((await self.owner.call("ProposeQueries", request)).query_ids)
 
     def proposal(self, word: str, *, second: str = "second", target_answers: int = 0) -> pb.Proposal:
-        """Gives a proposal of two segments named after a word."""
+        """Return a proposal of two segments named after a word."""
         return pb.Proposal(
             proposal_id=word,
             first=self._segment(f"{word}-first"),
@@ -105,13 +105,13 @@ class Trial:
     async def lease(
         self, caller: Caller, *, count: int = 1, wait_s: float = 0, lease_s: float = 60
     ) -> Sequence[preference_pb2.Lease]:
-        """Leases queries of the run."""
+        """Lease queries of the run."""
         request = pb.LeaseQueriesRequest(run_id=self.run_id, count=count, wait_s=wait_s, lease_s=lease_s)
         reply = await caller.call("LeaseQueries", request, timeout_s=CALL_TIMEOUT_S + wait_s)
         return list(reply.leases)
 
     async def lease_one(self, caller: Caller, **settings: float) -> preference_pb2.Lease:
-        """Leases a query that is known to be there.
+        """Lease a query that is known to be there.
 
         Raises:
             UnmetError: there was none.
@@ -123,7 +123,7 @@ class Trial:
     async def submit(
         self, caller: Caller, lease: preference_pb2.Lease, word: str, preference: Any = LEFT
     ) -> preference_pb2.PreferenceRecord:
-        """Answers a leased query and gives the row of the log."""
+        """Answer a leased query and return the row of the log."""
         request = self.answer(lease, word, preference)
         record: preference_pb2.PreferenceRecord = (await caller.call("SubmitPreference", request)).record
         return record
@@ -131,7 +131,7 @@ class Trial:
     def answer(
         self, lease: preference_pb2.Lease, word: str, preference: Any = LEFT
     ) -> pb.SubmitPreferenceRequest:
-        """Gives the request that answers a leased query."""
+        """Return the request that answers a leased query."""
         return pb.SubmitPreferenceRequest(
             lease_token=lease.lease_token,
             answer_id=self.name(word),
@@ -140,12 +140,12 @@ class Trial:
         )
 
     async def answer_all(self, caller: Caller, *words: str) -> list[preference_pb2.PreferenceRecord]:
-        """Proposes a query a word and answers each."""
+        """Propose a query a word and answer each."""
         await self.propose(*words)
         return [await self.submit(caller, await self.lease_one(caller), word) for word in words]
 
     async def log(self, *, is_complete: bool = False) -> list[preference_pb2.PreferenceRecord]:
-        """Gives the log as an export has it."""
+        """Return the log as an export has it."""
         request = pb.ExportPreferencesRequest(run_id=self.run_id, is_complete=is_complete)
         stream = self.owner.stream("ExportPreferences", request)
         return [record async for response in stream for record in response.records]

@@ -83,7 +83,7 @@ def not_runnable(tmp_path: Path) -> str:
 
 
 def _tried(*front_end: str) -> tuple[int, list[str]]:
-    """Gives the exit code and what reached standard error, less where the labeler is."""
+    """Return the exit code and what reached standard error, less where the labeler is."""
     ended = subprocess.run(
         [*PROGRAM, "--time-limit-s", "60", "--", *front_end],
         check=False, cwd=ROOT, capture_output=True, text=True, timeout=100,
@@ -156,14 +156,14 @@ class FrontEnd:
         self.began = time.monotonic()
 
     async def call(self, method: str, request: Any, *, timeout: float | None = 5) -> Any:
-        """Calls once more after UNAVAILABLE."""
+        """Call once more after UNAVAILABLE."""
         with contextlib.suppress(grpc.aio.AioRpcError):
             return await self.once(method, request, timeout=timeout)
         time.sleep(0.1)
         return await self.once(method, request, timeout=timeout)
 
     async def once(self, method: str, request: Any, *, timeout: float | None = 5) -> Any:
-        """Calls."""
+        """Call."""
         return await getattr(self._stub, method)(request, timeout=timeout)
 
     async def lease(self, *, count: int = 1, wait_s: float = 0) -> list[Any]:
@@ -172,23 +172,23 @@ class FrontEnd:
         return list((await self.call("LeaseQueries", request, timeout=wait_s + 5)).leases)
 
     async def look(self, held: Any) -> None:
-        """Fetches guidelines and both clips."""
+        """Fetch guidelines and both clips."""
         version = held.query.guidelines_version
         await self.call("GetGuidelines", pb.GetGuidelinesRequest(run_id=RUN_ID, version=version))
         for side in (LEFT, RIGHT):
             await self.call("GetClip", pb.GetClipRequest(query_id=held.query.query_id, side=side))
 
     def answer(self, held: Any, answer_id: str, **changed: Any) -> pb.SubmitPreferenceRequest:
-        """Gives the request of an answer."""
+        """Return the request of an answer."""
         values = {"preference": LEFT, "response_ms": 1, **changed}
         return pb.SubmitPreferenceRequest(lease_token=held.lease_token, answer_id=answer_id, **values)
 
     def verdicts(self, quiet: Quiet | None = None) -> dict[str, Verdict]:
-        """Gives each rule's verdict by its name."""
+        """Return each rule's verdict by its name."""
         return {outcome.name: outcome.verdict for outcome in judge(self.sighting, quiet)}
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Hang up."""
         await self._channel.close()
 
 

@@ -39,7 +39,7 @@ OWNER = TOKENS[Role.OWNER]
 
 @contextlib.asynccontextmanager
 async def drawing_labeler(folder: Path, **settings: str) -> AsyncIterator[RunningLabeler]:
-    """Serves our labeler, with a simulator that draws the same clip of whatever segment it is asked for."""
+    """Serve our labeler, with a simulator that draws the same clip of whatever segment it is asked for."""
     clip = (resources.files("somersault.compliance") / "clips" / "0.mp4").read_bytes()
     double = SimulatorDouble(open_store(file_url(folder / "objects")), clip=clip)
     async with (
@@ -58,7 +58,7 @@ async def labeler(tmp_path: Path) -> AsyncIterator[RunningLabeler]:
 
 @contextlib.asynccontextmanager
 async def broken(labeler: RunningLabeler, around: Around) -> AsyncIterator[str]:
-    """Gives the address of a labeler that behaves otherwise in one thing."""
+    """Return the address of a labeler that behaves otherwise in one thing."""
     server = rpc.create_server()
     proxy = LabelerProxy(labeler.address, around)
     proxy.add_to(server)

@@ -29,7 +29,7 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         self.delay_s = delay_s
 
     async def WhoAmI(self, request: labeler_pb2.WhoAmIRequest, context: grpc.aio.ServicerContext):
-        """Gives the token back as a name."""
+        """Return the token back as a name."""
         await asyncio.sleep(self.delay_s)
         if self.error:
             raise self.error
@@ -37,7 +37,7 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.WhoAmIResponse(name=metadata.get("authorization", "nobody"))
 
     async def WatchPreferences(self, request, context):
-        """Gives the token once, then raises what it was given."""
+        """Yield the token once, then raise what it was given."""
         metadata = dict(context.invocation_metadata())
         yield labeler_pb2.WatchPreferencesResponse(
             records=[{"labeler_id": metadata.get("authorization", "nobody")}]
@@ -50,14 +50,14 @@ class Learner(learner_pb2_grpc.LearnerServiceServicer):
     """Echoes a token over a bidirectional stream."""
 
     async def Collect(self, request_iterator, context):
-        """Answers the first request with the token."""
+        """Answer the first request with the token."""
         async for _ in request_iterator:
             metadata = dict(context.invocation_metadata())
             yield learner_pb2.CollectResponse(welcome={"run_id": metadata["authorization"]})
 
 
 async def serve(labeler: Labeler, *, port: int = 0) -> tuple[grpc.aio.Server, int]:
-    """Starts a real server."""
+    """Start a real server."""
     server = create_server()
     labeler_pb2_grpc.add_LabelerServiceServicer_to_server(labeler, server)
     learner_pb2_grpc.add_LearnerServiceServicer_to_server(Learner(), server)
@@ -76,7 +76,7 @@ async def labeler() -> AsyncIterator[tuple[Labeler, str]]:
 
 
 async def who_am_i(address: str, *, token: str | None = None, **options: float) -> str:
-    """Asks once."""
+    """Ask once."""
     async with open_channel(address, token=token) as channel:
         stub = labeler_pb2_grpc.LabelerServiceStub(channel)
         response = await call(stub.WhoAmI, labeler_pb2.WhoAmIRequest(), **{"timeout_s": 5.0, **options})

@@ -46,14 +46,14 @@ class Example:
         return ()
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
-        """Serves what answers UNIMPLEMENTED."""
+        """Serve what answers UNIMPLEMENTED."""
         labeler_pb2_grpc.add_LabelerServiceServicer_to_server(
             labeler_pb2_grpc.LabelerServiceServicer(), server
         )
         return (NAME,)
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Work until cancelled."""
         self.events.append("run")
         if self.error:
             raise self.error
@@ -63,7 +63,7 @@ class Example:
             self.events.append("cancelled")
 
     async def drain(self) -> None:
-        """Stores nothing."""
+        """Store nothing."""
         self.events.append("drain")
 
 

@@ -30,7 +30,7 @@ class StoreServer:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Starts the process and waits until its port answers."""
+        """Start the process and wait until its port answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -45,27 +45,27 @@ class StoreServer:
         pytest.fail(f"{self.command} did not start: {self.log.read_text()}")
 
     def kill(self) -> None:
-        """Ends the process as kill -9 does."""
+        """End the process as kill -9 does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def url(self, path: str, **options: str) -> str:
-        """Gives the URL of a bucket (and prefix) of this store."""
+        """Return the URL of a bucket (and prefix) of this store."""
         query = "&".join(f"{name}={value}" for name, value in {"secure": "false", **options}.items())
         return f"s3://127.0.0.1:{self.port}/{path}?{query}"
 
 
 @pytest.fixture(scope="session")
 def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives the folder whose subfolders are rclone's buckets."""
+    """Return the folder whose subfolders are rclone's buckets."""
     return tmp_path_factory.mktemp("rclone")
 
 
 @pytest.fixture(scope="session")
 def rclone(rclone_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """Gives ``rclone serve s3``: checks secrets and keeps objects on a disk."""
+    """Yield ``rclone serve s3``: checks secrets and keeps objects on a disk."""
     program = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
     port = _find_free_port()
     command = [program, "serve", "s3", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
@@ -75,7 +75,7 @@ def rclone(rclone_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """Gives moto's S3: the right error codes, but any secret is right."""
+    """Yield moto's S3: the right error codes, but any secret is right."""
     port = _find_free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     yield from _run(StoreServer(command, port, tmp_path_factory.mktemp("logs") / "moto.log"))

@@ -40,7 +40,7 @@ BAD_KEYS = [
 
 @pytest.fixture(params=["memory", "folder", "s3-rclone", "s3-moto"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., ObjectStore]:
-    """Gives what opens a store of each kind; on S3 under a prefix of its own in a shared bucket."""
+    """Return what opens a store of each kind; on S3 under a prefix of its own in a shared bucket."""
     if request.param == "memory":
         return partial(open_store, "memory://")
     if request.param == "folder":
@@ -56,7 +56,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., 
 
 @pytest.fixture
 def store(make_store: Callable[..., ObjectStore]) -> ObjectStore:
-    """Gives an empty store of each kind."""
+    """Return an empty store of each kind."""
     return make_store()
 
 

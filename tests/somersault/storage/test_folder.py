@@ -33,7 +33,7 @@ while True:
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
-    """Gives an empty store in ``root``, beside which a test may put what must stay out of reach."""
+    """Return an empty store in ``root``, beside which a test may put what must stay out of reach."""
     return FolderStore(tmp_path / "root")
 
 

@@ -261,7 +261,7 @@ def _open_at(host: str, *, is_secure: bool = False, read_timeout_s: float = 2.0)
 
 @contextmanager
 def _serve(answer: bytes | None) -> Iterator[str]:
-    """Gives the host and port of a server that answers every request the same, or never."""
+    """Return the host and port of a server that answers every request the same, or never."""
     listener = socket.create_server(("127.0.0.1", 0))
     peers: list[socket.socket] = []
 

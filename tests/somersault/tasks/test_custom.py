@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "custom_task.py"
 
 
 def write(folder: Path, text: str, *, name: str = "own.py") -> str:
-    """Writes a file and gives its path."""
+    """Write a file and return its path."""
     path = folder / name
     path.write_text(textwrap.dedent(text))
     return str(path)

@@ -27,7 +27,7 @@ class Odd(gymnasium.Env):
         seen: spaces.Space | None = None,
         done: spaces.Space | None = None,
     ) -> None:
-        """Takes what is seen and what is done, a plain vector and a choice if not said."""
+        """Take what is seen and what is done, a plain vector and a choice if not said."""
         self.render_mode = render_mode
         self.observation_space = spaces.Box(-1, 1, (2,)) if seen is None else seen
         self.action_space = spaces.Discrete(2) if done is None else done
@@ -43,7 +43,7 @@ class Lacking(Odd):
     """Needs a package that is not there."""
 
     def __init__(self, render_mode: str | None = None) -> None:
-        """Fails as Gymnasium's own do."""
+        """Fail as Gymnasium's own do."""
         raise gymnasium.error.DependencyNotInstalled("no such package")
 
 

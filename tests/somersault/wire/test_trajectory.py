@@ -166,7 +166,7 @@ def make_game_rollout(**changes: object) -> Rollout:
 
 
 def read_game_rollout(rollout: Rollout) -> Rollout:
-    """Sends a rollout of the game and reads it again."""
+    """Send a rollout of the game and read it again."""
     message = wire.rollout_to_message(rollout)
     return wire.rollout_from_message(message, spec=GAME, num_steps=4, num_environments=2)
 
