@@ -7,14 +7,11 @@ from tests.docs.documents import ROOT, code_spans, read, table_rows
 
 
 def test_the_table_of_columns_is_the_schema() -> None:
-    """Every column, in order of the table's lines, with the kinds that have it."""
+    """Every column with its type and the kinds that have it."""
     page = read(ROOT / "docs/labeler-api.md")
-    told = {
-        name: kinds
-        for names, kinds, _ in table_rows(page, heading="## An export's columns")
-        for name in code_spans(names)
-    }
-    assert set(told) == set(COLUMNS)
+    rows = table_rows(page, heading="## An export's columns")
+    told = {name: kinds for names, _, kinds, _ in rows for name in code_spans(names)}
+    assert {name: column for names, column, *_ in rows for name in code_spans(names)} == COLUMNS
     plain, gold, weight = (
         set(columns_of(kind, is_gold=is_gold))
         for kind, is_gold in (("preference", False), ("preference", True), ("weight", False))
