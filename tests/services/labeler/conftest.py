@@ -12,7 +12,7 @@ from tests.services.labeler.running import RunningLabeler, running_labeler
 
 @pytest_asyncio.fixture
 async def labeler(tmp_path: Path) -> AsyncIterator[RunningLabeler]:
-    """Serves a labeler that knows one run."""
+    """Serve a labeler that knows one run."""
     async with running_labeler(tmp_path) as running:
         await running.create_run()
         yield running

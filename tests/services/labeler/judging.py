@@ -27,7 +27,7 @@ LEFT, RIGHT = preference_pb2.PREFERENCE_LEFT, preference_pb2.PREFERENCE_RIGHT
 
 
 async def update_run(labeler: RunningLabeler, **settings: Any) -> pb.Run:
-    """Changes how the run asks."""
+    """Change the run's settings."""
     request = pb.UpdateRunRequest(run_id=RUN_ID, **settings)
     return (await labeler.as_role(Role.OWNER).UpdateRun(request)).run
 
@@ -46,7 +46,7 @@ async def answer_first_segment(stub: Any, answer_id: str, **changed: Any) -> tup
 
 
 async def complete_log(labeler: RunningLabeler) -> tuple[list[Any], list[Any]]:
-    """Gives every row of the log and every change of weight."""
+    """Return every row of the log and every weight change."""
     request = pb.ExportPreferencesRequest(run_id=RUN_ID, is_complete=True)
     responses = [one async for one in labeler.as_role(Role.OWNER).ExportPreferences(request)]
     return (
@@ -57,7 +57,7 @@ async def complete_log(labeler: RunningLabeler) -> tuple[list[Any], list[Any]]:
 
 @contextlib.asynccontextmanager
 async def labeler_with_clips(folder: Path, *names: str, **settings: Any) -> AsyncIterator[RunningLabeler]:
-    """Serves a labeler with a run so set whose queries all have clips, so that people may answer them."""
+    """Serve a labeler with a run so set whose queries all have clips, so that people may answer them."""
     double = SimulatorDouble(open_store(file_url(folder / "objects")))
     async with (
         serving_simulator(double) as address,

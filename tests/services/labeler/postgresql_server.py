@@ -22,7 +22,7 @@ class PostgresqlServer:
     """Is made stopped; `start` and `crash` may follow each other any number of times, `remove` ends it."""
 
     def __init__(self) -> None:
-        """Makes the cluster's files."""
+        """Make the cluster's files."""
         self._folder = Path(tempfile.mkdtemp(dir="/tmp"))  # sockets need a short path
         if os.getuid() == 0:
             os.chown(self._folder, pwd.getpwnam("postgres").pw_uid, -1)
@@ -33,12 +33,12 @@ class PostgresqlServer:
         self._run("initdb", "-U", "somersault", "-A", "trust", "--no-sync")
 
     def start(self) -> None:
-        """Starts the server and waits until it takes connections; after a crash it recovers first."""
+        """Start the server and wait until it accepts connections; after a crash it recovers first."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -k {self._folder}"
         self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def crash(self) -> None:
-        """Ends every process of the server at once, without a checkpoint, as a crash does."""
+        """End every process of the server at once, without a checkpoint, as a crash does."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
     def remove(self) -> None:

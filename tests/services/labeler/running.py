@@ -52,7 +52,7 @@ class SimulatorDouble(simulator_pb2_grpc.SimulatorServiceServicer):
     """What was asked for, in order."""
 
     async def Render(self, request: Any, context: Any) -> simulator_pb2.RenderResponse:
-        """Draws, or fails."""
+        """Render, or fail."""
         self.clip_uris.append(request.clip_uri)
         if self.failures:
             await context.abort(self.failures.pop(0), "told to fail")
@@ -64,7 +64,7 @@ class SimulatorDouble(simulator_pb2_grpc.SimulatorServiceServicer):
 
 @contextlib.asynccontextmanager
 async def serving_simulator(double: SimulatorDouble) -> AsyncIterator[str]:
-    """Serves a double and gives its address."""
+    """Serve a double and return its address."""
     server = rpc.create_server()
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(double, server)
     port = rpc.bind(server, host="127.0.0.1", port=0)
@@ -75,7 +75,7 @@ async def serving_simulator(double: SimulatorDouble) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def serving(application: app.Application, config: ServiceConfig) -> AsyncIterator[int]:
-    """Serves an application in this event loop and gives its port."""
+    """Serve an application in this event loop and return its port."""
     stopped, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(app.serve(application, config, stopped=stopped, on_bound=port.set_result))
     try:
@@ -92,47 +92,47 @@ class RunningLabeler:
     """A labeler that tests call over gRPC."""
 
     def __init__(self, port: int, store: ObjectStore) -> None:
-        """Takes where it listens and its object store."""
+        """Take where it listens and its object store."""
         self.address = f"127.0.0.1:{port}"
         self.store = store
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     def as_token(self, token: str | None) -> Stub:
-        """Gives a stub that sends a token."""
+        """Return a stub that sends a token."""
         if str(token) not in self._channels:
             self._channels[str(token)] = rpc.open_channel(self.address, token=token)
         return labeler_pb2_grpc.LabelerServiceStub(self._channels[str(token)])
 
     def as_role(self, role: Role) -> Stub:
-        """Gives a stub for the one labeler that every role has."""
+        """Return a stub for the one labeler that every role has."""
         return self.as_token(TOKENS[role])
 
     async def new_labeler(self, role: Role = Role.TEACHER) -> Stub:
-        """Invites one more labeler and gives its stub."""
+        """Invite one more labeler and return its stub."""
         number = {Role.LABELER: preference_pb2.ROLE_LABELER, Role.TEACHER: preference_pb2.ROLE_TEACHER}[role]
         request = labeler_pb2.CreateLabelerRequest(name="another", role=number)
         return self.as_token((await self.as_role(Role.OWNER).CreateLabeler(request)).token)
 
     async def create_run(self, run_id: str = RUN_ID, question: str = "Which is better?") -> None:
-        """Makes a run known."""
+        """Create a run."""
         request = labeler_pb2.CreateRunRequest(run_id=run_id, task="hopper-backflip", question=question)
         await rpc.call(self.as_role(Role.SERVICE).CreateRun, request, timeout_s=5, retry_for_s=10)
 
     async def propose(self, *names: str, wants_clips: bool = False, run_id: str = RUN_ID) -> list[str]:
-        """Proposes one query a name, each of two segments of its own, and gives their ids."""
+        """Propose one query per name, each of its own two segments; return their ids."""
         request = labeler_pb2.ProposeQueriesRequest(
             run_id=run_id, proposals=[proposal(name, wants_clips=wants_clips) for name in names]
         )
         return list((await self.as_role(Role.SERVICE).ProposeQueries(request)).query_ids)
 
     async def log(self, run_id: str = RUN_ID) -> list[preference_pb2.PreferenceRecord]:
-        """Gives the whole preference log."""
+        """Return the whole preference log."""
         request = labeler_pb2.ExportPreferencesRequest(run_id=run_id)
         stream = self.as_role(Role.OWNER).ExportPreferences(request)
         return [record async for response in stream for record in response.records]
 
     async def stats(self, run_id: str = RUN_ID) -> labeler_pb2.GetStatsResponse:
-        """Gives a run's counts."""
+        """Return a run's counts."""
         request = labeler_pb2.GetStatsRequest(run_id=run_id)
         response: labeler_pb2.GetStatsResponse = await self.as_role(Role.OWNER).GetStats(request)
         return response
@@ -145,7 +145,7 @@ class RunningLabeler:
 
 @contextlib.asynccontextmanager
 async def running_labeler(folder: Path, **settings: Any) -> AsyncIterator[RunningLabeler]:
-    """Serves a labeler whose database and objects are in a folder."""
+    """Serve a labeler whose database and objects are in a folder."""
     config = LabelerConfig.model_validate(
         {
             "database_url": sqlite_url(folder / "labels.sqlite"),
@@ -161,7 +161,7 @@ async def running_labeler(folder: Path, **settings: Any) -> AsyncIterator[Runnin
 
 
 def write_tokens(folder: Path) -> Path:
-    """Writes a token file with one token a role."""
+    """Write a token file with one token per role."""
     path = folder / "tokens.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(TOKENS))
@@ -169,7 +169,7 @@ def write_tokens(folder: Path) -> Path:
 
 
 def stored_segment(name: str, *, run_id: str = RUN_ID) -> trajectory_pb2.StoredSegment:
-    """Gives the message of a segment in object storage."""
+    """Return the message of a segment in object storage."""
     return trajectory_pb2.StoredSegment(
         segment_id=name,
         segment_uri=f"{run_id}/segments/{name}.safetensors",
@@ -179,7 +179,7 @@ def stored_segment(name: str, *, run_id: str = RUN_ID) -> trajectory_pb2.StoredS
 
 
 def proposal(name: str, *, wants_clips: bool = False) -> labeler_pb2.Proposal:
-    """Gives a proposal of two segments named after it."""
+    """Return a proposal of two segments named after it."""
     return labeler_pb2.Proposal(
         proposal_id=name,
         first=stored_segment(f"{name}-first"),
@@ -197,7 +197,7 @@ async def lease(stub: Stub, *, count: int = 1, wait_s: float = 0, lease_s: float
 async def submit(
     stub: Stub, token: str, answer_id: str, preference: int = preference_pb2.PREFERENCE_LEFT
 ) -> preference_pb2.PreferenceRecord:
-    """Answers a leased query and gives the log's row."""
+    """Answer a leased query and return the log's row."""
     request = labeler_pb2.SubmitPreferenceRequest(
         lease_token=token,
         answer_id=answer_id,
@@ -209,7 +209,7 @@ async def submit(
 
 
 async def refused(call: Any) -> SomersaultError:
-    """Gives the error that a call ends with."""
+    """Return the error that a call ends with."""
     try:
         with rpc.translated_errors():
             await call
@@ -219,7 +219,7 @@ async def refused(call: Any) -> SomersaultError:
 
 
 async def until(condition: Callable[[], Any], *, timeout_s: float = 10) -> Any:
-    """Waits until an awaitable condition gives something true, and gives that."""
+    """Wait until an awaitable condition gives something true, and return that."""
     async with asyncio.timeout(timeout_s):
         while True:
             if found := await condition():

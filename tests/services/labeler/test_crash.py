@@ -60,7 +60,7 @@ class Process:
     """A labeler in a process of its own, on one port for all its lives."""
 
     def __init__(self, folder: Path, *, database_url: str | None = None) -> None:
-        """Takes where it keeps everything, its answers too unless a database is named."""
+        """Take where it keeps everything, its answers too unless a database is named."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -73,7 +73,7 @@ class Process:
         self.labeler = RunningLabeler(self.port, open_store(file_url(folder / "objects")))
 
     async def start(self, *program: str) -> None:
-        """Begins a life and waits until it serves."""
+        """Start it and wait until it serves."""
         command = program or ("-m", "services.labeler")
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, *command, *self._settings, stderr=asyncio.subprocess.DEVNULL
@@ -88,20 +88,20 @@ class Process:
         return self._process.returncode is None
 
     async def kill(self) -> None:
-        """Ends a life without warning."""
+        """Kill it without warning."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         await self.ended()
 
     async def ended(self) -> int:
-        """Waits for the end and gives the exit code."""
+        """Wait for the end and return the exit code."""
         async with asyncio.timeout(20):
             return await self._process.wait()
 
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[Process]:
-    """Gives a labeler that is not running yet."""
+    """Return a labeler that is not running yet."""
     one = Process(tmp_path)
     yield one
     await one.labeler.close()

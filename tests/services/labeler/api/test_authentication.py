@@ -40,7 +40,7 @@ COMMON = (
 
 
 async def _call(stub: Any, name: str) -> SomersaultError | None:
-    """Calls a method with an empty request and gives how it was refused, if it was."""
+    """Call a method with an empty request and return how it was refused, if it was."""
     request = getattr(pb, METHODS[name].input_type.name)()
     call = getattr(stub, name)(request)
     try:

@@ -28,7 +28,7 @@ _PEOPLE = (Role.LABELER, Role.TEACHER)
 
 
 async def _status(stub: Any, name: str, request: Any = None) -> SomersaultError | None:
-    """Calls a method and gives how it was refused, if it was."""
+    """Call a method and return how it was refused, if it was."""
     request = getattr(pb, METHODS[name].input_type.name)() if request is None else request
     call = getattr(stub, name)(request)
     try:
@@ -71,7 +71,7 @@ async def test_who_has_no_token_any_more_is_served_nothing(labeler: RunningLabel
 
 
 def _with_objects() -> list[tuple[str, str]]:
-    """Gives every rpc that a person or a teacher may call and each field of it that names an object of one of them."""
+    """Return every rpc that a person or a teacher may call and each field of it that names an object of one of them."""
     return [
         (name, field)
         for name, method in METHODS.items()

@@ -43,13 +43,13 @@ class Studio:
     simulator: SimulatorDouble
 
     async def state(self, query_id: str) -> int:
-        """Gives a query's state."""
+        """Return a query's state."""
         request = pb.ListQueriesRequest(run_id=RUN_ID)
         listed = await self.labeler.as_role(Role.OWNER).ListQueries(request)
         return next(query.state for query in listed.queries if query.query_id == query_id)
 
     async def until_state(self, query_id: str, state: int) -> None:
-        """Waits until a query is in a state."""
+        """Wait until a query is in a state."""
 
         async def is_there() -> bool:
             return await self.state(query_id) == state
@@ -66,7 +66,7 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture
 async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
-    """Serves a simulator and a labeler that knows it."""
+    """Serve a simulator and a labeler that knows it."""
     double = SimulatorDouble(open_store(file_url(tmp_path / "objects")))
     async with (
         serving_simulator(double) as address,

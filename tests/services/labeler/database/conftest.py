@@ -11,7 +11,7 @@ from tests.services.labeler.postgresql_server import PostgresqlServer
 
 @pytest.fixture(scope="package")
 def url() -> Iterator[str]:
-    """Starts a server and gives the URL of its database."""
+    """Start a server and return the URL of its database."""
     server = PostgresqlServer()
     server.start()
     yield server.url

@@ -88,7 +88,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
 
 
 def _watch(connection: sa.Connection) -> None:
-    """Puts rows into what the fifth and later versions added: going back drops them with what they refer to left alone."""
+    """Put rows into what the fifth and later versions added: going back drops them with what they refer to left alone."""
     run_repository.update(connection, "r", is_paused=True)
     report = ProgressReport(
         env_steps=1,

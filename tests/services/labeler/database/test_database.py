@@ -25,13 +25,13 @@ from tests.services.labeler.database import older_database
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Gives where the database is."""
+    """Return where the database is."""
     return tmp_path / "labels.sqlite"
 
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    """Opens a fresh database."""
+    """Open a fresh database."""
     opened = open_database(sqlite_url(path))
     yield opened
     opened.close()

@@ -34,7 +34,7 @@ _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE})
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
-    """Gives a PostgreSQL server that runs."""
+    """Return a PostgreSQL server that runs."""
     one = PostgresqlServer()
     one.start()
     yield one
@@ -43,7 +43,7 @@ def server() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture
 async def process(tmp_path: Path, server: PostgresqlServer) -> AsyncIterator[Process]:
-    """Gives a labeler on that server that is not running yet."""
+    """Return a labeler on that server that is not running yet."""
     one = Process(tmp_path, database_url=server.url)
     yield one
     await one.labeler.close()
@@ -62,7 +62,7 @@ class Log:
     """How long a failed call took at most."""
 
     async def call(self, method: Any, request: Any) -> Any:
-        """Calls until there is a reply, the same request each time."""
+        """Call until there is a reply, the same request each time."""
         while True:
             begin_s = time.monotonic()
             try:

@@ -34,7 +34,7 @@ _READ = sa.select(_TABLE.c.name, _TABLE.c.number).order_by(_TABLE.c.name)
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(not IS_INSTALLED, reason=""))]
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    """Opens a database with an empty table."""
+    """Open a database with an empty table."""
     url = sqlite_url(tmp_path / "things.sqlite")
     if request.param == "postgresql":
         url = request.getfixturevalue("url").replace("postgresql:", "postgresql+psycopg:")

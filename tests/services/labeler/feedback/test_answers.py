@@ -44,7 +44,7 @@ def _watch(labeler: RunningLabeler, cursor: int) -> Any:
 
 
 async def _answer(labeler: RunningLabeler, stub: Any, *names: str) -> None:
-    """Has a labeler answer queries, each under its own name."""
+    """Have a labeler answer queries, each under its own name."""
     for name in names:
         await labeler.propose(name)
         (held,) = await lease(stub)

@@ -24,7 +24,7 @@ from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, runn
 
 
 async def _fill(labeler: RunningLabeler) -> None:
-    """Makes a log with two answers to one query, an undo, and an exclusion that was taken back."""
+    """Make a log with two answers to one query, an undo, and an exclusion that was taken back."""
     await labeler.create_run()
     await update_run(labeler, target_answers=2)
     await labeler.propose("a", "b")

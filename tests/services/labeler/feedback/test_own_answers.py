@@ -102,7 +102,7 @@ def _complete(labeler: RunningLabeler) -> Any:
 
 
 def _shape(message: Any, prefix: str = "") -> list[str]:
-    """Names the fields that are set, nested ones too."""
+    """Name the fields that are set, nested ones too."""
     names = []
     for field, value in message.ListFields():
         name = f"{prefix}{field.name}"

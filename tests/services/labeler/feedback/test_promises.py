@@ -78,7 +78,7 @@ class Labeling(RuleBasedStateMachine):
     answered = Bundle("answered")
 
     def __init__(self) -> None:
-        """Makes a fresh database."""
+        """Make a fresh database."""
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.engine = sa.create_engine(sqlite_url(self.folder / "labels.sqlite"))
@@ -96,22 +96,22 @@ class Labeling(RuleBasedStateMachine):
             self.change(lambda c, t=teacher: labeler_repository.add(c, t, token_sha256=t.labeler_id))  # type: ignore[misc]
 
     def teardown(self) -> None:
-        """Removes the database."""
+        """Remove the database."""
         self.engine.dispose()
         shutil.rmtree(self.folder)
 
     def set_up(self, raw: sqlite3.Connection, _record: object) -> None:
-        """Has the database tell the model's time, and not wait for the disk."""
+        """Have the database tell the model's time, and not wait for the disk."""
         raw.execute("PRAGMA synchronous=OFF")
         raw.create_function("julianday", 1, lambda _: 2440587.5 + (self.now_ms + 0.5) / 86_400_000)
 
     def change(self, work: Callable[[sa.Connection], Any]) -> Any:
-        """Runs a unit of work in a transaction of its own."""
+        """Run a unit of work in a transaction of its own."""
         with self.engine.begin() as connection:
             return work(connection)
 
     def live(self, query_id: str) -> list[HeldLease]:
-        """Gives a query's leases that are held and have not ended."""
+        """Return a query's leases that are held and have not ended."""
         return [
             one
             for one in self.leases
@@ -119,19 +119,19 @@ class Labeling(RuleBasedStateMachine):
         ]
 
     def num_counted(self, query_id: str) -> int:
-        """Gives how many answers of a query count."""
+        """Return how many answers of a query count."""
         return sum(row.query_id == query_id and row.version == 1 and not row.is_extra for row in self.log)
 
     @initialize(wanted=st.lists(st.integers(1, 3), min_size=4, max_size=8))
     def begin(self, wanted: list[int]) -> None:
-        """Begins with some queries."""
+        """Begin with some queries."""
         for num_wanted in wanted:
             self.propose(num_wanted)
 
     @precondition(lambda self: len(self.target) < MAX_QUERIES)
     @rule(num_wanted=st.integers(1, 3))
     def propose(self, num_wanted: int) -> None:
-        """Adds a query that wants one to three answers."""
+        """Add a query that wants one to three answers."""
         name = f"p{len(self.target)}"
         first, second = (
             StoredSegment(segment_id=f"{name}{side}", segment_uri="u", sealed_uri="s", duration_s=1.0)
@@ -150,7 +150,7 @@ class Labeling(RuleBasedStateMachine):
         pause_s=st.sampled_from([0, 11]),
     )
     def rush(self, order: list[Labeler], count: int, pause_s: int) -> Any:
-        """Has every labeler lease, one after the other, the earlier leases ended or not."""
+        """Have every labeler lease, one after the other, the earlier leases ended or not."""
         given: list[HeldLease] = []
         for teacher in order:
             given += self.lease(teacher, count)
@@ -181,7 +181,7 @@ class Labeling(RuleBasedStateMachine):
         return given
 
     def is_free(self, query_id: str, teacher: Labeler) -> bool:
-        """Says whether a labeler may have a query now."""
+        """Return whether a labeler may have a query now."""
         own = [one for one in self.leases if one.query_id == query_id and one.labeler is teacher]
         return (
             self.is_leasing
@@ -192,7 +192,7 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(target=answered, lease=leased, preference=PREFERENCES, life=st.integers(0, 3))
     def submit(self, lease: HeldLease, preference: Preference, life: int) -> Any:
-        """Answers under a lease, live or not, now and then under another name, and repeats that."""
+        """Answer under a lease, live or not, sometimes under another name, and repeat that."""
         answer_id = f"a-{self.leases.index(lease)}-{life // 3}"
         reply = self.outcome(lease, answer_id, preference)
         if (answer_id, 1) in self.replies:
@@ -214,7 +214,7 @@ class Labeling(RuleBasedStateMachine):
         return answer_id
 
     def outcome(self, lease: HeldLease, answer_id: str, preference: Preference) -> Any:
-        """Gives the reply to an answer, or the kind of error."""
+        """Return the reply to an answer, or the kind of error."""
         try:
             return self.change(
                 lambda c: answer_repository.submit(
@@ -231,7 +231,7 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(answer_id=answered, back=st.integers(0, 1), preference=PREFERENCES)
     def revise(self, answer_id: str, back: int, preference: Preference) -> None:
-        """Changes an answer, or repeats a change."""
+        """Revise an answer, or repeat a revision."""
         newest = max(version for name, version in self.replies if name == answer_id)
         version = newest + 1 - back
         teacher = next(t for t in TEACHERS if t.labeler_id == self.replies[answer_id, 1].labeler_id)
@@ -254,7 +254,7 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(lease=leased)
     def release(self, lease: HeldLease) -> None:
-        """Gives a query back for good."""
+        """Release a query for good."""
         try:
             self.change(lambda c: lease_repository.release(c, lease.labeler, token=lease.token))
             lease.state = "released"
@@ -274,13 +274,13 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from(["running", "stopped", "finished"]), is_paused=st.booleans())
     def live_on(self, state: str, is_paused: bool) -> None:
-        """Puts the run elsewhere in its life: only leasing minds."""
+        """Move the run to another state, which only leasing minds."""
         self.change(lambda c: run_repository.update(c, "r", state=state, is_paused=is_paused))
         self.is_leasing = state != "finished" and not is_paused
 
     @rule(lease=leased)
     def renew(self, lease: HeldLease) -> None:
-        """Prolongs live leases, no others."""
+        """Extend live leases, no others."""
         is_live = lease in self.live(lease.query_id)
         try:
             lease.expire_ms, _ = self.change(
@@ -292,7 +292,7 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 40))
     def withdraw(self, number: int) -> None:
-        """Takes a query back if it has no answer."""
+        """Withdraw a query if it has no answer."""
         if number < len(self.target):
             query_id = list(self.target)[number]
             withdrawn, _ = self.change(lambda c: query_repository.withdraw(c, "r", [query_id]))
@@ -301,7 +301,7 @@ class Labeling(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 4, 11]))
     def wait(self, seconds: int) -> None:
-        """Lets time pass; eleven seconds end every lease."""
+        """Let time pass; eleven seconds end every lease."""
         self.now_ms += seconds * 1000
 
     @invariant()

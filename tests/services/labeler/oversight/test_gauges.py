@@ -35,7 +35,7 @@ _Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[Process]:
-    """Gives a labeler that is not running yet."""
+    """Return a labeler that is not running yet."""
     one = Process(tmp_path)
     yield one
     await one.labeler.close()
@@ -43,7 +43,7 @@ async def process(tmp_path: Path) -> AsyncIterator[Process]:
 
 
 def _scrape(port: int) -> _Values:
-    """Gives the samples by name and labels."""
+    """Return the samples by name and labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
         text = response.read().decode()
     return {

@@ -35,7 +35,7 @@ _NEEDS_POSTGRESQL = pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is n
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=_NEEDS_POSTGRESQL)])
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Gives a database of each kind."""
+    """Return a database of each kind."""
     if request.param == "sqlite":
         yield sqlite_url(tmp_path_factory.mktemp("database") / "labels.sqlite")
         return
@@ -47,7 +47,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 async def replicas(tmp_path: Path, database_url: str) -> AsyncIterator[tuple[RunningLabeler, RunningLabeler]]:
-    """Serves two labelers from one database."""
+    """Serve two labelers from one database."""
     async with (
         running_labeler(tmp_path, database_url=database_url) as one,
         running_labeler(tmp_path, database_url=database_url) as two,
@@ -62,7 +62,7 @@ async def _invite(labeler: RunningLabeler, role: int) -> Any:
 
 
 async def _end(labeler: RunningLabeler, revoked: Any, rotated: Any) -> None:
-    """Ends two labelers' tokens, each in its way."""
+    """End two labelers' tokens, each in its way."""
     owner = labeler.as_role(Role.OWNER)
     await owner.RevokeToken(pb.RevokeTokenRequest(labeler_id=revoked.labeler_id))
     await owner.RotateToken(pb.RotateTokenRequest(labeler_id=rotated.labeler_id))

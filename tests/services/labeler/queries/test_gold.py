@@ -31,12 +31,12 @@ async def _quality(labeler: RunningLabeler, name: str = "labeler") -> Any:
 
 @pytest.fixture
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes every draw 0: the first kind is tried first, the newest pair is taken, sides stay."""
+    """Make every draw 0: the first kind is tried first, the newest pair is taken, sides stay."""
     monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
 
 
 async def _make_unanimous(labeler: RunningLabeler, count: int) -> None:
-    """Has two teachers answer the oldest queries alike."""
+    """Have two teachers answer the oldest queries alike."""
     for number in range(2):
         teacher = await labeler.new_labeler()
         for query in range(count):

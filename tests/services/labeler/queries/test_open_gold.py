@@ -17,7 +17,7 @@ from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, submit
 
 @pytest.fixture(autouse=True)
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes every draw 0: where gold may be made, it is, unanimous and with its sides as they were."""
+    """Make every draw 0: where gold may be made, it is, unanimous and with its sides as they were."""
     monkeypatch.setattr(gold_repository, "draw", lambda _: 0)
 
 

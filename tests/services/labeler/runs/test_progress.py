@@ -56,7 +56,7 @@ class ScoringSimulator(SimulatorDouble):
     async def GetEpisodeStatistics(
         self, request: Any, context: Any
     ) -> simulator_pb2.GetEpisodeStatisticsResponse:
-        """Gives the means."""
+        """Return the means."""
         return simulator_pb2.GetEpisodeStatisticsResponse(
             num_episodes=10,
             true_return_mean=self.true_return_mean,
@@ -144,7 +144,7 @@ async def test_curves_outlive_the_labeler(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Any:
-    """Opens a database with one run."""
+    """Open a database with one run."""
     opened = open_database(sqlite_url(tmp_path / "labels.sqlite"))
     yield opened
     opened.close()

@@ -65,17 +65,17 @@ class Receiver:
         return [row["cursor"] for request in self.taken for row in request.rows]
 
     def fail(self, status: int, *headers: str) -> None:
-        """Answers with a status from now on."""
+        """Answer with a status from now on."""
         lines = [f"HTTP/1.1 {status} Told", "content-length: 0", *headers]
         self.answer = ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def heal(self) -> None:
-        """Answers 200 from now on, at once."""
+        """Answer 200 from now on, at once."""
         self.fail(200)
         self.delay_s = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Takes one request."""
+        """Take one request."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
             named = (line.partition(": ") for line in head[1:])
@@ -90,7 +90,7 @@ class Receiver:
 
 @contextlib.asynccontextmanager
 async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    """Serves a receiver on a free port."""
+    """Serve a receiver on a free port."""
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
     scheme = "https" if tls else "http"
@@ -102,7 +102,7 @@ async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver
 
 
 def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
-    """Gives the function that docs/webhooks.md tells receivers to check signatures with, as it stands there."""
+    """Return the function that docs/webhooks.md tells receivers to check signatures with, as it stands there."""
     (block,) = re.findall(
         r"^```text\n(import .*?)^```$", read(ROOT / "docs/webhooks.md").text, re.DOTALL | re.MULTILINE
     )
@@ -113,18 +113,18 @@ def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
 
 
 async def create_webhook(labeler: RunningLabeler, url: str, **changed: Any) -> pb.CreateWebhookResponse:
-    """Has the run's log sent to a URL."""
+    """Have the run's log sent to a URL."""
     request = pb.CreateWebhookRequest(**{"run_id": RUN_ID, "url": url, **changed})
     return await labeler.as_role(Role.OWNER).CreateWebhook(request)
 
 
 async def list_webhooks(labeler: RunningLabeler) -> pb.ListWebhooksResponse:
-    """Lists the run's webhooks."""
+    """List the run's webhooks."""
     return await labeler.as_role(Role.OWNER).ListWebhooks(pb.ListWebhooksRequest(run_id=RUN_ID))
 
 
 async def only_webhook(labeler: RunningLabeler) -> pb.Webhook:
-    """Gives the run's only webhook as it is listed."""
+    """Return the run's only webhook as it is listed."""
     (webhook,) = (await list_webhooks(labeler)).webhooks
     return webhook
 
@@ -137,7 +137,7 @@ async def answer_each(labeler: RunningLabeler, *names: str) -> None:
 
 
 async def until_noted(labeler: RunningLabeler, newest: int) -> pb.Webhook:
-    """Waits until the labeler knows that its only receiver has taken the log up to a position."""
+    """Wait until the labeler knows that its only receiver has taken the log up to a position."""
 
     async def is_there() -> pb.Webhook | None:
         webhook = await only_webhook(labeler)

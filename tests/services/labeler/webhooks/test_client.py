@@ -28,25 +28,25 @@ class Names:
     """A resolver that gives what it is told, each time the next."""
 
     def __init__(self, *answers: tuple[str, ...]) -> None:
-        """Takes the addresses of each look-up."""
+        """Take the addresses of each look-up."""
         self.answers = list(answers)
         self.asked: list[str] = []
 
     def __call__(self, host: str, port: int, **_: Any) -> list[Any]:
-        """Looks a name up."""
+        """Look a name up."""
         self.asked.append(host)
         return [(0, 0, 0, "", (address, port)) for address in self.answers.pop(0)]
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Gives a receiver that is at work."""
+    """Return a receiver that is at work."""
     async with receiving() as one:
         yield one
 
 
 def _named(receiver: Receiver) -> str:
-    """Gives a receiver's URL under a name that only our resolver knows."""
+    """Return a receiver's URL under a name that only our resolver knows."""
     return receiver.url.replace("127.0.0.1", _NAME)
 
 
@@ -216,7 +216,7 @@ async def test_a_certificate_must_be_the_names(
 
 
 def _write_certificate(path: Path, name: str) -> None:
-    """Writes a key and a certificate for a name that it signed itself."""
+    """Write a key and a certificate for a name that it signed itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)

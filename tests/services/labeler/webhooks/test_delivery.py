@@ -47,7 +47,7 @@ sys.exit(app.main("labeler", LabelerConfig, build))
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks and tries again sooner than the service does, in smaller batches, to receivers on this machine."""
+    """Look and try again sooner than the service does, in smaller batches, to receivers on this machine."""
     monkeypatch.setattr(delivery, "LOOK_S", 0.05)
     monkeypatch.setattr(delivery, "FIRST_DELAY_S", 0.05)
     monkeypatch.setattr(delivery, "MAX_ROWS", 3)
@@ -56,7 +56,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Gives a receiver that is at work."""
+    """Return a receiver that is at work."""
     async with receiving() as one:
         yield one
 
@@ -68,7 +68,7 @@ async def _exported(labeler: RunningLabeler) -> list[dict[str, Any]]:
 
 
 async def _delivered(receiver: Receiver, newest: int) -> None:
-    """Waits until a receiver has taken the log up to a position."""
+    """Wait until a receiver has taken the log up to a position."""
 
     async def is_there() -> bool:
         return newest in receiver.cursors
@@ -201,7 +201,7 @@ async def test_two_replicas_on_postgresql_deliver_each_batch_once(tmp_path: Path
 
 
 async def _check_shared(one: RunningLabeler, two: RunningLabeler, receiver: Receiver) -> None:
-    """Answers at two replicas of a labeler that knows no run yet, and looks at what one receiver gets."""
+    """Answer at two replicas of a labeler that knows no run yet, and looks at what one receiver gets."""
     receiver.delay_s = 0.08
     await one.create_run()
     created = await create_webhook(one, receiver.url)

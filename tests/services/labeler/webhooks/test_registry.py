@@ -30,7 +30,7 @@ from tests.services.labeler.webhooks.receiver import (
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks and tries again sooner than the service does, to receivers on this machine."""
+    """Look and try again sooner than the service does, to receivers on this machine."""
     monkeypatch.setattr(delivery, "LOOK_S", 0.05)
     monkeypatch.setattr(delivery, "FIRST_DELAY_S", 0.05)
     monkeypatch.setenv("SOMERSAULT_LABELER_ALLOW_PRIVATE_WEBHOOKS", "true")
@@ -38,7 +38,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Gives a receiver that is at work."""
+    """Return a receiver that is at work."""
     async with receiving() as one:
         yield one
 

@@ -17,7 +17,7 @@ from somersault.runtime.urls import sqlite_url
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sa.Connection]:
-    """Gives a database with a run, whose log has five positions, and a webhook."""
+    """Return a database with a run, whose log has five positions, and a webhook."""
     engine = sa.create_engine(sqlite_url(tmp_path / "labels.sqlite"))
     migrate.to_head(engine)
     with engine.begin() as opened:
