@@ -29,12 +29,12 @@ from somersault.cli.commands.runs import runs
 from somersault.cli.commands.serve import CONTEXT_SETTINGS, serve
 from somersault.cli.commands.tasks import tasks
 from somersault.cli.commands.train import train
-from somersault.cli.commands.version import print_version, version
 from somersault.cli.exits.early_signals import hand_over
 from somersault.cli.exits.ending import Ending, ending_of, report_thread, tell
 from somersault.cli.exits.exit_codes import ExitCode
 from somersault.cli.exits.standard_streams import Outlets
 from somersault.cli.exits.stop_signals import signals_as_ctrl_c
+from somersault.cli.version import print_version, version
 
 __all__ = ["app", "main"]
 
