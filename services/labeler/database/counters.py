@@ -17,7 +17,7 @@ from services.labeler.database.steps import Step
 from services.labeler.model.queries import QueryState
 from somersault.domain.feedback import Preference
 
-__all__ = ["RUN_ADDED", "add_to_run", "adding", "run_amounts"]
+__all__ = ["RUN_ADDED", "add_to_run", "run_amounts", "steps_to_add"]
 
 _NAMES = tuple(f"num_{kind.value}" for enum in (QueryState, Preference) for kind in enum)
 _RUNS = schema.runs
@@ -42,14 +42,14 @@ def add_to_run(
     connection.execute(_ADD_TO_RUN, {"of_run": run_id, **run_amounts(amounts)})
 
 
-def adding(table: sa.Table, key: Mapping[str, object], amounts: Mapping[str, int]) -> list[Step]:
+def steps_to_add(table: sa.Table, key: Mapping[str, object], amounts: Mapping[str, int]) -> list[Step]:
     """Return the steps that add to one row's counters, inserting the row if missing; none if all amounts are 0."""
     amounts = {name: amount for name, amount in amounts.items() if amount}
-    return [Step(_adding(table, tuple(key), tuple(amounts)), {**key, **amounts})] if amounts else []
+    return [Step(_add(table, tuple(key), tuple(amounts)), {**key, **amounts})] if amounts else []
 
 
 @functools.cache  # building a statement costs more than running it
-def _adding(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> sa.Insert:
+def _add(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> sa.Insert:
     inserted = postgresql.insert(table)  # its ON CONFLICT is SQLite's too
     return inserted.on_conflict_do_update(
         index_elements=key, set_={name: table.c[name] + inserted.excluded[name] for name in names}

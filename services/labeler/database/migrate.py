@@ -25,7 +25,7 @@ def to_head(engine: sa.Engine) -> None:
     """
     config = _config()
     with engine.begin() as connection:
-        _hold(connection)
+        _lock(connection)
         found = alembic.migration.MigrationContext.configure(connection).get_current_revision()
         known = {
             script.revision for script in alembic.script.ScriptDirectory.from_config(config).walk_revisions()
@@ -48,7 +48,7 @@ def to_version(engine: sa.Engine, version: str) -> None:
     """Migrate a database up or down to a version, for tests and for owners who must go back."""
     config = _config()
     with engine.begin() as connection:
-        _hold(connection)
+        _lock(connection)
         config.attributes["connection"] = connection
         found = alembic.migration.MigrationContext.configure(connection).get_current_revision() or ""
         move = alembic.command.upgrade if version > found and version != "base" else alembic.command.downgrade
@@ -61,7 +61,7 @@ def _config() -> alembic.config.Config:
     return config
 
 
-def _hold(connection: sa.Connection) -> None:
+def _lock(connection: sa.Connection) -> None:
     """Keep other replicas from migrating at the same time."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7305718)"))

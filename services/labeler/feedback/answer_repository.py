@@ -26,7 +26,7 @@ from somersault.errors import (
     FailedPreconditionError,
 )
 
-__all__ = ["adding", "counting_first", "find", "submit"]
+__all__ = ["find", "step_to_insert", "steps_to_count", "submit"]
 
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
@@ -60,7 +60,7 @@ def submit(
         FailedPreconditionError: the lease isn't the labeler's, was released, or was answered under another name.
         AlreadyExistsError: the answer's name already stands for something else.
     """
-    held = lease_repository.hold(connection, labeler, token=lease_token)
+    held = lease_repository.lock(connection, labeler, token=lease_token)
     if held.lease.state in ("answered", "released"):
         return _repeat(connection, held.lease, answer_id=answer_id, preference=preference)
     query = held.query
@@ -100,7 +100,7 @@ def _add(
         amounts = {record.preference: 1}
         if tally.num_answers >= target:
             amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = log_repository.appending(
+    appending = log_repository.steps_to_append(
         record.run_id,
         lease_number=held.lease.number,
         is_plain=not record.is_gold,
@@ -109,16 +109,16 @@ def _add(
         now_ms=record.commit_ms,
         amounts=amounts,
     )
-    keeping = [] if record.is_extra else tally_repository.keeping(query, tally, target=target)
+    storing = [] if record.is_extra else tally_repository.steps_to_store(query, tally, target=target)
     is_counted = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
     done = run(
         connection,
         [
-            adding(record, query_number=query.number, lease_number=held.lease.number),
+            step_to_insert(record, query_number=query.number, lease_number=held.lease.number),
             *appending,
-            lease_repository.marking_answered(held.lease.number),
-            *keeping,
-            *(counting_first(record, query) if is_counted else []),
+            lease_repository.step_to_mark_answered(held.lease.number),
+            *storing,
+            *(steps_to_count(record, query) if is_counted else []),
         ],
     )
     if not done[0]:
@@ -127,7 +127,7 @@ def _add(
     return dataclasses.replace(record, cursor=cursor, weight=weight)
 
 
-def adding(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
+def step_to_insert(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
     """Return the step that adds a new answer, which yields no row if the name is taken."""
     row = {
         "run_id": record.run_id,
@@ -186,7 +186,7 @@ def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
     return target + 1 if asks_again else target
 
 
-def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
+def steps_to_count(record: PreferenceRecord, query: schema.Row) -> list[Step]:
     """Return the steps that add a new answer to its labeler's counts and to the hour's."""
     half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
     numbers = tally_repository.amounts_of(None, record.preference) | gold_repository.amounts_of(
@@ -195,6 +195,6 @@ def counting_first(record: PreferenceRecord, query: schema.Row) -> list[Step]:
     numbers |= {"num_timed": int(record.response_ms > 0)}
     numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
     return [
-        *tally_repository.counting_labeler(record.run_id, record.labeler_id, **numbers),
-        *tally_repository.counting_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
+        *tally_repository.steps_to_count_labeler(record.run_id, record.labeler_id, **numbers),
+        *tally_repository.steps_to_count_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
     ]

@@ -69,7 +69,7 @@ def _import_change(connection: sa.Connection, change: WeightChange) -> bool:
             raise AlreadyExistsError(f"change_id {change.change_id!r} already stands for another change")
         return False
     _add_missing_labeler(connection, change.labeler_id, Role.LABELER)
-    cursor = log_repository.count_up(connection, change.run_id, is_plain=False)
+    cursor = log_repository.take_position(connection, change.run_id, is_plain=False)
     values = {name: getattr(change, name) for name in WeightChange.__slots__} | {"cursor": cursor}
     weight_repository.add(connection, WeightChange(**values))
     return True
@@ -179,7 +179,7 @@ def _add_answer(
         amounts[QueryState.ANSWERED] = 1
     elif is_full and query.state != QueryState.ANSWERED.value:
         amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = log_repository.appending(
+    appending = log_repository.steps_to_append(
         record.run_id,
         lease_number=lease_number,
         is_plain=not record.is_gold,
@@ -188,13 +188,13 @@ def _add_answer(
         now_ms=record.commit_ms,
         amounts=amounts,
     )
-    keeping = tally_repository.keeping(query, tally, target=target) if is_counted else []
+    storing = tally_repository.steps_to_store(query, tally, target=target) if is_counted else []
     run(
         connection,
         [
-            answer_repository.adding(kept, query_number=query.number, lease_number=lease_number),
+            answer_repository.step_to_insert(kept, query_number=query.number, lease_number=lease_number),
             *appending,
-            *keeping,
-            *answer_repository.counting_first(kept, query),
+            *storing,
+            *answer_repository.steps_to_count(kept, query),
         ],
     )

@@ -19,14 +19,14 @@ from somersault.domain.preference_log import RECORD_FIELDS, LogField, Preference
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 
-__all__ = ["appending", "count_up", "read_after", "read_slice", "record"]
+__all__ = ["read_after", "read_slice", "record", "steps_to_append", "take_position"]
 
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
 _RUNS = schema.runs
 
-_COUNT_UP = (
+_TAKE_POSITION = (
     sa.update(_RUNS)
     .where(_RUNS.c.run_id == sa.bindparam("of_run"))
     .values(
@@ -70,13 +70,13 @@ def _insert() -> sa.Insert:
 _INSERT = _insert()
 
 
-def count_up(connection: sa.Connection, run_id: str, *, is_plain: bool) -> int:
+def take_position(connection: sa.Connection, run_id: str, *, is_plain: bool) -> int:
     """Take the log's next position. The run stays locked until the commit, so positions follow commit order."""
     values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts({})}
-    return int(connection.execute(_COUNT_UP, values).scalar_one())
+    return int(connection.execute(_TAKE_POSITION, values).scalar_one())
 
 
-def appending(
+def steps_to_append(
     run_id: str,
     *,
     lease_number: int,
@@ -92,7 +92,7 @@ def appending(
     """
     counted = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts)}
     row = {"of_lease": lease_number, "of_version": version, "of_preference": preference.value}
-    return [Step(_COUNT_UP, counted), Step(_INSERT, row | {"of_commit_ms": now_ms})]
+    return [Step(_TAKE_POSITION, counted), Step(_INSERT, row | {"of_commit_ms": now_ms})]
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:

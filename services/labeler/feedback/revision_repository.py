@@ -80,7 +80,7 @@ def add_version(
         Step(
             _CHANGE, {"of_number": answer.number, "newest_version": version, "preference": preference.value}
         ),
-        *log_repository.appending(
+        *log_repository.steps_to_append(
             answer.run_id,
             lease_number=answer.lease_number,
             is_plain=not answer.is_gold,
@@ -92,14 +92,14 @@ def add_version(
     ]
     if is_moved:
         tally = tally_repository.of_query(query).plus(before, -1).plus(preference)
-        steps += tally_repository.keeping(query, tally, target=query.target_answers)
+        steps += tally_repository.steps_to_store(query, tally, target=query.target_answers)
     if not answer.is_gold or open_gold_repository.is_counted(
         connection, query_number=query.number, answer_row=answer.number
     ):
         numbers = tally_repository.amounts_of(before, preference) | gold_repository.amounts_of(
             query, before, preference
         )
-        steps += tally_repository.counting_labeler(answer.run_id, answer.labeler_id, **numbers)
+        steps += tally_repository.steps_to_count_labeler(answer.run_id, answer.labeler_id, **numbers)
     run(connection, steps)
 
 

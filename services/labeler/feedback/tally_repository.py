@@ -19,11 +19,11 @@ __all__ = [
     "MINUTE_MS",
     "agreement",
     "amounts_of",
-    "counting_labeler",
-    "counting_minute",
-    "keeping",
     "num_last_hour",
     "of_query",
+    "steps_to_count_labeler",
+    "steps_to_count_minute",
+    "steps_to_store",
 ]
 
 MINUTE_MS = 60_000
@@ -43,7 +43,7 @@ def of_query(query: schema.Row) -> Tally:
     )
 
 
-def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
+def steps_to_store(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
     """Return the steps that store a query's new tally and target."""
     is_full = after.num_answers >= target
     values: dict[str, object] = {
@@ -62,7 +62,7 @@ def keeping(query: schema.Row, after: Tally, *, target: int) -> list[Step]:
         count = {"num_left": tally.num_left, "num_right": tally.num_right, "num_equal": tally.num_equal}
         if sum(count.values()) >= 2:
             key = {"run_id": query.run_id, **count}
-            steps += counters.adding(schema.agreement, key, {"num_queries": amount})
+            steps += counters.steps_to_add(schema.agreement, key, {"num_queries": amount})
     return steps
 
 
@@ -73,15 +73,15 @@ def agreement(connection: sa.Connection, run_id: str) -> Agreement:
     return measure({(row.num_left, row.num_right, row.num_equal): row.num_queries for row in rows})
 
 
-def counting_labeler(run_id: str, labeler_id: str, **amounts: int) -> list[Step]:
+def steps_to_count_labeler(run_id: str, labeler_id: str, **amounts: int) -> list[Step]:
     """Return the steps that add to a labeler's counts in a run."""
-    return counters.adding(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
+    return counters.steps_to_add(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
 
 
-def counting_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
+def steps_to_count_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
     """Return the steps that count an answer in its minute."""
     key = {"run_id": run_id, "minute": now_ms // MINUTE_MS, "role": role.value}
-    return counters.adding(_MINUTES, key, {"num_answers": 1})
+    return counters.steps_to_add(_MINUTES, key, {"num_answers": 1})
 
 
 def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[Role, int]:

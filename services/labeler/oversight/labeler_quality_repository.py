@@ -63,7 +63,7 @@ def set_weight(
     if weight_repository.read(connection, run_id, labeler_id) == weight:
         return weight_repository.newest(connection, run_id, labeler_id)
     change = WeightChange(
-        cursor=log_repository.count_up(connection, run_id, is_plain=False),
+        cursor=log_repository.take_position(connection, run_id, is_plain=False),
         run_id=run_id,
         change_id=f"w{secrets.token_hex(8)}",
         labeler_id=labeler_id,

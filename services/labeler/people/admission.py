@@ -36,13 +36,13 @@ class Admission:
         if await self.lasting.is_revoked(self.token_sha256):
             raise _ended()
 
-    def hold(self, connection: sa.Connection) -> None:
+    def lock(self, connection: sa.Connection) -> None:
         """Lock the token, so that it isn't revoked before the transaction ends.
 
         Raises:
             UnauthenticatedError: it was revoked.
         """
-        if not labeler_repository.hold_token(connection, self.token_sha256):
+        if not labeler_repository.lock_token(connection, self.token_sha256):
             raise _ended()
 
 

@@ -18,8 +18,8 @@ __all__ = [
     "find",
     "find_known",
     "has_owner",
-    "hold_token",
     "list_known",
+    "lock_token",
     "make_known",
     "no_token",
     "read",
@@ -29,7 +29,7 @@ __all__ = [
 
 _TABLE = schema.labelers
 _FIND = sa.select(_TABLE).where(_TABLE.c.token_sha256 == sa.bindparam("of_token"))
-_HOLD = _FIND.with_for_update()
+_LOCK = _FIND.with_for_update()
 _MAX_TOGETHER = 1000  # digests in one statement
 
 
@@ -50,9 +50,9 @@ def find_known(connection: sa.Connection, digests: Collection[str]) -> set[str]:
     return known
 
 
-def hold_token(connection: sa.Connection, token_sha256: str) -> bool:
+def lock_token(connection: sa.Connection, token_sha256: str) -> bool:
     """Return whether a token is known, locked until the transaction ends."""
-    return connection.execute(_HOLD, {"of_token": token_sha256}).one_or_none() is not None
+    return connection.execute(_LOCK, {"of_token": token_sha256}).one_or_none() is not None
 
 
 def read(connection: sa.Connection, labeler_id: str) -> KnownLabeler:
@@ -119,7 +119,7 @@ def revoke(connection: sa.Connection, labeler_id: str) -> bool:
         NotFoundError: there is no such labeler.
         FailedPreconditionError: it is the last owner.
     """
-    _hold_owners(connection)
+    _lock_owners(connection)
     known = read(connection, labeler_id)
     if known.revoked_ms:
         return False
@@ -145,7 +145,7 @@ def _set_token(connection: sa.Connection, labeler_id: str, *, token_sha256: str,
     return changed.rowcount > 0
 
 
-def _hold_owners(connection: sa.Connection) -> None:
+def _lock_owners(connection: sa.Connection) -> None:
     """Lock the owners, so that two can't revoke each other at the same time."""
     connection.execute(
         sa.select(_TABLE.c.labeler_id)

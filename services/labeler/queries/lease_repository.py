@@ -20,13 +20,13 @@ from somersault.errors import FailedPreconditionError, LeaseExpiredError, Resour
 __all__ = [
     "HeldLease",
     "end_all",
-    "hold",
     "lease",
+    "lock",
     "lock_query",
-    "marking_answered",
     "may_see",
     "release",
     "renew",
+    "step_to_mark_answered",
 ]
 
 _LEASES = schema.leases
@@ -36,7 +36,7 @@ _INSERT = sa.insert(_LEASES)
 _SEGMENTS = {side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")}
 
 
-def _select_held() -> sa.Select[Any]:
+def _select_locked() -> sa.Select[Any]:
     """Select a lease, its query, the time, and the segments that a row of the log names.
 
     Lease and query are read once nobody else locks them: PostgreSQL rereads rows that it had to wait for.
@@ -55,7 +55,7 @@ def _select_held() -> sa.Select[Any]:
 
 
 # FOR NO KEY UPDATE: others may still refer to the rows, since no key ever changes.
-_HOLD = _select_held()
+_LOCK = _select_locked()
 _LOCK_QUERY = (
     sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update(key_share=True)
 )
@@ -96,7 +96,7 @@ def lease(
     Raises:
         ResourceExhaustedError: the labeler holds ``max_leases`` already.
     """
-    choosing = open_query_repository.choosing(labeler, run_id=run_id, count=count)
+    choosing = open_query_repository.step_to_choose(labeler, run_id=run_id, count=count)
     own = {"of_labeler": labeler.labeler_id}
     # Locking the labeler's row keeps its parallel calls from exceeding the bound together.
     _, ((now_ms, num_held),), chosen = run(
@@ -147,11 +147,11 @@ def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: f
     Raises:
         FailedPreconditionError: the labeler has no such lease, or it has ended.
     """
-    held = hold(connection, labeler, token=token)
+    held = lock(connection, labeler, token=token)
     if held.lease.state != "held" or held.lease.expire_ms <= held.now_ms:
         raise LeaseExpiredError("the lease has ended; lease the query again")
     expire_ms = held.now_ms + round(lease_s * 1000)
-    run(connection, [_changing(held.lease.number, expire_ms=expire_ms)])
+    run(connection, [_step_to_change(held.lease.number, expire_ms=expire_ms)])
     return expire_ms, lease_s
 
 
@@ -163,27 +163,27 @@ def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_retur
     Raises:
         FailedPreconditionError: the labeler has no such lease, or has answered it.
     """
-    held = hold(connection, labeler, token=token)
+    held = lock(connection, labeler, token=token)
     if held.lease.state == "answered":
         raise FailedPreconditionError("the query was answered; RevisePreference changes the answer")
     if is_returned and held.lease.state != "held":
         return
-    run(connection, [_changing(held.lease.number, state="returned" if is_returned else "released")])
+    run(connection, [_step_to_change(held.lease.number, state="returned" if is_returned else "released")])
 
 
-def marking_answered(number: int) -> Step:
+def step_to_mark_answered(number: int) -> Step:
     """Return the step that marks a lease as answered."""
-    return _changing(number, state="answered")
+    return _step_to_change(number, state="answered")
 
 
-def hold(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLease:
+def lock(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLease:
     """Return a labeler's lease and its query, locked until the transaction ends.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease.
     """
     values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
-    (rows,) = run(connection, [Step(_HOLD, values)])
+    (rows,) = run(connection, [Step(_LOCK, values)])
     if not rows:
         raise FailedPreconditionError(
             f"lease_token is not a lease of {labeler.labeler_id!r}; LeaseQueries gives one"
@@ -232,5 +232,5 @@ def _segment(values: Iterator[Any]) -> StoredSegment:
     return StoredSegment(**{name: next(values) for name in StoredSegment.__slots__})
 
 
-def _changing(number: int, **values: object) -> Step:
+def _step_to_change(number: int, **values: object) -> Step:
     return Step(_CHANGE, {"of_number": number, **values})

@@ -83,7 +83,7 @@ class Leases:
 
         def lease(connection: sa.Connection) -> list[Lease]:
             if has_waited:
-                admission.hold(connection)
+                admission.lock(connection)
             return lease_repository.lease(
                 connection,
                 admission.labeler,

@@ -19,7 +19,7 @@ from services.labeler.model.run_state import RunState
 from services.labeler.queries import query_repository
 from somersault.domain.roles import Role
 
-__all__ = ["choosing", "has_any", "read_open"]
+__all__ = ["has_any", "read_open", "step_to_choose"]
 
 _LEASES = schema.leases
 _QUERIES = schema.queries
@@ -28,7 +28,7 @@ _WEIGHTS = schema.labeler_weights
 _ALL = 1_000_000  # more answers than any query wants: a labeler that is done with it takes all of them
 
 
-def choosing(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
+def step_to_choose(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
     """Return the step that locks up to ``count`` queries which the labeler may lease, oldest first, and yields their numbers.
 
     Some may no longer be open: a lease committed between the choice and the lock is seen only by another statement,
@@ -52,7 +52,7 @@ def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
     """Return whether there is a query that the labeler may lease."""
     look = _choose(
-        is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=1, is_held=False
+        is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=1, is_locked=False
     )
     return connection.execute(look, _values(labeler, run_id=run_id)).first() is not None
 
@@ -63,14 +63,14 @@ def _values(labeler: Labeler, *, run_id: str | None) -> dict[str, Any]:
 
 
 @functools.cache
-def _choose(*, is_teacher: bool, has_run: bool, count: int, is_held: bool = True) -> sa.Select[Any]:
+def _choose(*, is_teacher: bool, has_run: bool, count: int, is_locked: bool = True) -> sa.Select[Any]:
     """Select in the order of an index, so that the first few cost the same however many follow."""
     selected = sa.select(_QUERIES.c.number).where(*_is_open(is_teacher=is_teacher))
     if has_run:
         selected = selected.where(_QUERIES.c.run_id == sa.bindparam("run_id"))
     # The number is part of the statement: a planner that doesn't know it plans for a tenth of all rows.
     selected = selected.order_by(_QUERIES.c.number).limit(sa.literal_column(str(count)))
-    if not is_held:
+    if not is_locked:
         return selected
     return selected.with_for_update(skip_locked=True, key_share=True, of=_QUERIES)
 
