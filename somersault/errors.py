@@ -2,7 +2,7 @@
 
 The columns are name, status, whether to try again, and meaning::
 
-    SomersaultError              INTERNAL             again  the root; what nobody can name
+    SomersaultError              INTERNAL             again  the root; anything unforeseen
     ├── InvalidInputError        INVALID_ARGUMENT     never  a value out of its bounds
     │   └── ConfigError          INVALID_ARGUMENT     never  a setting, flag or file that can't be used
     ├── NotFoundError            NOT_FOUND            again  nothing has that name, yet
@@ -10,7 +10,7 @@ The columns are name, status, whether to try again, and meaning::
     ├── UnauthenticatedError     UNAUTHENTICATED      never  no token, or a wrong one
     ├── PermissionDeniedError    PERMISSION_DENIED    never  a right token without the right role
     ├── FailedPreconditionError  FAILED_PRECONDITION  again  not in this state, which passes
-    │   └── LeaseExpiredError    FAILED_PRECONDITION  again  the query was promised to somebody else meanwhile
+    │   └── LeaseExpiredError    FAILED_PRECONDITION  again  the query has been leased to someone else since
     ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   again  a bound on size or number was met
     ├── UnavailableError         UNAVAILABLE          again  a peer, a disk or a store can't be reached
     └── CorruptDataError         DATA_LOSS            never  stored or received bytes are not what they claim
@@ -51,38 +51,38 @@ __all__ = [
 
 
 class Retry(StrEnum):
-    """Whether whoever is in work that failed should try it again."""
+    """Whether work that failed should be tried again."""
 
     AGAIN = "again"
-    """The cause passes by itself, or may: dial again."""
+    """The cause goes away by itself, or may: dial again."""
     NEVER = "never"
-    """The same try ends in the same way until somebody mends something: say why, and end."""
+    """The same attempt will fail in the same way until something is fixed: say why, and end."""
 
 
 class SomersaultError(Exception):
-    """Is the root of every error that a caller can act on."""
+    """The root of every error that a caller can act on."""
 
     status = grpc.StatusCode.INTERNAL
     retry = Retry.AGAIN
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether trying again is no use."""
+        """Whether trying again is pointless."""
         return self.retry is Retry.NEVER
 
     def never(self) -> Self:
-        """Return the error as one after which nobody should try again, whatever its class says."""
+        """Mark the error as one after which trying again is pointless, whatever its class says, and return it."""
         self.retry = Retry.NEVER
         return self
 
     def again(self) -> Self:
-        """Return the error as one that passes, whatever its class says."""
+        """Mark the error as one that goes away, whatever its class says, and return it."""
         self.retry = Retry.AGAIN
         return self
 
 
 class InvalidInputError(SomersaultError):
-    """Says which field holds which value and what would be allowed."""
+    """A value is out of its bounds; the message names the field, the value and the bounds."""
 
     status = grpc.StatusCode.INVALID_ARGUMENT
     retry = Retry.NEVER
@@ -90,73 +90,73 @@ class InvalidInputError(SomersaultError):
     def __init__(self, field: str, value: object = None, bound: str | None = None) -> None:
         """Take the field's name, its value, and the bound in words ("1 to 10", "a known task").
 
-        With a field alone, the text is a whole sentence already.
+        With a field alone, the text is already a whole sentence.
         """
         super().__init__(field if bound is None else f"{field} is {shorten(value)}, must be {bound}")
 
 
 class ConfigError(InvalidInputError):
-    """Says which setting can't be used and how to set it right."""
+    """A setting can't be used; the message says which, and how to correct it."""
 
 
 class NotFoundError(SomersaultError):
-    """Says what was looked for and where."""
+    """Nothing has that name; the message says what was looked for and where."""
 
     status = grpc.StatusCode.NOT_FOUND
 
 
 class AlreadyExistsError(SomersaultError):
-    """Says which name is taken by something different."""
+    """The name is taken by something else."""
 
     status = grpc.StatusCode.ALREADY_EXISTS
     retry = Retry.NEVER
 
 
 class UnauthenticatedError(SomersaultError):
-    """Says that the caller's token is missing or unknown."""
+    """The caller's token is missing or unknown."""
 
     status = grpc.StatusCode.UNAUTHENTICATED
     retry = Retry.NEVER
 
 
 class PermissionDeniedError(SomersaultError):
-    """Says which role the caller lacks."""
+    """The caller's role doesn't allow the call."""
 
     status = grpc.StatusCode.PERMISSION_DENIED
     retry = Retry.NEVER
 
 
 class FailedPreconditionError(SomersaultError):
-    """Says which state the call needs."""
+    """The call needs another state; the message says which."""
 
     status = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class LeaseExpiredError(FailedPreconditionError):
-    """Says that a lease ended before its answer came."""
+    """The lease ended before its answer came."""
 
 
 class ResourceExhaustedError(SomersaultError):
-    """Says which bound was met."""
+    """A bound on size or number has been reached; the message says which."""
 
     status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class UnavailableError(SomersaultError):
-    """Says what can't be reached right now; the same call may succeed later."""
+    """A peer, a disk or a store can't be reached right now; the same call may succeed later."""
 
     status = grpc.StatusCode.UNAVAILABLE
 
 
 class CorruptDataError(SomersaultError):
-    """Says which bytes are not what they claim to be."""
+    """Bytes are not what they claim to be; the message says which."""
 
     status = grpc.StatusCode.DATA_LOSS
     retry = Retry.NEVER
 
 
 class EnvironmentFailedError(CorruptDataError):
-    """Says which environment failed, in which step, and how: "environment X raised ValueError(...) at step 1 (``FILE:LINE``)"."""
+    """An environment failed; the message says which, in which step and how: "environment X raised ValueError(...) at step 1 (``FILE:LINE``)"."""
 
 
 _BY_STATUS: dict[grpc.StatusCode, type[SomersaultError]] = {
@@ -186,7 +186,7 @@ _NEVER_BY_STATUS = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
-"""The statuses that mean never where nothing else is said, as by another implementation or a proxy between."""
+"""The statuses that mean never unless the peer says otherwise; another implementation or a proxy says nothing."""
 
 
 def error_from_status(
@@ -197,8 +197,8 @@ def error_from_status(
     Args:
         status: How the call ended.
         detail: The sentence that came with it.
-        retry: What the peer says of trying again, in the metadata at the end of the call; None where it says nothing
-            or nothing that is known: the status decides.
+        retry: What the peer says about trying again, in the trailing metadata of the call; where it says nothing
+            known, the status decides.
     """
     kind = UnavailableError if status is grpc.StatusCode.DEADLINE_EXCEEDED else _BY_STATUS.get(status)
     error = (kind or SomersaultError)(detail)
@@ -207,7 +207,7 @@ def error_from_status(
 
 
 def root_of(error: BaseException) -> BaseException:
-    """Return the one error to report of several that came together: a hopeless one, or else one of the domain."""
+    """Return the one error to report out of a group: preferably a hopeless one, else one of the domain."""
     leaves = list(_leaves(error))
     known = [leaf for leaf in leaves if isinstance(leaf, SomersaultError)]
     return next((leaf for leaf in known if leaf.is_hopeless), (known or leaves)[0])
@@ -231,7 +231,7 @@ def shorten(value: object) -> str:
     """Return a value's repr, bounded, so that a message can't be flooded by its own cause."""
     try:
         text = repr(value)
-    except ValueError:  # Python turns no integer of thousands of digits into text
+    except ValueError:  # Python refuses to print integers of thousands of digits
         text = "a number of thousands of digits"
     except RecursionError:
         text = "a value that is nested too deeply"

@@ -1,8 +1,8 @@
-"""What stands in place of an action where none was executed: an environment whose episode ended early stands still.
+"""The value that takes an action's place in still steps, where an environment stands still after its episode ended early.
 
-It is a value that no action has, -1 of a choice (of each, where an action is several) and -2 in each component of a
-vector, so that whoever reads a segment knows which of its steps stand still, and a reward model can tell the end of an
-episode from what looks like it.
+It is a value that no action has: -1 for a choice (for each, if an action is several), and -2 in each component of a vector.
+So a reader of a segment knows which of its steps are still, and a reward model can tell the end of an episode from what
+looks like it.
 
 Shapes: ``*action`` is ``A``, ``D`` or nothing (`somersault.domain.arrays`); leading axes ``...`` are any.
 """
@@ -19,25 +19,25 @@ from somersault.domain.task_spec import TaskSpec
 __all__ = ["NO_CHOICE", "NO_MOVE", "bounds_of_choices", "is_still", "least_choice_of", "leave_out_still"]
 
 NO_CHOICE = -1
-"""In place of a choice."""
+"""Takes the place of a choice."""
 NO_MOVE = -2.0
-"""In place of each component of a vector, whose own are within -1 and 1."""
+"""Takes the place of each component of a vector; those of an action are between -1 and 1."""
 
 
 def least_choice_of(spec: TaskSpec) -> int:
-    """Return the least number that stands in a segment of choices."""
+    """Return the smallest number that occurs in a segment of choices."""
     return NO_CHOICE if spec.still_steps else 0
 
 
 def bounds_of_choices(
     actions: ActionArray, *, choices: Sequence[int], least: int = 0
 ) -> tuple[str, str] | None:
-    """Return what choices are and what they must be, in words, if one of them is none of those there are; else None.
+    """Return what the choices are and what they must be, in words, if one is out of range; else None.
 
     Args:
         actions: ``[...]`` int32 of one choice, ``[..., D]`` of several.
-        choices: how many there are to choose from, of each choice (`TaskSpec.choices`).
-        least: the least number there may be (`least_choice_of`).
+        choices: the number of options of each choice (`TaskSpec.choices`).
+        least: the smallest number allowed (`least_choice_of`).
     """
     columns = actions.reshape(-1, len(choices))
     for place, (column, num_choices) in enumerate(zip(columns.T, choices, strict=True)):
@@ -48,7 +48,7 @@ def bounds_of_choices(
 
 
 def leave_out_still(actions: ActionArray, is_still: BoolArray) -> ActionArray:
-    """Return a copy of actions ``[..., *action]`` without those of the steps ``[...]`` that stand still."""
+    """Return a copy of actions ``[..., *action]`` in which the still steps ``[...]`` have none."""
     still = is_still.reshape(is_still.shape + (1,) * (actions.ndim - is_still.ndim))
     if np.issubdtype(actions.dtype, np.integer):
         return np.where(still, np.int32(NO_CHOICE), actions)
@@ -57,11 +57,11 @@ def leave_out_still(actions: ActionArray, is_still: BoolArray) -> ActionArray:
 
 
 def is_still(actions: ActionArray, *, num_axes: int = 1) -> BoolArray:
-    """Return which steps ``[...]`` of ``[..., *action]`` stand still: nothing was executed.
+    """Return which steps ``[...]`` of actions ``[..., *action]`` are still: nothing was executed.
 
     Args:
         actions: as executed.
-        num_axes: how many the leading axes are.
+        num_axes: the number of leading axes.
     """
     is_choice = np.issubdtype(actions.dtype, np.integer)
     is_left_out = np.asarray(actions == (NO_CHOICE if is_choice else np.float32(NO_MOVE)))

@@ -1,7 +1,7 @@
-"""The largest numbers that a setting may have, where the command line and a service must agree on them.
+"""The largest values of settings on which the command line and a service must agree.
 
-Each is far above what anybody needs and below what would break: 2**63 ends the wire's and the database's integers, and
-a few settings allocate as much as they say.
+Each is far above what anyone needs and below what would break: integers on the wire and in the database end at 2**63, and
+a few settings allocate what they say.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
 MAX_PORT = 65_535
 
 MAX_SEED = 2**63 - 1
-"""Seeds travel as int64, and torch takes twice the seed and one as uint64."""
+"""Seeds are sent as int64, and torch is given twice the seed plus one as uint64."""
 
 MAX_STEPS = 10**12
 """Environment steps of a run: a thousand years at 30 a second, and sums of them stay within int64."""
@@ -45,4 +45,4 @@ MAX_SECONDS = 86_400.0
 """A day: the longest that anything waits."""
 
 MAX_TEXT = 4096
-"""Characters of a setting: as long as Linux lets a path be."""
+"""Characters of a setting: the longest path on Linux."""

@@ -1,4 +1,4 @@
-"""From frames, each held once, to the observations they make up.
+"""Turns frames, each held once, into the observations that they make up.
 
 Shapes: T steps, F frames of an observation, ``*frame`` the axes of a frame; ``...`` any axes, such as environments.
 """
@@ -18,14 +18,14 @@ __all__ = ["observations_of", "unpacked"]
 
 
 def observations_of(frames: FrameArray, *, num_frames: int) -> FrameArray:
-    """Return the observation of each step: a read-only view, nothing is copied.
+    """Return the observation of each step as a read-only view; nothing is copied.
 
     Args:
-        frames: ``[T + F - 1, ..., *frame]``, where pictures have two axes; vectors go with F = 1.
+        frames: ``[T + F - 1, ..., *frame]``, where pictures have two axes; for vectors F is 1.
         num_frames: F.
 
     Returns:
-        ``[T, ..., F, H, W]`` of pictures, oldest frame first; vectors come back as they are.
+        ``[T, ..., F, H, W]`` for pictures, oldest frame first; vectors are returned unchanged.
     """
     if num_frames == 1 and frames.dtype != np.uint8:
         return frames
@@ -34,14 +34,14 @@ def observations_of(frames: FrameArray, *, num_frames: int) -> FrameArray:
 
 
 def unpacked(stacks: FrameArray, *, spec: TaskSpec) -> NDArray[Any] | dict[str, NDArray[Any]]:
-    """Return what `observations_of` gave as a policy is shown it outside of a run.
+    """Return what `observations_of` returned in the form in which a policy sees it outside a run.
 
     Args:
         stacks: ``[..., *observation]``.
         spec: the task's.
 
     Returns:
-        Vectors as they are; planes ``[..., F * C, H, W]``; where numbers lie beside them, a dict of ``pictures`` and
+        Vectors unchanged; planes ``[..., F * C, H, W]``; if there are numbers beside them, a dict of ``pictures`` and
         ``numbers``, float32 ``[..., V]``, those of the newest frame.
     """
     if spec.stored_shape == spec.frame_shape:

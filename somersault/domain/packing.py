@@ -1,8 +1,7 @@
 """A frame of several planes, or of a picture and numbers, as one array of bytes.
 
-Planes, which are grey pictures of one size seen at once, lie one below the other. Below them lie the numbers, as
-little-endian float32 in as many rows of bytes as they need; what they leave of the last row is 0. So whatever carries
-frames carries such ones too.
+Planes, which are grey pictures of one size seen at once, are stacked vertically. The numbers follow below, as little-endian
+float32 in as many rows of bytes as they need, the last padded with 0. So everything that carries frames carries these too.
 
 Shapes: C planes of H x W pixels, V numbers, R rows that hold them, F frames; leading axes ``...`` are any.
 """
@@ -50,7 +49,7 @@ def numbers_of(frames: NDArray[Any], *, num_numbers: int) -> NDArray[np.float32]
     """Return the numbers ``[..., V]`` float32 of frames ``[..., C * H + R, W]`` uint8."""
     width = frames.shape[-1]
     num_rows = -(-_FLOAT_BYTES * num_numbers // width)
-    # Lengths are given: of no frames none could be guessed.
+    # Lengths are explicit: without any frames -1 can't be inferred.
     flat = frames[..., frames.shape[-2] - num_rows :, :].reshape(*frames.shape[:-2], num_rows * width)
     flat = flat[..., : _FLOAT_BYTES * num_numbers]
     return np.ascontiguousarray(flat).view("<f4").astype(np.float32, copy=False)

@@ -27,24 +27,24 @@ class TaskSpec:
     num_planes: int = 1
     """C, pictures that are seen at once; 1 unless frames are pictures."""
     num_numbers: int = 0
-    """V, numbers that are seen together with a picture; 0 of vectors."""
+    """V, numbers that are seen together with a picture; 0 for vectors."""
     action_dim: int = 0
-    """A, of an action that is a vector; 0 if it is a choice."""
+    """A, the length of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
-    """How many actions there are to choose from; 0 if an action is a vector or several choices."""
+    """The number of actions to choose from; 0 if an action is a vector or several choices."""
     choice_sizes: tuple[int, ...] = ()
-    """Of an action of D choices made at once: how many there are of each; empty of any other."""
+    """For an action of D choices made at once, the number of options of each; else empty."""
     episode_steps: int
-    """Steps in an episode, always the same where ``still_steps`` is 0, else at most; of a continuing task, steps after
-    which an episode counts as over."""
+    """Steps in an episode: exactly, if ``still_steps`` is 0, else at most. In a continuing task, the steps after which an
+    episode counts as over."""
     segment_steps: int
     """Steps in a segment."""
     step_s: float
     """Simulated seconds a step."""
     is_continuing: bool = False
-    """Whether play goes on for ever as far as the agent is told: no transition is ever truncated."""
+    """Whether play never ends as far as the agent is told: no transition is ever truncated."""
     still_steps: int = 0
-    """Where episodes may end early: steps for which an ended one stands still before the next begins; else 0."""
+    """If episodes may end early, the steps for which an ended one stands still before the next begins; else 0."""
 
     @property
     def is_image(self) -> bool:
@@ -73,12 +73,12 @@ class TaskSpec:
 
     @property
     def choices(self) -> tuple[int, ...]:
-        """How many there are to choose from, of each choice that an action is made of; empty if it is a vector."""
+        """The number of options of each choice that an action consists of; empty if it is a vector."""
         return (self.num_actions,) if self.num_actions else self.choice_sizes
 
     @property
     def action_width(self) -> int:
-        """A of a vector; else how many there are to choose from, of all choices together."""
+        """A for a vector; else the number of options of all choices together."""
         return sum(self.choices) or self.action_dim
 
     @property
@@ -98,7 +98,7 @@ class TaskSpec:
 
     @property
     def observation_dim(self) -> int:
-        """O, of a task whose frames are vectors."""
+        """O, in a task whose frames are vectors."""
         assert not self.is_image, self.frame_shape
         return self.frame_shape[0]
 

@@ -72,7 +72,7 @@ KINDS = {
 
 
 def is_function(text: str) -> bool:
-    """Return whether a teacher is a function of somebody's own, not a mixture of kinds."""
+    """Return whether a teacher is a user's function rather than a mixture of kinds."""
     return ":" in text
 
 

@@ -1,4 +1,4 @@
-"""Which texts are taken: names and identities; paths; questions, guidelines, reasons, results in words."""
+"""Which texts are accepted: names, identities and paths; questions, guidelines, reasons, results in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_QUESTION = 2000  # characters
 MAX_GUIDELINES = 20_000
 
 IDENTITY_PATTERN = "^([0-9a-f]{32})?$"
-"""What a setting takes for a run's identity: empty, or as `check_identity` has it."""
+"""What a setting accepts as a run's identity: empty, or what `check_identity` accepts."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
@@ -35,14 +35,14 @@ _TASK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/+-]{0,199}")
 _RAW_HTML = re.compile(r"<[A-Za-z/!?]")
 
 _OVERRIDES = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-"""Turn the direction of what follows, so that it reads as what it is not."""
+"""Characters that turn the direction of what follows, so that it reads as something else."""
 
 _ENDS_OF_LINES = frozenset("\u2028\u2029")
-_UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))  # Unicode's categories of what leaves no mark
+_UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))  # Unicode categories of invisible characters
 
 
 def check_name(field: str, value: str) -> str:
-    """Return ``value`` back if it may name a run, a segment or an answer.
+    """Return ``value`` if it may name a run, a segment or an answer.
 
     Raises:
         InvalidInputError: it is not 1 to 64 characters of ``[A-Za-z0-9._-]`` beginning with a letter or digit.
@@ -65,7 +65,7 @@ def check_identity(field: str, value: str) -> str:
 
 
 def check_path(field: str, path: Path) -> Path:
-    """Return a path that can be printed on one line, stored and sent: file systems take bytes that are no text.
+    """Return a path that can be printed on one line, stored and sent: file systems accept bytes that aren't text.
 
     Raises:
         InvalidInputError: it is not UTF-8, or has control characters.
@@ -82,9 +82,9 @@ def check_text(field: str, text: str, *, least: int = 0, most: int, has_lines: b
 
     Args:
         field: Its name.
-        text: What was given; empty, where ``least`` is 0, is none.
-        least: Characters it must have.
-        most: Characters it may have.
+        text: The text; an empty one means none if ``least`` is 0.
+        least: The minimum number of characters.
+        most: The maximum number of characters.
         has_lines: Whether newlines (LF or CR LF) and tabs are allowed.
 
     Raises:
@@ -105,7 +105,7 @@ def check_text(field: str, text: str, *, least: int = 0, most: int, has_lines: b
 
 
 def check_guidelines(field: str, text: str) -> None:
-    """Check what labelers are told to judge by.
+    """Check guidelines, which tell labelers what to judge by.
 
     Raises:
         InvalidInputError: it is blank, too long, has control characters, or may hold raw HTML.
@@ -120,7 +120,7 @@ def check_task_name(field: str, name: str) -> str:
     """Return a task's name, which may be a Gymnasium id such as ``ale_py:ALE/Pong-v5``.
 
     Raises:
-        InvalidInputError: it is another text.
+        InvalidInputError: it isn't one.
     """
     if not _TASK_NAME.fullmatch(name):
         bound = "1 to 200 characters of [A-Za-z0-9._:/+-], beginning with a letter, a digit or an underscore"

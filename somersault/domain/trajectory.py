@@ -27,14 +27,15 @@ class Rollout:
     log_probs: FloatArray
     """``[T, N]`` float32, natural logarithm of the density or probability."""
     is_truncated: BoolArray
-    """``[T, N]`` bool, the next transition is of another episode: this one reached its length, or its still moment is over."""
+    """``[T, N]`` bool, whether the next transition belongs to another episode: this one has reached its length, or its still
+    steps are over."""
     final_observations: FrameArray
     """``[M, *frame]``, the frame after each truncated transition, in row-major order of ``is_truncated``."""
     next_observations: FrameArray
     """``[N, *frame]``, the frame with which the next rollout begins."""
     is_still: BoolArray | None = None
-    """``[T, N]`` bool, the environment stood still in this step, since its episode had ended; None where episodes never
-    end early."""
+    """``[T, N]`` bool, whether the environment stood still in this step because its episode had ended; None where episodes
+    never end early."""
 
     @property
     def num_steps(self) -> int:
@@ -46,7 +47,7 @@ class Rollout:
 class Segment:
     """A fixed-length slice of one episode, as far as the agent and the reward model may see it.
 
-    Where the episode ended early within it, the rest is its still moment, prolonged to the segment's length.
+    If the episode ended early within it, the rest are still steps, up to the segment's length.
     """
 
     segment_id: str
@@ -67,7 +68,7 @@ class StoredSegment:
 
     segment_id: str
     segment_uri: str
-    """Key of observations, actions and what shows them again."""
+    """Key of its observations, actions and what it is rendered from."""
     sealed_uri: str
     """Key of the sealed teacher part."""
     duration_s: float

@@ -30,7 +30,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What a service needs to go on from where it was."""
+    """What a service needs to continue where it was."""
 
     arrays: dict[str, npt.NDArray[Any]]
     facts: dict[str, Any]
@@ -47,10 +47,10 @@ def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint
 
 
 def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
-    """Return the checkpoint with the highest number, none if there is none.
+    """Return the checkpoint with the highest number, or None if there is none.
 
     Raises:
-        CorruptDataError: it can't be trusted; says which object it is and what to do.
+        CorruptDataError: it can't be trusted; the message names the object and says what to do.
     """
     keys = sorted(store.list(f"{prefix}/"))
     if not keys:
@@ -76,7 +76,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
 
 
 def unpack(data: bytes) -> Checkpoint:
-    """Return the checkpoint that `pack` made these bytes of.
+    """Return the checkpoint that `pack` turned into these bytes.
 
     Raises:
         CorruptDataError: the bytes are not such a checkpoint or were changed since.

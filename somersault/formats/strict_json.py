@@ -1,6 +1,6 @@
-"""JSON as RFC 8259 has it: what `json.dumps` alone would write for a number that is not finite no other reader takes.
+"""Strict JSON, as RFC 8259 defines it: `json.dumps` alone writes NaN and Infinity, which other readers refuse.
 
-What is read may be of anybody; whatever is wrong with it is a `ValueError`.
+Input is not trusted; whatever is wrong with it is a `ValueError`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ def dump_json(value: Any, **options: Any) -> str:
     """Return a value as strict JSON; a measured number that is NaN or infinite becomes null.
 
     Args:
-        value: What `json.dumps` takes.
-        options: As `json.dumps` has them, ``indent`` for one.
+        value: Anything that `json.dumps` accepts.
+        options: Those of `json.dumps`, such as ``indent``.
 
     Raises:
-        TypeError: there is no JSON for something in it.
+        TypeError: something in it has no JSON form.
     """
     try:
         return json.dumps(value, allow_nan=False, **options)
@@ -30,10 +30,10 @@ def dump_json(value: Any, **options: Any) -> str:
 
 
 def load_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text that somebody else may have written.
+    """Return the value of a JSON text from an untrusted source.
 
     Raises:
-        ValueError: it is no JSON, or nested deeper than Python reads, for which `json.loads` has another error.
+        ValueError: it isn't JSON, or nested deeper than Python can read, for which `json.loads` raises another error.
     """
     try:
         return json.loads(text)

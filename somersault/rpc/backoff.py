@@ -11,9 +11,9 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Doubles the wait up to a cap, with equal jitter so that many clients don't come back at once.
+    """Doubles the wait up to a cap, with equal jitter so that many clients don't all come back at the same moment.
 
-    Half of each wait is drawn, half is fixed, so nobody tries again at once either: "equal jitter" in M. Brooker,
+    Half of each wait is random and half is fixed, so no client tries again immediately either: "equal jitter" in M. Brooker,
     "Exponential Backoff and Jitter", AWS Architecture Blog 2015.
     """
 
@@ -29,7 +29,7 @@ class Backoff:
 
     @property
     def is_failing(self) -> bool:
-        """Whether there was a failure since the last success."""
+        """Whether there has been a failure since the last success."""
         return self._failures > 0
 
     def next_delay_s(self) -> float:
@@ -43,5 +43,5 @@ class Backoff:
         self._failures = 0
 
     async def wait(self) -> None:
-        """Wait."""
+        """Wait out the next delay."""
         await asyncio.sleep(self.next_delay_s())

@@ -26,7 +26,7 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_time_ms", limits.KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", int(limits.RECONNECT_FIRST_S * 1000)),
-    # Despite its name: how long one attempt to connect may take. A busy or distant peer needs more than a moment.
+    # Despite its name, this is how long one attempt to connect may take. A busy or distant peer needs a while.
     ("grpc.min_reconnect_backoff_ms", int(limits.RECONNECT_CAP_S * 1000)),
     ("grpc.max_reconnect_backoff_ms", int(limits.RECONNECT_CAP_S * 1000)),
     # Loopback and cluster addresses are never behind a proxy.
@@ -37,12 +37,13 @@ _OPTIONS: list[tuple[str, Any]] = [
 def open_channel(
     address: str, *, token: str | None = None, has_own_connection: bool = False
 ) -> grpc.aio.Channel:
-    """Return a channel to ``host:port``. It connects on first use and again whenever it was cut.
+    """Return a channel to ``host:port``, which connects on first use and reconnects whenever it is cut.
 
     Args:
         address: ``host:port``.
         token: Sent as ``authorization: Bearer`` with every call.
-        has_own_connection: Shares none with other channels of this process to the same address, as gRPC else does.
+        has_own_connection: Don't share a connection with this process's other channels to the same address, as gRPC
+            does by default.
     """
     interceptors: list[Any] = []
     if token is not None:
@@ -64,10 +65,10 @@ async def call(
         method: The stub's method, such as ``stub.GetStatus``.
         request: Its request.
         timeout_s: Deadline of each try, in seconds.
-        retry_for_s: How long to go on trying while the peer is unavailable. Only for idempotent methods.
+        retry_for_s: How long to keep trying while the peer is unavailable. Only for idempotent methods.
 
     Raises:
-        SomersaultError: what the peer answered, or UnavailableError when it did not.
+        SomersaultError: what the peer answered, or UnavailableError if it didn't.
     """
     backoff = Backoff()
     give_up = time.monotonic() + retry_for_s
@@ -85,8 +86,8 @@ async def call(
 def translated_errors() -> Iterator[None]:
     """Raise the domain error that a failed call or stream stands for.
 
-    A call that the peer cancelled, as it does when it shuts down, becomes UnavailableError; our own
-    cancellation stays ``asyncio.CancelledError``.
+    A call that the peer cancelled, as it does when it shuts down, becomes UnavailableError; a cancellation on our side
+    stays ``asyncio.CancelledError``.
     """
     try:
         yield
@@ -95,12 +96,12 @@ def translated_errors() -> Iterator[None]:
         if error.code() is grpc.StatusCode.CANCELLED:
             raise UnavailableError(detail) from error
         raise error_from_status(error.code(), detail, retry=said_retry(error)) from error
-    except asyncio.InvalidStateError as error:  # grpc.aio says this of a write on a stream that has ended
+    except asyncio.InvalidStateError as error:  # what grpc.aio raises for a write on a stream that has ended
         raise UnavailableError("the stream has ended") from error
 
 
 def said_retry(error: grpc.aio.AioRpcError) -> str | bytes | None:
-    """Return what a peer said of trying again as it ended a call; None if it said nothing."""
+    """Return what a peer said about trying again when it ended a call; None if it said nothing."""
     sent: Any = error.trailing_metadata() or ()  # pairs, whatever grpc's types say
     return next((value for key, value in sent if key == RETRY_KEY), None)
 

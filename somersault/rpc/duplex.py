@@ -1,4 +1,4 @@
-"""The server's half of a bidirectional stream: take what comes, send what there is to send."""
+"""The server's half of a bidirectional stream: it handles requests and sends responses at the same time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ async def duplex(
     responses: AsyncIterator[Response],
     outlives_requests: bool = False,
 ) -> AsyncIterator[Response]:
-    """Yield the responses as they come, while each request goes through ``handle``.
+    """Yield the responses as they come, while each request is passed to ``handle``.
 
-    What ``handle`` raises is raised here and so ends the call.
+    An exception from ``handle`` is raised here, which ends the call.
 
     Args:
         requests: What the peer sends.
         handle: Takes one request.
-        responses: What to send; asked for the next only when the last is taken.
-        outlives_requests: Goes on after the peer has closed its half, as for those who only watch.
+        responses: What to send; the next one is asked for only once the last has been taken.
+        outlives_requests: Whether to continue after the peer has closed its half, as watchers do.
     """
     reader = asyncio.ensure_future(_consume(requests, handle))
     sender: asyncio.Future[Response] | None = None
@@ -57,7 +57,7 @@ async def duplex(
 
 
 async def drained(queue: asyncio.Queue[Response]) -> AsyncIterator[Response]:
-    """Yield a queue's content as it comes, without end."""
+    """Yield a queue's items as they come, forever."""
     while True:
         yield await queue.get()
 

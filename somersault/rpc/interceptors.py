@@ -17,10 +17,10 @@ __all__ = ["RETRY_KEY", "ErrorInterceptor"]
 _log = structlog.get_logger()
 
 RETRY_KEY = "somersault-retry"
-"""The metadata at the end of a refused call that says whether to try again."""
+"""The trailing metadata of a refused call that says whether to try again."""
 
 Handler = Any
-"""grpc's own type of it has no public way to be made anew."""
+"""grpc's own type can't be constructed through its public interface."""
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
@@ -28,13 +28,13 @@ Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Ends a call with the status of the domain error it raised, and says whether it may be tried again.
 
-    An error of no known kind is logged in full and sent as INTERNAL without detail: its text may hold secrets.
+    An error of an unknown kind is logged in full and sent as INTERNAL without detail: its text may hold secrets.
     """
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
-        """Wrap the handler so that what it raises is mapped."""
+        """Wrap the handler so that the errors it raises are mapped."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
@@ -80,7 +80,9 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], 
             "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
         )
         await context.abort(error.status, str(error), ((RETRY_KEY, error.retry.value),))
-    if isinstance(error, NotImplementedError):  # as generated servicers say of what a server leaves out
+    if isinstance(
+        error, NotImplementedError
+    ):  # raised by generated servicers for methods that a server leaves out
         await context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
             "this server does not have that method",

@@ -8,11 +8,11 @@ KEEPALIVE_MS = 30_000
 """Load balancers drop TCP connections that are idle for 60 s."""
 
 HANDSHAKE_TIMEOUT_MS = 10_000
-"""A peer that has connected and then says nothing is let go after this."""
+"""A peer that connects and then says nothing is dropped after this long."""
 
 RECONNECT_FIRST_S = 0.1
 RECONNECT_CAP_S = 2.0
-"""gRPC's own cap is two minutes, far too long for a service that is back in a second."""
+"""gRPC's own cap is two minutes, far too long when a service is back within a second."""
 
 REDIAL_CAP_S = 5.0
-"""The longest wait before a lost stream is opened again: a peer that thousands dial must not be kept from starting."""
+"""The longest wait before a lost stream is reopened: thousands of clients must not keep a peer from starting."""

@@ -1,4 +1,4 @@
-"""How those who wait hear that something changed: the one way, within a process and one event loop."""
+"""How tasks that wait learn of a change: the one mechanism for it, within one event loop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class Notifier:
-    """Wakes everyone who waits for a change. Used from one event loop only.
+    """Wakes every task that waits for a change. Used from one event loop only.
 
-    A waiter takes `next` before it looks, so that no change falls between looking and waiting::
+    Take `next` before looking, so that no change is missed between looking and waiting::
 
         change = notifier.next
         if not is_there():
@@ -23,11 +23,11 @@ class Notifier:
     """
 
     def __init__(self) -> None:
-        """Start with nobody waiting."""
+        """Start without a change."""
         self._next = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake everyone who waits."""
+        """Wake every task that waits."""
         changed, self._next = self._next, asyncio.Event()
         changed.set()
 
@@ -37,7 +37,7 @@ class Notifier:
         return self._next
 
     async def wait_until(self, is_met: Callable[[], bool]) -> None:
-        """Wait until a condition is met; it is looked at now and after each change."""
+        """Wait until a condition is met; it is checked now and after each change."""
         while True:
             change = self._next
             if is_met():
@@ -46,7 +46,7 @@ class Notifier:
 
 
 class Latest(Generic[T]):
-    """Holds the newest value of something. A slow watcher misses values between, never the newest, so no queue can grow.
+    """Holds the newest value of something. A slow watcher misses values in between but never the newest, so no queue can grow.
 
     Used from one event loop only.
     """

@@ -1,4 +1,4 @@
-"""Keeps a stream to a peer open for as long as a service lives, or until the peer says that it never will be."""
+"""Keeps a stream to a peer open for as long as a service lives, or until the peer says that trying again is pointless."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def dial_forever(
         address: The peer's, ``host:port``.
         hold: Holds one stream; ends or raises a `SomersaultError` when the stream does. It resets the backoff once the
             peer has answered.
-        on_lost: Told why a stream ended. A peer that stays away for the same reason is worth one line in a log.
+        on_lost: Called with the reason why a stream ended, once for as long as the reason stays the same.
 
     Raises:
-        SomersaultError: one after which dialling again is no use (`somersault.errors.Retry`).
+        SomersaultError: one after which dialling again is pointless (`somersault.errors.Retry`).
     """
     backoff, before = Backoff(cap_s=limits.REDIAL_CAP_S), ""
     while True:

@@ -17,7 +17,7 @@ from somersault.runtime.addresses import format_address
 __all__ = ["bind", "create_server", "serve_health", "set_serving"]
 
 _OPTIONS: list[tuple[str, Any]] = [
-    # Without this two servers share one port and each gets half of the calls.
+    # Otherwise two servers could share a port, and each would get half of the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
@@ -62,7 +62,7 @@ def serve_health(server: grpc.aio.Server, names: Sequence[str], *, has_reflectio
 
 
 async def set_serving(servicer: Any, names: Sequence[str], *, is_serving: bool) -> None:
-    """Say of each named service, and of the whole server, whether it takes calls."""
+    """Report each named service, and the whole server, as serving or not."""
     response = health_pb2.HealthCheckResponse
     status = response.SERVING if is_serving else response.NOT_SERVING
     for name in ("", *names):

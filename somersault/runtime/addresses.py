@@ -1,4 +1,4 @@
-"""Hosts and ``host:port``, with IPv6 as it is written in addresses: in brackets."""
+"""Hosts and ``host:port``, where IPv6 addresses are in brackets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_address", "check_host", "format_address", "is_ipv6", "split_ad
 
 _MAX_HOST = 253  # RFC 1035, section 2.3.4, without the length bytes
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
-_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,32}")  # of a link-local address, an interface's name
+_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,32}")  # of a link-local address: an interface's name
 _HOST_RULE = "a host name, an IPv4 address or an IPv6 address such as ::1"
 _ADDRESS_RULE = "host:port, where an IPv6 address is in brackets: [::1]:7003"
 
@@ -35,7 +35,7 @@ def check_address(field: str, address: str) -> str:
     """Return a ``host:port`` that can be dialled.
 
     Raises:
-        InvalidInputError: it can't; says the form to write it in.
+        InvalidInputError: it can't; the message says what form it must have.
     """
     split_address(field, address)
     return address
@@ -45,7 +45,7 @@ def split_address(field: str, address: str) -> tuple[str, int]:
     """Return host and port of ``host:port``.
 
     Raises:
-        InvalidInputError: it is something else; says the form to write it in.
+        InvalidInputError: it isn't; the message says what form it must have.
     """
     host, colon, port = address.rpartition(":")
     is_bare_ipv6 = ":" in host and not host.startswith("[")
@@ -55,7 +55,7 @@ def split_address(field: str, address: str) -> tuple[str, int]:
 
 
 def format_address(host: str, port: int) -> str:
-    """Return ``host:port``, as it is dialled and as it stands in a URL."""
+    """Return ``host:port``, as it is dialled and written in URLs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -70,7 +70,7 @@ def is_ipv6(host: str) -> bool:
 
 
 def _is_ipv4_if_numbers(host: str) -> bool:
-    """Return False for what only looks like an IPv4 address, such as 127.0.0.256 or 8080."""
+    """Return False for something that only looks like an IPv4 address, such as 127.0.0.256 or 8080."""
     if not re.fullmatch(r"[0-9.]+", host):
         return True
     try:

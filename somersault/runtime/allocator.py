@@ -26,10 +26,10 @@ _SETTINGS = (
 
 
 def keep_freed_memory() -> bool:
-    """Set glibc's allocator so; do nothing where the C library is another one.
+    """Tell glibc's allocator to keep freed blocks; do nothing where the C library is another one.
 
-    In the process itself rather than by the environment of whoever starts it, so that it holds however a service is
-    started. Call it early: it counts for blocks allocated from then on.
+    Done in the process itself rather than through the environment of its parent, so that it holds however a service is
+    started. Call it early: it applies to blocks allocated from then on.
 
     Returns:
         Whether it was done.

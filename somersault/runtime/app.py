@@ -28,13 +28,13 @@ __all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end
 _log = structlog.get_logger()
 
 FAILED = 1
-"""The exit code of a service whose work failed; its next life may do better."""
+"""The exit code of a service whose work failed; a restart may help."""
 
 BAD_SETTINGS = 2
 """The exit code with which a service refuses its settings, a port or a store before it serves."""
 
 HOPELESS = 3
-"""The exit code with which a service says that its next life would end as this one: somebody must mend something."""
+"""The exit code of a service that a restart wouldn't help: something must be fixed first."""
 
 _THREADS_END_S = 2.0
 
@@ -46,7 +46,7 @@ class Application(Protocol):
 
     @property
     def interceptors(self) -> Sequence[grpc.aio.ServerInterceptor[Any, Any]]:
-        """What each call passes before it is served, such as authentication."""
+        """Interceptors that each call passes through before it is served, such as authentication."""
         ...
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
@@ -54,7 +54,7 @@ class Application(Protocol):
         ...
 
     async def run(self) -> None:
-        """Do what there is to do beside serving, until cancelled. If it returns or raises, the service ends."""
+        """Do the work that goes on beside serving, until cancelled. If it returns or raises, the service ends."""
         ...
 
     async def drain(self) -> None:
@@ -71,9 +71,9 @@ def main(
 ) -> int:
     """Run a service until SIGTERM or SIGINT and return its exit code.
 
-    Whatever ends it otherwise is one line on standard error, the last one: at the start with exit code `BAD_SETTINGS`,
-    later with `HOPELESS` where trying again is no use (`somersault.errors.Retry`), else with `FAILED`. An error that is
-    none of the domain is logged in full before.
+    Anything else that ends it is the last line on standard error: during the start with exit code `BAD_SETTINGS`, later
+    with `HOPELESS` if trying again is pointless (`somersault.errors.Retry`), else with `FAILED`. An error that isn't one
+    of the domain is logged in full first.
     """
     allocator.keep_freed_memory()
     earlier = set(threading.enumerate())
@@ -104,7 +104,7 @@ def say_end(name: str, error: BaseException, *, has_served: bool) -> int:
 
 
 def _place_of(error: BaseException) -> str:
-    """Return where an error was raised, as " (FILE:LINE)"; nothing where nobody knows."""
+    """Return where an error was raised, as " (FILE:LINE)"; "" if that is unknown."""
     frames = traceback.extract_tb(error.__traceback__)
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
@@ -142,7 +142,7 @@ async def serve(
         application: The service.
         config: Where to listen and how long to drain.
         stopped: Ends the service when set.
-        on_bound: Told the port once calls are taken.
+        on_bound: Called with the port once calls are taken.
 
     Raises:
         ConfigError: a port can't be used.
@@ -182,17 +182,17 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 class _Threads(ThreadPoolExecutor):
-    """Is not waited for: what must not be lost is stored by `Application.drain`."""
+    """Threads that nothing waits for: `Application.drain` stores what must not be lost."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Begin no more work and leave alone what was begun."""
+        """Start no more work, and leave running work alone."""
         super().shutdown(wait=False, cancel_futures=True)
 
 
 def _leave(code: int, earlier: Container[threading.Thread]) -> int:
     """Return the exit code, once the threads that were started since have ended.
 
-    One that doesn't end, for it runs somebody's function that never returns, would keep the drained process for ever.
+    One that never ends, because it runs a user's function that never returns, would keep the drained process alive forever.
     """
     give_up_s = time.monotonic() + _THREADS_END_S
     for thread in threading.enumerate():

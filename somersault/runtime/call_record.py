@@ -1,6 +1,6 @@
-"""Keeps which environment is being called right now, and since when, so that it is known of one that hangs or ends the process.
+"""Records which environment is being called right now, and since when, so that one that hangs or ends the process is known.
 
-With a file, it is known after the process's end too: whoever started the process reads it with `oldest_call`.
+With a file it is known even after the process's end: the parent process reads it with `oldest_call`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 __all__ = ["CallInProgress", "CallRecord", "num_rollouts", "oldest_call"]
 
 _HEAD = struct.Struct("<8s64sq")
-"""The mark, the environment's name, and how many rollouts were whole."""
+"""A magic number, the environment's name, and the number of complete rollouts."""
 _MARK = b"calls\x00\x02\x00"
 _ENTRY = struct.Struct("<d q 8s")
-"""Monotonic seconds at which a call began, 0 while there is none; the step; the method."""
+"""Monotonic seconds at which a call began, 0 if there is none; the step; the method."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class CallInProgress:
 
     environment: str
     copy: int
-    """Which of those side by side."""
+    """Which of the environments that are stepped side by side."""
     method: str
     step: int
     age_s: float
@@ -37,16 +37,16 @@ class CallInProgress:
         return f"environment {self.environment} (copy {self.copy}) in {self.method}, at step {self.step}"
 
     def describe_wait(self) -> str:
-        """Return that it has not returned, and for how long."""
+        """Return a sentence that says for how long the call has not returned."""
         who = f"environment {self.environment} (copy {self.copy})"
         return f"{who} has not returned from {self.method} for {self.age_s:.0f} s, at step {self.step}"
 
 
 class CallRecord:
-    """Holds an entry for each environment of a batch; each is written by one thread at a time."""
+    """An entry for each environment of a batch; each is written by one thread at a time."""
 
     def __init__(self, environment: str, *, num_environments: int, path: Path | None = None) -> None:
-        """Take the environment's name, how many there are, and the file; None keeps it in memory alone."""
+        """Take the environment's name, the number of copies, and the file; None keeps the record in memory only."""
         size = _HEAD.size + num_environments * _ENTRY.size
         if path is None:
             self._memory = mmap.mmap(-1, size)
@@ -59,16 +59,16 @@ class CallRecord:
         _HEAD.pack_into(self._memory, 0, _MARK, self._name, 0)
 
     def of(self, copy: int) -> _Entry:
-        """Return what is told of the calls of one environment."""
+        """Return the entry of one environment."""
         return _Entry(self._memory, _HEAD.size + copy * _ENTRY.size)
 
     def count_rollout(self) -> None:
-        """Note that a rollout is whole."""
+        """Count a complete rollout."""
         self._num_rollouts += 1
         _HEAD.pack_into(self._memory, 0, _MARK, self._name, self._num_rollouts)
 
     def oldest(self) -> CallInProgress | None:
-        """Return the call that has been in progress for longest; None where there is none."""
+        """Return the call that has been in progress longest; None if there is none."""
         return _oldest_in(self._memory[:])
 
 
@@ -92,7 +92,7 @@ _NOTHING = struct.Struct("<d")
 
 
 def oldest_call(path: Path) -> CallInProgress | None:
-    """Return the call that was in progress for longest by a record's file; None where there is none, or no file."""
+    """Return the call that a record's file shows in progress longest; None if there is none, or no file."""
     try:
         return _oldest_in(path.read_bytes())
     except OSError:
@@ -100,7 +100,7 @@ def oldest_call(path: Path) -> CallInProgress | None:
 
 
 def num_rollouts(path: Path) -> int:
-    """Return how many rollouts were whole by a record's file; 0 where there is no file."""
+    """Return the number of complete rollouts in a record's file; 0 if there is no file."""
     try:
         data = path.read_bytes()
     except OSError:

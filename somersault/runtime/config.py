@@ -1,8 +1,8 @@
 """How a service gets its settings: defaults, then a file, then the environment, then flags; unknown keys are errors.
 
 Each service's `config.py` holds one class derived from `ServiceConfig` with a docstring under each field; from these
-docstrings come `--help` and the error messages. Every number must have both its bounds (a test goes over all of them),
-every text its length and no control characters. The only module that reads the environment.
+docstrings come `--help` and the error messages. Every number must have both bounds (a test checks all of them), every text
+a maximum length and no control characters. This is the only module that reads the environment.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 Config = TypeVar("Config", bound="ServiceConfig")
 
-# pydantic-settings asks a class for its sources, so what one call of load_config has read can't be an argument.
+# pydantic-settings asks the class for its sources, so what a call of load_config has read can't be an argument.
 _file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
 
 
@@ -54,20 +54,20 @@ _MAX_REASON = 300  # characters; what was given may be much longer
 
 
 class _PlainListSource(EnvSettingsSource):
-    """Reads lists with commas between, as flags do, beside JSON: ``a,b`` or ``["a", "b"]``."""
+    """Reads lists as comma-separated values, as flags do, or as JSON: ``a,b`` or ``["a", "b"]``."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         if not _is_list(field.annotation):
             try:
                 return super().decode_complex_value(field_name, field, value)
             except RecursionError as error:
-                raise ConfigError(field_name, value, "JSON that is not nested so deeply") from error
+                raise ConfigError(field_name, value, "JSON that is nested less deeply") from error
         if not value.lstrip().startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
         try:
             return load_json(value)
         except ValueError as error:
-            raise ConfigError(field_name, value, "values with commas between, or a JSON list") from error
+            raise ConfigError(field_name, value, "comma-separated values or a JSON list") from error
 
 
 def _is_list(annotation: Any) -> bool:
@@ -126,7 +126,7 @@ class ServiceConfig(BaseSettings):
     _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
 
     def check_for(self, spec: TaskSpec) -> None:
-        """Check what the settings come to for a task; `SomersaultError` says what can't be.
+        """Check the settings against a task; `SomersaultError` says what doesn't fit.
 
         Args:
             spec: What is to be learned.
@@ -137,7 +137,7 @@ class ServiceConfig(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours stands in its place
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by ours
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is not read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a folder of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
@@ -177,12 +177,12 @@ def environment(name: str, default: str | None = None) -> str | None:
 
 
 def set_environment(name: str, value: str) -> None:
-    """Set an environment variable, for libraries that read it and for the processes that we start."""
+    """Set an environment variable, for libraries that read it and for processes that we start."""
     os.environ[name] = value
 
 
 def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process we start: ours, and ``additions`` over it."""
+    """Return the environment for a process that we start: ours, overridden by ``additions``."""
     return {**os.environ, **additions}
 
 
@@ -204,7 +204,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         values = load_json(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"config file {path} can't be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # TOML has the second for what is nested too deeply
+    except (ValueError, RecursionError) as error:  # the latter from TOML that is nested too deeply
         raise ConfigError(f"config file {path} is not valid: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"config file {path} must hold one table of settings")
@@ -212,6 +212,6 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _named_by_variable(config_type: type[ServiceConfig], field: str) -> str:
-    """Return the environment variable that a setting is given by, in words; "" where there is none."""
+    """Return " (VARIABLE)" if a setting was given by an environment variable, else ""."""
     name = f"{config_type.model_config['env_prefix']}{field.replace('.', '__')}".upper()
     return f" ({name})" if name in os.environ else ""

@@ -1,4 +1,4 @@
-"""Files that a command was asked to write: one clear line where they can't be."""
+"""Files that a command was asked to write, with a one-line error if they can't be written."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["prepare_file", "writing"]
 
 @contextlib.contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Name what was to be written where the system refuses to.
+    """Turn the system's refusal to write into an error that names the file.
 
     Raises:
-        ConfigError: it did, and says why.
+        ConfigError: the file can't be written; the message says why.
     """
     try:
         yield
@@ -27,15 +27,15 @@ def writing(out: Path) -> Iterator[None]:
 
 
 def prepare_file(out: Path, *, replaces: bool) -> None:
-    """Make the folder that a file is to be in, and try whether files can be, before work goes into the file.
+    """Create the folder of an output file, and check that it is writable before any work is done.
 
     Args:
         out: the file.
-        replaces: whether it may be there already.
+        replaces: whether it may exist already.
 
     Raises:
-        ConfigError: files can't be written there, or a folder has the file's name.
-        FailedPreconditionError: the file is there and must not be replaced.
+        ConfigError: the folder isn't writable, or the file's name is a folder's.
+        FailedPreconditionError: the file exists and must not be replaced.
     """
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder; name a file")

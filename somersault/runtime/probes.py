@@ -1,7 +1,7 @@
-"""Tries what clips need, in a process of its own: a broken OpenGL library crashes whoever loads it.
+"""Tries what clips need, in a process of its own: a broken OpenGL library crashes the process that loads it.
 
-What a probe finds, every process uses: `settle_opengl` says it in the environment, by the name that MuJoCo and
-Gymnasium read.
+All processes use what a probe finds: `settle_opengl` puts it in the environment variable that MuJoCo and Gymnasium
+read.
 
 python -m somersault.runtime.probes egl|osmesa|h264
 """
@@ -35,14 +35,14 @@ _SCENE = "<mujoco><worldbody><light pos='0 0 3'/><geom type='sphere' size='1' rg
 
 
 async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> None:
-    """Return if clips can be rendered and encoded here, with what was found settled for all processes.
+    """Check that clips can be rendered and encoded here, and settle the library found for all processes.
 
     Args:
         needs_opengl: Whether clips are rendered from physics; games and other environments render themselves.
         uses_opengl: Whether an environment renders itself with MuJoCo, which may find a library that isn't tried here.
 
     Raises:
-        ConfigError: they can't; says what to install.
+        ConfigError: they can't; the message says what to install.
     """
     if not (needs_opengl or uses_opengl):
         problem, video_problem = "", await try_probe("h264")
@@ -58,7 +58,7 @@ async def check_drawing(*, needs_opengl: bool, uses_opengl: bool = False) -> Non
 def settle_opengl() -> None:
     """Let this process, and those that it starts, render with the library that works without a screen.
 
-    Nothing changes where ``MUJOCO_GL`` is set already, or where none works: rendering then says so itself.
+    Nothing changes if ``MUJOCO_GL`` is set already, or if no library works: rendering then reports that itself.
     """
     if not environment(_VARIABLE):
         _settle(next((backend for backend in BACKENDS if not _try(backend)), None))
@@ -147,7 +147,7 @@ def _probe_h264() -> None:
 
 
 def main(name: str) -> int:
-    """Run a probe; 0 if it went well, else its problem is the last line on standard error."""
+    """Run a probe and return 0 if it succeeded; else the last line on standard error says what is wrong."""
     if name not in (*BACKENDS, "h264"):
         sys.stderr.write(f"no such library: {name}; one of {', '.join(BACKENDS)}\n")
         return 1

@@ -1,4 +1,4 @@
-"""What holds for every setting of every service, and the one line that says which can't be used and why."""
+"""Checks that apply to every setting of every service, and the one line that says which setting can't be used and why."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _UNPRINTABLE = frozenset(("Cc", "Cs"))  # control characters, and bytes that are
 
 
 def check_given(cls: Any, value: Any, info: pydantic.ValidationInfo) -> Any:
-    """Return what was given for a setting, as it came.
+    """Return the value given for a setting, unchanged.
 
     Raises:
-        ValueError: it is true or false where that is no answer, or a text that is too long or has control characters.
+        ValueError: it is a boolean where none is expected, or a text that is too long or has control characters.
     """
     field = cls.__pydantic_fields__[info.field_name]
     if isinstance(value, bool) and bool not in _leaves(field.annotation):
@@ -40,7 +40,7 @@ def check_given(cls: Any, value: Any, info: pydantic.ValidationInfo) -> Any:
 
 
 def settle(value: Any) -> Any:
-    """Return a setting as it is used: negative zero is zero."""
+    """Return a setting's value as it is used: negative zero becomes zero."""
     return value + 0.0 if isinstance(value, float) else value
 
 
@@ -54,7 +54,7 @@ def describe_first(
     Args:
         error: What pydantic found.
         config_type: The settings.
-        source_of: Returns, for the settings and the path of one, in words where it came from; "" for a flag.
+        source_of: Returns, for the settings class and the path of a setting, where the value came from; "" for a flag.
     """
     problem = error.errors(include_url=False)[0]
     place = [str(part) for part in problem["loc"]]
@@ -75,7 +75,7 @@ def describe_first(
 
 
 def _message(text: str) -> str:
-    """Return pydantic's words in those of our other messages."""
+    """Return pydantic's message, worded as our other messages are."""
     for theirs, ours in _WORDS.items():
         text = text.replace(theirs, ours)
     return text
@@ -93,7 +93,7 @@ _OF_BOUNDS = frozenset(("greater_than", "greater_than_equal", "less_than", "less
 
 
 def check_plain(text: str) -> None:
-    """Check that a text is one line of characters that are seen.
+    """Check that a text is one line of visible characters.
 
     Raises:
         ValueError: it is too long, has control characters, or came as bytes that are not UTF-8.
@@ -105,7 +105,7 @@ def check_plain(text: str) -> None:
 
 
 def _field_of(config_type: Any, place: list[str]) -> tuple[FieldInfo | None, list[str]]:
-    """Return the setting that a place leads to, None for several at once, and its path without pydantic's own words."""
+    """Return the setting at a place, None if it concerns several, and its path without pydantic's own words."""
     field, path, owner = None, list[str](), config_type
     for part in place:
         fields = getattr(owner, "__pydantic_fields__", {})
@@ -126,7 +126,7 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 
 
 def _range_words(field: FieldInfo) -> str:
-    """Return a number's bounds in words, "" where it has none of its own."""
+    """Return a number's bounds in words, "" if it has none."""
     words = []
     for bound in field.metadata:
         match bound:
@@ -154,7 +154,7 @@ def _name(name: str) -> str:
 
 
 def _as_value_error(check: Any, value: str) -> str:
-    """Return what a check returns, its error as pydantic wants errors."""
+    """Return what a check returns, with its error turned into the kind that pydantic expects."""
     try:
         return str(check("", value))
     except InvalidInputError as error:
@@ -162,13 +162,13 @@ def _as_value_error(check: Any, value: str) -> str:
 
 
 Host = Annotated[str, pydantic.AfterValidator(_host)]
-"""What is listened on; an IPv6 address loses its brackets."""
+"""A host to listen on; an IPv6 address loses its brackets."""
 
 Address = Annotated[str, pydantic.AfterValidator(_address)]
 """``host:port`` of a peer."""
 
 Name = Annotated[str, pydantic.AfterValidator(_name)]
-"""What may stand in keys of objects."""
+"""A name that may be part of an object's key."""
 
 NonEmpty = Annotated[str, pydantic.StringConstraints(min_length=1)]
-"""A text that can't be left out."""
+"""A text that must not be empty."""

@@ -14,7 +14,7 @@ from somersault.formats.strict_json import dump_json
 __all__ = ["NOTICE", "serve_metrics", "set_up_logging", "tell_owner"]
 
 NOTICE = "notice"
-"""The field of a log line that `somersault train` shows to whoever started the run."""
+"""The field of a log line that `somersault train` shows to the user."""
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -43,7 +43,7 @@ def set_up_logging(*, service: str, level: str = "info") -> None:
 
 
 def tell_owner(text: str) -> None:
-    """Log a line that `somersault train` shows at once: for what makes a run futile, and for little else."""
+    """Log a line that `somersault train` shows at once: for what makes a run pointless, and little else."""
     structlog.get_logger().warning("told_owner", **{NOTICE: text})
 
 

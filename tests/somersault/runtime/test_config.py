@@ -165,7 +165,7 @@ def test_a_list_from_the_environment_is_written_as_its_flag_is(
 def test_a_list_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The field, its value and what would do."""
     monkeypatch.setenv("SOMERSAULT_EXAMPLE_PLACES", '["a"')
-    with pytest.raises(ConfigError, match=r"places is .*must be values with commas between, or a JSON list"):
+    with pytest.raises(ConfigError, match=r"places is .*must be comma-separated values or a JSON list"):
         load_config(ExampleConfig, ["--name", "a"])
 
 
