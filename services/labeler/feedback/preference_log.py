@@ -74,7 +74,7 @@ class PreferenceLog:
     async def _follow(
         self, admission: Admission, run_id: str, cursor: int, *, is_complete: bool
     ) -> AsyncIterator[LogSlice]:
-        last_sent, told = time.monotonic(), RunState.RUNNING
+        last_sent, last_state = time.monotonic(), RunState.RUNNING
         while True:
             change = self._log_grew.next
             log_slice = await self._slices.get(
@@ -83,17 +83,15 @@ class PreferenceLog:
             await admission.check()
             cursor = log_slice.cursor
             left_s = last_sent + self._heartbeat_s - time.monotonic()
-            state = log_slice.run_state or told
-            if log_slice.records or log_slice.weight_changes or left_s <= 0 or state is not told:
+            state = log_slice.run_state or last_state
+            if log_slice.records or log_slice.weight_changes or left_s <= 0 or state is not last_state:
                 await self._take_turn(len(log_slice.records))
-                self._num_followers -= (
-                    1  # a follower that doesn't read stays connected, but nobody waits for it
-                )
+                self._num_followers -= 1  # one that doesn't read stays connected, but isn't waited for
                 try:
                     yield log_slice
                 finally:
                     self._num_followers += 1
-                last_sent, told = time.monotonic(), state
+                last_sent, last_state = time.monotonic(), state
                 await self._pause()
                 continue
             await wait_or_poll(change, timeout_s=left_s)

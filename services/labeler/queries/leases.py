@@ -25,9 +25,7 @@ __all__ = ["Leases"]
 MAX_COUNT = 10
 MAX_WAIT_S = 30.0
 MAX_LEASE_S = 600.0
-_REST_S = (
-    0.5  # so a client that ignores states and retries at once asks twice a second, not as fast as it can
-)
+_REST_S = 0.5  # a client that ignores states and retries at once asks twice a second, not as fast as it can
 DEFAULT_LEASE_S = 120.0  # a page fetches three pairs ahead, and a person may look away for a minute
 
 _LEASED = prometheus_client.Counter(

@@ -24,9 +24,7 @@ from somersault.errors import InvalidInputError, UnavailableError
 __all__ = ["WebhookDelivery"]
 
 MAX_ROWS = 100  # in a batch
-LOOK_S = (
-    0.5  # between looks; rows accumulate meanwhile, so that a busy run makes at most two requests a second
-)
+LOOK_S = 0.5  # rows accumulate between looks, so that a busy run makes at most two requests a second
 CLAIM_S = 2 * TIMEOUT_S  # an attempt, and time to record its outcome
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # between attempts, doubling each time
 

@@ -94,7 +94,7 @@ def change_from_message(message: pb.UpdateRunRequest) -> RunChange:
         InvalidInputError: there is no such state.
     """
 
-    def said(name: str) -> object:
+    def given(name: str) -> object:
         return getattr(message, name) if message.HasField(name) else None  # type: ignore[arg-type]
 
     names = (
@@ -107,7 +107,7 @@ def change_from_message(message: pb.UpdateRunRequest) -> RunChange:
         "identity",
     )
     return RunChange(
-        **{name: said(name) for name in names},  # type: ignore[arg-type]
+        **{name: given(name) for name in names},  # type: ignore[arg-type]
         asks_again=message.asks_again_on_disagreement
         if message.HasField("asks_again_on_disagreement")
         else None,
