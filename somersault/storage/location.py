@@ -11,8 +11,6 @@ from somersault.storage.folder import FolderStore
 from somersault.storage.memory import MemoryStore
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore
 from somersault.storage.run_folder import RunFolderStore
-from somersault.storage.s3 import S3Store
-from somersault.storage.s3_errors import Place
 
 _SHAPES = (
     "file:///ABSOLUTE/PATH[?run=RUN_ID], memory:// or "
@@ -88,13 +86,17 @@ def _open_s3(
     access_key: str | None,
     secret_key: str | None,
     max_object_bytes: int,
-) -> S3Store:
+) -> ObjectStore:
     bucket, _, prefix = unquote(parts.path).strip("/").partition("/")
     if not parts.hostname or not bucket or parts.fragment:
         raise ConfigError("object store URL", url, _SHAPES)
     if not access_key or not secret_key:
         raise ConfigError(f"object store s3://{parts.netloc} needs both an access key and a secret key")
     options = _read_options(parts.query)
+    # Its client takes as long to import as all the rest, and most stores are folders.
+    from somersault.storage.s3 import S3Store
+    from somersault.storage.s3_errors import Place
+
     place = Place(host=parts.netloc, bucket=bucket, is_secure=_read_flag(options, "secure", default=True))
     try:
         if prefix:

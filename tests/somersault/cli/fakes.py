@@ -25,7 +25,6 @@ from pathlib import Path
 import grpc.aio
 import numpy as np
 import safetensors.numpy
-import sqlalchemy as sa
 from grpc_health.v1 import health
 
 from somersault.errors import NotFoundError, UnauthenticatedError
@@ -232,7 +231,7 @@ async def main() -> int:
         sys.stderr.write('{"event": "a thread that was at work still"}\n')
         return int(os.environ["FAKE_EXIT"])
     if flags.database_url:
-        _make_known(sa.make_url(flags.database_url).database or "", flags.run_id, flags.run_identity)
+        _make_known(flags.database_url.removeprefix("sqlite:///"), flags.run_id, flags.run_identity)
     if os.environ.get("FAKE_TELLS_STARTS") and "--label-budget" in sys.argv:
         _note("the reward service starts")
     stopped = asyncio.Event()
