@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["NUM_LABELS", "TASK", "make_real_run"]
+__all__ = ["NUM_LABELS", "OPTIONS", "TASK", "make_real_run"]
 
 ROOT = Path(__file__).parents[1]
 TASK = "hopper-backflip"
 NUM_LABELS = 16
-_STEPS = 60_000
+OPTIONS = ("--teacher", "oracle", "--labels", str(NUM_LABELS), "--steps", "60000", "--seed", "0")
+"""What the run is made with, on two threads."""
 
 
 def make_real_run(folder: Path) -> Path:
@@ -22,16 +23,8 @@ def make_real_run(folder: Path) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (run / "summary.json").is_file():
-            command = [sys.executable, "-m", "somersault.cli.__main__", "train", TASK, "--teacher", "oracle"]
-            command += [
-                "--labels",
-                str(NUM_LABELS),
-                "--steps",
-                str(_STEPS),
-                "--no-web",
-                "--run-dir",
-                str(run),
-            ]
+            command = [sys.executable, "-m", "somersault.cli", "train", TASK, *OPTIONS, "--num-threads", "2"]
+            command += ["--no-web", "--run-dir", str(run)]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr + done.stdout
     return run

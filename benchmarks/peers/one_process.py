@@ -71,14 +71,15 @@ async def _follow(watcher: ProgressWatcher, supervisor: Supervisor) -> tuple[Run
     finished = asyncio.create_task(watcher.finished.wait())
     try:
         await asyncio.wait([*background, finished], return_when=asyncio.FIRST_COMPLETED)
-        for task in background:
-            if task.done():
-                task.result()
+        for failed in background:
+            if failed.done():
+                failed.result()
         wall_s = time.perf_counter() - started_s
         await watcher.refresh()
         return watcher.snapshot(), wall_s
     finally:
-        for task in (*background, finished):
+        finished.cancel()
+        for task in background:
             task.cancel()
         await asyncio.gather(*background, finished, return_exceptions=True)
 
