@@ -22,7 +22,7 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    """Runs those named, or all; gives 1 if one of them failed."""
+    """Run those named, or all; return 1 if one of them failed."""
     descriptions = "\n".join(f"  {name:27} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\n{descriptions}", formatter_class=argparse.RawTextHelpFormatter

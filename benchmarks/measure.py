@@ -12,7 +12,7 @@ __all__ = ["compare", "describe_machine", "print_table"]
 
 
 def compare(contestants: Mapping[str, Callable[[], float]], *, num_rounds: int) -> dict[str, list[float]]:
-    """Measures each contestant once a round, in turns, so that a slow minute hits all of them.
+    """Measure each contestant once a round, in turns, so that a slow minute hits all of them.
 
     Args:
         contestants: name to what measures it and gives a speed.
@@ -27,7 +27,7 @@ def compare(contestants: Mapping[str, Callable[[], float]], *, num_rounds: int) 
 
 
 def print_table(title: str, speeds: Mapping[str, Sequence[float]], *, unit: str, base: str) -> None:
-    """Prints medians, spreads, and each round's ratio to ``base`` as a median."""
+    """Print medians, spreads, and each round's ratio to ``base`` as a median."""
     print(f"\n{title}\n\n| what | {unit}, median (lowest to highest) | beside {base} |\n| --- | --- | --- |")
     for name, values in speeds.items():
         ratios = [value / other for value, other in zip(values, speeds[base], strict=True)]
@@ -37,7 +37,7 @@ def print_table(title: str, speeds: Mapping[str, Sequence[float]], *, unit: str,
 
 
 def describe_machine() -> str:
-    """Gives commit, cores, processor and Python in one line."""
+    """Return commit, cores, processor and Python in one line."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()

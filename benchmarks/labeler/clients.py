@@ -149,7 +149,7 @@ async def _run(plan: Plan, wait_for_start: Callable[[], Awaitable[Any]]) -> Samp
 
 
 def main() -> None:
-    """Takes the plan and prints what came of it."""
+    """Take the plan and print the outcome."""
     plan = Plan(**json.loads(sys.stdin.readline()))
     samples = asyncio.run(_run(plan, lambda: asyncio.to_thread(sys.stdin.readline)))
     print(dump_json(dataclasses.asdict(samples)), flush=True)

@@ -22,12 +22,12 @@ _Columns = dict[str, sa.ColumnElement[Any]]
 
 
 def token_of(number: int) -> str:
-    """Gives a person's token, numbered from 0."""
+    """Return a person's token, numbered from 0."""
     return f"bench-token-{number:06d}-0123456789"
 
 
 def fill(url: str, *, num_preferences: int, num_ready: int, num_labelers: int) -> None:
-    """Makes the tables, and in them so many preferences, queries that may be leased, and people.
+    """Make the tables, and in them so many preferences, queries that may be leased, and people.
 
     Args:
         url: As the labeler's ``database_url``; the database must be empty.
@@ -115,7 +115,7 @@ def _add_segments(connection: sa.Connection) -> None:
 
 
 def _add_queries(connection: sa.Connection, *, num_answered: int, num_ready: int) -> None:
-    """Adds those with two answers of left, then those that are ready."""
+    """Add those with two answers of left, then those that are ready."""
     for first, last, is_open in (
         (1, num_answered, False),
         (num_answered + 1, num_answered + num_ready, True),
@@ -146,7 +146,7 @@ def _add_queries(connection: sa.Connection, *, num_answered: int, num_ready: int
 
 
 def _add_answers(connection: sa.Connection, *, num_preferences: int, num_labelers: int) -> None:
-    """Adds leases, answers and the log: the n-th answer is of one number in each of them."""
+    """Add leases, answers and the log: the n-th answer is of one number in each of them."""
     number = _numbers(1, num_preferences)
     query = sa.cast((number + 1 - (number + 1) % _ANSWERS_EACH) / _ANSWERS_EACH, sa.Integer)
     whose = {"labeler_id": _named("labeler-", number % num_labelers)}
@@ -174,7 +174,7 @@ def _add_answers(connection: sa.Connection, *, num_preferences: int, num_labeler
 
 
 def _count(connection: sa.Connection, *, num_preferences: int, num_labelers: int) -> None:
-    """Brings counters to what the service would have counted."""
+    """Bring counters to what the service would have counted."""
     kinds = {"run_id": RUN_ID, "num_left": 2, "num_right": 0, "num_equal": 0}
     connection.execute(sa.insert(schema.agreement), {**kinds, "num_queries": num_preferences // 2})
     each = num_preferences // num_labelers
@@ -190,7 +190,7 @@ def _count(connection: sa.Connection, *, num_preferences: int, num_labelers: int
 
 
 def _numbers(first: int, last: int) -> sa.ColumnElement[int]:
-    """Gives a column of ``first`` to ``last``."""
+    """Return a column of ``first`` to ``last``."""
     series = sa.select(sa.literal(first, sa.BigInteger).label("n")).cte("numbers", recursive=True)
     series = series.union_all(sa.select(series.c.n + 1).where(series.c.n < last))
     return series.c.n

@@ -80,7 +80,7 @@ class _Result:
     server_cpu_s: float
 
     def row(self) -> str:
-        """Gives the cells of a table."""
+        """Return the cells of a table."""
         samples = self.samples
         cells = [f"{len(samples.pair) / self.seconds:,.1f}"]
         cells += [_percentiles(each) for each in (samples.lease, samples.submit, samples.pair)]
@@ -163,7 +163,7 @@ def _cpu_s(pid: int) -> float:
 
 @contextlib.contextmanager
 def serving(*, num_preferences: int, tree: Path | None = None) -> Iterator[dict[str, Server]]:
-    """Serves a labeler a database, each filled with so many preferences."""
+    """Serve one labeler per database, each filled with so many preferences."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         urls = {"SQLite": sqlite_url(folder / "labels.sqlite")}
@@ -205,7 +205,7 @@ def _measure_stalled(bench: _Bench, servers: Mapping[str, Server]) -> None:
 def _measure_many(
     bench: _Bench, few: Mapping[str, Server], many: Mapping[str, Server], *, num_rounds: int
 ) -> None:
-    """Compares medians of rounds in turns; below saturation, so that waiting for each other plays no part."""
+    """Compare medians of rounds in turns; below saturation, so that waiting for each other plays no part."""
     for name in few:
         ratios: dict[str, list[float]] = {"lease": [], "submit": [], "pair": []}
         print(f"\n{_PACED_100.title}, {_FEW:,} and {_MANY:,} preferences, {name}\n\n{_HEAD}")
@@ -221,7 +221,7 @@ def _measure_many(
 
 
 def main() -> None:
-    """Measures and prints tables."""
+    """Measure and print tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

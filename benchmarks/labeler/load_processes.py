@@ -17,7 +17,7 @@ __all__ = ["expect", "heard", "say", "stalled", "started"]
 
 @contextlib.contextmanager
 def started(plan: Plan) -> Iterator[subprocess.Popen[str]]:
-    """Starts a process of labelers; `expect` it to be ready, and `say` when to begin."""
+    """Start a process of labelers; `expect` it to be ready, and `say` when to begin."""
     command = [sys.executable, "-m", "benchmarks.labeler.clients"]
     with _piped(command) as process:
         say(process, dump_json(dataclasses.asdict(plan)))
@@ -53,14 +53,14 @@ def _piped(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def say(process: subprocess.Popen[str], line: str) -> None:
-    """Gives a process a line."""
+    """Send a process a line."""
     assert process.stdin is not None  # we asked for a pipe
     process.stdin.write(line + "\n")
     process.stdin.flush()
 
 
 def heard(process: subprocess.Popen[str]) -> str:
-    """Gives a process's next line."""
+    """Return a process's next line."""
     assert process.stdout is not None  # we asked for a pipe
     line = process.stdout.readline()
     if not line:
@@ -69,6 +69,6 @@ def heard(process: subprocess.Popen[str]) -> str:
 
 
 def expect(process: subprocess.Popen[str], word: str) -> None:
-    """Waits for a word."""
+    """Wait for a word."""
     if (line := heard(process).strip()) != word:
         raise RuntimeError(f"{process.args!r} said {line!r}")

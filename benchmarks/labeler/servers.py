@@ -34,13 +34,13 @@ class Server:
 
 
 def has_postgresql() -> bool:
-    """Says whether Debian's ``postgresql`` is installed."""
+    """Return whether Debian's ``postgresql`` is installed."""
     return _INITDB is not None
 
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """Makes a private cluster as it comes, fsync on, serves it, and gives the URL of its first database."""
+    """Make a private cluster as it comes, fsync on, serve it, and return the URL of its first database."""
     assert _INITDB is not None, "ask has_postgresql first"  # our own invariant
     folder = Path(tempfile.mkdtemp(dir="/tmp"))  # sockets need a short path
     if os.getuid() == 0:
@@ -59,7 +59,7 @@ def postgresql() -> Iterator[str]:
 
 @contextlib.contextmanager
 def labeler(database_url: str, folder: Path, *, tree: Path | None = None) -> Iterator[Server]:
-    """Runs the service, of another working tree if one is given, and ends it."""
+    """Run the service, of another working tree if one is given, and end it."""
     port = _free_port()
     command = [sys.executable, "-m", "services.labeler", f"--port={port}", f"--database-url={database_url}"]
     command += [f"--storage-url={file_url(folder / 'objects')}", "--log-level=error"]
@@ -69,7 +69,7 @@ def labeler(database_url: str, folder: Path, *, tree: Path | None = None) -> Ite
 
 @contextlib.contextmanager
 def echo() -> Iterator[Server]:
-    """Runs `benchmarks.peers.echo_server`."""
+    """Run `benchmarks.peers.echo_server`."""
     port = _free_port()
     with _running([sys.executable, "-m", "benchmarks.peers.echo_server", str(port)], port) as pid:
         yield Server(address=f"127.0.0.1:{port}", pid=pid)
@@ -99,7 +99,7 @@ def _wait_until_served(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _as_server(*command: str) -> None:
-    """Runs a command as a user that PostgreSQL agrees to run as: it refuses root."""
+    """Run a command as a user that PostgreSQL agrees to run as: it refuses root."""
     prefix = ("runuser", "-u", "postgres", "--") if os.getuid() == 0 else ()
     subprocess.run([*prefix, *command], check=True, capture_output=True, cwd="/")
 

@@ -23,7 +23,7 @@ _WAIT_S = 30  # the longest poll there is
 
 
 async def _stream(address: str, token: str) -> None:
-    """Opens a stream of the log from its beginning and takes nothing from it."""
+    """Open a stream of the log from its beginning and take nothing from it."""
     async with rpc.open_channel(address, token=token, has_own_connection=True) as channel:
         stub: Any = labeler_pb2_grpc.LabelerServiceStub(channel)
         while True:
@@ -34,7 +34,7 @@ async def _stream(address: str, token: str) -> None:
 
 
 async def _poll(address: str, token: str) -> None:
-    """Waits for a query that never comes, again and again."""
+    """Wait for a query that never comes, again and again."""
     async with rpc.open_channel(address, token=token, has_own_connection=True) as channel:
         stub: Any = labeler_pb2_grpc.LabelerServiceStub(channel)
         while True:
@@ -44,7 +44,7 @@ async def _poll(address: str, token: str) -> None:
 
 
 async def _shake_half(address: str) -> None:
-    """Connects, says half of the first words, and connects anew when it is hung up on."""
+    """Connect, says half of the first words, and connects anew when it is hung up on."""
     host, _, port = address.rpartition(":")
     while True:
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from benchmarks.measure import describe_machine
 
 
 def main() -> None:
-    """Trains each seed and prints one row for it, then the medians."""
+    """Train each seed and print one row for it, then the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--labels", type=int, default=60)

@@ -88,7 +88,7 @@ class _Measure:
 
 
 async def _measure(feed: _Feed, network: Network, *, seconds: float) -> _Measure:
-    """Feeds a stub until every process has delivered three rollouts, and then for so many seconds."""
+    """Feed a stub until every process has delivered three rollouts, and then for so many seconds."""
     task = get_task(feed.task)
     stub = LearnerStub(  # type: ignore[abstract]  # a benchmark asks it for nothing else
         task.spec, rollout_steps=feed.rollout_steps
@@ -119,7 +119,7 @@ class _Reading:
 
     @staticmethod
     def of(stub: LearnerStub, processes: Sequence[subprocess.Popen[bytes]]) -> _Reading:
-        """Reads them."""
+        """Read them."""
         return _Reading(
             time.perf_counter(),
             stub.num_steps,
@@ -159,7 +159,7 @@ def _difference(stub: LearnerStub, before: _Reading, after: _Reading) -> _Measur
 def _started(
     feed: _Feed, network: Network, port: int, folder: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Starts the processes, each in its own network, and ends them."""
+    """Start the processes, each in its own network, and end them."""
     processes = []
     try:
         for number, prefix in enumerate(network.prefixes):
@@ -178,7 +178,7 @@ def _started(
 
 
 def _cpu_s(pid: int) -> float:
-    """Gives the processor seconds a process has used, its threads included."""
+    """Return the processor seconds a process has used, its threads included."""
     columns = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(columns[11]) + int(columns[12])) / _CLOCK_TICKS
 
@@ -201,7 +201,7 @@ def _print_table(title: str, measures: dict[int, list[_Measure]]) -> None:
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measures all in turns, several rounds, and prints a table for each feed."""
+    """Measure all in turns, several rounds, and print a table for each feed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--feeds", default=",".join(_FEEDS), help="some of " + ", ".join(_FEEDS))
     parser.add_argument("--counts", default="1,2,4,8", help="numbers of processes")

@@ -27,7 +27,7 @@ class LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
     """Serves Collect. Each batch is made as a learner makes it, and answered by a new version of the same policy."""
 
     def __init__(self, spec: TaskSpec, *, rollout_steps: int, pause_s: float = 0.0) -> None:
-        """Takes the task.
+        """Take the task.
 
         Args:
             spec: What simulators must simulate.
@@ -59,12 +59,12 @@ class LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
     async def Collect(
         self, request_iterator: AsyncIterator[learner_pb2.CollectRequest], context: Any
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
-        """Takes rollouts as the learner does."""
+        """Take rollouts as the learner does."""
         async for response in self._conversation.hold(request_iterator):
             yield response
 
     async def run(self) -> None:
-        """Takes batches until cancelled."""
+        """Take batches until cancelled."""
         for version in range(2**31):
             self.collector.publish(PublishedPolicy(version=version, weights=self.weights))
             collected = await self.collector.take()
@@ -76,7 +76,7 @@ class LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
             await asyncio.sleep(self._pause_s)
 
     async def wait_for(self, num_lives: int, *, num_rollouts: int) -> None:
-        """Waits until so many simulators have brought so many rollouts each."""
+        """Wait until so many simulators have brought so many rollouts each."""
         while len(self.rollouts_by_life) < num_lives or min(self.rollouts_by_life.values()) < num_rollouts:
             self._grown.clear()
             await self._grown.wait()
@@ -91,7 +91,7 @@ class LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
 
 @contextlib.asynccontextmanager
 async def serving(stub: LearnerStub, *, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """Serves a stub while the body runs, and gives its port."""
+    """Serve a stub while the body runs, and return its port."""
     server = create_server()
     learner_pb2_grpc.add_LearnerServiceServicer_to_server(stub, server)
     port = bind(server, host=host, port=0)

@@ -30,13 +30,13 @@ class Network:
 
 
 def loopback(num_processes: int) -> Network:
-    """Gives the network that is always there."""
+    """Return the network that is always there."""
     return Network("loopback", "127.0.0.1", ((),) * num_processes)
 
 
 @contextlib.contextmanager
 def namespaces(num_processes: int) -> Iterator[Network]:
-    """Gives as many namespaces, joined by a bridge, or loopback where that is not allowed; removes them at the end."""
+    """Return as many namespaces, joined by a bridge, or loopback where that is not allowed; removes them at the end."""
     tag = f"sv{os.getpid() % 10_000}"
     names = [f"{tag}n{number}" for number in range(num_processes)]
     with contextlib.ExitStack() as undoing:

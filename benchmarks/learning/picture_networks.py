@@ -42,7 +42,7 @@ _PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def measure_acting(*, batch: int, precision: Precision, num_threads: int) -> float:
-    """Gives the observations a second that a simulator's policy acts on, ``batch`` at once."""
+    """Return the observations per second that a simulator's policy acts on, ``batch`` at once."""
     arrays = PPO(PPOConfig(), spec=_SPEC, seed=0).export_policy()
     policy = Policy(arrays, spec=_SPEC, precision=precision, num_threads=num_threads)
     rng, worker = np.random.default_rng(0), policy.worker()
@@ -57,7 +57,7 @@ def measure_acting(*, batch: int, precision: Precision, num_threads: int) -> flo
 
 
 def measure_learning(*, precision: Precision, num_threads: int) -> float:
-    """Gives the rows a second of gradient steps on minibatches of 256."""
+    """Return the rows per second of gradient steps on minibatches of 256."""
     torch.set_num_threads(num_threads)
     networks = build_actor_critic(
         _SPEC, hidden_size=64, initial_log_std=0.0, dtype=torch_dtype(precision), seed=0
@@ -75,7 +75,7 @@ def measure_learning(*, precision: Precision, num_threads: int) -> float:
 
 
 def measure_plain_learning(*, num_threads: int) -> float:
-    """Gives the same for the same network written plainly: float32, channels first."""
+    """Return the same for the same network written plainly: float32, channels first."""
     torch.set_num_threads(num_threads)
     layers = [nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(), nn.Conv2d(64, 64, 3, 1)]
     layers += [nn.ReLU(), nn.Flatten(), nn.Linear(64 * 7 * 7, 512), nn.ReLU(), nn.Linear(512, 7)]
@@ -107,7 +107,7 @@ def _calls_a_second(call: Callable[[], None], *, num_calls: int) -> float:
 
 
 def main() -> None:
-    """Measures all in turns and prints the tables."""
+    """Measure all in turns and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     num_rounds = parser.parse_args().rounds

@@ -12,7 +12,7 @@ __all__ = ["train"]
 
 
 def train(run_dir: Path, *arguments: str, task: str = "hopper-backflip") -> dict[str, Any]:
-    """Trains to the end and gives the summary.
+    """Train to the end and return the summary.
 
     Raises:
         RuntimeError: the run failed; the message is the end of its standard error.

@@ -35,7 +35,7 @@ class BarePhysics:
     """Holds starts and controls of a passage, to be stepped again and again."""
 
     def __init__(self, task: Task, *, num_environments: int, num_steps: int, num_threads: int) -> None:
-        """Gathers the passage with the untrained policy that the simulator is measured with."""
+        """Gather the passage with the untrained policy that the simulator is measured with."""
         assert isinstance(task.environment, MujocoEnvironment)
         self._frame_skip, self._num_threads = task.environment.frame_skip, num_threads
         rng = np.random.default_rng(0)
@@ -51,11 +51,11 @@ class BarePhysics:
         self._num_steps = held.shape[0] * held.shape[1]
 
     def in_one_call(self) -> Cost:
-        """Steps open-loop: each environment through all its steps without a stop, its warm start kept."""
+        """Step open-loop: each environment through all its steps without a stop, its warm start kept."""
         return self._measure([self._controls])
 
     def step_by_step(self) -> Cost:
-        """Steps as a policy in the loop must: all environments by one step, then all by the next."""
+        """Step as a policy in the loop must: all environments by one step, then all by the next."""
         num_calls = self._controls.shape[1] // self._frame_skip
         return self._measure(
             [np.ascontiguousarray(part) for part in np.split(self._controls, num_calls, axis=1)]

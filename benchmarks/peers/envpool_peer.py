@@ -33,7 +33,7 @@ print(steps * environments / (time.perf_counter() - started))
 
 
 def install(folder: Path) -> Path | None:
-    """Gives the Python of a virtual environment in ``folder`` that has EnvPool, made if it is not there.
+    """Return the Python of a virtual environment in ``folder`` that has EnvPool, made if it is not there.
 
     Prints why and gives None where it can't be had.
     """
@@ -52,7 +52,7 @@ def install(folder: Path) -> Path | None:
 
 
 def measure(python: Path, name: str, *, num_environments: int, num_threads: int, num_steps: int) -> float:
-    """Gives the steps a second of an EnvPool environment, with actions at hand: no policy, no network.
+    """Return the steps per second of an EnvPool environment, with actions at hand: no policy, no network.
 
     Raises:
         subprocess.SubprocessError: it fails.

@@ -23,7 +23,7 @@ _MEASURE_S = 300
 
 
 def measure(task_name: str, mode: str, *, num_environments: int) -> Cost:
-    """Measures ``gymnasium.make_vec`` with actions at hand: no policy, no network.
+    """Measure ``gymnasium.make_vec`` with actions at hand: no policy, no network.
 
     Raises:
         subprocess.SubprocessError: it fails.

@@ -72,18 +72,18 @@ class _RandomChoices:
     def draw_noise(
         self, rng: np.random.Generator, shape: tuple[int, int], *, is_stochastic: bool = True
     ) -> FloatArray:
-        """Draws all choices at once."""
+        """Draw all choices at once."""
         assert is_stochastic
         return rng.integers(_TASK.num_actions, size=(*shape, 1)).astype(np.float32)
 
     def worker(self) -> _RandomChoices:
-        """Gives itself: it keeps nothing."""
+        """Return itself: it keeps nothing."""
         return self
 
     def act(
         self, observations: FrameArray, noise: FloatArray, *, actions: ActionArray, log_probs: FloatArray
     ) -> None:
-        """Writes the choices that were drawn."""
+        """Write the choices that were drawn."""
         assert observations.shape[1:] == (_TASK.num_frames, *_TASK.frame_shape)
         actions[...] = noise[:, 0]
         log_probs[...] = -np.log(_TASK.num_actions)
@@ -99,7 +99,7 @@ def _window(run: Callable[[], None]) -> _Cost:
 
 
 def _simulator(policy: Policy) -> Callable[[], _Cost]:
-    """Gives what plays as a simulator does: gathers rollouts, cuts segments, keeps what shows them again."""
+    """Return what plays as a simulator does: gathers rollouts, cuts segments, keeps what shows them again."""
     environment = open_environment(
         _TASK,
         num_environments=_NUM_ENVIRONMENTS,
@@ -134,12 +134,12 @@ def _simulator(policy: Policy) -> Callable[[], _Cost]:
 
 
 def _network(precision: Literal["float32", "bfloat16"]) -> Policy:
-    """Opens the paper's convolutional policy, untrained."""
+    """Open the paper's convolutional policy, untrained."""
     return Policy.from_bytes(random_policy(_TASK.spec), spec=_TASK.spec, precision=precision)
 
 
 def _bare() -> Callable[[], _Cost]:
-    """Gives what plays the library's vector environment with actions at hand."""
+    """Return what plays the library's vector environment with actions at hand."""
     vector = AtariVectorEnv(
         "pong",
         _NUM_ENVIRONMENTS,
@@ -161,7 +161,7 @@ def _bare() -> Callable[[], _Cost]:
 
 
 def _envpool(python: Path) -> _Cost:
-    """Measures EnvPool's Pong in a process of its own."""
+    """Measure EnvPool's Pong in a process of its own."""
     numbers = map(str, (_NUM_ENVIRONMENTS, _NUM_CORES, _NUM_STEPS))
     command = [str(python), "-c", _ENVPOOL_PROGRAM, *numbers]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
@@ -170,7 +170,7 @@ def _envpool(python: Path) -> _Cost:
 
 
 def _insertion_ms() -> float:
-    """Gives the processor time of putting the cartridge in anew."""
+    """Return the processor time of putting the cartridge in anew."""
     emulator, num = Emulator(_TASK), 5
     cpu = time.process_time()
     for seed in range(num):
@@ -179,7 +179,7 @@ def _insertion_ms() -> float:
 
 
 def _print_table(costs: dict[str, list[_Cost]]) -> None:
-    """Prints medians, and medians of each round's ratios."""
+    """Print medians, and medians of each round's ratios."""
     print(
         "\n| what | steps/s | beside it | processor time a step | beside it |\n| --- | --- | --- | --- | --- |"
     )
@@ -193,7 +193,7 @@ def _print_table(costs: dict[str, list[_Cost]]) -> None:
 
 
 def main() -> None:
-    """Measures all in turns and prints the table."""
+    """Measure all in turns and print the table."""
     parser = argparse.ArgumentParser(description="speed of Atari games")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--envpool", type=Path, help="folder of a virtual environment for EnvPool")

@@ -68,13 +68,13 @@ async def _render(renderer: RenderProcess, played: Played, task: Task) -> bool:
 
 
 def _take_sample(renderer: RenderProcess, number: int, num_failures: int, elapsed_s: float) -> Sample:
-    """Reads the memory of both processes."""
+    """Read the memory of both processes."""
     worker_pid = renderer.worker_pid
     return Sample(number, elapsed_s, num_failures, _rss_mb(os.getpid()), _rss_mb(worker_pid), worker_pid)
 
 
 def _rss_mb(pid: int) -> float:
-    """Gives a process's resident memory."""
+    """Return a process's resident memory."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1000
@@ -82,7 +82,7 @@ def _rss_mb(pid: int) -> float:
 
 
 def _row(sample: Sample) -> str:
-    """Gives a row of the table."""
+    """Return a row of the table."""
     speed = sample.num_clips / sample.elapsed_s
     return (
         f"| {sample.num_clips} | {sample.elapsed_s:.0f} | {speed:.2f} | {sample.service_mb:.1f} "
@@ -91,7 +91,7 @@ def _row(sample: Sample) -> str:
 
 
 def _print_flatness(samples: Sequence[Sample]) -> None:
-    """Prints how far memory strayed from its median after the first tenth."""
+    """Print how far memory strayed from its median after the first tenth."""
     warm = samples[len(samples) // 10 :]
     for name, values in (
         ("service", [sample.service_mb for sample in warm]),
@@ -105,7 +105,7 @@ def _print_flatness(samples: Sequence[Sample]) -> None:
 
 
 def main() -> None:
-    """Runs the soak and prints its table."""
+    """Run the soak and prints its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--task", default="hopper-backflip")

@@ -37,13 +37,13 @@ Costs = dict[str, list[Cost]]
 
 
 async def measure_service(simulator: SimulatorProcess) -> Cost:
-    """Measures one window of the service."""
+    """Measure one window of the service."""
     window = await simulator.work(_WINDOW_ROLLOUTS)
     return Cost(window.num_steps / window.wall_s, window.cpu_s / window.num_steps * 1e6)
 
 
 async def measure_task(task: Task, *, num_rounds: int, envpool: Path | None) -> Costs:
-    """Measures everything once a round, in turns."""
+    """Measure everything once a round, in turns."""
     bare = BarePhysics(
         task, num_environments=_NUM_ENVIRONMENTS, num_steps=_ROLLOUT_STEPS, num_threads=_NUM_CORES
     )
@@ -86,7 +86,7 @@ def _measure_envpool(python: Path, task: Task) -> Cost:
 
 
 def print_table(task: Task, costs: Costs) -> None:
-    """Prints medians, and the service's ratios to each as medians over the rounds."""
+    """Print medians, and the service's ratios to each as medians over the rounds."""
     print(
         f"\n{task.name}, {_NUM_ENVIRONMENTS} environments, {_NUM_CORES} threads; Gymnasium: {_NUM_VECTOR_ENVIRONMENTS} environments\n"
     )
@@ -109,7 +109,7 @@ def _median(values: list[float]) -> float:
 
 
 def main() -> None:
-    """Measures all tasks and prints their tables."""
+    """Measure all tasks and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=["hopper", "cheetah", "ant"], choices=_ENVPOOL_NAMES)
     parser.add_argument("--rounds", type=int, default=7)

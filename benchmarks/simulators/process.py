@@ -47,7 +47,7 @@ class _LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
     async def Collect(
         self, request_iterator: AsyncIterator[learner_pb2.CollectRequest], context: Any
     ) -> AsyncIterator[learner_pb2.CollectResponse]:
-        """Sends a policy, then the assignments; notes each rollout."""
+        """Send a policy, then the assignments; note each rollout."""
         await anext(aiter(request_iterator))
         yield learner_pb2.CollectResponse(welcome=self._welcome)
         yield learner_pb2.CollectResponse(policy=self._policy)
@@ -68,7 +68,7 @@ class SimulatorProcess:
     """Lets a running simulator work for one window after another; between them it idles."""
 
     def __init__(self, stub: _LearnerStub, pid: int, *, steps_a_rollout: int) -> None:
-        """Takes over a simulator that has been started."""
+        """Take over a simulator that has been started."""
         self._stub = stub
         self._pid = pid
         self._steps_a_rollout = steps_a_rollout
@@ -89,7 +89,7 @@ class SimulatorProcess:
 async def simulator_process(
     task: Task, *, num_threads: int, num_environments: int, rollout_steps: int
 ) -> AsyncIterator[SimulatorProcess]:
-    """Starts a simulator and a stub for it, and ends both."""
+    """Start a simulator and a stub for it, and end both."""
     stub = _LearnerStub(  # type: ignore[abstract]  # a benchmark asks it for nothing else
         task, rollout_steps=rollout_steps
     )
@@ -112,6 +112,6 @@ async def simulator_process(
 
 
 def _cpu_s(pid: int) -> float:
-    """Gives the processor seconds that a process has used in user and system mode; see proc(5)."""
+    """Return the processor seconds that a process has used in user and system mode; see proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -66,14 +66,14 @@ def _play_segment(environment: EnvironmentBatch, rng: np.random.Generator) -> Pl
 
 
 def _choices(task: Task, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Gives ``[T]`` int32."""
+    """Return ``[T]`` int32."""
     held = max(1, round(0.5 / task.step_s))
     drawn = rng.integers(task.num_actions, size=-(-task.segment_steps // held))
     return drawn.repeat(held)[: task.segment_steps].astype(np.int32)
 
 
 def _swaying(task: Task, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Gives ``[T, A]`` float32."""
+    """Return ``[T, A]`` float32."""
     times = np.arange(task.segment_steps)[:, None] * task.step_s
     rates_hz, phases = rng.uniform(0.5, 2.0, task.action_dim), rng.uniform(0.0, 2 * np.pi, task.action_dim)
     return np.sin(2 * np.pi * rates_hz * times + phases).astype(np.float32)

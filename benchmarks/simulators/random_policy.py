@@ -15,7 +15,7 @@ _CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # channels, kernel, stride
 
 
 def random_policy(spec: TaskSpec, *, seed: int = 0) -> bytes:
-    """Gives the safetensors of a policy as docs/protocol.md describes it, with small random weights."""
+    """Return the safetensors of a policy as docs/protocol.md describes it, with small random weights."""
     shapes = _picture_shapes(spec) if spec.is_image else _vector_shapes(spec)
     rng = np.random.default_rng(seed)
     arrays: dict[str, FloatArray] = {

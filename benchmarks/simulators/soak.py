@@ -62,7 +62,7 @@ class _RewardStub(reward_pb2_grpc.RewardServiceServicer):
 
 
 async def _soak(options: argparse.Namespace) -> list[tuple[float, float]]:
-    """Gives elapsed seconds and resident megabytes of the simulator, one pair a sample."""
+    """Return elapsed seconds and resident megabytes of the simulator, one pair per sample."""
     task = get_task(options.task)
     num_environments = 16 if task.spec.is_image else 64
     learner = LearnerStub(  # type: ignore[abstract]  # a soak asks it for nothing else
@@ -114,7 +114,7 @@ async def _sample(
 
 
 def _resident_mb(pid: int) -> float:
-    """Gives the resident memory of a process, 10^6 bytes."""
+    """Return the resident memory of a process, 10^6 bytes."""
     with contextlib.suppress(StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
         return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) * 1024 / 1e6
@@ -122,7 +122,7 @@ def _resident_mb(pid: int) -> float:
 
 
 def _print_verdict(task: str, samples: Sequence[tuple[float, float]]) -> bool:
-    """Prints a table and whether memory was flat after the warm-up, and gives the latter."""
+    """Print a table and whether memory was flat after the warm-up, and return the latter."""
     warm_up_s = min(_WARM_UP_S, samples[-1][0] / 4)
     print(f"\n{task}, resident memory of the simulator\n\n| minutes | MB |\n| --- | --- |")
     for elapsed_s, resident_mb in samples[:: max(1, len(samples) // _ROWS)]:

@@ -32,7 +32,7 @@ _EXTRA_TASKS = ("CartPole-v1", "Pendulum-v1", "CarRacing-v3")
 
 
 def render_sheet(task: Task) -> tuple[Frame, float]:
-    """Gives a sheet of a clip's frames, and the seconds of processor time that a pair costs, encoding included."""
+    """Return a sheet of a clip's frames, and the seconds of processor time that a pair costs, encoding included."""
     renderer = open_renderer(task, backend=backends_of(task)[0])
     rewards = np.sin(np.arange(task.segment_steps) / 8).astype(np.float32)
     times_s: list[float] = []
@@ -54,7 +54,7 @@ def render_sheet(task: Task) -> tuple[Frame, float]:
 
 
 def _arrange(frames: Sequence[Frame]) -> Frame:
-    """Sets eight frames, evenly spread over the clip, into two rows."""
+    """Set eight frames, evenly spread over the clip, into two rows."""
     shown = np.linspace(0, len(frames) - 1, _COLUMNS * _ROWS).round().astype(int)
     cells = [_resize(frames[index]) for index in shown]
     rows = [np.concatenate(cells[row * _COLUMNS : (row + 1) * _COLUMNS], axis=1) for row in range(_ROWS)]
@@ -62,7 +62,7 @@ def _arrange(frames: Sequence[Frame]) -> Frame:
 
 
 def _resize(frame: Frame) -> Frame:
-    """Gives a frame of the height of a cell."""
+    """Return a frame of the height of a cell."""
     height, width = frame.shape[:2]
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
     cell = picture.reformat(width=width * _CELL_PX // height, height=_CELL_PX, interpolation="AREA")
@@ -70,7 +70,7 @@ def _resize(frame: Frame) -> Frame:
 
 
 def _write_png(sheet: Frame, path: Path) -> None:
-    """Writes one picture."""
+    """Write one picture."""
     encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = sheet.shape[:2]
     encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1)
