@@ -29,14 +29,14 @@ class Run:
     run_dir: Path
 
     def finish(self, *, timeout_s: float) -> dict[str, Any]:
-        """Waits for a good end and gives the summary it printed."""
+        """Wait for a good end and return the summary it printed."""
         output, errors = self.process.communicate(timeout=timeout_s)
         assert self.process.returncode == 0, errors[-3000:] + self.logs()
         summary: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
         return summary
 
     def logs(self) -> str:
-        """Gives the end of every service's log, for a failing test's message."""
+        """Return the end of every service's log, for a failing test's message."""
         parts = []
         for log in sorted((self.run_dir / "logs").glob("*.log")):
             lines = log.read_text(errors="replace").splitlines()[-8:]
@@ -44,7 +44,7 @@ class Run:
         return "".join(parts)
 
     def pid_of(self, service: str) -> int:
-        """Gives the process of a service that this run started; waits until there is one."""
+        """Return the process of a service that this run started; wait until there is one."""
         pattern = re.compile(rf"-m\0services\.{service}\0")
         for _ in range(300):
             for pid in _descendants(self.process.pid):
@@ -55,18 +55,18 @@ class Run:
         raise AssertionError(f"no process of {service}" + self.logs())
 
     def kill(self, service: str) -> None:
-        """Kills a service without warning."""
+        """Kill a service without warning."""
         os.kill(self.pid_of(service), signal.SIGKILL)
 
     def env_steps(self) -> int:
-        """Gives the steps of the newest line of the progress log."""
+        """Return the steps of the newest line of the progress log."""
         with contextlib.suppress(OSError, ValueError, IndexError, KeyError):
             last = (self.run_dir / "progress.jsonl").read_text().splitlines()[-1]
             return int(json.loads(last)["run/env_steps"])
         return 0
 
     def wait_for_steps(self, steps: int, *, timeout_s: float = 240) -> None:
-        """Waits until the run has made that many steps."""
+        """Wait until the run has made that many steps."""
         give_up = time.monotonic() + timeout_s
         while self.env_steps() < steps:
             assert self.process.poll() is None, "the run ended early" + self.logs()
@@ -74,7 +74,7 @@ class Run:
             time.sleep(0.1)
 
     def log_rows(self) -> list[tuple[Any, ...]]:
-        """Gives the preference log as it is committed in the database right now."""
+        """Return the preference log as it is committed in the database right now."""
         uri = sqlite_uri(self.run_dir / "labels.sqlite", mode="ro")
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
             return database.execute("SELECT * FROM preference_log ORDER BY cursor").fetchall()
@@ -87,7 +87,7 @@ def start(
     task: str = "hopper-backflip",
     has_web: bool = False,
 ) -> Run:
-    """Starts a run in ``run_dir``."""
+    """Start a run in ``run_dir``."""
     command = [*prefix, sys.executable, "-m", "somersault.cli", "train", task]
     command += ["--run-dir", str(run_dir), *([] if has_web else ["--no-web"]), "--json", *arguments]
     process = subprocess.Popen(
@@ -104,7 +104,7 @@ def train(
     task: str = "hopper-backflip",
     has_web: bool = False,
 ) -> Iterator[Run]:
-    """Starts a run and makes sure that nothing of it is left behind."""
+    """Start a run and make sure that nothing of it is left behind."""
     run = start(run_dir, *arguments, prefix=prefix, task=task, has_web=has_web)
     try:
         yield run

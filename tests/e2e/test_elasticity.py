@@ -144,7 +144,7 @@ def _has_both(metrics: dict[str, float]) -> bool:
 
 
 def _wait_for_more_steps(fleet: _Fleet) -> None:
-    """Waits until ten more rollouts are learned from."""
+    """Wait until ten more rollouts are learned from."""
     steps = fleet.metrics()["somersault_learner_env_steps"]
     fleet.wait_until(lambda metrics: metrics["somersault_learner_env_steps"] >= steps + 10 * 64 * 16)
 

@@ -59,7 +59,7 @@ def _untrained_policy() -> bytes:
 async def _evaluate(
     stub: simulator_pb2_grpc.SimulatorServiceAsyncStub, run_dir: Path, policy: bytes, *, seed: int
 ) -> tuple[float, list[tuple[FloatArray, FloatArray, float]]]:
-    """Gives the mean true return of 32 fresh episodes and two segments of each: observations, actions, true return."""
+    """Return the mean true return of 32 fresh episodes and two segments of each: observations, actions, true return."""
     request = simulator_pb2.EvaluateRequest(
         policy=policy,
         num_episodes=32,
@@ -84,7 +84,7 @@ async def _evaluate(
 async def _ranking_accuracy(
     stub: reward_pb2_grpc.RewardServiceAsyncStub, segments: list[tuple[FloatArray, FloatArray, float]]
 ) -> float:
-    """Gives how often the higher predicted return has the higher true return, over pairs that clearly differ.
+    """Return how often the higher predicted return has the higher true return, over pairs that clearly differ.
 
     A pair within 0.3 standard deviations is one the teacher calls equal: there is no right order to find.
     """
@@ -113,7 +113,7 @@ async def _serving(
 ) -> AsyncIterator[
     tuple[simulator_pb2_grpc.SimulatorServiceAsyncStub, reward_pb2_grpc.RewardServiceAsyncStub]
 ]:
-    """Serves the finished run again: a simulator, and a reward service rebuilt from checkpoint and preference log."""
+    """Serve the finished run again: a simulator, and a reward service rebuilt from checkpoint and preference log."""
     ports = {name: _free_port() for name in ("simulator", "reward", "labeler")}
     tokens = json.loads((run_dir / "tokens.json").read_text())
     storage = ("--storage-url", run_dir.parent.as_uri())

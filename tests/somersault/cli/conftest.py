@@ -15,7 +15,7 @@ FAKES = "tests.somersault.cli.fakes"
 
 @pytest.fixture
 def fake_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts fakes in the place of all services, for processes that tests start."""
+    """Put fakes in the place of all services, for processes that tests start."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(
         "somersault.cli.services.processes.MODULES",

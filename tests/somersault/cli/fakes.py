@@ -55,7 +55,7 @@ class Learner(learner_pb2_grpc.LearnerServiceServicer):
         self.began_s = time.monotonic()
 
     async def WatchProgress(self, request, context):
-        """Tells the progress ten times a second."""
+        """Tell the progress ten times a second."""
         while True:
             share = min(1.0, (time.monotonic() - self.began_s) / max(self.training_s, 1e-9))
             yield learner_pb2.Progress(
@@ -71,7 +71,7 @@ class Learner(learner_pb2_grpc.LearnerServiceServicer):
             await asyncio.sleep(0.1)
 
     async def GetPolicy(self, request, context):
-        """Gives a policy that only names itself."""
+        """Return a policy that only names itself."""
         return learner_pb2.Policy(policy_version=3, weights=b"policy")
 
 
@@ -82,13 +82,13 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
         self.store = open_store(storage_url)
 
     async def GetEpisodeStatistics(self, request, context):
-        """Gives their means."""
+        """Return their means."""
         return simulator_pb2.GetEpisodeStatisticsResponse(
             num_episodes=4, true_return_mean=_true_return(100.0), flips_mean=1.5, landed_flips_mean=0.5
         )
 
     async def Evaluate(self, request, context):
-        """Stores one episode whose observations count up from 0."""
+        """Store one episode whose observations count up from 0."""
         await asyncio.sleep(float(os.environ.get("FAKE_EVALUATION_S", "0")))
         if request.policy != b"policy":
             raise NotFoundError("no such policy")
@@ -107,7 +107,7 @@ class Simulator(simulator_pb2_grpc.SimulatorServiceServicer):
         )
 
     async def Render(self, request, context):
-        """Stores the predicted rewards as text in the place of a video."""
+        """Store the predicted rewards as text in the place of a video."""
         rewards = []
         if request.HasField("predicted_rewards"):
             rewards = array_from_tensor("rewards", request.predicted_rewards).tolist()
@@ -121,7 +121,7 @@ class Reward(reward_pb2_grpc.RewardServiceServicer):
     """Has two members of different scale that agree otherwise."""
 
     async def GetStatus(self, request, context):
-        """Gives a fixed status."""
+        """Return a fixed status."""
         return reward_pb2.RewardStatus(
             reward_version=2,
             label_budget=9,
@@ -131,7 +131,7 @@ class Reward(reward_pb2_grpc.RewardServiceServicer):
         )
 
     async def Score(self, request, context):
-        """Predicts the first number of each observation, and ten times that plus one."""
+        """Predict the first number of each observation, and ten times that plus one."""
         first = array_from_tensor("observations", request.observations)[:, 0]
         members = tensor_from_array(np.stack([first, 10 * first + 1]))
         return reward_pb2.ScoreResponse(members=members, reward_version=2)
@@ -144,7 +144,7 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         self.state = labeler_pb2.RUN_STATE_RUNNING
 
     async def GetStats(self, request, context):
-        """Gives a fixed count."""
+        """Return a fixed count."""
         _check_token(context)
         num_incomparable = 9 if os.environ.get("FAKE_INCOMPARABLE") else 0
         num_answered = num_incomparable or 7
@@ -159,7 +159,7 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         )
 
     async def UpdateRun(self, request, context):
-        """Takes the run's state."""
+        """Take the run's state."""
         _check_token(context)
         if request.HasField("label_budget"):
             _note(f"budget {request.label_budget}")
@@ -169,11 +169,11 @@ class Labeler(labeler_pb2_grpc.LabelerServiceServicer):
         return labeler_pb2.UpdateRunResponse()
 
     async def ListPolicyClips(self, request, context):
-        """Gives none."""
+        """Return none."""
         return labeler_pb2.ListPolicyClipsResponse()
 
     async def AddPolicyClip(self, request, context):
-        """Takes a clip."""
+        """Take a clip."""
         _check_token(context)
         clip = request.clip
         _note(f"clip {clip.policy_version} of {len(clip.predicted_rewards)} steps, final {clip.is_final}")
@@ -191,7 +191,7 @@ def _true_return(usual: float) -> float:
 
 
 def _note(line: str) -> None:
-    """Appends to the file of what the labeler was told, if a test wants one."""
+    """Append to the file of what the labeler was told, if a test wants one."""
     if os.environ.get("FAKE_TOLD"):
         with Path(os.environ["FAKE_TOLD"]).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
@@ -207,7 +207,7 @@ def _make_known(path: str, run_id: str, identity: str) -> None:
 def add_fakes(
     server: grpc.aio.Server, *, storage_url: str, total_env_steps: int = 1000, training_s: float = 0.0
 ) -> health.aio.HealthServicer:
-    """Adds all of them to a server."""
+    """Add all of them to a server."""
     learner = Learner(total_env_steps=total_env_steps, training_s=training_s)
     learner_pb2_grpc.add_LearnerServiceServicer_to_server(learner, server)
     simulator_pb2_grpc.add_SimulatorServiceServicer_to_server(Simulator(storage_url), server)
@@ -217,7 +217,7 @@ def add_fakes(
 
 
 async def main() -> int:
-    """Serves until SIGTERM."""
+    """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--storage-url", default="memory://")

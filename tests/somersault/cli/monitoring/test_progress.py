@@ -25,7 +25,7 @@ SERVICES = ("learner", "simulator", "reward", "labeler")
 
 
 async def serve(port: int) -> grpc.aio.Server:
-    """Starts all fake services on one port."""
+    """Start all fake services on one port."""
     server = create_server()
     health = add_fakes(server, storage_url="memory://")
     bind(server, host="127.0.0.1", port=port)
@@ -55,7 +55,7 @@ def make_watcher(peers: Peers, **changes: object) -> ProgressWatcher:
 
 
 async def until_finished(watcher: ProgressWatcher) -> RunProgress:
-    """Waits for the learner's end and one round of everything else."""
+    """Wait for the learner's end and one round of everything else."""
     async with asyncio.timeout(30):
         await watcher.finished.wait()
         while watcher.snapshot().num_labels == 0 or watcher.snapshot().flips_mean is None:

@@ -46,7 +46,7 @@ async def started(tmp_path: Path) -> AsyncIterator[Supervisor]:
 
 
 async def until(condition, *, timeout_s: float = 20.0) -> None:
-    """Waits until something holds."""
+    """Wait until something holds."""
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.05)

@@ -24,7 +24,7 @@ TRAIN = ["train", "hopper-backflip", "--teacher", "oracle", "--steps", "40000", 
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Starts the command with fakes in the place of all services."""
+    """Start the command with fakes in the place of all services."""
     script = textwrap.dedent(
         """
         import sys
@@ -45,7 +45,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Runs the command to its end and gives its exit code and both outputs."""
+    """Run the command to its end and return its exit code and both outputs."""
     process = start(*arguments, **environment)
     output, errors = process.communicate(timeout=90)
     return process.returncode, output, errors

@@ -24,7 +24,7 @@ class Recorder:
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def function(self, name: str, result: Any = None) -> Callable[..., Any]:
-        """Give a function that notes its calls and gives always the same."""
+        """Return a function that notes its calls and always returns the same."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append((name, dict(self._signatures[name].bind(*args, **kwargs).arguments)))
