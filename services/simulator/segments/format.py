@@ -105,7 +105,7 @@ def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
     header = read_header(data, what="segment object")
     metadata = header.read_json_metadata()
     if metadata.get("format") != _SEGMENT_FORMAT:
-        raise CorruptDataError(f"format is {metadata.get('format')!r}, not {_SEGMENT_FORMAT!r}")
+        raise CorruptDataError(f"format is {metadata.get('format')!r}, must be {_SEGMENT_FORMAT!r}")
     if metadata.get("task") != task.name:
         raise InvalidInputError("task of the segment", metadata.get("task"), task.name)
     _check_arrays(header.arrays, task)
@@ -114,7 +114,7 @@ def decode_segment(data: bytes, *, task: Task) -> RenderableSegment:
     except safetensors.SafetensorError as err:
         raise CorruptDataError(f"segment object: {err}") from err
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise CorruptDataError("segment object: a value is not finite")
+        raise CorruptDataError("segment object has a value that isn't finite")
     return RenderableSegment(
         segment_id=str(metadata.get("segment_id")),
         observations=arrays.pop("observations"),
@@ -131,15 +131,15 @@ def _check_arrays(declared: Mapping[str, Any], task: Task) -> None:
     # An evaluation may keep longer episodes than the task's own.
     most = max(MAX_EPISODE_STEPS, task.episode_steps)
     if not isinstance(steps, int) or not 1 <= steps <= most:
-        raise CorruptDataError(f"segment object: {steps} steps, not 1 to {most}")
+        raise CorruptDataError(f"segment object has {steps} steps, must have 1 to {most}")
     layout = _layout(task, steps)
     if declared.keys() != layout.keys():
-        raise CorruptDataError(f"segment object: arrays {sorted(declared)}, not {sorted(layout)}")
+        raise CorruptDataError(f"segment object has arrays {sorted(declared)}, must have {sorted(layout)}")
     for name, entry in declared.items():
         found = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
         dtype, expected = layout[name]
         if found[0] != dtype or not _is_of_shape(found[1], expected):
-            raise CorruptDataError(f"segment object: {name} is {found}, not {(dtype, list(expected))}")
+            raise CorruptDataError(f"segment object: {name} is {found}, must be {(dtype, list(expected))}")
 
 
 def _layout(task: Task, steps: int) -> _Layout:

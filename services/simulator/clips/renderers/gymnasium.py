@@ -66,7 +66,7 @@ class GymnasiumRenderer:
                 shown = step, picture
                 yield shown
         if shown is None:
-            raise CorruptDataError(f"pictures: none is of the {num_steps} steps")
+            raise CorruptDataError(f"no picture is of the segment's {num_steps} steps")
         last, picture = shown
         if num_still_steps:
             for step in range(last + self._clip_step, num_steps, self._clip_step):

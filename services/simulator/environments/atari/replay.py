@@ -144,9 +144,11 @@ def _check(
     """
     log, games = footage["log"], footage["games"]
     if not 1 <= num_steps <= len(log):
-        raise CorruptDataError(f"log of {len(log)} actions for {num_steps} steps")
+        raise CorruptDataError(
+            f"log has {len(log)} actions, must have at least {num_steps}, one per step of the segment"
+        )
     if log.max() >= task.num_actions:
-        raise CorruptDataError(f"log: action {log.max()} of {task.num_actions}")
+        raise CorruptDataError(f"log has action {log.max()}, must be below {task.num_actions}")
     begins, seeds, start_frames = games.T
     if (
         not len(begins)
@@ -155,9 +157,11 @@ def _check(
         or np.any(np.diff(begins) <= 0)
         or begins[-1] >= len(log)
     ):
-        raise CorruptDataError(f"games begin at {begins.tolist()} in a log of {len(log)} actions")
+        raise CorruptDataError(
+            f"games begin at {begins.tolist()}, must begin with a cartridge at 0 and ascend within {len(log)} actions"
+        )
     if seeds.min() < SAME_CARTRIDGE or seeds.max() > _MAX_SEED:
-        raise CorruptDataError(f"seeds {seeds.tolist()}, not {SAME_CARTRIDGE} to {_MAX_SEED}")
+        raise CorruptDataError(f"seeds are {seeds.tolist()}, must be {SAME_CARTRIDGE} to {_MAX_SEED}")
     if start_frames.min() < 0 or start_frames.max() > MAX_START_FRAMES:
-        raise CorruptDataError(f"start frames {start_frames.tolist()}, not 0 to {MAX_START_FRAMES}")
+        raise CorruptDataError(f"start frames are {start_frames.tolist()}, must be 0 to {MAX_START_FRAMES}")
     return log, {int(begin): (int(seed), int(num)) for begin, seed, num in games}

@@ -130,12 +130,14 @@ def decode_pictures(footage: Arrays) -> Iterator[tuple[int, Picture]]:
     """
     shape = tuple(footage["picture_shape"].tolist())
     if shape[2] != 3 or not all(1 <= side <= _MAX_SIDE_PX for side in shape[:2]):
-        raise CorruptDataError(f"pictures of shape {shape}, not 1 to {_MAX_SIDE_PX} high and wide and 3 deep")
+        raise CorruptDataError(
+            f"shape of pictures is {shape}, must be 1 to {_MAX_SIDE_PX} high and wide and 3 deep"
+        )
     lengths, counts, steps = footage["group_bytes"], footage["group_pictures"], footage["picture_steps"]
     if len(lengths) != len(counts) or lengths.sum() != len(footage["groups"]) or counts.sum() != len(steps):
-        raise CorruptDataError("groups of pictures do not fit their numbers")
+        raise CorruptDataError("groups of pictures don't match the numbers of their bytes and pictures")
     if len(counts) and not (lengths.min() >= 0 and counts.min() >= 1 and counts.max() <= _GROUP):
-        raise CorruptDataError(f"groups of {counts.tolist()} pictures, not 1 to {_GROUP}")
+        raise CorruptDataError(f"groups hold {counts.tolist()} pictures, must hold 1 to {_GROUP}")
     begin, numbers = 0, iter(steps.tolist())
     for length, count in zip(lengths.tolist(), counts.tolist(), strict=True):
         group = _decode_group(footage["groups"][begin : begin + length].tobytes(), (count, *shape))
@@ -155,5 +157,5 @@ def _decode_group(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     except zlib.error as err:
         raise CorruptDataError("a group of pictures can't be decompressed") from err
     if len(pixels) != size:
-        raise CorruptDataError(f"a group of pictures holds {len(pixels)} bytes, not {size}")
+        raise CorruptDataError(f"a group of pictures holds {len(pixels)} bytes, must hold {size}")
     return np.cumsum(np.frombuffer(pixels, np.uint8).reshape(shape), axis=0, dtype=np.uint8)

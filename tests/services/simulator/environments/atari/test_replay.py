@@ -141,8 +141,8 @@ def _shrinking(size: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"log": np.array([0, 1, 6] * 10, np.uint8)}, "action 6 of 6"),
-        ({"log": np.zeros(24, np.uint8)}, "log of 24 actions"),
+        ({"log": np.array([0, 1, 6] * 10, np.uint8)}, "action 6, must be below 6"),
+        ({"log": np.zeros(24, np.uint8)}, "log has 24 actions, must have at least 25"),
         ({"games": np.zeros((0, 3), np.int64)}, "games begin at"),
         ({"games": np.array([[1, 5, 5]])}, "games begin at"),
         ({"games": np.array([[0, -1, 5]])}, "games begin at"),
