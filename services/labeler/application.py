@@ -78,7 +78,7 @@ class LabelerApplication:
             if len(self._simulators):
                 group.create_task(self._render_queue.run())
             else:
-                _log.warning("clips_are_not_drawn", reason="simulator_addresses is empty")
+                _log.warning("clips_are_not_rendered", reason="simulator_addresses is empty")
 
     async def drain(self) -> None:
         """Commit pending writes and close the database."""

@@ -1,4 +1,4 @@
-"""Clips: drawn when wanted, verified before anybody sees them, given only to who may see them."""
+"""Clips: rendered when wanted, verified before anybody sees them, given only to who may see them."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_an_unavailable_simulator_is_tried_without_end(studio: Studio) -> 
     await studio.until_state(query_id, preference_pb2.QUERY_STATE_READY)
 
 
-async def test_a_segment_that_can_not_be_drawn_fails_its_query(studio: Studio) -> None:
+async def test_a_segment_that_can_not_be_rendered_fails_its_query(studio: Studio) -> None:
     """After five tries of it; a teacher may still answer, a person may not."""
     studio.simulator.failures = [grpc.StatusCode.DATA_LOSS] * 100
     (query_id,) = await studio.labeler.propose("a", wants_clips=True)
@@ -159,14 +159,14 @@ async def test_four_failures_are_survived(studio: Studio) -> None:
     await studio.until_state(query_id, preference_pb2.QUERY_STATE_READY)
 
 
-async def test_a_clip_that_is_not_what_was_drawn_is_never_shown(studio: Studio) -> None:
+async def test_a_clip_that_is_not_what_was_rendered_is_never_shown(studio: Studio) -> None:
     """The digest is checked by reading back; wrong five times fails the query."""
     studio.simulator.wrong_sha256 = True
     (query_id,) = await studio.labeler.propose("a", wants_clips=True)
     await studio.until_state(query_id, preference_pb2.QUERY_STATE_FAILED)
 
 
-async def test_a_clip_shared_by_two_queries_is_drawn_once(studio: Studio) -> None:
+async def test_a_clip_shared_by_two_queries_is_rendered_once(studio: Studio) -> None:
     """Both become ready by it."""
     first = await studio.labeler.propose("a", wants_clips=True)
     await studio.until_state(first[0], preference_pb2.QUERY_STATE_READY)
@@ -186,7 +186,7 @@ async def test_a_clip_shared_by_two_queries_is_drawn_once(studio: Studio) -> Non
     assert len(studio.simulator.clip_uris) == len(set(studio.simulator.clip_uris)) == 3
 
 
-async def test_a_teachers_answer_does_not_stop_the_drawing(studio: Studio) -> None:
+async def test_a_teachers_answer_does_not_stop_the_rendering(studio: Studio) -> None:
     """A sample for the page is drawn even of queries that a teacher was quick to answer."""
     studio.simulator.failures = [grpc.StatusCode.UNAVAILABLE] * 3
     (query_id,) = await studio.labeler.propose("a", wants_clips=True)
@@ -204,7 +204,7 @@ async def test_a_teachers_answer_does_not_stop_the_drawing(studio: Studio) -> No
     assert await studio.state(query_id) == preference_pb2.QUERY_STATE_ANSWERED
 
 
-async def test_a_restart_goes_on_drawing(tmp_path: Path) -> None:
+async def test_a_restart_goes_on_rendering(tmp_path: Path) -> None:
     """What was wanted is in the database."""
     async with running_labeler(tmp_path) as labeler:
         await labeler.create_run()

@@ -79,7 +79,7 @@ def test_the_table_has_a_row_for_each_point() -> None:
     assert (second["env_steps"], second["true_return_mean"]) == ("2048", "1.5")
 
 
-def test_accuracy_is_drawn_once_it_says_something() -> None:
+def test_accuracy_is_rendered_once_it_says_something() -> None:
     """From ten answers on, with its interval; what is due never exceeds the budget."""
     points = [
         {
