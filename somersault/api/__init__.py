@@ -1,1 +1,1 @@
-"""What ``import somersault`` gives; `somersault/__init__.py` loads each name when it is first used."""
+"""What ``import somersault`` provides; `somersault/__init__.py` loads each name when it is first used."""

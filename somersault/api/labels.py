@@ -16,10 +16,10 @@ __all__ = ["read_labels"]
 
 
 def read_labels(source: str | Path | Run) -> pd.DataFrame:
-    """Read a run's answers into a pandas data frame, one row an answer, oldest first, as it was last revised.
+    """Read a run's answers into a pandas data frame, one row per answer in its latest revision, oldest first.
 
-    The columns are the fields of `somersault.runs.LabelRow`; ``answered`` is the time of the answer in UTC. A running
-    run's are read as they are committed.
+    The columns are the fields of `somersault.runs.LabelRow`; ``answered`` is the time of the answer in UTC. Those of a running
+    run are read as they are committed.
 
     Args:
         source: the folder of a run, or what `somersault.load_run` gave.

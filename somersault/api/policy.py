@@ -28,7 +28,7 @@ _HEADS = ("mean.weight", "logits.weight")
 
 
 class Policy:
-    """Chooses actions by the weights of one policy version; not for use by several threads at once."""
+    """Chooses actions with the weights of one policy version. Not to be used by several threads at once."""
 
     def __init__(
         self, arrays: dict[str, FloatArray], *, version: int | None = None, seed: int | None = None
@@ -37,11 +37,11 @@ class Policy:
 
         Args:
             arrays: float32.
-            version: counts the run's policies; None where it isn't known.
-            seed: of the draws of actions; None draws another each time.
+            version: the run's policy version; None if unknown.
+            seed: seeds the sampling of actions; None for a different one each time.
 
         Raises:
-            CorruptDataError: they are not a policy's.
+            CorruptDataError: they aren't a policy's.
         """
         if not any(name in arrays for name in _HEADS):
             raise CorruptDataError(f"the arrays {sorted(arrays)} are not those of a policy")
@@ -67,15 +67,15 @@ class Policy:
         """Choose an action.
 
         Args:
-            observation: ``[O]`` numbers, or uint8 ``[F, H, W]``, the newest picture last; where numbers lie beside
-                pictures, both, by ``pictures`` and ``numbers``, as `somersault.make_env` shows them.
-            deterministic: takes the likeliest action instead of drawing one, as the run did.
+            observation: ``[O]`` numbers, or uint8 ``[F, H, W]``, the newest picture last; if there are numbers beside
+                pictures, a dict of ``pictures`` and ``numbers``, as `somersault.make_env` returns them.
+            deterministic: take the likeliest action instead of sampling one, as the run did.
 
         Returns:
             ``[A]`` float32 within -1 and 1, or ``[]`` or ``[D]`` int32.
 
         Raises:
-            InvalidInputError: the observation has another shape.
+            InvalidInputError: the observation has the wrong shape.
         """
         action = self._actor.act(self._checked(observation), deterministic=deterministic)
         if isinstance(action, int):
@@ -100,7 +100,7 @@ def _checked_array(field: str, array: Any, shape: tuple[int | None, ...]) -> NDA
     """Return an array of a shape, of which None may be any length.
 
     Raises:
-        InvalidInputError: it has another.
+        InvalidInputError: it has a different one.
     """
     seen = np.asarray(array)
     expected = tuple(have if want is None else want for have, want in zip(seen.shape, shape, strict=False))
@@ -113,13 +113,12 @@ def load_policy(source: str | Path | Run, *, version: int | None = None, seed: i
     """Load a run's policy, or an exported one.
 
     Args:
-        source: the folder of a run, what `somersault.load_run` gave, the folder of an export, or a
-            ``policy.safetensors``.
-        version: of the policies of a run; None for the newest.
-        seed: of the draws of actions; None draws another each time.
+        source: the folder of a run, a `Run`, the folder of an export, or a ``policy.safetensors``.
+        version: of the run's policies; None for the newest.
+        seed: seeds the sampling of actions; None for a different one each time.
 
     Raises:
-        NotFoundError: nothing of the kind is there.
+        NotFoundError: there is no such thing.
         FailedPreconditionError: the run has no policy yet.
         CorruptDataError: it can't be read.
     """

@@ -1,8 +1,8 @@
 """A learned reward model that scores transitions, with numpy alone.
 
-Its members leave offset and scale of a reward open (Christiano et al. 2017, section 2.2.1). A run standardises each
-over every rollout, then takes the mean; here each is standardised by its moments over the run's stored segments, so
-that the same transition always has the same score.
+Preferences leave the offset and scale of its members' rewards undetermined (Christiano et al. 2017, section 2.2.1). A run
+standardises each member over every rollout, then takes the mean; here each is standardised by its moments over the run's
+stored segments, so that the same transition always has the same score.
 
 Shapes: B transitions, K members, O observation length, F frames of H x W pixels, A action length, D
 choices made at once.
@@ -27,19 +27,19 @@ __all__ = ["RewardModel", "load_reward_model"]
 
 Observations = NDArray[Any] | Mapping[str, NDArray[Any]]
 
-_MAX_SEGMENTS = 256  # 19,000 steps of a hopper's: the moments are right to a hundredth
+_MAX_SEGMENTS = 256  # 19,000 steps of a hopper: the moments are right to a hundredth
 _LEAST_STD = 1e-6  # as the learner's
 
 
 class RewardModel:
-    """Scores transitions by one version of a run's reward model; may be shared by threads."""
+    """Scores transitions with one version of a run's reward model. May be shared by threads."""
 
     def __init__(self, arrays: dict[str, FloatArray], *, version: int) -> None:
         """Take an ensemble's arrays by the names of docs/protocol.md, and each member's moments.
 
         Args:
             arrays: float32; ``member_mean`` and ``member_std`` are ``[K, 1]``.
-            version: counts the run's reward models.
+            version: the run's reward version.
         """
         self.arrays = arrays
         self.version = version
@@ -51,11 +51,11 @@ class RewardModel:
 
     @property
     def is_image(self) -> bool:
-        """Whether it looks at pictures."""
+        """Whether it sees pictures."""
         return "filters.0" in self.arrays
 
     def score(self, observations: Observations, actions: NDArray[Any]) -> FloatArray:
-        """Return the learned reward of transitions: about 0 in the mean and of deviation 1 over the run's segments.
+        """Return the learned reward of transitions, with mean about 0 and standard deviation 1 over the run's segments.
 
         Args:
             observations: ``[B, O]`` numbers, or uint8 ``[B, F, H, W]``: what was observed before the action; where numbers
@@ -66,13 +66,13 @@ class RewardModel:
             ``[B]`` float32.
 
         Raises:
-            InvalidInputError: an array has another shape.
+            InvalidInputError: an array has the wrong shape.
         """
         seen = self._checked(observations, np.asarray(actions))
         return self._scorer.score(seen, actions)
 
     def members(self, observations: Observations, actions: NDArray[Any]) -> FloatArray:
-        """Return what each member gives, ``[K, B]`` float32, not standardised; see `score`."""
+        """Return each member's score, ``[K, B]`` float32, not standardised; see `score`."""
         seen = self._checked(observations, np.asarray(actions))
         return np.asarray(self._scorer.members(seen, np.asarray(actions)), np.float32)
 
@@ -115,7 +115,7 @@ def load_reward_model(source: str | Path | Run) -> RewardModel:
     """Load a run's newest reward model and measure its members over the run's stored segments.
 
     Args:
-        source: the folder of a run, or what `somersault.load_run` gave.
+        source: the folder of a run, or a `Run`.
 
     Raises:
         NotFoundError: there is no run.
@@ -125,14 +125,14 @@ def load_reward_model(source: str | Path | Run) -> RewardModel:
     run = source if isinstance(source, Run) else load_run(source)
     stored = run.reward_model()
     arrays, sizes = dict(stored.arrays), run.task.choice_sizes
-    if sizes and not run.task.spec.is_image:  # what pictures are scored by doesn't see the action
+    if sizes and not run.task.spec.is_image:  # a network for pictures doesn't see the action
         arrays["choice_sizes"] = np.array(sizes, np.float32)
     mean, std = _moments(run, Scorer(arrays))
     return RewardModel({**arrays, "member_mean": mean, "member_std": std}, version=stored.version)
 
 
 def _moments(run: Run, scorer: Scorer) -> tuple[FloatArray, FloatArray]:
-    """Measure mean and deviation of each member, ``[K, 1]``, over segments evenly spread over the run's."""
+    """Measure the mean and standard deviation of each member, ``[K, 1]``, over segments evenly spread over the run."""
     keys = run.segment_keys()
     chosen = (
         [keys[index] for index in np.unique(np.linspace(0, len(keys) - 1, _MAX_SEGMENTS).astype(int))]

@@ -1,4 +1,4 @@
-"""Puts a learned reward in the place of an environment's own, for other libraries to train on."""
+"""Replaces an environment's reward with a learned one, for other libraries to train on."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from somersault.errors import FailedPreconditionError
 __all__ = ["RewardWrapper"]
 
 _KEPT_INFO = frozenset({"TimeLimit.truncated", "action_mask", "is_still", "lives"})
-"""What an agent may need and no score can be told from."""
+"""What an agent may need and what reveals no score."""
 
 
 class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Pays what a reward model gives; nothing that a step returns tells what the environment itself pays.
+    """Returns a reward model's score as the reward; nothing that a step returns reveals the environment's own.
 
-    Wrap what `somersault.make_env` makes: that environment pays nothing at all, so the true reward can't be reached.
-    Around another environment, the reward it pays is dropped, and so is all of its info but `TimeLimit.truncated`,
-    `action_mask`, `is_still` and `lives`: a score may have any name there.
+    Wrap an environment made by `somersault.make_env`: it has no reward at all, so the true reward can't leak. For another
+    environment, its reward is dropped, and so is its info except `TimeLimit.truncated`, `action_mask`, `is_still` and
+    `lives`: a score may be there under any name.
     """
 
     def __init__(
         self, env: gymnasium.Env[Any, Any], reward_model: RewardModel, *, keep_info: Iterable[str] = ()
     ) -> None:
-        """Take an environment that observes and acts as the run did, and what is to pay in it.
+        """Take an environment with the run's observations and actions, and the reward model.
 
         Args:
-            env: what to wrap.
-            reward_model: what pays.
-            keep_info: further keys of info to keep; whoever names one vouches that it tells nothing of the true reward.
+            env: the environment to wrap.
+            reward_model: the source of rewards.
+            keep_info: further keys of info to keep; make sure that they reveal nothing of the true reward.
         """
         super().__init__(env)
         self._reward_model = reward_model
@@ -44,15 +44,15 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode."""
+        """Start an episode."""
         self._observation, info = self.env.reset(seed=seed, options=options)
         return self._observation, self._kept(info)
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Make a step; the reward is the reward model's, of the observation before it and the action as executed.
+        """Make a step; the reward is the model's score of the observation before it and the action as executed.
 
         Raises:
-            FailedPreconditionError: it was not reset.
+            FailedPreconditionError: the environment wasn't reset.
         """
         if self._observation is None:
             raise FailedPreconditionError("the environment must be reset before its first step")

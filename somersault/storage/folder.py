@@ -1,7 +1,7 @@
 """An object store in a folder of this machine: an object's key is its path below the root.
 
 A key is walked one folder at a time from the root's descriptor and no link is followed, so nothing
-outside the root is ever read or written, whatever somebody else does to the tree meanwhile.
+outside the root is ever read or written, whatever other processes do to the tree meanwhile.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FolderStore:
-    """Keeps each object as a file; several processes may share one root."""
+    """Stores each object as a file; several processes may share one root."""
 
     def __init__(self, root: Path, *, max_object_bytes: int = MAX_OBJECT_BYTES, is_made: bool = True) -> None:
         """Take the root folder; ``is_made`` makes it where it is missing."""
@@ -53,7 +53,7 @@ class FolderStore:
             try:
                 _write_durably(folder, name, data)
             except IsADirectoryError as err:
-                raise AlreadyExistsError(f"{key!r} is a folder in {self._root}, no object") from err
+                raise AlreadyExistsError(f"{key!r} is a folder in {self._root}, not an object") from err
         return object_store.describe(key, data)
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
@@ -107,7 +107,7 @@ class FolderStore:
                 os.fsync(folder)
 
     def check(self) -> None:
-        """Prove that the folder can be used; see `ObjectStore.check`."""
+        """Check that the folder can be used; see `ObjectStore.check`."""
         object_store.probe(self)
 
     def _read(self, folder: int, name: str, *, key: str) -> bytes:
@@ -129,7 +129,7 @@ class FolderStore:
             descriptor = os.open(self._root, _FOLDER_FLAGS & ~os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError) as err:
             raise UnavailableError(
-                f"object store folder {self._root} is gone; mount it or make it again"
+                f"object store folder {self._root} is gone; mount it or create it again"
             ) from err
         try:
             for part in parts:
@@ -142,7 +142,7 @@ class FolderStore:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn what the file system says into the domain's errors."""
+        """Turn the file system's errors into the domain's."""
         try:
             yield
         except OSError as err:
@@ -156,8 +156,8 @@ class FolderStore:
             )
         if err.errno in _DENIED:
             return PermissionDeniedError(
-                f"object store folder {self._root} may not be used ({reason}); "
-                "check who owns it, and that no link lies inside"
+                f"object store folder {self._root} can't be accessed ({reason}); "
+                "check its owner, and that it contains no links"
             )
         if isinstance(err, (NotADirectoryError, FileExistsError)):
             return AlreadyExistsError(
@@ -170,7 +170,7 @@ def _open_child(parent: int, name: str, *, create: bool) -> int:
     if create:
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=parent)
-        # Even when somebody else has just made it: what we put inside must not vanish with it.
+        # Even if another process has just made it: what we put inside must not vanish with it.
         os.fsync(parent)
     return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
 

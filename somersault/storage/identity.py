@@ -1,7 +1,7 @@
-"""Which run the objects below a run's prefix belong to: one small object among them says it.
+"""Which run the objects under a run's prefix belong to: a small object among them says so.
 
-Two runs may have the same name, a bucket may be somebody else's, a folder may be copied while its objects stay where they
-are. So whoever opens a store compares it with what it was given, before it takes anything there for its own.
+Two runs may have the same name, a bucket may belong to another project, a folder may be copied while its objects stay where
+they are. So every program compares a store with the run that it was given before it uses anything there.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ _FIELDS = {"run_id", "identity", "start_mark"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIdentity:
-    """What a store says of the run whose objects it holds."""
+    """What a store says about the run whose objects it holds."""
 
     run_id: str
     identity: str
     """Drawn once, when the run began."""
     start_mark: str
-    """Drawn at each start of the run, by the folder that started it: another copy of that folder doesn't know it."""
+    """Drawn at each start of the run, and kept in the folder that started it: another copy of that folder doesn't know it."""
 
 
 def new_identity() -> str:
-    """Return a new identity or mark: 32 hexadecimal digits that nobody has drawn before."""
+    """Return a new identity or mark: 32 random hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def identity_key(run_id: str) -> str:
-    """Return the key of the object that says whose a run's objects are."""
+    """Return the key of the object that says which run the objects belong to."""
     return f"{run_id}/identity.json"
 
 
 def read_identity(store: ObjectStore, run_id: str) -> StoredIdentity | None:
-    """Return what a store says of a run; None if it says nothing.
+    """Return what a store says about a run; None if it says nothing.
 
     Raises:
         CorruptDataError: what it says can't be read.
@@ -65,7 +65,7 @@ def read_identity(store: ObjectStore, run_id: str) -> StoredIdentity | None:
 
 
 def write_identity(store: ObjectStore, said: StoredIdentity) -> None:
-    """Have a store say whose a run's objects are.
+    """Store which run the objects belong to.
 
     Raises:
         SomersaultError: it can't be written.
@@ -75,10 +75,10 @@ def write_identity(store: ObjectStore, said: StoredIdentity) -> None:
 
 
 def check_store(store: ObjectStore, run_id: str, *, identity: str) -> None:
-    """Check that a store is that of the run whose identity a service was given; an empty one isn't compared.
+    """Check that a store belongs to the run whose identity a service was given; an empty identity isn't compared.
 
     Raises:
-        ConfigError: it holds another run of that name, or nothing of this one.
+        ConfigError: it holds another run of that name, or nothing of this run.
         SomersaultError: it can't be read.
     """
     if not identity:
@@ -101,9 +101,9 @@ def _parse(data: bytes, *, key: str, run_id: str) -> StoredIdentity:
     try:
         values = load_json(data)
     except ValueError as error:
-        raise _corrupt(key, f"it is no JSON ({error})") from error
+        raise _corrupt(key, f"it isn't JSON ({error})") from error
     if not isinstance(values, dict):
-        raise _corrupt(key, "it must be one JSON object")
+        raise _corrupt(key, "it must be a JSON object")
     version = values.pop("format", None)
     if isinstance(version, int) and version > _FORMAT:
         raise ConfigError(f"object {key!r} is of format {version}, made by a newer somersault; use that")
@@ -126,5 +126,5 @@ def _parse(data: bytes, *, key: str, run_id: str) -> StoredIdentity:
 def _corrupt(key: str, why: str) -> CorruptDataError:
     return CorruptDataError(
         f"object {key!r}, which says whose run the store holds, can't be read: {why}; if you know that the store is this"
-        " run's, `somersault train` with --resume --adopt writes it anew"
+        " run's, `somersault train` with --resume --adopt writes it again"
     )

@@ -1,12 +1,12 @@
-"""Which keys an object may have: those safe as a path below a root and as an S3 object name."""
+"""Which keys an object may have: those that are safe as a path below a root and as an S3 object name."""
 
 from __future__ import annotations
 
 from somersault.domain.keys import clip_suffix
 from somersault.errors import InvalidInputError
 
-MAX_KEY_BYTES = 512  # S3 takes 1024, and the store's own prefix stands before ours
-MAX_COMPONENT_BYTES = 200  # file systems take 255
+MAX_KEY_BYTES = 512  # S3 allows 1024, and the store's own prefix comes first
+MAX_COMPONENT_BYTES = 200  # file systems allow 255
 TEMPORARY_PREFIX = ".tmp-"  # reserved: what the folder store has not finished writing
 _CLIP_SUFFIX = clip_suffix()
 
@@ -18,7 +18,7 @@ _KEY_BOUND = (
 
 
 def check_key(key: str) -> None:
-    """Refuse a key that could leave the store's root or that some store can't hold.
+    """Refuse a key that could lead out of the store's root or that some store can't hold.
 
     Raises:
         InvalidInputError: it is absolute, too long, not printable, or has a component like ``..``.
@@ -44,10 +44,10 @@ def policy_clip_key(run_id: str, policy_version: int) -> str:
 
 
 def check_policy_clip_key(field: str, key: str, *, run_id: str) -> None:
-    """Check that a key is of a clip of one of a run's policies, and of nothing else that the run keeps.
+    """Check that a key is that of a clip of one of a run's policies, and of nothing else that the run stores.
 
     Raises:
-        InvalidInputError: it lies elsewhere, is no MP4, or is no key.
+        InvalidInputError: it leads elsewhere, isn't an MP4, or isn't a key.
     """
     check_key(key)
     prefix = _policy_clips_of(run_id)

@@ -39,7 +39,7 @@ def open_store(
         max_object_bytes: the bound on an object's size.
 
     Raises:
-        ConfigError: the URL names no store that we know, or an S3 store lacks its credentials.
+        ConfigError: the URL names no known kind of store, or an S3 store lacks its credentials.
     """
     try:
         parts = urlsplit(url)
@@ -47,7 +47,7 @@ def open_store(
     except ValueError as err:
         raise ConfigError(f"object store URL can't be read ({err}), must be {_SHAPES}") from err
     if "@" in parts.netloc:  # not repeated in the message: it may hold the secret
-        raise ConfigError("object store URL holds credentials; give the two keys apart")
+        raise ConfigError("object store URL holds credentials; pass the two keys separately")
     if parts.scheme == "file":
         return _open_folder(parts, url=url, max_object_bytes=max_object_bytes)
     if parts.scheme == "memory" and not (parts.netloc or parts.path or parts.query):

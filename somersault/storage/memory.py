@@ -11,7 +11,7 @@ from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
 
 class MemoryStore:
-    """Keeps objects in a dictionary."""
+    """Stores objects in a dictionary."""
 
     def __init__(self, *, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
         """Start empty."""
@@ -57,5 +57,5 @@ class MemoryStore:
             self._objects.pop(key, None)
 
     def check(self) -> None:
-        """Prove that the store works; see `ObjectStore.check`."""
+        """Check that the store works; see `ObjectStore.check`."""
         object_store.probe(self)

@@ -23,33 +23,33 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """Describes an object as it was stored."""
+    """An object as it was stored."""
 
     key: str
-    """The name it is found by again."""
+    """The name by which it is found again."""
 
     size_bytes: int
     """Its length."""
 
     sha256: str
-    """The SHA-256 of its bytes, 64 lower-case hexadecimal digits; a reader expects it."""
+    """The SHA-256 of its bytes, 64 lower-case hexadecimal digits; readers verify it."""
 
 
 class ObjectStore(Protocol):
-    """Keeps immutable byte strings under keys such as ``run-1/clips/s7.mp4``.
+    """Stores immutable byte strings under keys such as ``run-1/clips/s7.mp4``.
 
-    Calls block, from any thread; inside an event loop they belong in ``asyncio.to_thread``. Besides
-    the errors named below, each method raises ``InvalidInputError`` for a key out of bounds,
-    ``UnavailableError`` when the store can't be reached within a bounded time, and
-    ``PermissionDeniedError`` when it refuses us; a missing bucket is a ``NotFoundError``, but to
-    `exists`, to which servers don't tell it from a missing object.
+    Methods block and may be called from any thread; in an event loop use ``asyncio.to_thread``. Besides
+    the errors named below, each method raises ``InvalidInputError`` for an invalid key,
+    ``UnavailableError`` if the store can't be reached within a bounded time, and
+    ``PermissionDeniedError`` if it refuses access. A missing bucket is a ``NotFoundError``, except in
+    `exists`, where servers don't distinguish it from a missing object.
     """
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Store an object durably, replacing that key's; readers see the old or the new one whole.
+        """Store an object durably, replacing the one of that key; readers see the old or the new one, never a mixture.
 
-        ``rclone serve s3`` can't keep the last promise: it writes over the old object in place, so a
-        key that others may be reading is better written once.
+        ``rclone serve s3`` can't keep the last promise: it overwrites the old object in place, so a
+        key that others may be reading should be written only once.
 
         Raises:
             ResourceExhaustedError: the object is past the bound on size, or the store is full.
@@ -60,7 +60,7 @@ class ObjectStore(Protocol):
 
         Raises:
             NotFoundError: no object has that key.
-            CorruptDataError: the bytes have not the digest expected or stored beside them.
+            CorruptDataError: the bytes don't have the digest that is expected, or the one stored beside them.
             ResourceExhaustedError: the object is past the bound on size.
         """
 
@@ -71,10 +71,10 @@ class ObjectStore(Protocol):
         """Return the keys that start with a prefix (``""`` for all), in code point order."""
 
     def delete(self, key: str) -> None:
-        """Remove an object; without one of that key, do nothing."""
+        """Remove an object; do nothing if there is none of that key."""
 
     def check(self) -> None:
-        """Writes, reads and deletes a probe, so that a store we can't use is known at start-up."""
+        """Write, read and delete a probe, so that a store that can't be used is found at start-up."""
 
 
 def describe(key: str, data: bytes) -> StoredObject:
@@ -116,14 +116,14 @@ def verify(key: str, data: bytes, *digests: str | None) -> None:
     found = hashlib.sha256(data).hexdigest()
     for digest in known:
         if digest != found:
-            # Without the digest found: whoever learns it can claim to have stored what they can't read.
+            # The digest found is left out: a caller that learns it could claim to have stored what it can't read.
             raise CorruptDataError(
-                f"object {key!r} is not what was stored: its SHA-256 is another than expected"
+                f"object {key!r} is not what was stored: its SHA-256 differs from the one expected"
             )
 
 
 def probe(store: ObjectStore) -> None:
-    """Prove that a store can be written, read and deleted from; see `ObjectStore.check`."""
+    """Check that a store can be written to, read and deleted from; see `ObjectStore.check`."""
     key, data = f".probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
     stored = store.put(key, data)
     try:

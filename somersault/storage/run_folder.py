@@ -1,4 +1,4 @@
-"""An object store in the folder of one run, whatever that folder is called and wherever it lies."""
+"""An object store in the folder of one run, whatever that folder is called and wherever it is."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
 
 class RunFolderStore:
-    """Keeps ``RUN_ID/segments/…`` as ``segments/…`` in a folder, and nothing of any other run; see `ObjectStore`."""
+    """Stores ``RUN_ID/segments/…`` as ``segments/…`` in a folder, and nothing of any other run; see `ObjectStore`."""
 
     def __init__(self, folder: Path, *, run_id: str, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
-        """Open a folder that exists: one that was moved away isn't made anew where it was.
+        """Open an existing folder: one that was moved away isn't created again where it was.
 
         Raises:
             InvalidInputError: ``run_id`` can't name a run.
@@ -49,7 +49,7 @@ class RunFolderStore:
         self._store.delete(self._inside(key))
 
     def check(self) -> None:
-        """Prove that the folder can be used."""
+        """Check that the folder can be used."""
         self._store.check()
 
     def _inside(self, key: str) -> str:
@@ -60,7 +60,7 @@ class RunFolderStore:
         """Return where a key leads in the folder.
 
         Raises:
-            InvalidInputError: it is of another run.
+            InvalidInputError: it is another run's.
         """
         if not key.startswith(self._prefix):
             bound = f"one that begins with {self._prefix!r}: {self._folder} is that run's alone"

@@ -1,7 +1,7 @@
 """Where a run keeps its objects: in its own folder, wherever that is now, or in the store that it was told to use.
 
-Its settings name no place for its own folder, so that a run can be moved, renamed and copied. Those of earlier versions
-hold the absolute URL of the folder around it.
+For its own folder the settings name no place, so that a run can be moved, renamed and copied. Settings of earlier versions
+hold the absolute URL of the parent folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from somersault.runtime.urls import path_of_file_url, run_folder_url
 __all__ = ["IN_FOLDER", "check_has_no_links", "is_in_folder", "storage_url_now"]
 
 IN_FOLDER = ""
-"""What settings say of a run that keeps its objects in its own folder."""
+"""What the settings of a run that keeps its objects in its own folder say."""
 
 _OBJECTS = ("segments", "policies", "checkpoints")
 
@@ -37,7 +37,7 @@ def is_in_folder(url: str, *, folder: Path, run_id: str) -> bool:
 
 
 def check_has_no_links(folder: Path) -> None:
-    """Check that a run's objects lie in its folder: its store follows no link there, lest it lead out of it.
+    """Check that a run's objects are in its folder: its store follows no link, which could lead out of it.
 
     Raises:
         FailedPreconditionError: one of the folders of objects is a link.
@@ -51,7 +51,7 @@ def check_has_no_links(folder: Path) -> None:
 
 
 def _was_in_folder(stored: str, *, folder: Path, run_id: str) -> bool:
-    """Return whether the folder that an earlier version stored was the one around the run's own."""
+    """Return whether the folder that an earlier version stored was the parent of the run's own."""
     if not stored.startswith("file:"):
         return False
     if _has_objects(folder) or is_in_folder(stored, folder=folder, run_id=run_id):
@@ -59,7 +59,7 @@ def _was_in_folder(stored: str, *, folder: Path, run_id: str) -> bool:
     around = path_of_file_url(stored)
     if (around / run_id / "config.json").is_file():  # the run that this one was copied from
         return True
-    # Without an object anywhere nothing can be missed.
+    # If there are no objects anywhere, none can be missing.
     is_around = not around.is_dir() or around.resolve() == folder.resolve().parent
     return is_around and not _has_objects(around / run_id)
 

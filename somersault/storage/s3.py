@@ -20,9 +20,9 @@ from somersault.storage.s3_errors import Place
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 15.0  # between two packets; a store that syncs a large object may pause that long
-TRANSFER_TIMEOUT_S = 120.0  # for one object, however slowly it drips
+TRANSFER_TIMEOUT_S = 120.0  # for one object, however slowly it arrives
 NUM_ATTEMPTS = 3
-RETRY_WINDOW_S = 10.0  # no new attempt later, so a stalled store costs one read timeout, not three
+RETRY_WINDOW_S = 10.0  # no new attempt after this, so a stalled store costs one read timeout, not three
 BACKOFF_S = 0.2
 
 _DIGEST_METADATA = "sha256"
@@ -34,10 +34,10 @@ _Result = TypeVar("_Result")
 
 
 class S3Store:
-    """Keeps objects in a bucket, each with its SHA-256 as user metadata, verified at each reading.
+    """Stores objects in a bucket, each with its SHA-256 as user metadata, which is verified at each read.
 
-    Some servers forget user metadata (``rclone serve s3``, restarted, does): what they give is
-    held against the digest that the caller recorded alone.
+    Some servers forget user metadata (``rclone serve s3`` does when restarted): what they return is
+    verified only against the digest that the caller recorded.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class S3Store:
         read_timeout_s: float = READ_TIMEOUT_S,
         max_object_bytes: int = MAX_OBJECT_BYTES,
     ) -> None:
-        """Prepares a client; nothing is sent before the first call, so the store may start later.
+        """Prepare a client; nothing is sent before the first call, so the store may start later.
 
         Args:
             place: the endpoint and the bucket.
             access_key: the identity's key id.
             secret_key: its secret.
-            prefix: stands before every key in the bucket, with a slash between; ``""`` for none.
-            region: the region to sign for; only clouds care.
+            prefix: comes before every key in the bucket, followed by a slash; ``""`` for none.
+            region: the region to sign for; only cloud providers care.
             create_bucket: whether the first `put` or `check` makes a missing bucket.
             read_timeout_s: how long the server may be silent, in seconds.
             max_object_bytes: the bound on an object's size.
@@ -87,7 +87,7 @@ class S3Store:
         )
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Store an object in one request, so nobody sees half of it; see `ObjectStore.put`."""
+        """Store an object in one request, so that half of it is never seen; see `ObjectStore.put`."""
         key_checks.check_key(key)
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         stored = object_store.describe(key, data)
@@ -123,7 +123,7 @@ class S3Store:
         self._attempt(lambda: self._client.remove_object(self._place.bucket, self._prefix + key), key=key)
 
     def check(self) -> None:
-        """Prove that the bucket can be used; see `ObjectStore.check`."""
+        """Check that the bucket can be used; see `ObjectStore.check`."""
         object_store.probe(self)
 
     def _upload(self, stored: StoredObject, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Puts what an S3 server, or the way to it, says into the domain's errors, with what to do."""
+"""Turns the errors of an S3 server, or of the connection to it, into the domain's, with what to do."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _WRONG_REGION = {
     "PermanentRedirect",
 }
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "EntityTooLarge"}
-_SERVER_FAULT = 500  # and above: the server's own trouble, not our request
+_SERVER_FAULT = 500  # and above: the server's fault, not the request's
 _BUSY = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Names the server and the bucket that a store is in."""
+    """The server and the bucket that a store is in."""
 
     host: str
     """Host and port, as in ``127.0.0.1:9000``."""
@@ -43,7 +43,7 @@ class Place:
     """The bucket's name."""
 
     is_secure: bool = True
-    """Whether TLS is spoken."""
+    """Whether TLS is used."""
 
     def __str__(self) -> str:
         """Return how messages name it."""
@@ -57,7 +57,7 @@ def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultErr
         return _translate_answer(status, code, place=place, key=key)
     if isinstance(err, urllib3.exceptions.SSLError):
         return ConfigError(
-            f"{place} does not speak TLS as it should ({_reason(err)}); "
+            f"{place} doesn't speak TLS ({_reason(err)}); "
             "if it speaks plain HTTP, add secure=false to the store's URL"
         )
     return UnavailableError(f"{place} can't be reached ({_reason(err)}); start it or correct its URL")
@@ -82,7 +82,7 @@ def _translate_answer(status: int, code: str, *, place: Place, key: str | None) 
         HTTPStatus.MOVED_PERMANENTLY,
         HTTPStatus.TEMPORARY_REDIRECT,
     ):
-        return ConfigError(f"{place} wants another region ({said}); add region=… to the store's URL")
+        return ConfigError(f"{place} requires another region ({said}); add region=… to the store's URL")
     if status == HTTPStatus.NOT_FOUND:
         if code == "NoSuchBucket":
             missing = f"{bucket}; create it or add create=true to the store's URL"
@@ -91,17 +91,17 @@ def _translate_answer(status: int, code: str, *, place: Place, key: str | None) 
         return NotFoundError(f"{place} has no {missing}")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return PermissionDeniedError(
-            f"{place} refuses us ({said}); check the access key, the secret key, this machine's "
-            f"clock and what that identity may do in {bucket}"
+            f"{place} refuses access ({said}); check the access key, the secret key, this machine's "
+            f"clock and the identity's permissions in {bucket}"
         )
     if code in _FULL or status in (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.INSUFFICIENT_STORAGE,
     ):
-        return ResourceExhaustedError(f"{place} takes no more into {bucket} ({said})")
+        return ResourceExhaustedError(f"{place} accepts no more objects in {bucket} ({said})")
     if code in _BUSY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_FAULT:
-        return UnavailableError(f"{place} can't serve us now ({said}); look at its log")
-    return FailedPreconditionError(f"{place} refuses what we asked of {bucket} ({said})")
+        return UnavailableError(f"{place} can't serve requests right now ({said}); look at its log")
+    return FailedPreconditionError(f"{place} refuses the request for {bucket} ({said})")
 
 
 def _reason(err: Exception) -> str:

@@ -34,8 +34,8 @@ def preference_from_message(
     """Return the answer of an enum value.
 
     Args:
-        value: What came.
-        field: The name of the field that holds it, for the error.
+        value: The value received.
+        field: The name of its field, for the error.
 
     Raises:
         InvalidInputError: it is unspecified or unknown.

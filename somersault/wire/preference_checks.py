@@ -1,4 +1,4 @@
-"""The bounds of what goes into a preference log again: rows as messages, checked as strictly as the rpcs that made them."""
+"""Checks rows, as messages, that are imported into a preference log: as strictly as the rpcs that made them did."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ANSWERING = (preference_pb2.ROLE_LABELER, preference_pb2.ROLE_TEACHER)
 
 
 def check_log_row(row: preference_pb2.PreferenceRecord | preference_pb2.WeightChange) -> None:
-    """Check a row that is to be imported by itself; whether it fits the log only the labeler knows.
+    """Check a row to be imported on its own; only the labeler knows whether it fits the log.
 
     Raises:
-        InvalidInputError: a field is out of bounds; names the field, its value and the bound.
+        InvalidInputError: a field is out of bounds; the message names the field, its value and the bound.
     """
     is_change = isinstance(row, preference_pb2.WeightChange)
     for each in CHANGE_FIELDS if is_change else RECORD_FIELDS:

@@ -1,7 +1,7 @@
-"""Files of a preference log's rows: JSON lines, CSV and Parquet, each of which holds exactly what the others do.
+"""Files of a preference log's rows: JSON lines, CSV and Parquet, which all hold exactly the same.
 
-The columns are those of `preference_rows.COLUMNS`. In CSV, which has no null, an empty cell is null where the row's kind
-doesn't have the column, and else empty text.
+The columns are those of `preference_rows.COLUMNS`. CSV has no null: an empty cell means null if the row's kind doesn't have
+the column, else empty text.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class RowWriter(Protocol):
 
 
 def format_of(name: str) -> FileFormat:
-    """Return the format that a file's name says.
+    """Return the format that a file's name stands for.
 
     Raises:
-        InvalidInputError: its suffix is of none.
+        InvalidInputError: its suffix stands for none.
     """
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
     if suffix not in _SUFFIXES:
@@ -52,7 +52,7 @@ def format_of(name: str) -> FileFormat:
 
 
 def open_writer(file_format: FileFormat) -> RowWriter:
-    """Return what writes a file of a format.
+    """Return a writer of a format.
 
     Raises:
         ConfigError: it is Parquet, and pyarrow is missing.
@@ -68,8 +68,8 @@ def read_rows(file: IO[bytes], file_format: FileFormat) -> Iterator[tuple[str, R
     Types and bounds of the values aren't checked; `preference_rows.message_from_row` does.
 
     Raises:
-        CorruptDataError: a row, or the file, can't be read; says where.
-        InvalidInputError: the kind, or a cell, of a row of CSV is wrong; says where.
+        CorruptDataError: a row, or the file, can't be read; the message says where.
+        InvalidInputError: the kind or a cell of a CSV row is wrong; the message says where.
         ConfigError: it is Parquet, and pyarrow is missing.
     """
     readers = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet}
@@ -77,7 +77,7 @@ def read_rows(file: IO[bytes], file_format: FileFormat) -> Iterator[tuple[str, R
 
 
 class _JsonlWriter:
-    """Writes one JSON object a line, in UTF-8."""
+    """Writes one JSON object per line, in UTF-8."""
 
     def write(self, rows: Sequence[Row]) -> bytes:
         return "".join(dump_json(row, ensure_ascii=False) + "\n" for row in rows).encode()
@@ -87,7 +87,7 @@ class _JsonlWriter:
 
 
 class _CsvWriter:
-    """Writes a head and a line a row, in UTF-8, as RFC 4180 says; texts may span lines."""
+    """Writes a header and a line per row, in UTF-8, according to RFC 4180; texts may span lines."""
 
     def __init__(self) -> None:
         self._text = io.StringIO(newline="")
@@ -107,7 +107,7 @@ class _CsvWriter:
 
 
 class _ParquetWriter:
-    """Writes a row group a call. The format is written front to back, so each group's bytes may go at once."""
+    """Writes a row group per call. The format is written front to back, so each group's bytes can be sent at once."""
 
     def __init__(self) -> None:
         pa, pq = _pyarrow()
@@ -128,7 +128,7 @@ class _ParquetWriter:
 
 
 class _Taken(io.RawIOBase):
-    """Keeps what is written until it is taken."""
+    """Holds what is written until it is taken."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

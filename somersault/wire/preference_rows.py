@@ -1,8 +1,8 @@
-"""Rows of an exported preference log: flat, so that any tool reads them, and back to messages.
+"""Turns messages of the preference log into rows of an export, flat so that any tool can read them, and back.
 
 `COLUMNS` is the schema of both file formats: a line of JSONL is an object with these keys, a Parquet file has these
 columns. A row of kind ``preference`` is an answer or its revision, one of kind ``weight`` a change of a labeler's weight;
-columns that a kind does not have are null. `columns_of` says which a kind has.
+columns that a kind doesn't have are null (`columns_of`).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def row_from_message(message: LogMessage) -> Row:
 
 
 def _exported(each: LogField, message: Any) -> Any:
-    """Return what a row has of a message's field."""
+    """Return a message's field as it is in a row."""
     value = getattr(message, each.message)
     if each.message != each.export:  # a moment
         return milliseconds_from_timestamp(value)
@@ -119,7 +119,7 @@ def _exported(each: LogField, message: Any) -> Any:
 
 
 def columns_of(kind: object, *, is_gold: bool) -> list[str]:
-    """Return the columns that a row has; in all others it is null.
+    """Return the columns that a row has; all others are null.
 
     Args:
         kind: Its kind.
@@ -136,7 +136,7 @@ def columns_of(kind: object, *, is_gold: bool) -> list[str]:
 
 
 def nearest_columns(name: str) -> str:
-    """Return in words which columns an unknown name may have meant."""
+    """Return, in words, the columns that an unknown name may have meant."""
     near = difflib.get_close_matches(name.lower(), COLUMNS, n=3, cutoff=0.5)
     return f"one such as {', '.join(near or _USUAL)}; docs/labeler-api.md has them all"
 
@@ -145,7 +145,7 @@ def message_from_row(row: Mapping[str, Any]) -> LogMessage:
     """Return the message that a row was made from. A column that is null may be left out.
 
     Raises:
-        InvalidInputError: a column is missing, unknown, or of another type; names it, its value and what it must be.
+        InvalidInputError: a column is missing, unknown, or of another type; the message names it, its value and its type.
     """
     columns = columns_of(row.get("kind"), is_gold=row.get("is_gold") is True)
     if unknown := [name for name in row if name not in COLUMNS]:
@@ -158,7 +158,7 @@ def message_from_row(row: Mapping[str, Any]) -> LogMessage:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """Return a column's value in its own type; whole numbers may come as floats."""
+    """Return a value in the type of its column; whole numbers may be given as floats."""
     kind = COLUMNS[name]
     types, wanted = _TYPES[kind]
     if isinstance(value, bool) and kind != "bool":
@@ -202,7 +202,7 @@ def _change(row: Row) -> preference_pb2.WeightChange:
 
 
 def _imported(each: LogField, row: Row) -> Any:
-    """Return what a message's field has of a row."""
+    """Return a row's value as it is in a message's field."""
     if each.type is StoredSegment:
         return trajectory_pb2.StoredSegment(**{name: row[f"{each.export}_{name}"] for name in _SEGMENT})
     if each.type is Preference:

@@ -52,7 +52,7 @@ def array_from_tensor(
         field: What to call it in errors.
         tensor: The message.
         dtype: The element type it must have.
-        shape: The length each axis must have, None where any will do; None for any shape at all.
+        shape: The length of each axis, None for any length; None instead of a shape for any shape.
 
     Raises:
         InvalidInputError: the element type, the number of axes, a length, or the number of bytes differs,

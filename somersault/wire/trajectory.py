@@ -148,7 +148,7 @@ def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> 
 
 
 def stored_segment_to_message(stored: StoredSegment) -> trajectory_pb2.StoredSegment:
-    """Return the message of a stored segment's place."""
+    """Return the message that says where a segment is stored."""
     return trajectory_pb2.StoredSegment(
         segment_id=stored.segment_id,
         segment_uri=stored.segment_uri,
@@ -158,10 +158,10 @@ def stored_segment_to_message(stored: StoredSegment) -> trajectory_pb2.StoredSeg
 
 
 def stored_segment_from_message(message: trajectory_pb2.StoredSegment) -> StoredSegment:
-    """Return a stored segment's place.
+    """Return where a segment is stored.
 
     Raises:
-        InvalidInputError: its name is not a name, or its place or duration is missing.
+        InvalidInputError: its name is invalid, or its key or duration is missing.
     """
     if not message.segment_uri:
         raise InvalidInputError("segment_uri", message.segment_uri, "the key of a stored segment")
@@ -198,7 +198,7 @@ def task_spec_from_message(message: trajectory_pb2.TaskSpec) -> TaskSpec:
     """Return a task whose every number is within its bound.
 
     Raises:
-        InvalidInputError: a number is not, or the action is both a vector and a choice or neither.
+        InvalidInputError: a number isn't, or the action is both a vector and a choice, or neither.
     """
     shape = tuple(message.frame_shape)
     if len(shape) not in (1, 2) or min(shape) < 1:
@@ -239,7 +239,7 @@ def _check_action(message: trajectory_pb2.TaskSpec) -> None:
     """Check that an action is exactly one of a vector, a choice, and several choices.
 
     Raises:
-        InvalidInputError: it is not.
+        InvalidInputError: it isn't.
     """
     for size in message.choice_sizes:
         _check_at_least("task.choice_sizes", size, 1)
