@@ -37,7 +37,7 @@ LEFT, RIGHT = preference_pb2.PREFERENCE_LEFT, preference_pb2.PREFERENCE_RIGHT
 
 @dataclass
 class Studio:
-    """A labeler and the simulator that draws for it."""
+    """A labeler and the simulator that renders for it."""
 
     labeler: RunningLabeler
     simulator: SimulatorDouble
@@ -126,7 +126,7 @@ async def test_changed_bytes_are_found(studio: Studio) -> None:
 
 
 async def test_a_query_without_clips_has_none_to_give(studio: Studio) -> None:
-    """A teacher's query that nobody wanted drawn."""
+    """A teacher's query whose clips nobody wanted."""
     (query_id,) = await studio.labeler.propose("a")
     teacher = studio.labeler.as_role(Role.TEACHER)
     await lease(teacher)
@@ -187,7 +187,7 @@ async def test_a_clip_shared_by_two_queries_is_rendered_once(studio: Studio) -> 
 
 
 async def test_a_teachers_answer_does_not_stop_the_rendering(studio: Studio) -> None:
-    """A sample for the page is drawn even of queries that a teacher was quick to answer."""
+    """Clips for the page are rendered even of queries that a teacher was quick to answer."""
     studio.simulator.failures = [grpc.StatusCode.UNAVAILABLE] * 3
     (query_id,) = await studio.labeler.propose("a", wants_clips=True)
     teacher = studio.labeler.as_role(Role.TEACHER)
