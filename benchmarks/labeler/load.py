@@ -27,13 +27,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.labeler import (
-    database_filler as labeler_filler,
-)
-from benchmarks.labeler import (
-    load_processes as labeler_peers,
-)
-from benchmarks.labeler import (
-    servers as labeler_servers,
+    database_filler,
+    load_processes,
+    servers,
 )
 from benchmarks.labeler.clients import Plan, Samples
 from benchmarks.labeler.servers import Server
@@ -117,15 +113,15 @@ class _Bench:
         self._num_loads += 1
         with contextlib.ExitStack() as stack:
             processes = [
-                stack.enter_context(labeler_peers.started(self._plan(server, load, part, is_echo=is_echo)))
+                stack.enter_context(load_processes.started(self._plan(server, load, part, is_echo=is_echo)))
                 for part in range(_NUM_PROCESSES)
             ]
             for process in processes:
-                labeler_peers.expect(process, "ready")
+                load_processes.expect(process, "ready")
             before_s, begin_s = _cpu_s(server.pid), time.perf_counter()
             for process in processes:
-                labeler_peers.say(process, "go")
-            parts = [Samples(**json.loads(labeler_peers.heard(process))) for process in processes]
+                load_processes.say(process, "go")
+            parts = [Samples(**json.loads(load_processes.heard(process))) for process in processes]
             # Closed loops end with the pair that was begun last, paced ones with the last pair that was due.
             seconds = time.perf_counter() - begin_s if not load.period_s else load.seconds
             cpu_s = _cpu_s(server.pid) - before_s
@@ -135,10 +131,10 @@ class _Bench:
         return Plan(
             address=server.address,
             tokens=[
-                labeler_filler.token_of(number) for number in range(part, load.num_labelers, _NUM_PROCESSES)
+                database_filler.token_of(number) for number in range(part, load.num_labelers, _NUM_PROCESSES)
             ],
             is_echo=is_echo,
-            run_id=labeler_filler.RUN_ID,
+            run_id=database_filler.RUN_ID,
             seconds=load.seconds,
             period_s=load.period_s,
             name=f"b{os.getpid()}-{self._num_loads}-{part}",
@@ -167,11 +163,11 @@ def serving(*, num_preferences: int, tree: Path | None = None) -> Iterator[dict[
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         urls = {"SQLite": sqlite_url(folder / "labels.sqlite")}
-        if labeler_servers.has_postgresql():
-            urls["PostgreSQL"] = stack.enter_context(labeler_servers.postgresql())
+        if servers.has_postgresql():
+            urls["PostgreSQL"] = stack.enter_context(servers.postgresql())
         for name, url in urls.items():
             begin_s = time.perf_counter()
-            labeler_filler.fill(
+            database_filler.fill(
                 url, num_preferences=num_preferences, num_ready=_NUM_READY, num_labelers=_NUM_LABELERS + 1
             )
             print(
@@ -179,8 +175,7 @@ def serving(*, num_preferences: int, tree: Path | None = None) -> Iterator[dict[
                 flush=True,
             )
         yield {
-            name: stack.enter_context(labeler_servers.labeler(url, folder, tree=tree))
-            for name, url in urls.items()
+            name: stack.enter_context(servers.labeler(url, folder, tree=tree)) for name, url in urls.items()
         }
 
 
@@ -196,8 +191,8 @@ def _measure_stalled(bench: _Bench, servers: Mapping[str, Server]) -> None:
     print(f"\n{_PACED_100.title}, without and with {_NUM_STALLED} stalled peers\n\n{_HEAD}")
     for name, server in servers.items():
         print(f"| {name} | {bench.load(server, _PACED_100).row()} |", flush=True)
-        with labeler_peers.stalled(
-            server.address, num=_NUM_STALLED, token=labeler_filler.token_of(_NUM_LABELERS)
+        with load_processes.stalled(
+            server.address, num=_NUM_STALLED, token=database_filler.token_of(_NUM_LABELERS)
         ):
             print(f"| {name}, stalled | {bench.load(server, _PACED_100).row()} |", flush=True)
 
@@ -234,7 +229,7 @@ def main() -> None:
     bench = _Bench()
     with serving(num_preferences=_FEW) as few:
         if "load" in arguments.parts:
-            with labeler_servers.echo() as echo:
+            with servers.echo() as echo:
                 _measure_load(bench, few, echo)
         if "stalled" in arguments.parts:
             _measure_stalled(bench, few)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from benchmarks.labeler import database_filler as labeler_filler
+from benchmarks.labeler import database_filler
 from benchmarks.labeler.clients import Plan
 from somersault.formats.strict_json import dump_json
 
@@ -32,7 +32,7 @@ def stalled(address: str, *, num: int, token: str) -> Iterator[None]:
         "-m",
         "benchmarks.labeler.stalled_clients",
         address,
-        labeler_filler.SERVICE_TOKEN,
+        database_filler.SERVICE_TOKEN,
     ]
     command += [token, str(num)]
     with _piped(command) as process:

@@ -19,7 +19,7 @@ from pathlib import Path
 from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import start
+from somersault.cli.run.ownership import mark_started
 from somersault.cli.run.store import open_run_store
 from somersault.cli.services.connections import connect
 from somersault.cli.services.health import wait_until_healthy
@@ -47,7 +47,7 @@ def train(*, seed: int, total_env_steps: int, num_labels: int) -> tuple[RunProgr
             has_web=False,
         )
         config = begin_run(options, folder)
-        config = start(config, folder, store=open_run_store(config), is_adopted=False)
+        config = mark_started(config, folder, store=open_run_store(config), is_adopted=False)
         return asyncio.run(_train(config, folder))
 
 
@@ -59,8 +59,8 @@ async def _train(config: RunConfig, folder: RunFolder) -> tuple[RunProgress, flo
         await supervisor.start()
         await asyncio.gather(*(wait_until_healthy(one.address) for one in plan))
         addresses = {one.name: one.address for one in plan}
-        async with connect(addresses, token=folder.read_tokens()[Role.SERVICE]) as peers:
-            return await _follow(ProgressWatcher(peers, config=config), supervisor)
+        async with connect(addresses, token=folder.read_tokens()[Role.SERVICE]) as stubs:
+            return await _follow(ProgressWatcher(stubs, config=config), supervisor)
     finally:
         await supervisor.stop()
 

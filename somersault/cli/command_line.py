@@ -32,7 +32,7 @@ from somersault.cli.commands.train import train
 from somersault.cli.exits.early_signals import hand_over
 from somersault.cli.exits.ending import Ending, ending_of, report_thread, tell
 from somersault.cli.exits.exit_codes import ExitCode
-from somersault.cli.exits.standard_streams import Outlets
+from somersault.cli.exits.standard_streams import StandardStreams
 from somersault.cli.exits.stop_signals import signals_as_ctrl_c
 from somersault.cli.version import print_version, version
 
@@ -97,13 +97,13 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         _log_to_stderr()
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    with Outlets() as outlets, signals_as_ctrl_c(), _reported_threads():
+    with StandardStreams() as streams, signals_as_ctrl_c(), _reported_threads():
         try:
             hand_over()
             ending = Ending(code=_run(arguments))
         except BaseException as error:
             ending = ending_of(error)
-        return tell(ending, outlets, is_json="--json" in arguments)
+        return tell(ending, streams, is_json="--json" in arguments)
 
 
 def _log_to_stderr() -> None:

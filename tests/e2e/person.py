@@ -13,9 +13,10 @@ import numpy as np
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
-from services.teacher import rules, sealed
+from services.teacher import rules
 from somersault.domain.feedback import Preference
 from somersault.domain.teacher_kinds import parse_teacher
+from somersault.formats import sealed
 from somersault.runtime.urls import sqlite_uri
 from somersault.storage import open_store
 

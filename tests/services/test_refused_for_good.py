@@ -79,8 +79,8 @@ async def _teach(address: str, folder: Path) -> None:
 
 async def _watch_run(address: str, folder: Path) -> None:
     addresses = dict.fromkeys(("learner", "simulator", "reward", "labeler"), address)
-    async with connect(addresses, token="t") as peers:
-        await ProgressWatcher(peers, config=make_config(RunFolder(folder))).run()
+    async with connect(addresses, token="t") as stubs:
+        await ProgressWatcher(stubs, config=make_config(RunFolder(folder))).run()
 
 
 async def _report_running(address: str, _: Path) -> None:

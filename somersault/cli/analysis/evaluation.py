@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from somersault.cli.analysis.simulator import Play, open_simulator
-from somersault.cli.results.summary import evaluation_seed
+from somersault.cli.results.evaluation import evaluation_seed
 from somersault.errors import FailedPreconditionError, InvalidInputError
 from somersault.runs import Run
 from somersault.tasks import Task

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from somersault.api.reward_model import RewardModel, load_reward_model
-from somersault.cli.analysis import video as film
+from somersault.cli.analysis import video
 from somersault.cli.analysis.simulator import Play, Simulator, open_simulator
-from somersault.cli.results.summary import evaluation_seed, standardised_mean
+from somersault.cli.results.evaluation import evaluation_seed, standardised_mean
 from somersault.domain.arrays import FloatArray
 from somersault.domain.frames import observations_of
 from somersault.errors import InvalidInputError
@@ -83,9 +83,9 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
     shown, clips = asyncio.run(
         _draw(run, play, options=options, reward_model=reward_model, num_tiles=num_tiles)
     )
-    fps = film.frames_per_second(clips[0])
+    fps = video.frames_per_second(clips[0])
     with writing(options.output):
-        num_frames = film.write_video(options.output, _frames(clips, columns=columns), fps=fps)
+        num_frames = video.write_video(options.output, _frames(clips, columns=columns), fps=fps)
     return {
         "video": str(options.output),
         "run": str(run.path),
@@ -100,9 +100,9 @@ def render(run: Run, options: RenderOptions) -> dict[str, Any]:
 
 
 def _check(options: RenderOptions) -> None:
-    if options.output.suffix not in film.SUFFIXES:
+    if options.output.suffix not in video.SUFFIXES:
         raise InvalidInputError(
-            "--out", str(options.output), f"a file that ends in {' or '.join(film.SUFFIXES)}"
+            "--out", str(options.output), f"a file that ends in {' or '.join(video.SUFFIXES)}"
         )
     if options.pick not in PICKS:
         raise InvalidInputError("--pick", options.pick, f"one of {', '.join(PICKS)}")
@@ -192,5 +192,5 @@ def _predict(
 
 def _frames(clips: Sequence[bytes], *, columns: int | None) -> Iterator[NDArray[np.uint8]]:
     if columns is not None:
-        return film.side_by_side(clips, columns=columns)
-    return itertools.chain.from_iterable(film.frames_of(clip) for clip in clips)
+        return video.side_by_side(clips, columns=columns)
+    return itertools.chain.from_iterable(video.frames_of(clip) for clip in clips)

@@ -32,7 +32,7 @@ from somersault.cli.invocation import own_command
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.database import copy_database
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import compare
+from somersault.cli.run.ownership import check_ownership
 from somersault.cli.services.processes import secrets_of_store
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
@@ -78,7 +78,7 @@ def clone(options: CloneOptions) -> dict[str, Any]:
     with source:
         config = source.share()
         store = _open(config.storage_url)
-        compare(config, source, store=store, is_trained=True)
+        check_ownership(config, source, store=store, is_trained=True)
         copy = _settings_of_copy(config, source, options, new=new)
         target = _open(copy.storage_url) if copy.storage_url else None
         if target is not None:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.analysis import plotting
-from somersault.cli.analysis import run_table as comparison
+from somersault.cli.analysis import plotting, run_table
 from somersault.cli.analysis.curves import AXES, CURVES, default_curves, read_curves
 from somersault.cli.options import values
 from somersault.cli.run.names import find_folder
@@ -127,7 +126,7 @@ def compare(
             "RUN", str(runs[0]), "two or more runs; `somersault plot` and `somersault runs` show one"
         )
     opened = [load_run(find_folder(run)) for run in runs]
-    rows = [comparison.as_values(run) for run in opened]
+    rows = [run_table.as_values(run) for run in opened]
     drawn = None
     if out is not None:
         drawn = _draw(
@@ -136,7 +135,7 @@ def compare(
     if as_json:
         typer.echo(dump_json({"runs": rows, "plot": drawn}))
     else:
-        typer.echo(comparison.format_table(rows))
+        typer.echo(run_table.format_table(rows))
 
 
 def _draw(

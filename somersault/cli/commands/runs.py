@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from somersault.cli.analysis import run_table as comparison
+from somersault.cli.analysis import run_table
 from somersault.cli.invocation import own_command
 from somersault.cli.options import values
 from somersault.cli.runs_page.application import Pages, serve_runs
@@ -56,7 +56,7 @@ def runs(
     rows = []
     for run in found:
         try:
-            rows.append(comparison.as_values(run))
+            rows.append(run_table.as_values(run))
         except CorruptDataError as error:  # the others can be shown
             problems.append(str(error))
     for problem in problems:
@@ -65,7 +65,7 @@ def runs(
         for row in rows:
             typer.echo(dump_json(row))
     elif rows:
-        typer.echo(comparison.format_table(rows))
+        typer.echo(run_table.format_table(rows))
         typer.echo(f"\nlook at one: {own_command()} plot {shlex.quote(rows[0]['path'])}")
     else:
         typer.echo(f"no runs in {folder}; begin one: {own_command()} train hopper-backflip --teacher oracle")

@@ -8,7 +8,7 @@ from functools import partial
 from somersault.cli.curves.progress_log import ProgressLog
 from somersault.cli.curves.sink import CurveSink, RunFacts
 from somersault.cli.curves.tensorboard import TensorBoard
-from somersault.cli.curves.tolerant_sink import SparedSink
+from somersault.cli.curves.tolerant_sink import TolerantSink
 from somersault.cli.curves.trackers.background_sink import BackgroundSink
 from somersault.cli.curves.trackers.registry import open_tracker
 from somersault.cli.curves.writer import CurveWriter
@@ -47,7 +47,7 @@ def open_curves(config: RunConfig, folder: RunFolder, *, say: Callable[[str], No
     newest = log.newest_env_steps
     sinks: list[CurveSink] = [
         log,
-        SparedSink(partial(TensorBoard, folder.curves, facts), name="TensorBoard", say=say),
+        TolerantSink(partial(TensorBoard, folder.curves, facts), name="TensorBoard", say=say),
     ]
     if config.track is not None:
         open_sink = partial(open_tracker, config.track, facts, folder=folder.path)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from somersault.cli.curves.sink import CurvePoint, CurveSink
 
-__all__ = ["SparedSink"]
+__all__ = ["TolerantSink"]
 
 
-class SparedSink:
+class TolerantSink:
     """Passes everything on until the system refuses; that is reported once, and after it nothing more is written."""
 
     def __init__(self, open_sink: Callable[[], CurveSink], *, name: str, say: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import typer
 
 from somersault.cli.exits.exit_codes import ExitCode
-from somersault.cli.exits.standard_streams import Outlet, Outlets
+from somersault.cli.exits.standard_streams import StandardStream, StandardStreams
 from somersault.errors import InvalidInputError, SomersaultError, root_of
 from somersault.formats.strict_json import dump_json
 
@@ -92,34 +92,34 @@ def ending_of(error: BaseException) -> Ending:
     return Ending(code=code, lines=(line,), values={"error": line})
 
 
-def tell(ending: Ending, outlets: Outlets, *, is_json: bool) -> int:
+def tell(ending: Ending, streams: StandardStreams, *, is_json: bool) -> int:
     """Print how a command ended and return its exit code, once everything that it wrote is flushed."""
-    outlets.flush()
-    if outlets.gone is not None and ending.code == ExitCode.INTERRUPTED:
-        outlets.errors.write(f"{_why_gone(outlets.gone)}\n")
+    streams.flush()
+    if streams.failed is not None and ending.code == ExitCode.INTERRUPTED:
+        streams.errors.write(f"{_why_failed(streams.failed)}\n")
     for line in ending.lines:
         if ending.is_error:
-            outlets.errors.write(f"somersault: error: {line}\n")
+            streams.errors.write(f"somersault: error: {line}\n")
         else:
-            is_elsewhere = is_json or outlets.output.error is not None
-            (outlets.errors if is_elsewhere else outlets.output).write(f"{line}\n")
+            is_elsewhere = is_json or streams.output.error is not None
+            (streams.errors if is_elsewhere else streams.output).write(f"{line}\n")
     if is_json and ending.values:
-        outlets.output.write(dump_json(ending.values) + "\n")
-    outlets.flush()
-    gone = outlets.gone
-    if gone is None or ending.code not in (ExitCode.DONE, ExitCode.INTERRUPTED):
+        streams.output.write(dump_json(ending.values) + "\n")
+    streams.flush()
+    failed = streams.failed
+    if failed is None or ending.code not in (ExitCode.DONE, ExitCode.INTERRUPTED):
         return ending.code
-    if gone.is_closed_by_reader:
+    if failed.is_closed_by_reader:
         return ExitCode.OUTPUT_CLOSED
-    outlets.errors.write(f"somersault: error: {_why_gone(gone)}\n")
-    outlets.flush()
+    streams.errors.write(f"somersault: error: {_why_failed(failed)}\n")
+    streams.flush()
     return ExitCode.FAILED
 
 
-def _why_gone(gone: Outlet) -> str:
-    if gone.is_closed_by_reader:
-        return f"{gone.name} was closed"
-    return f"{gone.name} can't be written ({gone.error.strerror if gone.error else 'unknown'})"
+def _why_failed(failed: StandardStream) -> str:
+    if failed.is_closed_by_reader:
+        return f"{failed.name} was closed"
+    return f"{failed.name} can't be written ({failed.error.strerror if failed.error else 'unknown'})"
 
 
 def report_thread(arguments: threading.ExceptHookArgs) -> None:

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TextIO, cast
 
-__all__ = ["Outlet", "Outlets", "when_an_outlet_is_gone"]
+__all__ = ["StandardStream", "StandardStreams", "when_a_stream_fails"]
 
 
-class Outlet:
+class StandardStream:
     """Passes text on until that fails; after that it discards it. May be used from any thread."""
 
     def __init__(self, stream: TextIO, *, name: str) -> None:
@@ -86,19 +86,19 @@ class Outlet:
             os.close(nowhere)
 
 
-_installed: list[Outlet] = []
+_installed: list[StandardStream] = []
 """The replacements of this process's standard streams; process-wide, as those are."""
 
 
-class Outlets:
+class StandardStreams:
     """Replaces the standard streams for as long as its context lasts."""
 
     def __enter__(self) -> Self:
         """Replace the streams; one that was closed from the start discards everything silently."""
         _open_missing_descriptors()
         self._streams = sys.stdout, sys.stderr
-        self.output = Outlet(sys.stdout or _nowhere(), name="standard output")
-        self.errors = Outlet(sys.stderr or _nowhere(), name="standard error")
+        self.output = StandardStream(sys.stdout or _nowhere(), name="standard output")
+        self.errors = StandardStream(sys.stderr or _nowhere(), name="standard error")
         sys.stdout, sys.stderr = cast("TextIO", self.output), cast("TextIO", self.errors)
         self._earlier = list(_installed)
         _installed[:] = [self.output, self.errors]
@@ -111,9 +111,9 @@ class Outlets:
         _installed[:] = self._earlier
 
     @property
-    def gone(self) -> Outlet | None:
+    def failed(self) -> StandardStream | None:
         """The stream that has failed, None while both work."""
-        return next((outlet for outlet in (self.output, self.errors) if outlet.error is not None), None)
+        return next((stream for stream in (self.output, self.errors) if stream.error is not None), None)
 
     def flush(self) -> None:
         """Flush both, which may reveal that a stream has failed."""
@@ -122,16 +122,16 @@ class Outlets:
 
 
 @contextlib.contextmanager
-def when_an_outlet_is_gone(listener: Callable[[], None]) -> Iterator[None]:
+def when_a_stream_fails(listener: Callable[[], None]) -> Iterator[None]:
     """Call a function, from any thread, once one of this process's standard streams fails."""
-    outlets = list(_installed)
-    for outlet in outlets:
-        outlet.add_listener(listener)
+    streams = list(_installed)
+    for stream in streams:
+        stream.add_listener(listener)
     try:
         yield
     finally:
-        for outlet in outlets:
-            outlet.remove_listener(listener)
+        for stream in streams:
+            stream.remove_listener(listener)
 
 
 def _open_missing_descriptors() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from somersault.cli.exits.standard_streams import when_an_outlet_is_gone
+from somersault.cli.exits.standard_streams import when_a_stream_fails
 
 __all__ = ["signals_as_ctrl_c", "stop_signals"]
 
@@ -33,7 +33,7 @@ def stop_signals(stopped: asyncio.Event, *, kill: Callable[[], None]) -> Iterato
     for number in earlier:
         loop.add_signal_handler(number, handle)
     try:
-        with when_an_outlet_is_gone(stop):
+        with when_a_stream_fails(stop):
             yield
     finally:
         for number, handler in earlier.items():

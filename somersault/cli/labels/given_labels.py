@@ -21,7 +21,7 @@ from somersault.tasks import Task
 from somersault.wire.preference_files import open_writer
 from somersault.wire.preference_rows import row_from_message
 
-__all__ = ["bring_in", "keep", "open_given", "send_given"]
+__all__ = ["import_given", "open_given", "send_given", "store_given"]
 
 
 @contextlib.contextmanager
@@ -45,8 +45,8 @@ def open_given(paths: Sequence[Path], *, run_id: str, task: Task) -> Iterator[In
         yield intake
 
 
-def keep(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
-    """Store a new run's given segments, and its answers for `bring_in`.
+def store_given(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
+    """Store a new run's given segments, and its answers for `import_given`.
 
     Raises:
         SomersaultError: the store refuses.
@@ -58,7 +58,9 @@ def keep(intake: Intake, folder: RunFolder, store: ObjectStore) -> None:
     )
 
 
-async def bring_in(config: RunConfig, folder: RunFolder, *, say: Callable[[str], None] | None = None) -> None:
+async def import_given(
+    config: RunConfig, folder: RunFolder, *, say: Callable[[str], None] | None = None
+) -> None:
     """Import the given answers through a labeler that is started for this alone, unless that was done before.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from somersault.cli.monitoring.lessons import Lessons
 from somersault.cli.monitoring.rate_window import RateWindow
 from somersault.cli.run.config import RunConfig
-from somersault.cli.services.connections import Peers
+from somersault.cli.services.connections import ServiceStubs
 from somersault.errors import SomersaultError
 from somersault.rpc import Backoff, call, translated_errors
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2
@@ -122,9 +122,9 @@ class RunProgress:
 class ProgressWatcher:
     """Keeps each service's newest report. Used from one event loop."""
 
-    def __init__(self, peers: Peers, *, config: RunConfig, earlier_env_steps: int = 0) -> None:
+    def __init__(self, stubs: ServiceStubs, *, config: RunConfig, earlier_env_steps: int = 0) -> None:
         """Take the services to ask, the run's settings and the step that its earlier lives reached."""
-        self._peers = peers
+        self._stubs = stubs
         self._config = config
         self._earlier_env_steps = earlier_env_steps
         self._steps = RateWindow(window_s=_STEPS_WINDOW_S, least_s=_LEAST_STEPS_S)
@@ -134,7 +134,7 @@ class ProgressWatcher:
         self._learner = learner_pb2.Progress()
         self._reward = reward_pb2.RewardStatus(preference_accuracy=math.nan)
         self._labels = labeler_pb2.GetStatsResponse()
-        self._has_labels = peers.labeler is None  # who has no labeler has none, and knows it
+        self._has_labels = stubs.labeler is None  # who has no labeler has none, and knows it
         self._episodes = simulator_pb2.GetEpisodeStatisticsResponse()
         self.finished = asyncio.Event()
         """Set once the learner has made all its steps."""
@@ -199,7 +199,7 @@ class ProgressWatcher:
         while True:
             try:
                 with translated_errors():
-                    stream = self._peers.learner.WatchProgress(learner_pb2.WatchProgressRequest())
+                    stream = self._stubs.learner.WatchProgress(learner_pb2.WatchProgressRequest())
                     async for progress in stream:
                         backoff.reset()
                         self._keep_learner(progress)
@@ -217,19 +217,19 @@ class ProgressWatcher:
                 self._steps.note(self._learner.env_steps, now_s=time.monotonic())
 
     def _polls(self) -> list[_Poll]:
-        peers = self._peers
+        stubs = self._stubs
         polls = [
             _Poll(
-                peers.simulator.GetEpisodeStatistics,
+                stubs.simulator.GetEpisodeStatistics,
                 simulator_pb2.GetEpisodeStatisticsRequest(),
                 self._keep_episodes,
             )
         ]
-        if peers.reward is not None:
-            polls.append(_Poll(peers.reward.GetStatus, reward_pb2.GetStatusRequest(), self._keep_reward))
-        if peers.labeler is not None:
+        if stubs.reward is not None:
+            polls.append(_Poll(stubs.reward.GetStatus, reward_pb2.GetStatusRequest(), self._keep_reward))
+        if stubs.labeler is not None:
             request = labeler_pb2.GetStatsRequest(run_id=self._config.run_id)
-            polls.append(_Poll(peers.labeler.GetStats, request, self._keep_labels))
+            polls.append(_Poll(stubs.labeler.GetStats, request, self._keep_labels))
         return polls
 
     @property

@@ -20,11 +20,11 @@ from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sh
 from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.pages.announcement import Announcement
 from somersault.cli.pages.links import open_page
-from somersault.cli.results import summary as finish
 from somersault.cli.results.reached_end import summary_of_end
+from somersault.cli.results.summary import result_of
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import compare
+from somersault.cli.run.ownership import check_ownership
 from somersault.cli.run.store import open_run_store
 from somersault.cli.services.processes import names_of_pages
 from somersault.cli.services.run_services import RunServices
@@ -72,7 +72,7 @@ def open_run(options: OpenOptions) -> int:
         config = dataclasses.replace(
             folder.resume(), web_port=options.web_port or free_web_port(config.web_port), **settings
         )
-        compare(config, folder, store=open_run_store(config), is_trained=False)
+        check_ownership(config, folder, store=open_run_store(config), is_trained=False)
         _check_was_asked(folder)
         asyncio.run(_serve(config, folder, console=console, is_json=options.is_json))
     return 0
@@ -161,7 +161,7 @@ async def _settled(
     if summary is None:
         await services.state.report_stopped()  # it was killed, and had no time to say so
     else:  # it ended before labelers were told of ends
-        await services.state.report_finished(finish.result_of(summary, task=get_task(config.task)))
+        await services.state.report_finished(result_of(summary, task=get_task(config.task)))
     return await services.state.read_stats()
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from somersault.cli.monitoring.display import Display
 from somersault.cli.monitoring.progress import RunProgress
 from somersault.cli.pages.grace import GRACE_S, has_open_pages, wait_for_pages
-from somersault.cli.results import summary as finish
+from somersault.cli.results.evaluation import Evaluation, draw_best_episode, evaluate_policy
+from somersault.cli.results.summary import result_of, summarise
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.services.connections import Peers
+from somersault.cli.services.connections import ServiceStubs
 from somersault.cli.services.run_services import RunServices
 from somersault.cli.training.policy_clips import PolicyClips
 from somersault.errors import SomersaultError, UnavailableError
@@ -30,7 +31,7 @@ class RunEnd:
     folder: RunFolder
     store: ObjectStore
     services: RunServices
-    peers: Peers
+    stubs: ServiceStubs
     clips: PolicyClips | None
     """Films the policy; None in a reference run, which has no labelers."""
     display: Display
@@ -42,9 +43,9 @@ class RunEnd:
             UnavailableError: the policy is learned, but some of this failed.
         """
         self.display.say("trained; measuring the final policy and rendering its best episode")
-        evaluation = await finish.evaluate_policy(self.peers, self.config)
+        evaluation = await evaluate_policy(self.stubs, self.config)
         supervisor = self.services.supervisor
-        summary = finish.summarise(
+        summary = summarise(
             self.config, progress, evaluation, wall_s=wall_s, num_restarts=supervisor.num_restarts
         )
         summary |= {
@@ -73,13 +74,9 @@ class RunEnd:
             self.display.say(f"letting open pages finish, which takes {GRACE_S:.0f} s at most")
             await wait_for_pages(web, token=token)
 
-    async def _show(self, evaluation: finish.Evaluation, summary: dict[str, Any]) -> None:
-        video = await finish.draw_best_episode(
-            self.peers, self.store, config=self.config, evaluation=evaluation
-        )
+    async def _show(self, evaluation: Evaluation, summary: dict[str, Any]) -> None:
+        video = await draw_best_episode(self.stubs, self.store, config=self.config, evaluation=evaluation)
         await asyncio.to_thread(self.folder.video.write_bytes, video)
         if self.clips is not None:
             await self.clips.film_final(env_steps=summary["env_steps"])
-            await self.services.state.report_finished(
-                finish.result_of(summary, task=get_task(self.config.task))
-            )
+            await self.services.state.report_finished(result_of(summary, task=get_task(self.config.task)))

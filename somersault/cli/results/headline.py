@@ -7,7 +7,7 @@ from typing import Any
 
 from somersault.tasks import MujocoEnvironment, Task
 
-__all__ = ["headline", "set_beside", "warn_of_chance"]
+__all__ = ["headline", "next_to_references", "warn_of_chance"]
 
 _LEAST_FLIPS = 0.05
 """Fewer flips per episode than this count as none."""
@@ -34,7 +34,7 @@ def headline(task: Task, summary: Mapping[str, Any]) -> str:
     return _score(task, summary["true_return_mean"])
 
 
-def set_beside(task: Task, true_return: float | None) -> str:
+def next_to_references(task: Task, true_return: float | None) -> str:
     """Return a true return next to those of a random policy and of one trained on it, as far as they are known."""
     known = {"random": task.random_return_mean, "trained on it": task.reference_return_mean}
     others = ", ".join(f"{who} {_number(value)}" for who, value in known.items() if value is not None)

@@ -23,7 +23,7 @@ from somersault.storage import (
     write_identity,
 )
 
-__all__ = ["check_is_vacant", "compare", "start"]
+__all__ = ["check_is_vacant", "check_ownership", "mark_started"]
 
 
 def check_is_vacant(config: RunConfig, store: ObjectStore) -> None:
@@ -39,7 +39,7 @@ def check_is_vacant(config: RunConfig, store: ObjectStore) -> None:
         )
 
 
-def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trained: bool) -> None:
+def check_ownership(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trained: bool) -> None:
     """Check that a run's store and database belong to it.
 
     Args:
@@ -78,13 +78,13 @@ def compare(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_trai
         )
 
 
-def start(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_adopted: bool) -> RunConfig:
+def mark_started(config: RunConfig, folder: RunFolder, *, store: ObjectStore, is_adopted: bool) -> RunConfig:
     """Mark a run's folder and store as started now; store and return the settings with the marks.
 
     Wherever this is killed, the next start finds a mark in the store that the folder knows.
 
     Args:
-        config: The run's settings, after `compare`.
+        config: The run's settings, after `check_ownership`.
         folder: Its folder, locked.
         store: Its object store.
         is_adopted: Whether to take over the store and the database, whoever's they were.

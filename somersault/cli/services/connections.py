@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from somersault.rpc import open_channel
 from somersault.v1 import labeler_pb2_grpc, learner_pb2_grpc, reward_pb2_grpc, simulator_pb2_grpc
 
-__all__ = ["Peers", "connect"]
+__all__ = ["ServiceStubs", "connect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peers:
+class ServiceStubs:
     """Stubs of a run's services; None for those that a reference run lacks."""
 
     learner: learner_pb2_grpc.LearnerServiceAsyncStub
@@ -23,7 +23,7 @@ class Peers:
 
 
 @asynccontextmanager
-async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[Peers]:
+async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[ServiceStubs]:
     """Yield stubs for ``addresses``, by service; only the labeler is sent the token."""
     async with AsyncExitStack() as stack:
         channels = {
@@ -34,7 +34,7 @@ async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[
             if name in ("learner", "simulator", "reward", "labeler")
         }
         reward, labeler = channels.get("reward"), channels.get("labeler")
-        yield Peers(
+        yield ServiceStubs(
             learner=learner_pb2_grpc.LearnerServiceStub(channels["learner"]),
             simulator=simulator_pb2_grpc.SimulatorServiceStub(channels["simulator"]),
             reward=reward_pb2_grpc.RewardServiceStub(reward) if reward else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from somersault.runtime.call_record import num_rollouts, oldest_call
 
-__all__ = ["EndedCalls"]
+__all__ = ["EnvironmentExits"]
 
 MAX_ENDS = 3
 WINDOW_S = 60.0
@@ -20,7 +20,7 @@ _FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -si
 """Exit codes of a process that something else ended, whatever it was doing."""
 
 
-class EndedCalls:
+class EnvironmentExits:
     """Counts the ends of one service's processes that came during a call of an environment."""
 
     def __init__(self, record: Path | None, *, now_s: Callable[[], float] = time.monotonic) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 
 from somersault.cli.services import launch
-from somersault.cli.services.environment_exits import EndedCalls
+from somersault.cli.services.environment_exits import EnvironmentExits
 from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.last_words import has_ended_itself, last_words, own_words
 from somersault.cli.services.notices import Notices
@@ -22,7 +22,7 @@ from somersault.rpc import Backoff
 from somersault.runtime.app import BAD_SETTINGS, HOPELESS
 from somersault.runtime.config import inherited_environment
 
-__all__ = ["ServiceKeeper"]
+__all__ = ["SupervisedService"]
 
 MAX_RESTARTS = 10
 RESTART_WINDOW_S = 60.0
@@ -33,7 +33,7 @@ _BACKOFF_CAP_S = 5.0
 _LOG_TAIL_BYTES = 16 * 1024
 
 
-class ServiceKeeper:
+class SupervisedService:
     """Owns the process of one service."""
 
     def __init__(self, process: ServiceProcess, *, log: Path) -> None:
@@ -55,7 +55,7 @@ class ServiceKeeper:
         self._backoff = Backoff(first_s=_BACKOFF_FIRST_S, cap_s=_BACKOFF_CAP_S)
         self._is_stopping = False
         self._why_killed = ""
-        self._ended_calls = EndedCalls(process.call_record)
+        self._environment_exits = EnvironmentExits(process.call_record)
 
     @property
     def pid(self) -> int | None:
@@ -137,7 +137,7 @@ class ServiceKeeper:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
-            self._ended_calls.forget_calls()
+            self._environment_exits.forget_calls()
             return await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -166,7 +166,7 @@ class ServiceKeeper:
         if own and (code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set())):
             raise ConfigError(own)
         if not has_ended_itself(lines):
-            problem = self._ended_calls.note(code, how=_describe_exit(code))
+            problem = self._environment_exits.note(code, how=_describe_exit(code))
             if problem:
                 raise ConfigError(f"{problem}; {self.describe_log()}")
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from somersault.cli.services.processes import ServiceProcess
-from somersault.cli.services.supervised_service import ServiceKeeper
+from somersault.cli.services.supervised_service import SupervisedService
 from somersault.errors import UnavailableError
 
 __all__ = ["Supervisor"]
@@ -23,27 +23,29 @@ class Supervisor:
 
     def __init__(self, processes: Sequence[ServiceProcess], *, logs: Path, num_restarts: int = 0) -> None:
         """Take the processes in drain order, and how many restarts the run had before."""
-        self._keepers = [ServiceKeeper(process, log=logs / f"{process.name}.log") for process in processes]
+        self._services = [
+            SupervisedService(process, log=logs / f"{process.name}.log") for process in processes
+        ]
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._num_restarts_before = num_restarts
 
     @property
     def num_restarts(self) -> int:
         """How many times a service was restarted, over all lives of the run."""
-        return self._num_restarts_before + sum(keeper.num_restarts for keeper in self._keepers)
+        return self._num_restarts_before + sum(service.num_restarts for service in self._services)
 
     @property
     def restarting(self) -> list[str]:
         """Names of the services that are down or not ready."""
-        return [keeper.name for keeper in self._keepers if not keeper.is_ready]
+        return [service.name for service in self._services if not service.is_ready]
 
     def read_notices(self) -> list[str]:
         """Return the notices of all services since the last call."""
-        return [f"{keeper.name}: {text}" for keeper in self._keepers for text in keeper.notices.read()]
+        return [f"{service.name}: {text}" for service in self._services for text in service.notices.read()]
 
     def process_ids(self) -> dict[str, int]:
         """Return the process id of each running service."""
-        return {keeper.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}
+        return {service.name: service.pid for service in self._services if service.pid is not None}
 
     async def start(self, names: Collection[str] | None = None) -> None:
         """Start services at once and return when each has been healthy.
@@ -55,9 +57,9 @@ class Supervisor:
             ConfigError: a service refused its settings; the text is its own line.
             UnavailableError: one can't be kept running or isn't ready in time.
         """
-        for keeper in self._keepers:
-            if keeper.name not in self._tasks and (names is None or keeper.name in names):
-                self._tasks[keeper.name] = asyncio.create_task(keeper.run())
+        for service in self._services:
+            if service.name not in self._tasks and (names is None or service.name in names):
+                self._tasks[service.name] = asyncio.create_task(service.run())
         ready = asyncio.create_task(self._wait_until_ready())
         failed = asyncio.create_task(self.watch())
         waiting = {ready, failed}
@@ -84,25 +86,25 @@ class Supervisor:
         Returns:
             How the first ended if it could not store what it should; "" if it could.
         """
-        first, rest = self._keepers[:1], self._keepers[1:]
-        for keeper in self._keepers:
-            keeper.restart_no_more()
+        first, rest = self._services[:1], self._services[1:]
+        for service in self._services:
+            service.restart_no_more()
         for group in (first, rest):
-            await asyncio.gather(*(keeper.drain() for keeper in group))
+            await asyncio.gather(*(service.drain() for service in group))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        return "".join(keeper.describe_bad_end() for keeper in first)
+        return "".join(service.describe_bad_end() for service in first)
 
     def kill(self) -> None:
         """Kill every process at once, as a second Ctrl-C asks for."""
-        for keeper in self._keepers:
-            keeper.restart_no_more()
-            keeper.kill(why="killed at the second Ctrl-C")
+        for service in self._services:
+            service.restart_no_more()
+            service.kill(why="killed at the second Ctrl-C")
 
     async def _wait_until_ready(self) -> None:
-        for keeper in self._keepers:
-            if keeper.name in self._tasks:
-                await keeper.ready.wait()
+        for service in self._services:
+            if service.name in self._tasks:
+                await service.ready.wait()
 
     def _describe_unready(self) -> str:
-        keeper = next(one for one in self._keepers if one.name in self._tasks and not one.ready.is_set())
-        return f"{keeper.name} was not ready within {READY_TIMEOUT_S:.0f} s; {keeper.describe_log()}"
+        service = next(one for one in self._services if one.name in self._tasks and not one.ready.is_set())
+        return f"{service.name} was not ready within {READY_TIMEOUT_S:.0f} s; {service.describe_log()}"

@@ -10,7 +10,7 @@ from somersault.cli.run.config import RunConfig
 from somersault.errors import InvalidInputError
 from somersault.tasks import Task
 
-__all__ = ["MIN_POOL_SEGMENTS", "check_budget", "check_nothing_is_taken_back", "count_segments"]
+__all__ = ["MIN_POOL_SEGMENTS", "check_budget", "check_budget_covers_use", "count_segments"]
 
 MIN_POOL_SEGMENTS = 64
 """Segments needed before the first question: the reward service's ``min_pool_segments``, which a test compares."""
@@ -64,7 +64,7 @@ def check_budget(config: RunConfig, task: Task, *, early_end_steps: float | None
         raise InvalidInputError("--labels", config.label_budget, bound)
 
 
-def check_nothing_is_taken_back(
+def check_budget_covers_use(
     *, steps: int | None, labels: int | None, progress: Mapping[str, Any], steps_before: int = 0
 ) -> None:
     """Refuse to resume a run with a smaller budget than it has already used.

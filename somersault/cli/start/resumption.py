@@ -10,17 +10,17 @@ from typing import Any
 from somersault.cli.pages.access import settings_of_sharing
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import compare
+from somersault.cli.run.ownership import check_ownership
 from somersault.cli.run.place import check_place
 from somersault.cli.run.store import open_run_store
-from somersault.cli.start.budgets import check_nothing_is_taken_back
+from somersault.cli.start.budgets import check_budget_covers_use
 from somersault.cli.start.preflight import check_run
 from somersault.cli.start.task_origin import (
     absolute_task,
     absolute_teacher,
     describe_change,
     digest_of,
-    known_again,
+    reload_task,
     spec_of,
 )
 from somersault.cli.start.train_options import TrainOptions, check_teacher, free_web_port
@@ -74,7 +74,7 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, lis
     }
     changes = _changes(stored, {name: value for name, value in given.items() if value is not None})
     config = dataclasses.replace(stored, **moved, **changes)
-    check_nothing_is_taken_back(
+    check_budget_covers_use(
         steps=options.steps,
         labels=options.labels,
         progress=folder.read_last_progress(),
@@ -82,7 +82,7 @@ def resume_run(options: TrainOptions, folder: RunFolder) -> tuple[RunConfig, lis
     )
     check_run(config, folder, task)
     if not options.is_adopted:
-        compare(config, folder, store=open_run_store(config), is_trained=True)
+        check_ownership(config, folder, store=open_run_store(config), is_trained=True)
     return config, notes
 
 
@@ -96,7 +96,7 @@ def _moved(options: TrainOptions, stored: RunConfig) -> tuple[dict[str, Any], Ta
     teacher_now = stored.teacher if options.teacher is None else absolute_teacher(options.teacher)
     _check_kind("task", was=stored.task, now=task_now, is_file=task_now.endswith(".py"))
     _check_kind("teacher", was=stored.teacher, now=teacher_now, is_file=".py:" in teacher_now)
-    task, changed = known_again(task_now, spec=stored.task_spec, digest=stored.task_sha256)
+    task, changed = reload_task(task_now, spec=stored.task_spec, digest=stored.task_sha256)
     _check_teacher_is_there(teacher_now)
     notes = [note for note in (changed, describe_change(teacher_now, stored.teacher_sha256)) if note]
     facts = {

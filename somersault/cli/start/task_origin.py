@@ -12,7 +12,7 @@ from somersault.errors import ConfigError, InvalidInputError
 from somersault.tasks import Task, get_task
 from somersault.tasks.checks import check_task
 
-__all__ = ["absolute_task", "absolute_teacher", "describe_change", "digest_of", "known_again", "spec_of"]
+__all__ = ["absolute_task", "absolute_teacher", "describe_change", "digest_of", "reload_task", "spec_of"]
 
 
 def absolute_task(task: str) -> str:
@@ -40,7 +40,7 @@ def spec_of(task: Task) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in spec.items()}
 
 
-def known_again(reference: str, *, spec: Mapping[str, Any] | None, digest: str) -> tuple[Task, str | None]:
+def reload_task(reference: str, *, spec: Mapping[str, Any] | None, digest: str) -> tuple[Task, str | None]:
     """Load a run's task again.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from somersault.cli.curves import check_tracker
-from somersault.cli.labels.given_labels import keep, open_given
+from somersault.cli.labels.given_labels import open_given, store_given
 from somersault.cli.pages.access import NOT_SHARED, ShareOptions, settings_of_sharing
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
@@ -142,7 +142,9 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
         if config.storage_url != folder.storage_url:
             check_is_vacant(config, open_run_store(config))
         has_any = bool(given.messages)
-        folder.begin(config, fill=lambda: keep(given, folder, open_run_store(config)) if has_any else None)
+        folder.begin(
+            config, fill=lambda: store_given(given, folder, open_run_store(config)) if has_any else None
+        )
     return config
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from somersault.cli.monitoring.progress import ProgressWatcher
-from somersault.cli.results.summary import (
+from somersault.cli.results.evaluation import (
     CALL_TIMEOUT_S,
     EVALUATE_TIMEOUT_S,
     IS_STOCHASTIC,
@@ -18,7 +18,7 @@ from somersault.cli.results.summary import (
     predict_rewards,
 )
 from somersault.cli.run.config import RunConfig
-from somersault.cli.services.connections import Peers
+from somersault.cli.services.connections import ServiceStubs
 from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call
 from somersault.storage import ObjectStore, policy_clip_key
@@ -41,7 +41,7 @@ _SEED = 0xC11B  # keeps it apart from everything else that the run's seed begets
 class PolicyClips:
     """Films the policy of one run. Neither the learner nor the rollouts are affected."""
 
-    peers: Peers
+    stubs: ServiceStubs
     labeler: labeler_pb2_grpc.LabelerServiceAsyncStub
     store: ObjectStore
     config: RunConfig
@@ -106,7 +106,7 @@ class PolicyClips:
 
     async def _film(self, *, env_steps: int, num_episodes: int, is_final: bool = False) -> None:
         policy: learner_pb2.Policy = await call(
-            self.peers.learner.GetPolicy,
+            self.stubs.learner.GetPolicy,
             learner_pb2.GetPolicyRequest(),
             timeout_s=CALL_TIMEOUT_S,
             retry_for_s=RETRY_FOR_S,
@@ -115,7 +115,7 @@ class PolicyClips:
         episode = evaluation.stored_episodes[0]
         clip_uri = policy_clip_key(self.config.run_id, policy.policy_version)
         rendered: simulator_pb2.RenderResponse = await call(
-            self.peers.simulator.Render,
+            self.stubs.simulator.Render,
             simulator_pb2.RenderRequest(segment_uri=episode.segment_uri, clip_uri=clip_uri),
             timeout_s=CALL_TIMEOUT_S,
             retry_for_s=RETRY_FOR_S,
@@ -152,16 +152,16 @@ class PolicyClips:
             episode_steps=clip_steps(get_task(self.config.task)),
         )
         response: simulator_pb2.EvaluateResponse = await call(
-            self.peers.simulator.Evaluate, request, timeout_s=EVALUATE_TIMEOUT_S, retry_for_s=RETRY_FOR_S
+            self.stubs.simulator.Evaluate, request, timeout_s=EVALUATE_TIMEOUT_S, retry_for_s=RETRY_FOR_S
         )
         return response
 
     async def _predict(self, segment_uri: str) -> list[float]:
         """Return the predicted reward of each step; empty before the first reward version."""
-        if self.peers.reward is None:
+        if self.stubs.reward is None:
             return []
         rewards = await predict_rewards(
-            self.peers.reward,
+            self.stubs.reward,
             self.store,
             segment_uri=segment_uri,
             num_frames=get_task(self.config.task).num_frames,

@@ -10,7 +10,7 @@ from typing import Any
 from somersault.cli.curves import CurveWriter, open_curves
 from somersault.cli.exits.ending import Interrupted, error_to_report
 from somersault.cli.exits.stop_signals import stop_signals
-from somersault.cli.labels.given_labels import bring_in
+from somersault.cli.labels.given_labels import import_given
 from somersault.cli.monitoring.display import Display
 from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
 from somersault.cli.monitoring.warnings import Warnings
@@ -18,7 +18,7 @@ from somersault.cli.pages.links import open_page
 from somersault.cli.results.conclusion import RunEnd
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.services.connections import Peers, connect
+from somersault.cli.services.connections import ServiceStubs, connect
 from somersault.cli.services.processes import names_of_services
 from somersault.cli.services.run_services import RunServices
 from somersault.cli.training.policy_clips import PolicyClips
@@ -128,14 +128,14 @@ class Session:
 
     async def _work(self) -> dict[str, Any]:
         self._display.say(f"run folder: {self._folder.path}")
-        await bring_in(self._config, self._folder, say=self._display.say)
+        await import_given(self._config, self._folder, say=self._display.say)
         self._display.say("starting the services")
         await self._services.start(new_label_budget=self._new_label_budget)
         self._training_since_s = time.monotonic()
         self._announce()
-        async with connect(self._services.by_name, token=self._services.service_token) as peers:
+        async with connect(self._services.by_name, token=self._services.service_token) as stubs:
             watcher = ProgressWatcher(
-                peers, config=self._config, earlier_env_steps=int(self._earlier.get("run/env_steps", 0))
+                stubs, config=self._config, earlier_env_steps=int(self._earlier.get("run/env_steps", 0))
             )
             try:
                 with open_curves(self._config, self._folder, say=self._display.say) as curves:
@@ -146,7 +146,7 @@ class Session:
                             group.create_task(self._draw_curves(watcher, curves)),
                             group.create_task(self._show(watcher)),
                         ]
-                        summary = await self._train_and_finish(peers, watcher, curves)
+                        summary = await self._train_and_finish(stubs, watcher, curves)
                         for task in background:
                             task.cancel()
             except BaseExceptionGroup as group_error:
@@ -154,9 +154,9 @@ class Session:
             return summary
 
     async def _train_and_finish(
-        self, peers: Peers, watcher: ProgressWatcher, curves: CurveWriter
+        self, stubs: ServiceStubs, watcher: ProgressWatcher, curves: CurveWriter
     ) -> dict[str, Any]:
-        clips = self._policy_clips(peers, curves)
+        clips = self._policy_clips(stubs, curves)
         await self._train(watcher, clips=clips)
         self._wall_s_at_end = time.monotonic()
         await watcher.refresh()
@@ -166,7 +166,7 @@ class Session:
             folder=self._folder,
             store=self._store,
             services=self._services,
-            peers=peers,
+            stubs=stubs,
             clips=clips,
             display=self._display,
         )
@@ -187,12 +187,12 @@ class Session:
             filming.cancel()  # the end has a clip of its own
             await beginning  # what is finished has begun, also in the labeler's eyes
 
-    def _policy_clips(self, peers: Peers, curves: CurveWriter) -> PolicyClips | None:
+    def _policy_clips(self, stubs: ServiceStubs, curves: CurveWriter) -> PolicyClips | None:
         """Return what films the policy; None in a reference run, which has no labelers."""
-        if peers.labeler is None:
+        if stubs.labeler is None:
             return None
         return PolicyClips(
-            peers, peers.labeler, self._store, self._config, self._display.say, curves.add_policy_clip
+            stubs, stubs.labeler, self._store, self._config, self._display.say, curves.add_policy_clip
         )
 
     async def _say_stopped(self) -> None:

@@ -14,12 +14,12 @@ from somersault.cli.exits.ending import RunCutShort
 from somersault.cli.exits.exit_codes import ExitCode
 from somersault.cli.invocation import own_command
 from somersault.cli.monitoring.display import Display, open_display, print_line
-from somersault.cli.results import summary as finish
 from somersault.cli.results.headline import warn_of_chance
+from somersault.cli.results.summary import describe
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.names import next_folder
-from somersault.cli.run.ownership import start
+from somersault.cli.run.ownership import mark_started
 from somersault.cli.run.place import check_place
 from somersault.cli.run.store import open_run_store
 from somersault.cli.start.environment_trial import try_environment
@@ -51,7 +51,7 @@ def train(options: TrainOptions) -> int:
         config = _resume(options, folder) if options.is_resumed else begin_run(options, folder)
         try:
             store = open_run_store(config)
-            config = start(config, folder, store=store, is_adopted=options.is_adopted)
+            config = mark_started(config, folder, store=store, is_adopted=options.is_adopted)
             return _run(config, folder, store=store, options=options)
         except BaseException as error:
             raise RunCutShort(
@@ -81,7 +81,7 @@ def _run(config: RunConfig, folder: RunFolder, *, store: ObjectStore, options: T
     with open_display(console, task=config.task) as display:
         summary = asyncio.run(_live(config, folder, store=store, display=display, options=options))
     task = get_task(config.task)
-    print_line(console, finish.describe(summary, task=task))
+    print_line(console, describe(summary, task=task))
     warning = None if summary["nothing_learned_because"] else warn_of_chance(task, summary)
     if warning is not None:
         print_line(console, f"warning: {warning}")

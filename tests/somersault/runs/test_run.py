@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import somersault
-from somersault.cli.analysis import run_table as comparison
+from somersault.cli.analysis import run_table
 from somersault.errors import (
     CorruptDataError,
     FailedPreconditionError,
@@ -116,7 +116,7 @@ def test_late_answers_are_counted_once_nobody_trains(copied: Path) -> None:
         database.execute("UPDATE answers SET is_gold = 1, is_extra = 1 WHERE number = ?", numbers[2:])
     database.close()
     assert load_run(copied).num_labels == NUM_LABELS - 2
-    (row,) = (comparison.as_values(run) for run in find_runs(copied)[0])
+    (row,) = (run_table.as_values(run) for run in find_runs(copied)[0])
     assert row["labels"] == NUM_LABELS - 2
     with (copied / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from somersault.cli.services.environment_exits import EndedCalls
+from somersault.cli.services.environment_exits import EnvironmentExits
 from somersault.runtime.call_record import CallRecord, oldest_call
 
 
@@ -53,7 +53,7 @@ def test_an_environment_that_ends_three_processes_is_given_up(tmp_path: Path) ->
     record.count_rollout()
     record.of(0).begin("step", 5)
     now = [0.0]
-    ended = EndedCalls(path, now_s=lambda: now[0])
+    ended = EnvironmentExits(path, now_s=lambda: now[0])
     assert ended.note(7, how="exit code 7") == ""
     now[0] = 50.0
     assert ended.note(7, how="exit code 7") == ""
@@ -69,7 +69,7 @@ def test_an_environment_that_ends_each_life_in_vain_is_given_up(tmp_path: Path) 
     """However long a life takes on a slow machine; a rollout that was whole is progress."""
     path = tmp_path / "calls"
     now = [0.0]
-    ended = EndedCalls(path, now_s=lambda: now[0])
+    ended = EnvironmentExits(path, now_s=lambda: now[0])
 
     def end(*, has_progress: bool) -> str:
         ended.forget_calls()
@@ -90,7 +90,7 @@ def test_an_environment_that_ends_each_life_in_vain_is_given_up(tmp_path: Path) 
 def test_a_life_is_not_accused_of_the_calls_before_it(tmp_path: Path) -> None:
     """One that ends before it has called an environment has left no calls."""
     path = tmp_path / "calls"
-    ended = EndedCalls(path, now_s=lambda: 0.0)
+    ended = EnvironmentExits(path, now_s=lambda: 0.0)
     for _ in range(2):
         CallRecord("Cart-v0", num_environments=1, path=path).of(0).begin("step", 5)
         assert ended.note(1, how="exit code 1") == ""
@@ -102,6 +102,6 @@ def test_who_is_killed_from_outside_accuses_nobody(tmp_path: Path) -> None:
     """Most of a simulator's time is spent in environments."""
     path = tmp_path / "calls"
     CallRecord("Cart-v0", num_environments=1, path=path).of(0).begin("step", 5)
-    ended = EndedCalls(path, now_s=lambda: 0.0)
+    ended = EnvironmentExits(path, now_s=lambda: 0.0)
     assert [ended.note(-signal.SIGKILL, how="killed") for _ in range(5)] == [""] * 5
-    assert EndedCalls(None).note(7, how="exit code 7") == ""
+    assert EnvironmentExits(None).note(7, how="exit code 7") == ""

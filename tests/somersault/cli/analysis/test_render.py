@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from somersault.cli.analysis import video as film
+from somersault.cli.analysis import video
 from tests.somersault.cli.analysis.conftest import Command
 
 EPISODE_FRAMES = 80  # 400 steps of 8 ms, every fifth drawn
@@ -102,9 +102,9 @@ def test_odd_sizes_and_clips_of_other_lengths_are_put_together(tmp_path: Path) -
     clips = []
     for name, frames in (("short", short), ("long", long)):
         path = tmp_path / f"{name}.mp4"
-        assert film.write_video(path, iter(frames), fps=10) == len(frames)
+        assert video.write_video(path, iter(frames), fps=10) == len(frames)
         clips.append(path.read_bytes())
-    tiled = list(film.side_by_side(clips, columns=2))
+    tiled = list(video.side_by_side(clips, columns=2))
     assert [frame.shape for frame in tiled] == [(10, 28, 3)] * 3
     assert abs(int(tiled[2][5, 5, 0]) - 40) < 12
     assert abs(int(tiled[2][5, 22, 0]) - 220) < 12

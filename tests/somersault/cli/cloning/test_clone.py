@@ -21,7 +21,7 @@ from somersault.cli.cloning.clone import CloneOptions, clone
 from somersault.cli.cloning.contents import copy_objects
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import compare, start
+from somersault.cli.run.ownership import check_ownership, mark_started
 from somersault.cli.run.store import open_run_store
 from somersault.cli.start.resumption import resume_run
 from somersault.cli.start.train_options import TrainOptions, begin_run
@@ -53,7 +53,7 @@ def _make(path: Path, url: str | None) -> RunConfig:
     with RunFolder(path) as folder:
         config = begin_run(_options(path, storage_url=url), folder)
         store = open_run_store(config)
-        config = start(config, folder, store=store, is_adopted=False)
+        config = mark_started(config, folder, store=store, is_adopted=False)
         for key in OBJECTS:
             store.put(f"{NAME}/{key}", key.encode())
         _make_database(folder, config.identity)
@@ -172,13 +172,13 @@ def test_both_go_on_whoever_does_first(places: tuple[str | None, dict[str, Any]]
         with RunFolder(each) as folder:
             config, _ = resume_run(_options(each, is_resumed=True), folder)
             store = open_run_store(config)
-            start(config, folder, store=store, is_adopted=False)
+            mark_started(config, folder, store=store, is_adopted=False)
             store.put(f"{NAME}/policies/of-{each.name}", b"x")
     assert len(load_run(path).policy_versions()) == 1
     with RunFolder(path) as folder:
         config = folder.resume()
         store = open_run_store(config)
-        compare(config, folder, store=store, is_trained=True)
+        check_ownership(config, folder, store=store, is_trained=True)
         assert f"{NAME}/policies/of-more" not in list(store.list(f"{NAME}/"))
     clone(CloneOptions(run=new, new=tmp_path / "again"))
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from somersault.cli.exits.standard_streams import Outlet, Outlets, when_an_outlet_is_gone
+from somersault.cli.exits.standard_streams import StandardStream, StandardStreams, when_a_stream_fails
 from tests.somersault.cli.conftest import ROOT
 
 
@@ -30,15 +30,15 @@ class Broken(io.StringIO):
 def test_a_closed_stream_is_noted_once_and_never_raises() -> None:
     """What is written in the middle of an orderly end must not break it off."""
     stream, told = Broken(), []
-    outlet = Outlet(stream, name="standard output")
-    outlet.add_listener(lambda: told.append("gone"))
+    stream = StandardStream(stream, name="standard output")
+    stream.add_listener(lambda: told.append("gone"))
     for _ in range(3):
-        assert outlet.write("text") == 4
-    outlet.add_listener(lambda: told.append("gone already"))
+        assert stream.write("text") == 4
+    stream.add_listener(lambda: told.append("gone already"))
     assert told == ["gone", "gone already"]
     assert stream.num_attempts == 1
-    assert outlet.is_closed_by_reader
-    full = Outlet(Broken(errno.ENOSPC), name="standard output")
+    assert stream.is_closed_by_reader
+    full = StandardStream(Broken(errno.ENOSPC), name="standard output")
     full.write("text")
     assert full.error is not None
     assert not full.is_closed_by_reader
@@ -50,12 +50,12 @@ def test_whoever_asks_hears_of_either_stream(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sys.stdout", output)
     monkeypatch.setattr("sys.stderr", errors)
     told: list[str] = []
-    with Outlets() as outlets:
-        with when_an_outlet_is_gone(lambda: told.append("early")):
+    with StandardStreams() as streams:
+        with when_a_stream_fails(lambda: told.append("early")):
             print("said")  # noqa: T201
-        with when_an_outlet_is_gone(lambda: told.append("late")):
+        with when_a_stream_fails(lambda: told.append("late")):
             sys.stderr.write("never read")
-        assert outlets.gone is outlets.errors
+        assert streams.failed is streams.errors
     assert told == ["late"]
     assert output.getvalue() == "said\n"
     assert sys.stdout is output
@@ -65,8 +65,8 @@ def test_whoever_asks_hears_of_either_stream(monkeypatch: pytest.MonkeyPatch) ->
 def test_streams_closed_from_the_beginning_get_no_other_file(closed: str) -> None:
     """A database that is opened as number 2 would be written into by every warning."""
     script = (
-        "import sys, os, tempfile; from somersault.cli.exits.standard_streams import Outlets\n"
-        "with Outlets():\n    print('text'); sys.stderr.write('text')\n"
+        "import sys, os, tempfile; from somersault.cli.exits.standard_streams import StandardStreams\n"
+        "with StandardStreams():\n    print('text'); sys.stderr.write('text')\n"
         "    sys.exit(0 if tempfile.TemporaryFile().fileno() > 2 else 9)"
     )
     command = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, script]

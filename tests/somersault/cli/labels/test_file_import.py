@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from somersault.cli.labels import labeler_client as sending
+from somersault.cli.labels import labeler_client
 from somersault.cli.labels.file_export import export_labels
 from somersault.cli.labels.file_import import import_labels
 from somersault.domain.keys import segment_key
@@ -61,7 +61,7 @@ async def test_a_bundle_brings_a_log_and_its_segments_into_another_run(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, rows_a_call: int
 ) -> None:
     """The same answers, revisions and weights, under the run's own keys; a second time nothing is new."""
-    monkeypatch.setattr(sending, "_MAX_ROWS", rows_a_call)
+    monkeypatch.setattr(labeler_client, "_MAX_ROWS", rows_a_call)
     two = tmp_path / "two"
     begin_run(two)
     async with labeler_of(two) as labeler:
@@ -172,7 +172,7 @@ async def test_a_contradiction_names_the_answer_and_how_far_the_file_came(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a later call of several: the rows before are in, said with their number, and count once later."""
-    monkeypatch.setattr(sending, "_MAX_ROWS", 2)
+    monkeypatch.setattr(labeler_client, "_MAX_ROWS", 2)
     one = tmp_path / "one"
     rows = read_log_rows(load_run(one))
     rows[2]["preference"] = "equal"

@@ -14,7 +14,7 @@ from somersault.cli.labels.file_export import export_labels
 from somersault.cli.labels.file_import import import_labels
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import start
+from somersault.cli.run.ownership import mark_started
 from somersault.cli.services.processes import plan_processes
 from somersault.cli.start import train_options
 from somersault.cli.start.budgets import check_budget
@@ -160,7 +160,7 @@ async def test_several_runs_and_a_bundle_come_together_in_the_runs_own_labeler(
     config = await asyncio.to_thread(begin, new, earlier, tmp_path / "earlier.tar")
     with RunFolder(new) as folder:
         folder.resume()
-        start(config, folder, store=runs.store_of(new), is_adopted=False)
+        mark_started(config, folder, store=runs.store_of(new), is_adopted=False)
     shutil.rmtree(earlier)
     bundle = tmp_path / "second.tar"
     done = await asyncio.to_thread(import_labels, new, bundle, file_format=None, is_dry=False)

@@ -9,8 +9,9 @@ import pytest
 
 from somersault.cli.monitoring.lessons import Lessons
 from somersault.cli.monitoring.warnings import Warnings
-from somersault.cli.results import summary as finish
+from somersault.cli.results.evaluation import Evaluation
 from somersault.cli.results.headline import headline
+from somersault.cli.results.summary import describe, result_of, summarise
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.services.notices import Notices
 from somersault.runtime import telemetry
@@ -117,23 +118,21 @@ def test_a_service_is_heard_from_its_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_hidden_reward_that_is_not_finite_is_null_in_the_summary(value: float, tmp_path: Path) -> None:
     """And is said in words where a person reads it, never compared with chance."""
-    evaluation = finish.Evaluation(
+    evaluation = Evaluation(
         policy_version=3,
         episodes=(simulator_pb2.EpisodeResult(true_return=value), simulator_pb2.EpisodeResult(true_return=1)),
         best_segment_uri="x",
     )
     progress = make_progress(num_labels=9, num_incomparable=9)
     config = make_config(RunFolder(tmp_path / "run"))
-    summary = finish.summarise(config, progress, evaluation, wall_s=5.0, num_restarts=0)
+    summary = summarise(config, progress, evaluation, wall_s=5.0, num_restarts=0)
     task = get_task("hopper-backflip")
     reason = "no answer could compare the two clips (9 of 9 answers)"
     assert summary["true_return_mean"] is None
     assert summary["nothing_learned_because"] == reason
     assert headline(task, summary) == f"Nothing was learned: {reason}."
-    assert "true return is unknown because the hidden reward is not finite" in finish.describe(
-        summary, task=task
-    )
-    assert not finish.result_of(summary, task=task).HasField("true_return_mean")
+    assert "true return is unknown because the hidden reward is not finite" in describe(summary, task=task)
+    assert not result_of(summary, task=task).HasField("true_return_mean")
     learned = {**summary, "nothing_learned_because": None}
     assert headline(get_task("walker"), learned) == (
         "Walker: how well the agent does is unknown because its hidden score is not finite."

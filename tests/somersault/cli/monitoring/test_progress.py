@@ -12,7 +12,7 @@ import pytest
 
 from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.services.connections import Peers, connect
+from somersault.cli.services.connections import ServiceStubs, connect
 from somersault.cli.services.ports import choose_ports
 from somersault.errors import UnauthenticatedError
 from somersault.rpc import bind, create_server
@@ -41,17 +41,17 @@ async def watching(
     token: str = "owner-token",  # noqa: S107
 ) -> AsyncIterator[ProgressWatcher]:
     """A watcher that runs."""
-    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token=token) as peers:
-        watcher = make_watcher(peers)
+    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token=token) as stubs:
+        watcher = make_watcher(stubs)
         task = asyncio.create_task(watcher.run())
         yield watcher
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-def make_watcher(peers: Peers, **changes: object) -> ProgressWatcher:
+def make_watcher(stubs: ServiceStubs, **changes: object) -> ProgressWatcher:
     """A watcher of a run of 1,000 steps and 9 labels."""
-    return ProgressWatcher(peers, config=make_config(RunFolder(Path("run"))), **changes)
+    return ProgressWatcher(stubs, config=make_config(RunFolder(Path("run"))), **changes)
 
 
 async def until_finished(watcher: ProgressWatcher) -> RunProgress:
@@ -122,9 +122,9 @@ async def test_wrong_token_is_not_waited_out() -> None:
     """A refusal won't pass, so it is raised."""
     port = choose_ports(1)[0]
     server = await serve(port)
-    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="wrong") as peers:
+    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="wrong") as stubs:
         with pytest.raises(BaseExceptionGroup) as raised:
-            await asyncio.wait_for(make_watcher(peers).run(), 30)
+            await asyncio.wait_for(make_watcher(stubs).run(), 30)
     await server.stop(None)
     assert raised.group_contains(UnauthenticatedError)
 
@@ -133,9 +133,9 @@ async def test_reference_run_has_no_labels_and_no_agreement() -> None:
     """Without reward service and labeler nobody is asked for them."""
     port = choose_ports(1)[0]
     server = await serve(port)
-    async with connect(dict.fromkeys(SERVICES[:2], f"127.0.0.1:{port}"), token="x") as peers:
-        assert peers.reward is None
-        watcher = make_watcher(peers)
+    async with connect(dict.fromkeys(SERVICES[:2], f"127.0.0.1:{port}"), token="x") as stubs:
+        assert stubs.reward is None
+        watcher = make_watcher(stubs)
         await watcher.refresh()
     await server.stop(None)
     assert watcher.snapshot().preference_accuracy is None
@@ -180,8 +180,8 @@ def test_time_left_of_people_is_theirs() -> None:
 async def test_a_resumed_run_is_where_it_was_until_the_learner_says() -> None:
     """Neither the display nor the curves run back to step 0 while the learner restores."""
     port = choose_ports(1)[0]
-    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="x") as peers:
-        watcher = make_watcher(peers, earlier_env_steps=640)
+    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="x") as stubs:
+        watcher = make_watcher(stubs, earlier_env_steps=640)
         progress = watcher.snapshot()
     assert (progress.env_steps, progress.has_learner, progress.env_steps_per_s) == (640, False, 0.0)
     assert not progress.has_labels, "the labeler has not said yet how many there are"

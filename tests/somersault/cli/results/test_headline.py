@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from somersault.cli.results.headline import headline, set_beside, warn_of_chance
+from somersault.cli.results.headline import headline, next_to_references, warn_of_chance
 from somersault.cli.results.summary import result_of
 from somersault.tasks import get_task
 
@@ -86,7 +86,10 @@ def test_what_is_no_better_than_chance_is_not_told_as_success() -> None:
 def test_a_return_stands_beside_those_of_others() -> None:
     """As far as the task knows them."""
     task = dataclasses.replace(WALKER, random_return_mean=3.2, reference_return_mean=900.0)
-    assert set_beside(task, 325.4) == "325 (random 3.2, trained on it 900)"
-    assert set_beside(dataclasses.replace(task, random_return_mean=None), 1.26) == "1.3 (trained on it 900)"
+    assert next_to_references(task, 325.4) == "325 (random 3.2, trained on it 900)"
+    assert (
+        next_to_references(dataclasses.replace(task, random_return_mean=None), 1.26)
+        == "1.3 (trained on it 900)"
+    )
     unmeasured = dataclasses.replace(task, random_return_mean=None, reference_return_mean=None)
-    assert set_beside(unmeasured, 325.4) == "325"
+    assert next_to_references(unmeasured, 325.4) == "325"

@@ -15,7 +15,7 @@ import pytest
 from somersault.cli.__main__ import main
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.ownership import compare, start
+from somersault.cli.run.ownership import check_ownership, mark_started
 from somersault.cli.run.store import open_run_store
 from somersault.cli.start.resumption import resume_run
 from somersault.cli.start.train_options import TrainOptions, begin_run, check_options
@@ -51,7 +51,7 @@ def _begin(path: Path, url: str | None) -> RunConfig:
     with RunFolder(path) as folder:
         config = begin_run(_options(path, storage_url=url), folder)
         store = open_run_store(config)
-        config = start(config, folder, store=store, is_adopted=False)
+        config = mark_started(config, folder, store=store, is_adopted=False)
         for kind in ("segments", "checkpoints/learner"):
             store.put(f"{config.run_id}/{kind}/1.safetensors", b"x")
         _leave_database(folder, {config.run_id: config.identity})
@@ -64,14 +64,14 @@ def _go_on(path: Path, **given: Any) -> RunConfig:
     with RunFolder(path) as folder:
         config, _ = resume_run(_options(path, is_resumed=True, **given), folder)
         is_adopted = bool(given.get("is_adopted"))
-        return start(config, folder, store=open_run_store(config), is_adopted=is_adopted)
+        return mark_started(config, folder, store=open_run_store(config), is_adopted=is_adopted)
 
 
 def _open(path: Path) -> None:
     """Compare as `somersault open` does."""
     with RunFolder(path, command="open") as folder:
         config = folder.resume()
-        compare(config, folder, store=open_run_store(config), is_trained=False)
+        check_ownership(config, folder, store=open_run_store(config), is_trained=False)
 
 
 def _leave_database(folder: RunFolder, identities: dict[str, str]) -> None:
@@ -316,7 +316,7 @@ def test_a_start_that_is_cut_off_anywhere_can_be_repeated(
             config, _ = resume_run(_options(path, is_resumed=True), folder)
             cut = _Cut(patch, at=at, is_after=is_after)
             with pytest.raises(_PowerCutError):
-                start(config, folder, store=cut.watched(open_run_store(config)), is_adopted=False)
+                mark_started(config, folder, store=cut.watched(open_run_store(config)), is_adopted=False)
             assert cut.num_writes == at
     _go_on(path)
     _go_on(path)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.services import supervised_service as service_keeper
+from somersault.cli.services import supervised_service
 from somersault.cli.services.processes import ServiceProcess
-from somersault.cli.services.supervised_service import ServiceKeeper
+from somersault.cli.services.supervised_service import SupervisedService
 from somersault.errors import ConfigError, UnavailableError
 
 _CODES = (0, 1, 2, 3, 70, 255)
@@ -32,9 +32,9 @@ record = CallRecord("Cart-v0", num_environments=2, path=pathlib.Path(sys.argv[1]
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Lives follow each other at once; what is started is found in the test's folder."""
-    monkeypatch.setattr(service_keeper, "_BACKOFF_FIRST_S", 0.01)
-    monkeypatch.setattr(service_keeper, "_BACKOFF_CAP_S", 0.01)
-    monkeypatch.setattr(service_keeper, "MAX_RESTARTS", 4)
+    monkeypatch.setattr(supervised_service, "_BACKOFF_FIRST_S", 0.01)
+    monkeypatch.setattr(supervised_service, "_BACKOFF_CAP_S", 0.01)
+    monkeypatch.setattr(supervised_service, "MAX_RESTARTS", 4)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
@@ -48,7 +48,7 @@ async def _end_of(work: str, folder: Path, *, name: str = "odd") -> str:
         address="127.0.0.1:1",
         call_record=folder / f"{name}.calls",
     )
-    keeper = ServiceKeeper(process, log=folder / f"{name}.log")
+    keeper = SupervisedService(process, log=folder / f"{name}.log")
     with pytest.raises((ConfigError, UnavailableError)) as ended:
         async with asyncio.timeout(60):
             await keeper.run()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from somersault.cli.services import supervised_service as service_keeper
+from somersault.cli.services import supervised_service
 from somersault.cli.services.ports import choose_ports
 from somersault.cli.services.processes import ServiceProcess
 from somersault.cli.services.supervisor import Supervisor
@@ -108,8 +108,8 @@ async def test_service_that_never_becomes_ready_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After ten restarts in vain comes a line that says where to look."""
-    monkeypatch.setattr(service_keeper, "_BACKOFF_CAP_S", 0.01)
-    monkeypatch.setattr(service_keeper, "_BACKOFF_FIRST_S", 0.01)
+    monkeypatch.setattr(supervised_service, "_BACKOFF_CAP_S", 0.01)
+    monkeypatch.setattr(supervised_service, "_BACKOFF_FIRST_S", 0.01)
     supervisor = Supervisor([make_process("bad", module="tests.no_such_module")], logs=tmp_path)
     with pytest.raises(
         UnavailableError, match=r"bad was restarted 10 times .*exit code 1.*No module.*bad\.log"

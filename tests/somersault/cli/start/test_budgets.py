@@ -16,7 +16,7 @@ from somersault.cli.run.folder import RunFolder
 from somersault.cli.start.budgets import (
     MIN_POOL_SEGMENTS,
     check_budget,
-    check_nothing_is_taken_back,
+    check_budget_covers_use,
     count_segments,
 )
 from somersault.environments.early_ends import measure_early_ends
@@ -67,22 +67,22 @@ def test_what_cannot_work_is_named(config: RunConfig, changes: dict[str, object]
 def test_a_resume_takes_nothing_back() -> None:
     """What was used can't be unused."""
     used = {"run/env_steps": 1001, "run/labels": 10}
-    check_nothing_is_taken_back(steps=1001, labels=10, progress=used)
-    check_nothing_is_taken_back(steps=1, labels=1, progress={})
+    check_budget_covers_use(steps=1001, labels=10, progress=used)
+    check_budget_covers_use(steps=1, labels=1, progress={})
     with pytest.raises(InvalidInputError, match="--steps is 1000, must be at least 1,001: the run has used"):
-        check_nothing_is_taken_back(steps=1000, labels=None, progress=used)
+        check_budget_covers_use(steps=1000, labels=None, progress=used)
     with pytest.raises(
         InvalidInputError, match="--steps is 2999, must be at least 3,000, as asked for before"
     ):
-        check_nothing_is_taken_back(steps=2999, labels=None, progress=used, steps_before=3000)
-    check_nothing_is_taken_back(steps=3000, labels=None, progress=used, steps_before=3000)
+        check_budget_covers_use(steps=2999, labels=None, progress=used, steps_before=3000)
+    check_budget_covers_use(steps=3000, labels=None, progress=used, steps_before=3000)
     with pytest.raises(InvalidInputError, match="--labels is 9, must be at least 10"):
-        check_nothing_is_taken_back(steps=None, labels=9, progress=used)
+        check_budget_covers_use(steps=None, labels=9, progress=used)
 
 
 def test_a_resume_that_asks_for_nothing_new_is_never_refused() -> None:
     """The last rollout goes past the end, and an owner may have let the run use more labels than its settings say."""
-    check_nothing_is_taken_back(steps=None, labels=None, progress={"run/env_steps": 1001, "run/labels": 10})
+    check_budget_covers_use(steps=None, labels=None, progress={"run/env_steps": 1001, "run/labels": 10})
 
 
 def test_every_tasks_own_defaults_are_enough() -> None:

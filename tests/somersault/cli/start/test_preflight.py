@@ -14,7 +14,7 @@ import pytest
 
 from services import __main__ as services
 from somersault.cli.__main__ import main
-from somersault.cli.run import place as run_place
+from somersault.cli.run import place
 from somersault.cli.start import preflight
 from somersault.cli.training import train
 from somersault.errors import ConfigError
@@ -121,7 +121,7 @@ def test_the_place_is_looked_at_without_making_anything(
     assert f"({tmp_path}/file is a file)" in refused(*given, "file/run", capsys=capsys)
     assert "more than 3895 bytes" in refused(*given, "/".join(["d" * 200] * 20), capsys=capsys)
     assert "(No such file or directory: /proc)" in refused(*given, "/proc/run", capsys=capsys)
-    monkeypatch.setattr(run_place, "_free_bytes", lambda _: 3 << 20)
+    monkeypatch.setattr(place, "_free_bytes", lambda _: 3 << 20)
     assert "3 MiB are free there, a run needs at least 16" in refused(*TRAIN, capsys=capsys)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 

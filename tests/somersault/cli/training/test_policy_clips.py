@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.services.connections import Peers, connect
+from somersault.cli.services.connections import ServiceStubs, connect
 from somersault.cli.services.ports import choose_ports
 from somersault.cli.training.policy_clips import PolicyClips, clip_steps
 from somersault.errors import UnavailableError
@@ -80,10 +80,10 @@ async def scene(tmp_path, monkeypatch) -> AsyncIterator[SimpleNamespace]:
     fakes.add_fakes(server, storage_url=url)
     bind(server, host="127.0.0.1", port=port)
     await server.start()
-    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="owner-token") as peers:
+    async with connect(dict.fromkeys(SERVICES, f"127.0.0.1:{port}"), token="owner-token") as stubs:
         config = make_config(RunFolder(tmp_path / "run"), storage_url=url)
         yield SimpleNamespace(
-            clips=_clips(peers, url, config, said, shown),
+            clips=_clips(stubs, url, config, said, shown),
             labeler=labeler,
             watcher=Watcher(),
             said=said,
@@ -93,12 +93,12 @@ async def scene(tmp_path, monkeypatch) -> AsyncIterator[SimpleNamespace]:
 
 
 def _clips(
-    peers: Peers, url: str, config: Any, said: list[str], shown: list[tuple[bytes, int]]
+    stubs: ServiceStubs, url: str, config: Any, said: list[str], shown: list[tuple[bytes, int]]
 ) -> PolicyClips:
-    assert peers.labeler is not None
+    assert stubs.labeler is not None
     return PolicyClips(
-        peers,
-        peers.labeler,
+        stubs,
+        stubs.labeler,
         open_store(url),
         config,
         said.append,
