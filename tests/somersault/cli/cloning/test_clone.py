@@ -227,7 +227,7 @@ def test_what_a_killed_clone_left_is_removed_by_the_next(
         next(iter(copy_objects(*_)))
         if how == "to store":
             with pytest.raises(
-                FailedPreconditionError, match="or that is being made now; name another place"
+                FailedPreconditionError, match="or is being made now; name another place"
             ):
                 clone(options)
         assert len(list(new.parent.iterdir())) == 1  # that one did not take it for dead
@@ -256,7 +256,7 @@ def test_objects_that_no_killed_clone_here_left_are_not_removed(tmp_path: Path) 
     store.put(f"{NAME}/unfinished-clone.json", json.dumps({"identity": "f" * 32}).encode())
     before = _all_of(tmp_path)
     with pytest.raises(
-        FailedPreconditionError, match=f"a clone that was cut off.* below {NAME}/ there"
+        FailedPreconditionError, match=f"a clone that was interrupted.* below {NAME}/ there"
     ) as caught:
         clone(CloneOptions(run=path, new=tmp_path / "more", storage_url=url))
     assert "--run-dir" not in str(caught.value)
@@ -274,7 +274,7 @@ def test_what_cannot_be_cloned_is_refused(tmp_path: Path) -> None:
             clone(options)
     with pytest.raises(NotFoundError, match="no run in"):
         clone(CloneOptions(run=tmp_path / "none", new=tmp_path / "more"))
-    with pytest.raises(AlreadyExistsError, match="is there already"):
+    with pytest.raises(AlreadyExistsError, match="exists already"):
         clone(CloneOptions(run=path, new=tmp_path / "bucket"))
     with pytest.raises(FailedPreconditionError, match="holds objects of another run"):
         clone(CloneOptions(run=path, new=tmp_path / "more", storage_url=url))
@@ -296,4 +296,4 @@ def test_the_command_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["clone", str(tmp_path / NAME), str(tmp_path / "two"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run"] == str(tmp_path / "two")
     assert main(["clone", str(tmp_path / NAME), str(tmp_path / "two"), "--json"]) == 1
-    assert "is there already" in json.loads(capsys.readouterr().out)["error"]
+    assert "exists already" in json.loads(capsys.readouterr().out)["error"]

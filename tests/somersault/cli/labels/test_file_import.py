@@ -108,7 +108,7 @@ async def test_an_export_replaces_only_what_it_is_told_to(tmp_path: Path, bundle
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("mine")
     has_segments = name != "a.jsonl"
-    with pytest.raises(FailedPreconditionError, match=r"is there already|not empty"):
+    with pytest.raises(FailedPreconditionError, match=r"exists already|not empty"):
         export_labels(run, out, file_format=None, has_segments=has_segments)
     assert kept.read_text() == "mine"
     if name != "folder":

@@ -74,7 +74,7 @@ def test_what_cant_be_is_refused_before_the_folder_is_made(tmp_path: Path, earli
     refused: list[tuple[type[SomersaultError], str, tuple[Path, ...], dict[str, object]]] = [
         (
             InvalidInputError,
-            "--labels is 2, must be at least 3: --labels-from brings as many",
+            "--labels is 2, must be at least 3: the labels of --labels-from count",
             (earlier,),
             {"labels": 2},
         ),
