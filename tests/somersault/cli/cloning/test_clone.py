@@ -226,9 +226,7 @@ def test_what_a_killed_clone_left_is_removed_by_the_next(
     def clone_again_and_be_killed(*_: Any) -> int:
         next(iter(copy_objects(*_)))
         if how == "to store":
-            with pytest.raises(
-                FailedPreconditionError, match="or is being made now; name another place"
-            ):
+            with pytest.raises(FailedPreconditionError, match="or is being made now; name another place"):
                 clone(options)
         assert len(list(new.parent.iterdir())) == 1  # that one did not take it for dead
         raise KeyboardInterrupt
