@@ -43,5 +43,15 @@ class Backoff:
         self._failures = 0
 
     async def wait(self) -> None:
-        """Wait out the next delay."""
+        """Wait out the next delay, unless this task is being cancelled: then end here.
+
+        grpc.aio can raise an error of its own in place of the cancellation when a stream ends in the same moment. A loop
+        that takes it for the peer's would otherwise go on for ever.
+
+        Raises:
+            CancelledError: the task has been asked to end.
+        """
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         await asyncio.sleep(self.next_delay_s())

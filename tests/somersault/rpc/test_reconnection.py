@@ -55,6 +55,28 @@ async def test_a_stream_that_worked_between_is_told_of_again() -> None:
     assert await _dial_until_done(hold, done) == ["it ended the stream"] * 2
 
 
+async def test_a_cancellation_that_comes_as_an_error_of_the_stream_ends_the_dialling() -> None:
+    """grpc.aio may raise an error of its own in its place; every loop that tries again waits by `Backoff.wait`."""
+    is_held = asyncio.Event()
+
+    async def hold(_channel: grpc.aio.Channel, _backoff: Backoff) -> None:
+        if is_held.is_set():  # dialled once more: let it be cancelled, so that a failing test ends
+            await asyncio.Event().wait()
+        is_held.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise UnavailableError("Internal error from Core") from None
+
+    dialling = asyncio.create_task(dial_forever("127.0.0.1:1", hold, on_lost=lambda _: None))
+    await is_held.wait()
+    dialling.cancel()
+
+    await asyncio.wait([dialling], timeout=5)
+
+    assert dialling.cancelled()
+
+
 def test_waits_grow_to_the_cap_with_jitter() -> None:
     """A thousand clients that failed ten times come back spread over 2.5 to 5 s, no two tenths without one."""
     delays: list[float] = []
