@@ -1,4 +1,4 @@
-"""The model card of an export: what the policy is, how good, from what, and what it isn't good for."""
+"""The model card of an export: what the policy is, how good it is, what it learned from, and its limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a run's policy and reward model into a folder that needs nothing of ours."""
+"""Writes a run's policy and reward model into a folder that can be used without somersault."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def export(run: Run, out: Path, *, version: int | None = None) -> dict[str, Any]
 
     Args:
         run: it may be running.
-        out: a folder that is not there yet or empty.
+        out: a folder that doesn't exist yet or is empty.
         version: of the policy; None for the newest.
 
     Raises:
@@ -89,7 +89,7 @@ def _reward_model_of(run: Run) -> tuple[RewardModel | None, str | None]:
 
 
 def _facts(run: Run, policy: StoredPolicy) -> dict[str, str]:
-    """Return what each file of weights carries in its metadata."""
+    """Return the metadata of each file of weights."""
     return {
         "format": "somersault.export.1",
         "task": run.task.name,
@@ -103,7 +103,7 @@ def _facts(run: Run, policy: StoredPolicy) -> dict[str, str]:
 def _files(
     run: Run, policy: StoredPolicy, reward_model: RewardModel | None, facts: Mapping[str, str]
 ) -> tuple[dict[str, bytes], str | None]:
-    """Return the files by name, and why there is no ONNX if there is none."""
+    """Return the files by name, and why there is no ONNX, if there is none."""
     files = {
         "policy.safetensors": _encode(policy.arrays, facts),
         "policy.py": _shipped("policy.py"),
@@ -129,5 +129,5 @@ def _encode(arrays: Mapping[str, FloatArray], facts: Mapping[str, str]) -> bytes
 
 
 def _shipped(name: str) -> bytes:
-    """Return a file that comes along as it stands."""
+    """Return a file that is copied unchanged."""
     return (resources.files(_SHIPPED) / name).read_bytes()

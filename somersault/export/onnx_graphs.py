@@ -1,4 +1,4 @@
-"""A policy and a reward model as ONNX graphs, put together by hand: nothing is traced, and torch isn't needed.
+"""Builds ONNX graphs of a policy and a reward model node by node: nothing is traced, and torch isn't needed.
 
 Legend: B batch, O observation length, F frames of C planes of H x W pixels, V numbers beside them, A action length, D choices made at
 once, N to choose from in all, K members.
@@ -18,8 +18,8 @@ from somersault.errors import ConfigError
 
 __all__ = ["policy_graph", "reward_graph"]
 
-_OPSET = 17  # of 2022: every runtime of today takes it
-_IR_VERSION = 8  # that goes with it
+_OPSET = 17  # from 2022: every current runtime supports it
+_IR_VERSION = 8  # the one that goes with it
 _POLICY_STRIDES = (4, 2, 1)
 _REWARD_STRIDES = (3, 2, 1, 1)
 _EPSILON = 1e-5  # as the reward model's
@@ -32,8 +32,8 @@ def policy_graph(arrays: Mapping[str, FloatArray], *, spec: TaskSpec, metadata: 
 
     Its input is ``observation``, float32 ``[B, O]`` or uint8 ``[B, F * C, H, W]``, and then ``numbers`` ``[B, V]`` where
     there are any beside pictures. Its outputs are ``action``, the
-    likeliest, and what it is drawn from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``, those of one choice
-    after those of another.
+    likeliest, and the distribution that actions are sampled from: ``mean`` and ``std`` ``[B, A]``, or ``logits`` ``[B, N]``, one choice's
+    after another's.
 
     Raises:
         ConfigError: the package onnx is missing.
@@ -128,7 +128,7 @@ def _reward_vectors(graph: _Graph, spec: TaskSpec) -> str:
     """Return ``[1, B, O + A]``: a batched product then spreads it over the members."""
     action = "action"
     if spec.is_discrete:
-        # Not the operator OneHot, which counts -1 from the end: here it is no action, where it stands still.
+        # Not the operator OneHot, for which -1 is the last index: here it means no action, in a still step.
         if spec.choice_sizes:
             owners = np.repeat(np.arange(len(spec.choices)), spec.choices)
             columns = graph.add("Gather", action, graph.constant("owners", owners), axis=1)
@@ -187,7 +187,7 @@ def _observation(spec: TaskSpec) -> dict[str, tuple[str, list[str | int]]]:
 
 
 class _Graph:
-    """Gathers nodes and constants; a constant named in ``arrays`` enters when a node first asks for it."""
+    """Collects nodes and constants; an array of ``arrays`` is added when a node first uses it."""
 
     def __init__(self, arrays: Mapping[str, FloatArray]) -> None:
         try:

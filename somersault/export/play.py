@@ -1,7 +1,7 @@
 """The script that comes with an export: it plays the policy in plain Gymnasium, without somersault.
 
-It makes the environment as the agent saw it: the same observations, actions and length of an episode. What the
-environment itself pays is printed for orientation; it is not the hidden score of the run.
+It makes the environment as the agent saw it, with the same observations, actions and episode length. The environment's own
+reward is printed for orientation; it isn't the run's hidden score.
 """
 
 from __future__ import annotations

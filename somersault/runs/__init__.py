@@ -1,6 +1,6 @@
-"""Runs as they lie in their folders: settings, curves, policies, reward models and labels, read only.
+"""Reads runs from their folders: settings, curves, policies, reward models and labels.
 
-Works on finished, stopped and running runs alike, since nothing here writes.
+Works on finished, stopped and running runs alike, because nothing here writes.
 """
 
 from somersault.runs.labels import LabelRow, read_label_rows

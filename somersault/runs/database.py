@@ -1,4 +1,4 @@
-"""The database of a run's labeler, opened read-only, whether its labeler runs or not."""
+"""The database of a run's labeler, opened read-only, whether or not the labeler is running."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["count_labels", "open_database", "read_identities"]
 
 _BUSY_S = 10.0  # the labeler of a running run may be writing
 
-# As the run itself counts: pairs that somebody answered, `incomparable` too; tests of the labeler and answers beyond
-# those that a pair wanted are none of its labels.
+# As the run itself counts: pairs that have an answer, `incomparable` too. Neither tests of labelers nor answers beyond those
+# that a pair needed are labels.
 _COUNT = "SELECT COUNT(DISTINCT query_number) FROM answers WHERE NOT is_extra AND NOT is_gold"
 
 
 _IDENTITIES = "SELECT run_id, identity FROM runs"
-_NAMES = "SELECT run_id, '' FROM runs"  # of an older program
+_NAMES = "SELECT run_id, '' FROM runs"  # in databases of older programs
 
 
 @contextlib.contextmanager
 def open_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the database file of a run's labeler; a folder without the right to write is read as it lies."""
+    """Open the database file of a run's labeler; in a folder that isn't writable it is read as it is."""
     connection = sqlite3.connect(sqlite_uri(path, mode="ro"), uri=True, timeout=_BUSY_S)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
-        # A write-ahead log can't be opened where its index can't be made.
+        # A write-ahead log can't be opened if its index can't be created.
         connection.close()
         connection = sqlite3.connect(sqlite_uri(path, immutable="1"), uri=True)
     with contextlib.closing(connection):
@@ -38,7 +38,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def count_labels(path: Path) -> int | None:
-    """Return how many labels a database file holds; None if there is none, or it can't be read."""
+    """Return the number of labels in a database file; None if it doesn't exist or can't be read."""
     if not path.is_file():
         return None
     try:
@@ -49,7 +49,7 @@ def count_labels(path: Path) -> int | None:
 
 
 def read_identities(path: Path) -> dict[str, str]:
-    """Return the runs in a database file, name to identity, empty where none is known; no run where there is no file.
+    """Return the runs in a database file, name to identity ("" if unknown); no runs if there is no file.
 
     Raises:
         CorruptDataError: it can't be read.

@@ -13,8 +13,8 @@ from somersault.runs.run import Run
 
 __all__ = ["LabelRow", "read_label_rows"]
 
-# One row an answer, by its newest version. The columns are those of the first released database, so that older and
-# newer ones are read alike.
+# One row per answer, in its newest version. The columns are those of the first released database, so that older and
+# newer ones can both be read.
 _QUERY = """
 SELECT answers.answer_id, queries.query_id, queries.left_segment_id, queries.right_segment_id, answers.preference,
        labelers.labeler_id, labelers.name, labelers.role, answers.newest_version, answers.is_extra, answers.is_gold,
@@ -28,7 +28,7 @@ ORDER BY answers.number
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One answer, as it was last revised. Left and right are the sides as they were asked about in the query."""
+    """One answer in its newest revision. Left and right are the sides of its query."""
 
     answer_id: str
     query_id: str
@@ -41,19 +41,19 @@ class LabelRow:
     labeler_role: str
     """``labeler`` or ``teacher``."""
     version: int
-    """1, and 1 more for each revision."""
+    """1, plus 1 for each revision."""
     is_extra: bool
-    """Came beyond the answers its query wanted; not learned from."""
+    """Came after the query had all the answers it needed; not learned from."""
     is_gold: bool
     """Asked to measure the labeler; not learned from."""
     response_ms: int
-    """From the pair's appearance to the answer; 0 where the client did not say."""
+    """Time from the pair's appearance to the answer; 0 if the client didn't say."""
     answered_ms: int
-    """When, in milliseconds since 1970."""
+    """When it was given, in milliseconds since 1970."""
 
 
 def read_label_rows(run: Run) -> list[LabelRow]:
-    """Read all answers of a run, oldest first; none of a reference run or before the first.
+    """Read all answers of a run, oldest first; there are none in a reference run.
 
     Raises:
         CorruptDataError: the database can't be read.

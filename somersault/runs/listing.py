@@ -1,4 +1,4 @@
-"""The runs of a folder."""
+"""Finds the runs in a folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from somersault.runs.run import Run
 
 __all__ = ["distinct_names", "find_runs"]
 
-_MAX_DEPTH = 3  # runs/study/seed-0: deeper are the insides of runs and other people's trees
+_MAX_DEPTH = 3  # runs/study/seed-0: what lies deeper is inside runs, or not ours
 
 
 def find_runs(folder: str | Path) -> tuple[list[Run], list[str]]:
     """Find the runs in a folder and the folders in it.
 
     Returns:
-        The runs, newest first, and a line for each folder that holds a run which can't be read.
+        The runs, newest first, and a line for each folder whose run can't be read.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -37,7 +37,7 @@ def find_runs(folder: str | Path) -> tuple[list[Run], list[str]]:
 
 
 def distinct_names(runs: Sequence[Run], *, between: str = "/") -> list[str]:
-    """Return the runs' names, with those of the folders around them as far as that tells them apart."""
+    """Return the runs' names, preceded by those of parent folders as far as needed to tell them apart."""
     names = [""] * len(runs)
     for depth in range(1, max((len(run.path.parts) for run in runs), default=0) + 1):
         shared = Counter(names)
@@ -63,6 +63,6 @@ def _run_folders(folder: Path, *, depth: int) -> list[Path]:
         if depth == 0:
             return []
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except (PermissionError, FileNotFoundError):  # somebody else's, or gone since its parent was read
+    except (PermissionError, FileNotFoundError):  # not readable for us, or gone since its parent was read
         return []
     return [found for path in inside for found in _run_folders(path, depth=depth - 1)]

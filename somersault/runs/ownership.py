@@ -1,4 +1,4 @@
-"""Whether a store and a database are those of the run in a folder: all three hold the identity drawn when it began."""
+"""Checks that a store and a database belong to the run in a folder: all three hold the identity drawn when it began."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def compare_store(
     """Check that a store is the run's.
 
     Args:
-        said: What the store says; None for nothing.
+        said: What the store says; None if it says nothing.
         run_id: The run's name.
-        identity: Which run of that name it is; empty for one that an older program began.
+        identity: Which run of that name it is; empty for one started by an older program.
         place: The store, for the message.
         remedy: What to do, for the message.
 
     Raises:
-        FailedPreconditionError: it holds another run of that name, or nothing of this one.
+        FailedPreconditionError: it holds another run of that name, or nothing of this run.
     """
     if said is None and identity:
         raise FailedPreconditionError(
@@ -49,10 +49,10 @@ def compare_database(
 
     Args:
         path: The database, for the message.
-        known: The runs in it, name to identity; none if there is no database yet.
+        known: The runs in it, name to identity; empty if there is no database yet.
         run_id: The run's name.
-        identity: Which run of that name it is; empty for one that an older program began.
-        num_labels: How many labels the run has had: with any there was a database.
+        identity: Which run of that name it is; empty for one started by an older program.
+        num_labels: The labels that the run has had: if there were any, there was a database.
         remedy: What to do, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The clips of what a run's policies did while it went on."""
+"""The clips of a run's policies, made while it was training."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class StoredClip:
 
 
 def list_policy_clips(run: Run) -> list[StoredClip]:
-    """List a run's clips, oldest first; of a finished run without any, the video of its end.
+    """List a run's clips, oldest first; for a finished run without any, the video of its final policy.
 
     Raises:
         CorruptDataError: the database can't be read.
@@ -71,7 +71,7 @@ def _from_database(run: Run) -> list[StoredClip]:
     try:
         with open_database(run.labels) as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'policy_clips'").fetchall():
-                return []  # a run of an earlier version
+                return []  # from an earlier version of somersault
             rows = database.execute(_QUERY, (run.settings.run_id,)).fetchall()
     except sqlite3.Error as error:
         raise CorruptDataError(f"{run.labels} can't be read: {error}") from error
@@ -111,5 +111,5 @@ def _video_of_the_end(run: Run) -> list[StoredClip]:
 
 
 @lru_cache(maxsize=1024)  # a page of runs asks every ten seconds
-def _digest(video: Path, mtime_ns: int) -> str:  # noqa: ARG001 - a video that was made anew is another
+def _digest(video: Path, mtime_ns: int) -> str:  # noqa: ARG001 - a video that was made again is another
     return hashlib.sha256(video.read_bytes()).hexdigest()

@@ -60,7 +60,7 @@ def check_database(run: Run) -> None:
         run_id=run.settings.run_id,
         identity=run.settings.identity,
         num_labels=int(run.newest_point.get("run/labels", 0)),
-        remedy="put this run's back, or train it with --resume --adopt to go on with what is there",
+        remedy="put this run's back, or train it with --resume --adopt to continue with this one",
     )
 
 
@@ -78,7 +78,7 @@ def read_log_rows(run: Run) -> list[Row]:
     try:
         with open_database(run.labels) as database:
             database.row_factory = sqlite3.Row
-            database.execute("BEGIN")  # both are of one moment
+            database.execute("BEGIN")  # so that both are of the same moment
             records = database.execute(_RECORDS, (run.settings.run_id,)).fetchall()
             changes = database.execute(_CHANGES, (run.settings.run_id,)).fetchall()
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""A run's curves, as ``progress.jsonl`` holds them: one JSON object a point."""
+"""A run's curves, as ``progress.jsonl`` holds them: one JSON object per point."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CURVE_NAMES = (
     "reward/num_accuracy_preferences",
     "reward/training_loss",
 )
-"""What every run may have; an algorithm's own, ``learner/...``, come on top."""
+"""The curves that every run may have; those of its algorithm, ``learner/...``, come on top."""
 
 _TAIL_BYTES = 64 * 1024  # holds dozens of points: the newest whole one is among them
 
@@ -34,16 +34,16 @@ Point = dict[str, Any]
 
 
 def read_points(path: Path) -> list[Point]:
-    """Read all whole points, oldest first; steps only ever grow.
+    """Read all complete points, oldest first; steps only ever grow.
 
-    A life of the run that was killed lost the steps since its checkpoint, and the next made them again: of steps
-    made twice the later points count.
+    A run that was killed loses the steps since its checkpoint and repeats them after a resume: for steps made twice, the
+    later points count.
     """
     kept: list[Point] = []
     for point in _points(path.read_bytes() if path.is_file() else b""):
         steps = point.get("run/env_steps", 0)
         if not steps and kept:
-            continue  # a new life that has not yet heard from its learner
+            continue  # resumed, but its learner hasn't reported yet
         while kept and kept[-1].get("run/env_steps", 0) > steps:
             kept.pop()
         kept.append(point)
@@ -51,7 +51,7 @@ def read_points(path: Path) -> list[Point]:
 
 
 def read_newest_point(path: Path) -> Point:
-    """Read the newest whole point, an empty one if there is none; as quick for a long run as for a short one."""
+    """Read the newest complete point, an empty one if there is none; as fast for a long run as for a short one."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
@@ -65,7 +65,7 @@ def read_newest_point(path: Path) -> Point:
 
 
 def curve_of(points: Sequence[Point], name: str) -> tuple[list[int], list[float]]:
-    """Return environment steps and values of the points that have a value; none of a curve that didn't begin yet.
+    """Return environment steps and values of the points that have a value; both are empty before the curve begins.
 
     Raises:
         InvalidInputError: there is no curve of that name.

@@ -40,7 +40,7 @@ class StoredPolicy:
 
     version: int
     data: bytes
-    """Safetensors, the arrays that docs/protocol.md names."""
+    """Safetensors of the arrays that docs/protocol.md names."""
     arrays: dict[str, FloatArray]
 
     @property
@@ -51,22 +51,22 @@ class StoredPolicy:
 
 @dataclass(frozen=True, slots=True)
 class StoredRewardModel:
-    """The weights of one version of the reward model: an ensemble's arrays by the names of docs/protocol.md."""
+    """The weights of one reward version: an ensemble's arrays, by the names in docs/protocol.md."""
 
     version: int
     arrays: dict[str, FloatArray]
 
 
 class Run:
-    """A finished, stopped or running run. Everything is read when it is asked for; nothing is ever written."""
+    """A finished, stopped or running run. Everything is read on demand; nothing is ever written."""
 
     def __init__(self, path: Path) -> None:
         """Read a run's settings from its folder.
 
         Raises:
             NotFoundError: there is no run in it.
-            CorruptDataError: it is of another version of somersault, or damaged.
-            InvalidInputError: its path is no text.
+            CorruptDataError: it was made by another version of somersault, or is damaged.
+            InvalidInputError: its path isn't text.
         """
         self.path = check_path("run folder", path.absolute())
         self.settings = RunSettings.read(self.path)
@@ -81,7 +81,7 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        """What is learned.
+        """The task.
 
         Raises:
             InvalidInputError: the task's file or package is gone.
@@ -105,10 +105,10 @@ class Run:
         return read_points(self.path / "progress.jsonl")
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
-        """Return a curve as steps and values, ``episode/true_return_mean`` for one.
+        """Return a curve, such as ``episode/true_return_mean``, as steps and values.
 
         Raises:
-            InvalidInputError: there is no curve of that name; names those there are.
+            InvalidInputError: there is no curve of that name; the message lists those there are.
         """
         return curve_of(self.points, name)
 
@@ -125,12 +125,12 @@ class Run:
 
     @property
     def labels(self) -> Path:
-        """The database of its answers; it need not exist."""
+        """The database of its answers; it may not exist."""
         return self.path / "labels.sqlite"
 
     @property
     def num_labels(self) -> int:
-        """Labels so far: as the training tells while it goes on, else those stored, late answers among them."""
+        """Labels so far: as reported by a running training, else as stored, including late answers."""
         stored = None if self.state is RunState.RUNNING else count_labels(self.labels)
         if stored is not None:
             return stored
@@ -138,7 +138,7 @@ class Run:
 
     @cached_property
     def store(self) -> ObjectStore:
-        """Where its objects are: its own folder, wherever that was moved, or the store it was told to use.
+        """Where its objects are: its own folder, even if it was moved, or the store it was told to use.
 
         Raises:
             ConfigError: the store's keys are missing from the environment.
@@ -159,7 +159,7 @@ class Run:
 
     @property
     def prefix(self) -> str:
-        """What the keys of its objects begin with, without the slash."""
+        """The first component of its objects' keys, without the slash."""
         return self.settings.run_id
 
     def policy_versions(self) -> list[int]:
@@ -169,7 +169,7 @@ class Run:
         return sorted(int(match[1]) for match in found if match)
 
     def policy(self, version: int | None = None) -> StoredPolicy:
-        """Read a policy, the newest one unless told otherwise.
+        """Read a policy; by default the newest.
 
         Raises:
             FailedPreconditionError: none is stored yet.
@@ -182,7 +182,7 @@ class Run:
                 f"run {self.path} has no policy yet: the first is stored with its first checkpoint"
             )
         if version is not None and version not in versions:
-            raise NotFoundError(f"policy version {version} of run {self.path} isn't stored, {versions} are")
+            raise NotFoundError(f"policy version {version} of run {self.path} isn't stored; {versions} are")
         chosen = versions[-1] if version is None else version
         key = f"{self.prefix}/policies/{chosen:08d}.safetensors"
         data = self.store.get(key)
@@ -192,7 +192,7 @@ class Run:
         """Read the newest reward model.
 
         Raises:
-            FailedPreconditionError: it has none: it is a reference run, or no checkpoint is stored yet.
+            FailedPreconditionError: it has none, being a reference run or before the first checkpoint.
             CorruptDataError: it can't be read.
         """
         if self.settings.is_reference:
@@ -212,7 +212,7 @@ class Run:
         return StoredRewardModel(int(kept.facts["reward_version"]), of_ensemble)
 
     def segment_keys(self) -> list[str]:
-        """Return the keys of the stored segments, in the order of their names."""
+        """Return the keys of the stored segments, sorted."""
         return sorted(self.store.list(f"{self.prefix}/segments/"))
 
     def segment(self, key: str) -> dict[str, NDArray[Any]]:
@@ -224,7 +224,7 @@ class Run:
         return _load(key, self.store.get(key))
 
     def segment_object(self, key: str) -> bytes:
-        """Return a segment's bytes as they are stored, by its key in the run's answers.
+        """Return a segment's stored bytes, by its key in the run's answers.
 
         Raises:
             NotFoundError: it isn't stored.
@@ -237,7 +237,7 @@ def load_run(path: str | Path) -> Run:
 
     Raises:
         NotFoundError: there is no run in it.
-        CorruptDataError: it is of another version of somersault, or damaged.
+        CorruptDataError: it was made by another version of somersault, or is damaged.
     """
     return Run(Path(path).expanduser())
 

@@ -1,4 +1,4 @@
-"""What a run was asked to be, as far as readers of the run need it."""
+"""A run's settings, as far as readers of the run need them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """The settings with which a run began. Settings that a reader has no use for are left out."""
+    """The settings with which a run began, without those that no reader needs."""
 
     task: str
     run_id: str
@@ -31,7 +31,7 @@ class RunSettings:
     """Trained on the true reward, without labels."""
     storage_url: str
     identity: str = ""
-    """Drawn when it began; empty in one that an older program began."""
+    """Drawn when it began; empty if an older program began it."""
 
     @property
     def labelled_by(self) -> str:
@@ -46,7 +46,7 @@ class RunSettings:
 
         Raises:
             NotFoundError: there is no run in the folder.
-            CorruptDataError: the settings can't be read, or are of another version.
+            CorruptDataError: the settings can't be read, or are from another version.
         """
         path = folder / "config.json"
         if not path.is_file():

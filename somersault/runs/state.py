@@ -1,4 +1,4 @@
-"""Whether a run is going on, as its folder tells."""
+"""Whether a run is running, stopped or finished, according to its folder."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["RunState", "state_of"]
 
 
 class RunState(enum.StrEnum):
-    """How a run stands."""
+    """The state of a run."""
 
     RUNNING = "running"
-    """A `somersault train` works with it now; `somersault open` only shows it."""
+    """A `somersault train` is working on it right now; `somersault open` only shows it."""
     STOPPED = "stopped"
-    """Interrupted before its end; `--resume` goes on with it."""
+    """Interrupted before its end; `--resume` continues it."""
     FINISHED = "finished"
     """It has its summary."""
 
 
 def state_of(folder: Path, *, summary: Mapping[str, Any] | None, newest: Mapping[str, Any]) -> RunState:
-    """Tell a run's state.
+    """Return a run's state.
 
     Args:
         folder: the run's.
         summary: its results, None before its end.
-        newest: the newest row of its curves. A run that went on after its end has more steps than its summary.
+        newest: the newest point of its curves. A run that was continued after its end has more steps than its summary.
     """
     if _is_trained(folder / ".lock"):
         return RunState.RUNNING
@@ -39,7 +39,7 @@ def state_of(folder: Path, *, summary: Mapping[str, Any] | None, newest: Mapping
 
 
 def _is_trained(path: Path) -> bool:
-    """Tell whether a process trains, which holds the lock; a shared one is taken for a moment to find out."""
+    """Return whether a process is training: it holds a lock. To find out, a shared lock is taken for a moment."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

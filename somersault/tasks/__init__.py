@@ -1,4 +1,4 @@
-"""What there is to learn: one declarative entry per task, without its hidden reward."""
+"""What can be learned: one declaration per task, without its hidden reward."""
 
 from somersault.tasks.environments import (
     AtariEnvironment,

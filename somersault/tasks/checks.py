@@ -1,4 +1,4 @@
-"""Refuses a task that declares what no service could work with, before anything of a run is made."""
+"""Refuses a task with which no service could work, before anything of a run is created."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_task(task: Task) -> None:
     """Check a task's texts and numbers.
 
     Raises:
-        InvalidInputError: one can't be used; names the task, the field, its value and its bounds.
+        InvalidInputError: one is invalid; the message names the task, the field, its value and its bounds.
     """
     try:
         _check_texts(task)

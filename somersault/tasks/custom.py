@@ -1,4 +1,4 @@
-"""Loads a task from a file of one's own: `somersault train path/to/task.py`.
+"""Loads a task from a user's file: `somersault train path/to/task.py`.
 
 The file holds ``TASK = Task(...)``. Its hidden reward stays in another file, which ``TASK.teacher_source`` names
 and the simulator alone loads, so that neither the learner nor the reward service can see it.
@@ -22,7 +22,7 @@ __all__ = ["load_function", "load_task", "load_teacher"]
 
 
 def load_task(path: str) -> Task:
-    """Return the ``TASK`` of a Python file, with its places of files made absolute.
+    """Return the ``TASK`` of a Python file, with the paths that it names made absolute.
 
     Raises:
         InvalidInputError: the file can't be loaded, or holds no task.
@@ -72,13 +72,13 @@ def load_teacher(reference: str) -> Callable[..., Any]:
 
 
 def _load_file(field: str, path: Path) -> ModuleType:
-    """Run a Python file as a module of its own; its folder is not added to the import path.
+    """Run a Python file as a module of its own, without adding its folder to the import path.
 
     Raises:
         InvalidInputError: it is missing or fails.
     """
     if not path.is_file():
-        raise InvalidInputError(field, str(path), "the path of a Python file that is there")
+        raise InvalidInputError(field, str(path), "the path of an existing Python file")
     name = f"somersault_custom_{path.stem}_{abs(hash(path.resolve()))}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -87,7 +87,7 @@ def _load_file(field: str, path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever somebody's file raises
+    except Exception as error:  # whatever the user's file raises
         del sys.modules[name]
         raise InvalidInputError(f"{field} {path} fails: {type(error).__name__}: {error}") from error
     return module

@@ -1,4 +1,4 @@
-"""What labelers are told to judge by where an owner has said nothing: the task's own words."""
+"""The guidelines that labelers see unless an owner has written others: the task's own words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["guidelines_of"]
 
 
 def guidelines_of(task: Task) -> str:
-    """Return a task's title and description as Markdown that holds no raw HTML; empty if it has no description."""
+    """Return a task's title and description as Markdown without raw HTML; "" if it has no description."""
     description = task.description.strip()
     if not description:
         return ""

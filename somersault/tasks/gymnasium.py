@@ -1,7 +1,7 @@
-"""Makes a task of any Gymnasium environment, by its id: `somersault train CartPole-v1`.
+"""Makes a task of any Gymnasium environment, given its id: `somersault train CartPole-v1`.
 
-Everything is read from the environment itself: what it shows, what can be done in it, how fast it runs. Gymnasium is
-imported only when such a task is asked for.
+Everything is read from the environment itself: its observations, its actions, its speed. Gymnasium is imported only when such
+a task is used.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from somersault.tasks.task import Task
 
 __all__ = ["gymnasium_task", "open_gymnasium", "read_spaces", "uses_mujoco"]
 
-_FPS = 30.0  # where an environment does not say
-_MIN_FPS = 10.0  # games played in turns say 1 or 4, too slow to judge a clip of 1.5 s by
+_FPS = 30.0  # if an environment doesn't say
+_MIN_FPS = 10.0  # turn-based games say 1 or 4, too slow for a clip of 1.5 s
 _MAX_CLIP_FPS = 30.0
 _SEGMENT_S = 1.5  # Christiano et al. 2017, appendix A.1; a segment lies within one episode
-_EPISODE_STEPS = 1000  # where an environment has no limit
+_EPISODE_STEPS = 1000  # if an environment has no limit
 
 
 def gymnasium_task(environment_id: str) -> Task:
-    """Return the task of an environment in Gymnasium's registry, "module:Id-v0" for one that a module registers.
+    """Return the task of an environment in Gymnasium's registry, "module:Id-v0" if a module registers it.
 
     Raises:
-        InvalidInputError: There is no such environment, it can't render itself, or its spaces are not among those
-            that can be learned in.
+        InvalidInputError: There is no such environment, it can't render itself, or its spaces aren't supported.
         UnavailableError: A package that it needs is missing.
     """
     environment = GymnasiumEnvironment(environment_id=environment_id)
@@ -51,9 +50,9 @@ def open_gymnasium(
     """Open a `gymnasium.Env` that renders itself as ``rgb_array``.
 
     Args:
-        environment: Which, and how it is made.
+        environment: Which environment, and how it is made.
         episode_steps: Steps after which an episode is truncated; None for the environment's own limit.
-        has_rendering: Whether it will be asked for pictures; then it renders with the library that works without a screen.
+        has_rendering: Whether it will be asked for pictures; then it renders with a library that works without a screen.
 
     Raises:
         InvalidInputError: See `gymnasium_task`.
@@ -74,7 +73,7 @@ def open_gymnasium(
         )
     except gymnasium.error.DependencyNotInstalled as err:
         raise _missing(environment_id, err) from err
-    except (Exception, SystemExit) as err:  # whatever an environment raises where it is made
+    except (Exception, SystemExit) as err:  # whatever an environment raises when it is made
         raise InvalidInputError(
             f"can't make Gymnasium environment {environment_id!r}: {_reason(err)}"
         ) from err
@@ -92,7 +91,7 @@ def uses_mujoco() -> bool:
 
 
 def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
-    """Return how the spaces of a task's environment are read; it is made for that.
+    """Return how the spaces of a task's environment are read; the environment is made for that.
 
     Raises:
         InvalidInputError: See `gymnasium_task`.
@@ -108,14 +107,14 @@ def read_spaces(task: Task) -> tuple[ObservationReading, ActionReading]:
 
 
 def _reason(err: BaseException) -> str:
-    """Return why an environment can't be made, in one line; with the kind of error where it is the environment's own."""
+    """Return why an environment can't be made, in one line, with the kind of error if it is the environment's own."""
     text = " ".join(str(err).split())
     is_plain = type(err).__module__.startswith("gymnasium") or isinstance(err, ImportError)
     return text if is_plain else f"{type(err).__name__}: {text}"
 
 
 def _missing(environment_id: str, err: Exception) -> UnavailableError:
-    """Say what to install."""
+    """Return the error that says what to install."""
     return UnavailableError(
         f"{environment_id} can't be played: {err}; pip install 'somersault[gymnasium]'"
     ).never()
@@ -160,7 +159,7 @@ def _title(environment_id: str) -> str:
 
 
 def _is_stacked(opened: Any) -> bool:
-    """Say whether an environment stacks its observations, by Gymnasium's own wrapper."""
+    """Return whether an environment stacks its observations with Gymnasium's own wrapper."""
     from gymnasium import Wrapper
     from gymnasium.wrappers import FrameStackObservation
 

@@ -1,4 +1,4 @@
-"""Finds a task: one of ours by its name, one's own by its file or entry point, any other by its Gymnasium id."""
+"""Finds a task: a built-in one by its name, a user's by its file or entry point, any other by its Gymnasium id."""
 
 from __future__ import annotations
 
@@ -72,16 +72,16 @@ def is_own_task(name: str) -> bool:
 
 
 def list_tasks() -> tuple[Task, ...]:
-    """Return our tasks and those of installed packages, by name."""
+    """Return the built-in tasks and those of installed packages, sorted by name."""
     installed = [_checked(point) for point in metadata.entry_points(group=_ENTRY_POINTS)]
     tasks = {task.name: task for task in installed} | _TASKS
     return tuple(tasks[name] for name in sorted(tasks))
 
 
 def find_practice(name: str) -> tuple[PracticePair, ...]:
-    """Return the pairs to practise on that are found by a task's name; none where there are none.
+    """Return the practice pairs of a task, given its name; empty if there are none.
 
-    No environment is made, as `get_task` must for a Gymnasium id.
+    Unlike `get_task`, this makes no environment for a Gymnasium id.
     """
     if name in _TASKS:
         return _TASKS[name].practice
@@ -95,7 +95,7 @@ def _checked(point: metadata.EntryPoint) -> Task:
     """Load an entry point.
 
     Raises:
-        InvalidInputError: it is not a task, or not of the name it was registered under.
+        InvalidInputError: it isn't a task, or not of the name under which it is registered.
     """
     task = point.load()
     if not isinstance(task, Task) or task.name != point.name:
@@ -104,7 +104,7 @@ def _checked(point: metadata.EntryPoint) -> Task:
 
 
 def _known(name: str) -> str:
-    """Say what could have been meant."""
+    """Return, in words, which names there are and which one may have been meant."""
     close = difflib.get_close_matches(name, _TASKS, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     others = "the path of a Python file with a TASK, or a Gymnasium id such as CartPole-v1"

@@ -1,6 +1,6 @@
-"""What a task declares: its environment, its timing, and how people are shown and asked about it.
+"""What a task declares: its environment, its timing, and what people are shown and asked.
 
-The hidden reward of a task is not here: it belongs to the simulator service alone, so that no other
+A task's hidden reward isn't here: it belongs to the simulator service alone, so that no other
 process can read it by importing a shared package.
 """
 
@@ -19,27 +19,27 @@ from somersault.tasks.practice import PracticePair
 __all__ = ["MAX_EPISODE_STEPS", "Task", "TrainingDefaults"]
 
 MAX_EPISODE_STEPS = 10_000
-"""As long as an episode can be asked for in an evaluation: a minute and more of anything."""
+"""The longest episode of an evaluation: at least a minute of any task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingDefaults:
-    """What `somersault train` chooses for a task where nothing is said; None leaves a service's own default."""
+    """What `somersault train` chooses for a task unless told otherwise; None leaves a service's own default."""
 
     labels_by_teacher: int = 700
     """Answers of a teacher; Christiano et al. 2017, section 3.1.1."""
     labels_by_people: int = 200
     """Answers of people."""
     steps_by_teacher: int = 3_000_000
-    """Environment steps where a teacher answers."""
+    """Environment steps if a teacher answers."""
     steps_by_people: int = 5_000_000
-    """Environment steps where people answer: about 15 a minute beside the training, so it takes longer."""
+    """Environment steps if people answer: they give about 15 answers a minute while training goes on, so it takes longer."""
     steps_of_reference: int = 3_000_000
     """Environment steps on the true reward."""
     evaluation_episodes: int = 32
     """Fresh episodes by which the final policy is measured."""
     num_environments: int = 64
-    """Environments a simulator steps side by side."""
+    """Environments that a simulator steps side by side."""
     rollout_steps: int = 64
     """Steps of each environment in a rollout."""
     ppo: Mapping[str, float] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class TrainingDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Declares what is to be learned and how it is judged."""
+    """What is to be learned and how it is judged."""
 
     name: str
     """Name on the command line and on the wire: lower case, words joined by hyphens."""
@@ -59,62 +59,62 @@ class Task:
     question: str
     """What a labeler is asked about two clips."""
     description: str
-    """What is to be judged, in sentences: shown to labelers above the clips."""
+    """What is to be judged, in sentences; labelers see it above the clips."""
     teacher: str | None
-    """What the hidden reward pays for, in a sentence; the reward itself is the simulator's secret. None: there is
-    no hidden reward, only people can judge."""
+    """What the hidden reward is for, in a sentence; the reward itself is the simulator's secret. None if there is no hidden
+    reward: then only people can judge."""
     teacher_source: str | None = None
-    """Of a task of one's own: where simulators find what the teacher pays, ``FILE.py:FUNCTION`` beside the task's
-    file or ``package.module:FUNCTION``; no other service loads it. None: the simulator knows it by the task's name,
-    or the environment pays."""
+    """In a user's task, where simulators find the hidden reward: ``FILE.py:FUNCTION`` beside the task's file or
+    ``package.module:FUNCTION``; no other service loads it. None if the simulator knows it by the task's name, or it is
+    the environment's own."""
     hidden: str = "the reward, and that an episode ends"
-    """What the agent is not told, in a phrase."""
+    """What the agent isn't told, in a phrase."""
     environment: MujocoEnvironment | AtariEnvironment | GymnasiumEnvironment
-    """Where it is played."""
+    """The environment."""
     frame_shape: tuple[int, ...]
-    """``(O,)`` of a vector or ``(H, W)`` of a picture; see `somersault.domain.arrays`."""
+    """``(O,)`` for a vector or ``(H, W)`` for a picture; see `somersault.domain.arrays`."""
     num_frames: int = 1
     """Frames that make an observation."""
     num_planes: int = 1
-    """Pictures that are seen at once, as of a stack or of colours that are kept apart; 1 unless frames are pictures."""
+    """Pictures that are seen at once, such as a stack or separate colours; 1 unless frames are pictures."""
     num_numbers: int = 0
-    """Numbers that are seen together with a picture; 0 of vectors."""
+    """Numbers that are seen together with a picture; 0 for vectors."""
     action_dim: int = 0
     """Length of an action that is a vector; 0 if it is a choice."""
     num_actions: int = 0
-    """How many actions there are to choose from; 0 if an action is a vector or several choices."""
+    """The number of actions to choose from; 0 if an action is a vector or several choices."""
     choice_sizes: tuple[int, ...] = ()
-    """Of an action of several choices made at once: how many there are of each; empty of any other."""
+    """For an action of several choices made at once, the number of options of each; else empty."""
     step_s: float
     """Simulated time of an environment step."""
     episode_steps: int
-    """Length of each episode; none ends early but those of a Gymnasium environment, which last at most so long. Of a
-    continuing task: steps after which an evaluation ends and a game counts as over."""
+    """Length of each episode. Only episodes of a Gymnasium environment may end earlier. In a continuing task, the steps after
+    which an evaluation ends and a game counts as over."""
     is_continuing: bool = False
-    """Whether play goes on without an end as far as the agent is told."""
+    """Whether play never ends as far as the agent is told."""
     still_s: float = 0.5
-    """Of a Gymnasium environment: how long it stands still where an episode ended early, before the next begins; long
-    enough to be seen, and for the value of being there to be learned (docs/tasks.md)."""
+    """How long a Gymnasium environment stands still after an episode ended early, before the next begins: long enough to be
+    seen, and for the value of being there to be learned (docs/tasks.md)."""
     segment_s: float = 1.5
     """Simulated time of a segment (Christiano et al. 2017, appendix A.1: 1.5 s)."""
     clip_size_px: int = 320
-    """Width and height of a clip; of a game's, its height."""
+    """Width and height of a clip; for a game, its height."""
     clip_step: int = 4
     """A frame of a clip is rendered every this many environment steps."""
     has_flips: bool = False
-    """Whether backward turns are counted, for people to see: of a body whose position begins with its torso's x, height
-    and pitch."""
+    """Whether backward turns are counted, for people to see. The body's position must begin with its torso's x, height and
+    pitch."""
     practice: tuple[PracticePair, ...] = ()
-    """Pairs whose answer is obvious, which labelers may try before they begin; at most four are shown."""
+    """Pairs with an obvious answer that labelers may try before they begin; at most four are shown."""
     defaults: TrainingDefaults = TrainingDefaults()
-    """What a run of it begins with."""
+    """The defaults of its runs."""
     reference_return_mean: float | None = None
     """Mean true return of our own policy trained on the true reward; None where not measured."""
     random_return_mean: float | None = None
     """Mean true return of the untrained policy; None where not measured."""
 
     def based_at(self, folder: Path) -> Task:
-        """Return the task with the places it names relative to its own file made absolute.
+        """Return the task with the paths that it names relative to its own file made absolute.
 
         Args:
             folder: where that file is.
@@ -129,7 +129,7 @@ class Task:
         return dataclasses.replace(self, teacher_source=source, environment=environment, practice=practice)
 
     def with_episodes_of(self, num_steps: int) -> Task:
-        """Return the task with episodes of another length, for measuring and showing; the agent's own stay."""
+        """Return the task with episodes of another length, for measuring and showing; the agent's own stay the same."""
         return dataclasses.replace(self, episode_steps=num_steps)
 
     @property
@@ -146,7 +146,7 @@ class Task:
 
     @property
     def spec(self) -> TaskSpec:
-        """What goes over the wire: the task as far as the agent may know it."""
+        """The task as far as the agent may know it; this is what is sent."""
         return TaskSpec(
             task=self.name,
             frame_shape=self.frame_shape,

@@ -1,4 +1,4 @@
-"""Reads an action space of Gymnasium: what kind of action a policy takes for it, and how that becomes one of the space.
+"""Reads an action space of Gymnasium: which kind of action a policy takes, and how it becomes an action of the space.
 
 Gymnasium is imported only when a space is read.
 """
@@ -16,8 +16,10 @@ from somersault.tasks.gymnasium_spaces.texts import counted, listed, space_name,
 
 __all__ = ["ActionReading", "action_bounds", "read_actions"]
 
-_MAX_WIDTH = 4096  # logits or components: more don't fit into a policy's 16 MiB beside a network for pictures
-_LARGEST_BOUND = 1e9  # spaces give the largest number of a type where they mean none; no actuator goes so far
+_MAX_WIDTH = 4096  # logits or components: with more, a policy for pictures wouldn't fit into 16 MiB
+_LARGEST_BOUND = (
+    1e9  # spaces without a bound give the largest number of their type; no actuator goes this far
+)
 _WRAP = "wrap the environment in a gymnasium.ActionWrapper whose action_space is one of these"
 _KINDS = (
     f"Discrete, MultiDiscrete, MultiBinary or Box with 1 to {_MAX_WIDTH} numbers or choices in all; {_WRAP}"
@@ -26,15 +28,15 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionReading:
-    """What a policy does for a space: exactly one of the first three is given, as in `TaskSpec`."""
+    """A policy's action for a space: exactly one of the first three is given, as in `TaskSpec`."""
 
     action_dim: int = 0
     num_actions: int = 0
     choice_sizes: tuple[int, ...] = ()
     text: str
-    """What the policy does and what becomes of it, in words."""
+    """What the policy does and how it is turned into an action of the space, in words."""
     note: str | None = None
-    """What must be said before a run: a bound was chosen for the space."""
+    """What the user must be told before a run: a bound was chosen for the space."""
 
 
 def read_actions(space: Any, *, limit: float) -> ActionReading:
@@ -45,7 +47,7 @@ def read_actions(space: Any, *, limit: float) -> ActionReading:
         limit: see `action_bounds`.
 
     Raises:
-        InvalidInputError: the space is none that can be acted in.
+        InvalidInputError: the space isn't supported.
     """
     from gymnasium import spaces
 
@@ -64,12 +66,12 @@ def read_actions(space: Any, *, limit: float) -> ActionReading:
 
 
 def action_bounds(space: Any, *, limit: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what -1 and 1 stand for in each component of a Box, low and high, of its shape.
+    """Return what -1 and 1 stand for in each component of a Box: low and high, each of its shape.
 
     Args:
         space: a `gymnasium.spaces.Box`.
-        limit: stands for a bound that is missing: a component without any reaches from -limit to limit, one with a
-            single bound 2 limit from there.
+        limit: takes the place of a missing bound: a component without bounds extends from -limit to limit, one with a
+            single bound 2 limit from that bound.
     """
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     has_low, has_high = low >= -_LARGEST_BOUND, high <= _LARGEST_BOUND
@@ -87,7 +89,9 @@ def _read_box(space: Any, limit: float) -> ActionReading:
     length = int(np.prod(space.shape))
     _check_width(space, length)
     low, high = action_bounds(space, limit=limit)
-    edges = np.array([space.low, space.high], np.float64)  # a type's least whole number has no absolute value
+    edges = np.array(
+        [space.low, space.high], np.float64
+    )  # the smallest integer of a type has no absolute value
     is_given = bool((np.abs(edges) <= _LARGEST_BOUND).all())
     note = None
     if not is_given:

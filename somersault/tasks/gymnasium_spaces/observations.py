@@ -1,4 +1,4 @@
-"""Reads an observation space of Gymnasium: which of it are pictures, which numbers, and what a policy sees of them.
+"""Reads an observation space of Gymnasium: which parts are pictures, which are numbers, and what a policy sees of them.
 
 Gymnasium is imported only when a space is read. Shapes: C planes or colours, H x W pixels, N stacked pictures.
 """
@@ -18,7 +18,7 @@ __all__ = ["Leaf", "ObservationReading", "PictureAxes", "leaves_of", "picture_ax
 _MAX_NUMBERS = (
     4096  # a longer vector is a picture or a table in disguise, and a policy without convolutions too large
 )
-_MIN_PICTURE_PX = 16  # what is smaller aside is colours, or a stack; or numbers
+_MIN_PICTURE_PX = 16  # a shorter axis is colours or a stack, or the array isn't a picture
 _COLOURS = 3
 _PICTURE_SHAPE = (
     84,
@@ -34,11 +34,11 @@ _WRAP = "wrap the environment in gymnasium.wrappers.TransformObservation or Filt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureAxes:
-    """Which axes of a picture are what; None for an axis that it has not."""
+    """The axes of a picture; None for an axis that it doesn't have."""
 
     stack: int | None = None
     colours: int | None = None
-    """Of colours, or of planes that are not known to be a stack."""
+    """The axis of colours, or of planes that aren't known to be a stack."""
 
 
 _AXES = {
@@ -53,13 +53,13 @@ _AXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """A space that holds no others, and where it lies in those that do."""
+    """A space that contains no others, and its path within those that do."""
 
     path: tuple[Any, ...]
     space: Any
 
     def value_of(self, observation: Any) -> Any:
-        """Return what an observation of the whole space holds there."""
+        """Return its part of an observation of the whole space."""
         for key in self.path:
             observation = observation[key]
         return observation
@@ -74,7 +74,7 @@ class ObservationReading:
     num_planes: int = 1
     num_numbers: int = 0
     text: str
-    """In words."""
+    """The same in words."""
 
 
 def read_observations(space: Any, *, is_stacked: bool = False) -> ObservationReading:
@@ -82,10 +82,10 @@ def read_observations(space: Any, *, is_stacked: bool = False) -> ObservationRea
 
     Args:
         space: of `gymnasium.spaces`.
-        is_stacked: whether its first axis is known to be a stack of pictures, so that three are not colours.
+        is_stacked: whether its first axis is known to be a stack of pictures, so that three of them aren't colours.
 
     Raises:
-        InvalidInputError: the space is none that can be seen.
+        InvalidInputError: the space isn't supported.
     """
     from gymnasium import spaces
 
@@ -103,7 +103,7 @@ def read_observations(space: Any, *, is_stacked: bool = False) -> ObservationRea
 
 
 def leaves_of(space: Any, path: tuple[Any, ...] = ()) -> Iterator[Leaf]:
-    """Yield the spaces that a Dict or Tuple holds, nested ones too, in its order; any other space is its only leaf."""
+    """Yield the spaces within a Dict or Tuple, nested ones too, in order; any other space is its own only leaf."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Dict):
@@ -130,7 +130,7 @@ def picture_axes(space: Any) -> PictureAxes | None:
 
 
 def _has_levels(space: Any) -> bool:
-    """Say whether the numbers of a Box are those of pictures: bytes, or all within 0 and 1 or 255."""
+    """Return whether the numbers of a Box are those of pictures: bytes, or all between 0 and 1 or 255."""
     if space.dtype == np.uint8:
         return True
     is_real = np.issubdtype(space.dtype, np.floating)

@@ -1,4 +1,4 @@
-"""Names spaces of Gymnasium, and the numbers in them, in a line."""
+"""Describes spaces of Gymnasium, and the numbers in them, on one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from somersault.errors import InvalidInputError
 
 __all__ = ["counted", "listed", "space_name", "unusable"]
 
-_MAX_NAME = 200  # of arrays of bounds Gymnasium prints pages
+_MAX_NAME = 200  # Gymnasium prints pages of bounds
 _MAX_LISTED = 8
 
 
@@ -21,12 +21,12 @@ def space_name(space: Any) -> str:
 
 
 def unusable(what: str, space: Any, bound: str) -> InvalidInputError:
-    """Return the error that refuses a space in a line, with what it must be."""
+    """Return the error that refuses a space on one line, with what it must be."""
     return InvalidInputError(f"{what} is {space_name(space)}, must be {bound}")
 
 
 def listed(values: Any) -> str:
-    """Return the one number that all are, or the first few."""
+    """Return the number if all are equal, else the first few."""
     numbers = [f"{value:g}" for value in np.ravel(values).tolist()]
     if len(set(numbers)) == 1:
         return numbers[0]

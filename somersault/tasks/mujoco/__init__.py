@@ -1,1 +1,1 @@
-"""Tasks of bodies that MuJoCo moves, one module a family."""
+"""Tasks of bodies that MuJoCo moves, one module per family."""

@@ -1,4 +1,4 @@
-"""The pairs that come with the package, by task. Their clips lie in folders beside this file."""
+"""The pairs that come with the package, by task. Their clips are in folders beside this file."""
 
 from __future__ import annotations
 

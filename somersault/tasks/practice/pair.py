@@ -1,4 +1,4 @@
-"""What a task declares of a pair to practise on."""
+"""What a task declares about a practice pair."""
 
 from __future__ import annotations
 
