@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import random
 import sys
 import tempfile
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from tests.services.web.page.watched_run import (
 )
 from tests.services.web.real_labeler import RealLabeler, calling
 
-ROOT = Path(__file__).resolve().parents[5]
+ROOT = Path(__file__).resolve().parents[4]
 IMAGES = ROOT / "docs/images"
 PRACTICE = ROOT / "somersault/tasks/practice/hopper-backflip"
 
@@ -48,6 +50,12 @@ class ImprovingSimulator(ScoringSimulator):
     """Renders, and tells of a policy that gets better."""
 
     num_asked = 0
+
+    async def Render(self, request, context):
+        """Store a clip that its name chooses."""
+        clip = self._clips[zlib.crc32(request.clip_uri.encode()) % len(self._clips)]
+        stored = await asyncio.to_thread(self._store.put, request.clip_uri, clip)
+        return simulator_pb2.RenderResponse(clip_uri=request.clip_uri, clip_sha256=stored.sha256)
 
     async def GetEpisodeStatistics(self, request, context):
         """Return a higher mean each time."""
@@ -96,18 +104,32 @@ async def fill(run: WatchedRun, policies: list[bytes]) -> None:
     """Have labelers answer, the reward service report, and a second run end."""
     async with run.calling("owner") as owner:
         await owner.SetGuidelines(pb.SetGuidelinesRequest(run_id=run.run_id, text=GUIDELINES))
-    await run.update(target_answers=2, gold_interval=4, label_budget=60)
-    for batch in "abcd":
+    await run.update(target_answers=2, gold_interval=4, label_budget=100)
+    for batch in "abcdefg":
         await run.render_pairs(prefix=batch)
     for seed, (name, error) in enumerate(LABELERS.items()):
         await answer_as(run, name, error=error, rng=random.Random(seed))
-    await run.update(target_answers=1)
-    for batch in "efg":
-        await run.render_pairs(prefix=batch)
     for index in range(60):
         await run.report(**report(index, num_awaited=12 if index == 59 else 0))
     for index, clip in enumerate(policies):
         await run.add_policy_clip(clip, env_steps=index * 10_000)
+    await finish_another(run, policies[-1])
+
+
+async def finish_another(run: WatchedRun, clip: bytes) -> None:
+    """Have the labeler know a run that is finished."""
+    other = dataclasses.replace(run, run_id="hopper-backflip-2")
+    async with run.calling("service") as service:
+        new = pb.CreateRunRequest(run_id=other.run_id, task="hopper-backflip", question="Which flips better?")
+        await service.CreateRun(new)
+    for batch in "xyz":
+        await other.render_pairs(prefix=batch)
+        await other.answer_all(prefix=batch)
+    await other.report(env_steps=100_000, label_budget=21)
+    await other.add_policy_clip(clip, env_steps=100_000, is_final=True)
+    headline = "It makes 1.9 backflips an episode."
+    result = pb.RunResult(env_steps=100_000, num_labels=21, headline=headline, true_return_mean=3310)
+    await other.update(state=pb.RUN_STATE_FINISHED, label_budget=21, result=result)
 
 
 def report(index: int, *, num_awaited: int) -> dict[str, Any]:
@@ -115,7 +137,7 @@ def report(index: int, *, num_awaited: int) -> dict[str, Any]:
     noise = random.Random(index).random()
     return {
         "env_steps": 1_200 * (index if index < 40 else index - 8),
-        "num_labels_due": 20 + index // 2,
+        "num_labels_due": 33 + index // 2,
         "preference_accuracy": 0.5 + 0.3 * index / 60 + 0.04 * noise,
         "num_accuracy_preferences": min(100, index),
         "predicted_reward_mean": 0.01 * index + 0.1 * noise,
@@ -130,7 +152,7 @@ async def answer_as(run: WatchedRun, name: str, *, error: float, rng: random.Ran
         request = pb.CreateLabelerRequest(name=name, role=preference_pb2.ROLE_LABELER)
         invited = await owner.CreateLabeler(request)
     async with calling(run.labeler, invited.token) as stub:
-        for number in range(24):
+        for number in range(25):
             leases = (await stub.LeaseQueries(pb.LeaseQueriesRequest(run_id=run.run_id, count=1))).leases
             if not leases:
                 return
@@ -146,6 +168,9 @@ async def answer_as(run: WatchedRun, name: str, *, error: float, rng: random.Ran
 
 async def label(run: WatchedRun, browser: Browser) -> None:
     """Take the labeling page after ten answers, with what the agent does now beside the pair."""
+    await run.update(target_answers=1)
+    for batch in "hijk":
+        await run.render_pairs(prefix=batch)
     for suffix, scheme in (
         ("-light", "light"),
         ("-dark", "dark"),
@@ -175,6 +200,7 @@ def section(
     """Return what takes one page of the owner in light and dark, whole in a large window up to a height."""
 
     async def take(run: WatchedRun, browser: Browser) -> None:
+        await run.report(**report(59, num_awaited=12))  # so that its services aren't silent
         for window in windows:
             for scheme in ("light", "dark"):
                 async with opened(browser, window, scheme) as page:
@@ -206,15 +232,17 @@ def save(png: bytes, name: str, *, height: int | None = None) -> None:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     if height:
         picture = picture.crop((0, 0, picture.width, min(height, picture.height)))
-    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    # The method keeps small areas' own colours, as of a thin curve.
+    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(IMAGES / f"{name}.png", optimize=True)
 
 
 SHOTS = {
-    "labeling": label,
     "run": section("run", "/run", ".clip-card", height=1716),
     "runs": section("runs", "/runs", ".policy-thumb video[src]", height=345),
     "answers": section("answers", "/owner#answers", "#answer-cards .clip-card", height=1000),
     "owner": section("owner", "/owner#quality", "#quality-table a", height=620, windows=("",)),
+    "labeling": label,  # last, since it answers
 }
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ export function Curves({ runId, points, labelBudget }: CurvesProps) {
           {...shared}
           id="chart-accuracy"
           title="Answers predicted correctly"
-          unit="before learning from them, with the 95% interval"
+          unit="before learning, with 95% interval"
           yRange={{ low: 0, high: 1, step: 0.25 }}
           yWords={percent}
           yTickWords={percentTickWords}
