@@ -90,7 +90,7 @@ def test_every_refusal_has_the_code_that_the_page_says() -> None:
 
 @pytest.mark.parametrize(
     ("what", "setting"),
-    [("by the gateway: a body", "max_body_bytes"), ("by the gateway: a body", "max_call_s")],
+    [("at the gateway: a body", "max_body_bytes"), ("at the gateway: a body", "max_call_s")],
 )
 def test_limits_are_the_settings(what: str, setting: str) -> None:
     """What the gateway bounds by default stands in the table."""
