@@ -228,13 +228,11 @@ async def opened(browser: Browser, window: str, scheme: Any) -> AsyncIterator[Pa
 
 
 def save(png: bytes, name: str, *, height: int | None = None) -> None:
-    """Write a picture, cut to a height, with 256 colours."""
+    """Write a picture, cut to a height."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     if height:
         picture = picture.crop((0, 0, picture.width, min(height, picture.height)))
-    # The method keeps small areas' own colours, as of a thin curve.
-    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    few.save(IMAGES / f"{name}.png", optimize=True)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
 
 
 SHOTS = {
