@@ -268,4 +268,4 @@ def test_page_of_a_folder_is_not_shared(command: Command, real_run: Path) -> Non
     """It is for this machine; a folder without runs is told as `open` tells what is no run."""
     code, output, errors = command.all("open", real_run.parent, "--share")
     assert (code, output) == (2, "")
-    assert "is a folder of runs, whose page is for this machine alone" in errors
+    assert "is a folder of runs, whose page is for this machine only" in errors

@@ -129,7 +129,7 @@ def test_whatever_ends_a_run_that_has_begun(
 ) -> None:
     """The same, and how to go on; and going on is what the folder allows, for it is not locked any more."""
     error, code, words = CAUSES[cause]
-    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
+    _leave_out_processes(monkeypatch)
     monkeypatch.setattr(train, "Session", _session_that_raises(error))
     run_dir = tmp_path / "run"
     assert main([*TRAIN, "--run-dir", str(run_dir), *(["--json"] if is_json else [])]) == code
@@ -183,7 +183,7 @@ def test_a_bug_leaves_its_traceback_where_the_line_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beside the logs of the run's services."""
-    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
+    _leave_out_processes(monkeypatch)
     monkeypatch.setattr(train, "Session", _session_that_raises(KeyError("lost")))
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run")]) == ExitCode.BUG
     place = tmp_path / "run" / "logs" / "somersault.log"
@@ -196,7 +196,7 @@ def test_what_the_learner_could_not_store_is_no_longer_called_safe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On a full disk a checkpoint can't be written, and nobody must believe that it was."""
-    monkeypatch.setattr(preflight, "check_drawing", _return_nothing)
+    _leave_out_processes(monkeypatch)
     lost = Interrupted(loss="at most the last minute of learning is lost, for learner ended badly")
     monkeypatch.setattr(train, "Session", _session_that_raises(lost))
     assert main([*TRAIN, "--run-dir", str(tmp_path / "run")]) == ExitCode.INTERRUPTED
@@ -229,8 +229,14 @@ def test_the_documents_have_the_same_table() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == set(map(int, ExitCode))
 
 
-async def _return_nothing(**_: Any) -> None:
-    """Take it that clips can be rendered."""
+def _leave_out_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take it that the settings hold and that clips can be rendered: each is found in a process, and has its own tests."""
+
+    async def render(**_: Any) -> None:
+        pass
+
+    monkeypatch.setattr(preflight, "check_settings", lambda *_, **__: None)
+    monkeypatch.setattr(preflight, "check_drawing", render)
 
 
 def _session_that_raises(error: BaseException) -> Any:

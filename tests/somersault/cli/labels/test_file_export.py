@@ -73,7 +73,7 @@ async def test_what_cant_be_is_refused_in_one_line(
         ("--labels - --format parquet", "jsonl or csv where labels go to standard output"),
         ("--labels /no/x.csv", "--labels /no/x.csv can't be written: No such file or directory"),
         ("--format csv", "--format, --with-segments and --force go with --labels FILE, which is missing"),
-        ("--labels x.csv --out y", "leave --out and --version out"),
+        ("--labels x.csv --out y", "leave out --out and --version"),
     ):
         assert main(["export", str(path), *options.split()]) != 0
         assert told in capsys.readouterr().err

@@ -119,7 +119,7 @@ async def test_rewards_that_are_not_numbers_end_a_run_at_once(tmp_path: Path, *,
     """The simulator's own line, from its first life: nothing waits for simulators."""
     told = await _end_of("NanReward", tmp_path, is_reference=is_reference)
     assert told.startswith("simulator: environment tests.odd_environments:Odd/NanReward-v0 (copy ")
-    assert told.endswith(f") gave nan as reward, must be a finite number, at step {_LATE}")
+    assert told.endswith(f") returned nan as reward, must be a finite number, at step {_LATE}")
 
 
 async def test_an_environment_that_raises_ends_a_run_with_its_place(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def _say_nothing_of(task: str, *, longest_s: float = 30.0) -> list[str]:
             "Crashes",
             r"Odd/Crashes-v0 ended the process \(SIGSEGV\) in step, at step 3; its last words: Seg.* in ",
         ),
-        ("NanReward", r"Odd/NanReward-v0 gave nan as reward, must be a finite number, at step 3$"),
+        ("NanReward", r"Odd/NanReward-v0 returned nan as reward, must be a finite number, at step 3$"),
     ],
 )
 async def test_an_environment_that_fails_is_refused(task: str, told: str) -> None:

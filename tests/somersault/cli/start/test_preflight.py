@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services import __main__ as services
+from services import settings_check
 from somersault.cli.__main__ import main
 from somersault.cli.run import place
 from somersault.cli.start import preflight
@@ -77,7 +77,7 @@ def test_a_setting_that_a_service_refuses_uses_no_folder_up(
     def check_here(flags: Any, *, secrets: Mapping[str, str], spec: Any) -> None:
         for name, secret in secrets.items():
             monkeypatch.setenv(name, secret)
-        services.check(flags, spec=spec)
+        settings_check.check(flags, spec=spec)
 
     if not variable.startswith("SOMERSAULT_REWARD"):  # these are checked in a process, as all are
         monkeypatch.setattr(preflight, "check_settings", check_here)

@@ -30,6 +30,14 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         import sys
         from somersault.cli.__main__ import main
         from somersault.cli.services import processes
+        from somersault.cli.start import preflight
+
+        async def draw(**_):
+            pass
+
+        # Each is a process of its own, and not of these services.
+        preflight.check_settings = lambda *_, **__: None
+        preflight.check_drawing = draw
         processes.MODULES = dict.fromkeys(processes.MODULES, "tests.somersault.cli.fakes")
         sys.exit(main(sys.argv[1:]))
         """
