@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
+from somersault.cli.monitoring.progress import RunProgress
+from somersault.cli.monitoring.watcher import ProgressWatcher
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.ownership import mark_started

@@ -23,7 +23,7 @@ from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import OfferRing
 from services.teacher.application import build
 from services.teacher.config import TeacherConfig
-from somersault.cli.monitoring.progress import ProgressWatcher
+from somersault.cli.monitoring.watcher import ProgressWatcher
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.state import RunStateReporter
 from somersault.cli.services.connections import connect

@@ -33,7 +33,7 @@ from somersault.cli.run.config import RunConfig
 from somersault.cli.run.database import copy_database
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.ownership import check_ownership
-from somersault.cli.services.processes import secrets_of_store
+from somersault.cli.services.secrets import secrets_of_store
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
 from somersault.runtime.urls import run_folder_url

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from somersault.cli.run.config import RunConfig
-from somersault.cli.services.processes import secrets_of_store
+from somersault.cli.services.secrets import secrets_of_store
 from somersault.storage import ObjectStore, open_store
 
 __all__ = ["open_run_store"]

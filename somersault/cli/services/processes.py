@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.services.ports import LOOPBACK
 from somersault.cli.services.programs import MODULES
+from somersault.cli.services.secrets import secrets_of
 from somersault.domain.roles import Role
 from somersault.runtime.addresses import format_address
-from somersault.runtime.config import environment
 from somersault.runtime.urls import sqlite_url
 from somersault.tasks import Task, get_task
 
@@ -25,14 +25,10 @@ __all__ = [
     "names_of_services",
     "num_usable_cores",
     "plan_processes",
-    "secrets_to_check",
 ]
 
 _CHECKPOINT_S = 30.0  # a learner stores one before it ends, on a slow disk or far away
 _END_S = 5.0  # the others have stored what they must when they are asked
-
-_NO_TOKEN = "not made yet"  # noqa: S105 - it opens nothing
-_STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +102,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
             module=MODULES[name],
             arguments=tuple(flags[name]),
             address=plan.addresses[name],
-            secrets=_secrets(name, token=secrets.get(name)),
+            secrets=secrets_of(name, token=secrets.get(name)),
             is_http=name == "web",
             is_tls=name == "web" and bool(config.tls_key),
             call_record=plan.call_record if name == "simulator" else None,
@@ -256,27 +252,3 @@ def _as_flags(values: Mapping[str, object]) -> list[str]:
         if value is not True:
             flags.append(str(value))
     return flags
-
-
-def _secrets(name: str, *, token: str | None) -> dict[str, str]:
-    """Return a service's secrets under its own variable names; the store's come from our environment."""
-    prefix = f"SOMERSAULT_{name.upper()}_"
-    secrets = {f"{prefix}TOKEN": token} if token else {}
-    for secret in _STORAGE_SECRETS if name != "web" else ():
-        value = environment(f"SOMERSAULT_{secret}")
-        if value:
-            secrets[f"{prefix}{secret}"] = value
-    return secrets
-
-
-def secrets_to_check(names: Sequence[str]) -> dict[str, str]:
-    """Return placeholder secrets for checking settings before real ones exist."""
-    secrets: dict[str, str] = {}
-    for name in names:
-        secrets |= _secrets(name, token=_NO_TOKEN if name in ("reward", "teacher") else None)
-    return secrets
-
-
-def secrets_of_store() -> Sequence[str | None]:
-    """Return the object store's access key and secret key, None if not set."""
-    return [environment(f"SOMERSAULT_{secret}") for secret in _STORAGE_SECRETS]

@@ -12,7 +12,8 @@ from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.store import open_run_store
 from somersault.cli.services.ports import check_web_address
-from somersault.cli.services.processes import flags_of_services, names_of_services, secrets_to_check
+from somersault.cli.services.processes import flags_of_services, names_of_services
+from somersault.cli.services.secrets import secrets_to_check
 from somersault.cli.start.budgets import check_budget
 from somersault.cli.start.settings_check import check_settings
 from somersault.environments.early_ends import ask_for_early_ends

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from somersault.cli.monitoring.progress import ProgressWatcher
+from somersault.cli.monitoring.watcher import ProgressWatcher
 from somersault.cli.results.evaluation import (
     CALL_TIMEOUT_S,
     EVALUATE_TIMEOUT_S,

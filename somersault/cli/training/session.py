@@ -12,8 +12,9 @@ from somersault.cli.exits.ending import Interrupted, error_to_report
 from somersault.cli.exits.stop_signals import stop_signals
 from somersault.cli.labels.given_labels import import_given
 from somersault.cli.monitoring.display import Display
-from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
+from somersault.cli.monitoring.progress import RunProgress
 from somersault.cli.monitoring.warnings import Warnings
+from somersault.cli.monitoring.watcher import ProgressWatcher
 from somersault.cli.pages.links import open_page
 from somersault.cli.results.conclusion import RunEnd
 from somersault.cli.run.config import RunConfig

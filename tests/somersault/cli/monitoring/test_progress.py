@@ -10,7 +10,8 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from somersault.cli.monitoring.progress import ProgressWatcher, RunProgress
+from somersault.cli.monitoring.progress import RunProgress
+from somersault.cli.monitoring.watcher import ProgressWatcher
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.services.connections import ServiceStubs, connect
 from somersault.cli.services.ports import choose_ports
