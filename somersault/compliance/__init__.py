@@ -1,4 +1,4 @@
-"""Tests that anybody can run against a labeler or a front end of their own: ``somersault compliance --help``."""
+"""Checks that anyone can run against their own labeler or front end: ``somersault compliance --help``."""
 
 from somersault.compliance.checks import Outcome, Verdict
 from somersault.compliance.client import ClientOptions, check_client

@@ -1,4 +1,4 @@
-"""What a check is, how it ends, and how its end is told."""
+"""What a check is, how it ends, and how its outcome is reported."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ class Verdict(enum.StrEnum):
     PASSED = "pass"
     FAILED = "FAIL"
     NOT_SEEN = "not seen"
-    """What is checked did not happen: a front end may do without it, or a labeler could not be made to."""
+    """What is checked didn't happen: a front end may do without it, or the labeler couldn't be made to do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of one check."""
+    """The outcome of one check."""
 
     name: str
     expected: str
     """What must hold, in one sentence."""
     verdict: Verdict
     got: str = ""
-    """What was there instead, or why it was not seen; empty if it passed."""
+    """What happened instead, or why it wasn't seen; empty if the check passed."""
 
 
 class UnmetError(Exception):
-    """Says what was there instead of what a check expects."""
+    """What a check expects didn't happen; the message says what happened instead."""
 
 
 class NotSeenError(Exception):
-    """Says why a check could not see what it looks for."""
+    """A check couldn't see what it looks for; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise of the protocol and how to see whether it is kept."""
+    """One promise of the protocol, and how to find out whether it is kept."""
 
     name: str
     expected: str
@@ -62,7 +62,7 @@ class Check:
 
 
 def gather(functions: Iterable[Callable[[Any], Awaitable[None]]]) -> list[Check]:
-    """Return the checks that functions are: each is called as its check, and its docstring says what must hold."""
+    """Return a check for each function: its name is the check's, and its docstring says what must hold."""
     return [
         Check(
             name=function.__name__.replace("_", " "),
@@ -74,10 +74,10 @@ def gather(functions: Iterable[Callable[[Any], Awaitable[None]]]) -> list[Check]
 
 
 def expect(is_met: object, got: object) -> None:
-    """End the check as failed unless something holds.
+    """Fail the check unless something holds.
 
     Raises:
-        UnmetError: it does not.
+        UnmetError: it doesn't.
     """
     if not is_met:
         raise UnmetError(" ".join(str(got).split())[:600] or "nothing")
@@ -86,7 +86,7 @@ def expect(is_met: object, got: object) -> None:
 async def expect_refused(
     call: Awaitable[Any], *statuses: grpc.StatusCode, naming: str = "", doing: str = "the call"
 ) -> None:
-    """End the check as failed unless a call ends with one of the statuses, with a message that names a field.
+    """Fail the check unless a call ends with one of the statuses, with a message that names a field.
 
     Raises:
         UnmetError: it ended otherwise.
@@ -99,11 +99,11 @@ async def expect_refused(
         expect(error.code() in statuses, f"{said}, not {wanted}")
         expect(naming in (error.details() or ""), f"{said}, which does not name {naming!r}")
         return
-    raise UnmetError(f"{doing} was taken and not refused with {wanted}: {str(reply)[:200]!r}")
+    raise UnmetError(f"{doing} was accepted instead of refused with {wanted}: {str(reply)[:200]!r}")
 
 
 def format_outcomes(outcomes: Sequence[Outcome]) -> str:
-    """Return a list to read: a line a check, with what was expected and what came under each that failed."""
+    """Return a list for people: a line per check, and under each failed one what was expected and what happened."""
     lines = []
     for outcome in outcomes:
         lines.append(f"{outcome.verdict:<9} {outcome.name}")

@@ -1,4 +1,4 @@
-"""Checks a front end: serves it a labeler, watches what it does, fails a few calls on purpose, and judges."""
+"""Checks a front end: serves it a labeler, watches what it does, fails a few calls on purpose, and judges the result."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ NUM_QUERIES = _NUM_FIRST + _NUM_LATER
 """Pairs that the front end is given."""
 
 _QUIET_S = 6.0
-_LAST_WORDS_S = 2.0  # what is on its way when the last query is settled: a repeat, an undo
+_LAST_WORDS_S = 2.0  # for calls under way when the last query is settled: a repeat, an undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """How a front end is tried."""
+    """How a front end is checked."""
 
     port: int = 0
     """Where the labeler listens for gRPC; 0 takes a free port."""
     gateway_port: int = 0
     """Where the gateway listens for HTTP; 0 takes a free port."""
     allowed_origins: str = ""
-    """Origins whose pages may call the gateway, with commas between."""
+    """Origins whose pages may call the gateway, separated by commas."""
     time_limit_s: float = 900.0
     """When to give up waiting for answers."""
 
@@ -73,13 +73,13 @@ async def check_client(
     command: Sequence[str] = (),
     on_end: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Return the outcome of each rule once the front end has settled every query, or the time is up.
+    """Return the outcome of each rule, once the front end has settled every query or the time is up.
 
     Args:
         options: Where to listen and for how long.
-        on_place: Told where the front end finds the labeler.
-        command: Starts the front end, if it is to be started; ended when all is seen.
-        on_end: Told how the front end ended, if it did so by itself.
+        on_place: Called with where the front end finds the labeler.
+        command: Starts the front end, if it is to be started; it is ended once everything has been seen.
+        on_end: Called with how the front end ended, if it ended by itself.
 
     Raises:
         SomersaultError: a port can't be used, the labeler doesn't start, or the command can't be started or ended
@@ -105,7 +105,7 @@ async def check_client(
 async def _try_out(
     labeler: ReferenceLabeler, sighting: Sighting, ended: asyncio.Event, *, time_limit_s: float
 ) -> tuple[Quiet | None, Quiet | None]:
-    """Give queries, then none for a while, then some more under new guidelines, then finish the run.
+    """Serve queries, then none for a while, then some more under new guidelines, then finish the run.
 
     Returns:
         The time without queries and the time after the end, as far as these were reached.
@@ -131,14 +131,14 @@ async def _try_out(
 
 
 async def _quiet_time(sighting: Sighting) -> Quiet:
-    """Let a time pass in which there is nothing to lease."""
+    """Wait for a while during which there is nothing to lease."""
     begin, num_settled = time.monotonic(), sighting.num_settled
     await asyncio.sleep(_QUIET_S)
     return Quiet(begin=begin, end=time.monotonic(), num_settled=num_settled)
 
 
 async def _until_settled(sighting: Sighting, count: int, ended: asyncio.Event) -> bool:
-    """Wait until so many queries are answered or given back; False if the front end ended before."""
+    """Wait until that many queries are answered or released; return False if the front end ended first."""
     while sighting.num_settled < count:
         if ended.is_set():
             return False
@@ -172,7 +172,7 @@ async def _serving(
 
 @contextlib.asynccontextmanager
 async def _until_interrupted() -> AsyncIterator[asyncio.Event]:
-    """Return what Ctrl-C sets: what was seen until then is judged."""
+    """Yield an event that Ctrl-C sets: what was seen until then is judged."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, ended.set)

@@ -15,35 +15,35 @@ _MAX_ASKS = 4
 _MAX_AT_ONCE = 10
 _NUM_SIDES = 2
 _MIN_BACKOFF_S = 0.05
-_SLACK_MS = 500  # clocks of two processes, and what it takes to be asked
+_SLACK_MS = 500  # for the clocks of two processes, and the time a call takes
 _INVALID = ("INVALID_ARGUMENT", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED", "ALREADY_EXISTS")
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A time in which there was nothing to lease, by the monotonic clock, and what was settled before it."""
+    """A period without anything to lease, by the monotonic clock, and the number of queries settled before it."""
 
     begin: float
     end: float
     num_settled: int
 
     def askings(self, sighting: Sighting) -> list[Asking]:
-        """Return the calls of LeaseQueries that began in it; its first half second is for calls that were under way."""
+        """Return the calls of LeaseQueries that began in it, less those of the first half second, which may have been under way."""
         late = [asking for asking in sighting.askings if self.begin + 0.5 <= asking.at < self.end]
         return [asking for asking in late if not asking.num_leases]
 
 
 class _NotSeenError(Exception):
-    """Says that what is judged did not happen."""
+    """What is judged didn't happen."""
 
 
 def judge(sighting: Sighting, quiet: Quiet | None, rest: Quiet | None = None) -> list[Outcome]:
-    """Return what each rule says of what was seen.
+    """Return the outcome of each rule for what was seen.
 
     Args:
         sighting: What was seen.
-        quiet: The time between the first queries and the later ones; None if these were not all settled.
-        rest: The time after the run was finished; None if it was not, as not all queries were settled.
+        quiet: The period between the first queries and the later ones; None if the first weren't all settled.
+        rest: The period after the run was finished; None if it wasn't, because not all queries were settled.
     """
     rules: list[tuple[Callable[[], None], bool]] = [
         (lambda: _each_answer_has_its_key(sighting), True),
@@ -81,7 +81,7 @@ _TEXTS = (
     ("an answer tells its time", "response_ms is above 0 and at most the time since the lease"),
     (
         "no answer is given under an ended lease",
-        "its first try comes before the lease's end; one call's leases last 8 s: renew, or drop and lease anew",
+        "its first try comes before the lease's end; one call's leases last 8 s: renew, or drop them and lease again",
     ),
     ("both clips are fetched", "GetClip or the gateway's /clips for left and right, before the answer"),
     (
@@ -102,7 +102,7 @@ _TEXTS = (
         "it rests once the run is finished",
         "when LeaseQueries says that the run is finished it ends, or asks at most 4 times in the next 6 s",
     ),
-    ("every call has a deadline", "no unary call waits for ever"),
+    ("every call has a deadline", "no unary call waits forever"),
     ("nothing that it sends is refused as wrong", f"no call ends with {', '.join(_INVALID)}"),
     ("every lease is settled", "each leased query is answered or released"),
     ("undo is the next version", "RevisePreference names an own answer and the version after its newest"),
@@ -150,7 +150,7 @@ def _each_answer_has_its_key(sighting: Sighting) -> None:
 def _is_sent_until_acknowledged(sighting: Sighting, *, is_change: bool) -> None:
     failed = [one for one in sighting.sendings if one.was_failed and (one.key[1] > 1) is is_change]
     if not failed:
-        raise _NotSeenError("nothing was sent that could be failed")
+        raise _NotSeenError("nothing was sent that could be made to fail")
     for sending in failed:
         is_acknowledged = any(one.is_acknowledged for one in sighting.sent(sending.key))
         expect(is_acknowledged, f"{sending.key} ended with UNAVAILABLE and was not sent again")

@@ -1,4 +1,4 @@
-"""The front end under trial as a process: started, watched, ended, and how it ended in a sentence."""
+"""The front end being checked, as a process: it is started, watched and ended; how it ended is told in a sentence."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _GRACE_S = 5.0  # to end by itself once it is asked to
 
 
 class FrontEnd:
-    """Says whether, and how, the program ended by itself; without a program it never does."""
+    """Knows whether and how the program ended by itself; without a program it never does."""
 
     def __init__(self, command: Sequence[str], *, ended: asyncio.Event) -> None:
-        """Take what is run and what to set when it ends by itself."""
+        """Take the command, and the event to set when it ends by itself."""
         self._command = command
         self._ended = ended
         self._exit_code: int | None = None
@@ -36,7 +36,7 @@ class FrontEnd:
         return f"{self._command[0]!r} was killed by {signal.Signals(-self._exit_code).name}"
 
     def notice(self, exit_code: int) -> None:
-        """Take note of an end that nobody asked for."""
+        """Take note that the program ended without being asked to."""
         self._exit_code = exit_code
         self._ended.set()
 
@@ -53,21 +53,21 @@ class FrontEnd:
 
 
 def check_command(command: Sequence[str]) -> None:
-    """Refuse a program that isn't there or can't be run, before anything is started for it.
+    """Refuse a program that doesn't exist or can't be run, before anything is started for it.
 
     Raises:
-        InvalidInputError: no such program, or no right to run it.
+        InvalidInputError: there is no such program, or it isn't executable.
     """
     if not command or shutil.which(command[0]):
         return
     if os.path.exists(command[0]):  # noqa: PTH110 - as it was given, a folder or a file without the right to run
-        raise InvalidInputError("COMMAND", command[0], "a program that may be run (chmod +x)")
+        raise InvalidInputError("COMMAND", command[0], "an executable program (chmod +x)")
     raise InvalidInputError("COMMAND", command[0], "a program on the PATH or the path of one")
 
 
 @contextlib.asynccontextmanager
 async def running(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator[FrontEnd]:
-    """Run a command, if there is one, until the block ends; set ``ended`` when it ends by itself.
+    """Run a command, if there is one, until the block ends; set ``ended`` if it ends by itself.
 
     Raises:
         SomersaultError: it can't be started.
@@ -94,7 +94,7 @@ async def running(command: Sequence[str], ended: asyncio.Event) -> AsyncIterator
 
 async def _start(command: Sequence[str]) -> asyncio.subprocess.Process:
     try:
-        # What it prints goes beside what we say, so that our standard output is the verdicts alone.
+        # Its output goes to standard error, so that our standard output has nothing but the verdicts.
         return await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
     except OSError as error:  # no interpreter of that name in its first line, another machine's program, …
         raise SomersaultError(f"{command[0]!r} can't be started: {error.strerror}") from error

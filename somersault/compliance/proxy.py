@@ -1,4 +1,4 @@
-"""Stands between a caller and a labeler, passes every call on, and lets somebody look, wait or fail in between."""
+"""A proxy between a caller and a labeler: it forwards every call, and a hook may look, wait or fail in between."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _SERVICE = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"]
 
 @dataclass(slots=True)
 class Call:
-    """One call on its way. Whoever stands in between may change `request` and `authorization`."""
+    """One call on its way. The hook may change `request` and `authorization`."""
 
     method: str
     request: Any
     authorization: str
     deadline_s: float | None
-    """Seconds that the caller gave it; None if it would wait for ever."""
+    """The caller's deadline in seconds; None if it would wait forever."""
 
 
 Forward = Callable[[Call], Awaitable[Any]]
 Around = Callable[[Call, Forward], Awaitable[Any]]
-"""Gives the response to a call; what it awaits from the second argument is the labeler's."""
+"""A hook that returns the response to a call; its second argument forwards the call to the labeler."""
 
 
 class LabelerProxy:
-    """Serves LabelerService by calling another one. Streams are passed on unseen."""
+    """Serves LabelerService by calling another one. Streams bypass the hook."""
 
     def __init__(self, address: str, around: Around) -> None:
-        """Take the labeler's ``host:port`` and who stands in between."""
+        """Take the labeler's ``host:port`` and the hook."""
         self._channel = rpc.open_channel(address)
         self._around = around
 
@@ -49,7 +49,7 @@ class LabelerProxy:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers),))
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         await self._channel.close(None)
 
     def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:

@@ -1,4 +1,4 @@
-"""The reference labeler that front ends are tried with: the real one as a process, in a temporary folder."""
+"""The labeler with which front ends are checked: the real one, as a process, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _TIMEOUT_S = 30.0
 
 
 class ReferenceLabeler:
-    """A labeler with one run; whoever holds this proposes queries and writes guidelines."""
+    """A labeler with one run, with methods that propose queries and write guidelines."""
 
     def __init__(self, address: str, tokens: dict[str, str]) -> None:
-        """Take where it listens and a token of each role."""
+        """Take its address and a token of each role."""
         self.address = address
         self.labeler_token = tokens[Role.LABELER.value]
         self.owner_token = tokens[Role.OWNER.value]
@@ -51,7 +51,7 @@ class ReferenceLabeler:
         self._num_proposed = 0
 
     async def begin(self) -> None:
-        """Make the run known. Without gold, so that each person gets the queries in their order."""
+        """Create the run, without gold, so that everyone gets the queries in order."""
         run = labeler_pb2.CreateRunRequest(run_id=RUN_ID, task="compliance", question=QUESTION)
         await rpc.call(self._stub.CreateRun, run, timeout_s=5, retry_for_s=_TIMEOUT_S)
         await self._stub.UpdateRun(labeler_pb2.UpdateRunRequest(run_id=RUN_ID, gold_interval=0), timeout=5)
@@ -62,7 +62,7 @@ class ReferenceLabeler:
         return int((await self._stub.SetGuidelines(request, timeout=5)).version)
 
     async def propose(self, count: int) -> None:
-        """Propose queries and wait until their clips are there."""
+        """Propose queries and wait until their clips are ready."""
         numbers = range(self._num_proposed, self._num_proposed + count)
         self._num_proposed += count
         proposals = [
@@ -81,7 +81,7 @@ class ReferenceLabeler:
                 await asyncio.sleep(0.05)
 
     async def finish(self) -> None:
-        """Finish the run: nothing of it is leased any more."""
+        """Finish the run: none of its queries is leased any more."""
         request = labeler_pb2.UpdateRunRequest(
             run_id=RUN_ID,
             state=labeler_pb2.RUN_STATE_FINISHED,
@@ -96,11 +96,11 @@ class ReferenceLabeler:
         return [record async for response in stream for record in response.records]
 
     async def num_leased(self) -> int:
-        """Count the queries that somebody holds."""
+        """Return the number of leased queries."""
         return int((await self._stats()).num_leased)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         await self._channel.close(None)
 
     async def _stats(self) -> labeler_pb2.GetStatsResponse:
@@ -114,7 +114,7 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
     """Start a labeler whose clips are the few that come with this package.
 
     Raises:
-        UnavailableError: it did not start.
+        UnavailableError: it didn't start.
     """
     tokens = {role.value: secrets.token_hex(24) for role in Role}
     token_path = folder / "tokens.json"
@@ -151,15 +151,15 @@ async def reference_labeler(folder: Path) -> AsyncIterator[ReferenceLabeler]:
 async def started(
     module: str, flags: dict[str, str], *, log: Path, address: str, is_http: bool = False
 ) -> AsyncIterator[None]:
-    """Start one of the services as a process that ends with this block, or with this process.
+    """Start one of the services as a process that ends with the block, or with this process.
 
     Raises:
-        UnavailableError: it ended at once, or does not take calls.
+        UnavailableError: it ended at once, or takes no calls.
     """
     service = [sys.executable, "-m", module, *(part for flag in flags.items() for part in flag)]
     command = [sys.executable, "-SE", launch.__file__, str(os.getpid()), *service]
     with log.open("wb") as output:
-        # In a session of its own, so that Ctrl-C ends the front end's trial and not the labeler in the midst of it.
+        # In a session of its own, so that Ctrl-C ends the check and not the labeler in the middle of it.
         process = await asyncio.create_subprocess_exec(
             *command, stdout=output, stderr=output, start_new_session=True
         )

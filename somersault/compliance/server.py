@@ -1,4 +1,4 @@
-"""Checks a labeler over gRPC: each promise of the protocol with a run and labelers of its own."""
+"""Checks a labeler over gRPC: each promise of the protocol, with a run and labelers of its own."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ SERVER_CHECKS = (
     *ACCESS_CHECKS,
     *INPUT_CHECKS,
 )
-"""Every check, in the order in which they are told."""
+"""Every check, in the order in which they are reported."""
 
-_AT_ONCE = 4  # many wait for a lease to end; each has a run of its own, so they don't meet
+_AT_ONCE = 4  # many wait for a lease to end; each has a run of its own, so they don't interfere
 
 
 async def check_server(
@@ -49,17 +49,17 @@ async def check_server(
 ) -> list[Outcome]:
     """Return the outcome of each check.
 
-    It makes runs named ``compliance-…`` and labelers named ``compliance``; the labelers' tokens are revoked at the
-    end, the runs and their answers stay. So give it a labeler with a database of its own.
+    It creates runs named ``compliance-…`` and labelers named ``compliance``. The labelers' tokens are revoked at the end;
+    the runs and their answers stay, so use a labeler with a separate database.
 
     Args:
         address: ``host:port`` of the labeler.
         owner_token: A token of role owner.
-        on_outcome: Told each outcome as it is known.
-        only: Runs the checks whose names hold this.
+        on_outcome: Called with each outcome as soon as it is known.
+        only: Run only the checks whose names contain this.
 
     Raises:
-        SomersaultError: the labeler can't be reached, or the token is not an owner's.
+        SomersaultError: the labeler can't be reached, or the token isn't an owner's.
     """
     await _check_owner(address, owner_token)
     room = asyncio.Semaphore(_AT_ONCE)

@@ -1,4 +1,4 @@
-"""What is seen of a front end: its leases, its answers, and the failures that it is put to."""
+"""What is seen of a front end: its leases, its answers, and the failures it is subjected to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from somersault.errors import UnavailableError
 __all__ = ["Asking", "SeenLease", "Sending", "Sighting"]
 
 SHORT_LEASE_S = 8.0
-"""How long the leases of one call last, so that who leases ahead and does not look at the end is found out."""
+"""How long the leases of one call last, to catch front ends that lease ahead and ignore the end of the lease."""
 
 _SHORT_LEASE_CALL = 3  # the third call that is answered with leases
 
@@ -41,7 +41,7 @@ class SeenLease:
 
 @dataclass(slots=True, kw_only=True)
 class Sending:
-    """One try of an answer or of a change of one."""
+    """One attempt to send an answer or a change of one."""
 
     key: tuple[str, int]
     """answer_id and version."""
@@ -51,7 +51,7 @@ class Sending:
     at: float
     is_acknowledged: bool = False
     was_failed: bool = False
-    """We failed it on purpose."""
+    """Whether it was failed on purpose."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,10 +68,10 @@ class Asking:
 
 
 class Sighting:
-    """Stands in a proxy, remembers what front ends do, and fails four calls on purpose.
+    """A proxy's hook that records what front ends do, and fails four calls on purpose.
 
-    The first try of the first answer and of the first change ends with UNAVAILABLE *after* it is committed, the
-    first try of the third answer before; the second call of LeaseQueries ends with UNAVAILABLE too.
+    The first attempt at the first answer and at the first change end with UNAVAILABLE *after* they are committed, the
+    first attempt at the third answer before; the second call of LeaseQueries ends with UNAVAILABLE too.
     """
 
     def __init__(self) -> None:
@@ -80,14 +80,14 @@ class Sighting:
         self.sendings: list[Sending] = []
         self.askings: list[Asking] = []
         self.guidelines: dict[int, float] = {}
-        """When each version was read first, by the monotonic clock."""
+        """When each version was first read, by the monotonic clock."""
         self.refusals: list[str] = []
         self.without_deadline: Counter[str] = Counter()
         self.newest_guidelines = 0
         self._num_leased_calls = 0
 
     async def around(self, call: Call, forward: Forward) -> Any:
-        """Pass a call on and remember it."""
+        """Forward a call and record it."""
         if call.deadline_s is None:
             self.without_deadline[call.method] += 1
         seen = {
@@ -106,12 +106,12 @@ class Sighting:
             raise
 
     def sent(self, key: tuple[str, int]) -> Sequence[Sending]:
-        """Return every try of an answer or a change, in order."""
+        """Return every attempt at an answer or a change, in order."""
         return [sending for sending in self.sendings if sending.key == key]
 
     @property
     def num_settled(self) -> int:
-        """Queries that were answered or given back."""
+        """The number of queries that were answered or released."""
         return sum(lease.is_answered or lease.is_released for lease in self.leases.values())
 
     async def _pass(self, call: Call, forward: Forward) -> Any:

@@ -1,4 +1,4 @@
-"""What each check of a labeler has for itself: a run, and labelers that nobody else is."""
+"""What each check of a labeler has to itself: a run and labelers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CALL_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever holds one token."""
+    """The holder of a token."""
 
     channel: grpc.aio.Channel
     labeler_id: str = ""
@@ -44,7 +44,7 @@ class Caller:
 
 
 class Trial:
-    """Makes a run known and invites whom a check needs; `close` revokes their tokens."""
+    """Creates a run and invites the labelers that a check needs; `close` revokes their tokens."""
 
     def __init__(self, address: str, *, owner_token: str) -> None:
         """Take the labeler's ``host:port`` and an owner's token."""
@@ -55,7 +55,7 @@ class Trial:
         self.owner = self.as_token(owner_token)
 
     def as_token(self, token: str | None) -> Caller:
-        """Return whoever holds a token; None sends none."""
+        """Return the holder of a token; with None, calls are sent without one."""
         caller = Caller(rpc.open_channel(self._address, token=token), token=token or "")
         self._opened.append(caller)
         return caller
@@ -65,12 +65,12 @@ class Trial:
         return f"{self.run_id}-{word}"
 
     async def begin(self) -> None:
-        """Make the run known, without gold."""
+        """Create the run, without gold."""
         await self.owner.call("CreateRun", pb.CreateRunRequest(run_id=self.run_id, task="compliance"))
         await self.owner.call("UpdateRun", pb.UpdateRunRequest(run_id=self.run_id, gold_interval=0))
 
     async def close(self) -> None:
-        """End every token that was made, and hang up."""
+        """Revoke every token that was created, and close the connection."""
         for caller in self._invited:
             request = pb.RevokeTokenRequest(labeler_id=caller.labeler_id)
             await self.owner.call("RevokeToken", request)
@@ -86,7 +86,7 @@ class Trial:
         return opened
 
     async def propose(self, *words: str, target_answers: int = 0, wants_clips: bool = False) -> list[str]:
-        """Propose one query a word and return their ids."""
+        """Propose one query per word and return their ids."""
         proposals = [self.proposal(word, target_answers=target_answers) for word in words]
         for proposal in proposals:
             proposal.wants_clips = wants_clips
@@ -140,7 +140,7 @@ class Trial:
         )
 
     async def answer_all(self, caller: Caller, *words: str) -> list[preference_pb2.PreferenceRecord]:
-        """Propose a query a word and answer each."""
+        """Propose a query per word and answer each."""
         await self.propose(*words)
         return [await self.submit(caller, await self.lease_one(caller), word) for word in words]
 

@@ -99,7 +99,7 @@ def test_a_program_that_is_not_there_is_one_line(not_runnable: str) -> None:
     code, (line,) = _tried(not_runnable)
     assert (code, line) == (
         2,
-        f"somersault: error: COMMAND is {not_runnable!r}, must be a program that may be run (chmod +x)",
+        f"somersault: error: COMMAND is {not_runnable!r}, must be an executable program (chmod +x)",
     )
 
 

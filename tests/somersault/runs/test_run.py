@@ -181,7 +181,7 @@ def test_earlier_policies_are_found_by_their_version(copied: Path) -> None:
     run = load_run(copied)
     assert run.policy_versions() == [1, int(newest.stem)]
     assert run.policy(1).version == 1
-    with pytest.raises(NotFoundError, match=r"policy version 2 of run .* isn't stored, \[1, "):
+    with pytest.raises(NotFoundError, match=r"policy version 2 of run .* isn't stored; \[1, "):
         run.policy(2)
 
 
