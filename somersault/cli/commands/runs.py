@@ -23,7 +23,7 @@ def runs(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=values.FILE, metavar="[DIR]", help="A folder that holds runs, or folders of runs."
+            parser=values.FILE, metavar="DIR", help="A folder that holds runs, or folders of runs."
         ),
     ] = Path("runs"),
     *,

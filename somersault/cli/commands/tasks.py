@@ -19,7 +19,7 @@ def tasks(
         str | None,
         typer.Argument(
             parser=values.TEXT,
-            metavar="[TASK]",
+            metavar="TASK",
             help="Describe one task: a name, a Gymnasium id or a Python file that defines TASK.",
         ),
     ] = None,

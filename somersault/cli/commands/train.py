@@ -29,7 +29,7 @@ def train(
         str | None,
         typer.Argument(
             parser=values.TEXT,
-            metavar="[TASK]",
+            metavar="TASK",
             help="What to learn: a name that `somersault tasks` lists, a Gymnasium id such as"
             " CartPole-v1, or a Python file that defines TASK. With --resume it is needed only if the file was"
             " moved.",
