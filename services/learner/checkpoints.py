@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import safetensors.numpy
 
 from services.learner.algorithms.algorithm import Algorithm
+from somersault.domain.keys import checkpoints_prefix, policy_key
 from somersault.errors import CorruptDataError
 from somersault.formats import checkpoint
 from somersault.storage import ObjectStore
@@ -28,8 +29,8 @@ class CheckpointStore:
     def __init__(self, store: ObjectStore, *, run_id: str) -> None:
         """Open the checkpoints of a run; nothing is read or written yet."""
         self._store = store
-        self._checkpoints = f"{run_id}/checkpoints/learner"
-        self._policies = f"{run_id}/policies"
+        self._run_id = run_id
+        self._checkpoints = checkpoints_prefix(run_id, "learner")
 
     def save(self, algorithm: Algorithm, counters: Counters) -> None:
         """Store the policy, then the checkpoint it belongs to.
@@ -38,7 +39,7 @@ class CheckpointStore:
             UnavailableError: The store can't be reached.
         """
         policy = safetensors.numpy.save(algorithm.export_policy())
-        self._store.put(f"{self._policies}/{counters.policy_version:08d}.safetensors", policy)
+        self._store.put(policy_key(self._run_id, counters.policy_version), policy)
         state = checkpoint.Checkpoint(
             arrays=dict(algorithm.state_dict()),
             facts={"env_steps": counters.env_steps, "policy_version": counters.policy_version},

@@ -16,6 +16,7 @@ from somersault import rpc
 from somersault.cli.services import launch
 from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.ports import LOOPBACK, choose_ports
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
 from somersault.formats.strict_json import dump_json
@@ -211,7 +212,7 @@ def _clips() -> Sequence[bytes]:
 def _segment(name: str) -> trajectory_pb2.StoredSegment:
     return trajectory_pb2.StoredSegment(
         segment_id=name,
-        segment_uri=f"{RUN_ID}/segments/{name}.safetensors",
-        sealed_uri=f"{RUN_ID}/sealed/{name}.safetensors",
+        segment_uri=segment_key(RUN_ID, name),
+        sealed_uri=sealed_key(RUN_ID, name),
         duration_s=1.5,
     )

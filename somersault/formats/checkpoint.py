@@ -38,10 +38,10 @@ class Checkpoint:
 
 
 def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint) -> str:
-    """Store a checkpoint under ``prefix/number``, then forget all but the newest three; return its key."""
-    key = f"{prefix}/{number:012d}.safetensors"
+    """Store a checkpoint under ``prefix`` and its number, then forget all but the newest three; return its key."""
+    key = f"{prefix}{number:012d}.safetensors"
     store.put(key, pack(checkpoint))
-    for old in sorted(store.list(f"{prefix}/"))[:-_NUM_KEPT]:
+    for old in sorted(store.list(prefix))[:-_NUM_KEPT]:
         store.delete(old)
     return key
 
@@ -52,7 +52,7 @@ def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
     Raises:
         CorruptDataError: it can't be trusted; the message names the object and says what to do.
     """
-    keys = sorted(store.list(f"{prefix}/"))
+    keys = sorted(store.list(prefix))
     if not keys:
         return None
     try:

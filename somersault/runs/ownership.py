@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from somersault.domain.keys import identity_key
 from somersault.errors import FailedPreconditionError
-from somersault.storage import StoredIdentity, identity_key
+from somersault.storage import StoredIdentity
 
 __all__ = ["compare_database", "compare_store"]
 

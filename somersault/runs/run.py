@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from somersault.domain.arrays import FloatArray
+from somersault.domain.keys import checkpoints_prefix, policies_prefix, policy_key, segments_prefix
 from somersault.domain.texts import check_path
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.formats import checkpoint
@@ -164,7 +165,7 @@ class Run:
 
     def policy_versions(self) -> list[int]:
         """Return the versions of the stored policies, oldest first."""
-        keys = self.store.list(f"{self.prefix}/policies/")
+        keys = self.store.list(policies_prefix(self.settings.run_id))
         found = (_POLICY_KEY.fullmatch(key.rpartition("/")[2]) for key in keys)
         return sorted(int(match[1]) for match in found if match)
 
@@ -184,7 +185,7 @@ class Run:
         if version is not None and version not in versions:
             raise NotFoundError(f"policy version {version} of run {self.path} isn't stored; {versions} are")
         chosen = versions[-1] if version is None else version
-        key = f"{self.prefix}/policies/{chosen:08d}.safetensors"
+        key = policy_key(self.settings.run_id, chosen)
         data = self.store.get(key)
         return StoredPolicy(chosen, data, _load(key, data))
 
@@ -199,7 +200,7 @@ class Run:
             raise FailedPreconditionError(
                 f"run {self.path} trained on the true reward: it has no reward model"
             )
-        kept = checkpoint.load_newest(self.store, f"{self.prefix}/checkpoints/reward")
+        kept = checkpoint.load_newest(self.store, checkpoints_prefix(self.settings.run_id, "reward"))
         if kept is None:
             raise FailedPreconditionError(
                 f"run {self.path} has no reward model yet: the first is stored after the first answers"
@@ -213,7 +214,7 @@ class Run:
 
     def segment_keys(self) -> list[str]:
         """Return the keys of the stored segments, sorted."""
-        return sorted(self.store.list(f"{self.prefix}/segments/"))
+        return sorted(self.store.list(segments_prefix(self.settings.run_id)))
 
     def segment(self, key: str) -> dict[str, NDArray[Any]]:
         """Read a segment's arrays: ``observations``, ``actions`` and what it is rendered from.

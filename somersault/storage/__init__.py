@@ -3,12 +3,11 @@
 from somersault.storage.identity import (
     StoredIdentity,
     check_store,
-    identity_key,
     new_identity,
     read_identity,
     write_identity,
 )
-from somersault.storage.key_checks import check_policy_clip_key, policy_clip_key
+from somersault.storage.key_checks import check_policy_clip_key
 from somersault.storage.location import open_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
 
@@ -19,10 +18,8 @@ __all__ = [
     "StoredObject",
     "check_policy_clip_key",
     "check_store",
-    "identity_key",
     "new_identity",
     "open_store",
-    "policy_clip_key",
     "read_identity",
     "write_identity",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import asdict, dataclass
 
+from somersault.domain.keys import identity_key
 from somersault.domain.texts import check_identity
 from somersault.errors import ConfigError, CorruptDataError, InvalidInputError, NotFoundError
 from somersault.formats.strict_json import dump_json, load_json
@@ -17,7 +18,6 @@ from somersault.storage.object_store import ObjectStore
 __all__ = [
     "StoredIdentity",
     "check_store",
-    "identity_key",
     "new_identity",
     "read_identity",
     "write_identity",
@@ -41,11 +41,6 @@ class StoredIdentity:
 def new_identity() -> str:
     """Return a new identity or mark: 32 random hexadecimal digits."""
     return secrets.token_hex(16)
-
-
-def identity_key(run_id: str) -> str:
-    """Return the key of the object that says which run the objects belong to."""
-    return f"{run_id}/identity.json"
 
 
 def read_identity(store: ObjectStore, run_id: str) -> StoredIdentity | None:

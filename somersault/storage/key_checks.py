@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from somersault.domain.keys import clip_suffix
+from somersault.domain.keys import clip_suffix, policy_clips_prefix
 from somersault.errors import InvalidInputError
 
 MAX_KEY_BYTES = 512  # S3 allows 1024, and the store's own prefix comes first
@@ -38,11 +38,6 @@ def check_prefix(prefix: str) -> None:
         raise InvalidInputError("object prefix", prefix, f"the start of a key: {_KEY_BOUND}")
 
 
-def policy_clip_key(run_id: str, policy_version: int) -> str:
-    """Return the key of the clip that shows what a policy of a run does."""
-    return f"{_policy_clips_of(run_id)}{policy_version:08d}{_CLIP_SUFFIX}"
-
-
 def check_policy_clip_key(field: str, key: str, *, run_id: str) -> None:
     """Check that a key is that of a clip of one of a run's policies, and of nothing else that the run stores.
 
@@ -50,15 +45,11 @@ def check_policy_clip_key(field: str, key: str, *, run_id: str) -> None:
         InvalidInputError: it leads elsewhere, isn't an MP4, or isn't a key.
     """
     check_key(key)
-    prefix = _policy_clips_of(run_id)
+    prefix = policy_clips_prefix(run_id)
     if not (key.startswith(prefix) and key.endswith(_CLIP_SUFFIX)):
         raise InvalidInputError(
             field, key, f"a key that begins with {prefix!r} and ends with {_CLIP_SUFFIX!r}"
         )
-
-
-def _policy_clips_of(run_id: str) -> str:
-    return f"{run_id}/policy-clips/"
 
 
 def _is_in_bounds(text: str) -> bool:

@@ -46,7 +46,7 @@ def make_run(folder: Path, task: str, *, num_segments: int = 2, **changes: objec
     arrays = {f"ensemble.{name}": array.numpy() for name, array in ensemble.network.state_dict().items()}
     facts = {"reward_version": 3, "cursor": 10}
     kept = checkpoint.Checkpoint(arrays={**arrays, "seed": np.zeros(1, np.int64)}, facts=facts)
-    checkpoint.save(store, f"{folder.name}/checkpoints/reward", number=3, checkpoint=kept)
+    checkpoint.save(store, f"{folder.name}/checkpoints/reward/", number=3, checkpoint=kept)
     for number in range(num_segments):
         observations, actions = observations_and_actions(spec, 20, seed=number, are_frames=True)
         segment = safetensors.numpy.save({"observations": observations, "actions": actions})

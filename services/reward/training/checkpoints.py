@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from somersault.domain.keys import checkpoints_prefix
 from somersault.formats import checkpoint
 from somersault.storage import ObjectStore
 
@@ -14,7 +15,7 @@ class CheckpointStore:
     def __init__(self, store: ObjectStore, *, run_id: str) -> None:
         """Write to ``store`` under the prefix of the run."""
         self._store = store
-        self._prefix = f"{run_id}/checkpoints/reward"
+        self._prefix = checkpoints_prefix(run_id, "reward")
 
     def save(self, saved: checkpoint.Checkpoint) -> None:
         """Store a checkpoint under its reward version."""

@@ -34,13 +34,13 @@ from somersault.cli.run.database import copy_database
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.ownership import check_ownership
 from somersault.cli.services.secrets import secrets_of_store
+from somersault.domain.keys import identity_key
 from somersault.errors import AlreadyExistsError, ConfigError, InvalidInputError
 from somersault.runs.database import count_labels
 from somersault.runtime.urls import run_folder_url
 from somersault.storage import (
     ObjectStore,
     StoredIdentity,
-    identity_key,
     new_identity,
     open_store,
     write_identity,

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from somersault.domain.keys import identity_key
 from somersault.errors import SomersaultError
 from somersault.formats.strict_json import dump_json
 from somersault.runs.settings import read_json_object
-from somersault.storage import ObjectStore, identity_key
+from somersault.storage import ObjectStore
 
 __all__ = ["copy_files", "copy_objects", "list_objects", "remove_objects"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from somersault.cli.labels.segment_check import check_segment
 from somersault.cli.labels.sources import LabelSource, LogEntry
-from somersault.domain.keys import segment_key
+from somersault.domain.keys import segment_key, segments_prefix
 from somersault.domain.preference_log import RECORD_FIELDS
 from somersault.errors import InvalidInputError, NotFoundError, SomersaultError, shorten
 from somersault.storage import ObjectStore
@@ -71,7 +71,7 @@ def prepare(sources: Sequence[LabelSource], *, run_id: str, task: Task, store: O
         NotFoundError: a segment can't be found.
         CorruptDataError: a segment can't be read.
     """
-    stored = set(store.list(f"{run_id}/segments/")) if store is not None else set()
+    stored = set(store.list(segments_prefix(run_id))) if store is not None else set()
     rows = _distinct(sources)
     segments: dict[str, Callable[[], bytes]] = {}
     for source in sources:

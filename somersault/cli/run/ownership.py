@@ -12,6 +12,7 @@ import dataclasses
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.database import store_identity
 from somersault.cli.run.folder import RunFolder
+from somersault.domain.keys import segments_prefix
 from somersault.errors import CorruptDataError, FailedPreconditionError
 from somersault.runs.database import read_identities
 from somersault.runs.ownership import compare_database, compare_store
@@ -118,7 +119,7 @@ def _has_told_store(config: RunConfig) -> bool:
 
 def _check_has_segments(config: RunConfig, store: ObjectStore, *, adopt: str) -> None:
     """Check that the store of a run from an older version has the segments of its answers."""
-    if next(store.list(f"{config.run_id}/segments/"), None) is None:
+    if next(store.list(segments_prefix(config.run_id)), None) is None:
         raise FailedPreconditionError(
             f"object store {config.storage_url} is not this run's: the segments that it learned from are not in it; put"
             f" them back or mount it, or {adopt} to go on without what was learned"

@@ -19,9 +19,10 @@ from somersault.cli.results.evaluation import (
 )
 from somersault.cli.run.config import RunConfig
 from somersault.cli.services.connections import ServiceStubs
+from somersault.domain.keys import policy_clip_key
 from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call
-from somersault.storage import ObjectStore, policy_clip_key
+from somersault.storage import ObjectStore
 from somersault.tasks import Task, get_task
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, learner_pb2, simulator_pb2
 

@@ -12,6 +12,7 @@ import grpc.aio
 
 from somersault import rpc
 from somersault.compliance.checks import expect
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2, trajectory_pb2
 
@@ -153,7 +154,7 @@ class Trial:
     def _segment(self, name: str) -> trajectory_pb2.StoredSegment:
         return trajectory_pb2.StoredSegment(
             segment_id=name,
-            segment_uri=f"{self.run_id}/segments/{name}.safetensors",
-            sealed_uri=f"{self.run_id}/sealed/{name}.safetensors",
+            segment_uri=segment_key(self.run_id, name),
+            sealed_uri=sealed_key(self.run_id, name),
             duration_s=1.5,
         )

@@ -56,7 +56,7 @@ def test_a_checkpoint_without_its_counters_is_refused() -> None:
     """Rather than count from 0 with a policy that is trained."""
     store = open_store("memory://")
     state = checkpoint.Checkpoint(arrays=_improved().state_dict(), facts={"env_steps": 4096})
-    checkpoint.save(store, "r/checkpoints/learner", number=4096, checkpoint=state)
+    checkpoint.save(store, "r/checkpoints/learner/", number=4096, checkpoint=state)
     with pytest.raises(CorruptDataError, match="lacks its counters: 'policy_version'"):
         CheckpointStore(store, run_id="r").restore(AlgorithmDouble())
 

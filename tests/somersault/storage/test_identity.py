@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from somersault.domain.keys import identity_key
 from somersault.errors import ConfigError, CorruptDataError
 from somersault.storage import (
     StoredIdentity,
     check_store,
-    identity_key,
     new_identity,
     open_store,
     read_identity,

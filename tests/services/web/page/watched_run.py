@@ -14,9 +14,10 @@ from typing import Any
 
 from playwright.async_api import Page
 
+from somersault.domain.keys import policy_clip_key
 from somersault.rpc import bind, create_server
 from somersault.runtime.urls import file_url
-from somersault.storage import open_store, policy_clip_key
+from somersault.storage import open_store
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 from tests.services.web.gateways import serving_gateway
