@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 import secrets
 import shlex
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from somersault.cli.invocation import own_command
 from somersault.cli.run.config import RunConfig
+from somersault.cli.run.lock import FolderLock
 from somersault.cli.run.names import name_of
-from somersault.cli.run.whereabouts import Whereabouts
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name, check_path
 from somersault.errors import (
@@ -33,8 +30,6 @@ from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_fo
 __all__ = ["RunFolder"]
 
 _FORMAT = 1
-_LOOK_S = 2.0  # whoever looks whether a run is in use has its lock for less than a millisecond
-_MAX_COMMAND = 56  # bytes of a command's name
 _GIVEN_LABELS = "labels-to-import.jsonl"
 _OF_A_BEGINNING = {
     ".lock",
@@ -74,9 +69,7 @@ class RunFolder:
         self.given_labels = self.path / _GIVEN_LABELS
         """Given answers that the labeler hasn't imported yet."""
         self._config = self.path / "config.json"
-        self._lock_file = self.path / ".lock"
-        self._lock: int | None = None
-        self._whereabouts: Whereabouts | None = None
+        self._lock = FolderLock(self.path, command=command)
 
     @property
     def run_id(self) -> str:
@@ -102,7 +95,8 @@ class RunFolder:
     @property
     def path_now(self) -> Path:
         """Where the folder is now, if it was moved since it was locked; ``NEW`` if unknown."""
-        return self.path if self._whereabouts is None else self._whereabouts.now() or Path("NEW")
+        whereabouts = self._lock.whereabouts
+        return self.path if whereabouts is None else whereabouts.now() or Path("NEW")
 
     @property
     def open_command(self) -> str:
@@ -115,8 +109,8 @@ class RunFolder:
         Raises:
             FailedPreconditionError: it was moved or deleted.
         """
-        if self._whereabouts is not None:
-            self._whereabouts.check()
+        if self._lock.whereabouts is not None:
+            self._lock.whereabouts.check()
 
     def begin(self, config: RunConfig, *, fill: Callable[[], None] = lambda: None) -> None:
         """Make and lock the folder of a new run; a half-made one is made again.
@@ -163,13 +157,7 @@ class RunFolder:
             CorruptDataError: its settings can't be read.
         """
         self._check_exists()
-        with suppress(FileNotFoundError):
-            self._lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError as error:
-                self.release()
-                raise self._in_use() from error
+        self._lock.share()
         return self.read_config()
 
     def resume(self) -> RunConfig:
@@ -207,17 +195,7 @@ class RunFolder:
 
     def user(self) -> str | None:
         """Return the command that is using the run, None if there is none."""
-        try:
-            lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return os.read(lock, _MAX_COMMAND).decode("utf-8", errors="replace").strip() or "train"
-        finally:
-            os.close(lock)
-        return None
+        return self._lock.user()
 
     def store_config(self, config: RunConfig) -> None:
         """Store the settings, which ``--resume`` reads."""
@@ -262,10 +240,7 @@ class RunFolder:
 
     def release(self) -> None:
         """Release the lock."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-            self._whereabouts = None
+        self._lock.release()
 
     def __enter__(self) -> Self:
         """Return the folder itself."""
@@ -307,37 +282,12 @@ class RunFolder:
             raise NotFoundError(f"no run in {self.path}, config.json is missing; {hint}")
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        give_up_s = time.monotonic() + _LOOK_S
-        while not _locks(self._lock):
-            user = self.user()
-            if user is None and time.monotonic() < give_up_s:  # somebody only looks whether it is in use
-                time.sleep(0.01)
-                continue
-            self.release()
-            raise self._in_use()
-        self._whereabouts = Whereabouts(self.path, held=self._lock)
-        os.truncate(self._lock, 0)
-        os.write(self._lock, self.command.encode())
+        self._lock.take()
         if self.addresses.exists():  # nobody is there until this life of the run has said so
             self.addresses.replace(self.earlier_addresses)
 
-    def _in_use(self) -> FailedPreconditionError:
-        return FailedPreconditionError(
-            f"run folder {self.path} is in use by another somersault {self.user() or 'train'}; wait for it to end or stop it"
-        )
-
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         _write(path, dump_json(values, indent=2) + "\n", mode=0o644)
-
-
-def _locks(lock: int) -> bool:
-    """Lock an open file exclusively; return whether that succeeded."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _run_id(config: Path, values: Mapping[str, Any]) -> str:
