@@ -37,7 +37,7 @@ async def without_a_token_nothing_is_served(trial: Trial) -> None:
 
 
 async def an_unknown_token_is_refused(trial: Trial) -> None:
-    """Every method is UNAUTHENTICATED with a token that nobody was given."""
+    """Every method is UNAUTHENTICATED with an unknown token."""
     await _expect_all_refused(trial.as_token("nobodys-token-0123456789"), _UNKNOWN, sorted(ROLES))
 
 
@@ -59,8 +59,8 @@ async def each_role_may_do_its_own(trial: Trial) -> None:
             expect(status not in lacking, f"{method} was {status} for {role.value}")
 
 
-async def everybody_learns_who_they_are(trial: Trial) -> None:
-    """WhoAmI gives name and role as invited."""
+async def everyone_learns_who_they_are(trial: Trial) -> None:
+    """WhoAmI returns the name and role of the invitation."""
     for role, number in _NUMBERS.items():
         caller = await trial.invite(number)
         reply = await caller.call("WhoAmI", pb.WhoAmIRequest())
@@ -69,7 +69,7 @@ async def everybody_learns_who_they_are(trial: Trial) -> None:
 
 
 async def a_rotated_token_ends(trial: Trial) -> None:
-    """RotateToken gives a token that works; the one before ends within 10 s."""
+    """RotateToken returns a token that works; the previous one ends within 10 s."""
     caller = await trial.invite()
     reply = await trial.owner.call("RotateToken", pb.RotateTokenRequest(labeler_id=caller.labeler_id))
     renewed = await trial.as_token(reply.token).call("WhoAmI", pb.WhoAmIRequest())
@@ -84,7 +84,7 @@ async def a_revoked_token_ends(trial: Trial) -> None:
     await trial.lease_one(caller)
     await trial.owner.call("RevokeToken", pb.RevokeTokenRequest(labeler_id=caller.labeler_id))
     await _expect_ended(caller)
-    expect(await trial.lease(other, wait_s=5), "nobody else got the query that it had leased")
+    expect(await trial.lease(other, wait_s=5), "no one else got the query that it had leased")
 
 
 async def what_lasts_ends_with_its_token(trial: Trial) -> None:
@@ -169,7 +169,7 @@ ACCESS_CHECKS = gather(
         an_unknown_token_is_refused,
         each_role_may_do_only_its_own,
         each_role_may_do_its_own,
-        everybody_learns_who_they_are,
+        everyone_learns_who_they_are,
         a_rotated_token_ends,
         a_revoked_token_ends,
         what_lasts_ends_with_its_token,

@@ -20,7 +20,7 @@ _NUM_REVISABLE = 10
 
 
 async def an_answer_becomes_a_row(trial: Trial) -> None:
-    """SubmitPreference gives the row that the answer became: names, version 1, side by side as they were leased."""
+    """SubmitPreference returns the answer's row: names, version 1, and the sides as leased."""
     await trial.propose("one")
     caller = await trial.invite()
     lease = await trial.lease_one(caller)
@@ -37,7 +37,7 @@ async def an_answer_becomes_a_row(trial: Trial) -> None:
 
 
 async def a_repeat_gets_the_first_reply(trial: Trial) -> None:
-    """SubmitPreference repeated with the same answer_id and content gives the same row and adds none."""
+    """SubmitPreference repeated with the same answer_id and content returns the same row and adds none."""
     await trial.propose("one")
     caller = await trial.invite()
     lease = await trial.lease_one(caller)
@@ -69,7 +69,7 @@ async def an_answer_id_stands_for_one_content(trial: Trial) -> None:
 
 
 async def an_answer_id_stands_for_one_query(trial: Trial) -> None:
-    """The answer_id of one query's answer is ALREADY_EXISTS for another query's, whoever uses it."""
+    """The answer_id of one query's answer is ALREADY_EXISTS for another query's, from any caller."""
     await trial.propose("one", "two")
     first, second = await trial.invite(), await trial.invite()
     await trial.submit(first, await trial.lease_one(first), "a")
@@ -87,7 +87,7 @@ async def a_lease_takes_one_answer(trial: Trial) -> None:
 
 
 async def a_late_answer_counts_while_one_is_wanted(trial: Trial) -> None:
-    """An answer after its lease's end counts if nobody else has answered."""
+    """An answer after its lease's end counts if no one else has answered."""
     await trial.propose("one")
     caller = await trial.invite()
     lease = await trial.lease_one(caller, lease_s=1)
@@ -111,7 +111,7 @@ async def a_late_answer_too_many_is_an_extra(trial: Trial) -> None:
 
 
 async def a_changed_answer_is_a_new_version(trial: Trial) -> None:
-    """RevisePreference adds version 2, gives the same row when repeated, and the log keeps both."""
+    """RevisePreference adds version 2, returns the same row when repeated, and the log keeps both."""
     caller = await trial.invite()
     await trial.answer_all(caller, "one")
     rows = [await _revise(trial, caller, "one", version=2, preference=RIGHT) for _ in range(2)]
@@ -141,7 +141,7 @@ async def the_newest_ten_can_be_changed(trial: Trial) -> None:
     await expect_refused(oldest, _STATE, doing="changing the eleventh newest")
 
 
-async def somebody_elses_answer_can_not_be_changed(trial: Trial) -> None:
+async def another_labelers_answer_can_not_be_changed(trial: Trial) -> None:
     """RevisePreference of another labeler's answer is NOT_FOUND, and the log stays."""
     caller, other = await trial.invite(), await trial.invite()
     await trial.answer_all(caller, "one")
@@ -151,7 +151,7 @@ async def somebody_elses_answer_can_not_be_changed(trial: Trial) -> None:
 
 
 async def a_clip_is_for_who_leased_it(trial: Trial) -> None:
-    """GetClip without a lease or an answer of one's own is refused: NOT_FOUND or FAILED_PRECONDITION."""
+    """GetClip without a lease or an own answer is refused: NOT_FOUND or FAILED_PRECONDITION."""
     (query_id,) = await trial.propose("one")
     request = pb.GetClipRequest(query_id=query_id, side=LEFT)
     stranger = await trial.invite()
@@ -176,7 +176,7 @@ ANSWER_CHECKS = gather(
         a_changed_answer_is_a_new_version,
         versions_follow_each_other,
         the_newest_ten_can_be_changed,
-        somebody_elses_answer_can_not_be_changed,
+        another_labelers_answer_can_not_be_changed,
         a_clip_is_for_who_leased_it,
     )
 )

@@ -29,7 +29,7 @@ _RENDERING = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_U
 
 
 async def a_clip_is_what_its_hash_says(trial: Trial) -> None:
-    """GetClip gives MP4 with H.264 and no sound, at most 16 MiB, whose SHA-256 is the query's clip_sha256."""
+    """GetClip returns MP4 with H.264 and no sound, at most 16 MiB, whose SHA-256 is the query's clip_sha256."""
     await _propose_drawn(trial, "one")
     person = await trial.invite(preference_pb2.ROLE_LABELER)
     query = (await trial.lease_one(person)).query
@@ -44,7 +44,7 @@ async def a_clip_is_what_its_hash_says(trial: Trial) -> None:
 
 
 async def a_clip_is_for_who_holds_the_query(trial: Trial) -> None:
-    """GetClip is refused to a labeler that neither holds nor answered the query, and given again after the answer."""
+    """GetClip is refused to a labeler that neither holds nor answered the query, and allowed again after the answer."""
     (query_id,) = await _propose_drawn(trial, "one")
     person, other = [await trial.invite(preference_pb2.ROLE_LABELER) for _ in range(2)]
     lease = await trial.lease_one(person)
@@ -57,7 +57,7 @@ async def a_clip_is_for_who_holds_the_query(trial: Trial) -> None:
 
 
 async def a_released_querys_clips_are_no_more_shown(trial: Trial) -> None:
-    """GetClip is refused to who released the query."""
+    """GetClip is refused to a labeler that released the query."""
     (query_id,) = await _propose_drawn(trial, "one")
     person = await trial.invite(preference_pb2.ROLE_LABELER)
     lease = await trial.lease_one(person)
@@ -66,7 +66,7 @@ async def a_released_querys_clips_are_no_more_shown(trial: Trial) -> None:
 
 
 async def gold_looks_like_any_other_pair(trial: Trial) -> None:
-    """A gold pair's lease, and the row that its answer gives the labeler, have the fields of any other's and no more."""
+    """A gold pair's lease, and the row that its answer gives the labeler, have the same fields as any other's and no more."""
     plain, gold = await _lease_plain_and_gold(trial)
     answered = []
     for word, (person, lease) in (("plain", plain), ("gold", gold)):

@@ -1,4 +1,4 @@
-"""What a labeler promises about exported files, and about taking them in again."""
+"""What a labeler promises about exported files, and about importing them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LogRow = preference_pb2.PreferenceRecord | preference_pb2.WeightChange
 
 
 async def a_jsonl_export_is_the_log(trial: Trial) -> None:
-    """As JSONL, ExportPreferences gives an object a line with the documented keys, row for row what is followed."""
+    """As JSONL, ExportPreferences returns an object per line with the documented keys, row for row what WatchPreferences sends."""
     await _fill(trial)
     lines = (await _file(trial, pb.EXPORT_FORMAT_JSONL)).decode().splitlines()
     _expect_rows([load_json(line) for line in lines], await _followed(trial))
 
 
 async def a_parquet_export_is_the_log(trial: Trial) -> None:
-    """As Parquet, ExportPreferences gives the documented columns, row for row what is followed."""
+    """As Parquet, ExportPreferences returns the documented columns, row for row what WatchPreferences sends."""
     try:
         from pyarrow import parquet  # large, and of no use to any other check
     except ImportError as error:
@@ -43,7 +43,7 @@ async def a_parquet_export_is_the_log(trial: Trial) -> None:
 
 
 async def what_is_imported_twice_counts_once(trial: Trial) -> None:
-    """ImportPreferences into an empty run gives the same log; a repeat finds every row known and adds nothing."""
+    """ImportPreferences into an empty run makes the same log; a repeat finds every row known and adds nothing."""
     rows = await _exported_for(trial, trial.name("copy"))
     told = []
     for _ in range(2):
@@ -55,7 +55,7 @@ async def what_is_imported_twice_counts_once(trial: Trial) -> None:
 
 
 async def an_import_that_contradicts_keeps_nothing(trial: Trial) -> None:
-    """A row whose name stands for another answer is ALREADY_EXISTS, and nothing of its call is kept."""
+    """A row whose name stands for another answer is ALREADY_EXISTS, and nothing of its call is stored."""
     rows = await _exported_for(trial, trial.name("copy"))
     answers = [row for row in rows if isinstance(row, preference_pb2.PreferenceRecord)]
     await trial.owner.call("ImportPreferences", _import(trial, answers[:1]))
@@ -68,7 +68,7 @@ async def an_import_that_contradicts_keeps_nothing(trial: Trial) -> None:
 
 
 async def _fill(trial: Trial) -> None:
-    """Return the log three answers, a change of one, and a change of a weight."""
+    """Fill the log with three answers, a change of one, and a change of a weight, and return it."""
     caller = await trial.invite()
     first, *_ = await trial.answer_all(caller, "one", "two", "three")
     revise = pb.RevisePreferenceRequest(answer_id=first.answer_id, version=2, preference=RIGHT)
@@ -107,7 +107,7 @@ def _expect_rows(got: _Rows, followed: _Rows) -> None:
 
 
 async def _exported_for(trial: Trial, run_id: str) -> list[_LogRow]:
-    """Return the rows of a log under the names of another run, which is made known and empty."""
+    """Return the rows of a log under the names of another run, which is created empty."""
     await _fill(trial)
     await trial.owner.call("CreateRun", pb.CreateRunRequest(run_id=run_id, task="compliance"))
     rows = await _log(trial, trial.run_id)

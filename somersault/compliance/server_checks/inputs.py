@@ -1,4 +1,4 @@
-"""What a labeler promises about input that it can't take: INVALID_ARGUMENT, with the field's name in the message."""
+"""What a labeler promises about input that it can't accept: INVALID_ARGUMENT, with the field's name in the message."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _update_run(trial: Trial) -> Bad:
 
 
 def _labelers(_: Trial) -> Bad:
-    """The name has 1 to 100 characters, not blanks alone and no control character; a role."""
+    """The name has 1 to 100 characters, not only blanks, no control characters; the role is given."""
     role = preference_pb2.ROLE_LABELER
     for name in ("", "n" * 101, "  ", "n\0"):
         yield "CreateLabeler", "name", pb.CreateLabelerRequest(name=name, role=role)
@@ -119,7 +119,7 @@ def _weights(trial: Trial) -> Bad:
 
 
 def _guidelines(trial: Trial) -> Bad:
-    """The text has 1 to 20,000 characters, not blanks alone, without control characters and raw HTML."""
+    """The text has 1 to 20,000 characters, not only blanks, without control characters or raw HTML."""
     for text in ("", "g" * 20_001, "Look: <script>alert(1)</script>", " \n\t", "Look\0"):
         yield "SetGuidelines", "text", pb.SetGuidelinesRequest(run_id=trial.run_id, text=text)
 

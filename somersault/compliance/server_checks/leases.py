@@ -17,7 +17,7 @@ _STATE = grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def queries_are_leased_oldest_first(trial: Trial) -> None:
-    """LeaseQueries gives the oldest queries of the run, at most as many as asked for."""
+    """LeaseQueries returns the oldest queries of the run, at most as many as asked for."""
     query_ids = await trial.propose("one", "two", "three")
     leases = await trial.lease(await trial.invite(), count=2)
     got = [lease.query.query_id for lease in leases]
@@ -39,7 +39,7 @@ async def a_lease_says_what_it_must(trial: Trial) -> None:
 
 
 async def a_query_is_leased_to_one(trial: Trial) -> None:
-    """A query that wants one answer has one live lease: nobody else gets it, nor its holder a second time."""
+    """A query that needs one answer has one live lease: no one else gets it, nor its holder a second time."""
     await trial.propose("one")
     first, second = await trial.invite(), await trial.invite()
     await trial.lease_one(first)
@@ -48,7 +48,7 @@ async def a_query_is_leased_to_one(trial: Trial) -> None:
 
 
 async def a_query_is_leased_to_as_many_as_it_wants(trial: Trial) -> None:
-    """A query that wants two answers has two live leases of two labelers, never three."""
+    """A query that needs two answers has two live leases of two labelers, never three."""
     await trial.propose("one", target_answers=2)
     callers = [await trial.invite() for _ in range(3)]
     counts = [len(await trial.lease(caller)) for caller in callers]
@@ -56,7 +56,7 @@ async def a_query_is_leased_to_as_many_as_it_wants(trial: Trial) -> None:
 
 
 async def many_at_once_share_nothing(trial: Trial) -> None:
-    """Five labelers who lease at the same moment get five different queries."""
+    """Five labelers that lease at the same moment get five different queries."""
     await trial.propose(*(f"q{number}" for number in range(5)))
     callers = [await trial.invite() for _ in range(5)]
     leased = await asyncio.gather(*(trial.lease(caller, wait_s=2) for caller in callers))
@@ -65,7 +65,7 @@ async def many_at_once_share_nothing(trial: Trial) -> None:
 
 
 async def an_ended_lease_frees_the_query(trial: Trial) -> None:
-    """When a lease ends unanswered, somebody else gets the query."""
+    """When a lease ends unanswered, someone else gets the query."""
     (query_id,) = await trial.propose("one")
     await trial.lease_one(await trial.invite(), lease_s=1)
     leases = await trial.lease(await trial.invite(), wait_s=4)
@@ -74,7 +74,7 @@ async def an_ended_lease_frees_the_query(trial: Trial) -> None:
 
 
 async def a_renewed_lease_goes_on(trial: Trial) -> None:
-    """RenewLease prolongs a live lease: past its first end nobody else gets the query."""
+    """RenewLease prolongs a live lease: past its first end no one else gets the query."""
     await trial.propose("one")
     holder = await trial.invite()
     lease = await trial.lease_one(holder, lease_s=1)
@@ -94,8 +94,8 @@ async def an_ended_lease_is_not_renewed(trial: Trial) -> None:
     await expect_refused(holder.call("RenewLease", request), _STATE, doing="RenewLease")
 
 
-async def a_released_query_goes_to_somebody_else(trial: Trial) -> None:
-    """ReleaseQuery gives a query to others at once and never back; a repeat changes nothing."""
+async def a_released_query_goes_to_someone_else(trial: Trial) -> None:
+    """ReleaseQuery gives a query to others at once and never back to the caller; a repeat changes nothing."""
     (query_id,) = await trial.propose("one")
     first, second = await trial.invite(), await trial.invite()
     lease = await trial.lease_one(first)
@@ -108,7 +108,7 @@ async def a_released_query_goes_to_somebody_else(trial: Trial) -> None:
 
 
 async def a_returned_query_may_come_again(trial: Trial) -> None:
-    """ReleaseQuery with is_returned ends the lease: anybody may have the query, the caller too. A late answer is taken."""
+    """ReleaseQuery with is_returned ends the lease: anyone may get the query, the caller too. A late answer is accepted."""
     (query_id,) = await trial.propose("one")
     caller, other = await trial.invite(), await trial.invite()
     lease = await trial.lease_one(caller)
@@ -132,7 +132,7 @@ async def a_released_lease_takes_no_answer(trial: Trial) -> None:
 
 
 async def an_answered_query_does_not_come_back(trial: Trial) -> None:
-    """Who has answered a query does not get it again, though it wants another answer."""
+    """A labeler that has answered a query doesn't get it again, even if it needs another answer."""
     await trial.propose("one", target_answers=2)
     first, second = await trial.invite(), await trial.invite()
     await trial.submit(first, await trial.lease_one(first), "a")
@@ -140,7 +140,7 @@ async def an_answered_query_does_not_come_back(trial: Trial) -> None:
     expect(await trial.lease(second), "the second labeler did not get it")
 
 
-async def somebody_elses_lease_is_of_no_use(trial: Trial) -> None:
+async def another_labelers_lease_is_of_no_use(trial: Trial) -> None:
     """Another labeler's lease token is FAILED_PRECONDITION or NOT_FOUND in each call that takes one."""
     await trial.propose("one")
     lease = await trial.lease_one(await trial.invite())
@@ -156,7 +156,7 @@ async def somebody_elses_lease_is_of_no_use(trial: Trial) -> None:
 
 
 async def a_long_poll_ends_with_the_first_query(trial: Trial) -> None:
-    """LeaseQueries with wait_s answers soon after a query is there: within 3 s, long before its time is up."""
+    """LeaseQueries with wait_s answers within 3 s of a query's arrival, long before its time is up."""
     waiting = asyncio.create_task(trial.lease(await trial.invite(), wait_s=15))
     await asyncio.sleep(0.5)
     expect(not waiting.done(), "it answered before there was a query")
@@ -168,7 +168,7 @@ async def a_long_poll_ends_with_the_first_query(trial: Trial) -> None:
 
 
 async def a_long_poll_ends_with_nothing(trial: Trial) -> None:
-    """LeaseQueries answers OK with no lease when its wait_s is over."""
+    """LeaseQueries answers OK without a lease when its wait_s is over."""
     began = time.monotonic()
     leases = await trial.lease(await trial.invite(), wait_s=1)
     took_s = time.monotonic() - began
@@ -176,7 +176,7 @@ async def a_long_poll_ends_with_nothing(trial: Trial) -> None:
 
 
 async def an_abandoned_long_poll_leases_nothing(trial: Trial) -> None:
-    """When a caller hangs up in a long poll, the next query goes to somebody else."""
+    """When a caller hangs up in a long poll, the next query goes to someone else."""
     caller = await trial.invite()
     waiting = asyncio.create_task(trial.lease(caller, wait_s=15))
     await asyncio.sleep(0.3)
@@ -184,7 +184,7 @@ async def an_abandoned_long_poll_leases_nothing(trial: Trial) -> None:
     await asyncio.wait({waiting})
     await asyncio.sleep(0.3)
     await trial.propose("one")
-    expect(await trial.lease(await trial.invite(), wait_s=2), "nobody else got the query")
+    expect(await trial.lease(await trial.invite(), wait_s=2), "no one else got the query")
 
 
 LEASE_CHECKS = gather(
@@ -197,11 +197,11 @@ LEASE_CHECKS = gather(
         an_ended_lease_frees_the_query,
         a_renewed_lease_goes_on,
         an_ended_lease_is_not_renewed,
-        a_released_query_goes_to_somebody_else,
+        a_released_query_goes_to_someone_else,
         a_returned_query_may_come_again,
         a_released_lease_takes_no_answer,
         an_answered_query_does_not_come_back,
-        somebody_elses_lease_is_of_no_use,
+        another_labelers_lease_is_of_no_use,
         a_long_poll_ends_with_the_first_query,
         a_long_poll_ends_with_nothing,
         an_abandoned_long_poll_leases_nothing,

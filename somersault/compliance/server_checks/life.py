@@ -23,7 +23,7 @@ _RUNNING, _STOPPED, _FINISHED = pb.RUN_STATE_RUNNING, pb.RUN_STATE_STOPPED, pb.R
 
 
 async def a_new_run_is_running(trial: Trial) -> None:
-    """LeaseQueries, GetStats and ListRuns say of a new run that it is running."""
+    """LeaseQueries, GetStats and ListRuns say that a new run is running."""
     await trial.propose("one")
     leased = await _ask(trial, await trial.invite(), wait_s=0)
     run = await _update(trial)
@@ -32,7 +32,7 @@ async def a_new_run_is_running(trial: Trial) -> None:
 
 
 async def a_finished_run_leases_nothing_and_says_so(trial: Trial) -> None:
-    """Of a finished run LeaseQueries gives nothing and says so within 5 s, whatever its wait_s; GetStats says so too."""
+    """Of a finished run LeaseQueries returns nothing and says so within 5 s, whatever its wait_s; GetStats says so too."""
     caller = await trial.invite()
     await trial.propose("one")
     await _finish(trial)
@@ -71,7 +71,7 @@ async def answers_are_taken_after_the_end(trial: Trial) -> None:
 
 
 async def a_finished_run_has_a_result(trial: Trial) -> None:
-    """GetStats tells everybody the result with its time; it is absent before, and gone when the run goes on."""
+    """GetStats tells everyone the result and its time; it is absent before, and gone if the run continues."""
     before = await _stats(trial)
     await _finish(trial)
     after = (await _stats(trial, await trial.invite())).result
@@ -123,7 +123,7 @@ async def followers_hear_of_the_end(trial: Trial) -> None:
 
 
 async def services_hear_what_owners_want(trial: Trial) -> None:
-    """ReportProgress gives the label budget that an owner said, nothing while none did, and whether to finish."""
+    """ReportProgress returns the label budget that an owner set, if any, and whether to finish."""
     service = await trial.invite(preference_pb2.ROLE_SERVICE)
     told = []
     for change in ({}, {"label_budget": 80}, {"is_finishing": True}):
@@ -136,7 +136,7 @@ async def services_hear_what_owners_want(trial: Trial) -> None:
 
 
 async def a_question_that_was_edited_stays(trial: Trial) -> None:
-    """UpdateRun changes the question of leases and stats; CreateRun does not change it back."""
+    """UpdateRun changes the question of leases and stats; CreateRun doesn't change it back."""
     await trial.propose("one")
     await _update(trial, question="Which one turns?")
     again = pb.CreateRunRequest(run_id=trial.run_id, task="compliance", question="Which one is better?")
@@ -157,7 +157,7 @@ async def a_tasks_guidelines_are_the_first_version(trial: Trial) -> None:
 
 
 async def own_answers_are_listed(trial: Trial) -> None:
-    """ListOwnAnswers gives the caller's answers alone, newest first, each in its newest version."""
+    """ListOwnAnswers returns the caller's answers alone, newest first, each in its newest version."""
     caller, other = await trial.invite(), await trial.invite()
     await trial.answer_all(caller, "one", "two")
     await trial.answer_all(other, "three")
@@ -170,7 +170,7 @@ async def own_answers_are_listed(trial: Trial) -> None:
 
 
 async def a_policys_clip_must_be_stored(trial: Trial) -> None:
-    """AddPolicyClip is INVALID_ARGUMENT for a clip that is not there or lies elsewhere than under the run's policy-clips/; nothing is listed then."""
+    """AddPolicyClip is INVALID_ARGUMENT for a clip that doesn't exist or isn't under the run's policy-clips/; then nothing is listed."""
     clip = pb.PolicyClip(policy_version=1, clip_sha256="0" * 64, duration_s=1.5)
     for clip_uri in (
         f"{trial.run_id}/policy-clips/1.mp4",

@@ -41,7 +41,7 @@ async def a_withdrawn_query_is_not_asked(trial: Trial) -> None:
 
 
 async def the_log_is_followed_from_a_cursor(trial: Trial) -> None:
-    """WatchPreferences sends the rows after the cursor in order without a gap, then each new one within 5 s."""
+    """WatchPreferences sends the rows after the cursor in order without gaps, then each new one within 5 s."""
     caller = await trial.invite()
     await trial.answer_all(caller, "one", "two", "three")
     async with _watching(trial, cursor=1) as stream:
@@ -67,7 +67,7 @@ async def many_answers_leave_no_gap(trial: Trial) -> None:
 
 
 async def a_cursor_past_the_end_is_refused(trial: Trial) -> None:
-    """WatchPreferences from a position that the log has not is INVALID_ARGUMENT and names cursor."""
+    """WatchPreferences from a cursor that the log doesn't have is INVALID_ARGUMENT and names cursor."""
     request = pb.WatchPreferencesRequest(run_id=trial.run_id, cursor=7)
     stream = trial.owner.stream("WatchPreferences", request, timeout_s=5)
     refused = grpc.StatusCode.INVALID_ARGUMENT
@@ -112,7 +112,7 @@ async def labelers_are_blind_to_each_other(trial: Trial) -> None:
 
 
 async def a_weight_has_its_place_in_the_log(trial: Trial) -> None:
-    """SetLabelerWeight adds a WeightChange to the log that who asks with is_complete gets; a repeat adds none."""
+    """SetLabelerWeight adds a WeightChange to the log, which callers with is_complete get; a repeat adds none."""
     caller = await trial.invite()
     await trial.answer_all(caller, "one")
     request = pb.SetLabelerWeightRequest(run_id=trial.run_id, labeler_id=caller.labeler_id, weight=0)
@@ -142,7 +142,7 @@ async def an_excluded_labeler_gets_no_more(trial: Trial) -> None:
 
 
 async def guidelines_have_versions(trial: Trial) -> None:
-    """SetGuidelines numbers each new text from 1; a lease and its answer carry the version that held."""
+    """SetGuidelines numbers each new text from 1; a lease and its answer carry the version in force."""
     caller = await trial.invite()
     versions = []
     for text in ("Only *whole* flips.", "Only *whole* flips.", "Half ones too."):
@@ -159,7 +159,7 @@ async def guidelines_have_versions(trial: Trial) -> None:
 
 
 async def a_paused_run_gives_nothing(trial: Trial) -> None:
-    """While UpdateRun has is_paused nothing is leased, and it is said; what is held may be answered. Then it goes on."""
+    """While UpdateRun has is_paused nothing is leased, and the reply says so; leased queries may be answered. Afterwards leasing continues."""
     caller, other = await trial.invite(), await trial.invite()
     await trial.propose("one", "two")
     held = await trial.lease_one(caller)
@@ -173,7 +173,7 @@ async def a_paused_run_gives_nothing(trial: Trial) -> None:
 
 
 async def progress_is_kept_in_order(trial: Trial) -> None:
-    """ReportProgress adds points 1, 2, …; GetRunProgress gives those after a cursor, oldest first."""
+    """ReportProgress adds points 1, 2, …; GetRunProgress returns those after a cursor, oldest first."""
     service = await trial.invite(preference_pb2.ROLE_SERVICE)
     for env_steps in (1000, 2000):
         point = pb.ProgressPoint(env_steps=env_steps, label_budget=60)
@@ -188,7 +188,7 @@ async def progress_is_kept_in_order(trial: Trial) -> None:
 
 
 async def an_unknown_run_is_not_found(trial: Trial) -> None:
-    """Calls that name a run which nobody made known are NOT_FOUND."""
+    """Calls that name an unknown run are NOT_FOUND."""
     name = trial.name("nobody")
     missing = grpc.StatusCode.NOT_FOUND
     proposals = [trial.proposal("one")]
@@ -212,7 +212,7 @@ async def _watching(trial: Trial, *, cursor: int) -> AsyncIterator[Any]:
 
 
 async def _read(stream: Any, count: int) -> list[int]:
-    """Return the cursors of the next rows; fewer when they do not come within 5 s."""
+    """Return the cursors of the next rows; fewer if they don't come within 5 s."""
     cursors: list[int] = []
     with contextlib.suppress(TimeoutError, StopAsyncIteration):
         async with asyncio.timeout(5):

@@ -265,7 +265,7 @@ async def _keeps_its_wishes(call, forward):
         (_takes_changed_repeats, "an answer id stands for one content"),
         (_does_not_wait, "a long poll ends with the first query"),
         (_leases_for_ever, "an ended lease frees the query"),
-        (_ignores_releases, "a released query goes to somebody else"),
+        (_ignores_releases, "a released query goes to someone else"),
         (_lets_everybody_do_everything, "each role may do only its own"),
         (_needs_no_token, "without a token nothing is served"),
         (_names_no_field, "bad input of submit preference is refused"),
