@@ -21,7 +21,7 @@ IMPORTERS = ("importlib.import_module", "__import__")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Says which names some files must do without; ``rules.toml`` explains the fields."""
+    """Names that some files must do without; ``rules.toml`` explains the fields."""
 
     text: str
     files: tuple[str, ...]
@@ -161,7 +161,7 @@ def test_rules_catch_what_they_ban(path: str, source: str, broken: str | None) -
 
 @cache
 def _files() -> dict[str, tuple[tuple[int, str], ...]]:
-    """Gives, by path below the root, the lines and the names that each written file uses."""
+    """Return, by path below the root, the lines and names that each file written by hand uses."""
     found = {}
     for path in (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))):
         name = path.relative_to(ROOT).as_posix()

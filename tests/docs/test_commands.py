@@ -22,7 +22,7 @@ LANGUAGES = {"sh", "text", "pycon"}
 """sh: commands, each checked here. text: pictures and conversations. pycon: examples that `test_python_api.py` runs."""
 
 OTHERS = (". .venv/bin/activate", 'mv runs/hopper-backflip-1 "kept/best so far"')
-"""Commands that are nobody's of ours."""
+"""Commands of other projects."""
 
 _GROUP: Any = typer.main.get_command(command_line.app)
 _MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
