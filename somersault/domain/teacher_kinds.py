@@ -1,4 +1,4 @@
-"""The kinds of synthetic teachers, and the words by which `--teacher` asks for them.
+"""The kinds of synthetic teachers, and how `--teacher` names them.
 
 A teacher is written as KIND, as a mixture WEIGHT*KIND+WEIGHT*KIND, or as FILE.py:FUNCTION. A kind's numbers may be
 set in parentheses: ``0.8*oracle(margin=0)+0.2*mistake(mistake=0.5)``. docs/teachers.md explains them.
@@ -16,26 +16,27 @@ from somersault.errors import InvalidInputError
 __all__ = ["KINDS", "TeacherKind", "WeightedKind", "is_function", "parse_teacher"]
 
 _TERM = re.compile(r"(?:(?P<weight>[\d.]+)\s*\*\s*)?(?P<kind>\w+)\s*(?:\((?P<numbers>[^()]*)\))?")
-_SUM_TOLERANCE = 1e-3  # three times 0.333 is meant to be all
+_SUM_TOLERANCE = 1e-3  # three times 0.333 counts as 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherKind:
-    """Says how a teacher answers; the default never errs (B-Pref, Lee et al. 2021, arXiv 2111.03026, algorithm 1)."""
+    """How a teacher answers; the default never errs (B-Pref, Lee et al. 2021, arXiv 2111.03026, algorithm 1)."""
 
     beta: float = math.inf
-    """How surely the better segment is preferred, 0 or more: infinite always, 0 never more than by chance. In units of
-    one over the standard deviation of recent segments' true returns."""
+    """How reliably the better segment is preferred, 0 or more: infinity means always, 0 means by chance. In units of one
+    over the standard deviation of recent segments' true returns."""
     gamma: float = 1.0
-    """What a reward counts of the one a step later, above 0 to 1: below 1 the end of a segment counts most."""
+    """The weight of a reward relative to that of the next step, above 0 to 1: below 1 the end of a segment counts most."""
     mistake: float = 0.0
-    """Probability of preferring the other one, 0 to 1."""
+    """Probability of preferring the worse segment, 0 to 1."""
     skip: float = 0.0
-    """Calls two segments incomparable that both return less than this share of a usual segment, 0 to 100."""
+    """Two segments are incomparable if both return less than this share of an average segment's return, 0 to 100."""
     equal: float = 0.0
-    """Says equal when returns differ by less than this share of a usual segment's, 0 to 100."""
+    """Two segments are equal if their returns differ by less than this share of an average segment's return, 0 to 100."""
     margin: float = 0.0
-    """Says equal when returns differ by less than this many standard deviations of recent ones, 0 to 100. Ours."""
+    """Two segments are equal if their returns differ by less than this many standard deviations of recent returns, 0 to 100.
+    Not in B-Pref."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of their bounds."""
@@ -54,12 +55,12 @@ class WeightedKind:
     """One part of a mixture."""
 
     weight: float
-    """Share of the answers that are given so; those of a mixture sum to 1."""
+    """Share of the answers given this way; the shares of a mixture sum to 1."""
     kind: TeacherKind
 
 
 KINDS = {
-    # Ours. 0.3: own runs; without it 900 labels failed at the backflip where 60 sufficed. B-Pref's oracle: margin=0.
+    # B-Pref's oracle has margin=0. By our measurements 60 labels suffice for the backflip with 0.3, and 900 failed without.
     "oracle": TeacherKind(margin=0.3),
     # B-Pref, section 5.1; there beta acts on raw returns.
     "stochastic": TeacherKind(beta=1.0),
@@ -68,7 +69,7 @@ KINDS = {
     "equal": TeacherKind(equal=0.1),
     "myopic": TeacherKind(gamma=0.9),
 }
-"""The kinds by name, with B-Pref's numbers but for the oracle."""
+"""The kinds by name, with B-Pref's numbers except for the oracle."""
 
 
 def is_function(text: str) -> bool:
@@ -77,10 +78,10 @@ def is_function(text: str) -> bool:
 
 
 def parse_teacher(text: str) -> tuple[WeightedKind, ...]:
-    """Return the kinds of a mixture, or of a kind alone.
+    """Return the kinds of a mixture, or the only kind.
 
     Raises:
-        InvalidInputError: it is neither, a number is out of bounds, or the weights do not sum to 1.
+        InvalidInputError: it is neither, a number is out of bounds, or the weights don't sum to 1.
     """
     terms = [_parse_term(text, term) for term in text.split("+")]
     if len(terms) == 1:

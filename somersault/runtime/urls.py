@@ -1,6 +1,6 @@
-"""From a path to a URL and back. All of it is here, by each library's own constructor.
+"""Turns paths into URLs and back; nothing else does. Each kind of URL is built by its library's own constructor.
 
-A path put into a URL by hand leads elsewhere as soon as it holds ``?``, ``#``, ``%`` or a space.
+A path that is put into a URL by hand leads elsewhere as soon as it contains ``?``, ``#``, ``%`` or a space.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["file_url", "path_of_file_url", "run_folder_url", "sqlite_uri", "sqli
 
 
 def file_url(path: Path) -> str:
-    """Return the ``file:///`` URL of a path, absolute from here."""
+    """Return the ``file:///`` URL of a path; a relative one is taken from the current folder."""
     return path.absolute().as_uri()
 
 
@@ -28,15 +28,15 @@ def run_folder_url(folder: Path, *, run_id: str) -> str:
 
 
 def sqlite_url(path: Path, *, names_driver: bool = False) -> str:
-    """Return the URL by which SQLAlchemy opens an SQLite database file; ``names_driver`` says by which driver, too."""
-    import sqlalchemy as sa  # of the labeler's extra: `somersault` starts without it
+    """Return the URL with which SQLAlchemy opens an SQLite database file; with ``names_driver`` it names the driver too."""
+    import sqlalchemy as sa  # part of the labeler's extra: `somersault` starts without it
 
     database = sa.URL.create("sqlite+pysqlite" if names_driver else "sqlite", database=str(path.absolute()))
     return database.render_as_string(hide_password=False)
 
 
 def sqlite_uri(path: Path, **parameters: str) -> str:
-    """Return the URI by which SQLite itself opens a database file, ``mode="ro"`` for reading alone.
+    """Return the URI with which SQLite itself opens a database file, ``mode="ro"`` to only read it.
 
     https://www.sqlite.org/uri.html
     """
