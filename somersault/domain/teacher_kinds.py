@@ -29,11 +29,11 @@ class TeacherKind:
     gamma: float = 1.0
     """The weight of a reward relative to that of the next step, above 0 to 1: below 1 the end of a segment counts most."""
     mistake: float = 0.0
-    """Probability of preferring the worse segment, 0 to 1."""
+    """Probability of answering the opposite, 0 to 1."""
     skip: float = 0.0
-    """Two segments are incomparable if both return less than this share of an average segment's return, 0 to 100."""
+    """Two segments are incomparable if both return less than this share of the usual return, 0 to 100."""
     equal: float = 0.0
-    """Two segments are equal if their returns differ by less than this share of an average segment's return, 0 to 100."""
+    """Two segments are equal if their returns differ by less than this share of the usual return, 0 to 100."""
     margin: float = 0.0
     """Two segments are equal if their returns differ by less than this many standard deviations of recent returns, 0 to 100.
     Not in B-Pref."""
