@@ -173,7 +173,16 @@ def _read_jsonl(file: IO[bytes]) -> Iterator[tuple[str, Row]]:
 
 
 def _read_csv(file: IO[bytes]) -> Iterator[tuple[str, Row]]:
-    reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield from _csv_rows(text)
+    finally:
+        if not text.closed:
+            text.detach()  # the file is its caller's to close
+
+
+def _csv_rows(text: IO[str]) -> Iterator[tuple[str, Row]]:
+    reader = csv.reader(text, strict=True)
     try:
         names = next(reader, [])
         unknown = [name for name in names if name not in COLUMNS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import http.client
@@ -236,11 +237,11 @@ async def test_page_is_served_by_the_ordinary_gateway(page: str) -> None:
     token = address.fragment.removeprefix("token=")
 
     def fetch(method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(address.netloc, timeout=20)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
-        response = connection.getresponse()
-        return response.status, response.read()
+        with contextlib.closing(http.client.HTTPConnection(address.netloc, timeout=20)) as connection:
+            connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     status, html = await asyncio.to_thread(fetch, "GET", "/runs")
     assert status == 200
