@@ -55,7 +55,7 @@ def _told(spec: TaskSpec) -> dict[str, tuple[int, ...]]:
         f"frames are {'pictures' if spec.is_image else 'vectors'}",
         f"actions are {'choices' if spec.is_discrete else 'vectors'}",
         "actions are several choices" if spec.choice_sizes else "",
-        "numbers lie beside pictures" if spec.is_image and spec.num_numbers else "",
+        "there are numbers beside pictures" if spec.is_image and spec.num_numbers else "",
     }
     shapes = {}
     for row in section.partition("**Reward model**")[0].splitlines():
