@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "requirements"
-PYTHONS = ("3.11", "3.12", "3.13")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = [one.split(" :: ")[2] for one in PROJECT["classifiers"] if ":: Python ::" in one]
 
 
 def _entries(name: str) -> list[str]:
@@ -26,14 +27,13 @@ def _locked(*files: str) -> list[Requirement]:
 
 def _asked_for() -> list[Requirement]:
     """Return what the extras of the development environment ask for, theirs of each other resolved."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found, waiting, seen = [*map(Requirement, project["dependencies"])], ["all", "dev"], set()
+    found, waiting, seen = [*map(Requirement, PROJECT["dependencies"])], ["all", "dev"], set()
     while waiting:
         extra = waiting.pop()
         if extra in seen:
             continue
         seen.add(extra)
-        for one in map(Requirement, project["optional-dependencies"][extra]):
+        for one in map(Requirement, PROJECT["optional-dependencies"][extra]):
             if one.name == "somersault":
                 waiting += one.extras
             else:
