@@ -119,9 +119,13 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins no transactions itself
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # WAL's default may lose the newest commits
-        connection.execute("PRAGMA foreign_keys=ON")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")  # WAL's default may lose the newest commits
+            connection.execute("PRAGMA foreign_keys=ON")
+        except sqlite3.Error:  # the pool doesn't know it yet
+            connection.close()
+            raise
 
     @sa.event.listens_for(engine, "begin")
     def start(connection: sa.Connection) -> None:
@@ -148,6 +152,9 @@ def _migrate(engine: sa.Engine) -> None:
     except sa.exc.DatabaseError as err:
         engine.dispose()
         raise ConfigError(f"database {engine.url!r} can't be used: {err.orig}") from err
+    except ConfigError:  # the database is of a newer version
+        engine.dispose()
+        raise
 
 
 class _ServerWriter:
