@@ -194,7 +194,7 @@ def test_service_that_refuses_to_start_is_one_line(tmp_path: Path) -> None:
         (["train", "hopper-backflip", "--teacher", "mistake(mistake=2)"], "is 2.0, must be 0 to 1"),
         (
             ["train", "hopper-backflip", "--teacher", "nowhere.py:f"],
-            "'nowhere.py', must be the path of a Python",
+            "'nowhere.py', must be the path of an existing Python",
         ),
         ([*TRAIN, "--true-reward"], "--true-reward needs no labels"),
         ([*TRAIN, "--resume"], "--resume needs --run-dir"),
