@@ -1,4 +1,4 @@
-"""ServiceStubs that ask and never listen: ``python -m benchmarks.labeler.stalled_clients ADDRESS SERVICE_TOKEN LABELER_TOKEN NUM``.
+"""Clients that ask and never listen: ``python -m benchmarks.labeler.stalled_clients ADDRESS SERVICE_TOKEN LABELER_TOKEN NUM``.
 
 Streams of the preference log that are never read, long polls of a run that has no query, and connections that stop
 half way through the handshake, a third each. Says ``ready`` when all are there, and ends when standard input does.

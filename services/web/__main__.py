@@ -1,4 +1,4 @@
-"""Serves the web pages: ``python -m services.web --labeler-address 127.0.0.1:8500 --run-id NAME``."""
+"""Serves the web pages: ``python -m services.web --labeler-address 127.0.0.1:7004 --run-id NAME``."""
 
 import sys
 

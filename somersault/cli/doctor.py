@@ -23,7 +23,7 @@ LEAST_PYTHON = (3, 11)
 NUM_PORTS = 6  # one a service
 
 _GIB = 1024**3
-_LEAST_MEMORY_GIB = 2.0  # four services with torch in two of them
+_LEAST_MEMORY_GIB = 2.0  # six services, with torch in two of them
 _USEFUL_CORES = 2
 
 _PACKAGES = {

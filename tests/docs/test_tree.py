@@ -36,9 +36,9 @@ def test_lock_files_name_no_registry(lock: Path) -> None:
 
 def test_nothing_installs_in_a_way_that_writes_lock_files() -> None:
     """Scripts and tests use `npm ci`, which reads the lock file, or tell `npm install` to write none."""
-    ours = [
-        path for path in _tracked("Makefile", "deploy", "tests", ".ci") if path.name != Path(__file__).name
-    ]
+    places = ("Makefile", "tools", "tests", ".ci")
+    assert all(_tracked(place) for place in places)
+    ours = [path for path in _tracked(*places) if path.name != Path(__file__).name]
     texts = {path: path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ") for path in ours}
     writing = [
         f"{path.relative_to(ROOT)}: {line.strip()}"

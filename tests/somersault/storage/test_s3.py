@@ -207,7 +207,7 @@ def test_a_silent_server_is_given_up_within_the_read_timeout() -> None:
             "SlowDown",
         ),
         ("502 Bad Gateway|text/html|<h1>Bad Gateway</h1>", "Unavailable", "HTTP 502"),
-        ("507 Full|text/plain|no room", "ResourceExhausted", "takes no more"),
+        ("507 Full|text/plain|no room", "ResourceExhausted", "accepts no more"),
         ("400 Bad|text/html|plain HTTP sent to HTTPS", "FailedPrecondition", "HTTP 400"),
         ("200 OK|text/html|", "Unavailable", "can't be reached"),
     ],
