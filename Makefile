@@ -90,5 +90,5 @@ dist: setup ## build a wheel and a source archive in dist/
 	$(BIN)/uv build -q
 
 clean: ## remove what was built, keep runs
-	rm -rf $(VENV) build dist *.egg-info services/web/static services/web/page/node_modules
+	rm -rf $(VENV) build dist *.egg-info services/web/static services/web/page/node_modules services/labeler/web
 	cd examples/browser_front_end && rm -rf node_modules dist src/gen

@@ -10,15 +10,15 @@ import argparse
 import asyncio
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
 
-from somersault.errors import ConfigError, InvalidInputError, root_of
-from somersault.runtime import allocator, app, telemetry
+from somersault.errors import ConfigError, InvalidInputError
+from somersault.runtime import app, telemetry
 from somersault.runtime.config import ServiceConfig, load_config
 
 _log = structlog.get_logger()
@@ -42,7 +42,7 @@ for example, an agent that learns from the true reward, with every service that 
     learner --port 7001 --task pendulum --run-id demo --storage-url file:///tmp/demo --is-reference \\
     -- simulator --task pendulum --storage-url file:///tmp/demo --learner-address 127.0.0.1:7001 --is-reference
 
-SIGTERM or Ctrl-C drains all of them, and so does the end of any. Secrets come from the environment, such as
+SIGTERM or Ctrl-C drains all of them, and so does the end of any. The first one's --log-level is that of all. Secrets come from the environment, such as
 SOMERSAULT_REWARD_TOKEN. `somersault train` plans the flags of a whole run; benchmarks/peers/one_process.py passes them
 to this program.
 """
@@ -55,16 +55,21 @@ class _Part:
     name: str
     config: ServiceConfig
 
-    async def serve(self, stopped: asyncio.Event) -> None:
-        """Serve until ``stopped`` is set or the service's own work ends; set it in either case."""
+    async def serve(self, stopped: asyncio.Event, on_bound: Callable[[int], None]) -> None:
+        """Serve until ``stopped`` is set or the service's own work ends; set it in either case.
+
+        ``on_bound`` is called with the port once calls are accepted.
+        """
         structlog.contextvars.bind_contextvars(service=self.name)
         _log.info("starting", name=self.name, config=self.config.model_dump(mode="json"))
         try:
             if self.name == "web":
-                await importlib.import_module("services.web.server").serve(self.config, stopped=stopped)
+                await importlib.import_module("services.web.server").serve(
+                    self.config, stopped=stopped, on_bound=on_bound
+                )
             else:
                 build: Any = importlib.import_module(f"services.{self.name}.application").build
-                await app.serve(await build(self.config), self.config, stopped=stopped)
+                await app.serve(await build(self.config), self.config, stopped=stopped, on_bound=on_bound)
         finally:
             stopped.set()
 
@@ -86,6 +91,8 @@ def _read(arguments: Sequence[str]) -> list[_Part]:
             parts[name] = _Part(name, load_config(kind, flags))
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
+    if not parts:
+        raise InvalidInputError("SERVICE", "", f"one of {', '.join(_CONFIGS)}")
     return list(parts.values())
 
 
@@ -99,9 +106,19 @@ def _split(arguments: Sequence[str]) -> Iterator[list[str]]:
             part = []
 
 
-async def _serve(parts: Sequence[_Part], stopped: asyncio.Event) -> None:
-    """Serve all until ``stopped`` is set or one ends; raise what ended the first."""
-    done = await asyncio.gather(*(part.serve(stopped) for part in parts), return_exceptions=True)
+async def _serve(parts: Sequence[_Part], served: asyncio.Event, stopped: asyncio.Event) -> None:
+    """Serve all until ``stopped`` is set or one ends; raise the error of the first, in their order, that failed.
+
+    ``served`` is set once all accept calls.
+    """
+    bound: list[int] = []
+
+    def count(port: int) -> None:
+        bound.append(port)
+        if len(bound) == len(parts):
+            served.set()
+
+    done = await asyncio.gather(*(part.serve(stopped, count) for part in parts), return_exceptions=True)
     for error in done:
         if error is not None:
             raise error
@@ -120,16 +137,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         parser.print_help()
         return 0
-    allocator.keep_freed_memory()
-    has_served = False
-    try:
+
+    def run(served: asyncio.Event) -> None:
         parts = _read(arguments)
         telemetry.set_up_logging(service="services", level=parts[0].config.log_level)
-        has_served = True
-        asyncio.run(app.until_signalled(partial(_serve, parts)))
-    except Exception as error:
-        return app.say_end("services", root_of(error), has_served=has_served)
-    return 0
+        asyncio.run(app.until_signalled(partial(_serve, parts, served)))
+
+    return app.run_to_exit("services", run)
 
 
 if __name__ == "__main__":

@@ -36,18 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Invalid settings and unusable ports are one line on standard error and exit code 2.
     """
-    try:
+
+    def run(served: asyncio.Event) -> None:
         config = load_config(WebConfig, sys.argv[1:] if arguments is None else arguments)
         telemetry.set_up_logging(service="web", level=config.log_level)
-        asyncio.run(app.until_signalled(partial(_serve, config)))
-    except Exception as error:
-        return app.say_end("web", error, has_served=False)
-    return 0
+        asyncio.run(app.until_signalled(partial(_serve, config, served)))
+
+    return app.run_to_exit("web", run)
 
 
-async def _serve(config: WebConfig, stopped: asyncio.Event) -> None:
+async def _serve(config: WebConfig, served: asyncio.Event, stopped: asyncio.Event) -> None:
     _log.info("starting", name="web", config=config.model_dump(mode="json"))
-    await serve(config, stopped=stopped)
+    await serve(config, stopped=stopped, on_bound=lambda _port: served.set())
 
 
 async def serve(

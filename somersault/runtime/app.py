@@ -69,11 +69,26 @@ def main(
     *,
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run a service until SIGTERM or SIGINT and return its exit code.
+    """Run a service until SIGTERM or SIGINT and return its exit code (`run_to_exit`)."""
 
-    Anything else that ends it is the last line on standard error: during the start with exit code `BAD_SETTINGS`, later
-    with `HOPELESS` if trying again is pointless (`somersault.errors.Retry`), else with `FAILED`. An error that isn't one
-    of the domain is logged in full first.
+    def run(served: asyncio.Event) -> None:
+        config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
+        telemetry.set_up_logging(service=name, level=config.log_level)
+        asyncio.run(_build_and_serve(name, config, build, served=served))
+
+    return run_to_exit(name, run)
+
+
+def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
+    """Do all that a serving process is for and return its exit code.
+
+    An error that ends it is the last line on standard error: before it serves with exit code `BAD_SETTINGS`, later with
+    `HOPELESS` if trying again is pointless (`somersault.errors.Retry`), else with `FAILED`. An error that isn't one of the
+    domain is logged in full first. Threads that never return are left behind.
+
+    Args:
+        name: What the line begins with.
+        run: Reads the settings and serves; it sets the event once calls are accepted.
     """
     allocator.keep_freed_memory()
     earlier = set(threading.enumerate())
@@ -82,9 +97,7 @@ def main(
     served = asyncio.Event()
     code = 0
     try:
-        config = load_config(config_type, sys.argv[1:] if arguments is None else arguments)
-        telemetry.set_up_logging(service=name, level=config.log_level)
-        asyncio.run(_build_and_serve(name, config, build, served=served))
+        run(served)
     except Exception as error:
         code = say_end(name, root_of(error), has_served=served.is_set())
     return _leave(code, earlier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ async def test_services_in_one_process_train_and_drain(tmp_path: Path) -> None:
     [
         (("chef",), "SERVICE is 'chef', must be one of simulator, learner"),
         (("learner", "--port", "x"), "learner: port is 'x'"),
+        (("--",), "SERVICE is '', must be one of simulator, learner"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
@@ -64,6 +66,36 @@ def test_what_cannot_be_served_is_one_line(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"somersault services: {told}")
+
+
+def test_a_port_in_use_is_a_refused_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the exit code of the service alone, since nothing has been served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["web", "--labeler-address", "127.0.0.1:1", "--port", str(port)]) == 2
+    assert f"port {port} on 127.0.0.1 is in use" in capsys.readouterr().err
+
+
+HANGS = """
+import threading, time
+from services import __main__ as services
+
+def serve(parts, served, stopped):
+    threading.Thread(target=time.sleep, args=(300,)).start()
+    return stopped.wait()
+
+services._read = lambda arguments: [services._Part("web", type("Config", (), {"log_level": "info"}))]
+services._serve = serve
+import os, signal
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+raise SystemExit(services.main(["web"]))
+"""
+
+
+def test_a_thread_that_never_returns_is_left_behind() -> None:
+    """As it is by a service alone: the process ends with 0 seconds after it has drained."""
+    ended = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, b"thread_left_behind" in ended.stderr) == (0, True), ended.stderr
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from services.simulator.clips.renderers import Renderer, open_renderer
 from services.simulator.clips.video import Clip, encode_clip
 from somersault.domain.arrays import FloatArray
+from somersault.runtime import allocator
 from somersault.tasks import Task
 
 __all__ = ["open_worker", "render_clip"]
@@ -38,6 +39,7 @@ def open_worker(task: Task, backend: str) -> int:
     global _renderer, _task, _backend  # noqa: PLW0603 - the renderer lives as long as this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
     _end_with_parent()
+    allocator.keep_freed_memory()  # a process of its own does not have what the service's set
     _task, _backend = task, backend
     _renderer = open_renderer(task, backend=backend)
     atexit.register(_renderer.close)
