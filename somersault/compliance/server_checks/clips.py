@@ -21,7 +21,7 @@ from somersault.v1 import preference_pb2
 
 __all__ = ["CLIP_CHECKS"]
 
-_DRAWN_WITHIN_S = 10.0
+_RENDERED_WITHIN_S = 10.0
 _MAX_BYTES = 16 * 1024 * 1024
 _SIDES = {"left": LEFT, "right": RIGHT}
 _REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
@@ -119,10 +119,10 @@ async def _propose_drawn(trial: Trial, *words: str, target_answers: int = 0) -> 
     """Propose queries with clips and wait for these.
 
     Raises:
-        NotSeenError: this labeler can't draw them.
+        NotSeenError: this labeler can't render them.
     """
     query_ids = await trial.propose(*words, target_answers=target_answers, wants_clips=True)
-    for _ in range(round(_DRAWN_WITHIN_S / 0.1)):
+    for _ in range(round(_RENDERED_WITHIN_S / 0.1)):
         reply = await trial.owner.call("ListQueries", pb.ListQueriesRequest(run_id=trial.run_id))
         states = [query.state for query in reply.queries if query.query_id in query_ids]
         if not any(state in _RENDERING for state in states):
@@ -130,7 +130,7 @@ async def _propose_drawn(trial: Trial, *words: str, target_answers: int = 0) -> 
                 break
             return query_ids
         await asyncio.sleep(0.1)
-    raise NotSeenError(f"this labeler drew no clips of unknown segments within {_DRAWN_WITHIN_S:g} s")
+    raise NotSeenError(f"this labeler rendered no clips of unknown segments within {_RENDERED_WITHIN_S:g} s")
 
 
 async def _clip(caller: Caller, query_id: str, side: Any) -> pb.GetClipResponse:

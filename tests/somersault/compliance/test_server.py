@@ -322,7 +322,7 @@ async def test_who_draws_no_clips_is_told_that_they_were_not_seen(
     async with running_labeler(tmp_path) as labeler:
         (outcome,) = await check_server(labeler.address, owner_token=OWNER, only="a clip is what")
     assert outcome.verdict is Verdict.NOT_SEEN
-    assert "drew no clips" in format_outcomes([outcome])
+    assert "rendered no clips" in format_outcomes([outcome])
 
 
 async def test_the_token_must_be_an_owners(labeler: RunningLabeler) -> None:
