@@ -1,4 +1,4 @@
-"""The hidden reward of custom_task.py. The learner and the reward service never load this file."""
+"""The true reward of custom_task.py. The learner and the reward service never load this file."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def by_the_worst_step(
     """Prefer the segment whose lowest reward is higher.
 
     Args:
-        left_true_rewards: ``[T]``, the hidden reward of each step of one segment.
+        left_true_rewards: ``[T]``, the true reward of each step of one segment.
         right_true_rewards: ``[T]``, those of the other segment.
         rng: Seeded by the run's seed and the two segments. Use no other randomness, so that the run can be repeated.
 

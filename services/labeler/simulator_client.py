@@ -47,7 +47,7 @@ class SimulatorClients:
     async def true_returns(self, *, task: str) -> TrueReturns | None:
         """Return the mean true return over a task's newest episodes, from all simulators that can be reached.
 
-        None until an episode has finished, and for a task without a hidden reward.
+        None until an episode has finished, and for a task without a true reward.
         """
         answers = await asyncio.gather(*map(_statistics, self._stubs))
         of_task = [each for each in answers if each and each.has_teacher and each.task == task]

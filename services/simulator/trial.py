@@ -65,7 +65,7 @@ def try_environment(task: Task) -> None:
 
 
 def _try_batch(task: Task) -> None:
-    """Gather a few steps of two environments with random actions, hidden rewards included."""
+    """Gather a few steps of two environments with random actions, true rewards included."""
     _print_line("make")
     rng = np.random.default_rng(0)
     batch = open_environment(task, num_environments=2, rng=rng)

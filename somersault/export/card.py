@@ -136,7 +136,7 @@ def _results(task: Task, summary: Mapping[str, Any]) -> str:
     if not summary:
         return "The run has not ended; `somersault eval` measures this policy."
     if task.teacher is None:
-        return "The task has no hidden score: people alone judge it."
+        return "The task has no true reward: people alone judge it."
     rows = [("true return", summary.get("true_return_mean"))]
     rows += [("flips an episode", summary.get("flips_per_episode"))]
     rows += [("landed flips an episode", summary.get("landed_flips_per_episode"))]

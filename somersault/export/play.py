@@ -1,7 +1,7 @@
 """The script that comes with an export: it plays the policy in plain Gymnasium, without somersault.
 
 It makes the environment as the agent saw it, with the same observations, actions and episode length. The environment's own
-reward is printed for orientation; it isn't the run's hidden score.
+reward is printed for orientation; it isn't the run's true reward.
 """
 
 from __future__ import annotations

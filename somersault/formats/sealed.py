@@ -1,6 +1,6 @@
 """A segment's sealed teacher part as bytes: safetensors with JSON values in its metadata, format version 1.
 
-It holds the hidden reward: an object of its own, under a prefix that only teachers may read.
+It holds the true reward: an object of its own, under a prefix that only teachers may read.
 """
 
 from __future__ import annotations

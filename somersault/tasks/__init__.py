@@ -1,4 +1,4 @@
-"""What can be learned: one declaration per task, without its hidden reward."""
+"""What can be learned: one declaration per task, without its true reward."""
 
 from somersault.tasks.environments import (
     AtariEnvironment,

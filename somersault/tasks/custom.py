@@ -1,6 +1,6 @@
 """Loads a task from a user's file: `somersault train path/to/task.py`.
 
-The file holds ``TASK = Task(...)``. Its hidden reward stays in another file, which ``TASK.teacher_source`` names
+The file holds ``TASK = Task(...)``. Its true reward stays in another file, which ``TASK.teacher_source`` names
 and the simulator alone loads, so that neither the learner nor the reward service can see it.
 """
 

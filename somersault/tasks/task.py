@@ -1,6 +1,6 @@
 """What a task declares: its environment, its timing, and what people are shown and asked.
 
-A task's hidden reward isn't here: it belongs to the simulator service alone, so that no other
+A task's true reward isn't here: it belongs to the simulator service alone, so that no other
 process can read it by importing a shared package.
 """
 
@@ -61,10 +61,10 @@ class Task:
     description: str
     """What is to be judged, in sentences; labelers see it above the clips."""
     teacher: str | None
-    """What the hidden reward is for, in a sentence; the reward itself is the simulator's secret. None if there is no hidden
+    """What the true reward is for, in a sentence; the reward itself is the simulator's secret. None if there is no true
     reward: then only people can judge."""
     teacher_source: str | None = None
-    """In a user's task, where simulators find the hidden reward: ``FILE.py:FUNCTION`` beside the task's file or
+    """In a user's task, where simulators find the true reward: ``FILE.py:FUNCTION`` beside the task's file or
     ``package.module:FUNCTION``; no other service loads it. None if the simulator knows it by the task's name, or it is
     the environment's own."""
     hidden: str = "the reward, and that an episode ends"

@@ -116,7 +116,7 @@ class RunResult(_message.Message):
     headline: _builtins.str
     """What was learned, in one line of plain text, at most 500 characters. Empty for services, since it may contain the true return."""
     true_return_mean: _builtins.float
-    """Mean true return of fresh episodes under the final policy, where the task has a hidden reward; absent for services."""
+    """Mean true return of fresh episodes under the final policy, where the task has a true reward; absent for services."""
     @_builtins.property
     def finish_time(self) -> _timestamp_pb2.Timestamp:
         """When it finished, by the database's clock; not set in requests."""
@@ -2260,7 +2260,7 @@ class ProgressPoint(_message.Message):
     num_pool_segments: _builtins.int
     """Segments to choose queries from."""
     true_return_mean: _builtins.float
-    """Mean true return of the newest episodes, at most 100 of each simulator, where the task has a hidden reward; absent before the first one has finished.
+    """Mean true return of the newest episodes, at most 100 of each simulator, where the task has a true reward; absent before the first one has finished.
     It goes from the simulators to the labeler, and from there to owners only.
     """
     num_episodes: _builtins.int
@@ -2683,7 +2683,7 @@ class PolicyClip(_message.Message):
     is_final: _builtins.bool
     """Whether it shows the final policy."""
     true_return: _builtins.float
-    """The true return of the episode that it shows, where the task has a hidden reward; for owners only."""
+    """The true return of the episode that it shows, where the task has a true reward; for owners only."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was added, by the database's clock."""

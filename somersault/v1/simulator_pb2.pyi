@@ -245,7 +245,7 @@ class GetEpisodeStatisticsResponse(_message.Message):
     task: _builtins.str
     """The task it simulates."""
     has_teacher: _builtins.bool
-    """Whether the task has a hidden reward, so that the true returns mean something."""
+    """Whether the task has a true reward, so that the true returns mean something."""
     def __init__(
         self,
         *,

@@ -291,7 +291,7 @@ class TaskSpec(_message.Message):
     """Whether play never ends as far as the agent is told: no transition is ever truncated."""
     still_steps: _builtins.int
     """If episodes may end early, the steps for which an environment stands still after one ended, before the next begins. Meanwhile its frames
-    stay the same, actions change nothing, and the hidden reward is 0. 0 if episodes never end early.
+    stay the same, actions change nothing, and the true reward is 0. 0 if episodes never end early.
     """
     num_planes: _builtins.int
     """C: pictures seen at once, 1 to 16; 0 means 1. 1 unless frames are pictures."""

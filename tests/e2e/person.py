@@ -60,7 +60,7 @@ class Person:
     """Sits in front of the labeling page."""
 
     def __init__(self, page: Page, run_dir: Path) -> None:
-        """Take the tab and the run's folder, in which the hidden rewards are."""
+        """Take the tab and the run's folder, in which the true rewards are."""
         self.page = page
         self.num_answers = 0
         self.run_dir = run_dir
@@ -139,7 +139,7 @@ class Person:
         return []
 
     def _sealed_uri(self, digest: str) -> str:
-        """Return where the hidden rewards of the segment are that a clip shows."""
+        """Return where the true rewards of the segment are that a clip shows."""
         question = (
             "SELECT sealed_uri FROM segments JOIN clips USING (run_id, segment_id) WHERE clips.sha256 = ?"
         )

@@ -33,7 +33,7 @@ class ProgressReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueReturns:
-    """The newest episodes by the hidden reward."""
+    """The newest episodes by the true reward."""
 
     mean: float
     num_episodes: int

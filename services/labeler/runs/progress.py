@@ -18,10 +18,10 @@ __all__ = ["RunProgress", "TrueReturnSource"]
 
 
 class TrueReturnSource(Protocol):
-    """Measures episodes by the hidden reward."""
+    """Measures episodes by the true reward."""
 
     async def true_returns(self, *, task: str) -> TrueReturns | None:
-        """Return the mean true return over a task's newest episodes, if it has a hidden reward and any have finished."""
+        """Return the mean true return over a task's newest episodes, if it has a true reward and any have finished."""
         ...
 
 

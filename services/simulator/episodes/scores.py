@@ -1,4 +1,4 @@
-"""Scores episodes by the hidden reward.
+"""Scores episodes by the true reward.
 
 Shapes: T steps of a passage, N environments, E steps of an episode, S physics state.
 """
@@ -22,7 +22,7 @@ _PATH = slice(2, 4)  # in the state of a planar body: time, x, height, angle, â€
 
 @dataclass(frozen=True, slots=True)
 class EpisodeScore:
-    """How one episode, or one game, went by the hidden reward."""
+    """How one episode, or one game, went by the true reward."""
 
     true_return: float
     flips: float = 0.0

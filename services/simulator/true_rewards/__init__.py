@@ -1,4 +1,4 @@
-"""The hidden reward of each MuJoCo task: what teachers judge by and runs are measured by.
+"""The true reward of each MuJoCo task: what teachers judge by and runs are measured by.
 
 Nothing outside the simulator may import this package: neither the agent nor the reward model ever sees it.
 """

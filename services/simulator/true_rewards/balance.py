@@ -1,4 +1,4 @@
-"""Hidden rewards of reaching and balancing: Gymnasium's; see `locomotion` for what is left out."""
+"""True rewards of reaching and balancing: Gymnasium's; see `locomotion` for what is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hidden reward of enduro-keep-even, read from the memory of the game.
+"""The true reward of enduro-keep-even, read from the memory of the game.
 
 Where things are in the 128 bytes was found by driving at fixed speeds and watching bytes and screen: byte 22
 is the player's speed, 6 at rest; all other cars drive at 24, and byte 50 holds the difference. Bytes 27 to 33

@@ -1,4 +1,4 @@
-"""Hidden rewards of moving forwards: Gymnasium's, without what can't be seen.
+"""True rewards of moving forwards: Gymnasium's, without what can't be seen.
 
 Torque costs are left out, because people can't see them. What ends an episode in Gymnasium costs a bonus here
 instead (Christiano et al. 2017, appendix A): a body within the bounds gets 1 per step, and the rest of the

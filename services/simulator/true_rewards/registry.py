@@ -1,4 +1,4 @@
-"""Which hidden reward belongs to which task."""
+"""Which true reward belongs to which task."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRUE_REWARDS: dict[str, TrueReward] = {
 
 
 def true_reward_of(task: Task) -> TrueReward:
-    """Return the hidden reward of a task; if only people can judge the task it is 0.
+    """Return the true reward of a task; if only people can judge the task it is 0.
 
     Raises:
         InvalidInputError: The task's own teacher can't be loaded, or isn't named.

@@ -1,4 +1,4 @@
-"""What a hidden reward is computed from.
+"""What a true reward is computed from.
 
 Shapes: leading axes are free; O observation, A action, S physics state: time, positions, velocities.
 """

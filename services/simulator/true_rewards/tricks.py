@@ -1,4 +1,4 @@
-"""Hidden rewards of new behaviours, written from their descriptions."""
+"""True rewards of new behaviours, written from their descriptions."""
 
 from __future__ import annotations
 

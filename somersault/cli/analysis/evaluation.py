@@ -1,4 +1,4 @@
-"""``somersault eval``: a run's policy measured by the hidden score in fresh episodes."""
+"""``somersault eval``: a run's policy measured by the true reward in fresh episodes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def evaluate(run: Run, options: EvaluationOptions) -> dict[str, Any]:
     """Play fresh episodes and return what ``--json`` prints.
 
     Raises:
-        FailedPreconditionError: the run has no policy yet, or its task has no hidden score.
+        FailedPreconditionError: the run has no policy yet, or its task has no true reward.
         SomersaultError: the simulator can't be started or failed.
     """
     num_episodes = _num_episodes(run.task, options)
@@ -72,12 +72,12 @@ def _num_episodes(task: Task, options: EvaluationOptions) -> int:
     """Return how many episodes to play.
 
     Raises:
-        FailedPreconditionError: the task has no hidden score.
+        FailedPreconditionError: the task has no true reward.
         InvalidInputError: the number is out of bounds.
     """
     if task.teacher is None:
         raise FailedPreconditionError(
-            f"{task.name} has no hidden score to measure by: only people can judge it; `somersault render` shows what it does"
+            f"{task.name} has no true reward to measure by: only people can judge it; `somersault render` shows what it does"
         )
     default = task.defaults.evaluation_episodes
     num_episodes = default if options.num_episodes is None else options.num_episodes
@@ -176,7 +176,7 @@ def _format_statistics(name: str, values: Mapping[str, float] | None, *, digits:
 
 
 def _compare(report: Mapping[str, Any]) -> str:
-    """Return a line that places the mean between a random policy and one trained on the hidden score."""
+    """Return a line that places the mean between a random policy and one trained on the true reward."""
     random, reference = report["random_return_mean"], report["reference_return_mean"]
     mean = None if report["true_return"] is None else report["true_return"]["mean"]
     parts = [] if random is None else [f"random {random:,.1f}"]

@@ -59,7 +59,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object with every episode.")
     ] = False,
 ) -> None:
-    """Measure a run's policy by the hidden score, in fresh episodes.
+    """Measure a run's policy by the true reward, in fresh episodes.
 
     Prints the true return of each episode, with mean, median and spread, next to what a random policy and one trained on
     the score itself reach, if the task knows them. The run isn't changed.

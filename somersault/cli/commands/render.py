@@ -76,7 +76,7 @@ def render(
         typer.Option(
             parser=_PICK,
             metavar="best|median|worst|all",
-            help="Which episode to show, by the hidden score; all: one after another, best first.",
+            help="Which episode to show, by the true reward; all: one after another, best first.",
         ),
     ] = "best",
     grid: Annotated[

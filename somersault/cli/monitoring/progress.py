@@ -45,7 +45,7 @@ class RunProgress:
     num_equal: int = 0
     num_incomparable: int = 0
     has_broken_returns: bool = False
-    """Whether a recent episode's hidden reward is not finite."""
+    """Whether a recent episode's true reward is not finite."""
     true_return_mean: float | None
     flips_mean: float | None
     landed_flips_mean: float | None

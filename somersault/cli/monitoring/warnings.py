@@ -27,7 +27,7 @@ class Warnings:
         for notice in notices:
             self._warn(notice, topic=notice)
         if progress.has_broken_returns:
-            text = "the hidden reward of episodes is not finite, so no teacher can compare them; fix the environment"
+            text = "the true reward of episodes is not finite, so no teacher can compare them; fix the environment"
             self._warn(text, topic="returns")
         reason = progress.lessons.why_nothing_yet()
         if reason is not None:

@@ -39,7 +39,7 @@ def next_to_references(task: Task, true_return: float | None) -> str:
     known = {"random": task.random_return_mean, "trained on it": task.reference_return_mean}
     others = ", ".join(f"{who} {_number(value)}" for who, value in known.items() if value is not None)
     shown = (
-        "is unknown because the hidden reward is not finite" if true_return is None else _number(true_return)
+        "is unknown because the true reward is not finite" if true_return is None else _number(true_return)
     )
     return f"{shown} ({others})" if others else shown
 
@@ -72,7 +72,7 @@ def _flips(body: str, flips: float) -> str:
 def _score(task: Task, score: float | None) -> str:
     """Return a sentence that compares the score with chance and with an agent trained on it, as far as they are known."""
     if score is None:
-        return f"{task.title}: how well the agent does is unknown because its hidden score is not finite."
+        return f"{task.title}: how well the agent does is unknown because its true reward is not finite."
     known = []
     if task.random_return_mean is not None:
         known.append(f"chance scores {_number(task.random_return_mean)}")

@@ -15,7 +15,7 @@ from somersault.tasks import is_own_task
 
 __all__ = ["try_environment"]
 
-_MODULE = "services.simulator.trial"  # its code sees hidden rewards, so none of it is imported here
+_MODULE = "services.simulator.trial"  # its code sees true rewards, so none of it is imported here
 _REFUSED = 1
 _LONGEST_S = 10.0
 _WARNING = "warning: "

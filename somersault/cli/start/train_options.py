@@ -151,7 +151,7 @@ def begin_run(options: TrainOptions, folder: RunFolder) -> RunConfig:
 def _check_can_judge(options: TrainOptions, task: Task) -> None:
     if task.teacher is None and (options.is_reference or options.teacher not in {None, "none"}):
         raise ConfigError(
-            f"{task.name} has no hidden reward, so neither a teacher nor --true-reward can judge it; only people can"
+            f"{task.name} has no true reward, so neither a teacher nor --true-reward can judge it; only people can"
         )
 
 

@@ -76,7 +76,7 @@ def simulated(run: Path) -> dict:
 def test_policy_returns_as_much_without_the_package(
     kind: str, export: Path, python: Path, simulated: dict, tmp_path: Path
 ) -> None:
-    """Mean hidden return and flips of 64 episodes are within 3.5 standard errors of the simulator's."""
+    """Mean true return and flips of 64 episodes are within 3.5 standard errors of the simulator's."""
     script = Path(__file__).parent / "plain_play.py"
     command = [python, script, export, kind, str(NUM_EPISODES), tmp_path / "episodes.npz"]
     subprocess.run(command, check=True, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})

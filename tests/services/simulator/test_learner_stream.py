@@ -217,7 +217,7 @@ async def test_another_run_starts_afresh(task: Task, weights: list[bytes]) -> No
 
 
 async def test_true_rewards_go_only_beside_reference_rollouts(task: Task, weights: list[bytes]) -> None:
-    """A reference learner gets the hidden reward of each step as executed."""
+    """A reference learner gets the true reward of each step as executed."""
     learner = _ReferenceLearner(weights, [0])
     async with _serving(learner) as port, _collecting(task, port, is_reference=True):
         request = await learner.rollouts.get()

@@ -242,7 +242,7 @@ async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: St
 async def test_statistics_say_of_what_task_they_are(
     task: Task, store: ObjectStore, teacher: str | None
 ) -> None:
-    """And whether it has a hidden reward: without one its returns mean nothing."""
+    """And whether it has a true reward: without one its returns mean nothing."""
     request = simulator_pb2.GetEpisodeStatisticsRequest()
     async for stub in _serve(dataclasses.replace(task, teacher=teacher), store):
         response = await call(stub.GetEpisodeStatistics, request, timeout_s=10)

@@ -57,7 +57,7 @@ def test_an_environment_that_is_not_deterministic_is_told_of(capsys: pytest.Capt
         ("raise KeyError('speed')", r"raised KeyError: 'speed' \(.*reward\.py:4\)"),
     ],
 )
-def test_a_hidden_reward_of_ones_own_that_fails_is_named(tmp_path: Path, function: str, told: str) -> None:
+def test_a_true_reward_of_ones_own_that_fails_is_named(tmp_path: Path, function: str, told: str) -> None:
     """Once for a rollout, with its file."""
     (tmp_path / "reward.py").write_text(f"import numpy as np\n\ndef paid(steps):\n    {function}\n")
     (tmp_path / "task.py").write_text(

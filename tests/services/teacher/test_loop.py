@@ -121,7 +121,7 @@ async def test_a_failing_function_ends_the_teacher(labeler: RunningLabeler, tmp_
     assert await labeler.log() == []
 
 
-async def test_a_hidden_reward_that_is_not_finite_is_told_at_once_and_once(
+async def test_a_true_reward_that_is_not_finite_is_told_at_once_and_once(
     labeler: RunningLabeler, tmp_path: Path
 ) -> None:
     """With its step, in a log line that is shown to whoever started the run; the pair can't be compared."""

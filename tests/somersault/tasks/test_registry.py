@@ -57,6 +57,6 @@ def test_clips_show_one_to_two_seconds_smoothly(task: Task) -> None:
 
 
 def test_task_holds_no_reward() -> None:
-    """The hidden reward is no part of what every service can read."""
+    """The true reward is no part of what every service can read."""
     fields = {field.name for field in dataclasses.fields(Task)}
     assert {name for name in fields if "reward" in name} == set()

@@ -32,7 +32,7 @@ from somersault.tasks.custom import load_function
 __all__ = ["AtariBatch", "MemoryReward", "footage_layout"]
 
 MemoryReward = Callable[[NDArray[np.uint8]], float]
-"""A function from the ``[128]`` bytes of memory after a step to its hidden reward."""
+"""A function from the ``[128]`` bytes of memory after a step to its true reward."""
 
 _MEMORY_REWARDS: dict[str, MemoryReward] = {"enduro-keep-even": keep_even}
 _MAX_SEED = 2**31 - 1

@@ -74,7 +74,7 @@ class MujocoBatch:
         """Return what the passage came to; every lane must have made all its steps.
 
         Raises:
-            EnvironmentFailedError: A number is not finite, or the hidden reward fails.
+            EnvironmentFailedError: A number is not finite, or the true reward fails.
         """
         tape = self._tape
         assert tape is not None, "no passage was begun"

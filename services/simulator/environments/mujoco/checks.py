@@ -35,12 +35,12 @@ def check_finite(task: Task, observations: FloatArray) -> None:
 
 
 def compute_true_rewards(task: Task, function: TrueReward, steps: Steps) -> FloatArray:
-    """Return the hidden rewards ``[T, N]`` float32 of steps.
+    """Return the true rewards ``[T, N]`` float32 of steps.
 
     Raises:
         EnvironmentFailedError: The function raises, or returns something else than a finite number per step.
     """
-    who = f"hidden reward {task.teacher_source or 'of ' + task.name}"
+    who = f"true reward {task.teacher_source or 'of ' + task.name}"
     try:
         rewards = np.asarray(function(steps), np.float32)
     except (Exception, SystemExit) as error:  # whatever the user's function raises

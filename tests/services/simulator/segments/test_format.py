@@ -50,7 +50,7 @@ def test_segment_comes_back_bit_for_bit(task: Task, recorded: RecordedSegment) -
 
 
 def test_segment_object_holds_no_true_reward(task: Task, recorded: RecordedSegment) -> None:
-    """What the reward service and the learner may read has no trace of the hidden score."""
+    """What the reward service and the learner may read has no trace of the true reward."""
     data = encode_segment(recorded, task)
     assert safetensors.numpy.load(data).keys() == {"observations", "actions", "states"}
     assert b"reward" not in data[:2000]

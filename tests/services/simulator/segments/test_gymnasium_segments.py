@@ -101,7 +101,7 @@ def test_an_end_is_marked_and_shown_for_half_a_second_at_least() -> None:
         assert all((frame == still[0]).all() for frame in still)
 
 
-def test_an_end_costs_the_hidden_reward_what_it_costs_the_task() -> None:
+def test_an_end_costs_the_true_reward_what_it_costs_the_task() -> None:
     """CartPole pays 1 a step as long as the pole is up, and nothing for the rest of the episode."""
     for recorded in _gather_segments(get_task("CartPole-v1"), count=6):
         num_live = _live(recorded)

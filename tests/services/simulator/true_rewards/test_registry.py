@@ -1,4 +1,4 @@
-"""Each task of ours has a hidden reward, and a custom task's is found where the task says."""
+"""Each task of ours has a true reward, and a custom task's is found where the task says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _steps() -> Steps:
     )
 
 
-def test_every_mujoco_task_has_a_hidden_reward() -> None:
+def test_every_mujoco_task_has_a_true_reward() -> None:
     """A task without one could not be measured."""
     tasks = [task for task in list_tasks() if isinstance(task.environment, MujocoEnvironment)]
     assert len(tasks) >= 11

@@ -71,7 +71,7 @@ def test_many_episodes_are_not_all_shown() -> None:
 
 
 def test_what_cannot_be_measured_is_one_line(real_run: Path, command: Command, tmp_path: Path) -> None:
-    """No run, no such policy, no such number, no hidden score, no policy yet."""
+    """No run, no such policy, no such number, no true reward, no policy yet."""
     assert "config.json is missing" in command.error("eval", tmp_path)
     assert "policy version 999 of run" in command.error("eval", real_run, "--version", 999)
     assert "--episodes is 0, must be 1 to" in command.error("eval", real_run, "--episodes", 0, code=2)
@@ -80,7 +80,7 @@ def test_what_cannot_be_measured_is_one_line(real_run: Path, command: Command, t
     lines = [line for line in example.splitlines() if not line.startswith("    teacher")]
     task.write_text("\n".join(lines).replace("environment=Mujoco", "teacher=None,\n    environment=Mujoco"))
     judged = make_run(tmp_path / "runs" / "judged", str(task))
-    assert "has no hidden score to measure by" in command.error("eval", judged.path)
+    assert "has no true reward to measure by" in command.error("eval", judged.path)
     fresh = make_run(tmp_path / "runs" / "fresh", "pendulum")
     for policy in (fresh.path / "policies").iterdir():
         policy.unlink()
@@ -96,7 +96,7 @@ def test_policy_of_another_task_is_refused_in_one_line(command: Command, tmp_pat
     assert "policy array" in command.error("eval", run.path, code=2)
 
 
-def test_a_hidden_score_that_is_not_finite_has_no_mean_and_is_said() -> None:
+def test_a_true_reward_that_is_not_finite_has_no_mean_and_is_said() -> None:
     """Statistics of Python fail at infinity, and an averaged NaN says nothing."""
     episodes = [simulator_pb2.EpisodeResult(true_return=value) for value in (1.0, float("inf"))]
     report = {"run": "runs/x", "policy_version": 3, "seed": 1, "is_deterministic": False}

@@ -38,7 +38,7 @@ def test_length_and_size_are_as_asked(real_run: Path, command: Command, tmp_path
     assert frames_of(out).shape == (25, 128, 128, 3)
 
 
-def test_picks_are_in_order_of_the_hidden_score(real_run: Path, command: Command, tmp_path: Path) -> None:
+def test_picks_are_in_order_of_the_true_reward(real_run: Path, command: Command, tmp_path: Path) -> None:
     """Best, median and worst are the first, middle and last of all, which follow each other."""
 
     def render(pick: str) -> tuple[list[float], int]:

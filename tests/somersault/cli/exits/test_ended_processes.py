@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_ends_a_run_by_one_line(tmp_path: Path) -> None:
 
 
 def test_a_run_that_learned_nothing_says_so_and_writes_strict_json(tmp_path: Path) -> None:
-    """With its own exit code, in its headline; a hidden reward of NaN is null in every file, which any reader takes."""
+    """With its own exit code, in its headline; a true reward of NaN is null in every file, which any reader takes."""
     told = tmp_path / "told"
     code, output, errors = run(
         *TRAIN,

@@ -93,7 +93,7 @@ def test_each_warning_is_shown_once() -> None:
         warnings.note(futile, notices=["teacher: the true reward at step 3 is nan"])
     assert said == [
         "warning: teacher: the true reward at step 3 is nan",
-        "warning: the hidden reward of episodes is not finite, so no teacher can compare them; fix the environment",
+        "warning: the true reward of episodes is not finite, so no teacher can compare them; fix the environment",
         "warning: there is nothing to learn from yet: no answer could compare the two clips (10 of 10 answers)",
     ]
 
@@ -116,7 +116,7 @@ def test_a_service_is_heard_from_its_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_hidden_reward_that_is_not_finite_is_null_in_the_summary(value: float, tmp_path: Path) -> None:
+def test_a_true_reward_that_is_not_finite_is_null_in_the_summary(value: float, tmp_path: Path) -> None:
     """And is said in words where a person reads it, never compared with chance."""
     evaluation = Evaluation(
         policy_version=3,
@@ -131,9 +131,9 @@ def test_a_hidden_reward_that_is_not_finite_is_null_in_the_summary(value: float,
     assert summary["true_return_mean"] is None
     assert summary["nothing_learned_because"] == reason
     assert headline(task, summary) == f"Nothing was learned: {reason}."
-    assert "true return is unknown because the hidden reward is not finite" in describe(summary, task=task)
+    assert "true return is unknown because the true reward is not finite" in describe(summary, task=task)
     assert not result_of(summary, task=task).HasField("true_return_mean")
     learned = {**summary, "nothing_learned_because": None}
     assert headline(get_task("walker"), learned) == (
-        "Walker: how well the agent does is unknown because its hidden score is not finite."
+        "Walker: how well the agent does is unknown because its true reward is not finite."
     )

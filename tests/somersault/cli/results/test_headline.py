@@ -47,7 +47,7 @@ def test_a_score_is_set_beside_chance_and_the_reference() -> None:
     )
 
 
-def test_without_a_hidden_reward_nothing_is_made_up() -> None:
+def test_without_a_true_reward_nothing_is_made_up() -> None:
     """People alone can judge such a task."""
     task = dataclasses.replace(WALKER, teacher=None)
     assert headline(task, summary()) == "Walker: the agent learned from 70 answers."

@@ -73,11 +73,11 @@ export function Curves({ runId, points, labelBudget }: CurvesProps) {
           {...shared}
           id="chart-true"
           title="True return"
-          unit="per episode, by the hidden reward"
+          unit="per episode, by the true reward"
           yWords={figure}
           yTickWords={tickWords}
           series={series.true}
-          empty="Nothing yet. It starts when the first episodes have ended; a task without a hidden reward has none."
+          empty="Nothing yet. It starts when the first episodes have ended; a task without a true reward has none."
         />
         <Chart
           {...shared}

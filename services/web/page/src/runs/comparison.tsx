@@ -106,7 +106,7 @@ function Charts({ compared, runs, axisName, weight }: ChartsProps) {
         {...shared}
         id="compare-true"
         title="True return"
-        unit="per episode, by the hidden reward"
+        unit="per episode, by the true reward"
         yWords={figure}
         yTickWords={tickWords}
         series={all.true}

@@ -34,7 +34,7 @@ export function RunsTable({ runs, chosen, choose }: RunsTableProps) {
             <th role="columnheader" scope="col" class="number">
               Labels
             </th>
-            <th role="columnheader" scope="col" class="number" title="Mean true return of the newest episodes, by the hidden reward">
+            <th role="columnheader" scope="col" class="number" title="Mean true return of the newest episodes, by the true reward">
               Return
             </th>
             <th role="columnheader" scope="col" class="number">

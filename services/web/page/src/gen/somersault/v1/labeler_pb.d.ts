@@ -43,7 +43,7 @@ export declare type RunResult = Message<"somersault.v1.RunResult"> & {
   headline: string;
 
   /**
-   * Mean true return of fresh episodes under the final policy, where the task has a hidden reward; absent for services.
+   * Mean true return of fresh episodes under the final policy, where the task has a true reward; absent for services.
    *
    * @generated from field: optional double true_return_mean = 4;
    */
@@ -85,7 +85,7 @@ export declare type RunResultJson = {
   headline?: string;
 
   /**
-   * Mean true return of fresh episodes under the final policy, where the task has a hidden reward; absent for services.
+   * Mean true return of fresh episodes under the final policy, where the task has a true reward; absent for services.
    *
    * @generated from field: optional double true_return_mean = 4;
    */
@@ -4357,7 +4357,7 @@ export declare type ProgressPoint = Message<"somersault.v1.ProgressPoint"> & {
   numPoolSegments: bigint;
 
   /**
-   * Mean true return of the newest episodes, at most 100 of each simulator, where the task has a hidden reward; absent before the first one has finished.
+   * Mean true return of the newest episodes, at most 100 of each simulator, where the task has a true reward; absent before the first one has finished.
    * It goes from the simulators to the labeler, and from there to owners only.
    *
    * @generated from field: optional double true_return_mean = 16;
@@ -4498,7 +4498,7 @@ export declare type ProgressPointJson = {
   numPoolSegments?: string;
 
   /**
-   * Mean true return of the newest episodes, at most 100 of each simulator, where the task has a hidden reward; absent before the first one has finished.
+   * Mean true return of the newest episodes, at most 100 of each simulator, where the task has a true reward; absent before the first one has finished.
    * It goes from the simulators to the labeler, and from there to owners only.
    *
    * @generated from field: optional double true_return_mean = 16;
@@ -5280,7 +5280,7 @@ export declare type PolicyClip = Message<"somersault.v1.PolicyClip"> & {
   predictedRewards: number[];
 
   /**
-   * The true return of the episode that it shows, where the task has a hidden reward; for owners only.
+   * The true return of the episode that it shows, where the task has a true reward; for owners only.
    *
    * @generated from field: optional double true_return = 9;
    */
@@ -5350,7 +5350,7 @@ export declare type PolicyClipJson = {
   predictedRewards?: (number | "NaN" | "Infinity" | "-Infinity")[];
 
   /**
-   * The true return of the episode that it shows, where the task has a hidden reward; for owners only.
+   * The true return of the episode that it shows, where the task has a true reward; for owners only.
    *
    * @generated from field: optional double true_return = 9;
    */

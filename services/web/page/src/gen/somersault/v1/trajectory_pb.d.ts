@@ -475,7 +475,7 @@ export declare type TaskSpec = Message<"somersault.v1.TaskSpec"> & {
 
   /**
    * If episodes may end early, the steps for which an environment stands still after one ended, before the next begins. Meanwhile its frames
-   * stay the same, actions change nothing, and the hidden reward is 0. 0 if episodes never end early.
+   * stay the same, actions change nothing, and the true reward is 0. 0 if episodes never end early.
    *
    * @generated from field: int32 still_steps = 10;
    */
@@ -580,7 +580,7 @@ export declare type TaskSpecJson = {
 
   /**
    * If episodes may end early, the steps for which an environment stands still after one ended, before the next begins. Meanwhile its frames
-   * stay the same, actions change nothing, and the hidden reward is 0. 0 if episodes never end early.
+   * stay the same, actions change nothing, and the true reward is 0. 0 if episodes never end early.
    *
    * @generated from field: int32 still_steps = 10;
    */
