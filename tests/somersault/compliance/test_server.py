@@ -318,7 +318,7 @@ async def test_who_draws_no_clips_is_told_that_they_were_not_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the reason; that is no failure."""
-    monkeypatch.setattr(clips, "_DRAWN_WITHIN_S", 0.5)
+    monkeypatch.setattr(clips, "_RENDERED_WITHIN_S", 0.5)
     async with running_labeler(tmp_path) as labeler:
         (outcome,) = await check_server(labeler.address, owner_token=OWNER, only="a clip is what")
     assert outcome.verdict is Verdict.NOT_SEEN
