@@ -42,9 +42,9 @@ for example, an agent that learns from the true reward, with every service that 
     learner --port 7001 --task pendulum --run-id demo --storage-url file:///tmp/demo --is-reference \\
     -- simulator --task pendulum --storage-url file:///tmp/demo --learner-address 127.0.0.1:7001 --is-reference
 
-SIGTERM or Ctrl-C drains all of them, and so does the end of any. The first one's --log-level is that of all. Secrets come from the environment, such as
-SOMERSAULT_REWARD_TOKEN. `somersault train` plans the flags of a whole run; benchmarks/peers/one_process.py passes them
-to this program.
+SIGTERM or Ctrl-C drains all of them, and so does the end of any. The first one's --log-level is that of all. Secrets
+come from the environment, such as SOMERSAULT_REWARD_TOKEN. `somersault train` plans the flags of a whole run;
+benchmarks/peers/one_process.py passes them to this program.
 """
 
 
