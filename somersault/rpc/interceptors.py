@@ -11,6 +11,7 @@ import grpc.aio
 import structlog
 
 from somersault.errors import Retry, SomersaultError
+from somersault.rpc.handlers import Handler, replaced
 
 __all__ = ["RETRY_KEY", "ErrorInterceptor"]
 
@@ -18,9 +19,6 @@ _log = structlog.get_logger()
 
 RETRY_KEY = "somersault-retry"
 """The trailing metadata of a refused call that says whether to try again."""
-
-Handler = Any
-"""grpc's own type can't be constructed through its public interface."""
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
@@ -40,8 +38,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             return handler
         method = handler_call_details.method
         if handler.response_streaming:
-            return _replaced(handler, _stream_mapped(_streaming_behavior(handler), method))
-        return _replaced(handler, _unary_mapped(handler.unary_unary or handler.stream_unary, method))
+            return replaced(handler, _stream_mapped(_streaming_behavior(handler), method))
+        return replaced(handler, _unary_mapped(handler.unary_unary or handler.stream_unary, method))
 
 
 def _streaming_behavior(handler: Any) -> Callable[..., Any]:
@@ -93,20 +91,4 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], 
         grpc.StatusCode.INTERNAL,
         "internal error; the service's log has the cause",
         ((RETRY_KEY, Retry.AGAIN.value),),
-    )
-
-
-def _replaced(handler: Any, behavior: Callable[..., Any]) -> Any:
-    """Return the same handler around another behavior."""
-    kind = (handler.request_streaming, handler.response_streaming)
-    make: dict[tuple[bool, bool], Any] = {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }
-    return make[kind](
-        behavior,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
     )

@@ -16,6 +16,7 @@ from services.labeler.people.admission import Admission, LongCallTokens
 from services.labeler.people.labelers import Labelers
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
+from somersault.rpc.handlers import Handler, refusal, replaced
 from somersault.wire.access import ROLES
 
 __all__ = ["Authentication", "admission", "caller"]
@@ -53,36 +54,19 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Check the token before the handler runs."""
-        handler: grpc.RpcMethodHandler[Any, Any] = await continuation(handler_call_details)
+        """Admit the call by its metadata alone; one that is refused has none of its request read."""
+        handler: Handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith(_PUBLIC):
-            return handler
+            return handler  # type: ignore[no-any-return]
         metadata = dict(handler_call_details.invocation_metadata or ())
-        return self._guarded(handler, method, metadata.get("authorization"))
-
-    def _guarded(self, handler: Any, method: str, authorization: Any) -> grpc.RpcMethodHandler[Any, Any]:
-        async def unary(request: Any, context: Any) -> Any:
-            _ADMISSION.set(await self._admit(method, authorization))
-            return await handler.unary_unary(request, context)
-
-        async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
-            admitted = await self._admit(method, authorization)
-            _ADMISSION.set(admitted)
-            async for response in handler.unary_stream(request, context):
-                await admitted.check()
-                yield response
-
-        assert not handler.request_streaming, "no method takes a stream"  # an invariant of this API
-        make: Any = grpc.unary_stream_rpc_method_handler
-        if not handler.response_streaming:
-            make = grpc.unary_unary_rpc_method_handler
-        guarded: grpc.RpcMethodHandler[Any, Any] = make(
-            streaming if handler.response_streaming else unary,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-        return guarded
+        try:
+            admitted = await self._admit(method, metadata.get("authorization"))
+        except (
+            Exception
+        ) as error:  # also one of the database: whoever maps errors maps it, before a byte is read
+            return refusal(error)  # type: ignore[no-any-return]
+        return _admitted(handler, admitted)
 
     async def _admit(self, method: str, authorization: Any) -> Admission:
         labeler, digest = await self._identify(authorization)
@@ -120,3 +104,21 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 self._remembered.clear()
             self._remembered[digest] = (labeler, time.monotonic() + _REMEMBERED_S)
         return labeler, digest
+
+
+def _admitted(handler: Handler, admitted: Admission) -> grpc.RpcMethodHandler[Any, Any]:
+    async def unary(request: Any, context: Any) -> Any:
+        _ADMISSION.set(admitted)
+        return await handler.unary_unary(request, context)
+
+    async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
+        _ADMISSION.set(admitted)
+        async for response in handler.unary_stream(request, context):
+            await admitted.check()
+            yield response
+
+    assert not handler.request_streaming, "no method takes a stream"  # an invariant of this API
+    guarded: grpc.RpcMethodHandler[Any, Any] = replaced(
+        handler, streaming if handler.response_streaming else unary
+    )
+    return guarded

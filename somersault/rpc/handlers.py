@@ -1,0 +1,43 @@
+"""Handlers of rpcs as interceptors take them apart and put them together again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+__all__ = ["Handler", "refusal", "replaced"]
+
+Handler = Any
+"""grpc's own type can't be constructed through its public interface."""
+
+_MAKE: dict[tuple[bool, bool], Any] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def replaced(handler: Handler, behavior: Callable[..., Any]) -> Handler:
+    """Return the same handler around another behavior, of the same kind."""
+    return _MAKE[handler.request_streaming, handler.response_streaming](
+        behavior,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def refusal(error: Exception) -> Handler:
+    """Return a handler that raises an error before it has read a byte of the request.
+
+    It takes a stream, whatever the rpc takes: gRPC reads the one message of a unary call before it calls its handler, but
+    of a stream nothing until it is asked for. The caller sees the error's status in either case.
+    """
+
+    async def refuse(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        raise error
+        yield
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
