@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from somersault.v1 import options_pb2 as somersault_dot_v1_dot_options__pb2
 from somersault.v1 import trajectory_pb2 as somersault_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsomersault/v1/learner.proto\x12\rsomersault.v1\x1a\x1esomersault/v1/trajectory.proto\"s\n\x0e\x43ollectRequest\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.SimulatorHelloH\x00\x12)\n\x07rollout\x18\x02 \x01(\x0b\x32\x16.somersault.v1.RolloutH\x00\x42\x06\n\x04kind\"v\n\x17\x43ollectReferenceRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.CollectRequest\x12+\n\x0ctrue_rewards\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\"|\n\x0eSimulatorHello\x12\x14\n\x0csimulator_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12%\n\x04task\x18\x03 \x01(\x0b\x32\x17.somersault.v1.TaskSpec\x12\x18\n\x10num_environments\x18\x04 \x01(\x05\"\xa5\x01\n\x0f\x43ollectResponse\x12\x30\n\x07welcome\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.CollectWelcomeH\x00\x12\'\n\x06policy\x18\x02 \x01(\x0b\x32\x15.somersault.v1.PolicyH\x00\x12/\n\nassignment\x18\x03 \x01(\x0b\x32\x19.somersault.v1.AssignmentH\x00\x42\x06\n\x04kind\"X\n\x0e\x43ollectWelcome\x12\x15\n\rrollout_steps\x18\x01 \x01(\x05\x12\x0c\n\x04seed\x18\x02 \x01(\x03\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tenv_steps\x18\x04 \x01(\x03\"$\n\nAssignment\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\"1\n\x06Policy\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\"\x12\n\x10GetPolicyRequest\"\x16\n\x14WatchProgressRequest\"\xbb\x03\n\x08Progress\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.somersault.v1.LearnerState\x12\x11\n\tenv_steps\x18\x03 \x01(\x03\x12\x17\n\x0ftotal_env_steps\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\x12\x16\n\x0ereward_version\x18\x06 \x01(\x03\x12\x17\n\x0f\x65nv_steps_per_s\x18\x07 \x01(\x01\x12\x1d\n\x15predicted_reward_mean\x18\x08 \x01(\x01\x12;\n\nstatistics\x18\t \x03(\x0b\x32\'.somersault.v1.Progress.StatisticsEntry\x12\x1a\n\x12num_stale_rollouts\x18\n \x01(\x03\x12\x1d\n\x15num_repeated_rollouts\x18\x0b \x01(\x03\x12\x16\n\x0enum_simulators\x18\x0c \x01(\x05\x12\x1c\n\x14\x63heckpoint_env_steps\x18\r \x01(\x03\x1a\x31\n\x0fStatisticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\">\n\x0e\x43ontrolRequest\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.somersault.v1.ControlAction\"<\n\x0f\x43ontrolResponse\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x17.somersault.v1.Progress*\xcf\x01\n\x0cLearnerState\x12\x1d\n\x19LEARNER_STATE_UNSPECIFIED\x10\x00\x12(\n$LEARNER_STATE_WAITING_FOR_SIMULATORS\x10\x01\x12$\n LEARNER_STATE_WAITING_FOR_REWARD\x10\x02\x12\x1a\n\x16LEARNER_STATE_LEARNING\x10\x03\x12\x18\n\x14LEARNER_STATE_PAUSED\x10\x04\x12\x1a\n\x16LEARNER_STATE_FINISHED\x10\x05*\x9c\x01\n\rControlAction\x12\x1e\n\x1a\x43ONTROL_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43ONTROL_ACTION_PAUSE\x10\x01\x12\x19\n\x15\x43ONTROL_ACTION_RESUME\x10\x02\x12\x1d\n\x19\x43ONTROL_ACTION_CHECKPOINT\x10\x03\x12\x17\n\x13\x43ONTROL_ACTION_STOP\x10\x04\x32\xbe\x02\n\x0eLearnerService\x12L\n\x07\x43ollect\x12\x1d.somersault.v1.CollectRequest\x1a\x1e.somersault.v1.CollectResponse(\x01\x30\x01\x12O\n\rWatchProgress\x12#.somersault.v1.WatchProgressRequest\x1a\x17.somersault.v1.Progress0\x01\x12\x43\n\tGetPolicy\x12\x1f.somersault.v1.GetPolicyRequest\x1a\x15.somersault.v1.Policy\x12H\n\x07\x43ontrol\x12\x1d.somersault.v1.ControlRequest\x1a\x1e.somersault.v1.ControlResponse2y\n\x17ReferenceLearnerService\x12^\n\x10\x43ollectReference\x12&.somersault.v1.CollectReferenceRequest\x1a\x1e.somersault.v1.CollectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsomersault/v1/learner.proto\x12\rsomersault.v1\x1a\x1bsomersault/v1/options.proto\x1a\x1esomersault/v1/trajectory.proto\"s\n\x0e\x43ollectRequest\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.SimulatorHelloH\x00\x12)\n\x07rollout\x18\x02 \x01(\x0b\x32\x16.somersault.v1.RolloutH\x00\x42\x06\n\x04kind\"v\n\x17\x43ollectReferenceRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.CollectRequest\x12+\n\x0ctrue_rewards\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\"|\n\x0eSimulatorHello\x12\x14\n\x0csimulator_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12%\n\x04task\x18\x03 \x01(\x0b\x32\x17.somersault.v1.TaskSpec\x12\x18\n\x10num_environments\x18\x04 \x01(\x05\"\xa5\x01\n\x0f\x43ollectResponse\x12\x30\n\x07welcome\x18\x01 \x01(\x0b\x32\x1d.somersault.v1.CollectWelcomeH\x00\x12\'\n\x06policy\x18\x02 \x01(\x0b\x32\x15.somersault.v1.PolicyH\x00\x12/\n\nassignment\x18\x03 \x01(\x0b\x32\x19.somersault.v1.AssignmentH\x00\x42\x06\n\x04kind\"X\n\x0e\x43ollectWelcome\x12\x15\n\rrollout_steps\x18\x01 \x01(\x05\x12\x0c\n\x04seed\x18\x02 \x01(\x03\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tenv_steps\x18\x04 \x01(\x03\"$\n\nAssignment\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\"1\n\x06Policy\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\"\x12\n\x10GetPolicyRequest\"\x16\n\x14WatchProgressRequest\"\xbb\x03\n\x08Progress\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.somersault.v1.LearnerState\x12\x11\n\tenv_steps\x18\x03 \x01(\x03\x12\x17\n\x0ftotal_env_steps\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\x12\x16\n\x0ereward_version\x18\x06 \x01(\x03\x12\x17\n\x0f\x65nv_steps_per_s\x18\x07 \x01(\x01\x12\x1d\n\x15predicted_reward_mean\x18\x08 \x01(\x01\x12;\n\nstatistics\x18\t \x03(\x0b\x32\'.somersault.v1.Progress.StatisticsEntry\x12\x1a\n\x12num_stale_rollouts\x18\n \x01(\x03\x12\x1d\n\x15num_repeated_rollouts\x18\x0b \x01(\x03\x12\x16\n\x0enum_simulators\x18\x0c \x01(\x05\x12\x1c\n\x14\x63heckpoint_env_steps\x18\r \x01(\x03\x1a\x31\n\x0fStatisticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\">\n\x0e\x43ontrolRequest\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.somersault.v1.ControlAction\"<\n\x0f\x43ontrolResponse\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x17.somersault.v1.Progress*\xcf\x01\n\x0cLearnerState\x12\x1d\n\x19LEARNER_STATE_UNSPECIFIED\x10\x00\x12(\n$LEARNER_STATE_WAITING_FOR_SIMULATORS\x10\x01\x12$\n LEARNER_STATE_WAITING_FOR_REWARD\x10\x02\x12\x1a\n\x16LEARNER_STATE_LEARNING\x10\x03\x12\x18\n\x14LEARNER_STATE_PAUSED\x10\x04\x12\x1a\n\x16LEARNER_STATE_FINISHED\x10\x05*\x9c\x01\n\rControlAction\x12\x1e\n\x1a\x43ONTROL_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43ONTROL_ACTION_PAUSE\x10\x01\x12\x19\n\x15\x43ONTROL_ACTION_RESUME\x10\x02\x12\x1d\n\x19\x43ONTROL_ACTION_CHECKPOINT\x10\x03\x12\x17\n\x13\x43ONTROL_ACTION_STOP\x10\x04\x32\xe2\x02\n\x0eLearnerService\x12U\n\x07\x43ollect\x12\x1d.somersault.v1.CollectRequest\x1a\x1e.somersault.v1.CollectResponse\"\x07\xd2\x9f\x19\x03\x1a\x01\x01(\x01\x30\x01\x12X\n\rWatchProgress\x12#.somersault.v1.WatchProgressRequest\x1a\x17.somersault.v1.Progress\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x30\x01\x12L\n\tGetPolicy\x12\x1f.somersault.v1.GetPolicyRequest\x1a\x15.somersault.v1.Policy\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x12Q\n\x07\x43ontrol\x12\x1d.somersault.v1.ControlRequest\x1a\x1e.somersault.v1.ControlResponse\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x32\x82\x01\n\x17ReferenceLearnerService\x12g\n\x10\x43ollectReference\x12&.somersault.v1.CollectReferenceRequest\x1a\x1e.somersault.v1.CollectResponse\"\x07\xd2\x9f\x19\x03\x1a\x01\x01(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,38 +35,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROGRESS_STATISTICSENTRY']._loaded_options = None
   _globals['_PROGRESS_STATISTICSENTRY']._serialized_options = b'8\001'
-  _globals['_LEARNERSTATE']._serialized_start=1405
-  _globals['_LEARNERSTATE']._serialized_end=1612
-  _globals['_CONTROLACTION']._serialized_start=1615
-  _globals['_CONTROLACTION']._serialized_end=1771
-  _globals['_COLLECTREQUEST']._serialized_start=78
-  _globals['_COLLECTREQUEST']._serialized_end=193
-  _globals['_COLLECTREFERENCEREQUEST']._serialized_start=195
-  _globals['_COLLECTREFERENCEREQUEST']._serialized_end=313
-  _globals['_SIMULATORHELLO']._serialized_start=315
-  _globals['_SIMULATORHELLO']._serialized_end=439
-  _globals['_COLLECTRESPONSE']._serialized_start=442
-  _globals['_COLLECTRESPONSE']._serialized_end=607
-  _globals['_COLLECTWELCOME']._serialized_start=609
-  _globals['_COLLECTWELCOME']._serialized_end=697
-  _globals['_ASSIGNMENT']._serialized_start=699
-  _globals['_ASSIGNMENT']._serialized_end=735
-  _globals['_POLICY']._serialized_start=737
-  _globals['_POLICY']._serialized_end=786
-  _globals['_GETPOLICYREQUEST']._serialized_start=788
-  _globals['_GETPOLICYREQUEST']._serialized_end=806
-  _globals['_WATCHPROGRESSREQUEST']._serialized_start=808
-  _globals['_WATCHPROGRESSREQUEST']._serialized_end=830
-  _globals['_PROGRESS']._serialized_start=833
-  _globals['_PROGRESS']._serialized_end=1276
-  _globals['_PROGRESS_STATISTICSENTRY']._serialized_start=1227
-  _globals['_PROGRESS_STATISTICSENTRY']._serialized_end=1276
-  _globals['_CONTROLREQUEST']._serialized_start=1278
-  _globals['_CONTROLREQUEST']._serialized_end=1340
-  _globals['_CONTROLRESPONSE']._serialized_start=1342
-  _globals['_CONTROLRESPONSE']._serialized_end=1402
-  _globals['_LEARNERSERVICE']._serialized_start=1774
-  _globals['_LEARNERSERVICE']._serialized_end=2092
-  _globals['_REFERENCELEARNERSERVICE']._serialized_start=2094
-  _globals['_REFERENCELEARNERSERVICE']._serialized_end=2215
+  _globals['_LEARNERSERVICE'].methods_by_name['Collect']._loaded_options = None
+  _globals['_LEARNERSERVICE'].methods_by_name['Collect']._serialized_options = b'\322\237\031\003\032\001\001'
+  _globals['_LEARNERSERVICE'].methods_by_name['WatchProgress']._loaded_options = None
+  _globals['_LEARNERSERVICE'].methods_by_name['WatchProgress']._serialized_options = b'\322\237\031\003\032\001\007'
+  _globals['_LEARNERSERVICE'].methods_by_name['GetPolicy']._loaded_options = None
+  _globals['_LEARNERSERVICE'].methods_by_name['GetPolicy']._serialized_options = b'\322\237\031\003\032\001\007'
+  _globals['_LEARNERSERVICE'].methods_by_name['Control']._loaded_options = None
+  _globals['_LEARNERSERVICE'].methods_by_name['Control']._serialized_options = b'\322\237\031\003\032\001\007'
+  _globals['_REFERENCELEARNERSERVICE'].methods_by_name['CollectReference']._loaded_options = None
+  _globals['_REFERENCELEARNERSERVICE'].methods_by_name['CollectReference']._serialized_options = b'\322\237\031\003\032\001\001'
+  _globals['_LEARNERSTATE']._serialized_start=1434
+  _globals['_LEARNERSTATE']._serialized_end=1641
+  _globals['_CONTROLACTION']._serialized_start=1644
+  _globals['_CONTROLACTION']._serialized_end=1800
+  _globals['_COLLECTREQUEST']._serialized_start=107
+  _globals['_COLLECTREQUEST']._serialized_end=222
+  _globals['_COLLECTREFERENCEREQUEST']._serialized_start=224
+  _globals['_COLLECTREFERENCEREQUEST']._serialized_end=342
+  _globals['_SIMULATORHELLO']._serialized_start=344
+  _globals['_SIMULATORHELLO']._serialized_end=468
+  _globals['_COLLECTRESPONSE']._serialized_start=471
+  _globals['_COLLECTRESPONSE']._serialized_end=636
+  _globals['_COLLECTWELCOME']._serialized_start=638
+  _globals['_COLLECTWELCOME']._serialized_end=726
+  _globals['_ASSIGNMENT']._serialized_start=728
+  _globals['_ASSIGNMENT']._serialized_end=764
+  _globals['_POLICY']._serialized_start=766
+  _globals['_POLICY']._serialized_end=815
+  _globals['_GETPOLICYREQUEST']._serialized_start=817
+  _globals['_GETPOLICYREQUEST']._serialized_end=835
+  _globals['_WATCHPROGRESSREQUEST']._serialized_start=837
+  _globals['_WATCHPROGRESSREQUEST']._serialized_end=859
+  _globals['_PROGRESS']._serialized_start=862
+  _globals['_PROGRESS']._serialized_end=1305
+  _globals['_PROGRESS_STATISTICSENTRY']._serialized_start=1256
+  _globals['_PROGRESS_STATISTICSENTRY']._serialized_end=1305
+  _globals['_CONTROLREQUEST']._serialized_start=1307
+  _globals['_CONTROLREQUEST']._serialized_end=1369
+  _globals['_CONTROLRESPONSE']._serialized_start=1371
+  _globals['_CONTROLRESPONSE']._serialized_end=1431
+  _globals['_LEARNERSERVICE']._serialized_start=1803
+  _globals['_LEARNERSERVICE']._serialized_end=2157
+  _globals['_REFERENCELEARNERSERVICE']._serialized_start=2160
+  _globals['_REFERENCELEARNERSERVICE']._serialized_end=2290
 # @@protoc_insertion_point(module_scope)

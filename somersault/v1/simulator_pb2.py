@@ -22,30 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from somersault.v1 import options_pb2 as somersault_dot_v1_dot_options__pb2
 from somersault.v1 import trajectory_pb2 as somersault_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsomersault/v1/simulator.proto\x12\rsomersault.v1\x1a\x1esomersault/v1/trajectory.proto\"y\n\rRenderRequest\x12\x13\n\x0bsegment_uri\x18\x01 \x01(\t\x12\x10\n\x08\x63lip_uri\x18\x02 \x01(\t\x12\x30\n\x11predicted_rewards\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x0f\n\x07size_px\x18\x04 \x01(\x05\"_\n\x0eRenderResponse\x12\x10\n\x08\x63lip_uri\x18\x01 \x01(\t\x12\x13\n\x0b\x63lip_sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nnum_frames\x18\x04 \x01(\x05\"\xa0\x01\n\x0f\x45valuateRequest\x12\x0e\n\x06policy\x18\x01 \x01(\x0c\x12\x14\n\x0cnum_episodes\x18\x02 \x01(\x05\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x15\n\ris_stochastic\x18\x04 \x01(\x08\x12\x1b\n\x13num_stored_episodes\x18\x05 \x01(\x05\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x15\n\repisode_steps\x18\x07 \x01(\x05\"I\n\rEpisodeResult\x12\x13\n\x0btrue_return\x18\x01 \x01(\x01\x12\r\n\x05\x66lips\x18\x02 \x01(\x01\x12\x14\n\x0clanded_flips\x18\x03 \x01(\x01\"y\n\x10\x45valuateResponse\x12.\n\x08\x65pisodes\x18\x01 \x03(\x0b\x32\x1c.somersault.v1.EpisodeResult\x12\x35\n\x0fstored_episodes\x18\x02 \x03(\x0b\x32\x1c.somersault.v1.StoredSegment\"\x1d\n\x1bGetEpisodeStatisticsRequest\"\xc8\x01\n\x1cGetEpisodeStatisticsResponse\x12\x14\n\x0cnum_episodes\x18\x01 \x01(\x05\x12\x18\n\x10true_return_mean\x18\x02 \x01(\x01\x12\x12\n\nflips_mean\x18\x03 \x01(\x01\x12\x19\n\x11landed_flips_mean\x18\x04 \x01(\x01\x12\x11\n\tenv_steps\x18\x05 \x01(\x03\x12\x13\n\x0bincarnation\x18\x06 \x01(\t\x12\x0c\n\x04task\x18\x07 \x01(\t\x12\x13\n\x0bhas_teacher\x18\x08 \x01(\x08\x32\x97\x02\n\x10SimulatorService\x12\x45\n\x06Render\x12\x1c.somersault.v1.RenderRequest\x1a\x1d.somersault.v1.RenderResponse\x12K\n\x08\x45valuate\x12\x1e.somersault.v1.EvaluateRequest\x1a\x1f.somersault.v1.EvaluateResponse\x12o\n\x14GetEpisodeStatistics\x12*.somersault.v1.GetEpisodeStatisticsRequest\x1a+.somersault.v1.GetEpisodeStatisticsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsomersault/v1/simulator.proto\x12\rsomersault.v1\x1a\x1bsomersault/v1/options.proto\x1a\x1esomersault/v1/trajectory.proto\"y\n\rRenderRequest\x12\x13\n\x0bsegment_uri\x18\x01 \x01(\t\x12\x10\n\x08\x63lip_uri\x18\x02 \x01(\t\x12\x30\n\x11predicted_rewards\x18\x03 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x0f\n\x07size_px\x18\x04 \x01(\x05\"_\n\x0eRenderResponse\x12\x10\n\x08\x63lip_uri\x18\x01 \x01(\t\x12\x13\n\x0b\x63lip_sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nnum_frames\x18\x04 \x01(\x05\"\xa0\x01\n\x0f\x45valuateRequest\x12\x0e\n\x06policy\x18\x01 \x01(\x0c\x12\x14\n\x0cnum_episodes\x18\x02 \x01(\x05\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x15\n\ris_stochastic\x18\x04 \x01(\x08\x12\x1b\n\x13num_stored_episodes\x18\x05 \x01(\x05\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x15\n\repisode_steps\x18\x07 \x01(\x05\"I\n\rEpisodeResult\x12\x13\n\x0btrue_return\x18\x01 \x01(\x01\x12\r\n\x05\x66lips\x18\x02 \x01(\x01\x12\x14\n\x0clanded_flips\x18\x03 \x01(\x01\"y\n\x10\x45valuateResponse\x12.\n\x08\x65pisodes\x18\x01 \x03(\x0b\x32\x1c.somersault.v1.EpisodeResult\x12\x35\n\x0fstored_episodes\x18\x02 \x03(\x0b\x32\x1c.somersault.v1.StoredSegment\"\x1d\n\x1bGetEpisodeStatisticsRequest\"\xc8\x01\n\x1cGetEpisodeStatisticsResponse\x12\x14\n\x0cnum_episodes\x18\x01 \x01(\x05\x12\x18\n\x10true_return_mean\x18\x02 \x01(\x01\x12\x12\n\nflips_mean\x18\x03 \x01(\x01\x12\x19\n\x11landed_flips_mean\x18\x04 \x01(\x01\x12\x11\n\tenv_steps\x18\x05 \x01(\x03\x12\x13\n\x0bincarnation\x18\x06 \x01(\t\x12\x0c\n\x04task\x18\x07 \x01(\t\x12\x13\n\x0bhas_teacher\x18\x08 \x01(\x08\x32\xb4\x02\n\x10SimulatorService\x12O\n\x06Render\x12\x1c.somersault.v1.RenderRequest\x1a\x1d.somersault.v1.RenderResponse\"\x08\xd2\x9f\x19\x04\x1a\x02\x04\x07\x12T\n\x08\x45valuate\x12\x1e.somersault.v1.EvaluateRequest\x1a\x1f.somersault.v1.EvaluateResponse\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x12y\n\x14GetEpisodeStatistics\x12*.somersault.v1.GetEpisodeStatisticsRequest\x1a+.somersault.v1.GetEpisodeStatisticsResponse\"\x08\xd2\x9f\x19\x04\x1a\x02\x04\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'somersault.v1.simulator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RENDERREQUEST']._serialized_start=80
-  _globals['_RENDERREQUEST']._serialized_end=201
-  _globals['_RENDERRESPONSE']._serialized_start=203
-  _globals['_RENDERRESPONSE']._serialized_end=298
-  _globals['_EVALUATEREQUEST']._serialized_start=301
-  _globals['_EVALUATEREQUEST']._serialized_end=461
-  _globals['_EPISODERESULT']._serialized_start=463
-  _globals['_EPISODERESULT']._serialized_end=536
-  _globals['_EVALUATERESPONSE']._serialized_start=538
-  _globals['_EVALUATERESPONSE']._serialized_end=659
-  _globals['_GETEPISODESTATISTICSREQUEST']._serialized_start=661
-  _globals['_GETEPISODESTATISTICSREQUEST']._serialized_end=690
-  _globals['_GETEPISODESTATISTICSRESPONSE']._serialized_start=693
-  _globals['_GETEPISODESTATISTICSRESPONSE']._serialized_end=893
-  _globals['_SIMULATORSERVICE']._serialized_start=896
-  _globals['_SIMULATORSERVICE']._serialized_end=1175
+  _globals['_SIMULATORSERVICE'].methods_by_name['Render']._loaded_options = None
+  _globals['_SIMULATORSERVICE'].methods_by_name['Render']._serialized_options = b'\322\237\031\004\032\002\004\007'
+  _globals['_SIMULATORSERVICE'].methods_by_name['Evaluate']._loaded_options = None
+  _globals['_SIMULATORSERVICE'].methods_by_name['Evaluate']._serialized_options = b'\322\237\031\003\032\001\007'
+  _globals['_SIMULATORSERVICE'].methods_by_name['GetEpisodeStatistics']._loaded_options = None
+  _globals['_SIMULATORSERVICE'].methods_by_name['GetEpisodeStatistics']._serialized_options = b'\322\237\031\004\032\002\004\007'
+  _globals['_RENDERREQUEST']._serialized_start=109
+  _globals['_RENDERREQUEST']._serialized_end=230
+  _globals['_RENDERRESPONSE']._serialized_start=232
+  _globals['_RENDERRESPONSE']._serialized_end=327
+  _globals['_EVALUATEREQUEST']._serialized_start=330
+  _globals['_EVALUATEREQUEST']._serialized_end=490
+  _globals['_EPISODERESULT']._serialized_start=492
+  _globals['_EPISODERESULT']._serialized_end=565
+  _globals['_EVALUATERESPONSE']._serialized_start=567
+  _globals['_EVALUATERESPONSE']._serialized_end=688
+  _globals['_GETEPISODESTATISTICSREQUEST']._serialized_start=690
+  _globals['_GETEPISODESTATISTICSREQUEST']._serialized_end=719
+  _globals['_GETEPISODESTATISTICSRESPONSE']._serialized_start=722
+  _globals['_GETEPISODESTATISTICSRESPONSE']._serialized_end=922
+  _globals['_SIMULATORSERVICE']._serialized_start=925
+  _globals['_SIMULATORSERVICE']._serialized_end=1233
 # @@protoc_insertion_point(module_scope)

@@ -1,28 +1,49 @@
-"""Who may call each rpc of the labeler, and from where: read from the option on each in labeler.proto, the only list."""
+"""Who may call each rpc, and from where: read from the option on each in the protos, the only list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from somersault.domain.roles import Role
-from somersault.v1 import labeler_pb2, options_pb2
+from google.protobuf.descriptor import MethodDescriptor
+
+from somersault.domain.roles import Identity, Role
+from somersault.v1 import labeler_pb2, learner_pb2, options_pb2, reward_pb2, simulator_pb2
 from somersault.wire.preference import role_from_message
 
-__all__ = ["GATEWAY_METHODS", "ROLES"]
-
-_SERVICE = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"]
+__all__ = ["CALLERS", "GATEWAY_METHODS", "ROLES", "SERVICE_METHODS"]
 
 
-def _access(method: str) -> options_pb2.Access:
-    return _SERVICE.methods_by_name[method].GetOptions().Extensions[options_pb2.access]
+def _of_services() -> Iterator[MethodDescriptor]:
+    for file in (labeler_pb2, learner_pb2, reward_pb2, simulator_pb2):
+        for service in file.DESCRIPTOR.services_by_name.values():
+            yield from service.methods
 
 
-_METHODS = sorted(_SERVICE.methods_by_name)
+def _access(method: MethodDescriptor) -> options_pb2.Access:
+    return method.GetOptions().Extensions[options_pb2.access]
+
+
+def _callers(method: MethodDescriptor) -> frozenset[Identity]:
+    names = map(options_pb2.Identity.Name, _access(method).callers)
+    return frozenset(Identity(name.removeprefix("IDENTITY_").lower()) for name in names)
+
+
+SERVICE_METHODS: Mapping[str, MethodDescriptor] = {
+    f"/{method.containing_service.full_name}/{method.name}": method for method in _of_services()
+}
+"""Every rpc of every service, by its path: ``/somersault.v1.LearnerService/Collect``."""
+
+CALLERS: Mapping[str, frozenset[Identity]] = {
+    path: _callers(method) for path, method in SERVICE_METHODS.items()
+}
+"""By path: the identities that may call an rpc where services have certificates; an empty set is nobody."""
+
+_LABELERS = dict(sorted(labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].methods_by_name.items()))
 
 ROLES: Mapping[str, frozenset[Role]] = {
-    method: frozenset(map(role_from_message, _access(method).roles)) for method in _METHODS
+    name: frozenset(map(role_from_message, _access(method).roles)) for name, method in _LABELERS.items()
 }
 """By method of LabelerService: the roles whose tokens may call it; an empty set is nobody."""
 
-GATEWAY_METHODS = tuple(method for method in _METHODS if _access(method).is_in_gateway)
+GATEWAY_METHODS = tuple(name for name, method in _LABELERS.items() if _access(method).is_in_gateway)
 """The methods of LabelerService that a gateway passes on to browsers, by name."""
