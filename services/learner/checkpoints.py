@@ -10,6 +10,7 @@ from services.learner.algorithms.algorithm import Algorithm
 from somersault.domain.keys import checkpoints_prefix, policy_key
 from somersault.errors import CorruptDataError
 from somersault.formats import checkpoint
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["CheckpointStore", "Counters"]
@@ -38,13 +39,16 @@ class CheckpointStore:
         Raises:
             UnavailableError: The store can't be reached.
         """
+        failpoint("learner.checkpoint.begin")
         policy = safetensors.numpy.save(algorithm.export_policy())
         self._store.put(policy_key(self._run_id, counters.policy_version), policy)
+        failpoint("learner.checkpoint.policy")
         state = checkpoint.Checkpoint(
             arrays=dict(algorithm.state_dict()),
             facts={"env_steps": counters.env_steps, "policy_version": counters.policy_version},
         )
         checkpoint.save(self._store, self._checkpoints, number=counters.env_steps, checkpoint=state)
+        failpoint("learner.checkpoint.stored")
 
     def restore(self, algorithm: Algorithm) -> Counters | None:
         """Load the newest checkpoint into an algorithm and return its counters, or None if there is no checkpoint.

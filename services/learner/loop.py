@@ -23,6 +23,7 @@ from services.learner.rollouts.session import PublishedPolicy
 from somersault.domain.trajectory import Rollout
 from somersault.errors import UnavailableError
 from somersault.rpc import Latest
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["TrainingLoop"]
 
@@ -219,6 +220,7 @@ class TrainingLoop:
     async def _improve(self, rollout: Rollout, rewards: Rewards, *, env_steps: int) -> None:
         with _IMPROVEMENT_S.time():
             statistics = await asyncio.to_thread(self._algorithm.improve, rollout, rewards.rewards)
+        failpoint("learner.policy.improved")
         self._timed.append((time.monotonic(), env_steps))
         self._report(
             env_steps=env_steps,
@@ -229,6 +231,7 @@ class TrainingLoop:
             env_steps_per_s=self._speed(),
         )
         self._publish()
+        failpoint("learner.policy.published")
 
     def _publish(self) -> None:
         weights = safetensors.numpy.save(self._algorithm.export_policy())

@@ -12,6 +12,7 @@ from services.reward.labeler_client import LabelerClient
 from services.reward.queries.reconciler import QueryReconciler
 from services.reward.queries.tracker import QueryTracker
 from services.reward.training.reward_learner import RewardLearner
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["LogFollower"]
 
@@ -55,6 +56,7 @@ class LogFollower:
         """Take new rows as they are committed, without end; call ``on_rows`` after each batch."""
         newest = max(self._learner.cursor, self.backlog.newest_cursor)
         async for rows in self._labeler.watch(newest):
+            failpoint("reward.rows.received")
             for row in rows:
                 self._take(row)
             on_rows()

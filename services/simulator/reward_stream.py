@@ -16,6 +16,7 @@ from services.simulator.segments.storage import store_segment
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.rpc import Backoff, dial_forever, translated_errors
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 from somersault.v1 import reward_pb2, reward_pb2_grpc
@@ -122,6 +123,7 @@ class RewardStream:
             backoff.reset()
             kept, missing = self._look_up(demand.segment_ids)
             stored = [await self._store_until_done(segment) for segment in kept]
+            failpoint("simulator.segments.reply")
             answer = reward_pb2.SegmentsStored(
                 demand_id=demand.demand_id,
                 segments=map(stored_segment_to_message, stored),

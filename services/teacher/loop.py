@@ -24,6 +24,7 @@ from somersault.formats import sealed
 from somersault.formats.sealed import NotFiniteError, SealedPart
 from somersault.rpc import Backoff
 from somersault.runtime import telemetry
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["TeacherLoop"]
@@ -103,6 +104,7 @@ class TeacherLoop:
             # Nothing is wrong with the pair: the lease expires and the query comes again.
             _log.warning("store_waited_for", query_id=query.query_id, error=str(err))
             return
+        failpoint("teacher.answer.decided")
         try:
             await self._client.submit(
                 query,
@@ -114,6 +116,7 @@ class TeacherLoop:
             # Another labeler, or this teacher before a restart, was first.
             _log.info("answer_not_wanted", query_id=query.query_id, error=str(err))
             return
+        failpoint("teacher.answer.accepted")
         _ANSWERED.labels(preference.value).inc()
 
     async def _judge(self, query: LeasedQuery) -> Preference:

@@ -35,6 +35,8 @@ from somersault.cli.exits.exit_codes import ExitCode
 from somersault.cli.exits.standard_streams import StandardStreams
 from somersault.cli.exits.stop_signals import signals_as_ctrl_c
 from somersault.cli.version import print_version, version
+from somersault.runtime import failpoints
+from somersault.runtime.config import environment
 
 __all__ = ["app", "main"]
 
@@ -100,6 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     with StandardStreams() as streams, signals_as_ctrl_c(), _reported_threads():
         try:
             hand_over()
+            failpoints.arm(environment(failpoints.VARIABLE))
             ending = Ending(code=_run(arguments))
         except BaseException as error:
             ending = ending_of(error)

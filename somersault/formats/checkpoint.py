@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from somersault.errors import CorruptDataError
 from somersault.formats.safetensors import read_header
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
@@ -41,6 +42,7 @@ def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint
     """Store a checkpoint under ``prefix`` and its number, then forget all but the newest three; return its key."""
     key = f"{prefix}{number:012d}.safetensors"
     store.put(key, pack(checkpoint))
+    failpoint("checkpoint.stored")
     for old in sorted(store.list(prefix))[:-_NUM_KEPT]:
         store.delete(old)
     return key

@@ -20,8 +20,8 @@ import structlog
 
 from somersault.errors import SomersaultError, root_of
 from somersault.rpc.server import bind, create_server, serve_health, set_serving
-from somersault.runtime import allocator, telemetry
-from somersault.runtime.config import ServiceConfig, load_config
+from somersault.runtime import allocator, failpoints, telemetry
+from somersault.runtime.config import ServiceConfig, environment, load_config
 
 __all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve", "until_signalled"]
 
@@ -97,6 +97,7 @@ def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
     served = asyncio.Event()
     code = 0
     try:
+        failpoints.arm(environment(failpoints.VARIABLE))
         run(served)
     except Exception as error:
         code = say_end(name, root_of(error), has_served=served.is_set())

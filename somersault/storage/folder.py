@@ -22,6 +22,7 @@ from somersault.errors import (
     SomersaultError,
     UnavailableError,
 )
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import key_checks, object_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
@@ -183,11 +184,13 @@ def _write_durably(folder: int, name: str, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        failpoint("store.file.written")
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
         raise
+    failpoint("store.file.renamed")
     os.fsync(folder)
 
 

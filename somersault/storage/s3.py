@@ -14,6 +14,7 @@ import structlog
 import urllib3
 
 from somersault.errors import NotFoundError, SomersaultError, UnavailableError
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import key_checks, object_store, s3_errors
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 from somersault.storage.s3_errors import Place
@@ -92,7 +93,9 @@ class S3Store:
         object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
         stored = object_store.describe(key, data)
         self._ensure_bucket()
+        failpoint("store.object.upload")
         self._attempt(lambda: self._upload(stored, data), key=key)
+        failpoint("store.object.uploaded")
         return stored
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:

@@ -25,6 +25,7 @@ from somersault.errors import (
     UnavailableError,
 )
 from somersault.rpc import Notifier
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 
 __all__ = ["RenderQueue", "Renderer"]
@@ -119,6 +120,7 @@ class RenderQueue:
             with _CLIP_SECONDS.time():
                 sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
                 await asyncio.to_thread(_verify, self._store, task.clip_uri, sha256)
+                failpoint("labeler.clip.verified")
         except SomersaultError as err:
             if isinstance(err, UnavailableError) and not err.is_hopeless:
                 await self._postpone(task, err)
@@ -132,6 +134,7 @@ class RenderQueue:
                     functools.partial(render_queue_repository.store, task=task, sha256=sha256)
                 )
             )
+            failpoint("labeler.clip.recorded")
             self._queries_changed.notify()
 
     async def _postpone(self, task: RenderTask, err: SomersaultError) -> None:

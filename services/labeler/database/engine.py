@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from services.labeler.database import failures, migrate, postgresql
 from services.labeler.database.group_commit import GroupWriter
 from somersault.errors import ConfigError, UnavailableError
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["Database", "open_database"]
 
@@ -176,9 +177,13 @@ class _ServerWriter:
         while True:
             try:
                 with self._engine.begin() as connection:
-                    return work(connection)
+                    result = work(connection)
+                    failpoint("labeler.commit.before")
+                failpoint("labeler.commit.after")
             except sa.exc.DBAPIError as err:
                 failure: Any = failures.translate(err)
                 if attempt == _NUM_ATTEMPTS or not failures.is_passing(err):
                     raise failure from err
+            else:
+                return result
             attempt += 1

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import failures
 from somersault.errors import ResourceExhaustedError, SomersaultError
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["GroupWriter"]
 
@@ -110,7 +111,10 @@ class GroupWriter:
 
     def _commit(self, jobs: Sequence[_Job]) -> list[object]:
         with _COMMIT_SECONDS.time(), self._engine.begin() as connection:
-            return [_attempt(connection, job) for job in jobs]
+            outcomes = [_attempt(connection, job) for job in jobs]
+            failpoint("labeler.commit.before")
+        failpoint("labeler.commit.after")
+        return outcomes
 
 
 def _attempt(connection: sa.Connection, job: _Job) -> object:

@@ -18,6 +18,7 @@ from somersault.domain.preference_log import MAX_RESPONSE_MS, PreferenceRecord
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["Answers"]
 
@@ -81,6 +82,7 @@ class Answers:
                 response_ms=response_ms,
             )
         )
+        failpoint("labeler.answer.reply")
         role = labeler.role.value
         _ANSWERS.labels(role, preference.value, str(record.is_extra).lower()).inc()
         if record.is_gold:
@@ -109,6 +111,7 @@ class Answers:
                 connection, labeler, answer_id=answer_id, version=version, preference=preference
             )
         )
+        failpoint("labeler.answer.reply")
         _REVISIONS.labels(labeler.role.value).inc()
         self._log_grew.notify()
         return record

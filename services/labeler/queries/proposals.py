@@ -16,6 +16,7 @@ from services.labeler.queries import query_repository
 from services.labeler.runs.run_changes import check_target
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["Proposals"]
 
@@ -63,6 +64,7 @@ class Proposals:
             return query_ids
 
         query_ids = await self._database.write(propose)
+        failpoint("labeler.queries.reply")
         for proposal in proposals:
             _PROPOSED.labels(str(proposal.wants_clips).lower()).inc()
         self._queries_changed.notify()

@@ -20,6 +20,7 @@ from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.client import TIMEOUT_S, WebhookClient
 from services.labeler.webhooks.webhook_repository import Batch
 from somersault.errors import InvalidInputError, UnavailableError
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["WebhookDelivery"]
 
@@ -75,6 +76,7 @@ class WebhookDelivery:
                     if batch is None:
                         return
                     body = await self._database.read(partial(_body, batch=batch))
+                failpoint("labeler.webhook.claimed")
                 is_taken = await self._try(batch, body)
                 if not is_taken or batch.end - batch.begin < MAX_ROWS:
                     return
@@ -95,7 +97,9 @@ class WebhookDelivery:
         outcome, error = await self._send(batch, body)
         _DELIVERIES.labels(outcome).inc()
         if not error:
+            failpoint("labeler.webhook.sent")
             await self._database.write(lambda connection: webhook_repository.note_success(connection, batch))
+            failpoint("labeler.webhook.marked")
             return True
         _log.warning(
             "webhook_postponed",

@@ -20,6 +20,7 @@ from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from somersault.domain.arrays import FloatArray
 from somersault.domain.trajectory import StoredSegment
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["ProposalReceiver", "QueryProposer"]
 
@@ -103,7 +104,9 @@ class QueryProposer:
         if not proposals:
             return []
         proposals = await asyncio.to_thread(self._with_predictions, proposals)
+        failpoint("reward.queries.chosen")
         query_ids = await self._receiver.propose(proposals)
+        failpoint("reward.queries.proposed")
         self._proposed.update(frozenset(pair) for pair in pairs if set(pair) <= stored.keys())
         _log.info("queries_proposed", num_queries=len(proposals), num_asked=self.num_proposed)
         return query_ids

@@ -20,6 +20,7 @@ from services.reward.training.trainer import Trainer
 from somersault.errors import CorruptDataError
 from somersault.formats.checkpoint import Checkpoint
 from somersault.reward_model import RewardEnsemble
+from somersault.runtime.failpoints import failpoint
 
 __all__ = ["RewardLearner"]
 
@@ -109,8 +110,11 @@ class RewardLearner:
         """Train one round on new rows of the log, store a checkpoint, and publish the new version."""
         with _ROUND_S.time():
             await retry_while_unavailable(lambda: self._learn(rows))
+        failpoint("reward.round.learned")
         await retry_while_unavailable(lambda: self._checkpoints.save(self._checkpoint()))
+        failpoint("reward.checkpoint.stored")
         self.publish()
+        failpoint("reward.version.published")
         self._measure()
         return self._version
 

@@ -11,6 +11,7 @@ from services.simulator.segments.format import RenderableSegment, decode_segment
 from somersault.domain.arrays import FloatArray
 from somersault.domain.keys import clip_suffix
 from somersault.errors import InvalidInputError, ResourceExhaustedError, UnavailableError
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore, StoredObject
 from somersault.tasks import Task
 
@@ -81,7 +82,9 @@ class ClipRenderer:
                     predicted_rewards=predicted_rewards,
                     size_px=size_px,
                 )
+            failpoint("simulator.clip.rendered")
             stored = await asyncio.to_thread(self._store.put, clip_uri, clip.data)
+            failpoint("simulator.clip.stored")
         finally:
             self._num_waiting -= 1
         return stored, clip.num_frames

@@ -6,6 +6,7 @@ from services.simulator.segments.format import encode_sealed, encode_segment
 from services.simulator.segments.recorded_segment import RecordedSegment
 from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.trajectory import StoredSegment
+from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 from somersault.tasks import Task
 
@@ -20,7 +21,9 @@ def store_segment(recorded: RecordedSegment, *, task: Task, store: ObjectStore, 
     """
     segment_id = recorded.segment.segment_id
     sealed = store.put(sealed_key(run_id, segment_id), encode_sealed(recorded, task))
+    failpoint("simulator.segment.sealed")
     segment = store.put(segment_key(run_id, segment_id), encode_segment(recorded, task))
+    failpoint("simulator.segment.stored")
     return StoredSegment(
         segment_id=segment_id,
         segment_uri=segment.key,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from somersault.cli.curves.sink import CurvePoint
 from somersault.errors import UnavailableError
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.runtime.failpoints import failpoint
+from somersault.storage.durable_files import replace_file
 
 __all__ = ["ProgressLog"]
 
@@ -44,17 +45,13 @@ class ProgressLog:
         with self._named():
             self._rows.write(dump_json(row) + "\n")
             self._rows.flush()
+        failpoint("run.progress.written")
 
     def rewind(self, env_steps: int) -> None:
         """Drop rows after this step; the file is replaced atomically, so that a crash never leaves half of it."""
         kept = [line for line in self._lines() if (_env_steps(line) or 0) <= env_steps]
         self._rows.close()
-        temporary = self._path.with_name(f".{self._path.name}.new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self._path)
+        replace_file(self._path, "".join(f"{line}\n" for line in kept))
         self._rows = self._path.open("a", encoding="utf-8")
 
     def add_video(self, name: str, clip: bytes, *, env_steps: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from somersault.cli.services.ports import choose_ports, is_free
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.storage.durable_files import replace_file
 
 __all__ = ["Addresses", "choose_labeler_port", "read_addresses"]
 
@@ -22,9 +23,7 @@ class Addresses:
 
     def store(self, path: Path) -> None:
         """Write them to a file atomically."""
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(dump_json(asdict(self), indent=2) + "\n", encoding="utf-8")
-        temporary.rename(path)
+        replace_file(path, dump_json(asdict(self), indent=2) + "\n")
 
 
 def read_addresses(path: Path) -> Addresses:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 import shlex
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from somersault.errors import (
 )
 from somersault.formats.strict_json import dump_json, load_json
 from somersault.runtime.urls import run_folder_url
+from somersault.storage.durable_files import replace_file
 from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
 
 __all__ = ["RunFolder"]
@@ -146,7 +146,7 @@ class RunFolder:
 
     def _write_tokens(self) -> None:
         tokens = {role.value: secrets.token_hex(32) for role in Role}
-        _write(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+        replace_file(self.tokens, dump_json(tokens, indent=2), mode=0o600)
 
     def share(self) -> RunConfig:
         """Lock the run against training and opening without changing anything in it; return its settings.
@@ -205,7 +205,7 @@ class RunFolder:
 
     def store_given_labels(self, rows: bytes) -> None:
         """Store rows of given answers until the labeler has imported them."""
-        _write(self.given_labels, rows.decode(), mode=0o644)
+        replace_file(self.given_labels, rows.decode())
 
     def store_summary(self, summary: Mapping[str, Any]) -> None:
         """Store the results."""
@@ -287,7 +287,7 @@ class RunFolder:
             self.addresses.replace(self.earlier_addresses)
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
-        _write(path, dump_json(values, indent=2) + "\n", mode=0o644)
+        replace_file(path, dump_json(values, indent=2) + "\n")
 
 
 def _run_id(config: Path, values: Mapping[str, Any]) -> str:
@@ -300,18 +300,6 @@ def _run_id(config: Path, values: Mapping[str, Any]) -> str:
         return check_name("run_id", str(values.get("run_id", "")))
     except InvalidInputError as error:
         raise CorruptDataError(f"{config}: {error}") from error
-
-
-def _write(path: Path, text: str, *, mode: int) -> None:
-    """Replace a file atomically, so that neither a reader nor a crash ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
 
 
 def _read_object(path: Path) -> dict[str, Any]:
