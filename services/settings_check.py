@@ -1,6 +1,6 @@
 """Checks settings of several services in one short process, before anything is made or started.
 
-``python -m services.settings_check`` reads one JSON object from standard input: ``flags``, an object of service to its
+``python -P -m services.settings_check`` reads one JSON object from standard input: ``flags``, an object of service to its
 flags, and ``spec``, the fields of the task's `TaskSpec`. The environment is read as by the services themselves. What
 can't be used is one line on standard error, and exit code 2.
 """

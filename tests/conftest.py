@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.real_runs import make_real_run
+from tests.real_runs import ROOT, make_real_run
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,12 @@ def logging_as_it_was() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def importable_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets processes import ``tests``, as a user lets them import a package that isn't installed."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture(scope="session")

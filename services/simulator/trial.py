@@ -1,4 +1,4 @@
-"""Tries a task's environment before a run begins: ``python -m services.simulator.trial TASK``.
+"""Tries a task's environment before a run begins: ``python -P -m services.simulator.trial TASK``.
 
 It is reset, stepped with random actions and rendered, and everything it returns is checked as in a run; a
 Gymnasium environment then goes through Gymnasium's own ``check_env``. What is wrong is the last line on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from somersault.cli.exits.early_signals import end_at_signals
+from somersault.processes.modules import begin_outside_working_folder
 
 __all__ = ["main"]
 
@@ -23,4 +24,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    begin_outside_working_folder()
     sys.exit(main())

@@ -13,10 +13,10 @@ _NAME = "somersault"
 
 
 def own_command() -> str:
-    """Return what a printed command begins with: `somersault`, `.venv/bin/somersault` or `python -m somersault.cli`."""
+    """Return what a printed command begins with: `somersault`, `.venv/bin/somersault` or `python -P -m somersault.cli`."""
     started = sys.argv[0]
     if Path(started) == Path(__file__).with_name("__main__.py"):
-        return f"{shlex.quote(sys.orig_argv[0])} -m somersault.cli"
+        return f"{shlex.quote(sys.orig_argv[0])} -P -m somersault.cli"
     # Whatever else it runs in, as a notebook, says nothing about the command line.
     if Path(started).name != _NAME or started == shutil.which(_NAME):
         return _NAME

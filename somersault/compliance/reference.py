@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import sys
 from collections.abc import AsyncIterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from somersault import rpc
-from somersault.cli.services import launch
 from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.ports import LOOPBACK, choose_ports
 from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
 from somersault.formats.strict_json import dump_json
+from somersault.processes.launch import launch_command
+from somersault.processes.modules import module_command
 from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import ObjectStore, open_store
 from somersault.v1 import (
@@ -157,12 +156,11 @@ async def started(
     Raises:
         UnavailableError: it ended at once, or takes no calls.
     """
-    service = [sys.executable, "-m", module, *(part for flag in flags.items() for part in flag)]
-    command = [sys.executable, "-SE", launch.__file__, str(os.getpid()), *service]
+    service = module_command(module, *(part for flag in flags.items() for part in flag))
     with log.open("wb") as output:
         # In a session of its own, so that Ctrl-C ends the check and not the labeler in the middle of it.
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=output, stderr=output, start_new_session=True
+            *launch_command(service), stdout=output, stderr=output, start_new_session=True
         )
         try:
             await _until_healthy(process, address, is_http=is_http)

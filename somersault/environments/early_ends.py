@@ -1,6 +1,6 @@
 """After how many steps the episodes of a Gymnasium environment end early under random actions.
 
-``python -m somersault.environments.early_ends TASK`` prints the steps as its last line, for callers that
+``python -P -m somersault.environments.early_ends TASK`` prints the steps as its last line, for callers that
 third-party code must not take down.
 """
 
@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from somersault.processes.modules import module_command
 from somersault.tasks import GymnasiumEnvironment, Task, get_task
 from somersault.tasks.gymnasium import open_gymnasium
 
@@ -27,7 +28,7 @@ def ask_for_early_ends(name: str) -> float | None:
 
     Such a failure may be a rare one, so it is left to the run to report it.
     """
-    command = [sys.executable, "-m", "somersault.environments.early_ends", name]
+    command = module_command("somersault.environments.early_ends", name)
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S, check=True)
         return float(asked.stdout.strip().splitlines()[-1])

@@ -3,7 +3,7 @@
 All processes use what a probe finds: `settle_opengl` puts it in the environment variable that MuJoCo and Gymnasium
 read.
 
-python -m somersault.runtime.probes egl|osmesa|h264
+python -P -m somersault.runtime.probes egl|osmesa|h264
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from fractions import Fraction
 
 from somersault.errors import ConfigError
+from somersault.processes.modules import module_command
 from somersault.runtime.config import environment, set_environment
 
 __all__ = ["check_drawing", "find_opengl", "settle_opengl", "try_probe"]
@@ -94,7 +95,7 @@ async def try_probe(name: str) -> str:
 def _try(name: str) -> str:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _MODULE, name],
+            module_command(_MODULE, name),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -101,7 +101,7 @@ def test_every_file_exempt_by_name_is_there(rule: Rule) -> None:
             "reference.py alone",
         ),
         ("services/learner/application.py", "from services.learner.rewards import reference", None),
-        ("services/__main__.py", "from services.learner import service", None),
+        ("services/one_process.py", "from services.learner import service", None),
         (
             "services/reward/a/b.py",
             "def f():\n    from services.learner import x",

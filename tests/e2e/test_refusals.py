@@ -11,7 +11,12 @@ import pytest
 
 from tests.e2e.runs import Run, train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("importable_tests"),
+]
 
 _BY_TEACHER = ("--teacher", "oracle", "--labels", "20")
 _STARTED_S = 60.0  # a busy machine imports torch twice at once

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.__main__ import main
+from services.one_process import main
 from somersault.cli.services.ports import choose_ports
 from somersault.rpc import call, open_channel
 from somersault.v1 import learner_pb2, learner_pb2_grpc
@@ -78,7 +78,7 @@ def test_a_port_in_use_is_a_refused_setting(tmp_path: Path, capsys: pytest.Captu
 
 HANGS = """
 import threading, time
-from services import __main__ as services
+from services import one_process as services
 
 def serve(parts, served, stopped):
     threading.Thread(target=time.sleep, args=(300,)).start()
@@ -101,4 +101,4 @@ def test_a_thread_that_never_returns_is_left_behind() -> None:
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a run that trains."""
     assert main(["--help"]) == 0
-    assert "python -m services \\\n    learner --port 7001" in capsys.readouterr().out
+    assert "python -P -m services \\\n    learner --port 7001" in capsys.readouterr().out

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 
 from somersault.errors import InvalidInputError
+from somersault.processes.modules import module_command
 
 __all__ = ["MODULES", "serve"]
 
@@ -29,4 +29,5 @@ def serve(service: str, arguments: Sequence[str]) -> None:
     """
     if service not in MODULES:
         raise InvalidInputError("service", service, f"one of {', '.join(MODULES)}")
-    os.execv(sys.executable, [sys.executable, "-m", MODULES[service], *arguments])  # noqa: S606 - no shell wanted
+    command = module_command(MODULES[service], *arguments)
+    os.execv(command[0], command)  # noqa: S606 - no shell wanted

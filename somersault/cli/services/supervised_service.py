@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections import deque
 from pathlib import Path
 
-from somersault.cli.services import launch
 from somersault.cli.services.environment_exits import EnvironmentExits
 from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.last_words import has_ended_itself, last_words, own_words
 from somersault.cli.services.notices import Notices
 from somersault.cli.services.processes import ServiceProcess
 from somersault.errors import ConfigError, UnavailableError
+from somersault.processes.launch import launch_command
+from somersault.processes.modules import module_command
 from somersault.rpc import Backoff
 from somersault.runtime.app import BAD_SETTINGS, HOPELESS
 from somersault.runtime.config import inherited_environment
@@ -132,8 +132,7 @@ class SupervisedService:
         return code
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-SE", launch.__file__, str(os.getpid())]
-        command += [sys.executable, "-m", self._spec.module, *self._spec.arguments]
+        command = launch_command(module_command(self._spec.module, *self._spec.arguments))
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()

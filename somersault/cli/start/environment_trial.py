@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable
 
 from somersault.cli.services.last_words import last_words
 from somersault.errors import InvalidInputError
+from somersault.processes.modules import module_command
 from somersault.tasks import is_own_task
 
 __all__ = ["try_environment"]
@@ -35,7 +35,7 @@ async def try_environment(task: str, *, say: Callable[[str], None], longest_s: f
     if is_own_task(task):
         return
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", _MODULE, task),
+        *module_command(_MODULE, task),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
 from somersault.formats.strict_json import dump_json
+from somersault.processes.modules import module_command
 from somersault.runtime.config import inherited_environment
 
 __all__ = ["check_settings"]
@@ -35,7 +35,7 @@ def check_settings(
     asked = {"flags": flags_by_service, "spec": dataclasses.asdict(spec)}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _MODULE],
+            module_command(_MODULE),
             input=dump_json(asked),
             env=inherited_environment(secrets),
             capture_output=True,

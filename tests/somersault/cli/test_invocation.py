@@ -37,4 +37,4 @@ def test_a_module_is_run_by_the_python_that_was_typed(monkeypatch: pytest.Monkey
     """`python -m somersault.cli` works where `somersault` is on no path."""
     monkeypatch.setattr(sys, "argv", [str(cli.__file__)])
     monkeypatch.setattr(sys, "orig_argv", [".venv/bin/python", "-m", "somersault.cli", "train"])
-    assert own_command() == ".venv/bin/python -m somersault.cli"
+    assert own_command() == ".venv/bin/python -P -m somersault.cli"

@@ -6,6 +6,8 @@ import pytest
 
 from somersault.environments.early_ends import ask_for_early_ends
 
+pytestmark = pytest.mark.usefixtures("importable_tests")
+
 
 def test_who_asks_outlives_an_environment_that_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that raises; how a run takes it is for the run to say."""

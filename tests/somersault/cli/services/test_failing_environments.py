@@ -95,7 +95,7 @@ def _simulator(kind: str, folder: Path, *, learner_port: int, is_reference: bool
 
 
 @pytest.fixture(autouse=True)
-def late(monkeypatch: pytest.MonkeyPatch) -> None:
+def late(importable_tests: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is odd at first."""
     monkeypatch.setenv("ODD_AT", str(_LATE))
 

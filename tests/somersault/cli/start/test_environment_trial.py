@@ -7,6 +7,8 @@ import pytest
 from somersault.cli.start.environment_trial import try_environment
 from somersault.errors import InvalidInputError
 
+pytestmark = pytest.mark.usefixtures("importable_tests")
+
 
 async def _say_nothing_of(task: str, *, longest_s: float = 30.0) -> list[str]:
     said: list[str] = []

@@ -1,6 +1,6 @@
 """Becomes another program, one that ends when the process that started it ends.
 
-Run as a script, ``python -SE launch.py PARENT_PID PROGRAM [ARGUMENT…]``, because code between fork and exec in a
+Run as a script, ``python -IS launch.py PARENT_PID PROGRAM [ARGUMENT…]``, because code between fork and exec in a
 process that has gRPC's threads may deadlock (``subprocess`` says so of ``preexec_fn``).
 """
 
@@ -11,7 +11,14 @@ import os
 import signal
 import sys
 
+__all__ = ["launch_command"]
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h; kept across exec
+
+
+def launch_command(program: list[str]) -> list[str]:
+    """Return the command that starts a program which ends with this process."""
+    return [sys.executable, "-IS", __file__, str(os.getpid()), *program]
 
 
 def main(arguments: list[str]) -> None:
