@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-__all__ = ["Handler", "refusal", "replaced"]
+__all__ = ["Handler", "behavior_of", "refusal", "replaced"]
 
 Handler = Any
 """grpc's own type can't be constructed through its public interface."""
@@ -20,13 +20,21 @@ _MAKE: dict[tuple[bool, bool], Any] = {
 }
 
 
-def replaced(handler: Handler, behavior: Callable[..., Any]) -> Handler:
-    """Return the same handler around another behavior, of the same kind."""
-    return _MAKE[handler.request_streaming, handler.response_streaming](
-        behavior,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
+def behavior_of(handler: Handler) -> Callable[..., Any]:
+    """Return what a handler does with a request and its context, whatever kind it is."""
+    behavior: Callable[..., Any] = (
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     )
+    return behavior
+
+
+def replaced(handler: Handler, behavior: Callable[..., Any], **changes: Any) -> Handler:
+    """Return the same handler around another behavior, of the same kind; ``changes`` go to its constructor."""
+    kept = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    return _MAKE[handler.request_streaming, handler.response_streaming](behavior, **{**kept, **changes})
 
 
 def refusal(error: Exception) -> Handler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import grpc.aio
 import structlog
 
 from somersault.errors import Retry, SomersaultError
-from somersault.rpc.handlers import Handler, replaced
+from somersault.rpc.handlers import Handler, behavior_of, replaced
 
 __all__ = ["RETRY_KEY", "ErrorInterceptor"]
 
@@ -37,14 +38,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if handler is None:
             return handler
         method = handler_call_details.method
-        if handler.response_streaming:
-            return replaced(handler, _stream_mapped(_streaming_behavior(handler), method))
-        return replaced(handler, _unary_mapped(handler.unary_unary or handler.stream_unary, method))
-
-
-def _streaming_behavior(handler: Any) -> Callable[..., Any]:
-    behavior: Callable[..., Any] = handler.unary_stream or handler.stream_stream
-    return behavior
+        mapped = _stream_mapped if handler.response_streaming else _unary_mapped
+        return replaced(handler, mapped(behavior_of(handler), method))
 
 
 def _unary_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., Any]:
@@ -62,7 +57,13 @@ def _unary_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., An
 def _stream_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., Any]:
     async def mapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
-            async for response in behavior(request, context):
+            responses = behavior(request, context)
+            if inspect.isawaitable(
+                responses
+            ):  # it writes them to the context, as grpc.health.v1's Watch does
+                await responses
+                return
+            async for response in responses:
                 yield response
         except (asyncio.CancelledError, grpc.aio.AbortError):
             raise

@@ -26,15 +26,15 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from somersault.v1 import preference_pb2 as somersault_dot_v1_dot_preference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsomersault/v1/options.proto\x12\rsomersault.v1\x1a google/protobuf/descriptor.proto\x1a\x1esomersault/v1/preference.proto\"m\n\x06\x41\x63\x63\x65ss\x12\"\n\x05roles\x18\x01 \x03(\x0e\x32\x13.somersault.v1.Role\x12\x15\n\ris_in_gateway\x18\x02 \x01(\x08\x12(\n\x07\x63\x61llers\x18\x03 \x03(\x0e\x32\x17.somersault.v1.Identity*\xb9\x01\n\x08Identity\x12\x18\n\x14IDENTITY_UNSPECIFIED\x10\x00\x12\x16\n\x12IDENTITY_SIMULATOR\x10\x01\x12\x14\n\x10IDENTITY_LEARNER\x10\x02\x12\x13\n\x0fIDENTITY_REWARD\x10\x03\x12\x14\n\x10IDENTITY_LABELER\x10\x04\x12\x14\n\x10IDENTITY_TEACHER\x10\x05\x12\x10\n\x0cIDENTITY_WEB\x10\x06\x12\x12\n\x0eIDENTITY_OWNER\x10\x07:G\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xfa\x93\x03 \x01(\x0b\x32\x15.somersault.v1.Accessb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsomersault/v1/options.proto\x12\rsomersault.v1\x1a google/protobuf/descriptor.proto\x1a\x1esomersault/v1/preference.proto\"\xa3\x01\n\x06\x41\x63\x63\x65ss\x12\"\n\x05roles\x18\x01 \x03(\x0e\x32\x13.somersault.v1.Role\x12\x15\n\ris_in_gateway\x18\x02 \x01(\x08\x12(\n\x07\x63\x61llers\x18\x03 \x03(\x0e\x32\x17.somersault.v1.Identity\x12\x19\n\x11max_request_bytes\x18\x04 \x01(\x03\x12\x19\n\x11max_request_parts\x18\x05 \x01(\x05*\xb9\x01\n\x08Identity\x12\x18\n\x14IDENTITY_UNSPECIFIED\x10\x00\x12\x16\n\x12IDENTITY_SIMULATOR\x10\x01\x12\x14\n\x10IDENTITY_LEARNER\x10\x02\x12\x13\n\x0fIDENTITY_REWARD\x10\x03\x12\x14\n\x10IDENTITY_LABELER\x10\x04\x12\x14\n\x10IDENTITY_TEACHER\x10\x05\x12\x10\n\x0cIDENTITY_WEB\x10\x06\x12\x12\n\x0eIDENTITY_OWNER\x10\x07:G\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xfa\x93\x03 \x01(\x0b\x32\x15.somersault.v1.Accessb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'somersault.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IDENTITY']._serialized_start=224
-  _globals['_IDENTITY']._serialized_end=409
-  _globals['_ACCESS']._serialized_start=112
-  _globals['_ACCESS']._serialized_end=221
+  _globals['_IDENTITY']._serialized_start=279
+  _globals['_IDENTITY']._serialized_end=464
+  _globals['_ACCESS']._serialized_start=113
+  _globals['_ACCESS']._serialized_end=276
 # @@protoc_insertion_point(module_scope)

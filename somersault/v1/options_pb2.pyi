@@ -70,15 +70,23 @@ Global___Identity: _TypeAlias = Identity  # noqa: Y015
 
 @_typing.final
 class Access(_message.Message):
-    """Who may call an rpc, and from where. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates."""
+    """Who may call an rpc, from where, and how large its requests may be. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROLES_FIELD_NUMBER: _builtins.int
     IS_IN_GATEWAY_FIELD_NUMBER: _builtins.int
     CALLERS_FIELD_NUMBER: _builtins.int
+    MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_REQUEST_PARTS_FIELD_NUMBER: _builtins.int
     is_in_gateway: _builtins.bool
     """Whether a gateway serves it to browsers, as a unary call of Connect. False for streams, calls with many rows, and calls that only services need."""
+    max_request_bytes: _builtins.int
+    """The largest request in bytes; 0 means 65,536. A larger one is RESOURCE_EXHAUSTED. In a stream each message counts for itself."""
+    max_request_parts: _builtins.int
+    """How many parts a request may have: fields that are present, each entry of a list counted, at every depth together; 0 means 4,096. More are
+    RESOURCE_EXHAUSTED before any of them is parsed. Numbers in a list are one part when packed, as proto3 does.
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_preference_pb2.Role.ValueType]:
         """At the labeler: the roles whose tokens may call it; other tokens are PERMISSION_DENIED. Empty: no one may."""
@@ -93,10 +101,12 @@ class Access(_message.Message):
         roles: _abc.Iterable[_preference_pb2.Role.ValueType] | None = ...,
         is_in_gateway: _builtins.bool = ...,
         callers: _abc.Iterable[Global___Identity.ValueType] | None = ...,
+        max_request_bytes: _builtins.int = ...,
+        max_request_parts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "is_in_gateway", b"is_in_gateway", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "is_in_gateway", b"is_in_gateway", "max_request_bytes", b"max_request_bytes", "max_request_parts", b"max_request_parts", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,8 +1,9 @@
-"""Who may call each rpc, and from where: read from the option on each in the protos, the only list."""
+"""What the option on each rpc says: who may call it, from where, how large its requests may be. The protos are the only list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from google.protobuf.descriptor import MethodDescriptor
 
@@ -10,7 +11,10 @@ from somersault.domain.roles import Identity, Role
 from somersault.v1 import labeler_pb2, learner_pb2, options_pb2, reward_pb2, simulator_pb2
 from somersault.wire.preference import role_from_message
 
-__all__ = ["CALLERS", "GATEWAY_METHODS", "ROLES", "SERVICE_METHODS"]
+__all__ = ["CALLERS", "GATEWAY_METHODS", "ROLES", "SERVICE_METHODS", "RequestBounds", "request_bounds"]
+
+_DEFAULT_BYTES = 64 * 1024
+_DEFAULT_PARTS = 4096
 
 
 def _of_services() -> Iterator[MethodDescriptor]:
@@ -47,3 +51,21 @@ ROLES: Mapping[str, frozenset[Role]] = {
 
 GATEWAY_METHODS = tuple(name for name, method in _LABELERS.items() if _access(method).is_in_gateway)
 """The methods of LabelerService that a gateway passes on to browsers, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBounds:
+    """How large a request may be; in a stream, each of its messages."""
+
+    max_bytes: int
+    max_parts: int
+    """Fields that are present, each entry of a list counted, at every depth together."""
+
+
+def request_bounds(method: MethodDescriptor) -> RequestBounds:
+    """Return the bounds of an rpc's requests, of any service; the default ones where its option says nothing."""
+    access = _access(method)
+    return RequestBounds(
+        max_bytes=access.max_request_bytes or _DEFAULT_BYTES,
+        max_parts=access.max_request_parts or _DEFAULT_PARTS,
+    )

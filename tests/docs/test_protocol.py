@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescripto
 
 from services.web.connect_protocol import http_status_of
 from somersault import errors
+from somersault.wire.access import SERVICE_METHODS, request_bounds
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 from tests.docs.settings import settings_of
 
@@ -107,3 +108,17 @@ def _resolves(name: str) -> bool:
         module, _, attribute = name.rpartition(".")
         return hasattr(importlib.import_module(module), attribute)
     return True
+
+
+def test_the_bounds_of_requests_are_those_of_the_protos() -> None:
+    """Each rpc with bounds of its own is in the table, and the rest has the usual ones."""
+    table = _PROTOCOL.text.split("| rpc | bytes | parts |")[1].split("\n\n")[0]
+    written: dict[str, tuple[int, int]] = {}
+    for row in table.splitlines()[2:]:
+        names, size, parts = (cell.strip() for cell in row.strip("|").split("|"))
+        bounds = int(size.replace(",", "")), int(parts.replace(",", ""))
+        written |= {name.strip("` "): bounds for name in names.split(",")}
+    usual = written.pop("every other")
+    bounds_by_name = {method.name: request_bounds(method) for method in SERVICE_METHODS.values()}
+    told = {name: (bounds.max_bytes, bounds.max_parts) for name, bounds in bounds_by_name.items()}
+    assert {name: bounds for name, bounds in told.items() if bounds != usual} == written

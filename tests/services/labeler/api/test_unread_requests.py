@@ -59,6 +59,15 @@ async def test_a_refused_call_costs_no_memory(labeler: RunningLabeler, caller: s
     token, status = REFUSED[caller]
     _forget_peak()
     before = _peak_mb()
-    compression = grpc.Compression.Gzip if caller == "no token" else None
-    assert await _refusal(labeler, "ProposeQueries", MANY, token=token, compression=compression) is status
+    assert await _refusal(labeler, "ProposeQueries", MANY, token=token) is status
+    assert _peak_mb() - before < 60
+
+
+async def test_a_compressed_call_costs_no_memory(labeler: RunningLabeler) -> None:
+    """Not even one with a token: nothing is decompressed."""
+    _forget_peak()
+    before = _peak_mb()
+    token, compression = TOKENS[Role.SERVICE], grpc.Compression.Gzip
+    status = await _refusal(labeler, "ProposeQueries", MANY, token=token, compression=compression)
+    assert status is grpc.StatusCode.UNIMPLEMENTED
     assert _peak_mb() - before < 60

@@ -15,7 +15,7 @@ import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 export declare const file_somersault_v1_options: GenFile;
 
 /**
- * Who may call an rpc, and from where. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates.
+ * Who may call an rpc, from where, and how large its requests may be. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates.
  *
  * @generated from message somersault.v1.Access
  */
@@ -40,10 +40,25 @@ export declare type Access = Message<"somersault.v1.Access"> & {
    * @generated from field: repeated somersault.v1.Identity callers = 3;
    */
   callers: Identity[];
+
+  /**
+   * The largest request in bytes; 0 means 65,536. A larger one is RESOURCE_EXHAUSTED. In a stream each message counts for itself.
+   *
+   * @generated from field: int64 max_request_bytes = 4;
+   */
+  maxRequestBytes: bigint;
+
+  /**
+   * How many parts a request may have: fields that are present, each entry of a list counted, at every depth together; 0 means 4,096. More are
+   * RESOURCE_EXHAUSTED before any of them is parsed. Numbers in a list are one part when packed, as proto3 does.
+   *
+   * @generated from field: int32 max_request_parts = 5;
+   */
+  maxRequestParts: number;
 };
 
 /**
- * Who may call an rpc, and from where. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates.
+ * Who may call an rpc, from where, and how large its requests may be. Both lists bind where both can be checked: roles at the labeler, callers wherever services have certificates.
  *
  * @generated from message somersault.v1.Access
  */
@@ -68,6 +83,21 @@ export declare type AccessJson = {
    * @generated from field: repeated somersault.v1.Identity callers = 3;
    */
   callers?: IdentityJson[];
+
+  /**
+   * The largest request in bytes; 0 means 65,536. A larger one is RESOURCE_EXHAUSTED. In a stream each message counts for itself.
+   *
+   * @generated from field: int64 max_request_bytes = 4;
+   */
+  maxRequestBytes?: string;
+
+  /**
+   * How many parts a request may have: fields that are present, each entry of a list counted, at every depth together; 0 means 4,096. More are
+   * RESOURCE_EXHAUSTED before any of them is parsed. Numbers in a list are one part when packed, as proto3 does.
+   *
+   * @generated from field: int32 max_request_parts = 5;
+   */
+  maxRequestParts?: number;
 };
 
 /**
