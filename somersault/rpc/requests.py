@@ -78,7 +78,7 @@ def parse_request(data: bytes, method: MethodDescriptor, bounds: RequestBounds, 
 
 def _reading(handler: Handler, name: str) -> Handler:
     """Return a handler around another that is given bytes and passes messages on."""
-    method = descriptor_pool.Default().FindMethodByName(name.strip("/").replace("/", "."))  # type: ignore[no-untyped-call]
+    method = descriptor_pool.Default().FindMethodByName(name.strip("/").replace("/", "."))
     bounds, parse = request_bounds(method), handler.request_deserializer
 
     def read(data: bytes) -> Any:

@@ -121,5 +121,5 @@ class _Scan:
 @functools.cache
 def _inner(descriptor: Descriptor) -> Mapping[int, Descriptor]:
     """Return the types of a message's submessages by the tag that each begins with."""
-    submessages = (field for field in descriptor.fields if field.message_type is not None)
-    return {field.number << 3 | _LENGTH: field.message_type for field in submessages}
+    submessages = ((field.number, field.message_type) for field in descriptor.fields)
+    return {number << 3 | _LENGTH: inner for number, inner in submessages if inner is not None}
