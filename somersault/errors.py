@@ -10,7 +10,8 @@ The columns are name, status, whether to try again, and meaning::
     ├── UnauthenticatedError     UNAUTHENTICATED      never  no token, or a wrong one
     ├── PermissionDeniedError    PERMISSION_DENIED    never  a right token without the right role
     ├── FailedPreconditionError  FAILED_PRECONDITION  again  not in this state, which passes
-    │   └── LeaseExpiredError    FAILED_PRECONDITION  again  the query has been leased to someone else since
+    │   ├── LeaseExpiredError    FAILED_PRECONDITION  again  the query has been leased to someone else since
+    │   └── LogWentBackError     FAILED_PRECONDITION  again  the log isn't the one that was followed
     ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   again  a bound on size or number was met
     ├── UnavailableError         UNAVAILABLE          again  a peer, a disk or a store can't be reached
     └── CorruptDataError         DATA_LOSS            never  stored or received bytes are not what they claim
@@ -37,6 +38,7 @@ __all__ = [
     "FailedPreconditionError",
     "InvalidInputError",
     "LeaseExpiredError",
+    "LogWentBackError",
     "NotFoundError",
     "PermissionDeniedError",
     "ResourceExhaustedError",
@@ -134,6 +136,10 @@ class FailedPreconditionError(SomersaultError):
 
 class LeaseExpiredError(FailedPreconditionError):
     """The lease ended before its answer came."""
+
+
+class LogWentBackError(FailedPreconditionError):
+    """The preference log lost what its follower has, as when a backup is restored: it must be read from its beginning."""
 
 
 class ResourceExhaustedError(SomersaultError):

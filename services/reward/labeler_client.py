@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
-from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
+from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange
 from services.reward.monitoring.progress_report import ProgressReport, RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
-from somersault.errors import SomersaultError, UnavailableError
+from somersault.errors import FailedPreconditionError, LogWentBackError, SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 from somersault.wire import preference_from_message, stored_segment_from_message, stored_segment_to_message
@@ -144,10 +144,11 @@ class LabelerClient:
         stats = await call(self._stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
         return int(stats.newest_log_cursor)
 
-    async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
-        """Yield the rows of the preference log after ``cursor``, in order and without end, across lost connections.
+    async def watch(self, after: LogPosition) -> AsyncGenerator[list[LogRow], None]:
+        """Yield the rows of the preference log after a position, in order and without end, across lost connections.
 
         Raises:
+            LogWentBackError: the log isn't any more what it was up to that position or to the last row.
             SomersaultError: the labeler refused and always will.
         """
         backoff = Backoff()
@@ -155,21 +156,23 @@ class LabelerClient:
             try:
                 with translated_errors():
                     request = labeler_pb2.WatchPreferencesRequest(
-                        run_id=self._run_id, cursor=cursor, is_complete=True
+                        run_id=self._run_id, cursor=after.cursor, commit_id=after.commit_id, is_complete=True
                     )
                     async for response in self._stub.WatchPreferences(request):
                         backoff.reset()
-                        rows = [row for row in _rows_from_message(response) if row.cursor > cursor]
+                        rows = [row for row in _rows_from_message(response) if row.cursor > after.cursor]
                         if rows:
-                            cursor = rows[-1].cursor
+                            after = LogPosition.of(rows[-1])
                             yield rows
+            except FailedPreconditionError as error:
+                raise LogWentBackError(str(error)) from error
             except SomersaultError as error:
                 if error.is_hopeless:
                     raise
                 if isinstance(error, UnavailableError):
-                    _log.info("preference_log_lost", cursor=cursor, detail=str(error))
+                    _log.info("preference_log_lost", cursor=after.cursor, detail=str(error))
                 else:
-                    _log.error("preference_log_refused", cursor=cursor, detail=str(error))
+                    _log.error("preference_log_refused", cursor=after.cursor, detail=str(error))
             await backoff.wait()
 
 
@@ -202,7 +205,12 @@ def _proposal_to_message(proposal: Proposal) -> labeler_pb2.Proposal:
 def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[LogRow]:
     rows: list[LogRow] = [_answer_from_message(record) for record in response.records]
     rows += [
-        WeightChange(cursor=change.cursor, labeler_id=change.labeler_id, weight=change.weight)
+        WeightChange(
+            cursor=change.cursor,
+            labeler_id=change.labeler_id,
+            weight=change.weight,
+            commit_id=change.commit_id,
+        )
         for change in response.weight_changes
     ]
     return sorted(rows, key=lambda row: row.cursor)
@@ -220,4 +228,5 @@ def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
         labeler_id=record.labeler_id,
         is_extra=record.is_extra,
         fills_query=record.answer_number >= record.target_answers,
+        commit_id=record.commit_id,
     )

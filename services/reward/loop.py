@@ -135,7 +135,6 @@ class RewardLoop:
         self._proposer.restore(query.segment_ids for query in queries)
         self.tracker.ask(query.query_id for query in queries if query.is_open)
         until = await self._labeler.newest_cursor()
-        self._learner.limit_cursor(until)
         await self._follower.catch_up(until=until)
         self._learner.publish()
         version = self.published.version.number

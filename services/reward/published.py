@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
+from services.reward.feedback.preference_log import LogPosition
 from somersault.reward_model import RewardEnsemble
 from somersault.rpc import Latest
 
@@ -23,8 +24,13 @@ class RewardVersion:
     """The ensemble as safetensors."""
     num_comparisons: int
     """Comparisons it learned from, including those since discarded but not those left out."""
-    cursor: int
+    position: LogPosition
     """It learned from the preference log up to this row and no further."""
+
+    @property
+    def cursor(self) -> int:
+        """The number of that row."""
+        return self.position.cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

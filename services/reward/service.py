@@ -123,6 +123,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             num_accuracy_preferences=self._learner.num_accuracy_preferences,
             training_loss=self._learner.training_loss,
             preference_cursor=version.cursor,
+            preference_commit_id=version.position.commit_id,
             num_awaited=self._loop.num_awaited,
             num_lost_comparisons=self._learner.num_lost,
         )
@@ -203,6 +204,7 @@ def _update_to_message(update: RewardUpdate, *, has_weights: bool) -> reward_pb2
         settled_env_steps=update.settled_env_steps,
         num_comparisons=version.num_comparisons,
         preference_cursor=version.cursor,
+        preference_commit_id=version.position.commit_id,
         is_pretrained=update.is_pretrained,
         is_finishing=update.is_finishing,
         wants_segments=update.wants_segments,

@@ -21,6 +21,7 @@ from somersault.errors import InvalidInputError
 __all__ = [
     "CHANGE_FIELDS",
     "GOLD_KINDS",
+    "MAX_COMMIT_ID",
     "MAX_REASON",
     "MAX_RESPONSE_MS",
     "MAX_TARGET",
@@ -35,6 +36,7 @@ MAX_WEIGHT = 10.0
 MAX_REASON = 500  # characters
 MAX_TARGET = 10  # answers a query: more people than that look at no pair
 MAX_RESPONSE_MS = 24 * 3_600_000
+MAX_COMMIT_ID = 64  # characters; ours are 16
 GOLD_KINDS = ("unanimous", "repeat")
 
 _MAX_CHANGED_BY = 64  # characters, as a labeler_id has
@@ -63,6 +65,8 @@ class LogField:
     """Only gold has it."""
     is_of_run: bool
     """Each run that has the answer has a value of its own."""
+    is_drawn: bool
+    """The log that takes the row draws a value of its own, so one to import needs none."""
 
 
 def _within(least: float, most: float) -> _Check:
@@ -81,9 +85,16 @@ def _check_changed_by(name: str, value: str) -> None:
     check_text(name, value, most=_MAX_CHANGED_BY)
 
 
+def _check_commit_id(name: str, value: str) -> None:
+    check_text(name, value, most=MAX_COMMIT_ID)
+
+
 def _in(column: str, check: _Check | None = None, **others: str | bool) -> Mapping[str, object]:
     """Return a field's metadata: where the database has it, and what of `LogField` isn't usual."""
     return {"column": column, "check": check, **others}
+
+
+_DRAWN = {"is_of_run": True, "is_drawn": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +144,8 @@ class PreferenceRecord:
         default=None, metadata=_in("queries.gold_preference", is_hidden=True, is_gold=True)
     )
     """The known answer; None if it isn't gold."""
+    commit_id: str = field(default="", metadata=_in("log.commit_id", _check_commit_id, **_DRAWN))
+    """Names the commit that added the row; never the same twice, not at the same position either."""
 
     @property
     def is_right(self) -> bool:
@@ -166,6 +179,7 @@ class WeightChange:
     changed_by: str = field(metadata=_in("change.changed_by", _check_changed_by))
     reason: str = field(metadata=_in("change.reason", _check_reason))
     change_id: str = field(metadata=_in("change.change_id", check_name))
+    commit_id: str = field(default="", metadata=_in("change.commit_id", _check_commit_id, **_DRAWN))
 
 
 def _fields_of(row: type[PreferenceRecord | WeightChange]) -> tuple[LogField, ...]:
@@ -180,6 +194,7 @@ def _field(declared: dataclasses.Field[Any], kind: Any) -> LogField:
         "is_hidden": False,
         "is_gold": False,
         "is_of_run": False,
+        "is_drawn": False,
         **declared.metadata,
     }
     (concrete,) = [each for each in typing.get_args(kind) or (kind,) if each is not type(None)]

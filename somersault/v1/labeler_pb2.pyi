@@ -697,22 +697,26 @@ class WatchPreferencesRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
+    COMMIT_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     cursor: _builtins.int
     """The last row the caller has; 0 for all of them."""
     is_complete: _builtins.bool
     """Whether to include gold answers and weight changes. Without it they are left out, and their positions with them."""
+    commit_id: _builtins.str
+    """The `commit_id` that came with that cursor, at most 64 characters: the call fails if the log has another one there, or none. Empty: not checked."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         cursor: _builtins.int = ...,
         is_complete: _builtins.bool = ...,
+        commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "is_complete", b"is_complete", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_id", b"commit_id", "cursor", b"cursor", "is_complete", b"is_complete", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -728,10 +732,13 @@ class WatchPreferencesResponse(_message.Message):
     WEIGHT_CHANGES_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     RUN_STATE_FIELD_NUMBER: _builtins.int
+    COMMIT_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """The position up to which the caller has everything it asked for with this message."""
     run_state: Global___RunState.ValueType
     """The run's state. Once it is finished and the caller has every row, only late answers can follow."""
+    commit_id: _builtins.str
+    """Names the log up to `cursor`, to be given with it when following goes on; empty at 0."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_preference_pb2.PreferenceRecord]:
         """In log order; empty in a heartbeat, which is sent after 15 seconds without a row."""
@@ -747,10 +754,11 @@ class WatchPreferencesResponse(_message.Message):
         weight_changes: _abc.Iterable[_preference_pb2.WeightChange] | None = ...,
         cursor: _builtins.int = ...,
         run_state: Global___RunState.ValueType = ...,
+        commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "records", b"records", "run_state", b"run_state", "weight_changes", b"weight_changes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_id", b"commit_id", "cursor", b"cursor", "records", b"records", "run_state", b"run_state", "weight_changes", b"weight_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -303,6 +303,8 @@ class LabelerServiceServicer:
 
     def WatchPreferences(self, request, context):
         """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+        FAILED_PRECONDITION, at the call or at any time later, if the log went back behind what the caller has, as it does when a backup is restored: then the caller
+        reads the log from 0 again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,10 @@ class LabelerServiceStub:
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes have changed.
     """
     WatchPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]
-    """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
+    """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+    FAILED_PRECONDITION, at the call or at any time later, if the log went back behind what the caller has, as it does when a backup is restored: then the caller
+    reads the log from 0 again.
+    """
     ListQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]
     """Lists queries, newest first, a page at a time. Idempotent."""
     ExportPreferences: _grpc.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]
@@ -174,7 +177,10 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     NOT_FOUND while there is none, DATA_LOSS if the stored bytes have changed.
     """
     WatchPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.WatchPreferencesRequest, _labeler_pb2.WatchPreferencesResponse]  # type: ignore[assignment]
-    """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
+    """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+    FAILED_PRECONDITION, at the call or at any time later, if the log went back behind what the caller has, as it does when a backup is restored: then the caller
+    reads the log from 0 again.
+    """
     ListQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListQueriesRequest, _labeler_pb2.ListQueriesResponse]  # type: ignore[assignment]
     """Lists queries, newest first, a page at a time. Idempotent."""
     ExportPreferences: _aio.UnaryStreamMultiCallable[_labeler_pb2.ExportPreferencesRequest, _labeler_pb2.ExportPreferencesResponse]  # type: ignore[assignment]
@@ -341,7 +347,10 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.WatchPreferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_labeler_pb2.WatchPreferencesResponse], _abc.AsyncIterator[_labeler_pb2.WatchPreferencesResponse]]:
-        """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once."""
+        """Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+        FAILED_PRECONDITION, at the call or at any time later, if the log went back behind what the caller has, as it does when a backup is restored: then the caller
+        reads the log from 0 again.
+        """
 
     @_abc_1.abstractmethod
     def ListQueries(

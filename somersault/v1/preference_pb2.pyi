@@ -289,6 +289,7 @@ class PreferenceRecord(_message.Message):
     GUIDELINES_VERSION_FIELD_NUMBER: _builtins.int
     GOLD_KIND_FIELD_NUMBER: _builtins.int
     GOLD_PREFERENCE_FIELD_NUMBER: _builtins.int
+    COMMIT_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Position in the log: 1, 2, 3, … in commit order, without gaps."""
     run_id: _builtins.str
@@ -323,6 +324,10 @@ class PreferenceRecord(_message.Message):
     """Where the known answer of gold came from: "unanimous" (others) or "repeat" (the labeler itself); empty if it is not gold."""
     gold_preference: Global___Preference.ValueType
     """The known answer of gold, in terms of the sides the labeler saw; unspecified if it is not gold."""
+    commit_id: _builtins.str
+    """Names the commit that added the row: at most 64 characters, drawn by the labeler, never the same twice. So a log that was put back to an earlier state and has
+    grown again has others at the same positions. Empty from a labeler that doesn't know them. ImportPreferences ignores it.
+    """
     @_builtins.property
     def left(self) -> _trajectory_pb2.StoredSegment:
         """What was on the left."""
@@ -358,10 +363,11 @@ class PreferenceRecord(_message.Message):
         guidelines_version: _builtins.int = ...,
         gold_kind: _builtins.str = ...,
         gold_preference: Global___Preference.ValueType = ...,
+        commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "commit_time", b"commit_time", "left", b"left", "right", b"right", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "answer_id", b"answer_id", "answer_number", b"answer_number", "commit_time", b"commit_time", "cursor", b"cursor", "gold_kind", b"gold_kind", "gold_preference", b"gold_preference", "guidelines_version", b"guidelines_version", "is_extra", b"is_extra", "is_gold", b"is_gold", "labeler_id", b"labeler_id", "labeler_role", b"labeler_role", "left", b"left", "preference", b"preference", "query_id", b"query_id", "response_ms", b"response_ms", "right", b"right", "run_id", b"run_id", "target_answers", b"target_answers", "version", b"version", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "answer_id", b"answer_id", "answer_number", b"answer_number", "commit_id", b"commit_id", "commit_time", b"commit_time", "cursor", b"cursor", "gold_kind", b"gold_kind", "gold_preference", b"gold_preference", "guidelines_version", b"guidelines_version", "is_extra", b"is_extra", "is_gold", b"is_gold", "labeler_id", b"labeler_id", "labeler_role", b"labeler_role", "left", b"left", "preference", b"preference", "query_id", b"query_id", "response_ms", b"response_ms", "right", b"right", "run_id", b"run_id", "target_answers", b"target_answers", "version", b"version", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -383,6 +389,7 @@ class WeightChange(_message.Message):
     COMMIT_TIME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CHANGE_ID_FIELD_NUMBER: _builtins.int
+    COMMIT_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Position in the log, of the same sequence as the preferences'."""
     run_id: _builtins.str
@@ -397,6 +404,8 @@ class WeightChange(_message.Message):
     """Why, in the owner's words."""
     change_id: _builtins.str
     """Names this change, the same after export and import."""
+    commit_id: _builtins.str
+    """Names the commit that added the row, as in PreferenceRecord."""
     @_builtins.property
     def commit_time(self) -> _timestamp_pb2.Timestamp:
         """When it was committed."""
@@ -412,10 +421,11 @@ class WeightChange(_message.Message):
         commit_time: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
         change_id: _builtins.str = ...,
+        commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "changed_by", b"changed_by", "commit_time", b"commit_time", "cursor", b"cursor", "labeler_id", b"labeler_id", "reason", b"reason", "run_id", b"run_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "changed_by", b"changed_by", "commit_id", b"commit_id", "commit_time", b"commit_time", "cursor", b"cursor", "labeler_id", b"labeler_id", "reason", b"reason", "run_id", b"run_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -248,6 +248,7 @@ class RewardModelUpdate(_message.Message):
     IS_FINISHING_FIELD_NUMBER: _builtins.int
     WANTS_SEGMENTS_FIELD_NUMBER: _builtins.int
     HORIZON_ENV_STEPS_FIELD_NUMBER: _builtins.int
+    PREFERENCE_COMMIT_ID_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """Rises by one at each publication; 0 has learned nothing yet."""
     weights: _builtins.bytes
@@ -270,6 +271,8 @@ class RewardModelUpdate(_message.Message):
     """
     horizon_env_steps: _builtins.int
     """The step up to which a learner that has lost the service may continue with its copy; absent if there is no limit. In lockstep it always waits."""
+    preference_commit_id: _builtins.str
+    """The `commit_id` of the row at `preference_cursor`. Together they name what was learned, even if the log went back since; empty at 0."""
     def __init__(
         self,
         *,
@@ -282,10 +285,11 @@ class RewardModelUpdate(_message.Message):
         is_finishing: _builtins.bool = ...,
         wants_segments: _builtins.bool = ...,
         horizon_env_steps: _builtins.int | None = ...,
+        preference_commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps", "horizon_env_steps", b"horizon_env_steps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps", "horizon_env_steps", b"horizon_env_steps", "is_finishing", b"is_finishing", "is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "wants_segments", b"wants_segments", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps", "horizon_env_steps", b"horizon_env_steps", "is_finishing", b"is_finishing", "is_pretrained", b"is_pretrained", "num_comparisons", b"num_comparisons", "preference_commit_id", b"preference_commit_id", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "settled_env_steps", b"settled_env_steps", "wants_segments", b"wants_segments", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__horizon_env_steps: _TypeAlias = _typing.Literal["horizon_env_steps"]  # noqa: Y015
     _WhichOneofArgType__horizon_env_steps: _TypeAlias = _typing.Literal["_horizon_env_steps", b"_horizon_env_steps"]  # noqa: Y015
@@ -387,6 +391,7 @@ class RewardStatus(_message.Message):
     PREFERENCE_CURSOR_FIELD_NUMBER: _builtins.int
     NUM_AWAITED_FIELD_NUMBER: _builtins.int
     NUM_LOST_COMPARISONS_FIELD_NUMBER: _builtins.int
+    PREFERENCE_COMMIT_ID_FIELD_NUMBER: _builtins.int
     reward_version: _builtins.int
     """The newest version."""
     num_preferences: _builtins.int
@@ -413,6 +418,8 @@ class RewardStatus(_message.Message):
     """Answers that the learner needs before it goes on; 0 while it needs none."""
     num_lost_comparisons: _builtins.int
     """Answers that can't be learned from because their segments are gone or damaged for good."""
+    preference_commit_id: _builtins.str
+    """The `commit_id` of that row, which together with its cursor names what was learned; empty at 0."""
     def __init__(
         self,
         *,
@@ -429,10 +436,11 @@ class RewardStatus(_message.Message):
         preference_cursor: _builtins.int = ...,
         num_awaited: _builtins.int = ...,
         num_lost_comparisons: _builtins.int = ...,
+        preference_commit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_awaited", b"num_awaited", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_lost_comparisons", b"num_lost_comparisons", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_budget", b"label_budget", "num_accuracy_preferences", b"num_accuracy_preferences", "num_awaited", b"num_awaited", "num_comparisons", b"num_comparisons", "num_labels_due", b"num_labels_due", "num_lost_comparisons", b"num_lost_comparisons", "num_open_queries", b"num_open_queries", "num_pool_segments", b"num_pool_segments", "num_preferences", b"num_preferences", "preference_accuracy", b"preference_accuracy", "preference_commit_id", b"preference_commit_id", "preference_cursor", b"preference_cursor", "reward_version", b"reward_version", "training_loss", b"training_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -76,6 +76,8 @@ _RECORD = _columns_of_fields(RECORD_FIELDS)
 COLUMNS: Mapping[str, Column] = {"kind": "string", **_RECORD, **_CHANGE}
 """Name and type of each column, in order."""
 _USUAL = ("kind", "answer_id", "preference")
+_DRAWN = {each.export: each.default for each in (*RECORD_FIELDS, *CHANGE_FIELDS) if each.is_drawn}
+"""Columns that rows to import needn't have, and what they then are."""
 
 
 def row_from_record(record: preference_pb2.PreferenceRecord) -> Row:
@@ -153,7 +155,8 @@ def message_from_row(row: Mapping[str, Any]) -> LogMessage:
     for name, value in row.items():
         if value is not None and name not in columns:
             raise InvalidInputError(name, value, f"null in a row of kind {row['kind']}")
-    values = {name: _checked(name, row.get(name)) for name in columns}
+    given = _DRAWN | {name: value for name, value in row.items() if value is not None}
+    values = {name: _checked(name, given.get(name)) for name in columns}
     return _record(values) if row["kind"] == "preference" else _change(values)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.learner.rewards.predicted import PredictedRewards
 from services.learner.rewards.source import running
+from services.reward.feedback.preference_log import LogPosition
 from services.reward.labeler_client import LabelerClient
 from services.reward.training.retry import retry_while_unavailable
 from services.simulator.learner_stream import LearnerStream
@@ -67,7 +68,7 @@ async def _predict(address: str, _: Path) -> None:
 
 
 async def _watch_log(address: str, _: Path) -> None:
-    async with contextlib.aclosing(LabelerClient(address, token="t", run_id="r").watch(0)) as log:
+    async with contextlib.aclosing(LabelerClient(address, token="t", run_id="r").watch(LogPosition())) as log:
         async for _rows in log:
             pass
 

@@ -40,6 +40,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
             lambda log_slice: pb.WatchPreferencesResponse(
                 **log_messages.slice_to_messages(log_slice),
                 cursor=log_slice.cursor,
+                commit_id=log_slice.commit_id,
                 run_state=run_messages.state_to_message(log_slice.run_state),
             )
         )
@@ -145,7 +146,11 @@ class LabelerServicer(ClipMethods, OwnerMethods):
     ) -> AsyncIterator[pb.WatchPreferencesResponse]:
         """Send the log from a cursor on."""
         log = self._parts.preference_log.watch(
-            admission(), request.run_id, cursor=request.cursor, is_complete=request.is_complete
+            admission(),
+            request.run_id,
+            cursor=request.cursor,
+            commit_id=request.commit_id,
+            is_complete=request.is_complete,
         )
         async for log_slice in log:
             yield self._messages.of(log_slice)

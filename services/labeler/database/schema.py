@@ -48,6 +48,8 @@ runs = sa.Table(
     required("question", sa.Text()),
     # Counted up in the transaction that adds a row to the log, so the log has no gaps.
     required("newest_cursor", sa.BigInteger()),
+    # of the row there
+    text("newest_commit_id", 64),
     required("created_ms", sa.BigInteger()),
     # Tells runs of one name apart; empty until one is given.
     text("identity", 32),
@@ -208,6 +210,8 @@ preference_log = sa.Table(
     required("preference", sa.String(16)),
     required("commit_ms", sa.BigInteger()),
     sa.Column("weight", sa.Float(), nullable=False, server_default="1"),
+    # Drawn for each row, so that a log that was restored and grew again is told from the one that it was.
+    text("commit_id", 64),
     sa.UniqueConstraint("answer_number", "version"),
 )
 
@@ -223,6 +227,7 @@ weight_changes = sa.Table(
     required("changed_by", sa.String(64)),
     required("reason", sa.Text()),
     required("commit_ms", sa.BigInteger()),
+    text("commit_id", 64),
     sa.UniqueConstraint("run_id", "change_id"),
 )
 

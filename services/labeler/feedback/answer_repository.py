@@ -86,6 +86,7 @@ def submit(
         answer_number=tally.num_answers if is_counted else 0,
         target_answers=_target(connection, query, tally) if is_counted else 0,
         guidelines_version=held.lease.guidelines_version,
+        commit_id=log_repository.new_commit_id(),
     )
     return _add(connection, record, held=held, tally=tally)
 
@@ -103,6 +104,7 @@ def _add(
     appending = log_repository.steps_to_append(
         record.run_id,
         lease_number=held.lease.number,
+        commit_id=record.commit_id,
         is_plain=not record.is_gold,
         version=1,
         preference=record.preference,

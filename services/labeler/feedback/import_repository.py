@@ -69,9 +69,9 @@ def _import_change(connection: sa.Connection, change: WeightChange) -> bool:
             raise AlreadyExistsError(f"change_id {change.change_id!r} already stands for another change")
         return False
     _add_missing_labeler(connection, change.labeler_id, Role.LABELER)
-    cursor = log_repository.take_position(connection, change.run_id, is_plain=False)
-    values = {name: getattr(change, name) for name in WeightChange.__slots__} | {"cursor": cursor}
-    weight_repository.add(connection, WeightChange(**values))
+    commit_id = log_repository.new_commit_id()
+    cursor = log_repository.take_position(connection, change.run_id, commit_id=commit_id, is_plain=False)
+    weight_repository.add(connection, dataclasses.replace(change, cursor=cursor, commit_id=commit_id))
     return True
 
 
@@ -182,6 +182,7 @@ def _add_answer(
     appending = log_repository.steps_to_append(
         record.run_id,
         lease_number=lease_number,
+        commit_id=log_repository.new_commit_id(),
         is_plain=not record.is_gold,
         version=1,
         preference=record.preference,

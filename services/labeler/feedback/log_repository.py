@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,8 +19,17 @@ from somersault.domain.feedback import Preference
 from somersault.domain.preference_log import RECORD_FIELDS, LogField, PreferenceRecord
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
+from somersault.errors import LogWentBackError
 
-__all__ = ["read_after", "read_slice", "record", "steps_to_append", "take_position"]
+__all__ = [
+    "commit_id_at",
+    "new_commit_id",
+    "read_after",
+    "read_slice",
+    "record",
+    "steps_to_append",
+    "take_position",
+]
 
 _LOG = schema.preference_log
 _ANSWERS = schema.answers
@@ -32,6 +42,7 @@ _TAKE_POSITION = (
     .values(
         {
             "newest_cursor": _RUNS.c.newest_cursor + 1,
+            "newest_commit_id": sa.bindparam("of_commit", type_=sa.String),
             "newest_plain_cursor": sa.case(
                 (sa.bindparam("is_plain", type_=sa.Boolean).is_(True), _RUNS.c.newest_cursor + 1),
                 else_=_RUNS.c.newest_plain_cursor,
@@ -57,6 +68,7 @@ def _insert() -> sa.Insert:
         "version": sa.bindparam("of_version", type_=sa.Integer),
         "preference": sa.bindparam("of_preference", type_=sa.String),
         "commit_ms": sa.bindparam("of_commit_ms", type_=sa.BigInteger),
+        "commit_id": _RUNS.c.newest_commit_id,
         "weight": sa.func.coalesce(sa.select(known.weight).where(is_own).scalar_subquery(), 1.0),
     }
     rows = (
@@ -70,9 +82,14 @@ def _insert() -> sa.Insert:
 _INSERT = _insert()
 
 
-def take_position(connection: sa.Connection, run_id: str, *, is_plain: bool) -> int:
+def new_commit_id() -> str:
+    """Return a name for the commit of a row."""
+    return secrets.token_hex(8)
+
+
+def take_position(connection: sa.Connection, run_id: str, *, commit_id: str, is_plain: bool) -> int:
     """Take the log's next position. The run stays locked until the commit, so positions follow commit order."""
-    values = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts({})}
+    values = {"of_run": run_id, "of_commit": commit_id, "is_plain": is_plain, **counters.run_amounts({})}
     return int(connection.execute(_TAKE_POSITION, values).scalar_one())
 
 
@@ -80,6 +97,7 @@ def steps_to_append(
     run_id: str,
     *,
     lease_number: int,
+    commit_id: str,
     is_plain: bool,
     version: int,
     preference: Preference,
@@ -90,7 +108,12 @@ def steps_to_append(
 
     The last step yields a row of position and weight. ``is_plain`` is false for gold.
     """
-    counted = {"of_run": run_id, "is_plain": is_plain, **counters.run_amounts(amounts)}
+    counted = {
+        "of_run": run_id,
+        "of_commit": commit_id,
+        "is_plain": is_plain,
+        **counters.run_amounts(amounts),
+    }
     row = {"of_lease": lease_number, "of_version": version, "of_preference": preference.value}
     return [Step(_TAKE_POSITION, counted), Step(_INSERT, row | {"of_commit_ms": now_ms})]
 
@@ -102,10 +125,15 @@ def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: in
 
 
 def read_slice(
-    connection: sa.Connection, run_id: str, *, cursor: int, count: int, is_complete: bool
+    connection: sa.Connection, run_id: str, *, cursor: int, commit_id: str = "", count: int, is_complete: bool
 ) -> LogSlice:
-    """Return what follows a position, at most ``count`` rows; gold and weight changes only if ``is_complete``."""
+    """Return what follows a position, at most ``count`` rows; gold and weight changes only if ``is_complete``.
+
+    Raises:
+        LogWentBackError: the log has no such position any more, or another row there than that of ``commit_id``.
+    """
     run = connection.execute(_RUN, {"of_run": run_id}).one()  # read before the rows up to there are
+    _check_same(connection, run_id, run, cursor=cursor, commit_id=commit_id)
     values = {"of_run": run_id, "after": cursor, "count": count}
     records = [_record(row) for row in connection.execute(_READ_AFTER[is_complete], values)]
     changes = (
@@ -114,11 +142,40 @@ def read_slice(
     positions = sorted([*(row.cursor for row in records), *(row.cursor for row in changes)])
     is_cut = len(positions) >= count
     end = positions[count - 1] if is_cut else max([run.newest_cursor, *positions])
+    named: dict[int, str] = {run.newest_cursor: run.newest_commit_id}
+    named |= {row.cursor: row.commit_id for row in records}
+    named |= {row.cursor: row.commit_id for row in changes}
     return LogSlice(
         records=[row for row in records if row.cursor <= end],
         weight_changes=[row for row in changes if row.cursor <= end],
         cursor=end,
+        commit_id=named[end],
         run_state=None if is_cut else run_repository.state_of(run),
+    )
+
+
+def commit_id_at(connection: sa.Connection, run_id: str, cursor: int) -> str | None:
+    """Return the name of the commit that added the row at a position; None if there is none."""
+    values = {"of_run": run_id, "of_cursor": cursor}
+    for statement in _COMMIT_IDS:
+        found: str | None = connection.execute(statement, values).scalar_one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
+def _check_same(
+    connection: sa.Connection, run_id: str, run: schema.Row, *, cursor: int, commit_id: str
+) -> None:
+    if cursor == 0 or (cursor == run.newest_cursor and commit_id in ("", run.newest_commit_id)):
+        return
+    if cursor < run.newest_cursor and (
+        not commit_id or commit_id_at(connection, run_id, cursor) == commit_id
+    ):
+        return
+    raise LogWentBackError(
+        f"the log of run {run_id!r} went back behind position {cursor}, as it does when a backup is restored, and is now"
+        f" at {run.newest_cursor}: what followed is lost or other than it was; read it from 0 again"
     )
 
 
@@ -160,8 +217,14 @@ def _selected(field: LogField, tables: Mapping[str, sa.FromClause]) -> Iterator[
         yield tables[table].c[column].label(field.name)
 
 
-_RUN = sa.select(_RUNS.c.newest_cursor, _RUNS.c.state, _RUNS.c.is_paused).where(
+_RUN = sa.select(_RUNS.c.newest_cursor, _RUNS.c.newest_commit_id, _RUNS.c.state, _RUNS.c.is_paused).where(
     _RUNS.c.run_id == sa.bindparam("of_run")
+)
+_COMMIT_IDS = tuple(
+    sa.select(table.c.commit_id).where(
+        table.c.run_id == sa.bindparam("of_run"), table.c.cursor == sa.bindparam("of_cursor")
+    )
+    for table in (_LOG, schema.weight_changes)
 )
 _READ_AFTER = {
     has_gold: _select_records()

@@ -19,6 +19,8 @@ from services.labeler.oversight import audit_repository
 from services.labeler.people.admission import Admission
 from services.labeler.runs import run_repository
 from services.labeler.shared_reads import SharedReads
+from somersault.domain.preference_log import MAX_COMMIT_ID
+from somersault.domain.texts import check_text
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
 
@@ -51,7 +53,13 @@ class PreferenceLog:
         self._turn = asyncio.Lock()
 
     async def watch(
-        self, admission: Admission, run_id: str, *, cursor: int, is_complete: bool = False
+        self,
+        admission: Admission,
+        run_id: str,
+        *,
+        cursor: int,
+        commit_id: str = "",
+        is_complete: bool = False,
     ) -> AsyncIterator[LogSlice]:
         """Yield the log from a position on, without end, with an empty slice now and then as a heartbeat.
 
@@ -59,29 +67,36 @@ class PreferenceLog:
         changes.
 
         Raises:
-            InvalidInputError: the log has no such position.
+            InvalidInputError: the log has no such position, and no ``commit_id`` says that it once had.
             NotFoundError: the run is unknown.
+            LogWentBackError: the log isn't any more what the follower has of it.
             UnauthenticatedError: the follower's token was revoked.
         """
-        await self._check_cursor(run_id, cursor)
+        check_text("commit_id", commit_id, most=MAX_COMMIT_ID)
+        newest = await self._newest_cursor(run_id)
+        if cursor < 0 or (cursor > newest and not commit_id):
+            raise InvalidInputError("cursor", cursor, f"0 to {newest}, the newest position of the log")
         self._num_followers += 1
         try:
-            async for log_slice in self._follow(admission, run_id, cursor, is_complete=is_complete):
+            async for log_slice in self._follow(
+                admission, run_id, cursor, commit_id, is_complete=is_complete
+            ):
                 yield log_slice
         finally:
             self._num_followers -= 1
 
     async def _follow(
-        self, admission: Admission, run_id: str, cursor: int, *, is_complete: bool
+        self, admission: Admission, run_id: str, cursor: int, commit_id: str, *, is_complete: bool
     ) -> AsyncIterator[LogSlice]:
         last_sent, last_state = time.monotonic(), RunState.RUNNING
         while True:
             change = self._log_grew.next
             log_slice = await self._slices.get(
-                (run_id, cursor, is_complete), partial(self._read, run_id, cursor, is_complete=is_complete)
+                (run_id, cursor, commit_id, is_complete),
+                partial(self._read, run_id, cursor, commit_id, is_complete=is_complete),
             )
             await admission.check()
-            cursor = log_slice.cursor
+            cursor, commit_id = log_slice.cursor, log_slice.commit_id
             left_s = last_sent + self._heartbeat_s - time.monotonic()
             state = log_slice.run_state or last_state
             if log_slice.records or log_slice.weight_changes or left_s <= 0 or state is not last_state:
@@ -114,16 +129,18 @@ class PreferenceLog:
 
         Raises:
             NotFoundError: the run is unknown.
+            LogWentBackError: a backup was restored meanwhile.
         """
-        end = await self._check_cursor(run_id, 0)
-        cursor = 0
+        end = await self._newest_cursor(run_id)
+        cursor, commit_id = 0, ""
         while cursor < end:
-            log_slice = await self._read(run_id, cursor, is_complete=is_complete)
-            cursor = log_slice.cursor
+            log_slice = await self._read(run_id, cursor, commit_id, is_complete=is_complete)
+            cursor, commit_id = log_slice.cursor, log_slice.commit_id
             yield LogSlice(
                 records=[row for row in log_slice.records if row.cursor <= end],
                 weight_changes=[row for row in log_slice.weight_changes if row.cursor <= end],
                 cursor=min(cursor, end),
+                commit_id=commit_id,
             )
 
     async def note_export(self, by: Labeler, run_id: str, form: str) -> None:
@@ -141,18 +158,18 @@ class PreferenceLog:
 
         await self._database.write(note)
 
-    async def _check_cursor(self, run_id: str, cursor: int) -> int:
-        newest = await self._database.read(
-            lambda connection: run_repository.newest_cursor(connection, run_id)
-        )
-        if not 0 <= cursor <= newest:
-            raise InvalidInputError("cursor", cursor, f"0 to {newest}, the newest position of the log")
-        return newest
+    async def _newest_cursor(self, run_id: str) -> int:
+        return await self._database.read(lambda connection: run_repository.newest_cursor(connection, run_id))
 
-    async def _read(self, run_id: str, cursor: int, *, is_complete: bool) -> LogSlice:
+    async def _read(self, run_id: str, cursor: int, commit_id: str, *, is_complete: bool) -> LogSlice:
         return await self._database.read(
             lambda connection: log_repository.read_slice(
-                connection, run_id, cursor=cursor, count=MAX_ROWS, is_complete=is_complete
+                connection,
+                run_id,
+                cursor=cursor,
+                commit_id=commit_id,
+                count=MAX_ROWS,
+                is_complete=is_complete,
             )
         )
 

@@ -83,6 +83,7 @@ def add_version(
         *log_repository.steps_to_append(
             answer.run_id,
             lease_number=answer.lease_number,
+            commit_id=log_repository.new_commit_id(),
             is_plain=not answer.is_gold,
             version=version,
             preference=preference,

@@ -18,5 +18,7 @@ class LogSlice:
     weight_changes: list[WeightChange]
     cursor: int
     """Everything up to here is in this slice or in earlier ones."""
+    commit_id: str
+    """Names the commit of the row there; empty at 0."""
     run_state: RunState | None = None
     """None for a full slice, which is cached while the run goes on."""

@@ -62,8 +62,10 @@ def set_weight(
     counters.add_to_run(connection, run_id, {})  # locks the run, so that the weight read next is the newest
     if weight_repository.read(connection, run_id, labeler_id) == weight:
         return weight_repository.newest(connection, run_id, labeler_id)
+    commit_id = log_repository.new_commit_id()
     change = WeightChange(
-        cursor=log_repository.take_position(connection, run_id, is_plain=False),
+        cursor=log_repository.take_position(connection, run_id, commit_id=commit_id, is_plain=False),
+        commit_id=commit_id,
         run_id=run_id,
         change_id=f"w{secrets.token_hex(8)}",
         labeler_id=labeler_id,

@@ -19,7 +19,7 @@ from services.labeler.feedback import export_files, log_repository
 from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.client import TIMEOUT_S, WebhookClient
 from services.labeler.webhooks.webhook_repository import Batch
-from somersault.errors import InvalidInputError, UnavailableError
+from somersault.errors import InvalidInputError, LogWentBackError, UnavailableError
 from somersault.runtime.failpoints import failpoint
 
 __all__ = ["WebhookDelivery"]
@@ -82,6 +82,8 @@ class WebhookDelivery:
                     return
         except UnavailableError as err:  # of the database; the claim ends and the batch is sent again
             _log.warning("webhooks_wait_for_database", error=str(err))
+        except LogWentBackError as err:  # between claiming a batch and reading its rows
+            _log.error("webhooks_log_went_back", webhook_id=webhook_id, error=str(err))
         except Exception:  # a bug must hold up only this webhook, and no labeler
             _log.exception("webhook_failed", webhook_id=webhook_id)
 
@@ -118,7 +120,9 @@ class WebhookDelivery:
 
     async def _send(self, batch: Batch, body: bytes) -> tuple[str, str]:
         """Send a batch; return the outcome, and the error if it wasn't accepted."""
-        name = messages.message_id(batch.webhook_id, begin=batch.begin, end=batch.end)
+        name = messages.message_id(
+            batch.webhook_id, begin=batch.begin, end=batch.end, commit_id=batch.commit_id
+        )
         headers = messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
         try:
             status = await self._client.post(batch.url, headers, body)
@@ -138,7 +142,8 @@ def _body(connection: sa.Connection, batch: Batch) -> bytes:
     log_slice = log_repository.read_slice(
         connection, batch.run_id, cursor=batch.begin, count=batch.end - batch.begin, is_complete=True
     )
-    assert log_slice.cursor == batch.end
+    if (log_slice.cursor, log_slice.commit_id) != (batch.end, batch.commit_id):
+        raise LogWentBackError(f"the log of run {batch.run_id!r} went back behind {batch.end}")
     return messages.body_of(batch.run_id, export_files.rows_of(log_slice))
 
 

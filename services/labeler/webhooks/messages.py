@@ -27,9 +27,12 @@ def new_secret() -> str:
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def message_id(webhook_id: str, *, begin: int, end: int) -> str:
-    """Return a batch's name, the same for each attempt since a batch keeps its rows. Without a period, which delimits."""
-    return f"{webhook_id}-{begin + 1}-{end}"
+def message_id(webhook_id: str, *, begin: int, end: int, commit_id: str) -> str:
+    """Return a batch's name, the same for each attempt since a batch keeps its rows. Without a period, which delimits.
+
+    After the log went back, other rows have the same positions, but not the same ``commit_id``.
+    """
+    return "-".join(filter(None, (webhook_id, str(begin + 1), str(end), commit_id)))
 
 
 def body_of(run_id: str, rows: Sequence[dict[str, Any]]) -> bytes:
@@ -38,7 +41,12 @@ def body_of(run_id: str, rows: Sequence[dict[str, Any]]) -> bytes:
     message = {
         "type": "preferences.committed",
         "timestamp": newest.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "data": {"run_id": run_id, "cursor": rows[-1]["cursor"], "rows": list(rows)},
+        "data": {
+            "run_id": run_id,
+            "cursor": rows[-1]["cursor"],
+            "commit_id": rows[-1]["commit_id"],
+            "rows": list(rows),
+        },
     }
     return dump_json(message, ensure_ascii=False, separators=(",", ":")).encode()
 

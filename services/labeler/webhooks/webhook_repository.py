@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
+from services.labeler.feedback import log_repository
 from services.labeler.model.webhooks import Webhook
 from services.labeler.runs import run_repository
 from somersault.errors import NotFoundError, ResourceExhaustedError
@@ -45,6 +46,8 @@ class Batch:
     secret: str
     begin: int
     end: int
+    commit_id: str
+    """Names the commit of the row at ``end``."""
     num_failures: int
     """Failed attempts in a row."""
     claim_ms: int
@@ -118,13 +121,15 @@ def claim(connection: sa.Connection, webhook_id: str, *, count: int, claim_s: fl
     if row is None:
         return None
     is_tried = row.batch_cursor > row.delivered_cursor
+    end = row.batch_cursor if is_tried else min(row.delivered_cursor + count, row.newest_cursor)
     batch = Batch(
         webhook_id=webhook_id,
         run_id=row.run_id,
         url=row.url,
         secret=row.secret,
         begin=row.delivered_cursor,
-        end=row.batch_cursor if is_tried else min(row.delivered_cursor + count, row.newest_cursor),
+        end=end,
+        commit_id=log_repository.commit_id_at(connection, row.run_id, end) or "",
         num_failures=row.num_failures,
         claim_ms=now_ms + round(claim_s * 1000),
     )
@@ -136,7 +141,12 @@ def claim(connection: sa.Connection, webhook_id: str, *, count: int, claim_s: fl
 
 
 def note_success(connection: sa.Connection, batch: Batch) -> None:
-    """Record that a batch was accepted, unless another caller did after the claim had ended."""
+    """Record that a batch was accepted, unless another caller did after the claim had ended.
+
+    Nothing is recorded either if the log went back meanwhile: other rows have these positions now, and are due.
+    """
+    if (log_repository.commit_id_at(connection, batch.run_id, batch.end) or "") != batch.commit_id:
+        return
     _change(
         connection,
         batch,

@@ -15,11 +15,6 @@ class Backlog:
     def __init__(self) -> None:
         self._rows: list[LogRow] = []
 
-    @property
-    def newest_cursor(self) -> int:
-        """The newest row; 0 if there is none."""
-        return max((row.cursor for row in self._rows), default=0)
-
     def add(self, row: LogRow) -> None:
         """Add a row that is to be learned."""
         self._rows.append(row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from somersault.domain.feedback import Preference
 from somersault.domain.trajectory import StoredSegment
 
-__all__ = ["Answer", "LogRow", "WeightChange", "mu_of"]
+__all__ = ["Answer", "LogPosition", "LogRow", "WeightChange", "mu_of"]
 
 _MU = {Preference.LEFT: 1.0, Preference.RIGHT: 0.0, Preference.EQUAL: 0.5, Preference.INCOMPARABLE: None}
 
@@ -32,6 +32,8 @@ class Answer:
     """Whether this answer is the last that its query wants."""
     is_given: bool = False
     """Whether it was there before the run began, so that nothing predicted it and its segments have names from elsewhere."""
+    commit_id: str = ""
+    """Tells it from another row that the log had there before it went back; empty if the labeler says nothing."""
 
     @property
     def ordered(self) -> tuple[StoredSegment, StoredSegment]:
@@ -52,10 +54,30 @@ class WeightChange:
     labeler_id: str
     weight: float
     """0 leaves the answers out, 1 is the usual weight."""
+    commit_id: str = ""
+    """As in `Answer`."""
 
 
 LogRow = Answer | WeightChange
 """Any row of the preference log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPosition:
+    """A position of the log, and which row was there: of a log that went back since, another one may be there now."""
+
+    cursor: int = 0
+    commit_id: str = ""
+    """Empty at 0, and if it is unknown."""
+
+    @classmethod
+    def of(cls, row: LogRow) -> LogPosition:
+        """Return the position of a row."""
+        return cls(cursor=row.cursor, commit_id=row.commit_id)
+
+    def is_at(self, row: LogRow) -> bool:
+        """Return whether the row at this position is still the one that was there, as far as is known."""
+        return not self.commit_id or not row.commit_id or self.commit_id == row.commit_id
 
 
 def mu_of(answer: Answer) -> float | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import prometheus_client
 import structlog
 
 from services.reward.feedback.compared_segments import ComparedSegments
-from services.reward.feedback.preference_log import Answer, LogRow, WeightChange, mu_of
+from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange, mu_of
 from services.reward.feedback.training_set import TrainingSet
 from services.reward.monitoring.preference_accuracy import PreferenceAccuracy
 from services.reward.published import Published, RewardVersion
@@ -37,9 +40,16 @@ _PREFERENCE_ACCURACY = prometheus_client.Gauge(
 _LOSS = prometheus_client.Gauge(
     "somersault_reward_training_loss", "Mean cross-entropy of the last round, nats"
 )
+_WENT_BACK = prometheus_client.Counter(
+    "somersault_reward_log_went_back_total",
+    "Times that the preference log was not any more the one that was learned, so that it was learned again",
+)
 _ROUND_S = prometheus_client.Histogram(
     "somersault_reward_round_seconds", "Time to learn one batch of answers"
 )
+
+_LOADED_BYTES = 16 << 20
+"""Segments that are held at a time between storage and the comparisons, however many answers are learned at once."""
 
 
 class RewardLearner:
@@ -56,7 +66,10 @@ class RewardLearner:
         self._accuracy = PreferenceAccuracy()
         self.training_loss = math.nan
         """Mean loss of the last round, nats; NaN before the first."""
-        self._version = self._export(number=0, cursor=0)
+        self._position = LogPosition()
+        self._must_forget = False
+        """Whether the ensemble has learned what the log doesn't hold any more."""
+        self._version = self._export(number=0)
         self.published = Published(self._version)
 
     @property
@@ -75,9 +88,9 @@ class RewardLearner:
         return self._training_set.num_lost
 
     @property
-    def cursor(self) -> int:
+    def position(self) -> LogPosition:
         """The preference log has been learned up to this row."""
-        return self._version.cursor
+        return self._position
 
     async def restore(self) -> None:
         """Load the newest checkpoint, if there is one; `restore_row` and `publish` must follow.
@@ -89,15 +102,6 @@ class RewardLearner:
         if saved is not None:
             await retry_while_unavailable(lambda: self._load(saved))
 
-    def limit_cursor(self, newest: int) -> None:
-        """Continue from the end of a log that is shorter than the one the checkpoint was made with.
-
-        The database has been replaced: its next rows have numbers that the checkpoint would take for learned.
-        """
-        if newest < self.cursor:
-            _log.warning("preference_log_is_shorter", learned=self.cursor, newest=newest)
-            self._version = replace(self._version, cursor=newest)
-
     async def restore_row(self, row: LogRow) -> None:
         """Restore what a row of the log that was learned before the checkpoint added to the training set."""
         await retry_while_unavailable(lambda: self._training_set.restore(row))
@@ -106,39 +110,73 @@ class RewardLearner:
         """Publish the version that the newest training or `restore` made."""
         self.published.update(version=self._version)
 
+    async def relearn(self, newest: LogPosition) -> None:
+        """Learn what was restored from scratch: the log, up to its newest row, isn't any more the one that was learned.
+
+        What the log has lost is forgotten; where nothing at all is left to learn from, not before there is something.
+        """
+        _WENT_BACK.inc()
+        _log.error(
+            "preference_log_went_back",
+            learned=self._position.cursor,
+            newest=newest.cursor,
+            detail="the labeler's database isn't the one that answers were learned from: was a backup restored? The"
+            " reward model is learned again from what the log is now",
+        )
+        self._position, self._must_forget = newest, True
+        await self._train(from_scratch=True)
+
     async def learn(self, rows: Sequence[LogRow]) -> RewardVersion:
-        """Train one round on new rows of the log, store a checkpoint, and publish the new version."""
+        """Train one round on new rows of the log, store a checkpoint, and publish the new version.
+
+        The ensemble is tested on new answers of the run's own before it trains on any of them. If weights of labelers
+        changed under comparisons that were learned before, training starts from scratch.
+        """
         with _ROUND_S.time():
-            await retry_while_unavailable(lambda: self._learn(rows))
+            from_scratch = self._training_set.reweigh([row for row in rows if isinstance(row, WeightChange)])
+            answers = iter([row for row in rows if isinstance(row, Answer)])
+            while some := list(itertools.islice(answers, self._num_at_a_time)):
+                await retry_while_unavailable(partial(self._take, some))
+            self._position = max([self._position, *map(LogPosition.of, rows)], key=lambda each: each.cursor)
+            await self._train(from_scratch=from_scratch)
+        return self._version
+
+    @property
+    def _num_at_a_time(self) -> int:
+        """How many answers' segments are held at a time."""
+        return max(1, _LOADED_BYTES // (2 * self._training_set.comparisons.layout.segment_bytes))
+
+    def _take(self, answers: Sequence[Answer]) -> None:
+        """Test the ensemble on some new answers, and add them to what it learns from.
+
+        Raises:
+            UnavailableError: segments can't be read right now; nothing was changed.
+        """
+        loaded = [(answer, self._training_set.load(answer)) for answer in answers]
+        for answer, compared in loaded:
+            self._test(answer, compared)
+            self._training_set.add(answer, compared)
+
+    async def _train(self, *, from_scratch: bool) -> None:
+        """Train a round on the training set, store a checkpoint, and publish the new version."""
+        if self._must_forget and not len(self._training_set.comparisons):
+            return
+        await asyncio.to_thread(self._train_round, from_scratch=from_scratch or self._must_forget)
+        self._must_forget = False
         failpoint("reward.round.learned")
         await retry_while_unavailable(lambda: self._checkpoints.save(self._checkpoint()))
         failpoint("reward.checkpoint.stored")
         self.publish()
         failpoint("reward.version.published")
         self._measure()
-        return self._version
 
-    def _learn(self, rows: Sequence[LogRow]) -> None:
-        """Test the ensemble on new answers of the run's own, then train on all of them.
-
-        If weights of labelers changed under comparisons that were learned before, training starts from scratch.
-
-        Raises:
-            UnavailableError: segments can't be read right now; nothing was changed.
-        """
-        answers = [row for row in rows if isinstance(row, Answer)]
-        loaded = [(answer, self._training_set.load(answer)) for answer in answers]
-        from_scratch = self._training_set.reweigh([row for row in rows if isinstance(row, WeightChange)])
-        for answer, compared in loaded:
-            self._test(answer, compared)
-        for answer, compared in loaded:
-            self._training_set.add(answer, compared)
+    def _train_round(self, *, from_scratch: bool) -> None:
         number = self._version.number
         comparisons = self._training_set.comparisons
         if len(comparisons):
             self.training_loss = self._trainer.train_round(comparisons, from_scratch=from_scratch).loss
             number += 1
-        self._version = self._export(number=number, cursor=max([self.cursor, *(row.cursor for row in rows)]))
+        self._version = self._export(number=number)
 
     def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
@@ -150,14 +188,14 @@ class RewardLearner:
         returns = predictions.sum(axis=-1)
         self._accuracy.record(returns[:, 0], returns[:, 1], mu=mu)
 
-    def _export(self, *, number: int, cursor: int) -> RewardVersion:
+    def _export(self, *, number: int) -> RewardVersion:
         weights = self._trainer.ensemble.to_bytes()
         return RewardVersion(
             number=number,
             ensemble=RewardEnsemble.from_bytes(weights),
             weights=weights,
             num_comparisons=self._training_set.num_comparisons,
-            cursor=cursor,
+            position=self._position,
         )
 
     def _checkpoint(self) -> Checkpoint:
@@ -166,7 +204,9 @@ class RewardLearner:
         arrays["agreement"] = self._accuracy.outcomes()
         facts = {
             "reward_version": self._version.number,
-            "cursor": self.cursor,
+            "cursor": self._position.cursor,
+            "commit_id": self._position.commit_id,
+            "num_comparisons": self._version.num_comparisons,
             "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
         }
         return Checkpoint(arrays=arrays, facts=facts)
@@ -176,12 +216,15 @@ class RewardLearner:
         try:
             self._accuracy.restore(arrays.pop("agreement"))
             number, cursor = int(saved.facts["reward_version"]), int(saved.facts["cursor"])
+            commit_id = str(saved.facts.get("commit_id", ""))  # unknown to older programs
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptDataError(f"reward checkpoint lacks {error}") from error
         self._trainer.load_state_dict(arrays)
         loss = saved.facts.get("training_loss")
         self.training_loss = math.nan if loss is None else float(loss)
-        self._version = self._export(number=number, cursor=cursor)
+        self._position = LogPosition(cursor=cursor, commit_id=commit_id)
+        num_comparisons = int(saved.facts.get("num_comparisons", 0))
+        self._version = replace(self._export(number=number), num_comparisons=num_comparisons)
 
     def _measure(self) -> None:
         accuracy, version = self.preference_accuracy, self._version

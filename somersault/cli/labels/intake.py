@@ -17,7 +17,7 @@ from somersault.wire.preference_rows import LogMessage, row_from_message
 
 __all__ = ["Intake", "prepare"]
 
-_OF_A_PLACE = frozenset(("cursor", "left_sealed_uri", "right_sealed_uri"))
+_OF_A_PLACE = frozenset(("cursor", "commit_id", "left_sealed_uri", "right_sealed_uri"))
 """Columns that are no part of an answer."""
 _OF_A_RUN = _OF_A_PLACE | {"run_id", "left_segment_uri", "right_segment_uri"}
 """Columns that differ between runs that hold the same answer."""

@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import numpy as np
 import safetensors.numpy
 
-from services.reward.feedback.preference_log import Answer, LogRow, WeightChange
+from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange
 from services.reward.monitoring.progress_report import RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.domain.feedback import Preference
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Segment, StoredSegment
+from somersault.errors import LogWentBackError
 from somersault.storage import ObjectStore
 
 SPEC = TaskSpec(task="t", frame_shape=(2,), action_dim=1, episode_steps=8, segment_steps=4, step_s=0.5)
@@ -71,6 +72,7 @@ class LabelerDouble:
         self._labelers = labelers
         self.proposals: list[Proposal] = []
         self.log: list[LogRow] = []
+        self._num_commits = 0
         self.withdrawn: list[str] = []
         self.failed: set[str] = set()
         self.skipped: set[str] = set()
@@ -103,6 +105,7 @@ class LabelerDouble:
             labeler_id=labeler_id,
             is_extra=False,
             fills_query=fills_query,
+            commit_id=self._commit_id(),
         )
         self.log.append(answer)
         self._grow()
@@ -119,19 +122,35 @@ class LabelerDouble:
             right=proposal.second,
             labeler_id=self._labelers[0],
             is_extra=True,
+            commit_id=self._commit_id(),
         )
         self.log.append(answer)
         self._grow()
 
     def weigh(self, labeler_id: str, weight: float) -> None:
         """Make a labeler's answers count for more or less."""
-        self.log.append(WeightChange(cursor=len(self.log) + 1, labeler_id=labeler_id, weight=weight))
+        change = WeightChange(
+            cursor=len(self.log) + 1, labeler_id=labeler_id, weight=weight, commit_id=self._commit_id()
+        )
+        self.log.append(change)
         self._grow()
+
+    def restore(self, num_kept: int) -> list[Proposal]:
+        """Go back to the first rows of the log, and to the queries that they answer; return the lost ones' proposals."""
+        self.log = self.log[:num_kept]
+        kept = {row.query_id for row in self.answers}
+        lost = [proposal for proposal in self.proposals if proposal.proposal_id not in kept]
+        self.proposals = [proposal for proposal in self.proposals if proposal.proposal_id in kept]
+        return lost
 
     @property
     def answers(self) -> list[Answer]:
         """The answers to proposals, in the order of the log."""
         return [row for row in self.log if isinstance(row, Answer) and not row.is_extra]
+
+    def _commit_id(self) -> str:
+        self._num_commits += 1
+        return f"commit-{self._num_commits}"
 
     def _grow(self) -> None:
         grown, self._grown = self._grown, asyncio.Event()
@@ -171,13 +190,15 @@ class LabelerDouble:
         """Return the end of the log."""
         return len(self.log)
 
-    async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
+    async def watch(self, after: LogPosition) -> AsyncGenerator[list[LogRow], None]:
         """Follow the log."""
         while True:
             grown = self._grown
-            if len(self.log) > cursor:
-                rows = self.log[cursor:]
-                cursor = len(self.log)
+            if after.cursor and after not in map(LogPosition.of, self.log):
+                raise LogWentBackError("the log went back")
+            if len(self.log) > after.cursor:
+                rows = self.log[after.cursor :]
+                after = LogPosition.of(rows[-1])
                 yield rows
             else:
                 await grown.wait()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from services.reward.feedback.preference_log import Answer, WeightChange
+from services.reward.feedback.preference_log import Answer, LogPosition, WeightChange
 from services.reward.labeler_client import LabelerClient
 from services.reward.monitoring.progress_report import RunControls
 from somersault.domain.roles import Role
@@ -35,7 +35,7 @@ async def test_the_answer_that_fills_its_query_is_known_by_the_log(tmp_path: Pat
             (held,) = await lease(stub)
             await submit(stub, held.lease_token, f"a{number}", preference)
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
-        async with asyncio.timeout(10), contextlib.aclosing(client.watch(0)) as log:
+        async with asyncio.timeout(10), contextlib.aclosing(client.watch(LogPosition())) as log:
             rows = await anext(log)
         await client.close()
     assert [(row.answer_id, row.fills_query) for row in rows if isinstance(row, Answer)] == [
@@ -56,7 +56,7 @@ async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> Non
         await answer(labeler.as_role(Role.TEACHER), "a2")
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
         rows: list[object] = []
-        async with asyncio.timeout(10), contextlib.aclosing(client.watch(0)) as log:
+        async with asyncio.timeout(10), contextlib.aclosing(client.watch(LogPosition())) as log:
             async for page in log:
                 rows += page
                 if len(rows) == 4:
@@ -67,8 +67,10 @@ async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> Non
     assert isinstance(first, Answer)
     assert isinstance(second, Answer)
     assert (first.answer_id, first.labeler_id, second.answer_id) == ("a1", "teacher", "a2")
-    assert excluded == WeightChange(cursor=2, labeler_id="teacher", weight=0.0)
-    assert halved == WeightChange(cursor=3, labeler_id="teacher", weight=0.5)
+    names = [row.commit_id for row in rows]
+    assert len(set(names)) == 4
+    assert excluded == WeightChange(cursor=2, labeler_id="teacher", weight=0.0, commit_id=names[1])
+    assert halved == WeightChange(cursor=3, labeler_id="teacher", weight=0.5, commit_id=names[2])
 
 
 async def test_what_failed_was_withdrawn_or_skipped_is_told_apart(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ async def test_answers_of_another_database_are_learned_whatever_the_checkpoint_k
     after = make_harness(store, LabelerDouble(higher_is_better))
     async with running(after):
         restored = after.loop.published.version
-        assert (restored.weights, restored.cursor) == (version.weights, 0)
+        assert (restored.weights, restored.position) == (version.weights, version.position)
         after.offer(1)
         await after.settle(301, 1)
         learned = after.loop.published.version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from services.reward.feedback.preference_log import LogPosition
 from services.reward.published import Published, RewardVersion
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from tests.services.reward.doubles import SPEC
@@ -11,7 +12,13 @@ from tests.services.reward.doubles import SPEC
 
 def _version(number: int) -> RewardVersion:
     ensemble = RewardEnsemble(RewardModelConfig.for_task(SPEC, hidden_size=2), seed=0)
-    return RewardVersion(number=number, ensemble=ensemble, weights=b"", num_comparisons=number, cursor=number)
+    return RewardVersion(
+        number=number,
+        ensemble=ensemble,
+        weights=b"",
+        num_comparisons=number,
+        position=LogPosition(cursor=number),
+    )
 
 
 async def test_the_newest_update_comes_first_and_slow_watchers_skip_those_between() -> None:

@@ -27,6 +27,7 @@ CHANGE: dict[str, Any] = dict.fromkeys(COLUMNS) | {
     "changed_by": "",
     "reason": 'é "two"\r\nlines, and; a\ttab',
     "change_id": "w1",
+    "commit_id": "c1",
 }
 _PLAIN = {"string": "", "int64": 0, "float64": 1.0, "bool": True}
 ANSWER: dict[str, Any] = {name: _PLAIN[kind] for name, kind in COLUMNS.items()} | {
@@ -102,7 +103,8 @@ def _csv(*lines: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
-_HEAD = ",".join(name for name in CHANGE if CHANGE[name] is not None)
+# As before rows had a commit_id.
+_HEAD = ",".join(name for name in CHANGE if CHANGE[name] is not None and name != "commit_id")
 _LINE = "weight,1,r,l,0.5,1000,owner,why,w1"
 
 

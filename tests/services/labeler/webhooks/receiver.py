@@ -23,6 +23,7 @@ __all__ = [
     "answer_each",
     "create_webhook",
     "documented_check",
+    "documented_take",
     "list_webhooks",
     "only_webhook",
     "receiving",
@@ -103,13 +104,24 @@ async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver
 
 def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
     """Return the function that docs/webhooks.md tells receivers to check signatures with, as it stands there."""
+    check: Callable[[str, dict[str, str], bytes], bool] = _documented("import ")["is_signed"]
+    return check
+
+
+def documented_take() -> Callable[[dict[int, dict[str, Any]], dict[str, Any]], None]:
+    """Return the function that docs/webhooks.md tells receivers to keep rows with, as it stands there."""
+    take: Callable[[dict[int, dict[str, Any]], dict[str, Any]], None] = _documented("def take")["take"]
+    return take
+
+
+def _documented(begin: str) -> dict[str, Any]:
+    """Return the names that the page's block of code beginning with a text defines."""
     (block,) = re.findall(
-        r"^```text\n(import .*?)^```$", read(ROOT / "docs/webhooks.md").text, re.DOTALL | re.MULTILINE
+        rf"^```text\n({begin}.*?)^```$", read(ROOT / "docs/webhooks.md").text, re.DOTALL | re.MULTILINE
     )
     names: dict[str, Any] = {}
     exec(block, names)  # noqa: S102 - our own page
-    check: Callable[[str, dict[str, str], bytes], bool] = names["is_signed"]
-    return check
+    return names
 
 
 async def create_webhook(labeler: RunningLabeler, url: str, **changed: Any) -> pb.CreateWebhookResponse:
@@ -131,7 +143,8 @@ async def only_webhook(labeler: RunningLabeler) -> pb.Webhook:
 
 async def answer_each(labeler: RunningLabeler, *names: str) -> None:
     """Proposes a query a name and answers it by that name."""
-    await labeler.propose(*names)
+    if names:
+        await labeler.propose(*names)
     for name in names:
         await answer(labeler.as_role(Role.TEACHER), name)
 

@@ -105,8 +105,9 @@ async def test_every_row_arrives_once_in_order_and_signed(
     for each in receiver.requests:
         data = json.loads(each.body)["data"]
         assert (data["run_id"], data["cursor"]) == (RUN_ID, each.rows[-1]["cursor"])
-        first, last = each.rows[0]["cursor"], each.rows[-1]["cursor"]
-        assert each.headers["webhook-id"] == f"{created.webhook_id}-{first}-{last}"
+        first, last, commit_id = each.rows[0]["cursor"], each.rows[-1]["cursor"], data["commit_id"]
+        assert commit_id == each.rows[-1]["commit_id"]
+        assert each.headers["webhook-id"] == f"{created.webhook_id}-{first}-{last}-{commit_id}"
     assert (webhook.webhook_id, webhook.num_failures) == (created.webhook_id, 0)
     assert webhook.HasField("success_time")
     assert not webhook.HasField("error_time")
@@ -216,7 +217,7 @@ async def _check_shared(one: RunningLabeler, two: RunningLabeler, receiver: Rece
     names = [each.headers["webhook-id"] for each in receiver.requests]
     assert receiver.cursors == list(range(1, 13))
     assert len(names) == len(set(names))
-    assert {name.rpartition("-")[0].rpartition("-")[0] for name in names} == {created.webhook_id}
+    assert {name.rsplit("-", 3)[0] for name in names} == {created.webhook_id}
 
 
 def test_waits_between_tries_grow_to_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,14 +32,14 @@ def test_secrets_are_random_and_long_enough() -> None:
 def test_a_body_tells_run_and_position() -> None:
     """And the moment of its newest row; without line breaks, letters as they are."""
     rows = [
-        {"cursor": 7, "commit_time_ms": 0},
-        {"cursor": 8, "commit_time_ms": 1_767_607_321_250, "reason": "é"},
+        {"cursor": 7, "commit_id": "a", "commit_time_ms": 0},
+        {"cursor": 8, "commit_id": "b", "commit_time_ms": 1_767_607_321_250, "reason": "é"},
     ]
     body = body_of("run-1", rows)
     assert json.loads(body) == {
         "type": "preferences.committed",
         "timestamp": "2026-01-05T10:02:01.250Z",
-        "data": {"run_id": "run-1", "cursor": 8, "rows": rows},
+        "data": {"run_id": "run-1", "cursor": 8, "commit_id": "b", "rows": rows},
     }
     assert "é".encode() in body
     assert b"\n" not in body
@@ -47,4 +47,5 @@ def test_a_body_tells_run_and_position() -> None:
 
 def test_a_batch_is_named_by_what_is_in_it() -> None:
     """First and last position, without the full stop that delimits what is signed."""
-    assert message_id("webhook-1", begin=40, end=42) == "webhook-1-41-42"
+    named = [message_id("webhook-1", begin=40, end=42, commit_id=commit_id) for commit_id in ("", "a1", "b2")]
+    assert named == ["webhook-1-41-42", "webhook-1-41-42-a1", "webhook-1-41-42-b2"]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from services.labeler.database import migrate
+from services.labeler.database import migrate, schema
+from services.labeler.model.labelers import Labeler
+from services.labeler.oversight import weight_repository
+from services.labeler.people import labeler_repository
 from services.labeler.runs import run_repository
 from services.labeler.webhooks import webhook_repository
 from services.labeler.webhooks.webhook_repository import Batch
+from somersault.domain.preference_log import WeightChange
+from somersault.domain.roles import Role
 from somersault.runtime.urls import sqlite_url
 
 
@@ -102,3 +108,22 @@ def test_a_result_for_a_deleted_webhook_is_nothing(connection: sa.Connection) ->
     webhook_repository.note_success(connection, batch)
     webhook_repository.note_failure(connection, batch, delay_s=0, error="late")
     assert webhook_repository.list_of_run(connection, "r") == []
+
+
+def test_a_success_from_before_the_log_went_back_counts_for_nothing(connection: sa.Connection) -> None:
+    """While a batch was on its way, its rows were lost and others got their positions: those are still due."""
+    change = WeightChange(
+        cursor=3, run_id="r", labeler_id="l", weight=0, commit_ms=1, changed_by="o", reason="", change_id="c"
+    )
+    labeler = Labeler(labeler_id="l", name="L", role=Role.LABELER)
+    labeler_repository.add(connection, labeler, token_sha256="x")
+    weight_repository.add(connection, dataclasses.replace(change, commit_id="before"))
+    batch = _claim(connection)
+    assert batch is not None
+    assert batch.commit_id == "before"
+    connection.execute(sa.update(schema.weight_changes).values(commit_id="after"))
+    webhook_repository.note_success(connection, batch)
+    assert _cursor(connection) == 0
+    connection.execute(sa.update(schema.weight_changes).values(commit_id="before"))
+    webhook_repository.note_success(connection, batch)
+    assert _cursor(connection) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.reward.feedback.preference_log import LogPosition
 from services.reward.limits import ScoredPart
 from services.reward.published import Published, RewardVersion
 from services.reward.queries.proposer import QueryProposer
@@ -39,7 +40,9 @@ def _proposer(*, num_segments: int, scored: ScoredPart) -> tuple[QueryProposer, 
     offers.offer(offers.join("sim"), 0, segments)
     offers.admit(None)
     ensemble = RewardEnsemble(RewardModelConfig.for_task(_SPEC), seed=0)
-    version = RewardVersion(number=1, ensemble=ensemble, weights=b"", num_comparisons=1, cursor=1)
+    version = RewardVersion(
+        number=1, ensemble=ensemble, weights=b"", num_comparisons=1, position=LogPosition(cursor=1)
+    )
     proposer = QueryProposer(
         pool=pool,
         offers=offers,

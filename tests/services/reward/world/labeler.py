@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from services.reward.feedback.preference_log import Answer, LogRow
+from services.reward.feedback.preference_log import Answer, LogPosition, LogRow
 from services.reward.monitoring.progress_report import ProgressReport, RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.domain.feedback import Preference
@@ -202,13 +202,14 @@ class LabelerModel:
         await self._is_back.wait()
         return len(self.log)
 
-    async def watch(self, cursor: int) -> AsyncGenerator[list[LogRow], None]:
+    async def watch(self, after: LogPosition) -> AsyncGenerator[list[LogRow], None]:
         """Follow the log."""
         while True:
             await self._is_back.wait()
             grown = self._grown
-            if len(self.log) > cursor:
-                rows, cursor = self.log[cursor:], len(self.log)
+            if len(self.log) > after.cursor:
+                rows = self.log[after.cursor :]
+                after = LogPosition.of(rows[-1])
                 yield rows
             else:
                 await grown.wait()

@@ -1149,6 +1149,13 @@ export declare type WatchPreferencesRequest = Message<"somersault.v1.WatchPrefer
    * @generated from field: bool is_complete = 3;
    */
   isComplete: boolean;
+
+  /**
+   * The `commit_id` that came with that cursor, at most 64 characters: the call fails if the log has another one there, or none. Empty: not checked.
+   *
+   * @generated from field: string commit_id = 4;
+   */
+  commitId: string;
 };
 
 /**
@@ -1177,6 +1184,13 @@ export declare type WatchPreferencesRequestJson = {
    * @generated from field: bool is_complete = 3;
    */
   isComplete?: boolean;
+
+  /**
+   * The `commit_id` that came with that cursor, at most 64 characters: the call fails if the log has another one there, or none. Empty: not checked.
+   *
+   * @generated from field: string commit_id = 4;
+   */
+  commitId?: string;
 };
 
 /**
@@ -1218,6 +1232,13 @@ export declare type WatchPreferencesResponse = Message<"somersault.v1.WatchPrefe
    * @generated from field: somersault.v1.RunState run_state = 4;
    */
   runState: RunState;
+
+  /**
+   * Names the log up to `cursor`, to be given with it when following goes on; empty at 0.
+   *
+   * @generated from field: string commit_id = 5;
+   */
+  commitId: string;
 };
 
 /**
@@ -1253,6 +1274,13 @@ export declare type WatchPreferencesResponseJson = {
    * @generated from field: somersault.v1.RunState run_state = 4;
    */
   runState?: RunStateJson;
+
+  /**
+   * Names the log up to `cursor`, to be given with it when following goes on; empty at 0.
+   *
+   * @generated from field: string commit_id = 5;
+   */
+  commitId?: string;
 };
 
 /**
@@ -6366,6 +6394,8 @@ export declare const LabelerService: GenService<{
   },
   /**
    * Streams a run's preference log from a cursor on, then each new row as it is committed: in order, without gaps, at least once.
+   * FAILED_PRECONDITION, at the call or at any time later, if the log went back behind what the caller has, as it does when a backup is restored: then the caller
+   * reads the log from 0 again.
    *
    * @generated from rpc somersault.v1.LabelerService.WatchPreferences
    */

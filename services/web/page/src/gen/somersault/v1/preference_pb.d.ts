@@ -499,6 +499,14 @@ export declare type PreferenceRecord = Message<"somersault.v1.PreferenceRecord">
    * @generated from field: somersault.v1.Preference gold_preference = 20;
    */
   goldPreference: Preference;
+
+  /**
+   * Names the commit that added the row: at most 64 characters, drawn by the labeler, never the same twice. So a log that was put back to an earlier state and has
+   * grown again has others at the same positions. Empty from a labeler that doesn't know them. ImportPreferences ignores it.
+   *
+   * @generated from field: string commit_id = 21;
+   */
+  commitId: string;
 };
 
 /**
@@ -646,6 +654,14 @@ export declare type PreferenceRecordJson = {
    * @generated from field: somersault.v1.Preference gold_preference = 20;
    */
   goldPreference?: PreferenceJson;
+
+  /**
+   * Names the commit that added the row: at most 64 characters, drawn by the labeler, never the same twice. So a log that was put back to an earlier state and has
+   * grown again has others at the same positions. Empty from a labeler that doesn't know them. ImportPreferences ignores it.
+   *
+   * @generated from field: string commit_id = 21;
+   */
+  commitId?: string;
 };
 
 /**
@@ -715,6 +731,13 @@ export declare type WeightChange = Message<"somersault.v1.WeightChange"> & {
    * @generated from field: string change_id = 8;
    */
   changeId: string;
+
+  /**
+   * Names the commit that added the row, as in PreferenceRecord.
+   *
+   * @generated from field: string commit_id = 9;
+   */
+  commitId: string;
 };
 
 /**
@@ -778,6 +801,13 @@ export declare type WeightChangeJson = {
    * @generated from field: string change_id = 8;
    */
   changeId?: string;
+
+  /**
+   * Names the commit that added the row, as in PreferenceRecord.
+   *
+   * @generated from field: string commit_id = 9;
+   */
+  commitId?: string;
 };
 
 /**
