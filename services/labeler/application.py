@@ -37,7 +37,10 @@ from services.labeler.webhooks.client import WebhookClient
 from services.labeler.webhooks.delivery import WebhookDelivery
 from services.labeler.webhooks.registry import WebhookRegistry
 from somersault.errors import SomersaultError
-from somersault.rpc import Notifier
+from somersault.rpc import Notifier, bind
+from somersault.rpc.tls.folder import open_folder
+from somersault.rpc.tls.server import public_tls
+from somersault.runtime.addresses import is_loopback
 from somersault.storage import ObjectStore
 from somersault.tasks import get_task
 
@@ -53,6 +56,7 @@ class LabelerApplication:
         self,
         parts: LabelerParts,
         *,
+        config: LabelerConfig,
         database: Database,
         simulators: SimulatorClients,
         render_queue: RenderQueue,
@@ -60,6 +64,7 @@ class LabelerApplication:
     ) -> None:
         """Take the parts that serve the rpcs and those that work in the background."""
         self._parts = parts
+        self._config = config
         self._database = database
         self._simulators = simulators
         self._render_queue = render_queue
@@ -67,7 +72,9 @@ class LabelerApplication:
         self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [Authentication(parts.labelers)]
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
-        """Add the servicer."""
+        """Add the servicer, and the port for front ends."""
+        if self._config.public_port is not None:
+            _bind_public(server, self._config, port=self._config.public_port)
         return add_to_server(server, self._parts)
 
     async def run(self) -> None:
@@ -87,6 +94,14 @@ class LabelerApplication:
         await asyncio.to_thread(self._database.close)
 
 
+def _bind_public(server: grpc.aio.Server, config: LabelerConfig, *, port: int) -> None:
+    assert config.certificates_path is not None, "the settings ask for both"
+    is_plain = is_loopback(config.host)
+    credentials = None if is_plain else public_tls(open_folder(config.certificates_path))
+    bound = bind(server, host=config.host, port=port, credentials=credentials)
+    _log.info("serving_front_ends", host=config.host, port=bound, is_encrypted=not is_plain)
+
+
 async def build(config: LabelerConfig) -> LabelerApplication:
     """Open the database and the store, and register the first tokens.
 
@@ -103,7 +118,11 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         await asyncio.to_thread(database.close)  # its thread would keep the process alive
         raise
     queries_changed = Notifier()
-    simulators = SimulatorClients(config.simulator_addresses, timeout_s=config.render_timeout_s)
+    simulators = SimulatorClients(
+        config.simulator_addresses,
+        timeout_s=config.render_timeout_s,
+        certificates=config.certificates_path,
+    )
     parts = _parts(config, database, store, simulators, queries_changed=queries_changed)
     await parts.labelers.make_known(tokens)
     token = await parts.labelers.create_first_owner()
@@ -121,6 +140,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     )
     return LabelerApplication(
         parts,
+        config=config,
         database=database,
         simulators=simulators,
         render_queue=render_queue,

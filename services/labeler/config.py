@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 import pydantic
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from somersault.domain.bounds import MAX_PORT
+from somersault.domain.roles import Identity
 from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.runtime.setting_checks import Address, NonEmpty
 from somersault.runtime.storage_settings import StorageConfig
@@ -19,6 +21,12 @@ class LabelerConfig(StorageConfig):
     """Owns people's answers: queries, leases, preferences, labelers, and the clips that people judge."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LABELER_")
+    identity: ClassVar[Identity | None] = Identity.LABELER
+
+    public_port: int | None = pydantic.Field(default=None, ge=0, le=MAX_PORT)
+    """Port for front ends, which show a token and no certificate; `port` is then for the run's own services. On loopback it is
+    not encrypted; else it shows this service's certificate, whose authority is ca.crt. None unless given: without
+    certificates, `port` is for both."""
 
     database_url: pydantic.SecretStr
     """The database: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE. It may contain a password, so it is
@@ -57,6 +65,20 @@ class LabelerConfig(StorageConfig):
     allow_private_webhooks: bool = False
     """Allow webhooks over plain http and to private addresses, including this machine's, for trying them out. Any owner
     can then have requests sent to whatever this service can reach."""
+
+    @property
+    def has_public_port(self) -> bool:
+        """Whether there is a port for front ends."""
+        return self.public_port is not None
+
+    @pydantic.model_validator(mode="after")
+    def _check_public_port(self) -> Self:
+        if self.has_public_port and self.certificates_path is None:
+            raise ValueError(
+                f"public_port is {self.public_port}, must not be given without certificates_path: front ends then call"
+                " port"
+            )
+        return self
 
     @pydantic.field_validator("simulator_addresses", mode="before")
     @classmethod

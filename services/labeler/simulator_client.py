@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from services.labeler.model.progress import TrueReturns
 from somersault import rpc
+from somersault.domain.roles import Identity
 from somersault.errors import SomersaultError
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
@@ -20,9 +22,20 @@ _STATISTICS_TIMEOUT_S = 2.0  # a simulator answers at once; one that is down mus
 class SimulatorClients:
     """Calls several simulators in turn; any of them can render any segment."""
 
-    def __init__(self, addresses: Sequence[str], *, timeout_s: float) -> None:
-        """Take each simulator's ``host:port`` and how long rendering may take, in seconds."""
-        self._channels = [rpc.open_channel(address) for address in addresses]
+    def __init__(
+        self, addresses: Sequence[str], *, timeout_s: float, certificates: Path | None = None
+    ) -> None:
+        """Open the channels.
+
+        Args:
+            addresses: Each simulator's, ``host:port``.
+            timeout_s: How long rendering may take.
+            certificates: As in `somersault.rpc.open_channel`.
+        """
+        self._channels = [
+            rpc.open_channel(address, certificates=certificates, peer=Identity.SIMULATOR)
+            for address in addresses
+        ]
         self._stubs = [simulator_pb2_grpc.SimulatorServiceStub(channel) for channel in self._channels]
         self._turns = itertools.cycle(self._stubs)
         self._timeout_s = timeout_s

@@ -65,6 +65,7 @@ class LearnerApplication:
             is_lockstep=self._config.pacing == "lockstep",
             want_segments=self._collector.want_segments,
             finish=lambda: self.loop.stop(),  # noqa: PLW0108 - there is no loop yet
+            certificates=self._config.certificates_path,
         )
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from services.learner.algorithms.algorithm import AlgorithmConfig
 from services.learner.algorithms.table import with_algorithms
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_SEED, MAX_STEPS, MAX_THREADS
+from somersault.domain.roles import Identity
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
@@ -23,6 +24,7 @@ class LearnerConfig(StorageConfig):
     """Owns the policy: takes rollouts from simulators, improves the policy on predicted rewards, keeps checkpoints."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_LEARNER_")
+    identity: ClassVar[Identity | None] = Identity.LEARNER
 
     task: NonEmpty
     """What is to be learned; `somersault tasks` lists them."""

@@ -49,7 +49,10 @@ class RewardApplication:
         offers = Offers(pool, capacity=limits.pool_capacity)
         learner = _reward_learner(config, spec=task.spec, limits=limits, store=store)
         self._labeler = LabelerClient(
-            config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
+            config.labeler_address,
+            token=config.token.get_secret_value(),
+            run_id=config.run_id,
+            certificates=config.certificates_path,
         )
         proposer = QueryProposer(
             pool=pool,

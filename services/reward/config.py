@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
@@ -11,6 +11,7 @@ from services.reward.limits import Limits, fitting_capacity, scored_part
 from services.reward.segments.layout import SegmentLayout
 from services.reward.training.config import PictureTrainerConfig, TrainerConfig
 from somersault.domain.bounds import MAX_LABELS, MAX_SEED, MAX_STEPS, MAX_THREADS
+from somersault.domain.roles import Identity
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.errors import ConfigError
@@ -27,6 +28,7 @@ class RewardConfig(StorageConfig):
     """Owns the reward model: chooses what to ask, learns from the answers, publishes reward versions."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_REWARD_")
+    identity: ClassVar[Identity | None] = Identity.REWARD
 
     task: NonEmpty
     """The task to learn; `somersault tasks` lists them."""

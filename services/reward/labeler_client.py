@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 
 import structlog
 
 from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange
 from services.reward.monitoring.progress_report import ProgressReport, RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
+from somersault.domain.roles import Identity
 from somersault.errors import FailedPreconditionError, LogWentBackError, SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
@@ -28,9 +30,9 @@ _RETRY_FOR_S = 3600.0
 class LabelerClient:
     """One run's view of the labeler service."""
 
-    def __init__(self, address: str, *, token: str, run_id: str) -> None:
+    def __init__(self, address: str, *, token: str, run_id: str, certificates: Path | None = None) -> None:
         """Open a channel to ``address`` with a token whose role is service."""
-        self._channel = open_channel(address, token=token)
+        self._channel = open_channel(address, token=token, certificates=certificates, peer=Identity.LABELER)
         self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
         self._run_id = run_id
 

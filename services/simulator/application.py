@@ -115,6 +115,7 @@ class SimulatorApplication:
             incarnation=self._incarnation,
             gatherer=self._gatherer,
             is_reference=config.is_reference,
+            certificates=config.certificates_path,
         )
 
     def _make_reward_stream(self) -> RewardStream | None:
@@ -128,6 +129,7 @@ class SimulatorApplication:
             incarnation=self._incarnation,
             offers=self._offers,
             store=self._store,
+            certificates=config.certificates_path,
         )
 
 

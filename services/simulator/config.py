@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
+from somersault.domain.roles import Identity
 from somersault.runtime.precision import Precision
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
 from somersault.runtime.storage_settings import StorageConfig
@@ -19,6 +21,7 @@ class SimulatorConfig(StorageConfig):
     """Gathers rollouts for a learner, offers segments to a reward service, renders clips."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_SIMULATOR_")
+    identity: ClassVar[Identity | None] = Identity.SIMULATOR
 
     task: NonEmpty
     """The task that is simulated; `somersault tasks` lists them."""

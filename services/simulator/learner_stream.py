@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -10,6 +11,7 @@ import structlog
 
 from services.simulator.rollouts.gatherer import Gathered, seed_sequence
 from services.simulator.rollouts.gatherer_thread import GathererThread
+from somersault.domain.roles import Identity
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
@@ -38,6 +40,7 @@ class LearnerStream:
         incarnation: str,
         gatherer: GathererThread,
         is_reference: bool = False,
+        certificates: Path | None = None,
     ) -> None:
         """Prepare to dial.
 
@@ -48,6 +51,7 @@ class LearnerStream:
             incarnation: Random name of this process's life.
             gatherer: Gathers what is assigned.
             is_reference: Whether true rewards go beside each rollout.
+            certificates: As in `somersault.rpc.open_channel`.
         """
         self._task = task
         self._address = address
@@ -55,6 +59,7 @@ class LearnerStream:
         self._incarnation = incarnation
         self._gatherer = gatherer
         self._is_reference = is_reference
+        self._certificates = certificates
         self._sequence = 0
 
     async def run(self) -> None:
@@ -67,6 +72,8 @@ class LearnerStream:
             self._address,
             lambda channel, backoff: self._hold(self._open(channel), backoff),
             on_lost=lambda detail: _log.warning("collect_stream_lost", detail=detail),
+            certificates=self._certificates,
+            peer=Identity.LEARNER,
         )
 
     def _open(self, channel: grpc.aio.Channel) -> Stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -13,6 +14,7 @@ import structlog
 from services.simulator.segments.offers import Offer, OfferRing
 from services.simulator.segments.recorded_segment import RecordedSegment
 from services.simulator.segments.storage import store_segment
+from somersault.domain.roles import Identity
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.rpc import Backoff, dial_forever, translated_errors
@@ -50,6 +52,7 @@ class RewardStream:
         incarnation: str,
         offers: OfferRing,
         store: ObjectStore,
+        certificates: Path | None = None,
     ) -> None:
         """Prepare to dial.
 
@@ -60,6 +63,7 @@ class RewardStream:
             incarnation: Random name of this process's life.
             offers: What is offered.
             store: Where demanded segments are put.
+            certificates: As in `somersault.rpc.open_channel`.
         """
         self._task = task
         self._address = address
@@ -67,6 +71,7 @@ class RewardStream:
         self._incarnation = incarnation
         self._offers = offers
         self._store = store
+        self._certificates = certificates
 
     async def run(self) -> None:
         """Keep the stream open until cancelled.
@@ -78,6 +83,8 @@ class RewardStream:
             self._address,
             lambda channel, backoff: self._hold(reward_pb2_grpc.RewardServiceStub(channel), backoff),
             on_lost=lambda detail: _log.warning("offer_stream_lost", detail=detail),
+            certificates=self._certificates,
+            peer=Identity.REWARD,
         )
 
     async def _hold(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:

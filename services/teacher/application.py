@@ -52,7 +52,10 @@ async def build(config: TeacherConfig) -> TeacherApplication:
     # Not `check`, which writes: a teacher needs no right to write.
     await asyncio.to_thread(store.exists, f"{config.run_id}/sealed/.none")
     client = LabelerClient(
-        config.labeler_address, token=config.token.get_secret_value(), run_id=config.run_id
+        config.labeler_address,
+        token=config.token.get_secret_value(),
+        run_id=config.run_id,
+        certificates=config.certificates_path,
     )
     loop = TeacherLoop(client, store, judge, num_leases=config.num_leases, lease_s=config.lease_s)
     return TeacherApplication(client, loop)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pydantic
 from pydantic_settings import SettingsConfigDict
 
 from somersault.domain.bounds import MAX_SEED
+from somersault.domain.roles import Identity
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
 from somersault.runtime.storage_settings import StorageConfig
 
@@ -16,6 +19,7 @@ class TeacherConfig(StorageConfig):
     """Settings of a teacher, which answers a run's queries by the hidden true reward."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_TEACHER_")
+    identity: ClassVar[Identity | None] = Identity.TEACHER
 
     labeler_address: Address = "127.0.0.1:7004"
     """The labeler service's address, host:port."""

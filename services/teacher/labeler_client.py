@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 from somersault import rpc
 from somersault.domain.feedback import Preference
+from somersault.domain.roles import Identity
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 from somersault.wire import preference_to_message
 
@@ -32,9 +34,11 @@ class LeasedQuery:
 class LabelerClient:
     """Calls the labeler as one teacher."""
 
-    def __init__(self, address: str, *, token: str, run_id: str) -> None:
+    def __init__(self, address: str, *, token: str, run_id: str, certificates: Path | None = None) -> None:
         """Connect to ``host:port`` with a token of role teacher, for one run."""
-        self._channel = rpc.open_channel(address, token=token)
+        self._channel = rpc.open_channel(
+            address, token=token, certificates=certificates, peer=Identity.LABELER
+        )
         self._stub = labeler_pb2_grpc.LabelerServiceStub(self._channel)
         self._run_id = run_id
 

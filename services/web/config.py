@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import pydantic
@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.web.middleware.cross_origin import check_origin
 from somersault.domain.bounds import MAX_PORT
+from somersault.domain.roles import Identity
 from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name
 
@@ -21,6 +22,8 @@ class WebConfig(ServiceConfig):
     """Where the pages are served, and which labeler is behind them."""
 
     model_config = SettingsConfigDict(env_prefix="SOMERSAULT_WEB_")
+    identity: ClassVar[Identity | None] = Identity.WEB
+    has_port_for_browsers: ClassVar[bool] = True
 
     port: int = pydantic.Field(default=8600, ge=0, le=MAX_PORT)
     """Port to listen on; 0 takes a free one and logs it."""

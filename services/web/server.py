@@ -17,8 +17,10 @@ import uvicorn
 from services.web.application import create_app
 from services.web.config import WebConfig
 from services.web.labeler_client import LabelerClient
+from somersault.domain.roles import Identity
 from somersault.errors import ConfigError
 from somersault.rpc import open_channel
+from somersault.rpc.tls.folder import open_folder
 from somersault.runtime import app, telemetry
 from somersault.runtime.config import load_config
 
@@ -77,7 +79,12 @@ async def _serve_on(
     port: int = listener.getsockname()[1]
     if config.metrics_port is not None:
         telemetry.serve_metrics(host=config.host, port=config.metrics_port)
-    async with open_channel(config.labeler_address) as channel:
+    if config.certificates_path is not None:
+        open_folder(config.certificates_path).current.check_is(config.identity)
+    labeler = open_channel(
+        config.labeler_address, certificates=config.certificates_path, peer=Identity.LABELER
+    )
+    async with labeler as channel:
         server = _server(config, LabelerClient(channel), port=port)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stop = asyncio.create_task(stopped.wait())

@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
 
+from somersault.domain.roles import Identity
 from somersault.errors import UnavailableError, error_from_status
 from somersault.rpc import limits
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.interceptors import RETRY_KEY
+from somersault.rpc.tls.certificates import Certificates
+from somersault.rpc.tls.folder import open_folder
+from somersault.rpc.tls.rotating_channel import RotatingChannel
+from somersault.runtime.addresses import is_numeric, split_address
 
 __all__ = ["call", "open_channel", "said_retry", "translated_errors"]
 
@@ -35,21 +41,41 @@ _OPTIONS: list[tuple[str, Any]] = [
 
 
 def open_channel(
-    address: str, *, token: str | None = None, has_own_connection: bool = False
+    address: str,
+    *,
+    token: str | None = None,
+    certificates: Path | None = None,
+    peer: Identity | None = None,
+    has_own_connection: bool = False,
 ) -> grpc.aio.Channel:
     """Return a channel to ``host:port``, which connects on first use and reconnects whenever it is cut.
 
     Args:
         address: ``host:port``.
         token: Sent as ``authorization: Bearer`` with every call.
+        certificates: The folder with the certificates that are shown and checked; new files there are taken without a call that
+            fails. None for a connection that is not encrypted.
+        peer: The service that is dialled. At an IP address, its certificate must name the service instead of the address.
         has_own_connection: Don't share a connection with this process's other channels to the same address, as gRPC
             does by default.
+
+    Raises:
+        ConfigError: the certificates can't be used.
     """
     interceptors: list[Any] = []
     if token is not None:
         interceptors = [_UnaryToken(token), _StreamToken(token), _DuplexToken(token)]
     options = [*_OPTIONS, ("grpc.use_local_subchannel_pool", int(has_own_connection))]
-    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+    if certificates is None:
+        return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+    if peer is not None and is_numeric(split_address("address", address)[0]):
+        options.append(("grpc.ssl_target_name_override", peer.value))
+
+    def dial(current: Certificates) -> grpc.aio.Channel:
+        credentials = current.channel_credentials
+        return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
+
+    return RotatingChannel(open_folder(certificates), dial)
 
 
 async def call(

@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+import grpc.aio
 
-__all__ = ["Handler", "behavior_of", "refusal", "replaced"]
+__all__ = ["Context", "Handler", "behavior_of", "guarded", "refusal", "replaced"]
 
 Handler = Any
 """grpc's own type can't be constructed through its public interface."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 _MAKE: dict[tuple[bool, bool], Any] = {
     (False, False): grpc.unary_unary_rpc_method_handler,
@@ -35,6 +38,22 @@ def replaced(handler: Handler, behavior: Callable[..., Any], **changes: Any) -> 
         "response_serializer": handler.response_serializer,
     }
     return _MAKE[handler.request_streaming, handler.response_streaming](behavior, **{**kept, **changes})
+
+
+def guarded(handler: Handler, check: Callable[[Context], None]) -> Handler:
+    """Return the same handler behind a check of the call's context, which raises to refuse the call."""
+    behavior = behavior_of(handler)
+
+    async def unary(request: Any, context: Context) -> Any:
+        check(context)
+        return await behavior(request, context)
+
+    async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
+        check(context)
+        async for response in behavior(request, context):
+            yield response
+
+    return replaced(handler, streaming if handler.response_streaming else unary)
 
 
 def refusal(error: Exception) -> Handler:

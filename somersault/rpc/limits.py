@@ -10,6 +10,9 @@ KEEPALIVE_MS = 30_000
 HANDSHAKE_TIMEOUT_MS = 10_000
 """A peer that connects and then says nothing is dropped after this long."""
 
+CONNECTION_END_S = 60.0
+"""What calls have to end on a connection that has become too old; LeaseQueries may wait for 30 s."""
+
 RECONNECT_FIRST_S = 0.1
 RECONNECT_CAP_S = 2.0
 """gRPC's own cap is two minutes, far too long when a service is back within a second."""

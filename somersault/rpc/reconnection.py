@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NoReturn
 
 import grpc.aio
 
+from somersault.domain.roles import Identity
 from somersault.errors import SomersaultError
 from somersault.rpc import limits
 from somersault.rpc.backoff import Backoff
@@ -20,6 +22,8 @@ async def dial_forever(
     hold: Callable[[grpc.aio.Channel, Backoff], Awaitable[None]],
     *,
     on_lost: Callable[[str], None],
+    certificates: Path | None = None,
+    peer: Identity | None = None,
 ) -> NoReturn:
     """Open a channel and hold a stream over it, again and again until cancelled.
 
@@ -28,6 +32,8 @@ async def dial_forever(
         hold: Holds one stream; ends or raises a `SomersaultError` when the stream does. It resets the backoff once the
             peer has answered.
         on_lost: Called with the reason why a stream ended, once for as long as the reason stays the same.
+        certificates: As in `open_channel`.
+        peer: As in `open_channel`.
 
     Raises:
         SomersaultError: one after which dialling again is pointless (`somersault.errors.Retry`).
@@ -36,7 +42,7 @@ async def dial_forever(
     while True:
         detail = "it ended the stream"
         try:
-            async with open_channel(address) as channel:
+            async with open_channel(address, certificates=certificates, peer=peer) as channel:
                 await hold(channel, backoff)
         except SomersaultError as error:
             if error.is_hopeless:

@@ -16,7 +16,7 @@ from somersault.rpc.interceptors import ErrorInterceptor
 from somersault.rpc.requests import RequestInterceptor
 from somersault.runtime.addresses import format_address
 
-__all__ = ["bind", "create_server", "serve_health", "set_serving"]
+__all__ = ["add_health", "bind", "create_server", "serve_health", "set_serving"]
 
 _OPTIONS: list[tuple[str, Any]] = [
     # Otherwise two servers could share a port, and each would get half of the calls.
@@ -33,23 +33,40 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = ()) -> grpc.aio.Server:
-    """Return a server that maps domain errors and bounds requests; ``interceptors`` run in between, in order.
+def create_server(
+    interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = (),
+    *,
+    max_connection_age_s: float | None = None,
+) -> grpc.aio.Server:
+    """Return a server that maps domain errors and bounds requests.
 
-    What they refuse is never parsed.
+    Args:
+        interceptors: Run in between, in order; what they refuse is never parsed.
+        max_connection_age_s: How old a connection may become. Calls that are open then have `limits.CONNECTION_END_S` more.
     """
+    options = list(_OPTIONS)
+    if max_connection_age_s is not None:
+        options.append(("grpc.max_connection_age_ms", round(max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", round(limits.CONNECTION_END_S * 1000)))
     inside = [*interceptors, RequestInterceptor()]
-    return grpc.aio.server(interceptors=[ErrorInterceptor(), *inside], options=_OPTIONS)
+    return grpc.aio.server(interceptors=[ErrorInterceptor(), *inside], options=options)
 
 
-def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
+def bind(
+    server: grpc.aio.Server, *, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+) -> int:
     """Bind a server and return the port, a free one if ``port`` is 0.
+
+    Without credentials, nothing is encrypted there. A server may have several ports.
 
     Raises:
         ConfigError: the port is taken or the host is not this machine's.
     """
     try:
-        bound = server.add_insecure_port(format_address(host, port))
+        if credentials is None:
+            bound = server.add_insecure_port(format_address(host, port))
+        else:
+            bound = server.add_secure_port(format_address(host, port), credentials)
     except RuntimeError:
         bound = 0
     if bound == 0:
@@ -63,11 +80,16 @@ def bind(server: grpc.aio.Server, *, host: str, port: int) -> int:
 def serve_health(server: grpc.aio.Server, names: Sequence[str], *, has_reflection: bool) -> Any:
     """Add ``grpc.health.v1`` (all services serving) and, if asked, reflection."""
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    add_health(server, servicer)
     if has_reflection:
         listed = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(listed, server)
     return servicer
+
+
+def add_health(server: grpc.aio.Server, servicer: Any) -> None:
+    """Let a server, perhaps one of several, answer health checks by this servicer."""
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
 
 
 async def set_serving(servicer: Any, names: Sequence[str], *, is_serving: bool) -> None:

@@ -8,7 +8,15 @@ import re
 from somersault.domain.bounds import MAX_PORT
 from somersault.errors import InvalidInputError
 
-__all__ = ["check_address", "check_host", "format_address", "is_ipv6", "split_address"]
+__all__ = [
+    "check_address",
+    "check_host",
+    "format_address",
+    "is_ipv6",
+    "is_loopback",
+    "is_numeric",
+    "split_address",
+]
 
 _MAX_HOST = 253  # RFC 1035, section 2.3.4, without the length bytes
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
@@ -67,6 +75,24 @@ def is_ipv6(host: str) -> bool:
     except ValueError:
         return False
     return not percent or _SCOPE.fullmatch(scope) is not None
+
+
+def is_numeric(host: str) -> bool:
+    """Return whether a host is an address instead of a name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine alone: what is sent there leaves it on no wire."""
+    if not is_numeric(host):
+        return host.rstrip(".").lower() == "localhost"
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _is_ipv4_if_numbers(host: str) -> bool:

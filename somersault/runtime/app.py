@@ -19,7 +19,9 @@ import grpc.aio
 import structlog
 
 from somersault.errors import SomersaultError, root_of
-from somersault.rpc.server import bind, create_server, serve_health, set_serving
+from somersault.rpc.server import add_health, bind, create_server, serve_health, set_serving
+from somersault.rpc.tls.folder import open_folder
+from somersault.rpc.tls.server import MutualTls, mutual_tls
 from somersault.runtime import allocator, failpoints, telemetry
 from somersault.runtime.config import ServiceConfig, environment, load_config
 
@@ -162,13 +164,21 @@ async def serve(
         ConfigError: a port can't be used.
         Exception: what the application's own work raised.
     """
-    server = create_server(application.interceptors)
+    tls = _mutual_tls(config)
+    checks = [] if tls is None else [tls.authorization]
+    server = create_server(
+        [*checks, *application.interceptors], max_connection_age_s=config.max_connection_age_s
+    )
     names = application.add_to(server)
     health = serve_health(server, names, has_reflection=config.has_reflection)
-    port = bind(server, host=config.host, port=config.port)
+    port = bind(
+        server, host=config.host, port=config.port, credentials=None if tls is None else tls.credentials
+    )
+    health_server = _health_server(health, config)
     if config.metrics_port is not None:
         telemetry.serve_metrics(host=config.host, port=config.metrics_port)
     await server.start()
+    await health_server.start()
     await set_serving(health, names, is_serving=True)
     _log.info("serving", host=config.host, port=port, services=list(names))
     if on_bound:
@@ -185,8 +195,35 @@ async def serve(
         await set_serving(health, names, is_serving=False)
         await _cancelled(work)
         await server.stop(config.drain_s)
+        await health_server.stop(None)
         await application.drain()
         _log.info("stopped")
+
+
+def _mutual_tls(config: ServiceConfig) -> MutualTls | None:
+    """Return what a service's port needs to know its callers; None if it has no certificates.
+
+    Raises:
+        ConfigError: its certificates can't be used.
+    """
+    if config.certificates_path is None:
+        _log.warning("not_encrypted", host=config.host, reason="certificates_path is not set")
+        return None
+    return mutual_tls(
+        open_folder(config.certificates_path),
+        identity=config.identity,
+        prefixes=config.identity_prefixes,
+        has_public_port=config.has_public_port,
+    )
+
+
+def _health_server(servicer: Any, config: ServiceConfig) -> grpc.aio.Server:
+    """Return a server of health checks alone, which listens nowhere unless asked to."""
+    server = create_server()
+    add_health(server, servicer)
+    if config.health_port is not None:
+        bind(server, host=config.host, port=config.health_port)
+    return server
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import pydantic
 from pydantic.fields import FieldInfo
@@ -27,11 +27,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from somersault.domain.bounds import MAX_PORT
+from somersault.domain.bounds import MAX_PORT, MAX_SECONDS
+from somersault.domain.roles import Identity
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError, InvalidInputError
 from somersault.formats.strict_json import load_json
 from somersault.runtime import setting_checks
+from somersault.runtime.addresses import is_loopback, split_address
 from somersault.runtime.setting_checks import Host
 
 __all__ = [
@@ -103,15 +105,38 @@ class ServiceConfig(BaseSettings):
         cli_exit_on_error=False,
     )
 
+    identity: ClassVar[Identity | None] = None
+    """Which service this is; what its certificate's name must end in."""
+
+    has_port_for_browsers: ClassVar[bool] = False
+    """Whether `port` is for people's browsers, which show no certificate."""
+
     host: Host = "127.0.0.1"
-    """Address to listen on: a name, an IPv4 address, or an IPv6 address such as ::1. Loopback unless told otherwise:
-    nothing is encrypted yet."""
+    """Address to listen on: a name, an IPv4 address, or an IPv6 address such as ::1. Loopback unless told otherwise."""
 
     port: int = pydantic.Field(default=0, ge=0, le=MAX_PORT)
     """Port to listen on; 0 takes a free one and logs it."""
 
     metrics_port: int | None = pydantic.Field(default=None, ge=0, le=MAX_PORT)
     """Port of the Prometheus endpoint /metrics; none unless given."""
+
+    health_port: int | None = pydantic.Field(default=None, ge=0, le=MAX_PORT)
+    """Port of gRPC's health checks alone, not encrypted, for probes that have no certificate; none unless given."""
+
+    certificates_path: Path | None = None
+    """Folder with tls.crt, tls.key and ca.crt in PEM, read again when they change. With it, connections between services are
+    encrypted and both sides show who they are; without, services reach each other on one machine only."""
+
+    is_plaintext_allowed: bool = False
+    """Allow other machines without certificates: whoever can reach the port may then do what any service may."""
+
+    identity_prefixes: tuple[Annotated[str, pydantic.Field(pattern=r"^spiffe://\S+$")], ...] = ()
+    """What the names in callers' certificates begin with, such as spiffe://example.org/run-1/; a service's name, such as
+    simulator, follows. Unless given, what its own name begins with."""
+
+    max_connection_age_s: float | None = pydantic.Field(default=None, ge=1, le=MAX_SECONDS)
+    """Seconds after which a connection is ended, so that callers come back by a balancer and with certificates that are
+    still good; open calls then have a minute to end. None: never."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
@@ -124,6 +149,32 @@ class ServiceConfig(BaseSettings):
 
     _check_given = pydantic.field_validator("*", mode="before")(setting_checks.check_given)
     _settle = pydantic.field_validator("*", mode="after")(setting_checks.settle)
+
+    @pydantic.model_validator(mode="after")
+    def _check_encryption(self) -> Self:
+        if self.certificates_path is None and not self.is_plaintext_allowed:
+            for field, host in self._hosts():
+                if not is_loopback(host):
+                    raise ValueError(
+                        f"{field} is {host}, must be this machine (127.0.0.1, ::1 or localhost) unless certificates_path"
+                        " encrypts what is sent there, or is_plaintext_allowed says that it needn't be"
+                    )
+        return self
+
+    @property
+    def has_public_port(self) -> bool:
+        """Whether there is also a port where callers show a token instead of a certificate."""
+        return False
+
+    def _hosts(self) -> Iterator[tuple[str, str]]:
+        """Yield each setting by which services reach each other, with its host."""
+        if not self.has_port_for_browsers:
+            yield "host", self.host
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if field.endswith(("_address", "_addresses")) and value:
+                for address in (value,) if isinstance(value, str) else value:
+                    yield field, split_address(field, address)[0]
 
     def check_for(self, spec: TaskSpec) -> None:
         """Check the settings against a task; `SomersaultError` says what doesn't fit.

@@ -37,7 +37,7 @@ def test_names_say_service_and_unit() -> None:
     """somersault_<service>_<what>, with the unit its kind asks for."""
     for metric in _declared():
         assert re.fullmatch(
-            r"somersault_(simulator|learner|reward|labeler|teacher|web)_[a-z0-9_]+", metric.name
+            r"somersault_(rpc|simulator|learner|reward|labeler|teacher|web)_[a-z0-9_]+", metric.name
         )
         assert metric.name.endswith(UNITS.get(metric.kind, ("",))), metric.name
 

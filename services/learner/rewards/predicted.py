@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,7 @@ class PredictedRewards:
         is_lockstep: bool,
         want_segments: WantSegments | None = None,
         finish: Callable[[], None] = lambda: None,
+        certificates: Path | None = None,
     ) -> None:
         """Set up scoring without a reward model yet.
 
@@ -54,8 +56,9 @@ class PredictedRewards:
                 the service allowed.
             want_segments: Told whether simulators are needed for their segments alone.
             finish: Called when the run is to finish now.
+            certificates: As in `somersault.rpc.open_channel`.
         """
-        self.client = RewardClient(address, self)
+        self.client = RewardClient(address, self, certificates=certificates)
         self._is_lockstep = is_lockstep
         self._want_segments = want_segments
         self._finish = finish

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import grpc.aio
 import structlog
 
+from somersault.domain.roles import Identity
 from somersault.errors import CorruptDataError
 from somersault.reward_model import RewardEnsemble
 from somersault.rpc import Backoff, Latest, dial_forever, translated_errors
@@ -53,15 +55,17 @@ class RewardListener(Protocol):
 class RewardClient:
     """Follows the reward service, and reports how far the learner is. Used from one event loop."""
 
-    def __init__(self, address: str, listener: RewardListener) -> None:
+    def __init__(self, address: str, listener: RewardListener, *, certificates: Path | None = None) -> None:
         """Set up a client that doesn't dial yet.
 
         Args:
             address: ``host:port`` of the reward service.
             listener: Told each update.
+            certificates: As in `somersault.rpc.open_channel`.
         """
         self._address = address
         self._listener = listener
+        self._certificates = certificates
         self._ensemble: RewardEnsemble | None = None
         self._request = Latest(reward_pb2.WatchRewardModelRequest())
 
@@ -85,7 +89,11 @@ class RewardClient:
             SomersaultError: The reward service refuses for good, or sent something that isn't a reward model.
         """
         await dial_forever(
-            self._address, self._hold, on_lost=lambda detail: _log.info("reward_stream_lost", detail=detail)
+            self._address,
+            self._hold,
+            on_lost=lambda detail: _log.info("reward_stream_lost", detail=detail),
+            certificates=self._certificates,
+            peer=Identity.REWARD,
         )
 
     async def follow(self, stub: reward_pb2_grpc.RewardServiceAsyncStub, backoff: Backoff) -> None:

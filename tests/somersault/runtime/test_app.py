@@ -146,7 +146,7 @@ def test_sigterm_drains_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
     timer.join()
     assert example.events == ["run", "cancelled", "drain"]
     events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
-    assert events == ["starting", "serving", "draining", "stopped"]
+    assert events == ["starting", "not_encrypted", "serving", "draining", "stopped"]
 
 
 def test_a_thread_that_never_returns_does_not_keep_a_drained_service() -> None:

@@ -172,12 +172,12 @@ def test_a_list_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("module", "variable", "needed"),
     [
-        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_ORIGINS", "--labeler-address=a:1"),
-        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_HOSTS", "--labeler-address=a:1"),
+        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_ORIGINS", "--labeler-address=localhost:1"),
+        ("services.web.config:WebConfig", "SOMERSAULT_WEB_ALLOWED_HOSTS", "--labeler-address=localhost:1"),
         (
             "services.labeler.config:LabelerConfig",
             "SOMERSAULT_LABELER_SIMULATOR_ADDRESSES",
-            "--database-url=sqlite:////tmp/x --storage-url=file:///tmp",
+            "--database-url=sqlite:////tmp/x --storage-url=file:///tmp --is-plaintext-allowed",
         ),
     ],
 )
