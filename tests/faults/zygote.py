@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,15 +25,21 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 class Zygote:
     """Owns the process that forks; used from one event loop."""
 
-    def __init__(self) -> None:
-        """Begin without it."""
+    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
+        """Begin without it; take what its environment has besides ours."""
+        self._environment = {**os.environ, **(environment or {})}
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._ended: dict[int, asyncio.Future[int]] = {}
 
     async def __aenter__(self) -> Self:
         """Start it."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            __name__,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
         )
         self._reading = asyncio.create_task(self._read())
         return self

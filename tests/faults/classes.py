@@ -1,0 +1,172 @@
+"""The classes of faults, as in the table of docs/faults.md: what is done in a trial of each, and what must hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.faults import needs
+from tests.faults.faults import Fault, FaultClass, Outcome, Try
+from tests.faults.labeler_stage import LabelerStage, Setting
+from tests.faults.proxy import Mode
+
+__all__ = ["CLASSES"]
+
+_NUM_KILLS = 20
+_COMMITS = (
+    "labeler.commit.before",
+    "labeler.commit.after",
+    "labeler.answer.reply",
+    "labeler.queries.reply",
+    "",
+)
+_NETWORK: tuple[Mode, ...] = ("blackhole", "cut", "half_close", "jitter", "stall")
+LEASE_S = 1.0
+
+
+def _on(setting: Callable[[Path], Setting]) -> Try:
+    async def try_out(faults: Sequence[Fault], seed: int, folder: Path) -> Outcome:
+        return await LabelerStage(setting(folder), folder, seed).play(faults)
+
+    return try_out
+
+
+def _failpoint(generator: random.Random) -> str:
+    point = generator.choice(_COMMITS)
+    return f"{point}=kill@{generator.randint(1, 9)}" if point else ""
+
+
+def _kills(generator: random.Random, *, num: int = _NUM_KILLS, num_replicas: int = 1) -> Iterator[Fault]:
+    for _ in range(num):
+        yield Fault(
+            kind="kill",
+            target=f"labeler-{generator.randrange(num_replicas)}",
+            after_s=generator.uniform(0, 0.2),
+            for_s=generator.uniform(0, 0.5),
+            detail=_failpoint(generator),
+        )
+
+
+def _kills_on_postgresql(generator: random.Random) -> Iterator[Fault]:
+    for kill in _kills(generator, num=_NUM_KILLS // 2, num_replicas=2):
+        yield kill
+        if generator.random() < 0.4:
+            after_s, for_s = generator.uniform(0, 0.3), generator.uniform(0, 1)
+            yield Fault(kind="crash", target="postgresql", after_s=after_s, for_s=for_s)
+
+
+def _stops(generator: random.Random) -> Iterator[Fault]:
+    for number in range(4):
+        for_s = generator.uniform(1.2, 3.5) * LEASE_S
+        yield Fault(
+            kind="stop", target=f"labeler-{number % 2}", after_s=generator.uniform(0.1, 0.5), for_s=for_s
+        )
+
+
+def _network(generator: random.Random) -> Iterator[Fault]:
+    for mode in generator.sample(_NETWORK, k=len(_NETWORK)):
+        target = f"edge-{generator.randrange(2)}"
+        yield Fault(
+            kind=mode, target=target, after_s=generator.uniform(0.1, 0.5), for_s=generator.uniform(0.5, 4)
+        )
+
+
+def _clocks(generator: random.Random) -> Iterator[Fault]:
+    for offset in generator.sample(("+1h", "-1h", "+0", "+61m", "-3601s"), k=5):
+        yield Fault(kind="clock", target="labeler-0", after_s=generator.uniform(0.2, 0.8), detail=offset)
+
+
+def _slow_disk(generator: random.Random) -> Iterator[Fault]:
+    for _ in range(2):
+        yield Fault(
+            kind="slow_disk",
+            target="labeler-0",
+            after_s=generator.uniform(0.1, 0.5),
+            for_s=generator.uniform(3, 6),
+        )
+
+
+def _full_disk(generator: random.Random) -> Iterator[Fault]:
+    for _ in range(3):
+        yield Fault(
+            kind="full_disk",
+            target="labeler-0",
+            after_s=generator.uniform(0.2, 0.6),
+            for_s=generator.uniform(0.5, 3),
+        )
+        yield from _kills(generator, num=1)
+
+
+def _with_clock(folder: Path) -> Setting:
+    clock = folder / "clock"
+    clock.write_text("+0\n")
+    return Setting(
+        environment={
+            "LD_PRELOAD": str(needs.faketime_library()),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+    )
+
+
+_NOTHING_LOST = "0 acknowledged answers lost, 0 doubled; ready in 5 s at p99"
+
+CLASSES: tuple[FaultClass, ...] = (
+    FaultClass(
+        name="kills",
+        what="kill -9 of the labeler at failpoints and at any time",
+        target=_NOTHING_LOST,
+        plan=lambda generator: tuple(_kills(generator)),
+        try_out=_on(lambda _: Setting()),
+    ),
+    FaultClass(
+        name="kills-postgresql",
+        what="kill -9 of two replicas and immediate stops of their PostgreSQL server",
+        target=_NOTHING_LOST,
+        plan=lambda generator: tuple(_kills_on_postgresql(generator)),
+        try_out=_on(lambda _: Setting(num_replicas=2, on_postgresql=True)),
+        needs=needs.needs_postgresql,
+    ),
+    FaultClass(
+        name="stops",
+        what="SIGSTOP of one of two replicas past its leases",
+        target="a stale token never counts twice",
+        plan=lambda generator: tuple(_stops(generator)),
+        try_out=_on(lambda _: Setting(num_replicas=2, on_postgresql=True)),
+        needs=needs.needs_postgresql,
+    ),
+    FaultClass(
+        name="network",
+        what="the edge to a labeler: blackhole, cut, half-close, 75 ± 50 ms, stall",
+        target="an answer within 5 s after healing",
+        plan=lambda generator: tuple(_network(generator)),
+        try_out=_on(lambda _: Setting(num_replicas=2, on_postgresql=True, has_proxies=True)),
+        needs=needs.needs_postgresql,
+    ),
+    FaultClass(
+        name="clocks",
+        what="the labeler's clock, and so SQLite's, an hour off and jumping",
+        target="nothing lost or doubled, the log in order, answers go on",
+        plan=lambda generator: tuple(_clocks(generator)),
+        try_out=_on(_with_clock),
+        needs=needs.needs_faketime,
+    ),
+    FaultClass(
+        name="slow-disk",
+        what="each fsync takes 500 ms longer",
+        target="answers within 2 s at p99",
+        plan=lambda generator: tuple(_slow_disk(generator)),
+        try_out=_on(lambda _: Setting()),
+        needs=needs.needs_strace,
+    ),
+    FaultClass(
+        name="full-disk",
+        what="a file system of 16 MB that is full for a while, and kills",
+        target="a clear refusal, nothing half done, heals by itself",
+        plan=lambda generator: tuple(_full_disk(generator)),
+        try_out=_on(lambda _: Setting(disk_bytes=16 << 20)),
+        needs=needs.needs_root,
+    ),
+)
