@@ -18,7 +18,7 @@ def needs_postgresql() -> str:
 
 def faketime_library() -> Path | None:
     """Return the library that changes what a process takes the time to be; None if it isn't installed."""
-    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 def needs_faketime() -> str:

@@ -2,8 +2,9 @@
 
 python -m tests.faults.zygote
 
-Reads a line of JSON for each process to start, ``{"arguments": […], "failpoints": "…", "log": "…"}``, and writes ``PID``; when
-one has ended it writes ``PID CODE``. A child is a labeler like any other, with its own sockets, threads and files.
+Reads a line of JSON for each process to start and writes ``PID``; when one has ended it writes ``PID CODE``. A child is a
+labeler like any other, with its own sockets, threads and files. With an environment of its own it is a new program: what that
+loads, such as a library that changes the time, may not live through a fork.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from somersault.runtime.failpoints import VARIABLE
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -27,7 +30,7 @@ class Zygote:
 
     def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
         """Begin without it; take what its environment has besides ours."""
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = dict(environment or {})
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._ended: dict[int, asyncio.Future[int]] = {}
 
@@ -39,7 +42,6 @@ class Zygote:
             __name__,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=self._environment,
         )
         self._reading = asyncio.create_task(self._read())
         return self
@@ -52,7 +54,12 @@ class Zygote:
 
     async def start(self, *arguments: str, failpoints: str = "", log: Path = Path("/dev/null")) -> int:
         """Start a labeler and return its process id."""
-        order = {"arguments": arguments, "failpoints": failpoints, "log": str(log)}
+        order = {
+            "arguments": arguments,
+            "environment": {**self._environment, VARIABLE: failpoints},
+            "is_executed": bool(self._environment),
+            "log": str(log),
+        }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         return await self._started.get()
@@ -92,13 +99,15 @@ def main() -> None:
 
 
 def _live(order: dict[str, Any], config_type: Any, build: Any) -> None:
-    from somersault.runtime import app, failpoints
+    from somersault.runtime import app
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    os.environ[failpoints.VARIABLE] = order["failpoints"]
+    os.environ.update(order["environment"])
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
+    if order["is_executed"]:
+        os.execv(sys.executable, [sys.executable, "-m", "services.labeler", *order["arguments"]])  # noqa: S606
     os._exit(app.main("labeler", config_type, build, arguments=order["arguments"]))
 
 
