@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from somersault.runtime.failpoints import POINTS
 from tests.faults import needs
 from tests.faults.faults import Fault, FaultClass, Outcome, Try
 from tests.faults.labeler_stage import LabelerStage, Setting
 from tests.faults.proxy import Mode
+from tests.faults.run_stage import RunStage
 
 __all__ = ["CLASSES"]
 
@@ -22,6 +24,8 @@ _COMMITS = (
     "",
 )
 _NETWORK: tuple[Mode, ...] = ("blackhole", "cut", "half_close", "jitter", "stall")
+_STORE: tuple[Mode, ...] = ("cut", "blackhole", "http_503", "slow", "flip")
+_SERVICES = ("labeler", "learner", "reward", "simulator")
 LEASE_S = 1.0
 
 
@@ -98,6 +102,44 @@ def _full_disk(generator: random.Random) -> Iterator[Fault]:
         yield from _kills(generator, num=1)
 
 
+def _run_kills(generator: random.Random) -> Iterator[Fault]:
+    """Kill each service of a run once or twice, most of them at failpoints: more, and the run would give the service up."""
+    points = {name: [point for point in POINTS if point.startswith(f"{name}.")] for name in _SERVICES}
+    for service in generator.sample(_SERVICES * 2, k=6):
+        point = generator.choice([*points[service], ""])
+        at_pass = generator.randint(1, 3)
+        detail = f"{point}=kill@{at_pass}" if point else ""
+        yield Fault(
+            kind="kill",
+            target=service,
+            after_s=generator.uniform(0, 2),
+            for_s=8 if point else 0,
+            detail=detail,
+        )
+
+
+def _stopped_services(generator: random.Random) -> Iterator[Fault]:
+    for service in generator.sample(_SERVICES, k=3):
+        yield Fault(
+            kind="stop", target=service, after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 8)
+        )
+
+
+def _store_faults(generator: random.Random) -> Iterator[Fault]:
+    for mode in generator.sample(_STORE, k=4):
+        yield Fault(kind=mode, target="store", after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 6))
+        if generator.random() < 0.3:
+            service = generator.choice(_SERVICES)
+            yield Fault(kind="kill", target=service, after_s=generator.uniform(0, 1))
+
+
+def _in_a_run(*, on_s3: bool) -> Try:
+    async def try_out(faults: Sequence[Fault], seed: int, folder: Path) -> Outcome:
+        return await RunStage(folder, seed, on_s3=on_s3).play(faults)
+
+    return try_out
+
+
 def _with_clock(folder: Path) -> Setting:
     clock = folder / "clock"
     clock.write_text("+0\n")
@@ -168,5 +210,26 @@ CLASSES: tuple[FaultClass, ...] = (
         plan=lambda generator: tuple(_full_disk(generator)),
         try_out=_on(lambda _: Setting(disk_bytes=16 << 20)),
         needs=needs.needs_root,
+    ),
+    FaultClass(
+        name="run-kills",
+        what="kill -9 of the services of a whole run, at failpoints and at any time",
+        target=f"{_NOTHING_LOST}; at most 60 s of learning lost; the run ends normally",
+        plan=lambda generator: tuple(_run_kills(generator)),
+        try_out=_in_a_run(on_s3=False),
+    ),
+    FaultClass(
+        name="run-stops",
+        what="SIGSTOP of services of a whole run",
+        target="nothing lost or doubled; the run ends normally",
+        plan=lambda generator: tuple(_stopped_services(generator)),
+        try_out=_in_a_run(on_s3=False),
+    ),
+    FaultClass(
+        name="run-store",
+        what="S3 of a whole run away, slow, answering 503 or with flipped bits, and kills",
+        target="nothing lost or doubled, nothing unverified shown; the run ends normally",
+        plan=lambda generator: tuple(_store_faults(generator)),
+        try_out=_in_a_run(on_s3=True),
     ),
 )

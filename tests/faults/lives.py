@@ -55,7 +55,8 @@ class Life:
                 self.num_kills += 1
                 continue
             words = self.log.read_text(errors="replace")[-2000:]
-            assert code in _WITHOUT_DATABASE and "can't be used" in words, f"exit code {code}: {words}"
+            assert code in _WITHOUT_DATABASE, f"exit code {code}: {words}"
+            assert "can't be used" in words, f"exit code {code}: {words}"
             await asyncio.sleep(_RESTART_S)
 
     async def kill(self, *, within_s: float, failpoints: str) -> None:
