@@ -196,6 +196,7 @@ async def serve(
     if on_bound:
         on_bound(port)
     work = asyncio.create_task(application.run())
+    report = None if tls is None else asyncio.create_task(tls.connections.report())
     stop = asyncio.create_task(stopped.wait())
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,6 +207,8 @@ async def serve(
         stop.cancel()
         await set_serving(health, names, is_serving=False)
         await _cancelled(work)
+        if report is not None:
+            report.cancel()
         await server.stop(config.drain_s)
         await health_server.stop(None)
         await application.drain()
