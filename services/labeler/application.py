@@ -124,7 +124,7 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         certificates=config.certificates_path,
     )
     parts = _parts(config, database, store, simulators, queries_changed=queries_changed)
-    await parts.labelers.make_known(tokens)
+    await parts.labelers.make_known(tokens, run_id=config.run_id)
     token = await parts.labelers.create_first_owner()
     if token is not None:
         sys.stdout.write(f"the owner's token, shown this once: {token}\n")

@@ -53,7 +53,6 @@ class Method:
 
     name: str
     path: str
-    descriptor: MethodDescriptor
     request_type: type[Message]
     response_type: type[Message]
 
@@ -90,7 +89,6 @@ def _method(descriptor: MethodDescriptor) -> Method:
     return Method(
         name=descriptor.name,
         path=f"/{SERVICE_NAME}/{descriptor.name}",
-        descriptor=descriptor,
         request_type=GetMessageClass(descriptor.input_type),
         response_type=GetMessageClass(descriptor.output_type),
     )

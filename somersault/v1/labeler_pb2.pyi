@@ -1032,19 +1032,27 @@ class CreateLabelerRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    RUN_IDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name to show; 1 to 100 characters on one line."""
     role: _preference_pb2.Role.ValueType
     """Its role."""
+    @_builtins.property
+    def run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The runs that its token is good for, at most 100. Empty: the caller's only run. An owner that an owner of the labeler invites without runs is another
+        one: its token is good for every run there is and will be. INVALID_ARGUMENT if it is empty and the caller has several runs.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         role: _preference_pb2.Role.ValueType = ...,
+        run_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "role", b"role", "run_ids", b"run_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1701,23 +1709,113 @@ class ListLabelersRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """1 to 1,000; 0 means 100."""
     page_token: _builtins.str
     """From the last response; empty for the first page."""
+    run_id: _builtins.str
+    """Only this run's members, and those whose token is good for every run if the caller's is; empty for those of all of the caller's runs."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListLabelersRequest: _TypeAlias = ListLabelersRequest  # noqa: Y015
+
+@_typing.final
+class InviteLabelerRequest(_message.Message):
+    """Invites a labeler to one more run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Who."""
+    run_id: _builtins.str
+    """The run."""
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteLabelerRequest: _TypeAlias = InviteLabelerRequest  # noqa: Y015
+
+@_typing.final
+class InviteLabelerResponse(_message.Message):
+    """Empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteLabelerResponse: _TypeAlias = InviteLabelerResponse  # noqa: Y015
+
+@_typing.final
+class RemoveLabelerRequest(_message.Message):
+    """Removes a labeler from a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    labeler_id: _builtins.str
+    """Who."""
+    run_id: _builtins.str
+    """The run."""
+    def __init__(
+        self,
+        *,
+        labeler_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labeler_id", b"labeler_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveLabelerRequest: _TypeAlias = RemoveLabelerRequest  # noqa: Y015
+
+@_typing.final
+class RemoveLabelerResponse(_message.Message):
+    """Empty. Another replica may let the labeler pass for five seconds more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveLabelerResponse: _TypeAlias = RemoveLabelerResponse  # noqa: Y015
 
 @_typing.final
 class ListLabelersResponse(_message.Message):
@@ -1758,12 +1856,16 @@ class Labeler(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    RUN_IDS_FIELD_NUMBER: _builtins.int
+    IS_EVERYWHERE_FIELD_NUMBER: _builtins.int
     labeler_id: _builtins.str
     """Its name in the log."""
     name: _builtins.str
     """Its name to show."""
     role: _preference_pb2.Role.ValueType
     """Its role."""
+    is_everywhere: _builtins.bool
+    """Whether its token is good for every run there is and will be; `run_ids` is then empty."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was invited."""
@@ -1771,6 +1873,10 @@ class Labeler(_message.Message):
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
         """When its token was revoked; absent unless it was."""
+
+    @_builtins.property
+    def run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the caller's runs, those whose member it is, in order of name."""
 
     def __init__(
         self,
@@ -1780,10 +1886,12 @@ class Labeler(_message.Message):
         role: _preference_pb2.Role.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
+        run_ids: _abc.Iterable[_builtins.str] | None = ...,
+        is_everywhere: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "revoke_time", b"revoke_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "labeler_id", b"labeler_id", "name", b"name", "revoke_time", b"revoke_time", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "is_everywhere", b"is_everywhere", "labeler_id", b"labeler_id", "name", b"name", "revoke_time", b"revoke_time", "role", b"role", "run_ids", b"run_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class LabelerServiceStub:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     def __init__(self, channel):
@@ -141,6 +142,16 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.FromString,
                 _registered_method=True)
+        self.InviteLabeler = channel.unary_unary(
+                '/somersault.v1.LabelerService/InviteLabeler',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.InviteLabelerRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.InviteLabelerResponse.FromString,
+                _registered_method=True)
+        self.RemoveLabeler = channel.unary_unary(
+                '/somersault.v1.LabelerService/RemoveLabeler',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.RemoveLabelerRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.RemoveLabelerResponse.FromString,
+                _registered_method=True)
         self.RotateToken = channel.unary_unary(
                 '/somersault.v1.LabelerService/RotateToken',
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenRequest.SerializeToString,
@@ -230,12 +241,13 @@ class LabelerServiceStub:
 
 class LabelerServiceServicer:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     def CreateRun(self, request, context):
         """Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
-        FAILED_PRECONDITION if there is a run of that name with another identity.
+        FAILED_PRECONDITION if there is a run of that name with another identity. PERMISSION_DENIED if the caller is no member of it, whether or not there is one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -332,7 +344,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateLabeler(self, request, context):
-        """Invites a labeler and returns its token, which is not shown again.
+        """Invites a labeler and returns its token, which is not shown again. NOT_FOUND if one of the runs is unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -354,7 +366,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRuns(self, request, context):
-        """Lists runs with their settings, newest first, a page at a time. Idempotent.
+        """Lists the caller's runs with their settings, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -383,21 +395,38 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLabelers(self, request, context):
-        """Lists labelers by labeler_id, a page at a time. Idempotent.
+        """Lists the members of the caller's runs by labeler_id, a page at a time. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InviteLabeler(self, request, context):
+        """Makes a labeler that is known in one of the caller's runs a member of another. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveLabeler(self, request, context):
+        """Ends a labeler's membership of a run, and its live leases there; its answers stay. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+        FAILED_PRECONDITION for the run's last owner, and for who is good for every run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token.
+        """Replaces a labeler's token, which ends its sessions; a revoked labeler may call again. Not idempotent: each call makes a new token.
+        FAILED_PRECONDITION for a member of runs that aren't the caller's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
+        """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
+        a member of runs that aren't the caller's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -418,7 +447,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditLog(self, request, context):
-        """Lists what owners and services changed, newest first, a page at a time. Idempotent.
+        """Lists what owners and services changed in the caller's runs, newest first, a page at a time. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -622,6 +651,16 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.SerializeToString,
             ),
+            'InviteLabeler': grpc.unary_unary_rpc_method_handler(
+                    servicer.InviteLabeler,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.InviteLabelerRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.InviteLabelerResponse.SerializeToString,
+            ),
+            'RemoveLabeler': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveLabeler,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.RemoveLabelerRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.RemoveLabelerResponse.SerializeToString,
+            ),
             'RotateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RotateToken,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.RotateTokenRequest.FromString,
@@ -717,7 +756,8 @@ def add_LabelerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LabelerService:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     @staticmethod
@@ -1277,6 +1317,60 @@ class LabelerService:
             '/somersault.v1.LabelerService/ListLabelers',
             somersault_dot_v1_dot_labeler__pb2.ListLabelersRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.ListLabelersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InviteLabeler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/InviteLabeler',
+            somersault_dot_v1_dot_labeler__pb2.InviteLabelerRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.InviteLabelerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveLabeler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/RemoveLabeler',
+            somersault_dot_v1_dot_labeler__pb2.RemoveLabelerRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.RemoveLabelerResponse.FromString,
             options,
             channel_credentials,
             insecure,

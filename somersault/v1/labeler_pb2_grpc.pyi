@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class LabelerServiceStub:
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     @_typing.overload
@@ -37,7 +38,7 @@ class LabelerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LabelerServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]
     """Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
-    FAILED_PRECONDITION if there is a run of that name with another identity.
+    FAILED_PRECONDITION if there is a run of that name with another identity. PERMISSION_DENIED if the caller is no member of it, whether or not there is one.
     """
     ProposeQueries: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]
     """Proposes queries. Idempotent by proposal_id. The server draws which segment is on the left.
@@ -75,7 +76,7 @@ class LabelerServiceStub:
     GetStats: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]
     """Returns a run's counts and rates. Idempotent. A labeler sees its own count and the run's, but not which answers others gave."""
     CreateLabeler: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]
-    """Invites a labeler and returns its token, which is not shown again."""
+    """Invites a labeler and returns its token, which is not shown again. NOT_FOUND if one of the runs is unknown."""
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]
     """Returns the caller's name and role. Idempotent."""
     UpdateRun: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]
@@ -83,7 +84,7 @@ class LabelerServiceStub:
     NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
     """
     ListRuns: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]
-    """Lists runs with their settings, newest first, a page at a time. Idempotent."""
+    """Lists the caller's runs with their settings, newest first, a page at a time. Idempotent."""
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]
     """Returns how well labelers agree on queries with two or more answers. Idempotent."""
     GetLabelerQuality: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]
@@ -93,17 +94,27 @@ class LabelerServiceStub:
     NOT_FOUND if the run or the labeler is unknown.
     """
     ListLabelers: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]
-    """Lists labelers by labeler_id, a page at a time. Idempotent."""
+    """Lists the members of the caller's runs by labeler_id, a page at a time. Idempotent."""
+    InviteLabeler: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.InviteLabelerRequest, _labeler_pb2.InviteLabelerResponse]
+    """Makes a labeler that is known in one of the caller's runs a member of another. Idempotent. NOT_FOUND if the run or the labeler is unknown."""
+    RemoveLabeler: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RemoveLabelerRequest, _labeler_pb2.RemoveLabelerResponse]
+    """Ends a labeler's membership of a run, and its live leases there; its answers stay. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+    FAILED_PRECONDITION for the run's last owner, and for who is good for every run.
+    """
     RotateToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]
-    """Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token."""
+    """Replaces a labeler's token, which ends its sessions; a revoked labeler may call again. Not idempotent: each call makes a new token.
+    FAILED_PRECONDITION for a member of runs that aren't the caller's.
+    """
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]
-    """Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
+    """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
+    a member of runs that aren't the caller's.
+    """
     SetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]
     """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing."""
     GetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]
     """Returns a version of a run's guidelines. Idempotent. NOT_FOUND if there is none."""
     ListAuditLog: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]
-    """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
+    """Lists what owners and services changed in the caller's runs, newest first, a page at a time. Idempotent."""
     ImportPreferences: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]
     """Imports rows of an export, in log order. Idempotent by (answer_id, version) and change_id. A refused call changes nothing.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name already stands for something else.
@@ -144,13 +155,14 @@ class LabelerServiceStub:
 @_typing.type_check_only
 class LabelerServiceAsyncStub(LabelerServiceStub):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateRunRequest, _labeler_pb2.CreateRunResponse]  # type: ignore[assignment]
     """Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
-    FAILED_PRECONDITION if there is a run of that name with another identity.
+    FAILED_PRECONDITION if there is a run of that name with another identity. PERMISSION_DENIED if the caller is no member of it, whether or not there is one.
     """
     ProposeQueries: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ProposeQueriesRequest, _labeler_pb2.ProposeQueriesResponse]  # type: ignore[assignment]
     """Proposes queries. Idempotent by proposal_id. The server draws which segment is on the left.
@@ -188,7 +200,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     GetStats: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetStatsRequest, _labeler_pb2.GetStatsResponse]  # type: ignore[assignment]
     """Returns a run's counts and rates. Idempotent. A labeler sees its own count and the run's, but not which answers others gave."""
     CreateLabeler: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateLabelerRequest, _labeler_pb2.CreateLabelerResponse]  # type: ignore[assignment]
-    """Invites a labeler and returns its token, which is not shown again."""
+    """Invites a labeler and returns its token, which is not shown again. NOT_FOUND if one of the runs is unknown."""
     WhoAmI: _aio.UnaryUnaryMultiCallable[_labeler_pb2.WhoAmIRequest, _labeler_pb2.WhoAmIResponse]  # type: ignore[assignment]
     """Returns the caller's name and role. Idempotent."""
     UpdateRun: _aio.UnaryUnaryMultiCallable[_labeler_pb2.UpdateRunRequest, _labeler_pb2.UpdateRunResponse]  # type: ignore[assignment]
@@ -196,7 +208,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     NOT_FOUND if the run is unknown, FAILED_PRECONDITION if a finished run is to finish or pause.
     """
     ListRuns: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListRunsRequest, _labeler_pb2.ListRunsResponse]  # type: ignore[assignment]
-    """Lists runs with their settings, newest first, a page at a time. Idempotent."""
+    """Lists the caller's runs with their settings, newest first, a page at a time. Idempotent."""
     GetAgreement: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetAgreementRequest, _labeler_pb2.GetAgreementResponse]  # type: ignore[assignment]
     """Returns how well labelers agree on queries with two or more answers. Idempotent."""
     GetLabelerQuality: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetLabelerQualityRequest, _labeler_pb2.GetLabelerQualityResponse]  # type: ignore[assignment]
@@ -206,17 +218,27 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     NOT_FOUND if the run or the labeler is unknown.
     """
     ListLabelers: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListLabelersRequest, _labeler_pb2.ListLabelersResponse]  # type: ignore[assignment]
-    """Lists labelers by labeler_id, a page at a time. Idempotent."""
+    """Lists the members of the caller's runs by labeler_id, a page at a time. Idempotent."""
+    InviteLabeler: _aio.UnaryUnaryMultiCallable[_labeler_pb2.InviteLabelerRequest, _labeler_pb2.InviteLabelerResponse]  # type: ignore[assignment]
+    """Makes a labeler that is known in one of the caller's runs a member of another. Idempotent. NOT_FOUND if the run or the labeler is unknown."""
+    RemoveLabeler: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RemoveLabelerRequest, _labeler_pb2.RemoveLabelerResponse]  # type: ignore[assignment]
+    """Ends a labeler's membership of a run, and its live leases there; its answers stay. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+    FAILED_PRECONDITION for the run's last owner, and for who is good for every run.
+    """
     RotateToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RotateTokenRequest, _labeler_pb2.RotateTokenResponse]  # type: ignore[assignment]
-    """Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token."""
+    """Replaces a labeler's token, which ends its sessions; a revoked labeler may call again. Not idempotent: each call makes a new token.
+    FAILED_PRECONDITION for a member of runs that aren't the caller's.
+    """
     RevokeToken: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RevokeTokenRequest, _labeler_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
+    """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
+    a member of runs that aren't the caller's.
+    """
     SetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]  # type: ignore[assignment]
     """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing."""
     GetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]  # type: ignore[assignment]
     """Returns a version of a run's guidelines. Idempotent. NOT_FOUND if there is none."""
     ListAuditLog: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ListAuditLogRequest, _labeler_pb2.ListAuditLogResponse]  # type: ignore[assignment]
-    """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
+    """Lists what owners and services changed in the caller's runs, newest first, a page at a time. Idempotent."""
     ImportPreferences: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ImportPreferencesRequest, _labeler_pb2.ImportPreferencesResponse]  # type: ignore[assignment]
     """Imports rows of an export, in log order. Idempotent by (answer_id, version) and change_id. A refused call changes nothing.
     NOT_FOUND if the run is unknown, INVALID_ARGUMENT for rows of another run, ALREADY_EXISTS if a row's name already stands for something else.
@@ -256,7 +278,8 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
 
 class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
-    one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+    one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+    to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
     """
 
     @_abc_1.abstractmethod
@@ -266,7 +289,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateRunResponse, _abc.Awaitable[_labeler_pb2.CreateRunResponse]]:
         """Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
-        FAILED_PRECONDITION if there is a run of that name with another identity.
+        FAILED_PRECONDITION if there is a run of that name with another identity. PERMISSION_DENIED if the caller is no member of it, whether or not there is one.
         """
 
     @_abc_1.abstractmethod
@@ -382,7 +405,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.CreateLabelerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.CreateLabelerResponse, _abc.Awaitable[_labeler_pb2.CreateLabelerResponse]]:
-        """Invites a labeler and returns its token, which is not shown again."""
+        """Invites a labeler and returns its token, which is not shown again. NOT_FOUND if one of the runs is unknown."""
 
     @_abc_1.abstractmethod
     def WhoAmI(
@@ -408,7 +431,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListRunsResponse, _abc.Awaitable[_labeler_pb2.ListRunsResponse]]:
-        """Lists runs with their settings, newest first, a page at a time. Idempotent."""
+        """Lists the caller's runs with their settings, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetAgreement(
@@ -442,7 +465,25 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListLabelersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListLabelersResponse, _abc.Awaitable[_labeler_pb2.ListLabelersResponse]]:
-        """Lists labelers by labeler_id, a page at a time. Idempotent."""
+        """Lists the members of the caller's runs by labeler_id, a page at a time. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def InviteLabeler(
+        self,
+        request: _labeler_pb2.InviteLabelerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.InviteLabelerResponse, _abc.Awaitable[_labeler_pb2.InviteLabelerResponse]]:
+        """Makes a labeler that is known in one of the caller's runs a member of another. Idempotent. NOT_FOUND if the run or the labeler is unknown."""
+
+    @_abc_1.abstractmethod
+    def RemoveLabeler(
+        self,
+        request: _labeler_pb2.RemoveLabelerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.RemoveLabelerResponse, _abc.Awaitable[_labeler_pb2.RemoveLabelerResponse]]:
+        """Ends a labeler's membership of a run, and its live leases there; its answers stay. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+        FAILED_PRECONDITION for the run's last owner, and for who is good for every run.
+        """
 
     @_abc_1.abstractmethod
     def RotateToken(
@@ -450,7 +491,9 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RotateTokenResponse, _abc.Awaitable[_labeler_pb2.RotateTokenResponse]]:
-        """Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token."""
+        """Replaces a labeler's token, which ends its sessions; a revoked labeler may call again. Not idempotent: each call makes a new token.
+        FAILED_PRECONDITION for a member of runs that aren't the caller's.
+        """
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -458,7 +501,9 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RevokeTokenResponse, _abc.Awaitable[_labeler_pb2.RevokeTokenResponse]]:
-        """Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner."""
+        """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
+        a member of runs that aren't the caller's.
+        """
 
     @_abc_1.abstractmethod
     def SetGuidelines(
@@ -482,7 +527,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.ListAuditLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.ListAuditLogResponse, _abc.Awaitable[_labeler_pb2.ListAuditLogResponse]]:
-        """Lists what owners and services changed, newest first, a page at a time. Idempotent."""
+        """Lists what owners and services changed in the caller's runs, newest first, a page at a time. Idempotent."""
 
     @_abc_1.abstractmethod
     def ImportPreferences(

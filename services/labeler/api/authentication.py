@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -19,7 +20,7 @@ from somersault.errors import PermissionDeniedError, UnauthenticatedError
 from somersault.rpc.handlers import Handler, refusal, replaced
 from somersault.wire.access import ROLES
 
-__all__ = ["Authentication", "admission", "caller"]
+__all__ = ["Authentication", "admission", "admit_to", "caller"]
 
 _SERVICE = "/somersault.v1.LabelerService/"
 _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
@@ -37,6 +38,13 @@ def caller() -> Labeler:
 def admission() -> Admission:
     """Return the admission of the call being served; a long call checks it again and again."""
     return _ADMISSION.get()
+
+
+def admit_to(run_id: str) -> Admission:
+    """Narrow the admission of the call being served to the run that it is about; return it."""
+    narrowed = replace(_ADMISSION.get(), run_id=run_id)
+    _ADMISSION.set(narrowed)
+    return narrowed
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone
@@ -114,7 +122,6 @@ def _admitted(handler: Handler, admitted: Admission) -> grpc.RpcMethodHandler[An
     async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
         _ADMISSION.set(admitted)
         async for response in handler.unary_stream(request, context):
-            await admitted.check()
             yield response
 
     assert not handler.request_streaming, "no method takes a stream"  # an invariant of this API

@@ -42,7 +42,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.CreateLabelerResponse:
         """Invite a labeler."""
         labeler, token = await self._parts.labelers.create(
-            caller(), name=request.name, role=role_from_message(request.role)
+            caller(), name=request.name, role=role_from_message(request.role), run_ids=request.run_ids
         )
         return pb.CreateLabelerResponse(labeler_id=labeler.labeler_id, token=token)
 
@@ -51,10 +51,24 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ListLabelersResponse:
         """List labelers."""
         known, token = await self._parts.labelers.list_known(
-            page_size=request.page_size, page_token=request.page_token
+            caller(), run_id=request.run_id, page_size=request.page_size, page_token=request.page_token
         )
         labelers = [owner_messages.labeler_to_message(each) for each in known]
         return pb.ListLabelersResponse(labelers=labelers, next_page_token=token)
+
+    async def InviteLabeler(
+        self, request: pb.InviteLabelerRequest, context: _Context
+    ) -> pb.InviteLabelerResponse:
+        """Make a labeler a member of one more run."""
+        await self._parts.labelers.invite(caller(), request.labeler_id, request.run_id)
+        return pb.InviteLabelerResponse()
+
+    async def RemoveLabeler(
+        self, request: pb.RemoveLabelerRequest, context: _Context
+    ) -> pb.RemoveLabelerResponse:
+        """End a labeler's membership of a run."""
+        await self._parts.labelers.remove(caller(), request.labeler_id, request.run_id)
+        return pb.RemoveLabelerResponse()
 
     async def RotateToken(self, request: pb.RotateTokenRequest, context: _Context) -> pb.RotateTokenResponse:
         """Replace a labeler's token."""
@@ -75,7 +89,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     async def ListRuns(self, request: pb.ListRunsRequest, context: _Context) -> pb.ListRunsResponse:
         """List runs."""
         views, token = await self._parts.runs.list_newest(
-            page_size=request.page_size, page_token=request.page_token
+            caller(), page_size=request.page_size, page_token=request.page_token
         )
         role = caller().role
         messages = [run_messages.run_to_message(view.seen_by(role)) for view in views]
@@ -154,6 +168,7 @@ class OwnerMethods(labeler_pb2_grpc.LabelerServiceServicer):
     ) -> pb.ListAuditLogResponse:
         """List the audit log."""
         entries, token = await self._parts.audit_log.list_newest(
+            caller(),
             run_id=request.run_id,
             is_without_services=request.is_without_services,
             page_size=request.page_size,

@@ -15,6 +15,7 @@ from services.labeler.api.clip_service import ClipMethods
 from services.labeler.api.convert import log_messages, query_messages, run_messages
 from services.labeler.api.owner_service import OwnerMethods
 from services.labeler.api.parts import LabelerParts
+from services.labeler.api.reach import WithinReach
 from services.labeler.api.shared_messages import SharedMessages
 from services.labeler.model.run_state import RunState
 from somersault.domain.feedback import Preference
@@ -193,5 +194,7 @@ class LabelerServicer(ClipMethods, OwnerMethods):
 
 def add_to_server(server: grpc.aio.Server, parts: LabelerParts) -> list[str]:
     """Add the servicer to a server and return its full name."""
-    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(LabelerServicer(parts), server)
-    return [pb.DESCRIPTOR.services_by_name["LabelerService"].full_name]
+    service = pb.DESCRIPTOR.services_by_name["LabelerService"]
+    within_reach: Any = WithinReach(LabelerServicer(parts), service)
+    labeler_pb2_grpc.add_LabelerServiceServicer_to_server(within_reach, server)
+    return [service.full_name]

@@ -35,6 +35,8 @@ def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, 
             not see a query isn't told whether it exists.
     """
     query = connection.execute(sa.select(_QUERIES).where(_QUERIES.c.query_id == query_id)).one_or_none()
+    if query is not None and not labeler.reaches(query.run_id):
+        query = None
     if labeler.role is Role.OWNER:
         if query is None:
             raise NotFoundError(f"there is no query {query_id!r}")

@@ -33,6 +33,7 @@ __all__ = [
     "preference_log",
     "progress_points",
     "queries",
+    "run_members",
     "run_results",
     "runs",
     "segments",
@@ -90,7 +91,18 @@ labelers = sa.Table(
     required("created_ms", sa.BigInteger()),
     # 0 unless revoked; then token_sha256 is no digest any more.
     count("revoked_ms"),
+    # Its token is good for every run, not only for those in run_members.
+    flag("is_everywhere"),
     sa.UniqueConstraint("token_sha256"),
+)
+
+run_members = sa.Table(
+    # Which labelers' tokens are good for which runs. A run's own labelers are members before it is created.
+    "run_members",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    sa.Index(None, "labeler_id"),
 )
 
 segments = sa.Table(

@@ -68,7 +68,7 @@ def _import_change(connection: sa.Connection, change: WeightChange) -> bool:
         if (known.labeler_id, known.weight) != (change.labeler_id, change.weight):
             raise AlreadyExistsError(f"change_id {change.change_id!r} already stands for another change")
         return False
-    _add_missing_labeler(connection, change.labeler_id, Role.LABELER)
+    _add_missing_labeler(connection, change.run_id, change.labeler_id, Role.LABELER)
     commit_id = log_repository.new_commit_id()
     cursor = log_repository.take_position(connection, change.run_id, commit_id=commit_id, is_plain=False)
     weight_repository.add(connection, dataclasses.replace(change, cursor=cursor, commit_id=commit_id))
@@ -89,7 +89,7 @@ def _import_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
         _check_same(log_repository.record(connection, answer.number, version=newest), record, is_next=True)
         revision_repository.add_version(connection, answer, record.preference, now_ms=record.commit_ms)
         return True
-    _add_missing_labeler(connection, record.labeler_id, record.labeler_role)
+    _add_missing_labeler(connection, record.run_id, record.labeler_id, record.labeler_role)
     query_repository.store_segments(connection, record.run_id, [record.left, record.right])
     query, is_new = _query(connection, record)
     _add_answer(connection, record, query, is_new=is_new)
@@ -97,7 +97,11 @@ def _import_record(connection: sa.Connection, record: PreferenceRecord) -> bool:
 
 
 def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: bool = False) -> None:
-    names = ("run_id", "query_id", "labeler_id", *(() if is_next else ("preference",)))
+    if known.run_id != record.run_id:  # of which the importer may know nothing
+        raise AlreadyExistsError(
+            f"answer_id {record.answer_id!r} is taken: it stands for another run's answer"
+        )
+    names = ("query_id", "labeler_id", *(() if is_next else ("preference",)))
     for name in names:
         if getattr(known, name) != getattr(record, name):
             raise AlreadyExistsError(
@@ -106,12 +110,12 @@ def _check_same(known: PreferenceRecord, record: PreferenceRecord, *, is_next: b
             )
 
 
-def _add_missing_labeler(connection: sa.Connection, labeler_id: str, role: Role) -> None:
-    """Add a labeler that has no token, unless there is one of that name."""
+def _add_missing_labeler(connection: sa.Connection, run_id: str, labeler_id: str, role: Role) -> None:
+    """Add a labeler that has no token to a run, unless there is one of that name."""
     try:
         known = labeler_repository.read(connection, labeler_id).labeler
     except NotFoundError:
-        labeler = Labeler(labeler_id=labeler_id, name=labeler_id, role=role)
+        labeler = Labeler(labeler_id=labeler_id, name=labeler_id, role=role, runs=frozenset({run_id}))
         labeler_repository.add(
             connection, labeler, token_sha256=labeler_repository.no_token(), is_revoked=True
         )

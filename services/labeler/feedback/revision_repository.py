@@ -106,7 +106,7 @@ def add_version(
 
 def _find_own(connection: sa.Connection, labeler: Labeler, answer_id: str) -> schema.Row:
     answer = answer_repository.find(connection, answer_id)
-    if answer is None or answer.labeler_id != labeler.labeler_id:
+    if answer is None or answer.labeler_id != labeler.labeler_id or not labeler.reaches(answer.run_id):
         raise NotFoundError(f"{labeler.labeler_id!r} has no answer {answer_id!r}")
     return answer
 

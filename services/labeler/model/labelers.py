@@ -16,6 +16,16 @@ class Labeler:
     labeler_id: str
     name: str
     role: Role
+    runs: frozenset[str] | None
+    """The runs whose member it is; None for every run there is and will be."""
+
+    def reaches(self, run_id: str) -> bool:
+        """Return whether its token is good for a run. Any other run is to it as if there were none."""
+        return self.runs is None or run_id in self.runs
+
+    def encloses(self, other: Labeler) -> bool:
+        """Return whether it reaches every run that another labeler reaches."""
+        return self.runs is None or (other.runs is not None and other.runs <= self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

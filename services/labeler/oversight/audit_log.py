@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.labeler.database import Database
 from services.labeler.model import list_pages
+from services.labeler.model.labelers import Labeler
 from services.labeler.model.oversight import AuditEntry
 from services.labeler.oversight import audit_repository
 
@@ -20,7 +21,7 @@ class AuditLog:
         self._database = database
 
     async def list_newest(
-        self, *, run_id: str, is_without_services: bool, page_size: int, page_token: str
+        self, by: Labeler, *, run_id: str, is_without_services: bool, page_size: int, page_token: str
     ) -> tuple[Sequence[AuditEntry], str]:
         """Return a page of changes, newest first, and the token of the next one.
 
@@ -31,6 +32,7 @@ class AuditLog:
         found = await self._database.read(
             lambda connection: audit_repository.list_newest(
                 connection,
+                by,
                 run_id=run_id,
                 is_without_services=is_without_services,
                 before_number=before,

@@ -50,14 +50,18 @@ def add(
 
 def list_newest(
     connection: sa.Connection,
+    by: Labeler,
     *,
     run_id: str,
     is_without_services: bool,
     before_number: int | None,
     page_size: int,
 ) -> Sequence[AuditEntry]:
-    """Return rows, newest first, at most ``page_size``; of every run if ``run_id`` is empty."""
+    """Return rows, newest first, at most ``page_size``: of a run, or without one of all of the caller's and its own."""
     page = sa.select(_TABLE).order_by(_TABLE.c.number.desc()).limit(page_size)
+    if by.runs is not None:
+        is_own = _TABLE.c.run_id.in_(sorted(by.runs))
+        page = page.where(sa.or_(is_own, (_TABLE.c.run_id == "") & (_TABLE.c.labeler_id == by.labeler_id)))
     if run_id:
         page = page.where(_TABLE.c.run_id == run_id)
     if is_without_services:

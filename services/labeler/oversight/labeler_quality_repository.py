@@ -41,7 +41,9 @@ def read_counts(connection: sa.Connection, run_id: str, *, labeler_id: str | Non
     by_labeler = weight_repository.read_all(connection, run_id)
     return [
         LabelerCounts(
-            labeler=Labeler(labeler_id=row.labeler_id, name=row.name, role=Role(row.role)),
+            labeler=Labeler(
+                labeler_id=row.labeler_id, name=row.name, role=Role(row.role), runs=frozenset({run_id})
+            ),
             weight=by_labeler.get(row.labeler_id, 1.0),
             **{name: getattr(row, name) for name in _NAMES},
         )
@@ -58,7 +60,7 @@ def set_weight(
         NotFoundError: the run or the labeler is unknown.
     """
     run_repository.read(connection, run_id)
-    labeler_repository.read(connection, labeler_id)
+    _check_known(connection, by, run_id=run_id, labeler_id=labeler_id)
     counters.add_to_run(connection, run_id, {})  # locks the run, so that the weight read next is the newest
     if weight_repository.read(connection, run_id, labeler_id) == weight:
         return weight_repository.newest(connection, run_id, labeler_id)
@@ -79,3 +81,15 @@ def set_weight(
         connection, by, "SetLabelerWeight", run_id=run_id, what=labeler_id, weight=weight, reason=reason
     )
     return change
+
+
+def _check_known(connection: sa.Connection, by: Labeler, *, run_id: str, labeler_id: str) -> None:
+    """Check that a labeler is known in a run: its log names it, or it is a member of one of the caller's runs.
+
+    Raises:
+        NotFoundError: it isn't.
+    """
+    is_this = (_COUNTS.c.run_id == run_id) & (_COUNTS.c.labeler_id == labeler_id)
+    has_answered = connection.execute(sa.select(sa.exists().where(is_this))).scalar_one()
+    if not has_answered and weight_repository.newest(connection, run_id, labeler_id) is None:
+        labeler_repository.read_member(connection, by, labeler_id)

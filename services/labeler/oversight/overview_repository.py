@@ -51,7 +51,7 @@ def read(connection: sa.Connection, *, num_runs: int) -> list[RunOverview]:
     """Return the newest runs."""
     return [
         _read(connection, run)
-        for run in run_repository.list_newest(connection, before=None, page_size=num_runs)
+        for run in run_repository.list_newest(connection, runs=None, before=None, page_size=num_runs)
     ]
 
 

@@ -13,7 +13,7 @@ from services.labeler.database import Database
 from services.labeler.model import list_pages
 from services.labeler.model.labelers import KnownLabeler, Labeler
 from services.labeler.oversight import audit_repository
-from services.labeler.people import labeler_repository, tokens
+from services.labeler.people import labeler_repository, members, tokens
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_text
 from somersault.errors import ConfigError
@@ -24,7 +24,7 @@ __all__ = ["Labelers", "read_tokens"]
 MAX_NAME = 100
 MIN_TOKEN = 16  # characters; generated ones have 64
 
-_START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER)
+_START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER, runs=None)
 """In the audit log, whoever started the service."""
 
 
@@ -41,41 +41,56 @@ class Labelers:
         """Return the holder of a token; None if it is unknown."""
         return await self._database.read(lambda connection: labeler_repository.find(connection, token_sha256))
 
-    async def find_revoked(self, digests: Collection[str]) -> set[str]:
-        """Return which SHA-256 are no longer those of known tokens."""
-        return set(digests) - await self._database.read(
-            lambda connection: labeler_repository.find_known(connection, digests)
-        )
+    async def find_all(self, digests: Collection[str]) -> dict[str, Labeler | None]:
+        """Return the holders of tokens by the SHA-256 of each; None for those that are unknown."""
+        known = await self._database.read(lambda connection: labeler_repository.find_all(connection, digests))
+        return {digest: known.get(digest) for digest in digests}
 
-    async def create(self, by: Labeler, *, name: str, role: Role) -> tuple[Labeler, str]:
-        """Invite a labeler; return it and its token, which isn't shown again.
+    async def create(
+        self, by: Labeler, *, name: str, role: Role, run_ids: Collection[str] = ()
+    ) -> tuple[Labeler, str]:
+        """Invite a labeler to runs; return it and its token, which isn't shown again.
+
+        Without runs it is invited to the caller's only one, an owner by an owner of every run to every run.
 
         Raises:
-            InvalidInputError: the name is blank, too long, or has control characters.
+            InvalidInputError: the name is blank, too long, or has control characters; or the runs are to be named.
+            NotFoundError: a run is unknown.
         """
         check_text("name", name, least=1, most=MAX_NAME)
         token = tokens.new_token()
-        labeler = Labeler(labeler_id=f"{role.value}-{secrets.token_hex(6)}", name=name, role=role)
+        labeler_id = f"{role.value}-{secrets.token_hex(6)}"
 
-        def create(connection: sa.Connection) -> None:
+        def create(connection: sa.Connection) -> Labeler:
+            runs = members.runs_of_invitation(connection, by, role=role, run_ids=run_ids)
+            labeler = Labeler(labeler_id=labeler_id, name=name, role=role, runs=runs)
             labeler_repository.add(connection, labeler, token_sha256=tokens.sha256(token))
             audit_repository.add(
-                connection, by, "CreateLabeler", what=labeler.labeler_id, name=name, role=role.value
+                connection,
+                by,
+                "CreateLabeler",
+                run_id=members.only_run(labeler),
+                what=labeler_id,
+                name=name,
+                role=role.value,
+                run_ids=sorted(runs or ()),
             )
+            return labeler
 
-        await self._database.write(create)
-        return labeler, token
+        return await self._database.write(create), token
 
-    async def list_known(self, *, page_size: int, page_token: str) -> tuple[list[KnownLabeler], str]:
-        """Return a page of labelers, by labeler_id, and the token of the next one.
+    async def list_known(
+        self, by: Labeler, *, run_id: str = "", page_size: int, page_token: str
+    ) -> tuple[list[KnownLabeler], str]:
+        """Return a page of the members of a run, or of all of the caller's, by labeler_id, and the token of the next one.
 
         Raises:
             InvalidInputError: the size is out of bounds.
         """
         page_size = list_pages.size(page_size)
         found = await self._database.read(
-            lambda connection: labeler_repository.list_known(
-                connection, after=page_token, count=page_size + 1
+            lambda connection: members.list_known(
+                connection, by, run_id=run_id, after=page_token, count=page_size + 1
             )
         )
         page = found[:page_size]
@@ -86,12 +101,13 @@ class Labelers:
 
         Raises:
             NotFoundError: there is no such labeler.
+            FailedPreconditionError: it is a member of runs that aren't the caller's.
         """
         token = tokens.new_token()
 
         def rotate(connection: sa.Connection) -> None:
-            labeler_repository.rotate(connection, labeler_id, token_sha256=tokens.sha256(token))
-            audit_repository.add(connection, by, "RotateToken", what=labeler_id)
+            labeler_repository.rotate(connection, by, labeler_id, token_sha256=tokens.sha256(token))
+            members.note(connection, by, "RotateToken", labeler_id)
 
         await self._database.write(rotate)
         self.generation += 1
@@ -102,23 +118,59 @@ class Labelers:
 
         Raises:
             NotFoundError: there is no such labeler.
-            FailedPreconditionError: it is the last owner.
+            FailedPreconditionError: it is the last owner, or a member of runs that aren't the caller's.
         """
 
         def revoke(connection: sa.Connection) -> None:
-            if labeler_repository.revoke(connection, labeler_id):
-                audit_repository.add(connection, by, "RevokeToken", what=labeler_id)
+            if labeler_repository.revoke(connection, by, labeler_id):
+                members.note(connection, by, "RevokeToken", labeler_id)
 
         await self._database.write(revoke)
         self.generation += 1
 
-    async def make_known(self, token_by_role: Mapping[Role, str]) -> None:
-        """Register one labeler for each role, named like the role; a new token replaces the old one."""
+    async def invite(self, by: Labeler, labeler_id: str, run_id: str) -> None:
+        """Make a labeler that the caller knows a member of one more run.
+
+        Raises:
+            NotFoundError: the run is unknown, or there is no such labeler.
+        """
+        await self._database.write(
+            lambda connection: members.invite(connection, by, labeler_id=labeler_id, run_id=run_id)
+        )
+        self.generation += 1
+
+    async def remove(self, by: Labeler, labeler_id: str, run_id: str) -> None:
+        """End a labeler's membership of a run, and its live leases there.
+
+        Raises:
+            NotFoundError: the run is unknown, or there is no such labeler.
+            FailedPreconditionError: it is the run's last owner, or its token is good for every run.
+        """
+        await self._database.write(
+            lambda connection: members.remove(connection, by, labeler_id=labeler_id, run_id=run_id)
+        )
+        self.generation += 1
+
+    async def make_known(self, token_by_role: Mapping[Role, str], *, run_id: str = "") -> None:
+        """Register one labeler for each role, named like the role; a new token replaces the old one.
+
+        Their tokens are good for one run alone, or without a name for every run.
+        """
         known = [
-            (Labeler(labeler_id=role.value, name=role.value, role=role), tokens.sha256(token))
+            (
+                Labeler(
+                    labeler_id=role.value,
+                    name=role.value,
+                    role=role,
+                    runs=frozenset({run_id}) if run_id else None,
+                ),
+                tokens.sha256(token),
+            )
             for role, token in token_by_role.items()
         ]
-        await self._database.write(lambda connection: labeler_repository.make_known(connection, known))
+        await self._database.write(
+            lambda connection: labeler_repository.make_known(connection, known, run_id=run_id or None)
+        )
 
     async def create_first_owner(self) -> str | None:
         """Invite an owner if there is none, and return its token."""

@@ -27,7 +27,7 @@ class QueryAvailability:
 
         Looks first for any labeler of its role, a read that all who wait share, and only then for this one.
         """
-        anyone = Labeler(labeler_id="", name="", role=labeler.role)  # with no answers yet
+        anyone = Labeler(labeler_id="", name="", role=labeler.role, runs=None)  # with no answers yet
         key = (labeler.role, run_id)
         if not await self._shared.get(key, lambda: self._look(anyone, run_id)):
             return False

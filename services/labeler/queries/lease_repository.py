@@ -184,11 +184,16 @@ def lock(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLeas
     """
     values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
     (rows,) = run(connection, [Step(_LOCK, values)])
-    if not rows:
+    held = _held(rows[0]) if rows else None
+    if held is None or not labeler.reaches(held.query.run_id):
         raise FailedPreconditionError(
             f"lease_token is not a lease of {labeler.labeler_id!r}; LeaseQueries gives one"
         )
-    values_of = iter(rows[0])
+    return held
+
+
+def _held(row: Sequence[Any]) -> HeldLease:
+    values_of = iter(row)
     return HeldLease(
         lease=_row(_LEASES, values_of),
         query=_row(_QUERIES, values_of),
@@ -198,13 +203,14 @@ def lock(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLeas
     )
 
 
-def end_all(connection: sa.Connection, labeler_id: str, *, now_ms: int) -> None:
-    """End a labeler's live leases, so that others can have the queries at once."""
-    connection.execute(
-        sa.update(_LEASES)
-        .where(_LEASES.c.labeler_id == labeler_id, _LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
-        .values(expire_ms=now_ms)
-    )
+def end_all(connection: sa.Connection, labeler_id: str, *, run_id: str | None = None, now_ms: int) -> None:
+    """End a labeler's live leases, in one run or in all, so that others can have the queries at once."""
+    is_live = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > now_ms)
+    ended = sa.update(_LEASES).where(_LEASES.c.labeler_id == labeler_id, is_live)
+    if run_id is not None:
+        of_run = sa.select(_QUERIES.c.number).where(_QUERIES.c.run_id == run_id)
+        ended = ended.where(_LEASES.c.query_number.in_(of_run))
+    connection.execute(ended.values(expire_ms=now_ms))
 
 
 def lock_query(connection: sa.Connection, number: int) -> schema.Row:

@@ -22,6 +22,7 @@ from somersault.domain.roles import Role
 __all__ = ["has_any", "read_open", "step_to_choose"]
 
 _LEASES = schema.leases
+_MEMBERS = schema.run_members
 _QUERIES = schema.queries
 _RUNS = schema.runs
 _WEIGHTS = schema.labeler_weights
@@ -34,10 +35,7 @@ def step_to_choose(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
     Some may no longer be open: a lease committed between the choice and the lock is seen only by another statement,
     `read_open`.
     """
-    return Step(
-        _choose(is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=count),
-        _values(labeler, run_id=run_id),
-    )
+    return Step(_of(labeler, run_id=run_id, count=count), _values(labeler, run_id=run_id))
 
 
 def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> list[Query]:
@@ -45,15 +43,13 @@ def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int
     values = {"labeler_id": labeler.labeler_id, "numbers": numbers}
     return [
         query_repository.of_row(row)
-        for row in connection.execute(_READ[labeler.role is Role.TEACHER], values)
+        for row in connection.execute(_read(labeler.role is Role.TEACHER, labeler.runs is None), values)
     ]
 
 
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
     """Return whether there is a query that the labeler may lease."""
-    look = _choose(
-        is_teacher=labeler.role is Role.TEACHER, has_run=run_id is not None, count=1, is_locked=False
-    )
+    look = _of(labeler, run_id=run_id, count=1, is_locked=False)
     return connection.execute(look, _values(labeler, run_id=run_id)).first() is not None
 
 
@@ -62,10 +58,24 @@ def _values(labeler: Labeler, *, run_id: str | None) -> dict[str, Any]:
     return values if run_id is None else values | {"run_id": run_id}
 
 
+def _of(labeler: Labeler, *, run_id: str | None, count: int, is_locked: bool = True) -> sa.Select[Any]:
+    return _choose(
+        is_teacher=labeler.role is Role.TEACHER,
+        is_everywhere=labeler.runs is None,
+        has_run=run_id is not None,
+        count=count,
+        is_locked=is_locked,
+    )
+
+
 @functools.cache
-def _choose(*, is_teacher: bool, has_run: bool, count: int, is_locked: bool = True) -> sa.Select[Any]:
+def _choose(
+    *, is_teacher: bool, is_everywhere: bool, has_run: bool, count: int, is_locked: bool
+) -> sa.Select[Any]:
     """Select in the order of an index, so that the first few cost the same however many follow."""
-    selected = sa.select(_QUERIES.c.number).where(*_is_open(is_teacher=is_teacher))
+    selected = sa.select(_QUERIES.c.number).where(
+        *_is_open(is_teacher=is_teacher, is_everywhere=is_everywhere)
+    )
     if has_run:
         selected = selected.where(_QUERIES.c.run_id == sa.bindparam("run_id"))
     # The number is part of the statement: a planner that doesn't know it plans for a tenth of all rows.
@@ -75,7 +85,7 @@ def _choose(*, is_teacher: bool, has_run: bool, count: int, is_locked: bool = Tr
     return selected.with_for_update(skip_locked=True, key_share=True, of=_QUERIES)
 
 
-def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
+def _is_open(*, is_teacher: bool, is_everywhere: bool) -> list[sa.ColumnElement[bool]]:
     """Return the conditions under which a labeler may lease a query.
 
     Other tables are counted query by query: a planner may turn EXISTS into a join of all rows, of which all but one are
@@ -108,6 +118,9 @@ def _is_open(*, is_teacher: bool) -> list[sa.ColumnElement[bool]]:
     ]
     if not is_teacher:  # a teacher needs no video
         conditions += [_QUERIES.c.state == QueryState.READY.value, _QUERIES.c.has_clips.is_(True)]
+    if not is_everywhere:
+        own = sa.select(_MEMBERS.c.run_id).where(_MEMBERS.c.labeler_id == sa.bindparam("labeler_id"))
+        conditions.append(_QUERIES.c.run_id.in_(own))
     return conditions
 
 
@@ -116,9 +129,8 @@ def _is_not_leasing() -> sa.ColumnElement[bool]:
     return sa.or_(_RUNS.c.is_paused.is_(True), _RUNS.c.state == RunState.FINISHED.value)
 
 
-_READ = {
-    is_teacher: query_repository.SELECT.where(
-        _QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True)), *_is_open(is_teacher=is_teacher)
-    ).order_by(_QUERIES.c.number)
-    for is_teacher in (False, True)
-}
+@functools.cache
+def _read(is_teacher: bool, is_everywhere: bool) -> sa.Select[Any]:  # noqa: FBT001
+    is_named = _QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True))
+    conditions = _is_open(is_teacher=is_teacher, is_everywhere=is_everywhere)
+    return query_repository.SELECT.where(is_named, *conditions).order_by(_QUERIES.c.number)

@@ -18,8 +18,9 @@ from services.labeler.queries import prediction_repository
 from services.labeler.queries.sides import draw_is_swapped
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.trajectory import StoredSegment
-from somersault.errors import AlreadyExistsError, NotFoundError
+from somersault.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 
 __all__ = ["SELECT", "list_newest", "of_row", "propose", "read", "store_segments", "with_skips", "withdraw"]
 
@@ -32,9 +33,13 @@ def propose(connection: sa.Connection, run_id: str, proposals: Sequence[Proposal
 
     Raises:
         NotFoundError: the run is unknown.
+        InvalidInputError: a key isn't one of the run: its clip would show another run's segment.
         AlreadyExistsError: a name already stands for another pair.
     """
     run = run_repository.read(connection, run_id)
+    for proposal in proposals:
+        _check_own_keys(run_id, proposal.first)
+        _check_own_keys(run_id, proposal.second)
     known = _known(connection, run_id, [proposal.proposal_id for proposal in proposals])
     for proposal in proposals:
         if proposal.proposal_id in known:
@@ -129,6 +134,15 @@ def _known(connection: sa.Connection, run_id: str, proposal_ids: Sequence[str]) 
         ).where(_QUERIES.c.run_id == run_id, _QUERIES.c.proposal_id.in_(proposal_ids))
     )
     return {row.proposal_id: row for row in rows}
+
+
+def _check_own_keys(run_id: str, segment: StoredSegment) -> None:
+    if segment.segment_uri != segment_key(run_id, segment.segment_id):
+        raise InvalidInputError("segment_uri", segment.segment_uri, segment_key(run_id, segment.segment_id))
+    if segment.sealed_uri not in ("", sealed_key(run_id, segment.segment_id)):
+        raise InvalidInputError(
+            "sealed_uri", segment.sealed_uri, f"{sealed_key(run_id, segment.segment_id)}, or empty"
+        )
 
 
 def _check_same(proposal: Proposal, row: schema.Row) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
+from services.labeler.model.labelers import Labeler
 from services.labeler.model.run_state import RunState
 from services.labeler.model.runs import Run
 from somersault.errors import FailedPreconditionError, NotFoundError
 
 __all__ = [
+    "check_reached",
     "create",
     "exists",
     "find_identity",
     "find_state",
     "list_newest",
     "lock",
+    "names",
     "newest_cursor",
     "of_row",
     "read",
@@ -84,9 +87,36 @@ def lock(connection: sa.Connection, run_id: str) -> schema.Row:
     return read_row(connection, run_id, is_locked=True)
 
 
-def list_newest(connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int) -> list[Run]:
-    """Return runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
-    page = sa.select(_RUNS).order_by(_RUNS.c.created_ms.desc(), _RUNS.c.run_id.desc()).limit(page_size)
+def check_reached(labeler: Labeler, run_id: str) -> None:
+    """Check that a labeler's token is good for a run.
+
+    Raises:
+        NotFoundError: it isn't, in the words for a run that is unknown.
+    """
+    if not labeler.reaches(run_id):
+        raise _unknown(run_id)
+
+
+def names(connection: sa.Connection, runs: frozenset[str] | None, *, count: int) -> list[str]:
+    """Return the names of up to ``count`` of some runs that are known; None stands for every run."""
+    page = sa.select(_RUNS.c.run_id).where(_is_among(runs)).order_by(_RUNS.c.run_id).limit(count)
+    return list(connection.execute(page).scalars())
+
+
+def list_newest(
+    connection: sa.Connection,
+    *,
+    runs: frozenset[str] | None,
+    before: tuple[int, str] | None,
+    page_size: int,
+) -> list[Run]:
+    """Return some runs, every run for None, newest first; ``before`` is the last page's (created_ms, run_id)."""
+    page = (
+        sa.select(_RUNS)
+        .where(_is_among(runs))
+        .order_by(_RUNS.c.created_ms.desc(), _RUNS.c.run_id.desc())
+        .limit(page_size)
+    )
     if before is not None:
         created_ms, run_id = before
         is_same = (_RUNS.c.created_ms == created_ms) & (_RUNS.c.run_id < run_id)
@@ -131,8 +161,18 @@ def read_row(connection: sa.Connection, run_id: str, *, is_locked: bool = False)
     found = sa.select(_RUNS).where(_RUNS.c.run_id == run_id)
     row = connection.execute(found.with_for_update() if is_locked else found).one_or_none()
     if row is None:
-        raise NotFoundError(f"run {run_id!r} is unknown to the labeler; CreateRun creates it")
+        raise _unknown(run_id)
     return row
+
+
+def _unknown(run_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"run {run_id!r} is unknown to the labeler; CreateRun creates it, and an owner of it invites its members"
+    )
+
+
+def _is_among(runs: frozenset[str] | None) -> sa.ColumnElement[bool]:
+    return sa.true() if runs is None else _RUNS.c.run_id.in_(sorted(runs))
 
 
 def of_row(row: schema.Row) -> Run:

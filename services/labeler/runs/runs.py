@@ -96,8 +96,8 @@ class Runs:
             self._log_grew.notify()
         return view
 
-    async def list_newest(self, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:
-        """Return a page of runs, newest first, and the token of the next one.
+    async def list_newest(self, by: Labeler, *, page_size: int, page_token: str) -> tuple[list[RunView], str]:
+        """Return a page of the caller's runs, newest first, and the token of the next one.
 
         Raises:
             InvalidInputError: the size is out of bounds, or the token is invalid.
@@ -107,7 +107,9 @@ class Runs:
         created_ms = list_pages.start(created)
         before = None if created_ms is None else (created_ms, run_id)
         found = await self._database.read(
-            lambda connection: view_repository.list_newest(connection, before=before, page_size=page_size + 1)
+            lambda connection: view_repository.list_newest(
+                connection, runs=by.runs, before=before, page_size=page_size + 1
+            )
         )
         page = found[:page_size]
         last = page[-1].run if len(found) > page_size else None

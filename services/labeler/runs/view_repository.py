@@ -27,10 +27,15 @@ def read(connection: sa.Connection, run_id: str) -> RunView:
 
 
 def list_newest(
-    connection: sa.Connection, *, before: tuple[int, str] | None, page_size: int
+    connection: sa.Connection,
+    *,
+    runs: frozenset[str] | None,
+    before: tuple[int, str] | None,
+    page_size: int,
 ) -> list[RunView]:
-    """Return runs, newest first, at most ``page_size``; ``before`` is the last page's (created_ms, run_id)."""
-    return _view(connection, run_repository.list_newest(connection, before=before, page_size=page_size))
+    """Return some runs, every run for None, newest first; ``before`` is the last page's (created_ms, run_id)."""
+    page = run_repository.list_newest(connection, runs=runs, before=before, page_size=page_size)
+    return _view(connection, page)
 
 
 def _view(connection: sa.Connection, found: Sequence[Run]) -> list[RunView]:

@@ -65,7 +65,7 @@ class WebhookRegistry:
         """
 
         def delete(connection: sa.Connection) -> None:
-            webhook = webhook_repository.delete(connection, webhook_id)
+            webhook = webhook_repository.delete(connection, webhook_id, runs=by.runs)
             audit_repository.add(
                 connection, by, "DeleteWebhook", run_id=webhook.run_id, what=webhook_id, url=webhook.url
             )

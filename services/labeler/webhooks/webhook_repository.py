@@ -77,15 +77,16 @@ def list_of_run(connection: sa.Connection, run_id: str) -> list[Webhook]:
     return [_webhook(row) for row in rows]
 
 
-def delete(connection: sa.Connection, webhook_id: str) -> Webhook:
-    """Remove a webhook; return it as it was. An attempt in flight is its last.
+def delete(connection: sa.Connection, webhook_id: str, *, runs: frozenset[str] | None) -> Webhook:
+    """Remove a webhook of some runs, of any for None; return it as it was. An attempt in flight is its last.
 
     Raises:
         NotFoundError: there is no such webhook.
     """
-    removed = connection.execute(
-        sa.delete(_TABLE).where(_TABLE.c.webhook_id == webhook_id).returning(*_TABLE.c)
-    ).one_or_none()
+    is_this = _TABLE.c.webhook_id == webhook_id
+    if runs is not None:
+        is_this &= _TABLE.c.run_id.in_(sorted(runs))
+    removed = connection.execute(sa.delete(_TABLE).where(is_this).returning(*_TABLE.c)).one_or_none()
     if removed is None:
         raise NotFoundError(f"there is no webhook {webhook_id!r}")
     return _webhook(removed)

@@ -12,7 +12,7 @@ import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 
 from somersault.compliance.checks import UnmetError, expect, expect_refused, gather
-from somersault.compliance.server_checks.trial import Caller, Trial
+from somersault.compliance.server_checks.trial import LEFT, Caller, Trial
 from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -111,6 +111,46 @@ async def what_lasts_ends_with_its_token(trial: Trial) -> None:
         await expect_refused(call, _UNKNOWN, doing=name)
 
 
+async def another_runs_objects_do_not_exist(trial: Trial) -> None:
+    """To who is no member, a run and its queries and leases are refused like names that nothing has."""
+    (query_id,) = await trial.propose("one")
+    holder, stranger = await trial.invite(), await trial.invite()
+    lease = await trial.lease_one(holder)
+    removal = pb.RemoveLabelerRequest(labeler_id=stranger.labeler_id, run_id=trial.run_id)
+    await trial.owner.call("RemoveLabeler", removal)
+    give_up = time.monotonic() + _REVOKED_WITHIN_S
+    while (
+        await _status_of(stranger, "GetStats", pb.GetStatsRequest(run_id=trial.run_id)) is grpc.StatusCode.OK
+    ):
+        expect(
+            time.monotonic() < give_up, f"the run is still served {_REVOKED_WITHIN_S:g} s after RemoveLabeler"
+        )
+        await asyncio.sleep(0.2)
+    tries: dict[str, tuple[Any, Any]] = {
+        "GetStats": (pb.GetStatsRequest(run_id=trial.run_id), pb.GetStatsRequest(run_id=trial.name("none"))),
+        "LeaseQueries": (
+            pb.LeaseQueriesRequest(run_id=trial.run_id, count=1),
+            pb.LeaseQueriesRequest(run_id=trial.name("none"), count=1),
+        ),
+        "GetClip": (
+            pb.GetClipRequest(query_id=query_id, side=LEFT),
+            pb.GetClipRequest(query_id="none", side=LEFT),
+        ),
+        "RenewLease": (
+            pb.RenewLeaseRequest(lease_token=lease.lease_token),
+            pb.RenewLeaseRequest(lease_token="none"),  # noqa: S106
+        ),
+    }
+    for method, (theirs, never) in tries.items():
+        got, wanted = await _status_of(stranger, method, theirs), await _status_of(stranger, method, never)
+        expect(
+            got is wanted and got is not grpc.StatusCode.OK,
+            f"{method} was {got}, not {wanted} as for no object",
+        )
+    leased = await stranger.call("LeaseQueries", pb.LeaseQueriesRequest(count=1))
+    expect(not leased.leases, "LeaseQueries without a run leased in a run that the caller is no member of")
+
+
 async def no_list_shows_a_token(trial: Trial) -> None:
     """Neither ListLabelers nor ListAuditLog holds a token that was given out."""
     caller = await trial.invite()
@@ -130,7 +170,10 @@ async def _expect_all_refused(
 
 async def _status(caller: Caller, method: str) -> grpc.StatusCode:
     """Call a method with an empty request and return how it ended: nothing is changed by one."""
-    request = GetMessageClass(_METHODS[method].input_type)()
+    return await _status_of(caller, method, GetMessageClass(_METHODS[method].input_type)())
+
+
+async def _status_of(caller: Caller, method: str, request: Any) -> grpc.StatusCode:
     try:
         if _METHODS[method].server_streaming:
             await _first(caller.stream(method, request, timeout_s=5))
@@ -173,6 +216,7 @@ ACCESS_CHECKS = gather(
         a_rotated_token_ends,
         a_revoked_token_ends,
         what_lasts_ends_with_its_token,
+        another_runs_objects_do_not_exist,
         no_list_shows_a_token,
     )
 )

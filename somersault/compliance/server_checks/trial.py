@@ -80,7 +80,8 @@ class Trial:
 
     async def invite(self, role: Any = preference_pb2.ROLE_TEACHER) -> Caller:
         """Return a new labeler. Teachers answer without clips, so no simulator is needed."""
-        reply = await self.owner.call("CreateLabeler", pb.CreateLabelerRequest(name="compliance", role=role))
+        request = pb.CreateLabelerRequest(name="compliance", role=role, run_ids=[self.run_id])
+        reply = await self.owner.call("CreateLabeler", request)
         opened = Caller(rpc.open_channel(self._address, token=reply.token), reply.labeler_id, reply.token)
         self._opened.append(opened)
         self._invited.append(opened)

@@ -10,7 +10,6 @@ import grpc
 from somersault.domain.roles import Identity
 from somersault.rpc.tls.authorization import Authorization
 from somersault.rpc.tls.certificates import Certificates
-from somersault.rpc.tls.connections import Connections
 from somersault.rpc.tls.folder import CertificateFolder
 
 __all__ = ["MutualTls", "mutual_tls", "public_tls"]
@@ -18,11 +17,10 @@ __all__ = ["MutualTls", "mutual_tls", "public_tls"]
 
 @dataclass(frozen=True, slots=True)
 class MutualTls:
-    """What makes a server mutual: its parts belong together."""
+    """What makes a server mutual: both halves belong together."""
 
     credentials: grpc.ServerCredentials
     authorization: Authorization
-    connections: Connections
 
 
 def mutual_tls(
@@ -45,15 +43,9 @@ def mutual_tls(
     """
     certificates = folder.current
     certificates.check_is(identity)
-    connections = Connections()
     return MutualTls(
-        _credentials(folder, _mutual, asks=True, on_connection=connections.began),
-        Authorization(
-            prefixes or (certificates.prefix,),
-            has_public_port=has_public_port,
-            on_call=connections.called,
-        ),
-        connections,
+        _credentials(folder, _mutual, asks=True),
+        Authorization(prefixes or (certificates.prefix,), has_public_port=has_public_port),
     )
 
 
@@ -75,14 +67,12 @@ def _credentials(
     shown: Callable[[Certificates], grpc.ServerCertificateConfiguration],
     *,
     asks: bool,
-    on_connection: Callable[[], None] = lambda: None,
 ) -> grpc.ServerCredentials:
     sent = folder.current
 
     def newer() -> grpc.ServerCertificateConfiguration | None:
         """Return what to show from now on, None for the same as before. gRPC's threads ask at each connection."""
         nonlocal sent
-        on_connection()
         current = folder.current
         if current is sent:
             return None

@@ -109,14 +109,9 @@ class RunningLabeler:
 
     async def new_labeler(self, role: Role = Role.TEACHER) -> Stub:
         """Invite one more labeler and return its stub."""
-        return self.as_token(await self.invite(role))
-
-    async def invite(self, role: Role = Role.TEACHER) -> str:
-        """Invite one more labeler and return its token."""
         number = {Role.LABELER: preference_pb2.ROLE_LABELER, Role.TEACHER: preference_pb2.ROLE_TEACHER}[role]
         request = labeler_pb2.CreateLabelerRequest(name="another", role=number)
-        token: str = (await self.as_role(Role.OWNER).CreateLabeler(request)).token
-        return token
+        return self.as_token((await self.as_role(Role.OWNER).CreateLabeler(request)).token)
 
     async def create_run(self, run_id: str = RUN_ID, question: str = "Which is better?") -> None:
         """Create a run."""
@@ -126,7 +121,8 @@ class RunningLabeler:
     async def propose(self, *names: str, wants_clips: bool = False, run_id: str = RUN_ID) -> list[str]:
         """Propose one query per name, each of its own two segments; return their ids."""
         request = labeler_pb2.ProposeQueriesRequest(
-            run_id=run_id, proposals=[proposal(name, wants_clips=wants_clips) for name in names]
+            run_id=run_id,
+            proposals=[proposal(name, wants_clips=wants_clips, run_id=run_id) for name in names],
         )
         return list((await self.as_role(Role.SERVICE).ProposeQueries(request)).query_ids)
 
@@ -183,12 +179,12 @@ def stored_segment(name: str, *, run_id: str = RUN_ID) -> trajectory_pb2.StoredS
     )
 
 
-def proposal(name: str, *, wants_clips: bool = False) -> labeler_pb2.Proposal:
+def proposal(name: str, *, wants_clips: bool = False, run_id: str = RUN_ID) -> labeler_pb2.Proposal:
     """Return a proposal of two segments named after it."""
     return labeler_pb2.Proposal(
         proposal_id=name,
-        first=stored_segment(f"{name}-first"),
-        second=stored_segment(f"{name}-second"),
+        first=stored_segment(f"{name}-first", run_id=run_id),
+        second=stored_segment(f"{name}-second", run_id=run_id),
         wants_clips=wants_clips,
     )
 

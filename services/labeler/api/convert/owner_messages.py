@@ -59,6 +59,8 @@ def labeler_to_message(known: KnownLabeler) -> pb.Labeler:
         role=role_to_message(known.labeler.role),
         create_time=timestamp_from_milliseconds(known.created_ms),
         revoke_time=timestamp_from_milliseconds(known.revoked_ms) if known.revoked_ms else None,
+        run_ids=sorted(known.labeler.runs or ()),
+        is_everywhere=known.labeler.runs is None,
     )
 
 

@@ -69,7 +69,7 @@ async def test_opening_again_keeps_the_data(path: Path) -> None:
 async def test_migrations_go_down_and_up_on_data(path: Path) -> None:
     """Down to nothing with rows that refer to each other, and up again."""
     database = open_database(sqlite_url(path))
-    owner = Labeler(labeler_id="a", name="a", role=Role.OWNER)
+    owner = Labeler(labeler_id="a", name="a", role=Role.OWNER, runs=None)
     await database.write(lambda connection: labeler_repository.add(connection, owner, token_sha256="x"))
     database.close()
     engine = sa.create_engine(sqlite_url(path))

@@ -40,6 +40,7 @@ from services.labeler.people import labeler_repository
 from services.labeler.queries import lease_repository, query_repository
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
+from somersault.domain.keys import segment_key
 from somersault.domain.preference_log import PreferenceRecord
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
@@ -56,7 +57,7 @@ from somersault.runtime.urls import sqlite_url
 LEASE_S = 10.0
 MAX_LEASES = 3
 MAX_QUERIES = 16
-TEACHERS = [Labeler(labeler_id=f"t{i}", name=f"t{i}", role=Role.TEACHER) for i in range(3)]
+TEACHERS = [Labeler(labeler_id=f"t{i}", name=f"t{i}", role=Role.TEACHER, runs=None) for i in range(3)]
 PREFERENCES = st.sampled_from(list(Preference))
 
 
@@ -134,7 +135,12 @@ class Labeling(RuleBasedStateMachine):
         """Add a query that wants one to three answers."""
         name = f"p{len(self.target)}"
         first, second = (
-            StoredSegment(segment_id=f"{name}{side}", segment_uri="u", sealed_uri="s", duration_s=1.0)
+            StoredSegment(
+                segment_id=f"{name}{side}",
+                segment_uri=segment_key("r", f"{name}{side}"),
+                sealed_uri="",
+                duration_s=1.0,
+            )
             for side in "ab"
         )
         proposal = Proposal(

@@ -13,7 +13,7 @@ from somersault.domain.roles import Role
 def _counts(**changed: int) -> LabelerCounts:
     names = [name for name in LabelerCounts.__slots__ if name.startswith("num_")]
     counts = dict.fromkeys(names, 0)
-    ada = Labeler(labeler_id="ada", name="Ada", role=Role.LABELER)
+    ada = Labeler(labeler_id="ada", name="Ada", role=Role.LABELER, runs=None)
     return LabelerCounts(labeler=ada, weight=1.0, **(counts | changed))
 
 

@@ -52,12 +52,12 @@ async def test_a_proposal_id_names_one_pair(labeler: RunningLabeler) -> None:
 
 
 async def test_a_segment_id_names_one_segment(labeler: RunningLabeler) -> None:
-    """The same name with another key is refused; the same segment in two pairs is not."""
+    """The same name with another duration is refused; the same segment in two pairs is not."""
     await labeler.propose("a")
     shared = pb.Proposal(proposal_id="b", first=stored_segment("a-first"), second=stored_segment("x"))
     await _propose(labeler, shared)
     moved = pb.Proposal(proposal_id="c", first=stored_segment("a-first"), second=stored_segment("y"))
-    moved.first.segment_uri = "elsewhere"
+    moved.first.duration_s = 9.5
     assert isinstance(await refused(_propose(labeler, moved)), AlreadyExistsError)
 
 

@@ -26,13 +26,14 @@ from services.labeler.people import labeler_repository
 from services.labeler.queries import open_query_repository, query_repository
 from services.labeler.runs import run_changes, run_repository, view_repository
 from services.labeler.runs.run_changes import RunChange
+from somersault.domain.keys import segment_key
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError
 from somersault.runtime.urls import sqlite_url
 
-OWNER = Labeler(labeler_id="o", name="o", role=Role.OWNER)
-TEACHER = Labeler(labeler_id="t", name="t", role=Role.TEACHER)
+OWNER = Labeler(labeler_id="o", name="o", role=Role.OWNER, runs=None)
+TEACHER = Labeler(labeler_id="t", name="t", role=Role.TEACHER, runs=None)
 RESULTS = st.builds(
     RunResult,
     env_steps=st.integers(0, 9),
@@ -54,7 +55,13 @@ class Life(RuleBasedStateMachine):
         self.change(lambda c: run_repository.create(c, run_id="r", task="t", question="first"))
         self.change(lambda c: labeler_repository.add(c, TEACHER, token_sha256="t"))
         first, second = (
-            StoredSegment(segment_id=name, segment_uri="u", sealed_uri="s", duration_s=1.0) for name in "ab"
+            StoredSegment(
+                segment_id=name,
+                segment_uri=segment_key("r", name),
+                sealed_uri="",
+                duration_s=1.0,
+            )
+            for name in "ab"
         )
         proposal = Proposal(proposal_id="p", first=first, second=second, wants_clips=False)
         self.change(lambda c: query_repository.propose(c, "r", [proposal]))
@@ -146,7 +153,7 @@ class Life(RuleBasedStateMachine):
             view = view_repository.read(connection, "r")
             is_leased = open_query_repository.has_any(connection, TEACHER, run_id="r")
             notes = audit_repository.list_newest(
-                connection, run_id="r", is_without_services=False, before_number=None, page_size=1000
+                connection, OWNER, run_id="r", is_without_services=False, before_number=None, page_size=1000
             )
         run = view.run
         is_resting = self.is_paused and self.stage is not RunState.FINISHED

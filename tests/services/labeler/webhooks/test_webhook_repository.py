@@ -104,7 +104,7 @@ def test_a_result_for_a_deleted_webhook_is_nothing(connection: sa.Connection) ->
     """It stays deleted."""
     batch = _claim(connection)
     assert batch is not None
-    assert webhook_repository.delete(connection, "w").url == "https://a.example"
+    assert webhook_repository.delete(connection, "w", runs=None).url == "https://a.example"
     webhook_repository.note_success(connection, batch)
     webhook_repository.note_failure(connection, batch, delay_s=0, error="late")
     assert webhook_repository.list_of_run(connection, "r") == []
@@ -115,7 +115,7 @@ def test_a_success_from_before_the_log_went_back_counts_for_nothing(connection: 
     change = WeightChange(
         cursor=3, run_id="r", labeler_id="l", weight=0, commit_ms=1, changed_by="o", reason="", change_id="c"
     )
-    labeler = Labeler(labeler_id="l", name="L", role=Role.LABELER)
+    labeler = Labeler(labeler_id="l", name="L", role=Role.LABELER, runs=None)
     labeler_repository.add(connection, labeler, token_sha256="x")
     weight_repository.add(connection, dataclasses.replace(change, commit_id="before"))
     batch = _claim(connection)

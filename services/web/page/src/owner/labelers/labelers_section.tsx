@@ -12,9 +12,9 @@ import type { SectionContext } from "../section_context";
 import { Problem, ROLE_NAMES, Section, Time, useAction } from "../../shell/parts";
 import { TokenCard, type ShownToken } from "./token_card";
 
-type Change = { kind: "rotate" | "revoke"; labeler: Labeler };
+type Change = { kind: "rotate" | "revoke" | "remove"; labeler: Labeler };
 
-export function LabelersSection({ session }: SectionContext) {
+export function LabelersSection({ session, run: { runId } }: SectionContext) {
   const labelers = useLoaded("labelers", () => readAll("ListLabelers"));
   const [shown, setShown] = useState<ShownToken | null>(null);
   const [change, setChange] = useState<Change | null>(null);
@@ -23,8 +23,9 @@ export function LabelersSection({ session }: SectionContext) {
     await labelers.reload();
   };
   const confirm = async ({ kind, labeler }: Change) => {
-    if (kind === "revoke") {
-      await call("RevokeToken", { labelerId: labeler.labelerId });
+    if (kind !== "rotate") {
+      if (kind === "revoke") await call("RevokeToken", { labelerId: labeler.labelerId });
+      else await call("RemoveLabeler", { labelerId: labeler.labelerId, runId });
       return labelers.reload();
     }
     const { token } = await call("RotateToken", { labelerId: labeler.labelerId });
@@ -32,26 +33,41 @@ export function LabelersSection({ session }: SectionContext) {
     if (labeler.labelerId === session.labelerId) await logIn(token);
     return show({ name: labeler.name ?? "", role: labeler.role, token });
   };
+  const add = async (labeler: Labeler) => {
+    await call("InviteLabeler", { labelerId: labeler.labelerId, runId });
+    await labelers.reload();
+  };
   const origin = session.publicUrl || location.origin;
-  const lead = "No one can sign up: you invite. A token is shown once, and only its hash is stored.";
+  const lead = "No one can sign up: you invite, to one run at a time. A token is shown once, and only its hash is stored.";
   return (
     <Section id="labelers" title="Labelers" lead={lead} loaded={labelers}>
-      <InviteForm onInvited={show} />
+      <InviteForm runId={runId} onInvited={show} />
       {shown ? <TokenCard shown={shown} origin={origin} onClose={() => setShown(null)} /> : null}
-      <LabelersTable labelers={labelers.value ?? []} ownId={session.labelerId} onChange={setChange} />
-      {change ? <ChangeDialog change={change} onConfirm={confirm} onClose={() => setChange(null)} /> : null}
+      <LabelersTable
+        labelers={labelers.value ?? []}
+        runId={runId}
+        ownId={session.labelerId}
+        onChange={setChange}
+        onAdd={add}
+      />
+      {change ? <ChangeDialog change={change} runId={runId} onConfirm={confirm} onClose={() => setChange(null)} /> : null}
     </Section>
   );
 }
 
-function InviteForm({ onInvited }: { onInvited: (shown: ShownToken) => Promise<void> }) {
+interface InviteProps {
+  runId: string;
+  onInvited: (shown: ShownToken) => Promise<void>;
+}
+
+function InviteForm({ runId, onInvited }: InviteProps) {
   const [name, setName] = useState("");
   const [role, setRole] = useState<Role>("ROLE_LABELER");
   const action = useAction();
   const onSubmit = (event: Event) => {
     event.preventDefault();
     void action.run(async () => {
-      const { token } = await call("CreateLabeler", { name: name.trim(), role });
+      const { token } = await call("CreateLabeler", { name: name.trim(), role, runIds: [runId] });
       setName("");
       await onInvited({ name: name.trim(), role, token });
     });
@@ -91,11 +107,26 @@ function InviteForm({ onInvited }: { onInvited: (shown: ShownToken) => Promise<v
 
 interface TableProps {
   labelers: Labeler[];
+  runId: string;
   ownId: string;
   onChange: (change: Change) => void;
+  onAdd: (labeler: Labeler) => Promise<void>;
 }
 
-function LabelersTable({ labelers, ownId, onChange }: TableProps) {
+function LabelersTable({ labelers, runId, ownId, onChange, onAdd }: TableProps) {
+  const action = useAction();
+  return (
+    <>
+      {action.problem ? <Problem sentence={action.problem} /> : null}
+      <LabelerRows
+        {...{ labelers, runId, ownId, onChange }}
+        onAdd={async (labeler) => void (await action.run(() => onAdd(labeler)))}
+      />
+    </>
+  );
+}
+
+function LabelerRows({ labelers, runId, ownId, onChange, onAdd }: TableProps) {
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Labelers">
       <table class="rows" id="labelers-table">
@@ -105,6 +136,7 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
             <th scope="col">Role</th>
             <th scope="col">Invited</th>
             <th scope="col">State</th>
+            <th scope="col">This run</th>
             <th scope="col">
               <span class="unseen">Changes</span>
             </th>
@@ -130,7 +162,17 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
                   "active"
                 )}
               </td>
+              <td>{memberOf(labeler, runId) ? "member" : "no"}</td>
               <td class="buttons">
+                {labeler.isEverywhere ? null : memberOf(labeler, runId) ? (
+                  <button type="button" class="small" onClick={() => onChange({ kind: "remove", labeler })}>
+                    Remove
+                  </button>
+                ) : (
+                  <button type="button" class="small" onClick={() => void onAdd(labeler)}>
+                    Add to this run
+                  </button>
+                )}
                 <button type="button" class="small" onClick={() => onChange({ kind: "rotate", labeler })}>
                   New token
                 </button>
@@ -148,6 +190,11 @@ function LabelersTable({ labelers, ownId, onChange }: TableProps) {
   );
 }
 
+/** Return whether a labeler's token is good for a run. */
+function memberOf(labeler: Labeler, runId: string): boolean {
+  return (labeler.isEverywhere ?? false) || (labeler.runIds ?? []).includes(runId);
+}
+
 /** A labeler's name; for those who answer, a link to their details. */
 function Name({ labeler: { labelerId, name, role } }: { labeler: Labeler }) {
   const answers = role === "ROLE_LABELER" || role === "ROLE_TEACHER";
@@ -156,27 +203,50 @@ function Name({ labeler: { labelerId, name, role } }: { labeler: Labeler }) {
 
 interface ChangeDialogProps {
   change: Change;
+  runId: string;
   onConfirm: (change: Change) => Promise<void>;
   onClose: () => void;
 }
 
-function ChangeDialog({ change, onConfirm, onClose }: ChangeDialogProps) {
+function ChangeDialog({ change, runId, onConfirm, onClose }: ChangeDialogProps) {
+  const { title, action, consequence } = CHANGES[change.kind];
   const name = change.labeler.name ?? change.labeler.labelerId;
-  const isRevoke = change.kind === "revoke";
   return (
     <ConfirmDialog
       id="change-token"
-      title={isRevoke ? `Revoke ${name}’s token?` : `Create a new token for ${name}?`}
-      action={isRevoke ? "Revoke" : "Create a new token"}
-      isBad={isRevoke}
+      title={title(name, runId)}
+      action={action}
+      isBad={change.kind !== "rotate"}
       onConfirm={() => onConfirm(change)}
       onClose={onClose}
     >
-      <p>
-        {isRevoke
-          ? "It stops working within seconds, and pairs held with it go to others. All answers are kept, with their weight."
-          : "The old one stops working at once: whoever uses it must log in again with the new one."}
-      </p>
+      <p>{consequence}</p>
     </ConfirmDialog>
   );
 }
+
+interface ChangeWords {
+  title: (name: string, runId: string) => string;
+  action: string;
+  consequence: string;
+}
+
+const CHANGES: Record<Change["kind"], ChangeWords> = {
+  rotate: {
+    title: (name) => `Create a new token for ${name}?`,
+    action: "Create a new token",
+    consequence: "The old one stops working at once: whoever uses it must log in again with the new one.",
+  },
+  revoke: {
+    title: (name) => `Revoke ${name}’s token?`,
+    action: "Revoke",
+    consequence:
+      "It stops working within seconds, and pairs held with it go to others. All answers are kept, with their weight.",
+  },
+  remove: {
+    title: (name, runId) => `Remove ${name} from ${runId}?`,
+    action: "Remove",
+    consequence:
+      "This run ends for them within seconds, and its pairs that they hold go to others. All answers are kept, with their weight.",
+  },
+};

@@ -1932,6 +1932,14 @@ export declare type CreateLabelerRequest = Message<"somersault.v1.CreateLabelerR
    * @generated from field: somersault.v1.Role role = 2;
    */
   role: Role;
+
+  /**
+   * The runs that its token is good for, at most 100. Empty: the caller's only run. An owner that an owner of the labeler invites without runs is another
+   * one: its token is good for every run there is and will be. INVALID_ARGUMENT if it is empty and the caller has several runs.
+   *
+   * @generated from field: repeated string run_ids = 3;
+   */
+  runIds: string[];
 };
 
 /**
@@ -1953,6 +1961,14 @@ export declare type CreateLabelerRequestJson = {
    * @generated from field: somersault.v1.Role role = 2;
    */
   role?: RoleJson;
+
+  /**
+   * The runs that its token is good for, at most 100. Empty: the caller's only run. An owner that an owner of the labeler invites without runs is another
+   * one: its token is good for every run there is and will be. INVALID_ARGUMENT if it is empty and the caller has several runs.
+   *
+   * @generated from field: repeated string run_ids = 3;
+   */
+  runIds?: string[];
 };
 
 /**
@@ -3312,6 +3328,13 @@ export declare type ListLabelersRequest = Message<"somersault.v1.ListLabelersReq
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Only this run's members, and those whose token is good for every run if the caller's is; empty for those of all of the caller's runs.
+   *
+   * @generated from field: string run_id = 3;
+   */
+  runId: string;
 };
 
 /**
@@ -3333,6 +3356,13 @@ export declare type ListLabelersRequestJson = {
    * @generated from field: string page_token = 2;
    */
   pageToken?: string;
+
+  /**
+   * Only this run's members, and those whose token is good for every run if the caller's is; empty for those of all of the caller's runs.
+   *
+   * @generated from field: string run_id = 3;
+   */
+  runId?: string;
 };
 
 /**
@@ -3340,6 +3370,146 @@ export declare type ListLabelersRequestJson = {
  * Use `create(ListLabelersRequestSchema)` to create a new message.
  */
 export declare const ListLabelersRequestSchema: GenMessage<ListLabelersRequest, {jsonType: ListLabelersRequestJson}>;
+
+/**
+ * Invites a labeler to one more run.
+ *
+ * @generated from message somersault.v1.InviteLabelerRequest
+ */
+export declare type InviteLabelerRequest = Message<"somersault.v1.InviteLabelerRequest"> & {
+  /**
+   * Who.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+};
+
+/**
+ * Invites a labeler to one more run.
+ *
+ * @generated from message somersault.v1.InviteLabelerRequest
+ */
+export declare type InviteLabelerRequestJson = {
+  /**
+   * Who.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId?: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId?: string;
+};
+
+/**
+ * Describes the message somersault.v1.InviteLabelerRequest.
+ * Use `create(InviteLabelerRequestSchema)` to create a new message.
+ */
+export declare const InviteLabelerRequestSchema: GenMessage<InviteLabelerRequest, {jsonType: InviteLabelerRequestJson}>;
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.InviteLabelerResponse
+ */
+export declare type InviteLabelerResponse = Message<"somersault.v1.InviteLabelerResponse"> & {
+};
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.InviteLabelerResponse
+ */
+export declare type InviteLabelerResponseJson = {
+};
+
+/**
+ * Describes the message somersault.v1.InviteLabelerResponse.
+ * Use `create(InviteLabelerResponseSchema)` to create a new message.
+ */
+export declare const InviteLabelerResponseSchema: GenMessage<InviteLabelerResponse, {jsonType: InviteLabelerResponseJson}>;
+
+/**
+ * Removes a labeler from a run.
+ *
+ * @generated from message somersault.v1.RemoveLabelerRequest
+ */
+export declare type RemoveLabelerRequest = Message<"somersault.v1.RemoveLabelerRequest"> & {
+  /**
+   * Who.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+};
+
+/**
+ * Removes a labeler from a run.
+ *
+ * @generated from message somersault.v1.RemoveLabelerRequest
+ */
+export declare type RemoveLabelerRequestJson = {
+  /**
+   * Who.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId?: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId?: string;
+};
+
+/**
+ * Describes the message somersault.v1.RemoveLabelerRequest.
+ * Use `create(RemoveLabelerRequestSchema)` to create a new message.
+ */
+export declare const RemoveLabelerRequestSchema: GenMessage<RemoveLabelerRequest, {jsonType: RemoveLabelerRequestJson}>;
+
+/**
+ * Empty. Another replica may let the labeler pass for five seconds more.
+ *
+ * @generated from message somersault.v1.RemoveLabelerResponse
+ */
+export declare type RemoveLabelerResponse = Message<"somersault.v1.RemoveLabelerResponse"> & {
+};
+
+/**
+ * Empty. Another replica may let the labeler pass for five seconds more.
+ *
+ * @generated from message somersault.v1.RemoveLabelerResponse
+ */
+export declare type RemoveLabelerResponseJson = {
+};
+
+/**
+ * Describes the message somersault.v1.RemoveLabelerResponse.
+ * Use `create(RemoveLabelerResponseSchema)` to create a new message.
+ */
+export declare const RemoveLabelerResponseSchema: GenMessage<RemoveLabelerResponse, {jsonType: RemoveLabelerResponseJson}>;
 
 /**
  * A page of labelers.
@@ -3429,6 +3599,20 @@ export declare type Labeler = Message<"somersault.v1.Labeler"> & {
    * @generated from field: google.protobuf.Timestamp revoke_time = 5;
    */
   revokeTime?: Timestamp | undefined;
+
+  /**
+   * Of the caller's runs, those whose member it is, in order of name.
+   *
+   * @generated from field: repeated string run_ids = 6;
+   */
+  runIds: string[];
+
+  /**
+   * Whether its token is good for every run there is and will be; `run_ids` is then empty.
+   *
+   * @generated from field: bool is_everywhere = 7;
+   */
+  isEverywhere: boolean;
 };
 
 /**
@@ -3471,6 +3655,20 @@ export declare type LabelerJson = {
    * @generated from field: google.protobuf.Timestamp revoke_time = 5;
    */
   revokeTime?: TimestampJson;
+
+  /**
+   * Of the caller's runs, those whose member it is, in order of name.
+   *
+   * @generated from field: repeated string run_ids = 6;
+   */
+  runIds?: string[];
+
+  /**
+   * Whether its token is good for every run there is and will be; `run_ids` is then empty.
+   *
+   * @generated from field: bool is_everywhere = 7;
+   */
+  isEverywhere?: boolean;
 };
 
 /**
@@ -6292,14 +6490,15 @@ export declare const ClipOrderSchema: GenEnum<ClipOrder, ClipOrderJson>;
 
 /**
  * Runs, queries, leases, preferences and labelers. Every call carries "authorization: Bearer TOKEN"; without a known token it is UNAUTHENTICATED, without
- * one of the roles that its option names PERMISSION_DENIED. An OK to a change means that it is committed and synced to disk.
+ * one of the roles that its option names PERMISSION_DENIED. A token is good for the runs whose member its holder is: every other run, and all that belongs
+ * to it, is as if it did not exist. An OK to a change means that it is committed and synced to disk.
  *
  * @generated from service somersault.v1.LabelerService
  */
 export declare const LabelerService: GenService<{
   /**
    * Creates a run. Idempotent: what an owner may have changed in a known run is not changed back.
-   * FAILED_PRECONDITION if there is a run of that name with another identity.
+   * FAILED_PRECONDITION if there is a run of that name with another identity. PERMISSION_DENIED if the caller is no member of it, whether or not there is one.
    *
    * @generated from rpc somersault.v1.LabelerService.CreateRun
    */
@@ -6435,7 +6634,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetStatsResponseSchema;
   },
   /**
-   * Invites a labeler and returns its token, which is not shown again.
+   * Invites a labeler and returns its token, which is not shown again. NOT_FOUND if one of the runs is unknown.
    *
    * @generated from rpc somersault.v1.LabelerService.CreateLabeler
    */
@@ -6466,7 +6665,7 @@ export declare const LabelerService: GenService<{
     output: typeof UpdateRunResponseSchema;
   },
   /**
-   * Lists runs with their settings, newest first, a page at a time. Idempotent.
+   * Lists the caller's runs with their settings, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListRuns
    */
@@ -6507,7 +6706,7 @@ export declare const LabelerService: GenService<{
     output: typeof SetLabelerWeightResponseSchema;
   },
   /**
-   * Lists labelers by labeler_id, a page at a time. Idempotent.
+   * Lists the members of the caller's runs by labeler_id, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListLabelers
    */
@@ -6517,7 +6716,29 @@ export declare const LabelerService: GenService<{
     output: typeof ListLabelersResponseSchema;
   },
   /**
-   * Replaces a labeler's token; a revoked labeler may call again. Not idempotent: each call makes a new token.
+   * Makes a labeler that is known in one of the caller's runs a member of another. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+   *
+   * @generated from rpc somersault.v1.LabelerService.InviteLabeler
+   */
+  inviteLabeler: {
+    methodKind: "unary";
+    input: typeof InviteLabelerRequestSchema;
+    output: typeof InviteLabelerResponseSchema;
+  },
+  /**
+   * Ends a labeler's membership of a run, and its live leases there; its answers stay. Idempotent. NOT_FOUND if the run or the labeler is unknown.
+   * FAILED_PRECONDITION for the run's last owner, and for who is good for every run.
+   *
+   * @generated from rpc somersault.v1.LabelerService.RemoveLabeler
+   */
+  removeLabeler: {
+    methodKind: "unary";
+    input: typeof RemoveLabelerRequestSchema;
+    output: typeof RemoveLabelerResponseSchema;
+  },
+  /**
+   * Replaces a labeler's token, which ends its sessions; a revoked labeler may call again. Not idempotent: each call makes a new token.
+   * FAILED_PRECONDITION for a member of runs that aren't the caller's.
    *
    * @generated from rpc somersault.v1.LabelerService.RotateToken
    */
@@ -6527,7 +6748,8 @@ export declare const LabelerService: GenService<{
     output: typeof RotateTokenResponseSchema;
   },
   /**
-   * Revokes a labeler's token and ends its live leases; its answers stay. Idempotent. FAILED_PRECONDITION for the last owner.
+   * Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
+   * a member of runs that aren't the caller's.
    *
    * @generated from rpc somersault.v1.LabelerService.RevokeToken
    */
@@ -6557,7 +6779,7 @@ export declare const LabelerService: GenService<{
     output: typeof GetGuidelinesResponseSchema;
   },
   /**
-   * Lists what owners and services changed, newest first, a page at a time. Idempotent.
+   * Lists what owners and services changed in the caller's runs, newest first, a page at a time. Idempotent.
    *
    * @generated from rpc somersault.v1.LabelerService.ListAuditLog
    */
