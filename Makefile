@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The tests start hundreds of processes: without what Python keeps, each would compile the services anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup system demo label test check docs format protos lock bench soak dist clean
+.PHONY: help setup system demo label test check docs format protos lock bench soak faults dist clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -84,6 +84,9 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/somersault/export
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
 	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
+
+faults: setup ## kill, cut, stop and fill what runs for ten minutes and tell what it broke; ARGS="--minutes 60"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 dist: setup ## build a wheel and a source archive in dist/
 	rm -rf dist

@@ -55,8 +55,8 @@ class WebConfig(ServiceConfig):
     is_https: bool = False
     """Whether browsers reach the pages over TLS by a proxy, so that the session cookie is only sent over TLS."""
 
-    max_body_bytes: int = pydantic.Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)
-    """Largest request body. An answer is under 1 KiB."""
+    max_body_bytes: int = pydantic.Field(default=128 * 1024, ge=1024, le=16 * 1024 * 1024)
+    """Largest request body. An answer is under 1 KiB, guidelines of 20,000 characters at most 80 KB."""
 
     max_call_s: float = pydantic.Field(default=40.0, ge=1, le=600)
     """Longest deadline of a call in seconds, above the 30 that LeaseQueries may wait."""

@@ -6,13 +6,19 @@ The protocol: https://connectrpc.com/docs/protocol
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import grpc
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
+from services.web.json_scan import scan_json
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.rpc.requests import parse_request
+from somersault.wire.access import request_bounds
 
 __all__ = [
     "CONTENT_TYPES",
@@ -82,38 +88,41 @@ def encode_stream_error(error: SomersaultError) -> bytes:
 
 
 def decode(
-    body: bytes, *, content_type: str, message_type: type[Message], is_generated: bool = False
+    body: bytes, *, content_type: str, method: MethodDescriptor, is_generated: bool = False
 ) -> Message:
     """Return the message that a request's body holds.
 
     Args:
         body: The body as received.
         content_type: One of `CONTENT_TYPES`.
-        message_type: What it must be.
+        method: The rpc whose request it must be; its bounds hold.
         is_generated: Whether a client generated from the protos sent it. Such a client may be newer than this gateway,
             so unknown fields are ignored, in JSON as in the binary format. In a body written by hand they are mistakes:
             with a misspelt ``runId``, a lease would come from any run.
 
     Raises:
         InvalidInputError: The body is not such a message, or was written by hand and has an unknown field.
+        ResourceExhaustedError: It is larger than the rpc's requests may be, has more parts or is deeper.
     """
+    message_type, bounds = GetMessageClass(method.input_type), request_bounds(method)
+    if content_type != JSON:
+        return parse_request(body, method, bounds, message_type.FromString)  # type: ignore[no-any-return]
+    scan_json(body, name=f"the request of {method.name}", max_parts=bounds.max_parts)
     message = message_type()
     try:
-        if content_type == JSON:
-            json_format.ParseDict(_object_in(body), message, ignore_unknown_fields=is_generated)
-        else:
-            message.ParseFromString(body)
-    except (json_format.ParseError, DecodeError, ValueError, RecursionError) as error:
-        kind = message_type.DESCRIPTOR.name
-        unknown = _UNKNOWN_FIELD.search(str(error))
-        if unknown:
-            known = ", ".join(field.json_name for field in message_type.DESCRIPTOR.fields) or "no field"
-            sentence = (
-                f"{unknown[2][:60]!r} is not a field of {unknown[1].rpartition('.')[2]}; {kind} has {known}"
-            )
-            raise InvalidInputError(sentence) from error
-        raise InvalidInputError(f"the body is not a {kind} in {content_type}: {str(error)[:200]}") from error
+        json_format.ParseDict(_object_in(body), message, ignore_unknown_fields=is_generated)
+    except (json_format.ParseError, ValueError, RecursionError) as error:
+        raise _no_message(message.DESCRIPTOR, error) from error
     return message
+
+
+def _no_message(descriptor: Any, error: Exception) -> InvalidInputError:
+    unknown = _UNKNOWN_FIELD.search(str(error))
+    if unknown:
+        known = ", ".join(field.json_name for field in descriptor.fields) or "no field"
+        told = f"{unknown[2][:60]!r} is not a field of {unknown[1].rpartition('.')[2]}; {descriptor.name} has {known}"
+        return InvalidInputError(told)
+    return InvalidInputError(f"the body is not a {descriptor.name} in {JSON}: {str(error)[:200]}")
 
 
 def _object_in(body: bytes) -> dict[str, object]:

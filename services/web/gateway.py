@@ -96,7 +96,7 @@ class Gateway:
         message = connect_protocol.decode(
             body,
             content_type=content_type,
-            message_type=METHODS[name].request_type,
+            method=METHODS[name].descriptor,
             is_generated=connect_protocol.VERSION_HEADER in request.headers,
         )
         call = self._client.call(name, message, token=token, timeout_s=timeout_s)

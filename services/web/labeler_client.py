@@ -53,6 +53,7 @@ class Method:
 
     name: str
     path: str
+    descriptor: MethodDescriptor
     request_type: type[Message]
     response_type: type[Message]
 
@@ -89,6 +90,7 @@ def _method(descriptor: MethodDescriptor) -> Method:
     return Method(
         name=descriptor.name,
         path=f"/{SERVICE_NAME}/{descriptor.name}",
+        descriptor=descriptor,
         request_type=GetMessageClass(descriptor.input_type),
         response_type=GetMessageClass(descriptor.output_type),
     )

@@ -16,7 +16,9 @@ import uvicorn
 
 from services.web.application import create_app
 from services.web.config import WebConfig
+from services.web.connections import Connections, Listener
 from services.web.labeler_client import LabelerClient
+from services.web.protocol import CountedProtocol
 from somersault.domain.roles import Identity
 from somersault.errors import ConfigError
 from somersault.rpc import open_channel
@@ -29,8 +31,6 @@ __all__ = ["main", "serve"]
 _log = structlog.get_logger()
 
 KEEP_ALIVE_S = 75  # browsers reuse connections for a minute; closing sooner makes their next call fail
-
-MAX_REQUESTS = 512  # at once; each labeling page holds one long poll and a few short calls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +70,7 @@ async def serve(
 
 
 async def _serve_on(
-    listener: socket.socket,
+    listener: Listener,
     config: WebConfig,
     *,
     stopped: asyncio.Event,
@@ -85,8 +85,9 @@ async def _serve_on(
         config.labeler_address, certificates=config.certificates_path, peer=Identity.LABELER
     )
     async with labeler as channel:
-        server = _server(config, LabelerClient(channel), port=port)
+        server = _server(config, LabelerClient(channel), port=port, connections=listener.connections)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        sweeping = asyncio.create_task(listener.connections.sweep())
         stop = asyncio.create_task(stopped.wait())
         _log.info("serving", host=config.host, port=port, labeler_address=config.labeler_address)
         if on_bound:
@@ -96,6 +97,7 @@ async def _serve_on(
         finally:
             _log.info("draining")
             stop.cancel()
+            sweeping.cancel()
             server.should_exit = True
             await serving
             _log.info("stopped")
@@ -109,7 +111,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(config: WebConfig, client: LabelerClient, *, port: int) -> _Server:
+def _server(config: WebConfig, client: LabelerClient, *, port: int, connections: Connections) -> _Server:
     """Return the server, ready to serve.
 
     Raises:
@@ -117,7 +119,7 @@ def _server(config: WebConfig, client: LabelerClient, *, port: int) -> _Server:
     """
     settings = uvicorn.Config(
         create_app(client, config, port=port),
-        http="h11",
+        http=partial(CountedProtocol, connections=connections),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="off",
         log_config=None,
@@ -128,7 +130,6 @@ def _server(config: WebConfig, client: LabelerClient, *, port: int) -> _Server:
         server_header=False,
         ssl_certfile=config.tls_certificate_path,
         ssl_keyfile=config.tls_key_path,
-        limit_concurrency=MAX_REQUESTS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=math.ceil(config.drain_s),
     )
@@ -142,9 +143,10 @@ def _server(config: WebConfig, client: LabelerClient, *, port: int) -> _Server:
     return _Server(settings)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> Listener:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Listener(family, socket.SOCK_STREAM)
+    listener.connections = Connections()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

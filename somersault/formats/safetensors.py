@@ -64,9 +64,9 @@ def read_header(data: bytes, *, what: str) -> Header:
     if not 0 < length <= _MAX_HEADER_BYTES or end > len(data):
         raise CorruptDataError(f"{what}: header of {length} bytes in {len(data)} bytes")
     try:
-        arrays = load_json(data[_LENGTH_BYTES:end])
+        arrays = load_json(data[_LENGTH_BYTES:end], has_unique_names=True)
     except (ValueError, RecursionError) as error:
-        raise CorruptDataError(f"{what}: header is not JSON") from error
+        raise CorruptDataError(f"{what}: header is not JSON, or names something twice") from error
     if not isinstance(arrays, dict):
         raise CorruptDataError(f"{what}: header is not a JSON object")
     metadata = arrays.pop("__metadata__", {})

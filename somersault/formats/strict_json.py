@@ -29,16 +29,27 @@ def dump_json(value: Any, **options: Any) -> str:
         return json.dumps(_finite(value, options.pop("default", None)), allow_nan=False, **options)
 
 
-def load_json(text: str | bytes) -> Any:
+def load_json(text: str | bytes, *, has_unique_names: bool = False) -> Any:
     """Return the value of a JSON text from an untrusted source.
+
+    Args:
+        text: The text.
+        has_unique_names: Whether an object that names a member twice is refused; readers differ in which one they take.
 
     Raises:
         ValueError: it isn't JSON, or nested deeper than Python can read, for which `json.loads` raises another error.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique if has_unique_names else None)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(members)
+    if len(named) < len(members):
+        raise ValueError("an object names a member twice")
+    return named
 
 
 def _finite(value: Any, default: Callable[[Any], Any] | None) -> Any:

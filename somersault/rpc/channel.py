@@ -18,6 +18,7 @@ from somersault.rpc import limits
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.interceptors import RETRY_KEY
 from somersault.rpc.tls.certificates import Certificates
+from somersault.rpc.tls.distrust import note_distrust
 from somersault.rpc.tls.folder import open_folder
 from somersault.rpc.tls.rotating_channel import RotatingChannel
 from somersault.runtime.addresses import is_numeric, split_address
@@ -119,6 +120,8 @@ def translated_errors() -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as error:
         detail = error.details() or error.code().name
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            note_distrust(detail)
         if error.code() is grpc.StatusCode.CANCELLED:
             raise UnavailableError(detail) from error
         raise error_from_status(error.code(), detail, retry=said_retry(error)) from error

@@ -8,7 +8,9 @@ from typing import Any
 import grpc
 import grpc.aio
 
-__all__ = ["Context", "Handler", "behavior_of", "guarded", "refusal", "replaced"]
+from somersault.errors import PermissionDeniedError
+
+__all__ = ["Context", "DeniedCallError", "Handler", "behavior_of", "guarded", "refusal", "replaced"]
 
 Handler = Any
 """grpc's own type can't be constructed through its public interface."""
@@ -21,6 +23,10 @@ _MAKE: dict[tuple[bool, bool], Any] = {
     (True, False): grpc.stream_unary_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+
+
+class DeniedCallError(PermissionDeniedError):
+    """A call that was denied and has been logged as often as it should be: whoever tries again and again fills no log."""
 
 
 def behavior_of(handler: Handler) -> Callable[..., Any]:

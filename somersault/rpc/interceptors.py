@@ -12,7 +12,7 @@ import grpc.aio
 import structlog
 
 from somersault.errors import Retry, SomersaultError
-from somersault.rpc.handlers import Handler, behavior_of, replaced
+from somersault.rpc.handlers import DeniedCallError, Handler, behavior_of, replaced
 
 __all__ = ["RETRY_KEY", "ErrorInterceptor"]
 
@@ -75,9 +75,10 @@ def _stream_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., A
 
 async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], method: str) -> None:
     if isinstance(error, SomersaultError):
-        _log.info(
-            "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
-        )
+        if not isinstance(error, DeniedCallError):
+            _log.info(
+                "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
+            )
         await context.abort(error.status, str(error), ((RETRY_KEY, error.retry.value),))
     if isinstance(
         error, NotImplementedError

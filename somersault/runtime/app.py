@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import faulthandler
 import os
+import resource
 import signal
 import sys
 import threading
@@ -39,6 +40,7 @@ HOPELESS = 3
 """The exit code of a service that a restart wouldn't help: something must be fixed first."""
 
 _THREADS_END_S = 2.0
+_OPEN_FILES = 65_536
 
 Config = TypeVar("Config", bound=ServiceConfig)
 
@@ -93,6 +95,7 @@ def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
         run: Reads the settings and serves; it sets the event once calls are accepted.
     """
     allocator.keep_freed_memory()
+    _allow_many_files()
     earlier = set(threading.enumerate())
     if not faulthandler.is_enabled():
         faulthandler.enable(file=2)
@@ -104,6 +107,15 @@ def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
     except Exception as error:
         code = say_end(name, root_of(error), has_served=served.is_set())
     return _leave(code, earlier)
+
+
+def _allow_many_files() -> None:
+    """Raise the process's own bound on open files, as far as it may: a thousand silent connections use up the usual one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def say_end(name: str, error: BaseException, *, has_served: bool) -> int:
@@ -184,6 +196,7 @@ async def serve(
     if on_bound:
         on_bound(port)
     work = asyncio.create_task(application.run())
+    report = None if tls is None else asyncio.create_task(tls.connections.report())
     stop = asyncio.create_task(stopped.wait())
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -194,6 +207,8 @@ async def serve(
         stop.cancel()
         await set_serving(health, names, is_serving=False)
         await _cancelled(work)
+        if report is not None:
+            report.cancel()
         await server.stop(config.drain_s)
         await health_server.stop(None)
         await application.drain()

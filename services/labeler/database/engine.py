@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import failures, migrate, postgresql
 from services.labeler.database.group_commit import GroupWriter
+from services.labeler.database.sqlite_file import check_or_create
 from somersault.errors import ConfigError, UnavailableError
 from somersault.runtime.failpoints import failpoint
 
@@ -103,6 +104,7 @@ def _open_sqlite(url: sa.URL) -> Database:
         raise ConfigError(
             f"database_url: the folder of {url.database} does not exist; make it or correct the path"
         )
+    check_or_create(Path(url.database))
     writing = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
     reading = _sqlite_engine(url, begin="BEGIN", pool_size=_NUM_READERS)
     _migrate(writing)

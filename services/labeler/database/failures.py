@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import sqlalchemy.exc
 
-from somersault.errors import UnavailableError
+from somersault.errors import CorruptDataError, UnavailableError
 
 __all__ = ["is_passing", "translate"]
 
@@ -22,7 +24,7 @@ def is_passing(err: BaseException) -> bool:
 
 
 def translate(err: BaseException) -> BaseException:
-    """Return the domain's error for a failing disk or server; any other error unchanged."""
+    """Return the domain's error for a failing disk or server, or a damaged file; any other error unchanged."""
     if isinstance(err, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
         reason = str(err.orig).strip().splitlines()[0] if str(err.orig).strip() else "no reason"
         failure = UnavailableError(
@@ -31,4 +33,8 @@ def translate(err: BaseException) -> BaseException:
         )
         failure.__cause__ = err
         return failure
+    if type(err) is sqlalchemy.exc.DatabaseError and isinstance(err.orig, sqlite3.DatabaseError):
+        damage = CorruptDataError(f"the labeler's database is damaged ({err.orig}): restore a backup")
+        damage.__cause__ = err
+        return damage
     return err

@@ -11,8 +11,7 @@ import prometheus_client
 import structlog
 
 from somersault.domain.roles import Identity
-from somersault.errors import PermissionDeniedError
-from somersault.rpc.handlers import Context, Handler, guarded
+from somersault.rpc.handlers import Context, DeniedCallError, Handler, guarded
 from somersault.wire.access import CALLERS
 
 __all__ = ["Authorization", "has_certificate"]
@@ -41,15 +40,23 @@ class Authorization(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # ge
     It goes before what parses requests: that of a call that is denied is not parsed.
     """
 
-    def __init__(self, prefixes: Collection[str], *, has_public_port: bool = False) -> None:
+    def __init__(
+        self,
+        prefixes: Collection[str],
+        *,
+        has_public_port: bool = False,
+        on_call: Callable[[str], None] = lambda _peer: None,
+    ) -> None:
         """Say whose certificates count.
 
         Args:
             prefixes: What the names of the run's services begin with; who each is, they end in.
             has_public_port: Whether the server also listens where no certificate is asked for, and tokens decide alone.
+            on_call: Told the peer of each call that came with a certificate.
         """
         self._identities = {f"{prefix}{each.value}": each for prefix in prefixes for each in Identity}
         self._has_public_port = has_public_port
+        self._on_call = on_call
         self._logged: set[tuple[str, str]] = set()
 
     async def intercept_service(
@@ -67,10 +74,11 @@ class Authorization(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # ge
         """Return if the caller may make the call.
 
         Raises:
-            PermissionDeniedError: it may not.
+            DeniedCallError: it may not.
         """
         if self._has_public_port and not has_certificate(context):
             return
+        self._on_call(context.peer())
         name = _name(context)
         identity = self._identities.get(name)
         if identity is None or not _may(identity, method):
@@ -83,7 +91,7 @@ class Authorization(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # ge
             self._logged.add((name, method))
             _log.warning("call_denied", method=method, caller=name, peer=context.peer())
         allowed = " or ".join(sorted(CALLERS.get(method, ()))) or "no one"
-        raise PermissionDeniedError(
+        raise DeniedCallError(
             f"{method.rpartition('/')[2]} is for {allowed} of this run; the caller's certificate names"
             f" {name or 'no one'}"
         )

@@ -10,6 +10,7 @@ import grpc
 from somersault.domain.roles import Identity
 from somersault.rpc.tls.authorization import Authorization
 from somersault.rpc.tls.certificates import Certificates
+from somersault.rpc.tls.connections import Connections
 from somersault.rpc.tls.folder import CertificateFolder
 
 __all__ = ["MutualTls", "mutual_tls", "public_tls"]
@@ -17,10 +18,11 @@ __all__ = ["MutualTls", "mutual_tls", "public_tls"]
 
 @dataclass(frozen=True, slots=True)
 class MutualTls:
-    """What makes a server mutual: both halves belong together."""
+    """What makes a server mutual: its parts belong together."""
 
     credentials: grpc.ServerCredentials
     authorization: Authorization
+    connections: Connections
 
 
 def mutual_tls(
@@ -43,9 +45,15 @@ def mutual_tls(
     """
     certificates = folder.current
     certificates.check_is(identity)
+    connections = Connections()
     return MutualTls(
-        _credentials(folder, _mutual, asks=True),
-        Authorization(prefixes or (certificates.prefix,), has_public_port=has_public_port),
+        _credentials(folder, _mutual, asks=True, on_connection=connections.began),
+        Authorization(
+            prefixes or (certificates.prefix,),
+            has_public_port=has_public_port,
+            on_call=connections.called,
+        ),
+        connections,
     )
 
 
@@ -67,12 +75,14 @@ def _credentials(
     shown: Callable[[Certificates], grpc.ServerCertificateConfiguration],
     *,
     asks: bool,
+    on_connection: Callable[[], None] = lambda: None,
 ) -> grpc.ServerCredentials:
     sent = folder.current
 
     def newer() -> grpc.ServerCertificateConfiguration | None:
         """Return what to show from now on, None for the same as before. gRPC's threads ask at each connection."""
         nonlocal sent
+        on_connection()
         current = folder.current
         if current is sent:
             return None

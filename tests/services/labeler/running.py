@@ -109,9 +109,14 @@ class RunningLabeler:
 
     async def new_labeler(self, role: Role = Role.TEACHER) -> Stub:
         """Invite one more labeler and return its stub."""
+        return self.as_token(await self.invite(role))
+
+    async def invite(self, role: Role = Role.TEACHER) -> str:
+        """Invite one more labeler and return its token."""
         number = {Role.LABELER: preference_pb2.ROLE_LABELER, Role.TEACHER: preference_pb2.ROLE_TEACHER}[role]
         request = labeler_pb2.CreateLabelerRequest(name="another", role=number)
-        return self.as_token((await self.as_role(Role.OWNER).CreateLabeler(request)).token)
+        token: str = (await self.as_role(Role.OWNER).CreateLabeler(request)).token
+        return token
 
     async def create_run(self, run_id: str = RUN_ID, question: str = "Which is better?") -> None:
         """Create a run."""

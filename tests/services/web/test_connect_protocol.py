@@ -9,8 +9,11 @@ import pytest
 
 from services.web import connect_protocol
 from services.web.connect_protocol import JSON
-from somersault.errors import InvalidInputError, LeaseExpiredError, UnavailableError
+from somersault.errors import InvalidInputError, LeaseExpiredError, ResourceExhaustedError, UnavailableError
 from somersault.v1 import labeler_pb2
+
+METHODS = labeler_pb2.DESCRIPTOR.services_by_name["LabelerService"].methods_by_name
+LEASE = METHODS["LeaseQueries"]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +48,12 @@ def test_error_is_json_with_code_and_message(error):
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"[1]", b"null", b"\xff", b'{"count": 1e99}', b'{"count": "x"}', b"[" * 60_000]
+    "body", [b"{", b"[]", b"[1]", b"null", b"\xff", b'{"count": 1e99}', b'{"count": "x"}']
 )
 def test_malformed_json_is_refused(body):
     """Whatever a body holds, the answer is an error that names the message's type."""
     with pytest.raises(InvalidInputError, match="LeaseQueriesRequest"):
-        connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
+        connect_protocol.decode(body, content_type=JSON, method=LEASE)
 
 
 def test_unknown_json_field_of_a_generated_client_is_ignored():
@@ -58,7 +61,7 @@ def test_unknown_json_field_of_a_generated_client_is_ignored():
     message = connect_protocol.decode(
         b'{"count": 2, "isNew": true}',
         content_type=JSON,
-        message_type=labeler_pb2.LeaseQueriesRequest,
+        method=LEASE,
         is_generated=True,
     )
 
@@ -75,7 +78,7 @@ def test_unknown_json_field_of_a_generated_client_is_ignored():
 def test_unknown_json_field_written_by_hand_is_refused(body, told):
     """A misspelt name would otherwise count as one left out: the message names it and the known fields."""
     with pytest.raises(InvalidInputError, match=told):
-        connect_protocol.decode(body, content_type=JSON, message_type=labeler_pb2.LeaseQueriesRequest)
+        connect_protocol.decode(body, content_type=JSON, method=LEASE)
 
 
 def test_unknown_value_written_by_hand_is_refused():
@@ -84,7 +87,7 @@ def test_unknown_value_written_by_hand_is_refused():
         connect_protocol.decode(
             b'{"preference": "PREFERENCE_LFET"}',
             content_type=JSON,
-            message_type=labeler_pb2.SubmitPreferenceRequest,
+            method=METHODS["SubmitPreference"],
         )
 
 
@@ -107,3 +110,34 @@ def test_a_stream_that_is_refused_is_its_end():
     body = connect_protocol.encode_stream_error(UnavailableError("gone"))
     assert body[:5] == b"\x02" + len(body[5:]).to_bytes(4, "big")
     assert json.loads(body[5:]) == {"error": {"code": "unavailable", "message": "gone"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"[" * 60_000, "nested 17 deep, must be at most 16"),
+        (b'{"a":' * 60_000, "nested 17 deep, must be at most 16"),
+        (b"[" + b"{}," * 5000, "more than 4096 parts, must have at most 4096"),
+        (b"[" + b"1," * 5000, "more than 4096 parts, must have at most 4096"),
+    ],
+)
+def test_json_is_bounded_before_it_is_parsed(body, told):
+    """Depth and number of parts, as in the binary format."""
+    with pytest.raises(ResourceExhaustedError, match=told):
+        connect_protocol.decode(body, content_type=JSON, method=LEASE)
+
+
+def test_a_text_may_hold_what_would_be_too_many_parts():
+    """Guidelines have commas, brackets and quotes, and many lines of them."""
+    text = '[{,"\\' * 4000
+    body = json.dumps({"runId": "r", "text": text}).encode()
+    message = connect_protocol.decode(body, content_type=JSON, method=METHODS["SetGuidelines"])
+    assert message == labeler_pb2.SetGuidelinesRequest(run_id="r", text=text)
+
+
+def test_the_binary_format_is_bounded_as_over_grpc():
+    """By the rpc's own option."""
+    with pytest.raises(ResourceExhaustedError, match="must have at most 4096"):
+        connect_protocol.decode(b"\x7a\x00" * 5000, content_type="application/proto", method=LEASE)
+    with pytest.raises(InvalidInputError, match="not a well-formed message"):
+        connect_protocol.decode(b"\x0a\x05", content_type="application/proto", method=LEASE)

@@ -92,8 +92,8 @@ async def test_other_content_type_is_refused(http):
 
 async def test_large_body_is_refused(http):
     """A body one byte past the bound is an error; the next call is fine."""
-    refused = await http.post(f"{SERVICE}/WhoAmI", content=b" " * (64 * 1024 + 1), headers=_JSON)
-    fine = await http.post(f"{SERVICE}/WhoAmI", content=b"{}" + b" " * (64 * 1024 - 2), headers=_JSON)
+    refused = await http.post(f"{SERVICE}/WhoAmI", content=b" " * (128 * 1024 + 1), headers=_JSON)
+    fine = await http.post(f"{SERVICE}/WhoAmI", content=b"{}" + b" " * (128 * 1024 - 2), headers=_JSON)
 
     assert refused.json()["code"] == "resource_exhausted"
     assert fine.status_code == 200

@@ -62,3 +62,12 @@ def test_metadata_that_are_not_json_are_corrupt() -> None:
     assert header.metadata == {"a": "{"}
     with pytest.raises(CorruptDataError, match="metadata values are not JSON"):
         header.read_json_metadata()
+
+
+@pytest.mark.parametrize(
+    "header", [b'{"a":{},"a":{}}', b'{"__metadata__":{"x":"1","x":"2"}}', b'{"a":' * 20_000, b"[" * 20_000]
+)
+def test_a_header_that_readers_take_differently_is_refused(header: bytes) -> None:
+    """Names that come twice, and what is nested beyond reading."""
+    with pytest.raises(CorruptDataError, match="header is not JSON, or names something twice"):
+        read_header(len(header).to_bytes(8, "little") + header, what="it")

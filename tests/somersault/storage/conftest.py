@@ -67,7 +67,7 @@ def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rclone(rclone_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
     """Yield ``rclone serve s3``: checks secrets and keeps objects on a disk."""
     program = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-    port = _find_free_port()
+    port = find_free_port()
     command = [program, "serve", "s3", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
     command += ["--addr", f"127.0.0.1:{port}", "--config", "", str(rclone_folder)]
     yield from _run(StoreServer(command, port, tmp_path_factory.mktemp("logs") / "rclone.log"))
@@ -76,7 +76,7 @@ def rclone(rclone_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
     """Yield moto's S3: the right error codes, but any secret is right."""
-    port = _find_free_port()
+    port = find_free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     yield from _run(StoreServer(command, port, tmp_path_factory.mktemp("logs") / "moto.log"))
 
@@ -89,7 +89,7 @@ def _run(server: StoreServer) -> Iterator[StoreServer]:
         server.kill()
 
 
-def _find_free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
