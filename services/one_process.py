@@ -61,7 +61,7 @@ class _Part:
         ``on_bound`` is called with the port once calls are accepted.
         """
         structlog.contextvars.bind_contextvars(service=self.name)
-        _log.info("starting", name=self.name, config=self.config.model_dump(mode="json"))
+        _log.info("starting", name=self.name, config=self.config.as_logged())
         try:
             if self.name == "web":
                 await importlib.import_module("services.web.server").serve(

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(config: WebConfig, served: asyncio.Event, stopped: asyncio.Event) -> None:
-    _log.info("starting", name="web", config=config.model_dump(mode="json"))
+    _log.info("starting", name="web", config=config.as_logged())
     await serve(config, stopped=stopped, on_bound=lambda _port: served.set())
 
 

@@ -6,6 +6,7 @@ import sys
 
 from somersault.cli.exits.early_signals import end_at_signals
 from somersault.processes.modules import begin_outside_working_folder
+from somersault.processes.private_files import keep_private
 
 __all__ = ["main"]
 
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if arguments is None:
         end_at_signals()
+        keep_private()
     from somersault.cli import command_line
 
     return command_line.main(arguments)

@@ -6,13 +6,11 @@ somersault train hopper-backflip --teacher oracle
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import structlog
 import typer
 from typer.core import TyperGroup
 
@@ -37,6 +35,7 @@ from somersault.cli.exits.stop_signals import signals_as_ctrl_c
 from somersault.cli.version import print_version, version
 from somersault.runtime import failpoints
 from somersault.runtime.config import environment
+from somersault.runtime.telemetry import set_up_command_logging
 
 __all__ = ["app", "main"]
 
@@ -97,7 +96,7 @@ app.command()(version)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code (docs/operations.md). An error is one line on standard error."""
     if arguments is None:
-        _log_to_stderr()
+        set_up_command_logging()
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with StandardStreams() as streams, signals_as_ctrl_c(), _reported_threads():
         try:
@@ -107,17 +106,6 @@ def main(arguments: list[str] | None = None) -> int:
         except BaseException as error:
             ending = ending_of(error)
         return tell(ending, streams, is_json="--json" in arguments)
-
-
-def _log_to_stderr() -> None:
-    """Log warnings and worse to standard error, because standard output may carry a result.
-
-    Anything below, such as a store that answered on the second try, is of no use to the user of a command.
-    """
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ import grpc.aio
 import structlog
 
 from somersault.errors import SomersaultError, root_of
+from somersault.processes import private_files
 from somersault.rpc.server import add_health, bind, create_server, serve_health, set_serving
 from somersault.rpc.tls.folder import open_folder
 from somersault.rpc.tls.server import MutualTls, mutual_tls
@@ -94,6 +95,10 @@ def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
         name: What the line begins with.
         run: Reads the settings and serves; it sets the event once calls are accepted.
     """
+    private_files.keep_private()
+    telemetry.set_up_logging(
+        service=name
+    )  # until the settings say how: an error before then is logged without secrets too
     allocator.keep_freed_memory()
     _allow_many_files()
     earlier = set(threading.enumerate())
@@ -141,7 +146,7 @@ async def _build_and_serve(
     name: str, config: Config, build: Callable[[Config], Awaitable[Application]], *, served: asyncio.Event
 ) -> None:
     async def work(stopped: asyncio.Event) -> None:
-        _log.info("starting", name=name, config=config.model_dump(mode="json"))
+        _log.info("starting", name=name, config=config.as_logged())
         await serve(await build(config), config, stopped=stopped, on_bound=lambda _port: served.set())
 
     await until_signalled(work)

@@ -35,6 +35,7 @@ from somersault.formats.strict_json import load_json
 from somersault.runtime import setting_checks
 from somersault.runtime.addresses import is_loopback, split_address
 from somersault.runtime.setting_checks import Host
+from somersault.runtime.urls import hide_secrets
 
 __all__ = [
     "COMPONENT",
@@ -52,6 +53,7 @@ Config = TypeVar("Config", bound="ServiceConfig")
 _file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039 - never changed
 
 
+_UNKNOWN_FLAGS = "unrecognized arguments: "
 _MAX_REASON = 300  # characters; what was given may be much longer
 
 
@@ -176,6 +178,11 @@ class ServiceConfig(BaseSettings):
                 for address in (value,) if isinstance(value, str) else value:
                     yield field, split_address(field, address)[0]
 
+    def as_logged(self) -> dict[str, Any]:
+        """Return the settings without what must not be in a log."""
+        values = self.model_dump(mode="json")
+        return {name: hide_secrets(one) if isinstance(one, str) else one for name, one in values.items()}
+
     def check_for(self, spec: TaskSpec) -> None:
         """Check the settings against a task; `SomersaultError` says what doesn't fit.
 
@@ -210,8 +217,7 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         source: CliSettingsSource[Any] = CliSettingsSource(config_type, cli_parse_args=list(flags))
         return config_type(_cli_settings_source=source)
     except SettingsError as error:
-        reason = " ".join(str(error).removeprefix("error parsing CLI: ").split())
-        raise ConfigError(f"{reason[:_MAX_REASON]}; --help lists the settings") from error
+        raise ConfigError(f"{_reason_of(error)[:_MAX_REASON]}; --help lists the settings") from error
     except pydantic.ValidationError as error:
         raise ConfigError(setting_checks.describe_first(error, config_type, _named_by_variable)) from error
     except InvalidInputError as error:
@@ -247,6 +253,15 @@ def _split_config_flag(arguments: Sequence[str]) -> tuple[Path | None, list[str]
     path = Path(flags[place + 1])
     del flags[place : place + 2]
     return path, flags
+
+
+def _reason_of(error: SettingsError) -> str:
+    """Return why the command line can't be read: of unknown flags the names alone, as a value may be a secret."""
+    reason = " ".join(str(error).removeprefix("error parsing CLI: ").split())
+    if not reason.startswith(_UNKNOWN_FLAGS):
+        return hide_secrets(reason)
+    names = [part.partition("=")[0] for part in reason.removeprefix(_UNKNOWN_FLAGS).split()]
+    return f"{_UNKNOWN_FLAGS}{' '.join(name for name in names if name.startswith('-')) or 'a value without a flag'}"
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from somersault.domain import texts
 from somersault.domain.bounds import MAX_TEXT
 from somersault.errors import InvalidInputError, shorten
 from somersault.runtime.addresses import check_address, check_host
+from somersault.runtime.urls import hide_secrets
 
 __all__ = ["Address", "Host", "Name", "NonEmpty", "check_given", "check_plain", "describe_first", "settle"]
 
@@ -68,10 +69,15 @@ def describe_first(
     if field is None:  # of several settings together
         return message
     is_secret = pydantic.SecretStr in _leaves(field.annotation)
-    given = "not shown here" if is_secret else shorten(problem["input"])
+    given = "not shown here" if is_secret else _shown(problem["input"])
     range_words = _range_words(field)
     hint = f" ({range_words})" if range_words and problem["type"] not in _OF_BOUNDS else ""
     return f"{name} is {given}{source_of(config_type, name)}: {message}{hint}"
+
+
+def _shown(value: object) -> str:
+    """Return a value that was given, bounded, and a URL without its credentials."""
+    return hide_secrets(shorten(hide_secrets(value) if isinstance(value, str) else value))
 
 
 def _message(text: str) -> str:

@@ -18,7 +18,7 @@ class StorageConfig(ServiceConfig):
     """The run's object store, where all its services find what the others put there: file:///PATH or
     s3://HOST:PORT/BUCKET[/PREFIX]."""
 
-    storage_access_key: str | None = None
+    storage_access_key: pydantic.SecretStr | None = None
     """Key id for S3."""
 
     storage_secret_key: pydantic.SecretStr | None = None
@@ -30,9 +30,9 @@ class StorageConfig(ServiceConfig):
         Raises:
             ConfigError: the URL names no store, or an S3 store lacks its credentials.
         """
-        secret = self.storage_secret_key
+        access, secret = self.storage_access_key, self.storage_secret_key
         return open_store(
             self.storage_url,
-            access_key=self.storage_access_key,
+            access_key=access.get_secret_value() if access else None,
             secret_key=secret.get_secret_value() if secret else None,
         )

@@ -11,10 +11,15 @@ import structlog
 from somersault.errors import ConfigError
 from somersault.formats.strict_json import dump_json
 
-__all__ = ["NOTICE", "serve_metrics", "set_up_logging", "tell_owner"]
+__all__ = ["NOTICE", "serve_metrics", "set_up_command_logging", "set_up_logging", "tell_owner"]
 
 NOTICE = "notice"
 """The field of a log line that `somersault train` shows to the user."""
+
+# By default structlog and rich write the variables of each frame, and so tokens, keys and whole requests.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -32,7 +37,7 @@ def set_up_logging(*, service: str, level: str = "info") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             structlog.processors.JSONRenderer(serializer=dump_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -40,6 +45,25 @@ def set_up_logging(*, service: str, level: str = "info") -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def set_up_command_logging() -> None:
+    """Log warnings and worse as text to standard error, because standard output may carry a command's result.
+
+    Anything below, such as a store that answered on the second try, is of no use to the user of a command.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
 def tell_owner(text: str) -> None:

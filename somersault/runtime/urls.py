@@ -6,10 +6,19 @@ A path that is put into a URL by hand leads elsewhere as soon as it contains ``?
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
-__all__ = ["file_url", "path_of_file_url", "run_folder_url", "sqlite_uri", "sqlite_url"]
+__all__ = ["file_url", "hide_secrets", "path_of_file_url", "run_folder_url", "sqlite_uri", "sqlite_url"]
+
+
+# Of a URL that is written wrongly too: what follows the scheme, up to the last "@".
+_USER_INFO = re.compile(r"\b([a-zA-Z][\w+.-]*:/{0,3})[^\s'\"]+(?=@)")
+_PORT = re.compile(r"(://[^/:@\s\[]+:)(?!\d+\b)[^\s'\"/?]+")  # a password whose host was forgotten
+_NAMED_SECRET = re.compile(
+    r"(?i)([\w.-]*(?:pass|pwd|secret|token|key|credential|signature)[\w.-]*=)[^\s&'\"]+"
+)
 
 
 def file_url(path: Path) -> str:
@@ -25,6 +34,13 @@ def path_of_file_url(url: str) -> Path:
 def run_folder_url(folder: Path, *, run_id: str) -> str:
     """Return the URL of the object store that is a run's own folder; `somersault.storage.open_store` opens it."""
     return f"{file_url(folder)}?{urlencode({'run': run_id})}"
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text, such as a URL or an error that quotes one, without its credentials."""
+    for pattern in (_USER_INFO, _PORT, _NAMED_SECRET):
+        text = pattern.sub(r"\1…", text)
+    return text
 
 
 def sqlite_url(path: Path, *, names_driver: bool = False) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from somersault.processes.private_files import PRIVATE_FILE
 from somersault.runtime.failpoints import failpoint
 
 __all__ = ["replace_file"]
 
 
-def replace_file(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a file of the run folder; its new content is on disk when this returns.
+def replace_file(path: Path, text: str) -> None:
+    """Write a file of the run folder that its owner alone may read; its new content is on disk when this returns.
 
     Raises:
         OSError: the system refuses; the file is as it was.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -22,6 +22,7 @@ from somersault.errors import (
     SomersaultError,
     UnavailableError,
 )
+from somersault.processes.private_files import PRIVATE_FILE, PRIVATE_FOLDER
 from somersault.runtime.failpoints import failpoint
 from somersault.storage import key_checks, object_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
@@ -43,7 +44,7 @@ class FolderStore:
         self._max_object_bytes = max_object_bytes
         if is_made:
             with self._translated():
-                self._root.mkdir(parents=True, exist_ok=True)
+                self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Store an object, on disk before it returns; see `ObjectStore.put`."""
@@ -170,7 +171,7 @@ class FolderStore:
 def _open_child(parent: int, name: str, *, create: bool) -> int:
     if create:
         with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=parent)
+            os.mkdir(name, PRIVATE_FOLDER, dir_fd=parent)
         # Even if another process has just made it: what we put inside must not vanish with it.
         os.fsync(parent)
     return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
@@ -178,7 +179,7 @@ def _open_child(parent: int, name: str, *, create: bool) -> int:
 
 def _write_durably(folder: int, name: str, data: bytes) -> None:
     temporary = f"{key_checks.TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-    descriptor = os.open(temporary, _CREATE_FLAGS, 0o666, dir_fd=folder)
+    descriptor = os.open(temporary, _CREATE_FLAGS, PRIVATE_FILE, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

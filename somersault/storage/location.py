@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from somersault.errors import ConfigError, InvalidInputError
-from somersault.runtime.urls import path_of_file_url
+from somersault.runtime.urls import hide_secrets, path_of_file_url
 from somersault.storage import key_checks
 from somersault.storage.folder import FolderStore
 from somersault.storage.memory import MemoryStore
@@ -45,7 +45,8 @@ def open_store(
         parts = urlsplit(url)
         _ = parts.port  # parsed, and refused, only when asked for
     except ValueError as err:
-        raise ConfigError(f"object store URL can't be read ({err}), must be {_SHAPES}") from err
+        # Its reason is not repeated either: it quotes what it took for a port.
+        raise ConfigError(f"object store URL can't be read, must be {_SHAPES}") from err
     if "@" in parts.netloc:  # not repeated in the message: it may hold the secret
         raise ConfigError("object store URL holds credentials; pass the two keys separately")
     if parts.scheme == "file":
@@ -60,7 +61,7 @@ def open_store(
             secret_key=secret_key,
             max_object_bytes=max_object_bytes,
         )
-    raise ConfigError("object store URL", url, _SHAPES)
+    raise ConfigError("object store URL", hide_secrets(url), _SHAPES)
 
 
 def _open_folder(parts: SplitResult, *, url: str, max_object_bytes: int) -> ObjectStore:
@@ -68,15 +69,15 @@ def _open_folder(parts: SplitResult, *, url: str, max_object_bytes: int) -> Obje
     query = parse_qsl(parts.query, keep_blank_values=True)
     is_known = [name for name, _ in query] in ([], ["run"]) and bool(query) == bool(parts.query)
     if parts.netloc not in ("", "localhost") or not path.is_absolute() or not is_known or parts.fragment:
-        raise ConfigError("object store URL", url, f"{_SHAPES}; write ? and # as %3F and %23")
+        raise ConfigError("object store URL", hide_secrets(url), f"{_SHAPES}; write ? and # as %3F and %23")
     if "\0" in str(path):
-        raise ConfigError("object store URL", url, "a path without NUL")
+        raise ConfigError("object store URL", hide_secrets(url), "a path without NUL")
     if not query:
         return FolderStore(path, max_object_bytes=max_object_bytes)
     try:
         return RunFolderStore(path, run_id=query[0][1], max_object_bytes=max_object_bytes)
     except InvalidInputError as err:
-        raise ConfigError(f"object store URL {url!r} can't be used: {err}") from err
+        raise ConfigError(f"object store URL {hide_secrets(url)!r} can't be used: {err}") from err
 
 
 def _open_s3(
@@ -89,7 +90,7 @@ def _open_s3(
 ) -> ObjectStore:
     bucket, _, prefix = unquote(parts.path).strip("/").partition("/")
     if not parts.hostname or not bucket or parts.fragment:
-        raise ConfigError("object store URL", url, _SHAPES)
+        raise ConfigError("object store URL", hide_secrets(url), _SHAPES)
     if not access_key or not secret_key:
         raise ConfigError(f"object store s3://{parts.netloc} needs both an access key and a secret key")
     options = _read_options(parts.query)
@@ -111,7 +112,7 @@ def _open_s3(
             max_object_bytes=max_object_bytes,
         )
     except (InvalidInputError, ValueError) as err:
-        raise ConfigError(f"object store URL {url!r} can't be used: {err}") from err
+        raise ConfigError(f"object store URL {hide_secrets(url)!r} can't be used: {err}") from err
 
 
 def _read_options(query: str) -> dict[str, str]:

@@ -15,7 +15,9 @@ from services.labeler.database import failures, migrate, postgresql
 from services.labeler.database.group_commit import GroupWriter
 from services.labeler.database.sqlite_file import check_or_create
 from somersault.errors import ConfigError, UnavailableError
+from somersault.processes import private_files
 from somersault.runtime.failpoints import failpoint
+from somersault.runtime.urls import hide_secrets
 
 __all__ = ["Database", "open_database"]
 
@@ -87,7 +89,7 @@ def open_database(url: str) -> Database:
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as err:
+    except (sa.exc.ArgumentError, ValueError) as err:  # the latter quotes what it took for a port
         raise ConfigError(_WRONG_URL) from err
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -108,6 +110,8 @@ def _open_sqlite(url: sa.URL) -> Database:
     writing = _sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
     reading = _sqlite_engine(url, begin="BEGIN", pool_size=_NUM_READERS)
     _migrate(writing)
+    # As a run of an earlier version left them; SQLite makes the other two like the first.
+    private_files.tighten(Path(f"{url.database}{ending}") for ending in ("", "-wal", "-shm"))
     return Database(reader=reading, writer=GroupWriter(writing), num_readers=_NUM_READERS)
 
 
@@ -116,6 +120,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,  # an error that is logged quotes them
         connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
     )
 
@@ -151,10 +156,12 @@ def _migrate(engine: sa.Engine) -> None:
         migrate.to_head(engine)
     except sa.exc.OperationalError as err:
         engine.dispose()
-        raise UnavailableError(f"database {engine.url!r} can't be used: {err.orig}") from err
+        raise UnavailableError(
+            f"database {hide_secrets(repr(engine.url))} can't be used: {err.orig}"
+        ) from err
     except sa.exc.DatabaseError as err:
         engine.dispose()
-        raise ConfigError(f"database {engine.url!r} can't be used: {err.orig}") from err
+        raise ConfigError(f"database {hide_secrets(repr(engine.url))} can't be used: {err.orig}") from err
     except ConfigError:  # the database is of a newer version
         engine.dispose()
         raise

@@ -30,6 +30,7 @@ def make_engine(url: sa.URL, *, num_connections: int) -> sa.Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=num_connections,
         max_overflow=num_connections,
+        hide_parameters=True,  # an error that is logged quotes them
         pool_use_lifo=True,  # the one used last has the most prepared statements
         isolation_level="READ COMMITTED",
         connect_args={name: value for name, value in _GIVE_UP.items() if name not in url.query},

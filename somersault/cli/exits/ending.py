@@ -21,6 +21,7 @@ from somersault.cli.exits.exit_codes import ExitCode
 from somersault.cli.exits.standard_streams import StandardStream, StandardStreams
 from somersault.errors import InvalidInputError, SomersaultError, root_of
 from somersault.formats.strict_json import dump_json
+from somersault.runtime.urls import hide_secrets
 
 __all__ = ["Ending", "Interrupted", "RunCutShort", "ending_of", "error_to_report", "report_thread", "tell"]
 
@@ -190,7 +191,7 @@ def _describe_system(error: BaseException) -> str | None:
 
 def _log_traceback(error: BaseException, logs: Path | None) -> str:
     """Append an error's traceback to a file among the run's logs, or among temporary files, and return its path."""
-    text = (
+    text = hide_secrets(
         f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}"
     )
     with suppress(OSError):

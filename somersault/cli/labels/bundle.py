@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from somersault.errors import CorruptDataError, NotFoundError, shorten
+from somersault.processes.private_files import PRIVATE_FILE
 from somersault.storage import MAX_OBJECT_BYTES
 
 __all__ = [
@@ -116,7 +117,7 @@ class _TarWriter:
     def add(self, name: str, data: bytes) -> None:
         member = tarfile.TarInfo(name)  # of nobody and no time, so that the same labels give the same bytes
         member.size = len(data)
-        member.mode = 0o644
+        member.mode = PRIVATE_FILE
         self._archive.addfile(member, io.BytesIO(data))
 
 

@@ -23,6 +23,7 @@ from somersault.errors import (
     NotFoundError,
 )
 from somersault.formats.strict_json import dump_json, load_json
+from somersault.processes.private_files import PRIVATE_FOLDER, tighten
 from somersault.runtime.urls import run_folder_url
 from somersault.storage.durable_files import replace_file
 from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
@@ -127,7 +128,8 @@ class RunFolder:
         """
         self.check_may_begin()
         try:
-            self.logs.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            self.logs.mkdir(PRIVATE_FOLDER, exist_ok=True)
         except OSError as error:
             raise ConfigError(
                 f"run folder {self.path} can't be made ({error.strerror}); choose another --run-dir"
@@ -140,13 +142,14 @@ class RunFolder:
 
     def fill(self, config: RunConfig) -> None:
         """Turn a private folder into a run's: new tokens, settings, and no logs."""
-        self.logs.mkdir(exist_ok=True)
+        self.logs.mkdir(PRIVATE_FOLDER, exist_ok=True)
+        self._tighten()
         self._write_tokens()
         self.store_config(config)
 
     def _write_tokens(self) -> None:
         tokens = {role.value: secrets.token_hex(32) for role in Role}
-        replace_file(self.tokens, dump_json(tokens, indent=2), mode=0o600)
+        replace_file(self.tokens, dump_json(tokens, indent=2))
 
     def share(self) -> RunConfig:
         """Lock the run against training and opening without changing anything in it; return its settings.
@@ -283,8 +286,14 @@ class RunFolder:
 
     def _take_lock(self) -> None:
         self._lock.take()
+        self._tighten()
         if self.addresses.exists():  # nobody is there until this life of the run has said so
             self.addresses.replace(self.earlier_addresses)
+
+    def _tighten(self) -> None:
+        """Close the folder to others, which earlier versions left open; what lies deeper is then closed with it."""
+        inside = [*self.path.iterdir(), *(self.logs.iterdir() if self.logs.is_dir() else ())]
+        tighten([self.path, *(path for path in inside if not path.is_symlink())])
 
     def _write_object(self, path: Path, values: Mapping[str, Any]) -> None:
         replace_file(path, dump_json(values, indent=2) + "\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from somersault.cli.run.whereabouts import Whereabouts
 from somersault.errors import FailedPreconditionError
+from somersault.processes.private_files import PRIVATE_FILE
 
 __all__ = ["FolderLock"]
 
@@ -35,7 +36,7 @@ class FolderLock:
         Raises:
             FailedPreconditionError: another command holds the lock.
         """
-        held = self._held = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        held = self._held = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         give_up_s = time.monotonic() + _LOOK_S
         while not _locks(held, fcntl.LOCK_EX):
             if self.user() is None and time.monotonic() < give_up_s:  # a process is only looking

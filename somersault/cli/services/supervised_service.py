@@ -18,6 +18,7 @@ from somersault.cli.services.processes import ServiceProcess
 from somersault.errors import ConfigError, UnavailableError
 from somersault.processes.launch import launch_command
 from somersault.processes.modules import module_command
+from somersault.processes.private_files import PRIVATE_FOLDER
 from somersault.rpc import Backoff
 from somersault.runtime.app import BAD_SETTINGS, HOPELESS
 from somersault.runtime.config import inherited_environment
@@ -133,7 +134,7 @@ class SupervisedService:
 
     async def _start(self) -> asyncio.subprocess.Process:
         command = launch_command(module_command(self._spec.module, *self._spec.arguments))
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._environment_exits.forget_calls()

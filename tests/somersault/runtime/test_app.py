@@ -114,7 +114,7 @@ async def test_busy_metrics_port_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "told"),
     [
-        (["--prot", "1"], None, "somersault example: unrecognized arguments: --prot 1"),
+        (["--prot", "1"], None, "somersault example: unrecognized arguments: --prot;"),
         (["--log-level", "loud"], None, "log_level is 'loud': must be 'debug', 'info'"),
         ([], CorruptDataError("checkpoint is broken; delete it"), "checkpoint is broken; delete it"),
     ],

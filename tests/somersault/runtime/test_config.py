@@ -95,7 +95,7 @@ def test_toml_is_read(tmp_path: Path) -> None:
         ([], "name is required"),
         (["--name", "a", "--seed", "-1"], "seed is '-1': must be greater than or equal to 0"),
         (["--name", "a", "--seed", "x"], "seed is 'x': must be a valid integer"),
-        (["--name", "a", "--sed", "1"], "unrecognized arguments: --sed 1"),
+        (["--name", "a", "--sed", "1"], "unrecognized arguments: --sed;"),
         (["--name"], "--name: expected one argument"),
         (["--name", "a", "--port", "65536"], "port is '65536': must be less than or equal to 65535"),
         (["--config"], "--config needs the path"),

@@ -25,7 +25,7 @@ def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(Path, "rename", note_rename)
-    replace_file(tmp_path / "tokens.json", "secret", mode=0o600)
+    replace_file(tmp_path / "tokens.json", "secret")
     assert done == ["file", "rename", "folder"]
     assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
     assert (tmp_path / "tokens.json").stat().st_mode & 0o777 == 0o600
