@@ -67,8 +67,10 @@ def test_a_command_writes_for_its_owner_alone() -> None:
             sys.executable,
             "-P",
             "-c",
-            "import sys, os, somersault.cli.__main__ as m\n"
-            "sys.argv = ['somersault', 'version']\nm.main()\nprint(oct(os.umask(0)))",
+            (
+                "import sys, os, somersault.cli.__main__ as m\n"
+                "sys.argv = ['somersault', 'version']\nm.main()\nprint(oct(os.umask(0)))"
+            ),
         ],
         capture_output=True,
         text=True,
