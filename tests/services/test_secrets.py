@@ -138,7 +138,7 @@ def test_settings_are_logged_without_secrets() -> None:
             "--storage-url",
             URLS[2],
             "--labeler-address",
-            "a:1",
+            "localhost:1",
             "--token",
             SECRET,
             "--kind",
