@@ -86,6 +86,7 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
 
 faults: setup ## kill, cut, stop and fill what runs for ten minutes and tell what it broke; ARGS="--minutes 60"
+	$(BIN)/pytest -m slow tests/faults
 	$(BIN)/python -m tests.faults $(ARGS)
 
 dist: setup ## build a wheel and a source archive in dist/

@@ -5,6 +5,7 @@
 #
 #   libosmesa6, or libegl1 with libgl1-mesa-dri   render clips without a screen
 #   chromium                                      the page's tests
+#   strace, faketime                              tests of power loss, slow disks and other clocks; without them these are left out
 #   python3.11-venv                               makes .venv where Python comes without ensurepip
 set -u
 
@@ -28,6 +29,8 @@ has_library 'libOSMesa\.so' || need libosmesa6
 has_library 'libEGL\.so\.1' || need libegl1
 has_driver || need libgl1-mesa-dri
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || need chromium
+command -v strace >/dev/null 2>&1 || need strace
+command -v faketime >/dev/null 2>&1 || need faketime
 if ! command -v "$python" >/dev/null 2>&1; then
     need python3.11
     need python3.11-venv

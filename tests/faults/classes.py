@@ -11,7 +11,7 @@ from tests.faults import needs
 from tests.faults.faults import Fault, FaultClass, Outcome, Try
 from tests.faults.labeler_stage import LabelerStage, Setting
 from tests.faults.proxy import Mode
-from tests.faults.run_stage import RunStage
+from tests.faults.run_stage import SERVICES, RunStage
 
 __all__ = ["CLASSES"]
 
@@ -25,7 +25,6 @@ _COMMITS = (
 )
 _NETWORK: tuple[Mode, ...] = ("blackhole", "cut", "half_close", "jitter", "stall")
 _STORE: tuple[Mode, ...] = ("cut", "blackhole", "http_503", "slow", "flip")
-_SERVICES = ("labeler", "learner", "reward", "simulator")
 LEASE_S = 1.0
 
 
@@ -104,8 +103,8 @@ def _full_disk(generator: random.Random) -> Iterator[Fault]:
 
 def _run_kills(generator: random.Random) -> Iterator[Fault]:
     """Kill each service of a run once or twice, most of them at failpoints: more, and the run would give the service up."""
-    points = {name: [point for point in POINTS if point.startswith(f"{name}.")] for name in _SERVICES}
-    for service in generator.sample(_SERVICES * 2, k=6):
+    points = {name: [point for point in POINTS if point.startswith(f"{name}.")] for name in SERVICES}
+    for service in generator.sample(SERVICES * 2, k=6):
         point = generator.choice([*points[service], ""])
         at_pass = generator.randint(1, 3)
         detail = f"{point}=kill@{at_pass}" if point else ""
@@ -119,7 +118,7 @@ def _run_kills(generator: random.Random) -> Iterator[Fault]:
 
 
 def _stopped_services(generator: random.Random) -> Iterator[Fault]:
-    for service in generator.sample(_SERVICES, k=3):
+    for service in generator.sample(SERVICES, k=3):
         yield Fault(
             kind="stop", target=service, after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 8)
         )
@@ -129,7 +128,7 @@ def _store_faults(generator: random.Random) -> Iterator[Fault]:
     for mode in generator.sample(_STORE, k=4):
         yield Fault(kind=mode, target="store", after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 6))
         if generator.random() < 0.3:
-            service = generator.choice(_SERVICES)
+            service = generator.choice(SERVICES)
             yield Fault(kind="kill", target=service, after_s=generator.uniform(0, 1))
 
 

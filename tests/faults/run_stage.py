@@ -29,11 +29,12 @@ from tests.somersault.storage.conftest import ACCESS_KEY, SECRET_KEY, StoreServe
 __all__ = ["RunStage"]
 
 TASK = "pendulum"
+SERVICES = ("labeler", "learner", "reward", "simulator")
 NUM_LABELS = 16
 NUM_STEPS = 40_000
 CHECKPOINT_S = 5
 READY_WITHIN_S = 60.0
-ENDS_WITHIN_S = 200.0
+ENDS_WITHIN_S = 420.0
 MAX_LOST_S = 60.0
 _PROBE_S = 0.05
 
@@ -87,7 +88,8 @@ class RunStage:
         return run.process.poll() is not None
 
     async def _do_all(self, run: Run, faults: Sequence[Fault]) -> None:
-        await asyncio.to_thread(run.wait_for_steps, 1, timeout_s=READY_WITHIN_S)
+        while not all(_num_serving(run.run_dir / "logs" / f"{name}.log") for name in SERVICES):
+            await asyncio.sleep(_PROBE_S)
         for fault in faults:
             await asyncio.sleep(fault.after_s)
             await self._do(run, fault)
