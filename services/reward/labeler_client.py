@@ -12,10 +12,11 @@ from services.reward.feedback.preference_log import Answer, LogPosition, LogRow,
 from services.reward.monitoring.progress_report import ProgressReport, RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.domain.roles import Identity
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError, LogWentBackError, SomersaultError, UnavailableError
 from somersault.rpc import Backoff, call, open_channel, translated_errors
-from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
-from somersault.wire import preference_from_message, stored_segment_from_message, stored_segment_to_message
+from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2, trajectory_pb2
+from somersault.wire import preference_from_message, stored_segment_to_message
 
 __all__ = ["LabelerClient"]
 
@@ -218,6 +219,11 @@ def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[L
     return sorted(rows, key=lambda row: row.cursor)
 
 
+def _segment_of(message: trajectory_pb2.StoredSegment) -> StoredSegment:
+    """Return a segment as the log has it: one that can't be read is lost when it is, and stops nobody here."""
+    return StoredSegment(**{name: getattr(message, name) for name in StoredSegment.__slots__})
+
+
 def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
     return Answer(
         cursor=record.cursor,
@@ -225,8 +231,8 @@ def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
         answer_id=record.answer_id,
         version=record.version,
         preference=preference_from_message(record.preference),
-        left=stored_segment_from_message(record.left),
-        right=stored_segment_from_message(record.right),
+        left=_segment_of(record.left),
+        right=_segment_of(record.right),
         labeler_id=record.labeler_id,
         is_extra=record.is_extra,
         fills_query=record.answer_number >= record.target_answers,

@@ -25,6 +25,7 @@ __all__ = [
     "MAX_REASON",
     "MAX_RESPONSE_MS",
     "MAX_TARGET",
+    "MAX_TIME_MS",
     "MAX_WEIGHT",
     "RECORD_FIELDS",
     "LogField",
@@ -36,6 +37,7 @@ MAX_WEIGHT = 10.0
 MAX_REASON = 500  # characters
 MAX_TARGET = 10  # answers a query: more people than that look at no pair
 MAX_RESPONSE_MS = 24 * 3_600_000
+MAX_TIME_MS = 253_402_300_799_999  # since 1970: the end of the year 9999, protobuf's and Python's own bound
 MAX_COMMIT_ID = 64  # characters; ours are 16
 GOLD_KINDS = ("unanimous", "repeat")
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from somersault.domain.arrays import ActionArray, BoolArray, FloatArray, FrameArray
 
-__all__ = ["Rollout", "Segment", "StoredSegment"]
+__all__ = ["MAX_DURATION_S", "Rollout", "Segment", "StoredSegment"]
+
+MAX_DURATION_S = 1e9
+"""Simulated seconds of a segment: thirty years, and milliseconds of it still fit into whatever they are added to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from google.protobuf import timestamp_pb2
 
-from somersault.domain.preference_log import CHANGE_FIELDS, GOLD_KINDS, RECORD_FIELDS
+from somersault.domain.preference_log import CHANGE_FIELDS, GOLD_KINDS, MAX_TIME_MS, RECORD_FIELDS
 from somersault.errors import InvalidInputError, shorten
-from somersault.storage.key_checks import check_key
 from somersault.v1 import preference_pb2, trajectory_pb2
 from somersault.wire.preference import preference_from_message, role_from_message
 from somersault.wire.trajectory import stored_segment_from_message
 
 __all__ = ["check_log_row"]
 
-_MAX_TIME_S = 253_402_300_799  # the end of the year 9999, protobuf's own bound
+_MAX_NANOS = 999_999_999
 _ANSWERING = (preference_pb2.ROLE_LABELER, preference_pb2.ROLE_TEACHER)
 
 
@@ -27,14 +26,16 @@ def check_log_row(row: preference_pb2.PreferenceRecord | preference_pb2.WeightCh
     for each in CHANGE_FIELDS if is_change else RECORD_FIELDS:
         if each.check is not None:
             each.check(each.message, getattr(row, each.message))
-    _check_time(row.commit_time.seconds)
+    _check_time(row.commit_time)
     if isinstance(row, preference_pb2.PreferenceRecord):
         _check_record(row)
 
 
-def _check_time(seconds: int) -> None:
-    if not 0 <= seconds <= _MAX_TIME_S:
-        raise InvalidInputError("commit_time", seconds, f"0 to {_MAX_TIME_S} seconds since 1970")
+def _check_time(time: timestamp_pb2.Timestamp) -> None:
+    if not 0 <= time.seconds <= MAX_TIME_MS // 1000:
+        raise InvalidInputError("commit_time", time.seconds, f"0 to {MAX_TIME_MS // 1000} seconds since 1970")
+    if not 0 <= time.nanos <= _MAX_NANOS:
+        raise InvalidInputError("commit_time.nanos", time.nanos, f"0 to {_MAX_NANOS}")
 
 
 def _check_record(record: preference_pb2.PreferenceRecord) -> None:
@@ -62,10 +63,5 @@ def _check_gold(record: preference_pb2.PreferenceRecord) -> None:
 def _check_segment(side: str, stored: trajectory_pb2.StoredSegment) -> None:
     try:
         stored_segment_from_message(stored)
-        check_key(stored.segment_uri)
-        if stored.sealed_uri:
-            check_key(stored.sealed_uri)
     except InvalidInputError as error:
         raise InvalidInputError(f"{side}: {error}") from error
-    if not math.isfinite(stored.duration_s):
-        raise InvalidInputError(f"{side}.duration_s", stored.duration_s, "a finite number of seconds")

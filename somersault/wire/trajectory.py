@@ -11,8 +11,9 @@ from somersault.domain.actions import bounds_of_choices, least_choice_of
 from somersault.domain.packing import numbers_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
-from somersault.domain.trajectory import Rollout, Segment, StoredSegment
+from somersault.domain.trajectory import MAX_DURATION_S, Rollout, Segment, StoredSegment
 from somersault.errors import InvalidInputError
+from somersault.storage.key_checks import check_key
 from somersault.v1 import trajectory_pb2
 from somersault.wire.tensors import array_from_tensor, tensor_from_array
 
@@ -161,18 +162,27 @@ def stored_segment_from_message(message: trajectory_pb2.StoredSegment) -> Stored
     """Return where a segment is stored.
 
     Raises:
-        InvalidInputError: its name is invalid, or its key or duration is missing.
+        InvalidInputError: its name, a key or its duration is missing or invalid.
     """
-    if not message.segment_uri:
-        raise InvalidInputError("segment_uri", message.segment_uri, "the key of a stored segment")
-    if not message.duration_s > 0:
-        raise InvalidInputError("duration_s", message.duration_s, "more than 0 seconds")
+    _check_key("segment_uri", message.segment_uri)
+    if message.sealed_uri:
+        _check_key("sealed_uri", message.sealed_uri)
+    if not 0 < message.duration_s <= MAX_DURATION_S:
+        bound = f"more than 0 and at most {MAX_DURATION_S:.0f} seconds"
+        raise InvalidInputError("duration_s", message.duration_s, bound)
     return StoredSegment(
         segment_id=check_name("segment_id", message.segment_id),
         segment_uri=message.segment_uri,
         sealed_uri=message.sealed_uri,
         duration_s=message.duration_s,
     )
+
+
+def _check_key(field: str, key: str) -> None:
+    try:
+        check_key(key)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{field}: {error}") from error
 
 
 def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:

@@ -14,6 +14,7 @@ from services.labeler.model.clips import PolicyClip
 from services.labeler.model.labelers import Labeler
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
+from somersault.domain.trajectory import MAX_DURATION_S
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.storage import ObjectStore, check_policy_clip_key
 
@@ -94,8 +95,9 @@ def _check(run_id: str, clip: PolicyClip) -> None:
     for field in ("policy_version", "env_steps"):
         if getattr(clip, field) < 0:
             raise InvalidInputError(f"clip.{field}", getattr(clip, field), "at least 0")
-    if not (math.isfinite(clip.duration_s) and clip.duration_s > 0):
-        raise InvalidInputError("clip.duration_s", clip.duration_s, "a finite number above 0")
+    if not 0 < clip.duration_s <= MAX_DURATION_S:
+        bound = f"more than 0 and at most {MAX_DURATION_S:.0f} seconds"
+        raise InvalidInputError("clip.duration_s", clip.duration_s, bound)
     check_policy_clip_key("clip_uri", clip.clip_uri, run_id=run_id)
     if len(clip.sha256) != 64 or set(clip.sha256) - set("0123456789abcdef"):
         raise InvalidInputError("clip.clip_sha256", clip.sha256, "64 lower-case hexadecimal digits")

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.labeler.database import counters, schema
+from services.labeler.database import bounds, counters, schema
 from services.labeler.database.steps import Step
 from services.labeler.model.preference_log import LogSlice
 from services.labeler.model.queries import QueryState
@@ -211,7 +211,9 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
 def _selected(field: LogField, tables: Mapping[str, sa.FromClause]) -> Iterator[sa.Label[Any]]:
     if field.type is StoredSegment:
         for name in StoredSegment.__slots__:
-            yield tables[field.column].c[name].label(f"{field.name}_{name}")
+            column = tables[field.column].c[name]
+            selected = bounds.bounded_key(column) if name.endswith("_uri") else column
+            yield selected.label(f"{field.name}_{name}")
     else:
         table, _, column = field.column.partition(".")
         yield tables[table].c[column].label(field.name)
@@ -246,7 +248,9 @@ def _reader(field: LogField) -> Callable[[schema.Row], Any]:
     """Return a function that reads a field from a selected row."""
     if field.type is StoredSegment:
         names = StoredSegment.__slots__
-        return lambda row: StoredSegment(**{name: getattr(row, f"{field.name}_{name}") for name in names})
+        return lambda row: bounds.segment_within(*(getattr(row, f"{field.name}_{name}") for name in names))
+    if field.name == "commit_ms":
+        return lambda row: bounds.time_within(row.commit_ms)
     if field.is_gold:
         return lambda row: field.type(getattr(row, field.name)) if row.is_gold else field.default
     if field.type in (Preference, Role):

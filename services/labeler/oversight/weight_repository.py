@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.labeler.database import schema
+from services.labeler.database import bounds, schema
 from somersault.domain.preference_log import WeightChange
 
 __all__ = ["add", "newest", "read", "read_after", "read_all"]
@@ -63,4 +63,5 @@ def add(connection: sa.Connection, change: WeightChange) -> None:
 
 
 def _change(row: schema.Row) -> WeightChange:
-    return WeightChange(**{field: getattr(row, field) for field in WeightChange.__slots__})
+    values = {field: getattr(row, field) for field in WeightChange.__slots__}
+    return WeightChange(**values | {"commit_ms": bounds.time_within(row.commit_ms)})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from services.labeler.database import clock, schema
+from services.labeler.database import bounds, clock, schema
 from services.labeler.database.steps import Step, run
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Lease, Query
@@ -47,7 +47,12 @@ def _select_locked() -> sa.Select[Any]:
     for side, segment in _SEGMENTS.items():
         is_shown = segment.c.segment_id == _QUERIES.c[f"{side}_segment_id"]
         selected = selected.join(segment, (segment.c.run_id == _QUERIES.c.run_id) & is_shown)
-        selected = selected.add_columns(*(segment.c[name] for name in StoredSegment.__slots__))
+        selected = selected.add_columns(
+            *(
+                bounds.bounded_key(segment.c[name]) if name.endswith("_uri") else segment.c[name]
+                for name in StoredSegment.__slots__
+            )
+        )
     is_own = _LEASES.c.labeler_id == sa.bindparam("of_labeler")
     return selected.where(_LEASES.c.token_sha256 == sa.bindparam("of_token"), is_own).with_for_update(
         of=[_LEASES, _QUERIES], key_share=True
@@ -235,7 +240,7 @@ def _row(table: sa.Table, values: Iterator[Any]) -> SimpleNamespace:
 
 
 def _segment(values: Iterator[Any]) -> StoredSegment:
-    return StoredSegment(**{name: next(values) for name in StoredSegment.__slots__})
+    return bounds.segment_within(*(next(values) for _ in StoredSegment.__slots__))
 
 
 def _step_to_change(number: int, **values: object) -> Step:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.clips import clip_repository
-from services.labeler.database import clock, counters, schema
+from services.labeler.database import bounds, clock, counters, schema
 from services.labeler.model.queries import Proposal, Query, QueryPage, QueryState, Side
 from services.labeler.model.runs import Run
 from services.labeler.queries import prediction_repository
@@ -258,8 +258,8 @@ def _select_queries() -> sa.Select[*tuple[Any, ...]]:
             selected.join(segment, (segment.c.run_id == _QUERIES.c.run_id) & (segment.c.segment_id == shown))
             .outerjoin(clip, (clip.c.run_id == _QUERIES.c.run_id) & (clip.c.segment_id == shown))
             .add_columns(
-                segment.c.segment_uri.label(f"{side}_segment_uri"),
-                segment.c.sealed_uri.label(f"{side}_sealed_uri"),
+                bounds.bounded_key(segment.c.segment_uri).label(f"{side}_segment_uri"),
+                bounds.bounded_key(segment.c.sealed_uri).label(f"{side}_sealed_uri"),
                 clip.c.sha256.label(f"{side}_sha256"),
             )
         )

@@ -31,7 +31,7 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # between attempts, doubling each t
 
 _DELIVERIES = prometheus_client.Counter(
     "somersault_labeler_webhook_deliveries_total",
-    "Batches sent to webhooks: delivered, refused (a status other than 2xx), unreachable, forbidden (its address).",
+    "Batches sent to webhooks: delivered, refused (a status other than 2xx), unreachable, forbidden (its address), failed.",
     ["outcome"],
 )
 
@@ -73,12 +73,7 @@ class WebhookDelivery:
             while True:
                 async with self._making:
                     batch = await self._claim(webhook_id)
-                    if batch is None:
-                        return
-                    body = await self._database.read(partial(_body, batch=batch))
-                failpoint("labeler.webhook.claimed")
-                is_taken = await self._try(batch, body)
-                if not is_taken or batch.end - batch.begin < MAX_ROWS:
+                if batch is None or not await self._try(batch) or batch.end - batch.begin < MAX_ROWS:
                     return
         except UnavailableError as err:  # of the database; the claim ends and the batch is sent again
             _log.warning("webhooks_wait_for_database", error=str(err))
@@ -94,9 +89,9 @@ class WebhookDelivery:
             )
         )
 
-    async def _try(self, batch: Batch, body: bytes) -> bool:
+    async def _try(self, batch: Batch) -> bool:
         """Send a batch, record the outcome, and return whether the receiver accepted it."""
-        outcome, error = await self._send(batch, body)
+        outcome, error = await self._make_and_send(batch)
         _DELIVERIES.labels(outcome).inc()
         if not error:
             failpoint("labeler.webhook.sent")
@@ -117,6 +112,19 @@ class WebhookDelivery:
             )
         )
         return False
+
+    async def _make_and_send(self, batch: Batch) -> tuple[str, str]:
+        try:
+            async with self._making:
+                body = await self._database.read(partial(_body, batch=batch))
+            failpoint("labeler.webhook.claimed")
+            return await self._send(batch, body)
+        except (UnavailableError, LogWentBackError):
+            raise
+        except Exception as err:  # a bug, or a row that nobody thought of; whoever lists the webhook is told
+            _log.exception("webhook_failed", webhook_id=batch.webhook_id)
+            rows = f"rows {batch.begin + 1} to {batch.end} of the log"
+            return "failed", f"{rows} can't be sent: {type(err).__name__}: {err}"
 
     async def _send(self, batch: Batch, body: bytes) -> tuple[str, str]:
         """Send a batch; return the outcome, and the error if it wasn't accepted."""

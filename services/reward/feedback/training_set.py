@@ -11,7 +11,7 @@ from services.reward.feedback.compared_segments import ComparedSegments
 from services.reward.feedback.comparisons import Comparisons
 from services.reward.feedback.labeler_weights import LabelerWeights
 from services.reward.feedback.preference_log import Answer, LogRow, WeightChange, mu_of
-from somersault.errors import CorruptDataError, NotFoundError
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 
 __all__ = ["TrainingSet"]
 
@@ -68,7 +68,11 @@ class TrainingSet:
             return None
         try:
             return self._load(answer)
-        except (CorruptDataError, NotFoundError) as error:
+        except (
+            CorruptDataError,
+            InvalidInputError,
+            NotFoundError,
+        ) as error:  # the second: no key of any store
             self._lost.add(answer.answer_id)
             _NUM_LOST.set(self.num_lost)
             _log.error("comparison_lost", query_id=answer.query_id, detail=str(error))

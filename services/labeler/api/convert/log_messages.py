@@ -6,6 +6,7 @@ from typing import Any
 
 from services.labeler.model.preference_log import LogSlice
 from somersault.domain.preference_log import PreferenceRecord, WeightChange
+from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
 from somersault.wire.preference_checks import check_log_row
 from somersault.wire.preference_log import (
@@ -22,12 +23,13 @@ def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[Pre
     """Return the rows to import.
 
     Raises:
-        InvalidInputError: one is out of bounds.
+        InvalidInputError: one is out of bounds; the message names it by its position.
     """
-    for record in request.records:
-        check_log_row(record)
-    for change in request.weight_changes:
-        check_log_row(change)
+    for row in (*request.records, *request.weight_changes):
+        try:
+            check_log_row(row)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"row {row.cursor}: {error}") from error
     return [
         *map(record_from_message, request.records),
         *map(weight_change_from_message, request.weight_changes),

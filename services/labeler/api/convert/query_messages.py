@@ -8,6 +8,7 @@ from services.labeler.model.queries import Lease, PredictedRewards, Proposal, Qu
 from somersault import wire
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_name
+from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, shorten
 from somersault.v1 import labeler_pb2, preference_pb2
 from somersault.wire.clip_paths import clip_path
@@ -32,8 +33,7 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
     Raises:
         InvalidInputError: a name or a key is invalid, or both segments are the same.
     """
-    first = wire.stored_segment_from_message(message.first)
-    second = wire.stored_segment_from_message(message.second)
+    first, second = (_segment_from_message(message, side) for side in ("first", "second"))
     if first.segment_id == second.segment_id:
         name = shorten(second.segment_id)
         raise InvalidInputError(f"second.segment_id is {name}, must differ from first.segment_id")
@@ -45,6 +45,13 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
         target_answers=message.target_answers or None,
         predicted=_predicted_from_message(message),
     )
+
+
+def _segment_from_message(message: labeler_pb2.Proposal, side: str) -> StoredSegment:
+    try:
+        return wire.stored_segment_from_message(getattr(message, side))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{side}: {error}") from error
 
 
 def _predicted_from_message(message: labeler_pb2.Proposal) -> PredictedRewards | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import weakref
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
-from services.reward.feedback.compared_segments import load_compared_segments
+from services.reward.feedback.compared_segments import ComparedSegments, load_compared_segments
 from services.reward.feedback.comparisons import Comparisons
 from services.reward.feedback.preference_log import Answer, WeightChange
 from services.reward.feedback.training_set import TrainingSet
 from services.reward.segments.layout import SegmentLayout
+from services.reward.training import reward_learner
 from services.reward.training.checkpoints import CheckpointStore
 from services.reward.training.config import TrainerConfig
 from services.reward.training.reward_learner import RewardLearner
 from services.reward.training.trainer import Trainer
+from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.domain.feedback import Preference
+from somersault.errors import UnavailableError
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.storage import ObjectStore, open_store
 from tests.services.reward.doubles import SPEC, make_segment, place_of, store_segment
@@ -187,3 +194,61 @@ async def test_answers_whose_segments_are_gone_are_counted(store: ObjectStore) -
     await learner.restore_row(answers[0])
     assert learner.num_lost == 2
     assert len(comparisons) == 2
+
+
+async def test_many_answers_at_once_hold_few_segments_in_memory(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are learned in one round: besides the comparisons, which are bounded, those of one part of them.
+
+    And what is learned is the same, bit for bit, even if the store is away in the middle.
+    """
+    layout = SegmentLayout(SPEC)
+    rows = [*_opposed(40), WeightChange(cursor=81, labeler_id="bob", weight=0.5)]
+    expected = await _learner(store)[0].learn(rows)
+    alive: weakref.WeakSet[ComparedSegments] = weakref.WeakSet()
+    most, num_loads = 0, 0
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched:
+        observations: FrameArray
+        actions: ActionArray
+
+        __hash__ = object.__hash__
+
+    def load(answer: Answer) -> ComparedSegments:
+        nonlocal most, num_loads
+        num_loads += 1
+        if num_loads == 29:
+            raise UnavailableError("away")
+        loaded = load_compared_segments(store, answer, layout=layout)
+        watched: Any = Watched(loaded.observations, loaded.actions)
+        alive.add(watched)
+        most = max(most, len(alive))
+        return cast("ComparedSegments", watched)
+
+    monkeypatch.setattr(reward_learner, "_LOADED_BYTES", 6 * 2 * layout.segment_bytes)
+    learner = RewardLearner(
+        trainer=Trainer(
+            RewardEnsemble(RewardModelConfig.for_task(SPEC, hidden_size=16), seed=1), _CONFIG, seed=1
+        ),
+        training_set=TrainingSet(Comparisons(layout, capacity=100), load=load),
+        checkpoints=CheckpointStore(store, run_id="other"),
+    )
+    version = await learner.learn(rows)
+    assert most <= 2 * 6
+    assert num_loads > 80
+    assert version.weights == expected.weights
+    assert version.num_comparisons == expected.num_comparisons == 80
+
+
+async def test_an_answer_whose_key_no_store_can_have_is_lost_and_the_others_are_learned(
+    store: ObjectStore,
+) -> None:
+    """As an older labeler may have taken it."""
+    learner, _ = _learner(store)
+    odd = dataclasses.replace(
+        _answer(1, "ada"), left=dataclasses.replace(place_of("l1"), segment_uri="x" * 513)
+    )
+    version = await learner.learn([odd, _answer(2, "ada")])
+    assert (version.num_comparisons, learner.num_lost) == (1, 1)
