@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from services.reward.feedback.preference_log import Answer, LogPosition, WeightChange
+from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange
 from services.reward.labeler_client import LabelerClient
 from services.reward.monitoring.progress_report import RunControls
 from somersault.domain.roles import Role
@@ -55,7 +55,7 @@ async def test_the_log_is_followed_with_changes_of_weight(tmp_path: Path) -> Non
         await _weigh(labeler, 0.5)
         await answer(labeler.as_role(Role.TEACHER), "a2")
         client = LabelerClient(labeler.address, token=TOKENS[Role.SERVICE], run_id=RUN_ID)
-        rows: list[object] = []
+        rows: list[LogRow] = []
         async with asyncio.timeout(10), contextlib.aclosing(client.watch(LogPosition())) as log:
             async for page in log:
                 rows += page

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.labeler.webhooks import delivery
+from services.labeler.webhooks import delivery, messages
 from somersault.domain.roles import Role
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
@@ -128,7 +128,7 @@ async def test_a_batch_that_cant_be_made_is_told_of(tmp_path: Path, monkeypatch:
         await labeler.create_run()
         await answer_each(labeler, "a", "b")
         with monkeypatch.context() as patched:
-            patched.setattr(delivery.messages, "body_of", fail)
+            patched.setattr(messages, "body_of", fail)
             await create_webhook(labeler, receiver.url)
             async for webhook in _listed(labeler):
                 if webhook.num_failures:
