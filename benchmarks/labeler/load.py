@@ -118,13 +118,13 @@ class _Bench:
             ]
             for process in processes:
                 load_processes.expect(process, "ready")
-            before_s, begin_s = _cpu_s(server.pid), time.perf_counter()
+            before_s, begin_s = servers.cpu_s(server.pid), time.perf_counter()
             for process in processes:
                 load_processes.say(process, "go")
             parts = [Samples(**json.loads(load_processes.heard(process))) for process in processes]
             # Closed loops end with the pair that was begun last, paced ones with the last pair that was due.
             seconds = time.perf_counter() - begin_s if not load.period_s else load.seconds
-            cpu_s = _cpu_s(server.pid) - before_s
+            cpu_s = servers.cpu_s(server.pid) - before_s
         return _Result(samples=_joined(parts), seconds=seconds, server_cpu_s=cpu_s)
 
     def _plan(self, server: Server, load: _Load, part: int, *, is_echo: bool) -> Plan:
@@ -150,11 +150,6 @@ def _joined(parts: list[Samples]) -> Samples:
         num_failed=sum(part.num_failed for part in parts),
         last_failure=next((part.last_failure for part in parts if part.last_failure), ""),
     )
-
-
-def _cpu_s(pid: int) -> float:
-    columns = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(columns[11]) + int(columns[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager

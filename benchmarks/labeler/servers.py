@@ -17,7 +17,7 @@ from pathlib import Path
 
 from somersault.runtime.urls import file_url
 
-__all__ = ["Server", "echo", "has_postgresql", "labeler", "postgresql"]
+__all__ = ["Server", "cpu_s", "echo", "has_postgresql", "labeler", "postgresql"]
 
 _INITDB = shutil.which("initdb") or next(
     (str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None
@@ -31,6 +31,14 @@ class Server:
 
     address: str
     pid: int
+    public_address: str | None = None
+    """The port for front ends, if the other is for services with certificates alone."""
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    columns = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(columns[11]) + int(columns[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def has_postgresql() -> bool:
@@ -58,13 +66,18 @@ def postgresql() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def labeler(database_url: str, folder: Path, *, tree: Path | None = None) -> Iterator[Server]:
+def labeler(
+    database_url: str, folder: Path, *, tree: Path | None = None, certificates: Path | None = None
+) -> Iterator[Server]:
     """Run the service, of another working tree if one is given, and end it."""
-    port = _free_port()
+    port, public_port = _free_port(), _free_port()
     command = [sys.executable, "-m", "services.labeler", f"--port={port}", f"--database-url={database_url}"]
     command += [f"--storage-url={file_url(folder / 'objects')}", "--log-level=error"]
+    if certificates is not None:
+        command += [f"--certificates-path={certificates}", f"--public-port={public_port}"]
+    public = None if certificates is None else f"127.0.0.1:{public_port}"
     with _running(command, port, tree=tree, log=folder / f"labeler-{port}.log") as pid:
-        yield Server(address=f"127.0.0.1:{port}", pid=pid)
+        yield Server(address=f"127.0.0.1:{port}", pid=pid, public_address=public)
 
 
 @contextlib.contextmanager

@@ -167,7 +167,7 @@ def _started(
             command += ["--learner-address", f"{network.host}:{port}", "--simulator-id", f"s-{number}"]
             command += ["--num-environments", str(feed.num_environments), *feed.options]
             if feed.module == "services.simulator":
-                command += ["--storage-url", Path(folder).as_uri()]
+                command += ["--storage-url", Path(folder).as_uri(), "--is-plaintext-allowed"]
             processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
         yield processes
     finally:

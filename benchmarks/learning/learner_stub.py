@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from benchmarks.simulators.random_policy import random_policy
@@ -14,9 +15,12 @@ from services.learner.rollouts.batch import make_batch
 from services.learner.rollouts.collector import Collector
 from services.learner.rollouts.conversation import CollectConversation
 from services.learner.rollouts.session import PublishedPolicy
+from somersault.domain.roles import Identity
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.rpc import bind, create_server
+from somersault.rpc.tls.folder import open_folder
+from somersault.rpc.tls.server import mutual_tls
 from somersault.v1 import learner_pb2, learner_pb2_grpc
 from somersault.wire import rollout_to_message
 
@@ -90,11 +94,14 @@ class LearnerStub(learner_pb2_grpc.LearnerServiceServicer):
 
 
 @contextlib.asynccontextmanager
-async def serving(stub: LearnerStub, *, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """Serve a stub while the body runs, and return its port."""
-    server = create_server()
+async def serving(
+    stub: LearnerStub, *, host: str = "127.0.0.1", certificates: Path | None = None
+) -> AsyncIterator[int]:
+    """Serve a stub while the body runs, and return its port; with certificates, only to simulators that have some."""
+    tls = None if certificates is None else mutual_tls(open_folder(certificates), identity=Identity.LEARNER)
+    server = create_server([] if tls is None else [tls.authorization])
     learner_pb2_grpc.add_LearnerServiceServicer_to_server(stub, server)
-    port = bind(server, host=host, port=0)
+    port = bind(server, host=host, port=0, credentials=None if tls is None else tls.credentials)
     await server.start()
     learning = asyncio.create_task(stub.run())
     try:

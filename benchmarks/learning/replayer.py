@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import dataclasses
 import signal
+from pathlib import Path
 
 import numpy as np
 
@@ -96,6 +97,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         simulator_id=simulator_id,
         incarnation=simulator_id,
         gatherer=gatherer,
+        certificates=arguments.certificates_path,
     )
     running = asyncio.create_task(stream.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -109,6 +111,7 @@ def main() -> None:
     parser.add_argument("--task", required=True)
     parser.add_argument("--learner-address", required=True)
     parser.add_argument("--simulator-id", default="replayer-0")
+    parser.add_argument("--certificates-path", type=Path, default=None)
     parser.add_argument("--num-environments", type=int, required=True)
     allocator.keep_freed_memory()  # as services do
     asyncio.run(_run(parser.parse_args()))
