@@ -1,9 +1,9 @@
-"""Holds each document's table of roles to the options on the rpcs in labeler.proto."""
+"""Holds each document's table of roles, and that of identities, to the options on the rpcs."""
 
 from __future__ import annotations
 
-from somersault.domain.roles import Role
-from somersault.wire.access import GATEWAY_METHODS, ROLES
+from somersault.domain.roles import Identity, Role
+from somersault.wire.access import CALLERS, GATEWAY_METHODS, ROLES
 from tests.docs.documents import ROOT, code_spans, read, table_rows
 
 
@@ -24,6 +24,18 @@ def test_the_labeler_apis_table_of_roles() -> None:
     in_gateway = [code_spans(rpc)[0] for rpc, *_, gateway in rows if gateway == "yes"]
     assert told == ROLES
     assert sorted(in_gateway) == list(GATEWAY_METHODS)
+
+
+def test_the_protocols_table_of_callers() -> None:
+    """Each rpc of each service is for those identities that docs/protocol.md says."""
+    rows = table_rows(read(ROOT / "docs/protocol.md"), heading="### Who may call what")
+    told = {
+        f"/somersault.v1.{code_spans(rpc)[0].replace('.', '/')}": frozenset(
+            map(Identity, callers.split(", "))
+        )
+        for rpc, callers in rows
+    }
+    assert told == CALLERS
 
 
 def _roles(cell: str) -> frozenset[Role]:

@@ -97,6 +97,28 @@ async def _undenied(served: Served, authority: Authority, leaf: tuple[bytes, byt
     }
 
 
+async def test_a_denied_request_is_not_parsed(tmp_path: Path) -> None:
+    """Who may not call isn't even told that its request is no message."""
+    authority, malformed = Authority(), b"\x0a\xff\xff\xff\xff\x0f"
+    async with serving(authority.write(tmp_path / "server", "labeler")) as served:
+        for identity in (Identity.SIMULATOR, Identity.OWNER):
+            certificates = authority.write(tmp_path / identity, identity)
+            async with open_channel(
+                served.address, certificates=certificates, peer=Identity.LABELER, has_own_connection=True
+            ) as channel:
+                for path, method in SERVICE_METHODS.items():
+                    if method.client_streaming:
+                        continue
+                    kind = channel.unary_stream if method.server_streaming else channel.unary_unary
+                    reply = kind(path)(malformed)
+                    with pytest.raises(grpc.aio.AioRpcError) as caught:
+                        await (reply.read() if method.server_streaming else reply)
+                    may = identity in CALLERS[path]
+                    expected = grpc.StatusCode.INVALID_ARGUMENT if may else grpc.StatusCode.PERMISSION_DENIED
+                    assert caught.value.code() is expected, (identity, path, caught.value.details())
+    assert not served.application.served
+
+
 async def test_prefixes_that_are_named_replace_ones_own(tmp_path: Path) -> None:
     """Services of one run may have names of two kinds, as while they are being moved."""
     authority = Authority()
