@@ -75,6 +75,15 @@ def _network(generator: random.Random) -> Iterator[Fault]:
         )
 
 
+def _all_on_replicas(generator: random.Random) -> Iterator[Fault]:
+    faults = [
+        *_kills(generator, num=3, num_replicas=2),
+        *list(_stops(generator))[:2],
+        *list(_network(generator))[:3],
+    ]
+    yield from generator.sample(faults, k=len(faults))
+
+
 def _clocks(generator: random.Random) -> Iterator[Fault]:
     for offset in generator.sample(("+1h", "-1h", "+0", "+61m", "-3601s"), k=5):
         yield Fault(kind="clock", target="labeler-0", after_s=generator.uniform(1.5, 3), detail=offset)
@@ -184,6 +193,16 @@ CLASSES: tuple[FaultClass, ...] = (
         target="an answer within 5 s after healing",
         plan=lambda generator: tuple(_network(generator)),
         try_out=_on(lambda _: Setting(has_proxies=True)),
+        needs=needs.needs_postgresql,
+    ),
+    FaultClass(
+        name="history",
+        what="kills, stops and cut edges of two replicas while labelers fight for few queries",
+        target="the history of leases and answers of each query is linearizable",
+        plan=lambda generator: tuple(_all_on_replicas(generator)),
+        try_out=_on(
+            lambda _: Setting(num_replicas=2, on_postgresql=True, has_proxies=True, has_history=True)
+        ),
         needs=needs.needs_postgresql,
     ),
     FaultClass(

@@ -20,8 +20,10 @@ from somersault.storage import open_store
 from somersault.v1 import labeler_pb2 as pb
 from tests.faults.faults import Fault, Outcome
 from tests.faults.labelers import Journal, answer_until, problems_of
+from tests.faults.linearizability import check_history
 from tests.faults.lives import Life
 from tests.faults.proxy import MODES, Mode, Proxy
+from tests.faults.recorded_labelers import History, contend_until
 from tests.faults.zygote import Zygote
 from tests.services.labeler.postgresql_server import PostgresqlServer
 from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, proposal, write_tokens
@@ -29,6 +31,7 @@ from tests.services.labeler.running import RUN_ID, TOKENS, RunningLabeler, propo
 __all__ = ["LabelerStage", "Setting"]
 
 NUM_LABELERS = 4
+HISTORY_TARGET = 2
 HEALED_WITHIN_S = 30.0
 """A fault that is over this long and still felt counts as not healed; the bar of 5 s is held over all trials."""
 
@@ -40,6 +43,8 @@ class Setting:
     num_replicas: int = 1
     on_postgresql: bool = False
     has_proxies: bool = False
+    has_history: bool = False
+    """Whether labelers fight for few queries that want two answers each, and their history is checked."""
     environment: dict[str, str] = field(default_factory=dict)
     """Additions to that of the labelers."""
     disk_bytes: int = 0
@@ -59,6 +64,10 @@ class LabelerStage:
     proxies: list[Proxy] = field(default_factory=list)
     server: PostgresqlServer | None = None
     is_over: bool = False
+
+    def __post_init__(self) -> None:
+        """Write histories beside the journal."""
+        self.history = History(self.journal)
 
     @property
     def lives(self) -> list[Life]:
@@ -93,6 +102,15 @@ class LabelerStage:
 
     def _begin_work(self, group: asyncio.TaskGroup, stubs: Sequence[Any]) -> None:
         group.create_task(self._propose())
+        if self.setting.has_history:
+            for number, stubs_of_one in enumerate(stubs):
+                generator = random.Random(f"{self.seed}/{number}")
+                group.create_task(
+                    contend_until(
+                        lambda: self.is_over, stubs_of_one, self.history, run_id=RUN_ID, generator=generator
+                    )
+                )
+            return
         for number, stub in enumerate(stubs):
             generator = random.Random(f"{self.seed}/{number}")
             group.create_task(
@@ -148,6 +166,9 @@ class LabelerStage:
         stubs = []
         for number in range(NUM_LABELERS):
             token = await first.invite()
+            if self.setting.has_history:
+                stubs.append([self._reached(index).as_token(token) for index in range(len(self.lives))])
+                continue
             stubs.append(self._reached(number % len(self.lives)).as_token(token))
         return stubs
 
@@ -162,11 +183,14 @@ class LabelerStage:
         stub = self.lives[0].labeler.as_role(Role.SERVICE)
         number = 0
         while not self.is_over:
-            names = [f"p{number + index}" for index in range(20)]
+            names = [f"p{number + index}" for index in range(3 if self.setting.has_history else 20)]
             request = pb.ProposeQueriesRequest(run_id=RUN_ID, proposals=map(proposal, names))
+            if self.setting.has_history:
+                for one in request.proposals:
+                    one.target_answers = HISTORY_TARGET
             assert await self.journal.call(stub.ProposeQueries, request) is not None
             number += len(names)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1.0 if self.setting.has_history else 0.2)
 
     @contextlib.asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
@@ -205,6 +229,7 @@ class LabelerStage:
 
     async def _judge(self) -> None:
         self.outcome.problems += problems_of(self.journal, await self.lives[0].labeler.log())
+        self.outcome.problems += check_history(self.history.operations, target=HISTORY_TARGET)
         self.outcome.problems += _leaks(self._logs())
         self.outcome.num_kills += sum(life.num_kills for life in self.lives)
         self.outcome.num_answers = len(self.journal.acknowledged)

@@ -107,7 +107,9 @@ def problems_of(journal: Journal, log: Iterable[preference_pb2.PreferenceRecord]
     changed = [name for name, record in journal.acknowledged.items() if by_id.get(name, record) != record]
     doubled = [name for name, num in Counter((row.answer_id, row.version) for row in rows).items() if num > 1]
     filled = Counter(row.query_id for row in rows if not row.is_extra and row.version <= 1)
-    targets = {row.query_id: max(1, row.target_answers) for row in rows}
+    targets = {row.query_id: 1 for row in rows}
+    for row in rows:  # 0 in an extra
+        targets[row.query_id] = max(targets[row.query_id], row.target_answers)
     cursors = [row.cursor for row in rows]
     found = {
         "acknowledged answers lost": lost,
