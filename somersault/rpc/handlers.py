@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from somersault.errors import PermissionDeniedError
+from somersault.errors import InvalidInputError, PermissionDeniedError
 
 __all__ = ["Context", "DeniedCallError", "Handler", "behavior_of", "guarded", "refusal", "replaced"]
 
@@ -47,19 +47,35 @@ def replaced(handler: Handler, behavior: Callable[..., Any], **changes: Any) -> 
 
 
 def guarded(handler: Handler, check: Callable[[Context], None]) -> Handler:
-    """Return the same handler behind a check of the call's context, which raises to refuse the call."""
+    """Return the same handler behind a check of the call's context, which raises to refuse the call.
+
+    It takes a stream, whatever the rpc takes, so that nothing of a request is read before the check (`refusal`).
+    """
     behavior = behavior_of(handler)
 
-    async def unary(request: Any, context: Context) -> Any:
-        check(context)
-        return await behavior(request, context)
+    async def request_of(sent: AsyncIterator[Any]) -> Any:
+        return sent if handler.request_streaming else await _only(sent)
 
-    async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
+    async def unary(sent: AsyncIterator[Any], context: Context) -> Any:
         check(context)
-        async for response in behavior(request, context):
+        return await behavior(await request_of(sent), context)
+
+    async def streaming(sent: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        check(context)
+        async for response in behavior(await request_of(sent), context):
             yield response
 
-    return replaced(handler, streaming if handler.response_streaming else unary)
+    return _MAKE[True, handler.response_streaming](
+        streaming if handler.response_streaming else unary,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+async def _only(sent: AsyncIterator[Any]) -> Any:
+    async for request in sent:
+        return request
+    raise InvalidInputError("the call has no request: send one message")
 
 
 def refusal(error: Exception) -> Handler:

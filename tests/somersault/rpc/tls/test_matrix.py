@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -117,6 +118,37 @@ async def test_a_denied_request_is_not_parsed(tmp_path: Path) -> None:
                     expected = grpc.StatusCode.INVALID_ARGUMENT if may else grpc.StatusCode.PERMISSION_DENIED
                     assert caught.value.code() is expected, (identity, path, caught.value.details())
     assert not served.application.served
+
+
+async def test_a_denied_request_is_not_waited_for(tmp_path: Path) -> None:
+    """Nothing of it is read, however much is sent: the answer comes before the first byte."""
+    authority, never = Authority(), asyncio.Event()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await never.wait()
+        yield b""
+
+    async with serving(authority.write(tmp_path / "server", "labeler")) as served:
+        simulator = authority.write(tmp_path / "simulator", "simulator")
+        async with open_channel(served.address, certificates=simulator, peer=Identity.LABELER) as channel:
+            for path, callers in CALLERS.items():
+                if Identity.SIMULATOR not in callers:
+                    reply = channel.stream_stream(path)(nothing(), timeout=20)
+                    with pytest.raises(grpc.aio.AioRpcError) as caught:
+                        await reply.read()
+                    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED, path
+
+
+async def test_a_call_without_a_request_is_refused(tmp_path: Path) -> None:
+    """As one that is no message."""
+    authority = Authority()
+    async with serving(authority.write(tmp_path / "server", "labeler")) as served:
+        owner = authority.write(tmp_path / "owner", "owner")
+        async with open_channel(served.address, certificates=owner, peer=Identity.LABELER) as channel:
+            call = channel.stream_unary("/somersault.v1.LabelerService/WhoAmI")(iter(()), timeout=20)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_prefixes_that_are_named_replace_ones_own(tmp_path: Path) -> None:
