@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from services.simulator.learner_stream import LearnerStream
+from services.simulator.own_run import OwnRun
 from services.simulator.rollouts.gatherer import Gathered, Gatherer, GathererSettings
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import Offer
@@ -94,6 +95,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     stream = LearnerStream(
         task,
         address=arguments.learner_address,
+        own_run=OwnRun(),
         simulator_id=simulator_id,
         incarnation=simulator_id,
         gatherer=gatherer,

@@ -77,7 +77,12 @@ class RewardApplication:
             receiver=self._labeler,
         )
         self._servicer = RewardServicer(
-            spec=task.spec, offers=offers, pool=pool, loop=self._loop, learner=learner
+            spec=task.spec,
+            run_id=config.run_id,
+            offers=offers,
+            pool=pool,
+            loop=self._loop,
+            learner=learner,
         )
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:

@@ -11,6 +11,7 @@ import structlog
 from services.reward.feedback.preference_log import Answer, LogPosition, LogRow, WeightChange
 from services.reward.monitoring.progress_report import ProgressReport, RunControls
 from services.reward.queries.proposals import KnownQuery, Proposal
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.roles import Identity
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import FailedPreconditionError, LogWentBackError, SomersaultError, UnavailableError
@@ -163,7 +164,7 @@ class LabelerClient:
                     )
                     async for response in self._stub.WatchPreferences(request):
                         backoff.reset()
-                        rows = [row for row in _rows_from_message(response) if row.cursor > after.cursor]
+                        rows = self._rows(response, after=after.cursor)
                         if rows:
                             after = LogPosition.of(rows[-1])
                             yield rows
@@ -177,6 +178,10 @@ class LabelerClient:
                 else:
                     _log.error("preference_log_refused", cursor=after.cursor, detail=str(error))
             await backoff.wait()
+
+    def _rows(self, response: labeler_pb2.WatchPreferencesResponse, *, after: int) -> list[LogRow]:
+        rows = _rows_from_message(response, run_id=self._run_id)
+        return [row for row in rows if row.cursor > after]
 
 
 _OPEN = (preference_pb2.QUERY_STATE_RENDERING, preference_pb2.QUERY_STATE_READY)
@@ -205,8 +210,8 @@ def _proposal_to_message(proposal: Proposal) -> labeler_pb2.Proposal:
     )
 
 
-def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[LogRow]:
-    rows: list[LogRow] = [_answer_from_message(record) for record in response.records]
+def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse, *, run_id: str) -> list[LogRow]:
+    rows: list[LogRow] = [_answer_from_message(record, run_id=run_id) for record in response.records]
     rows += [
         WeightChange(
             cursor=change.cursor,
@@ -219,20 +224,25 @@ def _rows_from_message(response: labeler_pb2.WatchPreferencesResponse) -> list[L
     return sorted(rows, key=lambda row: row.cursor)
 
 
-def _segment_of(message: trajectory_pb2.StoredSegment) -> StoredSegment:
-    """Return a segment as the log has it: one that can't be read is lost when it is, and stops nobody here."""
-    return StoredSegment(**{name: getattr(message, name) for name in StoredSegment.__slots__})
+def _segment_of(message: trajectory_pb2.StoredSegment, *, run_id: str) -> StoredSegment:
+    """Return a segment of the log, under the keys that its name makes; one that can't be read is lost when it is."""
+    return StoredSegment(
+        segment_id=message.segment_id,
+        segment_uri=segment_key(run_id, message.segment_id),
+        sealed_uri=sealed_key(run_id, message.segment_id) if message.sealed_uri else "",
+        duration_s=message.duration_s,
+    )
 
 
-def _answer_from_message(record: preference_pb2.PreferenceRecord) -> Answer:
+def _answer_from_message(record: preference_pb2.PreferenceRecord, *, run_id: str) -> Answer:
     return Answer(
         cursor=record.cursor,
         query_id=record.query_id,
         answer_id=record.answer_id,
         version=record.version,
         preference=preference_from_message(record.preference),
-        left=_segment_of(record.left),
-        right=_segment_of(record.right),
+        left=_segment_of(record.left, run_id=run_id),
+        right=_segment_of(record.right, run_id=run_id),
         labeler_id=record.labeler_id,
         is_extra=record.is_extra,
         fills_query=record.answer_number >= record.target_answers,

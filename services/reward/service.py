@@ -46,6 +46,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         self,
         *,
         spec: TaskSpec,
+        run_id: str,
         offers: Offers,
         pool: SegmentPool,
         loop: RewardLoop,
@@ -53,6 +54,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
     ) -> None:
         """Translate for these parts of the service."""
         self._spec = spec
+        self._run_id = run_id
         self._offers = offers
         self._pool = pool
         self._loop = loop
@@ -148,7 +150,9 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             self._offers.offer(session, request.offer.rollout_sequence, converted)
         elif kind == "stored":
             _check_count("stored.segments", len(request.stored.segments))
-            stored = [stored_segment_from_message(each) for each in request.stored.segments]
+            stored = [
+                stored_segment_from_message(each, run_id=self._run_id) for each in request.stored.segments
+            ]
             self._offers.stored(session, request.stored.demand_id, stored)
         else:
             raise InvalidInputError(

@@ -18,13 +18,14 @@ from services.simulator.clips.clip_renderer import ClipRenderer
 from services.simulator.clips.render_process import RenderProcess
 from services.simulator.config import SimulatorConfig
 from services.simulator.learner_stream import LearnerStream
+from services.simulator.own_run import OwnRun
 from services.simulator.reward_stream import RewardStream
 from services.simulator.rollouts.gatherer import GathererSettings
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import OfferRing
 from services.simulator.service import SimulatorServicer
 from somersault.domain.texts import check_name
-from somersault.storage import ObjectStore
+from somersault.storage import ObjectStore, check_store
 from somersault.tasks import get_task
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 
@@ -42,6 +43,7 @@ class SimulatorApplication:
         """Wire the parts together."""
         self._config = config
         self._task = get_task(config.task)
+        self._own_run = OwnRun(config.run_id)
         self._incarnation = secrets.token_hex(6)
         self._store = store
         self._render_process = render_process
@@ -55,10 +57,12 @@ class SimulatorApplication:
         """Add the servicer."""
         servicer = SimulatorServicer(
             self._task,
+            own_run=self._own_run,
             incarnation=self._incarnation,
             store=self._store,
             renderer=ClipRenderer(
                 self._task,
+                own_run=self._own_run,
                 store=self._store,
                 process=self._render_process,
                 max_waiting=self._config.max_waiting_clips,
@@ -111,6 +115,7 @@ class SimulatorApplication:
         return LearnerStream(
             self._task,
             address=config.learner_address,
+            own_run=self._own_run,
             simulator_id=config.simulator_id,
             incarnation=self._incarnation,
             gatherer=self._gatherer,
@@ -140,9 +145,12 @@ async def build(config: SimulatorConfig) -> SimulatorApplication:
         SomersaultError: A setting, the store or OpenGL can't be used.
     """
     check_name("simulator_id", config.simulator_id)
+    if config.run_id or config.run_identity:
+        check_name("run_id", config.run_id)
     task = get_task(config.task)
     store = config.open_store()
     await asyncio.to_thread(store.check)
+    await asyncio.to_thread(check_store, store, config.run_id, identity=config.run_identity)
     render_process = None
     if config.has_rendering:
         render_process = RenderProcess(

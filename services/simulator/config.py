@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
 from somersault.domain.roles import Identity
+from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.runtime.precision import Precision
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
 from somersault.runtime.storage_settings import StorageConfig
@@ -25,6 +26,14 @@ class SimulatorConfig(StorageConfig):
 
     task: NonEmpty
     """The task that is simulated; `somersault tasks` lists them."""
+
+    run_id: str = ""
+    """The run that it works for: it gathers for no other, and reads and writes no other's objects. Empty for any run, as
+    for simulators that render for a labeler of many runs."""
+
+    run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
+    """32 hexadecimal digits, drawn when the run began: a store that holds another run of the same name, or nothing of this one,
+    is refused. Empty: not compared."""
 
     simulator_id: Name = "simulator-0"
     """Stable name of this simulator, a different one for each of a run: it is part of the seed of what it gathers."""

@@ -9,10 +9,10 @@ from typing import Any
 import grpc.aio
 import structlog
 
+from services.simulator.own_run import OwnRun
 from services.simulator.rollouts.gatherer import Gathered, seed_sequence
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from somersault.domain.roles import Identity
-from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.tasks import Task
@@ -36,6 +36,7 @@ class LearnerStream:
         task: Task,
         *,
         address: str,
+        own_run: OwnRun,
         simulator_id: str,
         incarnation: str,
         gatherer: GathererThread,
@@ -47,6 +48,7 @@ class LearnerStream:
         Args:
             task: What is simulated.
             address: The learner's, ``host:port``.
+            own_run: The run whose rollouts are gathered.
             simulator_id: Stable name of this simulator.
             incarnation: Random name of this process's life.
             gatherer: Gathers what is assigned.
@@ -55,6 +57,7 @@ class LearnerStream:
         """
         self._task = task
         self._address = address
+        self._own_run = own_run
         self._simulator_id = simulator_id
         self._incarnation = incarnation
         self._gatherer = gatherer
@@ -127,7 +130,7 @@ class LearnerStream:
         if not 1 <= welcome.rollout_steps <= _MAX_ROLLOUT_STEPS:
             bound = f"1 to {_MAX_ROLLOUT_STEPS}"
             raise InvalidInputError("welcome.rollout_steps", welcome.rollout_steps, bound)
-        run_id = check_name("welcome.run_id", welcome.run_id)
+        run_id = self._own_run.check("welcome.run_id", welcome.run_id)
         if run_id != self._gatherer.run_id:
             seed = seed_sequence(
                 seed=welcome.seed, simulator_id=self._simulator_id, env_steps=welcome.env_steps

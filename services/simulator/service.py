@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from typing import Any
 
 import grpc.aio
@@ -12,10 +13,11 @@ import numpy as np
 from services.simulator.clips.clip_renderer import ClipRenderer
 from services.simulator.episodes.evaluation import Evaluation, evaluate
 from services.simulator.episodes.scores import EpisodeScore
+from services.simulator.own_run import EPISODE_PREFIX, OwnRun
 from services.simulator.policy import Policy
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.storage import store_segment
-from somersault.domain.texts import check_name
+from services.simulator.turns import Turns
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError
 from somersault.storage import ObjectStore
@@ -26,6 +28,7 @@ from somersault.wire import array_from_tensor, stored_segment_to_message
 __all__ = ["SimulatorServicer"]
 
 _MAX_EPISODES = 1024  # as Evaluate says
+_MAX_POLICY_BYTES = 16 << 20  # as Evaluate says
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -37,6 +40,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
         self,
         task: Task,
         *,
+        own_run: OwnRun,
         incarnation: str,
         store: ObjectStore,
         renderer: ClipRenderer,
@@ -45,12 +49,14 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
     ) -> None:
         """Take the parts it translates for; without a gatherer there are no statistics."""
         self._task = task
+        self._own_run = own_run
         self._incarnation = incarnation
         self._store = store
         self._renderer = renderer
         self._gatherer = gatherer
         self._num_threads = num_threads
-        self._evaluating = asyncio.Lock()
+        # Of two callers at once, so that one that measures for an hour keeps no other waiting.
+        self._turns = Turns("evaluations", max_calls=8, max_bytes=4 * _MAX_POLICY_BYTES, num_at_once=2)
 
     async def Render(
         self, request: simulator_pb2.RenderRequest, context: Context
@@ -62,6 +68,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
                 "predicted_rewards", request.predicted_rewards, shape=(None,)
             )
         stored, num_frames = await self._renderer.render(
+            caller=context.peer(),
             segment_uri=request.segment_uri,
             clip_uri=request.clip_uri,
             predicted_rewards=predicted_rewards,
@@ -77,7 +84,9 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
     async def Evaluate(
         self, request: simulator_pb2.EvaluateRequest, context: Context
     ) -> simulator_pb2.EvaluateResponse:
-        """Measure a policy in fresh episodes; one call at a time."""
+        """Measure a policy in fresh episodes, when it is the caller's turn."""
+        if len(request.policy) > _MAX_POLICY_BYTES:
+            raise InvalidInputError("bytes of policy", len(request.policy), f"at most {_MAX_POLICY_BYTES}")
         _check_count("num_episodes", request.num_episodes, least=1)
         _check_count("num_stored_episodes", request.num_stored_episodes, least=0)
         if request.seed < 0:
@@ -86,9 +95,9 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
             bound = f"1 to {MAX_EPISODE_STEPS}, or 0 for the task's own"
             raise InvalidInputError("episode_steps", request.episode_steps, bound)
         if request.num_stored_episodes:
-            check_name("run_id", request.run_id)
-        async with self._evaluating:
-            evaluation = await asyncio.to_thread(self._evaluate, request)
+            self._own_run.check("run_id", request.run_id)
+        async with self._turns.turn(context.peer(), num_bytes=len(request.policy)):
+            evaluation = await self._run_to_end(request)
             stored = await asyncio.to_thread(self._store_best, evaluation, request.run_id)
         return simulator_pb2.EvaluateResponse(
             episodes=map(_score_to_message, evaluation.scores),
@@ -116,7 +125,18 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
             response.landed_flips_mean = float(np.mean([score.landed_flips for score in scores]))
         return response
 
-    def _evaluate(self, request: simulator_pb2.EvaluateRequest) -> Evaluation:
+    async def _run_to_end(self, request: simulator_pb2.EvaluateRequest) -> Evaluation:
+        """Run the episodes; a call that is cancelled keeps its turn until its thread has stopped."""
+        is_unwanted = threading.Event()
+        running = asyncio.create_task(asyncio.to_thread(self._evaluate, request, is_unwanted))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            is_unwanted.set()
+            await asyncio.wait([running])
+            raise
+
+    def _evaluate(self, request: simulator_pb2.EvaluateRequest, is_unwanted: threading.Event) -> Evaluation:
         """Run the episodes, named by policy, seed and environment so that none overwrites another."""
         policy = Policy.from_bytes(request.policy, spec=self._task.spec)
         digest = hashlib.sha256(request.policy).hexdigest()[:12]
@@ -130,6 +150,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
             is_kept_whole=request.episode_steps > 0,
             name=_episode_name(digest, request),
             num_threads=self._num_threads,
+            is_unwanted=is_unwanted.is_set,
         )
 
     def _store_best(self, evaluation: Evaluation, run_id: str) -> list[StoredSegment]:
@@ -148,7 +169,7 @@ def _score_to_message(score: EpisodeScore) -> simulator_pb2.EpisodeResult:
 
 def _episode_name(digest: str, request: simulator_pb2.EvaluateRequest) -> str:
     """Return the prefix of the episodes' names: a different one for each policy, seed and length."""
-    name = f"episode-{digest}-{request.seed}"
+    name = f"{EPISODE_PREFIX}{digest}-{request.seed}"
     return f"{name}-{request.episode_steps}" if request.episode_steps else name
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from somersault import rpc
 from somersault.domain.feedback import Preference
+from somersault.domain.keys import sealed_key
 from somersault.domain.roles import Identity
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
 from somersault.wire import preference_to_message
@@ -63,8 +64,8 @@ class LabelerClient:
             LeasedQuery(
                 lease_token=lease.lease_token,
                 query_id=lease.query.query_id,
-                left_sealed_uri=lease.query.left.sealed_uri,
-                right_sealed_uri=lease.query.right.sealed_uri,
+                left_sealed_uri=sealed_key(self._run_id, lease.query.left.segment_id),
+                right_sealed_uri=sealed_key(self._run_id, lease.query.right.segment_id),
             )
             for lease in response.leases
         ]

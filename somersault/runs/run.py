@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from somersault.domain.arrays import FloatArray
-from somersault.domain.keys import checkpoints_prefix, policies_prefix, policy_key, segments_prefix
+from somersault.domain.keys import (
+    checkpoints_prefix,
+    policies_prefix,
+    policy_key,
+    policy_version_of,
+    segment_of,
+    segments_prefix,
+)
 from somersault.domain.texts import check_path
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.formats import checkpoint
@@ -32,7 +38,6 @@ from somersault.tasks import Task, get_task
 __all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
 
 _SECRETS = ("SOMERSAULT_STORAGE_ACCESS_KEY", "SOMERSAULT_STORAGE_SECRET_KEY")
-_POLICY_KEY = re.compile(r"(\d+)\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +170,9 @@ class Run:
 
     def policy_versions(self) -> list[int]:
         """Return the versions of the stored policies, oldest first."""
-        keys = self.store.list(policies_prefix(self.settings.run_id))
-        found = (_POLICY_KEY.fullmatch(key.rpartition("/")[2]) for key in keys)
-        return sorted(int(match[1]) for match in found if match)
+        run_id = self.settings.run_id
+        found = (policy_version_of(key, run_id=run_id) for key in self.store.list(policies_prefix(run_id)))
+        return sorted(version for version in found if version is not None)
 
     def policy(self, version: int | None = None) -> StoredPolicy:
         """Read a policy; by default the newest.
@@ -213,8 +218,10 @@ class Run:
         return StoredRewardModel(int(kept.facts["reward_version"]), of_ensemble)
 
     def segment_keys(self) -> list[str]:
-        """Return the keys of the stored segments, sorted."""
-        return sorted(self.store.list(segments_prefix(self.settings.run_id)))
+        """Return the keys of the stored segments, sorted; objects of other names beside them are not ours."""
+        return sorted(
+            key for key in self.store.list(segments_prefix(self.settings.run_id)) if segment_of(key)
+        )
 
     def segment(self, key: str) -> dict[str, NDArray[Any]]:
         """Read a segment's arrays: ``observations``, ``actions`` and what it is rendered from.

@@ -7,7 +7,6 @@ from somersault.storage.identity import (
     read_identity,
     write_identity,
 )
-from somersault.storage.key_checks import check_policy_clip_key
 from somersault.storage.location import open_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
 
@@ -16,7 +15,6 @@ __all__ = [
     "ObjectStore",
     "StoredIdentity",
     "StoredObject",
-    "check_policy_clip_key",
     "check_store",
     "new_identity",
     "open_store",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from somersault.domain.keys import clip_suffix, policy_clips_prefix
 from somersault.errors import InvalidInputError
 
 MAX_KEY_BYTES = 512  # S3 allows 1024, and the store's own prefix comes first
 MAX_COMPONENT_BYTES = 200  # file systems allow 255
 TEMPORARY_PREFIX = ".tmp-"  # reserved: what the folder store has not finished writing
-_CLIP_SUFFIX = clip_suffix()
 
 _KEY_BOUND = (
     f"at most {MAX_KEY_BYTES} bytes: printable components of 1 to {MAX_COMPONENT_BYTES} bytes "
@@ -36,20 +34,6 @@ def check_prefix(prefix: str) -> None:
     *folders, last = prefix.split("/")
     if not _is_in_bounds(prefix) or not all(map(_is_component, folders)) or last == "..":
         raise InvalidInputError("object prefix", prefix, f"the start of a key: {_KEY_BOUND}")
-
-
-def check_policy_clip_key(field: str, key: str, *, run_id: str) -> None:
-    """Check that a key is that of a clip of one of a run's policies, and of nothing else that the run stores.
-
-    Raises:
-        InvalidInputError: it leads elsewhere, isn't an MP4, or isn't a key.
-    """
-    check_key(key)
-    prefix = policy_clips_prefix(run_id)
-    if not (key.startswith(prefix) and key.endswith(_CLIP_SUFFIX)):
-        raise InvalidInputError(
-            field, key, f"a key that begins with {prefix!r} and ends with {_CLIP_SUFFIX!r}"
-        )
 
 
 def _is_in_bounds(text: str) -> bool:

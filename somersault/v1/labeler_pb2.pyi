@@ -2843,7 +2843,7 @@ class AddPolicyClipRequest(_message.Message):
     run_id: _builtins.str
     """The run."""
     clip_uri: _builtins.str
-    """Key of the clip in object storage: `RUN/policy-clips/NAME.mp4`, nothing else under the run. The bytes begin with an `ftyp` box."""
+    """Key of the clip in object storage: `RUN/policy-clips/VERSION.mp4`, the version in at least eight digits. The bytes begin with an `ftyp` box."""
     @_builtins.property
     def clip(self) -> Global___PolicyClip:
         """The clip; `clip_url` and `create_time` are not set."""

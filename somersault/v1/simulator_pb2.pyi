@@ -30,9 +30,12 @@ class RenderRequest(_message.Message):
     PREDICTED_REWARDS_FIELD_NUMBER: _builtins.int
     SIZE_PX_FIELD_NUMBER: _builtins.int
     segment_uri: _builtins.str
-    """Key of the segment object."""
+    """Key of the segment object: `RUN/segments/SEGMENT.safetensors`, of the run that the simulator works for."""
     clip_uri: _builtins.str
-    """Key to store the clip under; must end in ".mp4"."""
+    """Key of the clip, one of three: `RUN/clips/SEGMENT.mp4`, what people compare, without predicted rewards or a size; `RUN/policy-clips/VERSION.mp4`, what a policy
+    does, likewise, of an episode that Evaluate stored, the version in at least eight digits; `RUN/videos/SEGMENT/SIZEpx.mp4` or `SIZEpx-bar.mp4` for anything else, SIZE
+    being size_px.
+    """
     size_px: _builtins.int
     """Size of the clip in pixels: width and height of a body's, the height of a game's, the longer side of recorded pictures; 64 to 1,024 and even. 0 for the task's own.
     A bar for predicted rewards is added beside games and recorded pictures.
@@ -117,7 +120,7 @@ class EvaluateRequest(_message.Message):
     stored, unless episode_steps is given. Only environments whose steps are recorded can be stored: of a Gymnasium environment the first four.
     """
     run_id: _builtins.str
-    """The run under whose prefix they are stored; required if any are."""
+    """The run under whose prefix they are stored, the one that the simulator works for; required if any are."""
     episode_steps: _builtins.int
     """Length of each episode in steps, 1 to 10,000; 0 for the task's own."""
     def __init__(

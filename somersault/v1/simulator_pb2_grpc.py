@@ -61,7 +61,7 @@ class SimulatorServiceServicer:
     def Render(self, request, context):
         """Renders a stored segment from what it carries (physics states of a body, the log of a game's actions, pictures of any other environment) and stores the clip.
         Idempotent: the same request gives the same clip, and any pod can serve it.
-        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting,
+        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting, or half as many of this caller,
         UNAVAILABLE if this simulator renders none, or if rendering failed and may succeed later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -70,7 +70,8 @@ class SimulatorServiceServicer:
 
     def Evaluate(self, request, context):
         """Runs fresh episodes under a given policy and measures them by the true reward. Changes nothing in the run; the agent never sees the result.
-        INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+        Two callers are served at once; the others wait, callers in turn. INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+        RESOURCE_EXHAUSTED if 8 calls, or 64 MiB of them, are waiting, or half as many of this caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

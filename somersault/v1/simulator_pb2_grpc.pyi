@@ -38,12 +38,13 @@ class SimulatorServiceStub:
     Render: _grpc.UnaryUnaryMultiCallable[_simulator_pb2.RenderRequest, _simulator_pb2.RenderResponse]
     """Renders a stored segment from what it carries (physics states of a body, the log of a game's actions, pictures of any other environment) and stores the clip.
     Idempotent: the same request gives the same clip, and any pod can serve it.
-    NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting,
+    NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting, or half as many of this caller,
     UNAVAILABLE if this simulator renders none, or if rendering failed and may succeed later.
     """
     Evaluate: _grpc.UnaryUnaryMultiCallable[_simulator_pb2.EvaluateRequest, _simulator_pb2.EvaluateResponse]
     """Runs fresh episodes under a given policy and measures them by the true reward. Changes nothing in the run; the agent never sees the result.
-    INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+    Two callers are served at once; the others wait, callers in turn. INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+    RESOURCE_EXHAUSTED if 8 calls, or 64 MiB of them, are waiting, or half as many of this caller.
     """
     GetEpisodeStatistics: _grpc.UnaryUnaryMultiCallable[_simulator_pb2.GetEpisodeStatisticsRequest, _simulator_pb2.GetEpisodeStatisticsResponse]
     """Returns the true scores of the newest finished episodes of this simulator: a metric for people. Neither the learner nor the reward service reads it; the labeler keeps it for owners. Idempotent."""
@@ -58,12 +59,13 @@ class SimulatorServiceAsyncStub(SimulatorServiceStub):
     Render: _aio.UnaryUnaryMultiCallable[_simulator_pb2.RenderRequest, _simulator_pb2.RenderResponse]  # type: ignore[assignment]
     """Renders a stored segment from what it carries (physics states of a body, the log of a game's actions, pictures of any other environment) and stores the clip.
     Idempotent: the same request gives the same clip, and any pod can serve it.
-    NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting,
+    NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting, or half as many of this caller,
     UNAVAILABLE if this simulator renders none, or if rendering failed and may succeed later.
     """
     Evaluate: _aio.UnaryUnaryMultiCallable[_simulator_pb2.EvaluateRequest, _simulator_pb2.EvaluateResponse]  # type: ignore[assignment]
     """Runs fresh episodes under a given policy and measures them by the true reward. Changes nothing in the run; the agent never sees the result.
-    INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+    Two callers are served at once; the others wait, callers in turn. INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+    RESOURCE_EXHAUSTED if 8 calls, or 64 MiB of them, are waiting, or half as many of this caller.
     """
     GetEpisodeStatistics: _aio.UnaryUnaryMultiCallable[_simulator_pb2.GetEpisodeStatisticsRequest, _simulator_pb2.GetEpisodeStatisticsResponse]  # type: ignore[assignment]
     """Returns the true scores of the newest finished episodes of this simulator: a metric for people. Neither the learner nor the reward service reads it; the labeler keeps it for owners. Idempotent."""
@@ -81,7 +83,7 @@ class SimulatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_simulator_pb2.RenderResponse, _abc.Awaitable[_simulator_pb2.RenderResponse]]:
         """Renders a stored segment from what it carries (physics states of a body, the log of a game's actions, pictures of any other environment) and stores the clip.
         Idempotent: the same request gives the same clip, and any pod can serve it.
-        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting,
+        NOT_FOUND if the segment is not stored, DATA_LOSS if it is corrupt, INVALID_ARGUMENT if it belongs to another task, RESOURCE_EXHAUSTED if too many clips are waiting, or half as many of this caller,
         UNAVAILABLE if this simulator renders none, or if rendering failed and may succeed later.
         """
 
@@ -92,7 +94,8 @@ class SimulatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_simulator_pb2.EvaluateResponse, _abc.Awaitable[_simulator_pb2.EvaluateResponse]]:
         """Runs fresh episodes under a given policy and measures them by the true reward. Changes nothing in the run; the agent never sees the result.
-        INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+        Two callers are served at once; the others wait, callers in turn. INVALID_ARGUMENT if the policy does not fit the task or a number is out of range.
+        RESOURCE_EXHAUSTED if 8 calls, or 64 MiB of them, are waiting, or half as many of this caller.
         """
 
     @_abc_1.abstractmethod

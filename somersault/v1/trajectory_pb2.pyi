@@ -226,9 +226,9 @@ class StoredSegment(_message.Message):
     segment_id: _builtins.str
     """The segment's name."""
     segment_uri: _builtins.str
-    """Key of the object with its observations, its actions and what it is rendered from."""
+    """Key of the object with its observations, its actions and what it is rendered from: `RUN/segments/SEGMENT.safetensors`, no other."""
     sealed_uri: _builtins.str
-    """Key of the sealed teacher part with the true rewards. Only a teacher's identity may read it."""
+    """Key of the sealed teacher part with the true rewards: `RUN/sealed/SEGMENT.safetensors`, or empty. Only a teacher's identity may read it."""
     duration_s: _builtins.float
     """Duration in seconds of simulated time."""
     def __init__(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from google.protobuf import timestamp_pb2
 
 from somersault.domain.preference_log import CHANGE_FIELDS, GOLD_KINDS, MAX_TIME_MS, RECORD_FIELDS
+from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError, shorten
+from somersault.storage.key_checks import check_key
 from somersault.v1 import preference_pb2, trajectory_pb2
 from somersault.wire.preference import preference_from_message, role_from_message
-from somersault.wire.trajectory import stored_segment_from_message
+from somersault.wire.trajectory import check_duration
 
 __all__ = ["check_log_row"]
 
@@ -61,7 +63,12 @@ def _check_gold(record: preference_pb2.PreferenceRecord) -> None:
 
 
 def _check_segment(side: str, stored: trajectory_pb2.StoredSegment) -> None:
+    """Check a segment of a row; its keys may still be those of the run that it came from, and are made anew for another."""
     try:
-        stored_segment_from_message(stored)
+        check_name("segment_id", stored.segment_id)
+        check_duration(stored.duration_s)
+        check_key(stored.segment_uri)
+        if stored.sealed_uri:
+            check_key(stored.sealed_uri)
     except InvalidInputError as error:
         raise InvalidInputError(f"{side}: {error}") from error

@@ -41,7 +41,6 @@ _Convert = Callable[[Any], Any]
 _BY_TYPE: dict[type, tuple[_Convert, _Convert]] = {
     Preference: (preference_to_message, preference_from_message),
     Role: (role_to_message, role_from_message),
-    StoredSegment: (stored_segment_to_message, stored_segment_from_message),
 }
 
 
@@ -54,7 +53,7 @@ def record_from_message(message: preference_pb2.PreferenceRecord) -> PreferenceR
     """Return the row of a message.
 
     Raises:
-        InvalidInputError: a segment, an answer or a role is missing.
+        InvalidInputError: a segment, an answer or a role is missing, or a segment's key isn't the one its name makes.
     """
     return PreferenceRecord(**(_GOLD if message.is_gold else _RECORD).from_message(message))
 
@@ -101,6 +100,8 @@ class _Converter:
 
 
 def _to(each: LogField, found: FieldDescriptor) -> _Convert:
+    if each.type is StoredSegment:
+        return stored_segment_to_message
     if found.message_type is timestamp_pb2.Timestamp.DESCRIPTOR:
         return timestamp_from_milliseconds
     if each.type in _BY_TYPE:
@@ -113,6 +114,8 @@ def _to(each: LogField, found: FieldDescriptor) -> _Convert:
 
 def _from(each: LogField, found: FieldDescriptor) -> _Convert:
     name = each.message
+    if each.type is StoredSegment:
+        return lambda message: stored_segment_from_message(getattr(message, name), run_id=message.run_id)
     if found.message_type is timestamp_pb2.Timestamp.DESCRIPTOR:
         return lambda message: milliseconds_from_timestamp(getattr(message, name))
     if each.type in _BY_TYPE:

@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.keys import check_is_key, sealed_key, segment_key
 from somersault.domain.packing import numbers_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
 from somersault.domain.trajectory import MAX_DURATION_S, Rollout, Segment, StoredSegment
 from somersault.errors import InvalidInputError
-from somersault.storage.key_checks import check_key
 from somersault.v1 import trajectory_pb2
 from somersault.wire.tensors import array_from_tensor, tensor_from_array
 
 __all__ = [
+    "check_duration",
     "rollout_from_message",
     "rollout_to_message",
     "segment_from_message",
@@ -158,31 +159,33 @@ def stored_segment_to_message(stored: StoredSegment) -> trajectory_pb2.StoredSeg
     )
 
 
-def stored_segment_from_message(message: trajectory_pb2.StoredSegment) -> StoredSegment:
-    """Return where a segment is stored.
+def stored_segment_from_message(message: trajectory_pb2.StoredSegment, *, run_id: str) -> StoredSegment:
+    """Return where a segment of a run is stored.
 
     Raises:
-        InvalidInputError: its name, a key or its duration is missing or invalid.
+        InvalidInputError: its name is invalid, a key isn't the one that its name makes, or its duration is missing.
     """
-    _check_key("segment_uri", message.segment_uri)
-    if message.sealed_uri:
-        _check_key("sealed_uri", message.sealed_uri)
-    if not 0 < message.duration_s <= MAX_DURATION_S:
-        bound = f"more than 0 and at most {MAX_DURATION_S:.0f} seconds"
-        raise InvalidInputError("duration_s", message.duration_s, bound)
+    segment_id = check_name("segment_id", message.segment_id)
+    check_is_key("segment_uri", message.segment_uri, segment_key(run_id, segment_id))
+    check_is_key("sealed_uri", message.sealed_uri, sealed_key(run_id, segment_id), "")
+    check_duration(message.duration_s)
     return StoredSegment(
-        segment_id=check_name("segment_id", message.segment_id),
+        segment_id=segment_id,
         segment_uri=message.segment_uri,
         sealed_uri=message.sealed_uri,
         duration_s=message.duration_s,
     )
 
 
-def _check_key(field: str, key: str) -> None:
-    try:
-        check_key(key)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{field}: {error}") from error
+def check_duration(duration_s: float) -> None:
+    """Check how long a stored segment is.
+
+    Raises:
+        InvalidInputError: it isn't above 0 and within its bound.
+    """
+    if not 0 < duration_s <= MAX_DURATION_S:
+        bound = f"more than 0 and at most {MAX_DURATION_S:.0f} seconds"
+        raise InvalidInputError("duration_s", duration_s, bound)
 
 
 def task_spec_to_message(spec: TaskSpec) -> trajectory_pb2.TaskSpec:

@@ -18,6 +18,7 @@ from services.reward.feedback.preference_log import LogPosition
 from services.reward.labeler_client import LabelerClient
 from services.reward.training.retry import retry_while_unavailable
 from services.simulator.learner_stream import LearnerStream
+from services.simulator.own_run import OwnRun
 from services.simulator.reward_stream import RewardStream
 from services.simulator.rollouts.gatherer import GathererSettings
 from services.simulator.rollouts.gatherer_thread import GathererThread
@@ -48,7 +49,9 @@ Dial = Callable[[str, Path], Awaitable[Any]]
 async def _collect(address: str, _: Path) -> None:
     task, settings = get_task("hopper"), GathererSettings(num_environments=2)
     gatherer = GathererThread(task, incarnation="i", settings=settings)
-    await LearnerStream(task, address=address, simulator_id="s", incarnation="i", gatherer=gatherer).run()
+    await LearnerStream(
+        task, address=address, own_run=OwnRun(), simulator_id="s", incarnation="i", gatherer=gatherer
+    ).run()
 
 
 async def _offer(address: str, _: Path) -> None:

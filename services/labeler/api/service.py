@@ -62,8 +62,9 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         self, request: pb.ProposeQueriesRequest, context: _Context
     ) -> pb.ProposeQueriesResponse:
         """Propose queries."""
-        proposals = [query_messages.proposal_from_message(message) for message in request.proposals]
-        query_ids = await self._parts.proposals.propose(caller(), request.run_id, proposals)
+        run_id = request.run_id
+        proposals = [query_messages.proposal_from_message(each, run_id=run_id) for each in request.proposals]
+        query_ids = await self._parts.proposals.propose(caller(), run_id, proposals)
         return pb.ProposeQueriesResponse(query_ids=query_ids)
 
     async def WithdrawQueries(

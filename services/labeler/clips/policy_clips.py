@@ -14,9 +14,10 @@ from services.labeler.model.clips import PolicyClip
 from services.labeler.model.labelers import Labeler
 from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
+from somersault.domain.keys import check_is_key, policy_clip_key
 from somersault.domain.trajectory import MAX_DURATION_S
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
-from somersault.storage import ObjectStore, check_policy_clip_key
+from somersault.storage import ObjectStore
 
 __all__ = ["PolicyClips"]
 
@@ -98,7 +99,7 @@ def _check(run_id: str, clip: PolicyClip) -> None:
     if not 0 < clip.duration_s <= MAX_DURATION_S:
         bound = f"more than 0 and at most {MAX_DURATION_S:.0f} seconds"
         raise InvalidInputError("clip.duration_s", clip.duration_s, bound)
-    check_policy_clip_key("clip_uri", clip.clip_uri, run_id=run_id)
+    check_is_key("clip_uri", clip.clip_uri, policy_clip_key(run_id, clip.policy_version))
     if len(clip.sha256) != 64 or set(clip.sha256) - set("0123456789abcdef"):
         raise InvalidInputError("clip.clip_sha256", clip.sha256, "64 lower-case hexadecimal digits")
     if len(clip.predicted_rewards) > MAX_PREDICTED:

@@ -6,7 +6,7 @@ Shapes: N episodes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from services.simulator.segments.recorded_segment import RecordedSegment
 from services.simulator.segments.segment_recorder import CompleteSegment, SegmentRecorder
 from somersault.domain.arrays import FrameArray
 from somersault.domain.trajectory import Segment
+from somersault.errors import UnavailableError
 from somersault.tasks import Task
 
 __all__ = ["Evaluation", "evaluate"]
@@ -49,6 +50,7 @@ def evaluate(
     is_kept_whole: bool = False,
     name: str = "episode",
     num_threads: int = 1,
+    is_unwanted: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Run episodes side by side; the same arguments give the same result.
 
@@ -62,6 +64,10 @@ def evaluate(
         is_kept_whole: Whether all of a continuing task's episode is kept, not only its first half minute.
         name: Prefix of the kept episodes' names.
         num_threads: Lanes stepped side by side.
+        is_unwanted: Whether nobody waits for the result any more; asked between passages.
+
+    Raises:
+        UnavailableError: Nobody waits for it any more.
     """
     rng = np.random.default_rng(seed)
     environment = open_environment(task, num_environments=num_episodes, rng=rng)
@@ -83,6 +89,8 @@ def evaluate(
                 history=history,
                 num_threads=num_threads,
             )
+            if is_unwanted():
+                raise UnavailableError("the evaluation was cancelled")
             history = trace.history
             episodes.add(trace)
             if episodes.is_done:

@@ -19,6 +19,7 @@ from somersault.cli.services.processes import ServiceProcess
 from somersault.cli.services.programs import MODULES
 from somersault.cli.services.supervisor import Supervisor
 from somersault.domain.arrays import FloatArray
+from somersault.domain.keys import segment_of, video_key
 from somersault.rpc import call, open_channel
 from somersault.runs import Run
 from somersault.runtime.urls import file_url
@@ -55,7 +56,6 @@ class Simulator:
         """Take a connection to the simulator and the store that it writes to."""
         self._stub = stub
         self._store = store
-        self._num_clips = 0
 
     async def evaluate(self, play: Play) -> simulator_pb2.EvaluateResponse:
         """Play episodes.
@@ -92,15 +92,16 @@ class Simulator:
         Raises:
             SomersaultError: this machine can't render.
         """
-        self._num_clips += 1
-        clip_uri = f"{_OWN_RUN}/clips/{self._num_clips}.mp4"
+        _, segment_id = segment_of(segment_uri) or ("", "")
+        has_bar = predicted_rewards is not None
+        clip_uri = video_key(_OWN_RUN, segment_id, size_px=size_px, has_bar=has_bar)
         request = simulator_pb2.RenderRequest(segment_uri=segment_uri, clip_uri=clip_uri, size_px=size_px)
         if predicted_rewards is not None:
             request.predicted_rewards.CopyFrom(tensor_from_array(predicted_rewards))
         response: simulator_pb2.RenderResponse = await call(
             self._stub.Render, request, timeout_s=_RENDER_TIMEOUT_S
         )
-        return await asyncio.to_thread(self._store.get, response.clip_uri, expect_sha256=response.clip_sha256)
+        return await asyncio.to_thread(self._store.get, clip_uri, expect_sha256=response.clip_sha256)
 
 
 @asynccontextmanager

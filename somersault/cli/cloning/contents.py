@@ -19,7 +19,7 @@ __all__ = ["copy_files", "copy_objects", "list_objects", "remove_objects"]
 
 _NUM_AT_ONCE = 8  # a store on a network takes its time for each
 
-_OBJECTS = ("segments", "sealed", "clips", "policy-clips", "policies", "checkpoints")
+_OBJECTS = ("segments", "sealed", "clips", "policy-clips", "videos", "policies", "checkpoints")
 
 _OF_THE_ORIGINAL = (
     *_OBJECTS,

@@ -16,6 +16,8 @@ from somersault.cli.run.config import RunConfig
 from somersault.cli.services.connections import ServiceStubs
 from somersault.domain.arrays import FloatArray
 from somersault.domain.frames import observations_of
+from somersault.domain.keys import segment_key, video_key
+from somersault.domain.texts import check_name
 from somersault.errors import CorruptDataError
 from somersault.rpc import call
 from somersault.storage import ObjectStore
@@ -52,7 +54,7 @@ class Evaluation:
 
     policy_version: int
     episodes: Sequence[simulator_pb2.EpisodeResult]
-    best_segment_uri: str
+    best_segment_id: str
     """Key of the best episode's states, observations and actions."""
 
 
@@ -84,7 +86,7 @@ async def evaluate_policy(stubs: ServiceStubs, config: RunConfig) -> Evaluation:
     return Evaluation(
         policy_version=policy.policy_version,
         episodes=tuple(response.episodes),
-        best_segment_uri=response.stored_episodes[0].segment_uri,
+        best_segment_id=check_name("segment_id", response.stored_episodes[0].segment_id),
     )
 
 
@@ -96,21 +98,23 @@ async def draw_best_episode(
     Raises:
         SomersaultError: a service or the store refused or was unavailable for too long.
     """
-    clip_uri = f"{config.run_id}/clips/policy-{evaluation.policy_version:08d}.mp4"
-    request = simulator_pb2.RenderRequest(segment_uri=evaluation.best_segment_uri, clip_uri=clip_uri)
+    request = simulator_pb2.RenderRequest(segment_uri=segment_key(config.run_id, evaluation.best_segment_id))
     if stubs.reward is not None:
         rewards = await predict_rewards(
             stubs.reward,
             store,
-            segment_uri=evaluation.best_segment_uri,
+            segment_uri=request.segment_uri,
             num_frames=get_task(config.task).num_frames,
         )
         if rewards is not None:
             request.predicted_rewards.CopyFrom(tensor_from_array(rewards))
+    request.clip_uri = video_key(
+        config.run_id, evaluation.best_segment_id, has_bar=request.HasField("predicted_rewards")
+    )
     response: simulator_pb2.RenderResponse = await call(
         stubs.simulator.Render, request, timeout_s=CALL_TIMEOUT_S, retry_for_s=RETRY_FOR_S
     )
-    return await asyncio.to_thread(store.get, response.clip_uri, expect_sha256=response.clip_sha256)
+    return await asyncio.to_thread(store.get, request.clip_uri, expect_sha256=response.clip_sha256)
 
 
 async def predict_rewards(

@@ -143,8 +143,7 @@ class _Plan:
 
     def _simulator(self) -> dict[str, object]:
         return {
-            "task": self.config.task,
-            "storage-url": self.config.storage_url,
+            **self._run(),
             "learner-address": self.addresses["learner"],
             "reward-address": self.addresses.get("reward"),
             "simulator-id": "simulator-0",

@@ -25,6 +25,7 @@ from somersault.rpc import call
 from somersault.storage import ObjectStore
 from somersault.tasks import Task, get_task
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, learner_pb2, simulator_pb2
+from somersault.wire import stored_segment_from_message
 
 __all__ = ["PolicyClips"]
 
@@ -113,7 +114,7 @@ class PolicyClips:
             retry_for_s=RETRY_FOR_S,
         )
         evaluation = await self._evaluate(policy, num_episodes=num_episodes)
-        episode = evaluation.stored_episodes[0]
+        episode = stored_segment_from_message(evaluation.stored_episodes[0], run_id=self.config.run_id)
         clip_uri = policy_clip_key(self.config.run_id, policy.policy_version)
         rendered: simulator_pb2.RenderResponse = await call(
             self.stubs.simulator.Render,
@@ -138,7 +139,10 @@ class PolicyClips:
             retry_for_s=RETRY_FOR_S,
         )
         if not is_final:  # the end has a longer video
-            self.show(await asyncio.to_thread(self.store.get, clip_uri), env_steps)
+            self.show(
+                await asyncio.to_thread(self.store.get, clip_uri, expect_sha256=rendered.clip_sha256),
+                env_steps,
+            )
 
     async def _evaluate(
         self, policy: learner_pb2.Policy, *, num_episodes: int

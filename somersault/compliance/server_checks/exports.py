@@ -11,6 +11,7 @@ import grpc
 
 from somersault.compliance.checks import NotSeenError, expect, expect_refused, gather
 from somersault.compliance.server_checks.trial import LEFT, RIGHT, Trial
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.formats.strict_json import load_json
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -120,6 +121,9 @@ async def _exported_for(trial: Trial, run_id: str) -> list[_LogRow]:
                 trial.name(f"copied-{row.answer_id[-5:]}"),
                 f"{row.answer_id}-copied",
             )
+            for side in (row.left, row.right):
+                side.segment_uri = segment_key(run_id, side.segment_id)
+                side.sealed_uri = sealed_key(run_id, side.segment_id)
     return rows
 
 

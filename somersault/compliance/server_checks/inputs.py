@@ -66,7 +66,7 @@ def _create_run(trial: Trial) -> Bad:
 
 
 def _propose_queries(trial: Trial) -> Bad:
-    """There are 1 to 256 proposals with names, of two different segments each, target_answers 0 to 10."""
+    """There are 1 to 256 proposals with names, of two different segments each, with the keys that their names make, target_answers 0 to 10."""
     run_id, good = trial.run_id, trial.proposal("one")
     yield "ProposeQueries", "proposals", pb.ProposeQueriesRequest(run_id=run_id)
     many = [trial.proposal(f"q{number}") for number in range(257)]
@@ -79,6 +79,10 @@ def _propose_queries(trial: Trial) -> Bad:
         yield "ProposeQueries", "target_answers", pb.ProposeQueriesRequest(run_id=run_id, proposals=[bad])
     same = pb.Proposal(proposal_id="one", first=good.first, second=good.first)
     yield "ProposeQueries", "segment_id", pb.ProposeQueriesRequest(run_id=run_id, proposals=[same])
+    for field in ("segment_uri", "sealed_uri"):
+        moved = trial.proposal("one")
+        setattr(moved.first, field, f"{run_id}/checkpoints/learner/000000000001.safetensors")
+        yield "ProposeQueries", field, pb.ProposeQueriesRequest(run_id=run_id, proposals=[moved])
 
 
 def _update_run(trial: Trial) -> Bad:

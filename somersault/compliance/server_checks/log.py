@@ -191,7 +191,7 @@ async def an_unknown_run_is_not_found(trial: Trial) -> None:
     """Calls that name an unknown run are NOT_FOUND."""
     name = trial.name("nobody")
     missing = grpc.StatusCode.NOT_FOUND
-    proposals = [trial.proposal("one")]
+    proposals = [trial.proposal("one", run_id=name)]
     for method, request in (
         ("GetStats", pb.GetStatsRequest(run_id=name)),
         ("ListQueries", pb.ListQueriesRequest(run_id=name)),

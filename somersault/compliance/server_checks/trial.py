@@ -95,12 +95,15 @@ class Trial:
         request = pb.ProposeQueriesRequest(run_id=self.run_id, proposals=proposals)
         return list((await self.owner.call("ProposeQueries", request)).query_ids)
 
-    def proposal(self, word: str, *, second: str = "second", target_answers: int = 0) -> pb.Proposal:
-        """Return a proposal of two segments named after a word."""
+    def proposal(
+        self, word: str, *, second: str = "second", target_answers: int = 0, run_id: str = ""
+    ) -> pb.Proposal:
+        """Return a proposal of two segments named after a word, of the trial's run or another."""
+        run_id = run_id or self.run_id
         return pb.Proposal(
             proposal_id=word,
-            first=self._segment(f"{word}-first"),
-            second=self._segment(f"{word}-{second}"),
+            first=_segment(f"{word}-first", run_id=run_id),
+            second=_segment(f"{word}-{second}", run_id=run_id),
             target_answers=target_answers,
         )
 
@@ -152,10 +155,11 @@ class Trial:
         stream = self.owner.stream("ExportPreferences", request)
         return [record async for response in stream for record in response.records]
 
-    def _segment(self, name: str) -> trajectory_pb2.StoredSegment:
-        return trajectory_pb2.StoredSegment(
-            segment_id=name,
-            segment_uri=segment_key(self.run_id, name),
-            sealed_uri=sealed_key(self.run_id, name),
-            duration_s=1.5,
-        )
+
+def _segment(name: str, *, run_id: str) -> trajectory_pb2.StoredSegment:
+    return trajectory_pb2.StoredSegment(
+        segment_id=name,
+        segment_uri=segment_key(run_id, name),
+        sealed_uri=sealed_key(run_id, name),
+        duration_s=1.5,
+    )

@@ -15,6 +15,7 @@ import pytest
 import safetensors.numpy
 
 from services.simulator.learner_stream import LearnerStream
+from services.simulator.own_run import OwnRun
 from services.simulator.rollouts.gatherer import Gatherer, GathererSettings
 from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import Offer, OfferRing
@@ -29,6 +30,8 @@ PolicyArrays = Callable[..., dict[str, np.ndarray]]
 Response = learner_pb2.CollectResponse
 
 NUM, STEPS = 4, 100
+
+_ANY_RUN = OwnRun()
 
 
 class _Learner(learner_pb2_grpc.LearnerServiceServicer):
@@ -82,13 +85,19 @@ async def _serving(learner: _Learner, *, port: int = 0) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _collecting(
-    task: Task, port: int, *, is_reference: bool = False, simulator_id: str = "sim-0"
+    task: Task,
+    port: int,
+    *,
+    is_reference: bool = False,
+    simulator_id: str = "sim-0",
+    own_run: OwnRun = _ANY_RUN,
 ) -> AsyncIterator[tuple[LearnerStream, GathererThread, list[tuple[Offer, str]]]]:
     offers = _Offers()
     gatherer = _gatherer(task, offers)
     stream = LearnerStream(
         task,
         address=f"127.0.0.1:{port}",
+        own_run=own_run,
         simulator_id=simulator_id,
         incarnation="life",
         gatherer=gatherer,
@@ -285,6 +294,7 @@ async def test_an_environment_that_fails_at_once_ends_the_simulator(
         stream = LearnerStream(
             task,
             address=f"127.0.0.1:{port}",
+            own_run=OwnRun(),
             simulator_id="sim-0",
             incarnation="life",
             gatherer=gatherer,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import io
+import threading
 from collections.abc import AsyncIterator, Callable
 
 import av
@@ -15,10 +17,12 @@ import safetensors.numpy
 from services.simulator.clips.clip_renderer import ClipRenderer
 from services.simulator.clips.render_process import RenderProcess
 from services.simulator.environments.mujoco.model import load_model
-from services.simulator.episodes.evaluation import evaluate
+from services.simulator.episodes.evaluation import Evaluation, evaluate
+from services.simulator.own_run import OwnRun
 from services.simulator.policy import Policy
 from services.simulator.segments.storage import store_segment
 from services.simulator.service import SimulatorServicer
+from somersault.domain.keys import clip_key, policy_clip_key, video_key
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import (
     CorruptDataError,
@@ -35,6 +39,7 @@ from somersault.wire import tensor_from_array
 
 PolicyArrays = Callable[..., dict[str, np.ndarray]]
 Stub = simulator_pb2_grpc.SimulatorServiceStub
+CLIP = clip_key("run-1", "kept-0000")
 
 
 @pytest.fixture
@@ -44,13 +49,19 @@ def store() -> ObjectStore:
 
 
 async def _serve(task: Task, store: ObjectStore, **rendering: object) -> AsyncIterator[Stub]:
+    async for stub, _ in _serve_at(task, store, **rendering):
+        yield stub
+
+
+async def _serve_at(task: Task, store: ObjectStore, **rendering: object) -> AsyncIterator[tuple[Stub, int]]:
     process = RenderProcess(task)
     settings = {"process": process, "max_waiting": 4} | rendering
     servicer = SimulatorServicer(
         task,
+        own_run=OwnRun("run-1"),
         incarnation="life",
         store=store,
-        renderer=ClipRenderer(task, store=store, **settings),  # type: ignore[arg-type]
+        renderer=ClipRenderer(task, own_run=OwnRun("run-1"), store=store, **settings),  # type: ignore[arg-type]
         gatherer=None,
         num_threads=1,
     )
@@ -59,7 +70,7 @@ async def _serve(task: Task, store: ObjectStore, **rendering: object) -> AsyncIt
     port = bind(server, host="127.0.0.1", port=0)
     await server.start()
     async with open_channel(f"127.0.0.1:{port}") as channel:
-        yield Stub(channel)
+        yield Stub(channel), port
     await server.stop(None)
     await process.close()
 
@@ -83,10 +94,10 @@ async def test_render_stores_a_clip_and_says_its_digest(
     stub: Stub, store: ObjectStore, stored: StoredSegment
 ) -> None:
     """80 frames of a 400-step episode; the same request gives the same bytes."""
-    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/clips/a.mp4")
+    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=CLIP)
     response = await call(stub.Render, request, timeout_s=60)
-    clip = store.get("run-1/clips/a.mp4")
-    assert response.clip_uri == "run-1/clips/a.mp4"
+    clip = store.get(CLIP)
+    assert response.clip_uri == CLIP
     assert response.clip_sha256 == hashlib.sha256(clip).hexdigest()
     assert response.size_bytes == len(clip)
     assert response.num_frames == 80
@@ -96,11 +107,11 @@ async def test_render_stores_a_clip_and_says_its_digest(
 
 async def test_render_shows_predicted_rewards_beside_the_agent(stub: Stub, stored: StoredSegment) -> None:
     """The clip differs from one without a bar; one reward per step is required."""
-    plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/a.mp4")
+    plain = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=CLIP)
     rewards = np.sin(np.arange(400)).astype(np.float32)
     barred = simulator_pb2.RenderRequest(
         segment_uri=stored.segment_uri,
-        clip_uri="run-1/b.mp4",
+        clip_uri=video_key("run-1", "kept-0000", has_bar=True),
         predicted_rewards=tensor_from_array(rewards),
     )
     digests = {(await call(stub.Render, request, timeout_s=60)).clip_sha256 for request in (plain, barred)}
@@ -113,20 +124,47 @@ async def test_render_shows_predicted_rewards_beside_the_agent(stub: Stub, store
 async def test_render_refuses_what_it_can_not_render(
     stub: Stub, store: ObjectStore, stored: StoredSegment
 ) -> None:
-    """Missing, corrupt, and sealed objects, and a clip that is not named as one."""
-    store.put("run-1/segments/bad.safetensors", b"garbage")
+    """Missing, corrupt, sealed and checkpoint objects, another run's, and a clip of any name but the one that we make."""
+    bad = store.put("run-1/segments/bad.safetensors", b"garbage").key
     expected = [
-        ("run-1/segments/none.safetensors", "run-1/c.mp4", NotFoundError),
-        ("run-1/segments/bad.safetensors", "run-1/c.mp4", CorruptDataError),
-        (stored.sealed_uri, "run-1/c.mp4", CorruptDataError),
-        (stored.segment_uri, "run-1/c.txt", InvalidInputError),
-        ("../etc/passwd", "run-1/c.mp4", InvalidInputError),
+        ("run-1/segments/none.safetensors", clip_key("run-1", "none"), NotFoundError),
+        (bad, clip_key("run-1", "bad"), CorruptDataError),
+        (stored.sealed_uri, CLIP, InvalidInputError),
+        ("run-1/checkpoints/reward/000000000001.safetensors", CLIP, InvalidInputError),
+        ("run-2/segments/kept-0000.safetensors", clip_key("run-2", "kept-0000"), InvalidInputError),
+        ("../etc/passwd", CLIP, InvalidInputError),
+        (stored.segment_uri, "run-1/checkpoints/learner/999999999999.mp4", InvalidInputError),
+        (stored.segment_uri, clip_key("run-1", "another"), InvalidInputError),
+        (stored.segment_uri, clip_key("run-2", "kept-0000"), InvalidInputError),
+        (stored.segment_uri, policy_clip_key("run-1", 3), InvalidInputError),
+        (stored.segment_uri, video_key("run-1", "kept-0000", has_bar=True), InvalidInputError),
     ]
     for segment_uri, clip_uri, error in expected:
         request = simulator_pb2.RenderRequest(segment_uri=segment_uri, clip_uri=clip_uri)
         with pytest.raises(error):
             await call(stub.Render, request, timeout_s=60)
-    assert not store.exists("run-1/c.mp4")
+    assert sorted(store.list("")) == sorted([bad, stored.sealed_uri, stored.segment_uri])
+
+
+async def test_what_people_compare_is_never_drawn_with_a_bar(
+    stub: Stub, store: ObjectStore, stored: StoredSegment
+) -> None:
+    """Nor of another size: such a clip would bias whoever sees it."""
+    bar = tensor_from_array(np.zeros(400, np.float32))
+    for changed in ({"predicted_rewards": bar}, {"size_px": 96}):
+        request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=CLIP, **changed)
+        with pytest.raises(InvalidInputError, match="clip_uri"):
+            await call(stub.Render, request, timeout_s=60)
+    assert not store.exists(CLIP)
+
+
+async def test_a_simulator_works_for_its_own_run_alone(stub: Stub, policy_arrays: PolicyArrays) -> None:
+    """An evaluation stores nothing under another run's prefix."""
+    request = simulator_pb2.EvaluateRequest(
+        policy=safetensors.numpy.save(policy_arrays()), num_episodes=1, num_stored_episodes=1, run_id="run-2"
+    )
+    with pytest.raises(InvalidInputError, match="run_id is 'run-2', must be 'run-1'"):
+        await call(stub.Evaluate, request, timeout_s=60)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +179,7 @@ async def test_render_says_when_it_can_not(
     error: type[Exception],
 ) -> None:
     """Without rendering, or with too many clips waiting."""
-    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/c.mp4")
+    request = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=CLIP)
     async for stub in _serve(task, store, **rendering):
         with pytest.raises(error):
             await call(stub.Render, request, timeout_s=60)
@@ -209,19 +247,18 @@ async def test_episodes_are_as_long_as_asked_for(
         assert rewards.shape == (num_steps,)
         assert response.episodes[0].true_return == pytest.approx(rewards.sum(dtype=np.float64), rel=1e-5)
     assert len(names) == 3
-    render = simulator_pb2.RenderRequest(segment_uri=kept.segment_uri, clip_uri="run-1/long.mp4")
+    render = simulator_pb2.RenderRequest(segment_uri=kept.segment_uri, clip_uri=policy_clip_key("run-1", 7))
     assert (await call(stub.Render, render, timeout_s=60)).num_frames == 100
 
 
 async def test_clip_is_as_large_as_asked_for(stub: Stub, store: ObjectStore, stored: StoredSegment) -> None:
     """64 to 1,024 and even; the next clip without a size has the task's own, bit for bit."""
-    own = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri="run-1/own.mp4")
+    sized_key = video_key("run-1", "kept-0000", size_px=96)
+    own = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=CLIP)
     before = await call(stub.Render, own, timeout_s=60)
-    sized = simulator_pb2.RenderRequest(
-        segment_uri=stored.segment_uri, clip_uri="run-1/sized.mp4", size_px=96
-    )
+    sized = simulator_pb2.RenderRequest(segment_uri=stored.segment_uri, clip_uri=sized_key, size_px=96)
     assert (await call(stub.Render, sized, timeout_s=60)).num_frames == 80
-    with av.open(io.BytesIO(store.get("run-1/sized.mp4"))) as container:
+    with av.open(io.BytesIO(store.get(sized_key))) as container:
         stream = container.streams.video[0]
         assert (stream.height, stream.width) == (96, 96)
     assert await call(stub.Render, own, timeout_s=60) == before
@@ -229,6 +266,55 @@ async def test_clip_is_as_large_as_asked_for(stub: Stub, store: ObjectStore, sto
         sized.size_px = size_px
         with pytest.raises(InvalidInputError, match=f"size_px is {size_px}, must be an even number"):
             await call(stub.Render, sized, timeout_s=60)
+
+
+async def test_a_policy_that_is_too_large_is_refused(stub: Stub) -> None:
+    """Past the 16 MiB that Evaluate says."""
+    request = simulator_pb2.EvaluateRequest(policy=bytes((16 << 20) + 1), num_episodes=1)
+    with pytest.raises(InvalidInputError, match="bytes of policy is 16777217, must be at most 16777216"):
+        await call(stub.Evaluate, request, timeout_s=60)
+
+
+async def test_evaluations_that_wait_hold_bounded_memory_and_starve_nobody(
+    task: Task, store: ObjectStore, policy_arrays: PolicyArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twenty large ones most are refused at once; another caller is served meanwhile, and cancelled ones stop."""
+    begun, is_over = threading.Semaphore(0), threading.Event()
+    running: list[int] = []
+
+    def long(*_: object, is_unwanted: Callable[[], bool], **__: object) -> object:
+        running.append(1)
+        begun.release()
+        while not (is_unwanted() or is_over.wait(0.01)):
+            pass
+        running.pop()
+        return Evaluation((), ())
+
+    monkeypatch.setattr("services.simulator.service.evaluate", long)
+    monkeypatch.setattr("services.simulator.service.Policy.from_bytes", lambda *_, **__: None)
+    large = simulator_pb2.EvaluateRequest(policy=bytes(15 << 20), num_episodes=1)
+    small = simulator_pb2.EvaluateRequest(policy=b"small", num_episodes=1)
+    async for stub, port in _serve_at(task, store):
+        calls = [asyncio.create_task(call(stub.Evaluate, large, timeout_s=60)) for _ in range(20)]
+        refused, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION)
+        while len(waiting) > 2:
+            more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+            refused |= more
+        assert {type(each.exception()) for each in refused} == {ResourceExhaustedError}
+        await asyncio.to_thread(begun.acquire)
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            other = asyncio.create_task(call(Stub(channel).Evaluate, small, timeout_s=60))
+            await asyncio.to_thread(begun.acquire)
+            statistics = simulator_pb2.GetEpisodeStatisticsRequest()
+            await call(stub.GetEpisodeStatistics, statistics, timeout_s=5)
+            for each in waiting:
+                each.cancel()
+            async with asyncio.timeout(10):
+                while len(running) > 1:
+                    await asyncio.sleep(0.01)
+            is_over.set()
+            await other
+        await call(stub.Evaluate, small, timeout_s=60)
 
 
 async def test_statistics_of_a_simulator_that_gathers_nothing_are_empty(stub: Stub) -> None:

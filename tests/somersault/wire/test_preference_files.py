@@ -173,7 +173,7 @@ def test_columns_may_stand_in_any_order_and_null_ones_be_left_out() -> None:
         ({"version": 0}, "version is 0, must be 1 to 2147483647"),
         ({"weight": math.nan}, "weight is nan, must be 0 to 10"),
         ({"response_ms": 86_400_001}, "response_ms is 86400001, must be 0 to 86400000"),
-        ({"left_segment_uri": "/etc/passwd"}, "left: segment_uri: object key is '/etc/passwd'"),
+        ({"left_segment_uri": "/etc/passwd"}, "left: object key is '/etc/passwd'"),
         (
             {"left_duration_s": 0.0},
             "left: duration_s is 0.0, must be more than 0 and at most 1000000000 seconds",

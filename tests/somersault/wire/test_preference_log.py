@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from somersault.domain.feedback import Preference
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.preference_log import (
     CHANGE_FIELDS,
     RECORD_FIELDS,
@@ -26,7 +27,10 @@ from somersault.wire.preference_log import (
 
 def _segment(name: str) -> StoredSegment:
     return StoredSegment(
-        segment_id=name, segment_uri=f"r/segments/{name}", sealed_uri="sealed", duration_s=1.5
+        segment_id=name,
+        segment_uri=segment_key("r", name),
+        sealed_uri=sealed_key("r", name),
+        duration_s=1.5,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 
 from somersault import wire
+from somersault.domain.keys import sealed_key, segment_key
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout, Segment, StoredSegment
 from somersault.errors import InvalidInputError
@@ -133,8 +135,11 @@ def test_segment_with_bad_name_is_refused(segment_id: str) -> None:
 
 def test_stored_segment_and_task_spec_come_back_as_they_went() -> None:
     """Places and tasks survive the wire."""
-    stored = StoredSegment(segment_id="s", segment_uri="r/s", sealed_uri="r/x", duration_s=1.5)
-    assert wire.stored_segment_from_message(wire.stored_segment_to_message(stored)) == stored
+    stored = StoredSegment(
+        segment_id="s", segment_uri=segment_key("r", "s"), sealed_uri=sealed_key("r", "s"), duration_s=1.5
+    )
+    message = wire.stored_segment_to_message(stored)
+    assert wire.stored_segment_from_message(message, run_id="r") == stored
     assert wire.task_spec_from_message(wire.task_spec_to_message(SPEC)) == SPEC
 
 
@@ -144,10 +149,23 @@ def test_task_spec_without_dimensions_is_refused() -> None:
         wire.task_spec_from_message(trajectory_pb2.TaskSpec(task="t"))
 
 
-def test_stored_segment_without_place_is_refused() -> None:
-    """A segment that is nowhere can't be compared."""
-    with pytest.raises(InvalidInputError, match="segment_uri"):
-        wire.stored_segment_from_message(trajectory_pb2.StoredSegment(segment_id="s", duration_s=1))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"segment_uri": ""},
+        {"segment_uri": segment_key("r", "t")},
+        {"segment_uri": segment_key("other", "s")},
+        {"segment_uri": "r/checkpoints/reward/000000000001.safetensors"},
+        {"sealed_uri": sealed_key("r", "t")},
+        {"sealed_uri": segment_key("r", "s")},
+        {"duration_s": math.inf},
+    ],
+)
+def test_a_stored_segment_is_where_its_name_says(changed: dict[str, object]) -> None:
+    """A segment that is nowhere can't be compared, and a message never chooses a key."""
+    stored = {"segment_id": "s", "segment_uri": segment_key("r", "s"), "duration_s": 1} | changed
+    with pytest.raises(InvalidInputError, match=next(iter(changed))):
+        wire.stored_segment_from_message(trajectory_pb2.StoredSegment(**stored), run_id="r")
 
 
 def make_game_rollout(**changes: object) -> Rollout:

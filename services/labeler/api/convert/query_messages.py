@@ -27,13 +27,14 @@ _STATES = {
 }
 
 
-def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
+def proposal_from_message(message: labeler_pb2.Proposal, *, run_id: str) -> Proposal:
     """Return a proposal of two different segments.
 
     Raises:
         InvalidInputError: a name or a key is invalid, or both segments are the same.
     """
-    first, second = (_segment_from_message(message, side) for side in ("first", "second"))
+    first = _segment_from_message(message, "first", run_id=run_id)
+    second = _segment_from_message(message, "second", run_id=run_id)
     if first.segment_id == second.segment_id:
         name = shorten(second.segment_id)
         raise InvalidInputError(f"second.segment_id is {name}, must differ from first.segment_id")
@@ -47,9 +48,9 @@ def proposal_from_message(message: labeler_pb2.Proposal) -> Proposal:
     )
 
 
-def _segment_from_message(message: labeler_pb2.Proposal, side: str) -> StoredSegment:
+def _segment_from_message(message: labeler_pb2.Proposal, side: str, *, run_id: str) -> StoredSegment:
     try:
-        return wire.stored_segment_from_message(getattr(message, side))
+        return wire.stored_segment_from_message(getattr(message, side), run_id=run_id)
     except InvalidInputError as error:
         raise InvalidInputError(f"{side}: {error}") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from somersault.domain.keys import policy_clip_key
 from somersault.domain.roles import Role
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.v1 import labeler_pb2 as pb
@@ -14,12 +15,18 @@ from tests.services.labeler.running import RUN_ID, RunningLabeler, refused
 
 CLIP = b"\0\0\0\x18ftypisom a clip of a policy"
 SHA256 = hashlib.sha256(CLIP).hexdigest()
-URI = f"{RUN_ID}/policy-clips/7.mp4"
+URI = policy_clip_key(RUN_ID, 7)
 
 
-def _add(labeler: RunningLabeler, *, clip_uri: str = URI, run_id: str = RUN_ID, **fields: Any) -> Any:
-    clip = {"policy_version": 7, "env_steps": 20_000, "clip_sha256": SHA256, "duration_s": 3.2}
-    request = pb.AddPolicyClipRequest(run_id=run_id, clip=pb.PolicyClip(**clip | fields), clip_uri=clip_uri)
+def _put(labeler: RunningLabeler, *versions: int) -> None:
+    for version in versions:
+        labeler.store.put(policy_clip_key(RUN_ID, version), CLIP)
+
+
+def _add(labeler: RunningLabeler, *, clip_uri: str = "", run_id: str = RUN_ID, **fields: Any) -> Any:
+    clip = {"policy_version": 7, "env_steps": 20_000, "clip_sha256": SHA256, "duration_s": 3.2} | fields
+    clip_uri = clip_uri or policy_clip_key(run_id, clip["policy_version"])
+    request = pb.AddPolicyClipRequest(run_id=run_id, clip=pb.PolicyClip(**clip), clip_uri=clip_uri)
     return labeler.as_role(Role.OWNER).AddPolicyClip(request)
 
 
@@ -58,7 +65,7 @@ async def test_only_owners_see_rewards_and_returns(labeler: RunningLabeler, role
 
 async def test_clips_are_in_the_order_of_their_policies(labeler: RunningLabeler) -> None:
     """However they came; the run's newest is that of its newest policy."""
-    labeler.store.put(URI, CLIP)
+    _put(labeler, 10, 20, 30)
     for version in (30, 10, 20):
         await _add(labeler, policy_version=version)
     runs = (await labeler.as_role(Role.OWNER).ListRuns(pb.ListRunsRequest())).runs
@@ -69,7 +76,7 @@ async def test_clips_are_in_the_order_of_their_policies(labeler: RunningLabeler)
 async def test_a_run_without_clips_has_no_newest_one(labeler: RunningLabeler) -> None:
     """Version 0 is a policy too, so absent is not 0."""
     before = (await labeler.as_role(Role.OWNER).ListRuns(pb.ListRunsRequest())).runs[0]
-    labeler.store.put(URI, CLIP)
+    _put(labeler, 0)
     await _add(labeler, policy_version=0)
     after = (await labeler.as_role(Role.OWNER).ListRuns(pb.ListRunsRequest())).runs[0]
     assert (before.HasField("newest_policy_clip"), after.HasField("newest_policy_clip")) == (False, True)
@@ -79,13 +86,13 @@ async def test_adding_again_is_once_and_a_newer_clip_takes_the_place(labeler: Ru
     """The audit log has what changed alone."""
     other = b"\0\0\0\x18ftypisom another clip of the same policy"
     labeler.store.put(URI, CLIP)
-    labeler.store.put(f"{RUN_ID}/policy-clips/7-final.mp4", other)
     await _add(labeler)
     (first,) = await _list(labeler)
     await _add(labeler)
     (second,) = await _list(labeler)
     sha256 = hashlib.sha256(other).hexdigest()
-    await _add(labeler, clip_uri=f"{RUN_ID}/policy-clips/7-final.mp4", clip_sha256=sha256, is_final=True)
+    labeler.store.put(URI, other)
+    await _add(labeler, clip_sha256=sha256, is_final=True)
     (third,) = await _list(labeler)
 
     log = await labeler.as_role(Role.OWNER).ListAuditLog(pb.ListAuditLogRequest(run_id=RUN_ID))
@@ -96,7 +103,7 @@ async def test_adding_again_is_once_and_a_newer_clip_takes_the_place(labeler: Ru
 
 async def test_one_policy_is_the_final_one(labeler: RunningLabeler) -> None:
     """A run that was taken up again and finished once more ends with its newest."""
-    labeler.store.put(URI, CLIP)
+    _put(labeler, 10, 15, 20)
     await _add(labeler, policy_version=10, is_final=True)
     await _add(labeler, policy_version=15)
     before = [clip.is_final for clip in await _list(labeler)]
@@ -115,8 +122,8 @@ async def test_one_policy_is_the_final_one(labeler: RunningLabeler) -> None:
         ({"clip_sha256": "ab"}, "clip_sha256"),
         ({"clip_sha256": "0" * 64}, "clip_sha256"),
         ({"clip_uri": "run-2/policy-clips/7.mp4"}, "clip_uri"),
-        ({"clip_uri": f"{RUN_ID}/policy-clips/../../run-2/7.mp4"}, "key"),
-        ({"clip_uri": f"{RUN_ID}/policy-clips/8.mp4"}, "clip_uri"),
+        ({"clip_uri": f"{RUN_ID}/policy-clips/../../run-2/7.mp4"}, "clip_uri"),
+        ({"clip_uri": policy_clip_key(RUN_ID, 8)}, "clip_uri"),
         ({"predicted_rewards": [float("nan")]}, "predicted_rewards"),
         ({"predicted_rewards": [0.0] * 10_001}, "predicted_rewards"),
         ({"true_return": float("inf")}, "true_return"),
@@ -139,6 +146,9 @@ async def test_bounds_on_a_clip(labeler: RunningLabeler, change: dict[str, Any],
         f"{RUN_ID}/sealed/s1.safetensors",
         f"{RUN_ID}/clips/s1.mp4",
         f"{RUN_ID}/policy-clips/tokens.json",
+        f"{RUN_ID}/policy-clips/7.mp4",
+        f"{RUN_ID}/policy-clips/00000007-final.mp4",
+        f"{RUN_ID}/policies/00000007.safetensors",
     ],
 )
 async def test_no_other_file_of_the_run_is_taken_for_a_clip(labeler: RunningLabeler, key: str) -> None:
@@ -170,10 +180,10 @@ async def test_a_wrong_hash_is_refused_without_the_right_one(labeler: RunningLab
 
 async def test_a_clip_needs_a_run_and_a_policy(labeler: RunningLabeler) -> None:
     """NOT_FOUND without."""
-    labeler.store.put("run-2/policy-clips/7.mp4", CLIP)
+    labeler.store.put(policy_clip_key("run-2", 7), CLIP)
     labeler_stub = labeler.as_role(Role.LABELER)
     calls = (
-        _add(labeler, run_id="run-2", clip_uri="run-2/policy-clips/7.mp4"),
+        _add(labeler, run_id="run-2"),
         labeler_stub.ListPolicyClips(pb.ListPolicyClipsRequest(run_id="run-2")),
         labeler_stub.GetPolicyClip(pb.GetPolicyClipRequest(run_id=RUN_ID, policy_version=8)),
     )

@@ -20,7 +20,7 @@ from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, trajectory_pb2
 from somersault.wire.preference_rows import COLUMNS, message_from_row
 from tests.services.labeler.judging import LEFT, RIGHT, answer, complete_log, update_run
-from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler
+from tests.services.labeler.running import RUN_ID, RunningLabeler, refused, running_labeler, stored_segment
 
 
 async def _fill(labeler: RunningLabeler) -> None:
@@ -128,6 +128,8 @@ async def test_half_an_import_is_none(tmp_path: Path) -> None:
         unknown = [row.__class__() for row in rows[:1]]
         unknown[0].CopyFrom(rows[0])
         unknown[0].run_id = "none"
+        for side in (unknown[0].left, unknown[0].right):
+            side.CopyFrom(stored_segment(side.segment_id, run_id="none"))
         assert isinstance(await refused(_import(labeler, unknown, run_id="none")), NotFoundError)
 
 
@@ -157,6 +159,7 @@ async def test_a_version_without_the_one_before_is_refused(tmp_path: Path) -> No
         {"is_gold": True},
         {"commit_time": timestamp_pb2.Timestamp(seconds=-1)},
         {"left": trajectory_pb2.StoredSegment(segment_id="s", segment_uri="../s", duration_s=1)},
+        {"left": stored_segment("s", run_id="another")},
         {"left": trajectory_pb2.StoredSegment(segment_id="s", segment_uri="s", duration_s=math.inf)},
     ],
     ids=lambda changed: next(iter(changed)),

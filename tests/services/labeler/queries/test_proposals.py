@@ -61,9 +61,22 @@ async def test_a_segment_id_names_one_segment(labeler: RunningLabeler) -> None:
     assert isinstance(await refused(_propose(labeler, moved)), AlreadyExistsError)
 
 
+@pytest.mark.parametrize("field", ["segment_uri", "sealed_uri"])
+async def test_a_proposal_never_chooses_a_key(labeler: RunningLabeler, field: str) -> None:
+    """Not even another object of the same run: what a teacher, a simulator or the reward service would then read."""
+    for key in ("elsewhere", f"{RUN_ID}/checkpoints/learner/000000000001.safetensors", "../tokens.json"):
+        moved = proposal("a")
+        setattr(moved.second, field, key)
+        error = await refused(_propose(labeler, moved))
+        assert isinstance(error, InvalidInputError)
+        assert field in str(error)
+
+
 async def test_an_unknown_run_takes_no_queries(labeler: RunningLabeler) -> None:
     """CreateRun comes first."""
-    assert isinstance(await refused(_propose(labeler, proposal("a"), run_id="run-9")), NotFoundError)
+    assert isinstance(
+        await refused(_propose(labeler, proposal("a", run_id="run-9"), run_id="run-9")), NotFoundError
+    )
 
 
 def test_sides_are_drawn_evenly_and_for_good() -> None:

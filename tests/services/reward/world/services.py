@@ -101,7 +101,7 @@ class RewardLife:
             now_s=lambda: asyncio.get_running_loop().time(),
         )
         self.servicer = RewardServicer(
-            spec=SPEC, offers=self.offers, pool=self.pool, loop=self.loop, learner=learner
+            spec=SPEC, run_id="r", offers=self.offers, pool=self.pool, loop=self.loop, learner=learner
         )
 
     async def live(self) -> None:

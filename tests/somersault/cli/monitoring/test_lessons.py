@@ -121,7 +121,7 @@ def test_a_true_reward_that_is_not_finite_is_null_in_the_summary(value: float, t
     evaluation = Evaluation(
         policy_version=3,
         episodes=(simulator_pb2.EpisodeResult(true_return=value), simulator_pb2.EpisodeResult(true_return=1)),
-        best_segment_uri="x",
+        best_segment_id="x",
     )
     progress = make_progress(num_labels=9, num_incomparable=9)
     config = make_config(RunFolder(tmp_path / "run"))

@@ -42,7 +42,7 @@ def test_summary_has_exactly_what_was_promised(tmp_path) -> None:
             simulator_pb2.EpisodeResult(true_return=10, flips=2, landed_flips=1),
             simulator_pb2.EpisodeResult(true_return=20, flips=1, landed_flips=0),
         ),
-        best_segment_uri="x",
+        best_segment_id="x",
     )
     config = make_config(RunFolder(tmp_path / "run"))
     summary = summarise(config, make_progress(), evaluation, wall_s=5.0, num_restarts=2)

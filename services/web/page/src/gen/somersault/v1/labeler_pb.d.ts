@@ -5610,7 +5610,7 @@ export declare type AddPolicyClipRequest = Message<"somersault.v1.AddPolicyClipR
   clip?: PolicyClip | undefined;
 
   /**
-   * Key of the clip in object storage: `RUN/policy-clips/NAME.mp4`, nothing else under the run. The bytes begin with an `ftyp` box.
+   * Key of the clip in object storage: `RUN/policy-clips/VERSION.mp4`, the version in at least eight digits. The bytes begin with an `ftyp` box.
    *
    * @generated from field: string clip_uri = 3;
    */
@@ -5638,7 +5638,7 @@ export declare type AddPolicyClipRequestJson = {
   clip?: PolicyClipJson;
 
   /**
-   * Key of the clip in object storage: `RUN/policy-clips/NAME.mp4`, nothing else under the run. The bytes begin with an `ftyp` box.
+   * Key of the clip in object storage: `RUN/policy-clips/VERSION.mp4`, the version in at least eight digits. The bytes begin with an `ftyp` box.
    *
    * @generated from field: string clip_uri = 3;
    */

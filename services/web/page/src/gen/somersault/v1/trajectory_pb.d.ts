@@ -336,14 +336,14 @@ export declare type StoredSegment = Message<"somersault.v1.StoredSegment"> & {
   segmentId: string;
 
   /**
-   * Key of the object with its observations, its actions and what it is rendered from.
+   * Key of the object with its observations, its actions and what it is rendered from: `RUN/segments/SEGMENT.safetensors`, no other.
    *
    * @generated from field: string segment_uri = 2;
    */
   segmentUri: string;
 
   /**
-   * Key of the sealed teacher part with the true rewards. Only a teacher's identity may read it.
+   * Key of the sealed teacher part with the true rewards: `RUN/sealed/SEGMENT.safetensors`, or empty. Only a teacher's identity may read it.
    *
    * @generated from field: string sealed_uri = 3;
    */
@@ -371,14 +371,14 @@ export declare type StoredSegmentJson = {
   segmentId?: string;
 
   /**
-   * Key of the object with its observations, its actions and what it is rendered from.
+   * Key of the object with its observations, its actions and what it is rendered from: `RUN/segments/SEGMENT.safetensors`, no other.
    *
    * @generated from field: string segment_uri = 2;
    */
   segmentUri?: string;
 
   /**
-   * Key of the sealed teacher part with the true rewards. Only a teacher's identity may read it.
+   * Key of the sealed teacher part with the true rewards: `RUN/sealed/SEGMENT.safetensors`, or empty. Only a teacher's identity may read it.
    *
    * @generated from field: string sealed_uri = 3;
    */
