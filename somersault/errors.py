@@ -49,6 +49,7 @@ __all__ = [
     "error_from_status",
     "root_of",
     "shorten",
+    "text_for_callers",
 ]
 
 
@@ -66,6 +67,8 @@ class SomersaultError(Exception):
 
     status = grpc.StatusCode.INTERNAL
     retry = Retry.AGAIN
+    places: tuple[str, ...] = ()
+    """Where in its text something of this machine or network is named: for whoever runs the service, not for callers."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -75,6 +78,11 @@ class SomersaultError(Exception):
     def never(self) -> Self:
         """Mark the error as one after which trying again is pointless, whatever its class says, and return it."""
         self.retry = Retry.NEVER
+        return self
+
+    def of(self, *places: str) -> Self:
+        """Note what of its text no caller is told, such as a folder or a host, and return it."""
+        self.places = places
         return self
 
     def again(self) -> Self:
@@ -210,6 +218,16 @@ def error_from_status(
     error = (kind or SomersaultError)(detail)
     error.retry = _retry_of(status, said=retry)
     return error
+
+
+def text_for_callers(error: BaseException) -> str:
+    """Return an error's text as it is sent to callers: without the places that it, or what caused it, notes."""
+    text, cause = str(error), error
+    while cause is not None:
+        for place in getattr(cause, "places", ()):
+            text = text.replace(place, "…")
+        cause = cause.__cause__ or cause.__context__
+    return text
 
 
 def root_of(error: BaseException) -> BaseException:

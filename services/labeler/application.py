@@ -165,7 +165,7 @@ def _parts(
         answers=Answers(database, log_grew=log_grew),
         preference_log=PreferenceLog(database, log_grew=log_grew),
         log_import=LogImport(database, log_grew=log_grew),
-        query_clips=QueryClips(database, store),
+        query_clips=QueryClips(database, store, queries_changed=queries_changed),
         policy_clips=PolicyClips(database, store),
         practice=Practice(database, own_task=get_task(config.task) if config.task else None),
         labelers=Labelers(database),

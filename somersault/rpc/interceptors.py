@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import structlog
 
-from somersault.errors import Retry, SomersaultError
+from somersault.errors import Retry, SomersaultError, text_for_callers
 from somersault.rpc.handlers import DeniedCallError, Handler, behavior_of, replaced
 
 __all__ = ["RETRY_KEY", "ErrorInterceptor"]
@@ -79,7 +79,7 @@ async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], 
             _log.info(
                 "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
             )
-        await context.abort(error.status, str(error), ((RETRY_KEY, error.retry.value),))
+        await context.abort(error.status, text_for_callers(error), ((RETRY_KEY, error.retry.value),))
     if isinstance(
         error, NotImplementedError
     ):  # raised by generated servicers for methods that a server leaves out

@@ -55,7 +55,9 @@ class FolderStore:
             try:
                 _write_durably(folder, name, data)
             except IsADirectoryError as err:
-                raise AlreadyExistsError(f"{key!r} is a folder in {self._root}, not an object") from err
+                raise AlreadyExistsError(f"{key!r} is a folder in {self._root}, not an object").of(
+                    str(self._root)
+                ) from err
         return object_store.describe(key, data)
 
     def get(self, key: str, *, expect_sha256: str | None = None) -> bytes:
@@ -68,7 +70,7 @@ class FolderStore:
                 with self._open_folder(folders) as folder:
                     data = self._read(folder, name, key=key)
             except (FileNotFoundError, NotADirectoryError) as err:
-                raise NotFoundError(f"no object {key!r} in {self._root}") from err
+                raise NotFoundError(f"no object {key!r} in {self._root}").of(str(self._root)) from err
         object_store.verify(key, data, expect_sha256)
         return data
 
@@ -132,7 +134,7 @@ class FolderStore:
         except (FileNotFoundError, NotADirectoryError) as err:
             raise UnavailableError(
                 f"object store folder {self._root} is gone; mount it or create it again"
-            ) from err
+            ).of(str(self._root)) from err
         try:
             for part in parts:
                 child = _open_child(descriptor, part, create=create)
@@ -148,7 +150,7 @@ class FolderStore:
         try:
             yield
         except OSError as err:
-            raise self._translate(err) from err
+            raise self._translate(err).of(str(self._root)) from err
 
     def _translate(self, err: OSError) -> SomersaultError:
         reason = err.strerror or str(err)

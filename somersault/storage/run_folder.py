@@ -64,5 +64,5 @@ class RunFolderStore:
         """
         if not key.startswith(self._prefix):
             bound = f"one that begins with {self._prefix!r}: {self._folder} is that run's alone"
-            raise InvalidInputError(field, key, bound)
+            raise InvalidInputError(field, key, bound).of(str(self._folder))
         return key.removeprefix(self._prefix)

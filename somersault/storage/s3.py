@@ -149,7 +149,7 @@ class S3Store:
                 if time.monotonic() > deadline:
                     raise UnavailableError(
                         f"{self._place} took over {TRANSFER_TIMEOUT_S:g} s to send object {key!r}"
-                    )
+                    ).of(*self._place.names)
             response.release_conn()
             return bytes(data), response.headers.get(f"x-amz-meta-{_DIGEST_METADATA}")
 
@@ -181,6 +181,7 @@ class S3Store:
                 return operation()
             except s3_errors.CAUGHT as err:
                 failure: SomersaultError = s3_errors.translate(err, place=self._place, key=key)
+                failure = failure.of(*self._place.names)
                 cause = err
             is_over = attempt == NUM_ATTEMPTS or time.monotonic() - started > RETRY_WINDOW_S
             if is_over or not isinstance(failure, UnavailableError):

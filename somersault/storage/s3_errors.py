@@ -45,6 +45,11 @@ class Place:
     is_secure: bool = True
     """Whether TLS is used."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What messages say of it that no caller is told."""
+        return str(self), self.host, f"bucket {self.bucket!r}"
+
     def __str__(self) -> str:
         """Return how messages name it."""
         return f"object store {'https' if self.is_secure else 'http'}://{self.host}"

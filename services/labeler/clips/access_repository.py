@@ -22,6 +22,8 @@ _QUERIES = schema.queries
 class StoredClip:
     """A verified clip in object storage."""
 
+    run_id: str
+    segment_id: str
     clip_uri: str
     sha256: str
 
@@ -50,4 +52,4 @@ def find_visible(connection: sa.Connection, labeler: Labeler, *, query_id: str, 
     clip = connection.execute(
         sa.select(_CLIPS).where(_CLIPS.c.run_id == query.run_id, _CLIPS.c.segment_id == segment_id)
     ).one()
-    return StoredClip(clip_uri=clip.clip_uri, sha256=clip.sha256)
+    return StoredClip(run_id=query.run_id, segment_id=segment_id, clip_uri=clip.clip_uri, sha256=clip.sha256)

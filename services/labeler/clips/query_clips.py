@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 
-from services.labeler.clips import access_repository, clip_list_repository
+import prometheus_client
+import structlog
+
+from services.labeler.clips import access_repository, clip_list_repository, render_queue_repository
+from services.labeler.clips.access_repository import StoredClip
 from services.labeler.clips.clip_order import Place
 from services.labeler.database import Database
 from services.labeler.model import list_pages
 from services.labeler.model.clips import ClipChoice, ClippedQuery
 from services.labeler.model.labelers import Labeler
-from somersault.errors import InvalidInputError
+from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
+from somersault.rpc import Notifier
 from somersault.storage import ObjectStore
 
 __all__ = ["QueryClips"]
@@ -19,20 +25,28 @@ __all__ = ["QueryClips"]
 _PLACE = re.compile(r"(\d)_(\d{1,18}(?:\.\d{1,18})?(?:e[+-]?\d{1,3})?)_(\d{1,18})", re.ASCII)
 
 
+_RENDERED_AGAIN = prometheus_client.Counter(
+    "somersault_labeler_clips_lost_total", "Stored clips that were gone or changed, and are rendered again."
+)
+
+_log = structlog.get_logger()
+
+
 class QueryClips:
     """Reads and lists the clips of queries."""
 
-    def __init__(self, database: Database, store: ObjectStore) -> None:
-        """Take the database, and the object store that holds the clips."""
+    def __init__(self, database: Database, store: ObjectStore, *, queries_changed: Notifier) -> None:
+        """Take the database, the object store that holds the clips, and what wakes whoever renders them."""
         self._database = database
         self._store = store
+        self._queries_changed = queries_changed
 
     async def read(self, labeler: Labeler, *, query_id: str, is_left: bool) -> tuple[bytes, str]:
-        """Return a clip that the labeler may see, and its SHA-256.
+        """Return a clip that the labeler may see, and its SHA-256; one that is gone or changed is rendered again.
 
         Raises:
             FailedPreconditionError: it neither holds nor has answered the query, and isn't an owner.
-            NotFoundError: there is no such query, or no clip of it yet.
+            NotFoundError: there is no such query, or no clip of it, or none any more.
             CorruptDataError: the stored bytes have changed.
         """
         clip = await self._database.read(
@@ -40,8 +54,27 @@ class QueryClips:
                 connection, labeler, query_id=query_id, is_left=is_left
             )
         )
-        data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+        try:
+            data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+        except (NotFoundError, CorruptDataError) as err:
+            await self._render_again(clip, reason=str(err))
+            what = "is gone" if isinstance(err, NotFoundError) else "has changed"
+            said = f"a clip of query {query_id!r} {what}; it is rendered again, lease another query meanwhile"
+            raise type(err)(said) from err
         return data, clip.sha256
+
+    async def _render_again(self, clip: StoredClip, *, reason: str) -> None:
+        again = functools.partial(
+            render_queue_repository.render_again,
+            run_id=clip.run_id,
+            segment_id=clip.segment_id,
+            sha256=clip.sha256,
+            reason=reason,
+        )
+        if await self._database.write(again):
+            _RENDERED_AGAIN.inc()
+            _log.error("clip_lost", run_id=clip.run_id, segment_id=clip.segment_id, error=reason)
+            self._queries_changed.notify()
 
     async def list_chosen(
         self, run_id: str, choice: ClipChoice, *, page_size: int, page_token: str

@@ -9,7 +9,16 @@ import sqlalchemy as sa
 from services.labeler.database import clock, counters, schema
 from services.labeler.model.queries import QueryState
 
-__all__ = ["RenderTask", "claim", "fail", "has_waiting", "postpone", "release_claims", "store"]
+__all__ = [
+    "RenderTask",
+    "claim",
+    "fail",
+    "has_waiting",
+    "postpone",
+    "release_claims",
+    "render_again",
+    "store",
+]
 
 _CLIPS = schema.clips
 _QUERIES = schema.queries
@@ -76,17 +85,35 @@ def release_claims(connection: sa.Connection) -> None:
 def store(connection: sa.Connection, task: RenderTask, *, sha256: str) -> int:
     """Mark a clip as verified; return how many queries became ready to be shown."""
     _change(connection, task, state="stored", sha256=sha256, reason="")
-    showing = _lock_showing(connection, task)
+    showing = _lock_showing(connection, task.run_id, task.segment_id)
     is_shown = sa.and_(
         _QUERIES.c.number.in_(showing),
         _has_clip(_QUERIES.c.left_segment_id),
         _has_clip(_QUERIES.c.right_segment_id),
     )
-    num_ready = _move(connection, task, is_shown, QueryState.READY)
+    num_ready = _move(connection, task.run_id, is_shown, QueryState.READY)
     shown = connection.execute(
         sa.update(_QUERIES).where(is_shown, _QUERIES.c.has_clips.is_(False)).values(has_clips=True)
     )
     return max(num_ready, shown.rowcount)
+
+
+def render_again(
+    connection: sa.Connection, *, run_id: str, segment_id: str, sha256: str, reason: str
+) -> bool:
+    """Have a clip rendered again whose stored bytes are gone or changed; return whether nobody did so before.
+
+    Until then the queries that show it are leased to no more people. Whoever has its clips already may still answer.
+    """
+    of_clip = sa.and_(_CLIPS.c.run_id == run_id, _CLIPS.c.segment_id == segment_id)
+    again = sa.update(_CLIPS).where(of_clip, _CLIPS.c.state == "stored", _CLIPS.c.sha256 == sha256)
+    values = {"state": "pending", "sha256": "", "num_failures": 0, "next_try_ms": 0, "reason": reason[:500]}
+    if not connection.execute(again.values(values)).rowcount:
+        return False
+    is_shown = _QUERIES.c.number.in_(_lock_showing(connection, run_id, segment_id))
+    _move(connection, run_id, is_shown, QueryState.RENDERING, of=QueryState.READY, wants_clips=True)
+    connection.execute(sa.update(_QUERIES).where(is_shown).values(has_clips=False))
+    return True
 
 
 def postpone(
@@ -100,20 +127,26 @@ def postpone(
 def fail(connection: sa.Connection, task: RenderTask, *, reason: str) -> None:
     """Give up on a clip, and with it on every query that waits for it."""
     _change(connection, task, state="failed", reason=reason[:500])
-    showing = _lock_showing(connection, task)
-    _move(connection, task, _QUERIES.c.number.in_(showing), QueryState.FAILED)
+    showing = _lock_showing(connection, task.run_id, task.segment_id)
+    _move(connection, task.run_id, _QUERIES.c.number.in_(showing), QueryState.FAILED)
 
 
 def _move(
-    connection: sa.Connection, task: RenderTask, which: sa.ColumnElement[bool], state: QueryState
+    connection: sa.Connection,
+    run_id: str,
+    which: sa.ColumnElement[bool],
+    state: QueryState,
+    *,
+    of: QueryState = QueryState.RENDERING,
+    **values: object,
 ) -> int:
-    """Move queries that wait for clips to another state; return how many."""
-    is_waiting = _QUERIES.c.state == QueryState.RENDERING.value
+    """Move queries of one state, by default those that wait for clips, to another; return how many."""
+    is_of = _QUERIES.c.state == of.value
     moved = connection.execute(
-        sa.update(_QUERIES).where(which, is_waiting).values(state=state.value)
+        sa.update(_QUERIES).where(which, is_of).values(state=state.value, **values)
     ).rowcount
     if moved:
-        counters.add_to_run(connection, task.run_id, {QueryState.RENDERING: -moved, state: moved})
+        counters.add_to_run(connection, run_id, {of: -moved, state: moved})
     return moved
 
 
@@ -148,12 +181,12 @@ def _has_clip(segment_id: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:
     )
 
 
-def _lock_showing(connection: sa.Connection, task: RenderTask) -> list[int]:
+def _lock_showing(connection: sa.Connection, run_id: str, segment_id: str) -> list[int]:
     """Return the queries that show a clip, locked, so that whoever stores the other clip next sees this one."""
     return list(
         connection.execute(
             sa.select(_QUERIES.c.number)
-            .where(_shows(task.run_id, task.segment_id))
+            .where(_shows(run_id, segment_id))
             .order_by(_QUERIES.c.number)
             .with_for_update()
         ).scalars()

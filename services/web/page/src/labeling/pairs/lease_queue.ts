@@ -187,7 +187,9 @@ export class LeaseQueue extends Emitter<Events> {
           await backoff.wait();
         } else if (this.#held.includes(pair)) {
           this.#lose(pair, "The pair couldn’t be shown and was skipped.");
-          call("ReleaseQuery", { leaseToken: pair.leaseToken }).catch(() => {});
+          // One whose clip is rendered again may come back; one that can't be played may not.
+          const isReturned = error instanceof CallError && ["not_found", "data_loss"].includes(error.code);
+          call("ReleaseQuery", { leaseToken: pair.leaseToken, isReturned }).catch(() => {});
         }
       }
     }
