@@ -4,6 +4,9 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message sent or taken. A rollout of 128 steps is under 1 MB in 64 MuJoCo environments, and 14.8 MB in 16
 environments of 84 x 84 pictures, of which 71 fit. gRPC's own bound is 4 MB."""
 
+MAX_STREAMS = 2_000
+"""Calls that are open at once on one connection. A web gateway has at most 1,024 (its connections)."""
+
 KEEPALIVE_MS = 30_000
 """Load balancers drop TCP connections that are idle for 60 s."""
 

@@ -26,6 +26,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     # No compressed message is taken (UNIMPLEMENTED): a thousandth of what it becomes would have been counted.
     ("grpc.compression_enabled_algorithms_bitset", 1 << grpc.Compression.NoCompression),
     ("grpc.per_message_decompression", 0),
+    # Of a connection; a caller's further calls wait in its own process.
+    ("grpc.max_concurrent_streams", limits.MAX_STREAMS),
     ("grpc.server_handshake_timeout_ms", limits.HANDSHAKE_TIMEOUT_MS),
     ("grpc.http2.min_ping_interval_without_data_ms", limits.KEEPALIVE_MS // 2),
     ("grpc.keepalive_time_ms", limits.KEEPALIVE_MS),
