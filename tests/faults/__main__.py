@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.faults.campaign import Campaign, Trial, table_of
+from tests.faults.campaign import MAX_TRIES, Campaign, Trial, table_of
 from tests.faults.classes import CLASSES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def main() -> int:
     classes = [one for one in classes if not lacking[one.name]]
     if arguments.repeat is not None:
         return _repeat(Trial(classes[0], arguments.repeat))
-    campaign = Campaign(classes, history=arguments.history, seed=arguments.seed)
+    campaign = Campaign(classes, history=arguments.history, seed=arguments.seed, max_tries=arguments.tries)
     try:
         if not arguments.report:
             until_s = time.monotonic() + arguments.minutes * 60
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--history", type=Path, default=ROOT / "build/faults/history.jsonl", help="goes on where it ends"
     )
     parser.add_argument("--only", nargs="*", choices=[one.name for one in CLASSES], help="classes of faults")
+    parser.add_argument("--tries", type=int, default=MAX_TRIES, help="to shrink what a failing trial needs")
     parser.add_argument("--report", action="store_true", help="print the history's table and do nothing")
     parser.add_argument(
         "--repeat", type=int, metavar="SEED", help="play that trial of the first of --only alone"

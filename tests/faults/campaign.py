@@ -56,8 +56,11 @@ class Trial:
 class Campaign:
     """Owns the history file: a line of JSON for each trial that was played."""
 
-    def __init__(self, classes: Sequence[FaultClass], *, history: Path, seed: int) -> None:
-        """Go on where the history ends."""
+    def __init__(
+        self, classes: Sequence[FaultClass], *, history: Path, seed: int, max_tries: int = MAX_TRIES
+    ) -> None:
+        """Go on where the history ends; shrink a failing trial by at most that many tries."""
+        self._max_tries = max_tries
         self._classes = classes
         self._history = history
         self._seed = seed
@@ -88,7 +91,9 @@ class Campaign:
         row = {"class": trial.fault_class.name, "seed": trial.seed, "commit": _commit(), **outcome.as_row()}
         row["wall_s"] = round(time.monotonic() - begin_s, 1)
         if outcome.problems:
-            shortest, num_tries = await shrink(faults, lambda some: self._fails(trial, some))
+            shortest, num_tries = await shrink(
+                faults, lambda some: self._fails(trial, some), max_tries=self._max_tries
+            )
             row |= {"shortest": [fault.text for fault in shortest], "tries": num_tries}
         self.rows.append(row)
         with self._history.open("a", encoding="utf-8") as file:
