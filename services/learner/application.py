@@ -27,6 +27,10 @@ from somersault.v1 import learner_pb2, learner_pb2_grpc
 __all__ = ["LearnerApplication", "build"]
 
 
+_DRAIN_S = 10.0
+"""How long the last checkpoint may take: whoever stops the service kills it a little later."""
+
+
 class LearnerApplication:
     """Simulators' streams fill the collector; the loop takes batches from it, has them scored and improves the policy."""
 
@@ -90,8 +94,8 @@ class LearnerApplication:
         await asyncio.Event().wait()
 
     async def drain(self) -> None:
-        """Store what was learned since the last checkpoint."""
-        await self.loop.checkpoint()
+        """Store what was learned since the last checkpoint, or say that it could not be stored."""
+        await self.loop.drain(timeout_s=_DRAIN_S)
 
 
 async def build(config: LearnerConfig) -> LearnerApplication:

@@ -14,16 +14,18 @@ import safetensors.numpy
 import structlog
 
 from services.learner.algorithms.algorithm import Algorithm
-from services.learner.checkpoints import CheckpointStore, Counters
+from services.learner.checkpoint_writer import CheckpointWriter
+from services.learner.checkpoints import CheckpointStore, Counters, Snapshot, take_snapshot
 from services.learner.progress import LearnerState, Progress, set_metrics
 from services.learner.rewards.source import Rewards, RewardSource
 from services.learner.rollouts.batch import Batch, make_batch
 from services.learner.rollouts.collector import Collector
 from services.learner.rollouts.session import PublishedPolicy
+from services.learner.safeguard import Safeguard
 from somersault.domain.trajectory import Rollout
-from somersault.errors import UnavailableError
 from somersault.rpc import Latest
 from somersault.runtime.failpoints import failpoint
+from somersault.runtime.telemetry import tell_owner
 
 __all__ = ["TrainingLoop"]
 
@@ -50,6 +52,8 @@ _NUM_TIMED = 10  # improvements that speed is averaged over: enough to be steady
 
 _CHECKPOINT_RETRY_S = 1.0  # between tries to store the last checkpoint
 
+_STORE_S = 20.0  # how long whoever asked for a checkpoint waits for a slow store
+
 T = TypeVar("T")
 
 
@@ -71,6 +75,8 @@ class TrainingLoop:
         self._collector = collector
         self._reward_source = reward_source
         self._checkpoints = checkpoints
+        self._safeguard = Safeguard(algorithm)
+        self._writer = CheckpointWriter(checkpoints, on_stored=self._note_stored)
         self._total_env_steps = total_env_steps
         self._checkpoint_s = checkpoint_s
         self._unpaused = asyncio.Event()
@@ -98,14 +104,16 @@ class TrainingLoop:
         return self._now.env_steps + self._num_waiting_steps + self._collector.num_spare_steps
 
     async def restore(self) -> None:
-        """Go on from the newest checkpoint, if there is one.
+        """Go on from the newest checkpoint that is sound, if there is any.
 
         Raises:
-            CorruptDataError: There is one and it can't be trusted.
+            CorruptDataError: There are some and none can be trusted.
         """
         counters = await _in_thread(lambda: self._checkpoints.restore(self._algorithm))
         if counters is None:
             return
+        if self._checkpoints.fall_back is not None:
+            tell_owner(self._checkpoints.fall_back)
         self._report(
             env_steps=counters.env_steps,
             policy_version=counters.policy_version,
@@ -124,19 +132,17 @@ class TrainingLoop:
         self._report(state=LearnerState.FINISHED)
         _log.info("finished", env_steps=self._now.env_steps, policy_version=self._now.policy_version)
 
-    async def checkpoint(self) -> bool:
-        """Store a checkpoint now and return whether it was stored: a store that is away must not end learning."""
-        async with self._algorithm_lock:
-            counters = Counters(env_steps=self._now.env_steps, policy_version=self._now.policy_version)
-            self._last_checkpoint_s = time.monotonic()
-            try:
-                await _in_thread(lambda: self._checkpoints.save(self._algorithm, counters))
-            except UnavailableError as error:
-                _log.warning("checkpoint_not_stored", env_steps=counters.env_steps, detail=str(error))
-                return False
-            self._report(checkpoint_env_steps=counters.env_steps)
-        _log.info("checkpoint_stored", env_steps=counters.env_steps)
-        return True
+    async def checkpoint(self, *, timeout_s: float = _STORE_S) -> bool:
+        """Store a checkpoint now and return whether it was stored: a store that is away, slow or full must not end learning."""
+        return await self._writer.write(await self._snapshot(), timeout_s=timeout_s)
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Store what was learned since the last checkpoint, or say that it isn't stored."""
+        if not await self.checkpoint(timeout_s=timeout_s):
+            stored, made = self._now.checkpoint_env_steps, self._now.env_steps
+            tell_owner(
+                f"what was learned from step {stored} to {made} could not be stored and is lost when the learner ends"
+            )
 
     def pause(self) -> None:
         """Take and assign no more rollouts; a batch in work is still learned from."""
@@ -174,7 +180,8 @@ class TrainingLoop:
             return
         (rewards,) = scored
         self._report(state=LearnerState.LEARNING)
-        await self._learn_from(batch.rollout, rewards, env_steps=self._now.env_steps + num_steps)
+        if not await self._learn_from(batch.rollout, rewards, env_steps=self._now.env_steps + num_steps):
+            self._tell_of_dropped(batch)
         await self._checkpoint_if_due()
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
@@ -205,22 +212,25 @@ class TrainingLoop:
         env_steps = self._now.env_steps + batch.rollout.num_steps
         return (await self._reward_source.rewards_for(batch, env_steps=env_steps),)
 
-    async def _learn_from(self, rollout: Rollout, rewards: Rewards | None, *, env_steps: int) -> None:
-        """Improve the policy on a scored rollout; without rewards, only observe it."""
-        if rewards is None:
-            async with self._algorithm_lock:
-                self._algorithm.observe(rollout.observations)
-            self._report(env_steps=env_steps)
-            # A version names one policy, so what was observed now is first published with the next version.
-            self._collector.publish(self._policy)
-            return
+    async def _learn_from(self, rollout: Rollout, rewards: Rewards | None, *, env_steps: int) -> bool:
+        """Improve the policy on a scored rollout, without rewards only observe it; return whether that was kept."""
         async with self._algorithm_lock:
-            await _to_its_end(self._improve(rollout, rewards, env_steps=env_steps))
+            if rewards is not None:
+                return await _to_its_end(self._improve(rollout, rewards, env_steps=env_steps))
+            is_kept = self._safeguard.observe(rollout.observations)
+        if is_kept:
+            self._report(env_steps=env_steps)
+        # A version names one policy, so what was observed now is first published with the next version.
+        self._collector.publish(self._policy)
+        return is_kept
 
-    async def _improve(self, rollout: Rollout, rewards: Rewards, *, env_steps: int) -> None:
+    async def _improve(self, rollout: Rollout, rewards: Rewards, *, env_steps: int) -> bool:
         with _IMPROVEMENT_S.time():
-            statistics = await asyncio.to_thread(self._algorithm.improve, rollout, rewards.rewards)
+            statistics = await asyncio.to_thread(self._safeguard.improve, rollout, rewards.rewards)
         failpoint("learner.policy.improved")
+        if statistics is None:
+            self._collector.publish(self._policy)
+            return False
         self._timed.append((time.monotonic(), env_steps))
         self._report(
             env_steps=env_steps,
@@ -232,6 +242,19 @@ class TrainingLoop:
         )
         self._publish()
         failpoint("learner.policy.published")
+        return True
+
+    def _tell_of_dropped(self, batch: Batch) -> None:
+        """Say whose rollouts made a step that was taken back, at first to the owner too."""
+        incarnations = sorted({part.incarnation for part in batch.parts})
+        _log.error("rollouts_spoilt_a_step", incarnations=incarnations)
+        num_dropped = self._safeguard.num_dropped
+        if num_dropped & (num_dropped - 1) == 0:  # 1, 2, 4, 8, …
+            tell_owner(
+                f"{num_dropped} improvements were taken back because a number was no longer finite, the last on rollouts"
+                f" of {', '.join(incarnations)}; learning goes on from before it"
+            )
+        self._report(num_dropped_improvements=num_dropped)
 
     def _publish(self) -> None:
         weights = safetensors.numpy.save(self._algorithm.export_policy())
@@ -239,8 +262,18 @@ class TrainingLoop:
         self._collector.publish(self._policy)
 
     async def _checkpoint_if_due(self) -> None:
+        """Begin to store a checkpoint; learning doesn't wait for the store, whatever the pacing."""
         if time.monotonic() - self._last_checkpoint_s >= self._checkpoint_s:
-            await self.checkpoint()
+            self._writer.begin(await self._snapshot())
+
+    async def _snapshot(self) -> Snapshot:
+        self._last_checkpoint_s = time.monotonic()
+        async with self._algorithm_lock:
+            counters = Counters(env_steps=self._now.env_steps, policy_version=self._now.policy_version)
+            return await _in_thread(lambda: take_snapshot(self._algorithm, counters))
+
+    def _note_stored(self, counters: Counters) -> None:
+        self._report(checkpoint_env_steps=counters.env_steps)
 
     def _speed(self) -> float:
         """Return environment steps per second over the newest improvements."""
@@ -257,6 +290,7 @@ class TrainingLoop:
             "num_repeated": self._collector.num_repeated,
             "num_spare": self._collector.num_spare,
             "num_simulators": self._collector.num_simulators,
+            "is_checkpoint_late": self._writer.failed_since is not None,
         }
         self.progress.set(replace(self._now, **counted, **changes))  # type: ignore[arg-type]
         set_metrics(self._now)

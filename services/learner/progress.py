@@ -55,6 +55,22 @@ class Progress:
     """Rollouts gathered for their segments alone."""
     num_simulators: int = 0
     checkpoint_env_steps: int = 0
+    num_dropped_improvements: int = 0
+    """Taken back because a number was no longer finite."""
+    is_without_reward_service: bool = False
+    """It goes on with its copy of the reward model, because the reward service is away or says nothing."""
+    is_checkpoint_late: bool = False
+    """The last checkpoint that was due could not be stored yet."""
+
+    @property
+    def alarms(self) -> dict[str, float]:
+        """What isn't as it should be, as statistics; empty while all is well."""
+        found = {
+            "alarm_dropped_improvements": self.num_dropped_improvements,
+            "alarm_without_reward_service": self.is_without_reward_service,
+            "alarm_checkpoint_late": self.is_checkpoint_late,
+        }
+        return {name: float(value) for name, value in found.items() if value}
 
 
 def set_metrics(progress: Progress) -> None:

@@ -81,7 +81,9 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
             self._loop.resume()
         elif request.action == learner_pb2.CONTROL_ACTION_CHECKPOINT:
             if not await self._loop.checkpoint():
-                raise UnavailableError("the object store can't be reached; no checkpoint was stored")
+                raise UnavailableError(
+                    "the object store can't be reached, is slow or full; no checkpoint was stored yet"
+                )
         elif request.action == learner_pb2.CONTROL_ACTION_STOP:
             self._loop.stop()
         else:
@@ -98,7 +100,7 @@ class LearnerServicer(learner_pb2_grpc.LearnerServiceServicer):
             reward_version=progress.reward_version,
             env_steps_per_s=progress.env_steps_per_s,
             predicted_reward_mean=progress.predicted_reward_mean,
-            statistics=progress.statistics,
+            statistics={**progress.statistics, **progress.alarms},
             num_stale_rollouts=progress.num_stale,
             num_repeated_rollouts=progress.num_repeated,
             num_simulators=progress.num_simulators,

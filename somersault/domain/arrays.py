@@ -14,13 +14,24 @@ made at once, int32 ``[D]``, each of its own number of ``choice_sizes``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ActionArray", "BoolArray", "DoubleArray", "FloatArray", "FrameArray"]
+__all__ = ["ActionArray", "BoolArray", "DoubleArray", "FloatArray", "FrameArray", "find_not_finite"]
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 FrameArray = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 ActionArray = npt.NDArray[np.float32] | npt.NDArray[np.int32]
+
+
+def find_not_finite(arrays: Mapping[str, npt.NDArray[Any]]) -> str | None:
+    """Return the name of the first array that holds a number that isn't finite, which would spoil all that comes of it; or None."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return name
+    return None

@@ -1,6 +1,6 @@
-"""Numbered checkpoints in object storage: arrays and a few facts, checked for corruption when read.
+"""A checkpoint as bytes: arrays and a few facts, checked for corruption when read.
 
-A checkpoint is one safetensors object; its metadata carries the facts as JSON and a SHA-256 over the arrays.
+It is one safetensors object; its metadata carries the facts as JSON and a SHA-256 over the arrays.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ from safetensors import SafetensorError
 from somersault.errors import CorruptDataError
 from somersault.formats.safetensors import read_header
 from somersault.formats.strict_json import dump_json, load_json
-from somersault.runtime.failpoints import failpoint
-from somersault.storage import ObjectStore
 
-__all__ = ["Checkpoint", "load_newest", "pack", "save", "unpack"]
+__all__ = ["Checkpoint", "pack", "unpack"]
 
 _FORMAT = "somersault.checkpoint.1"
-_NUM_KEPT = 3
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -36,34 +33,6 @@ class Checkpoint:
     arrays: dict[str, npt.NDArray[Any]]
     facts: dict[str, Any]
     """Small JSON values: counters, cursors."""
-
-
-def save(store: ObjectStore, prefix: str, *, number: int, checkpoint: Checkpoint) -> str:
-    """Store a checkpoint under ``prefix`` and its number, then forget all but the newest three; return its key."""
-    key = f"{prefix}{number:012d}.safetensors"
-    store.put(key, pack(checkpoint))
-    failpoint("checkpoint.stored")
-    for old in sorted(store.list(prefix))[:-_NUM_KEPT]:
-        store.delete(old)
-    return key
-
-
-def load_newest(store: ObjectStore, prefix: str) -> Checkpoint | None:
-    """Return the checkpoint with the highest number, or None if there is none.
-
-    Raises:
-        CorruptDataError: it can't be trusted; the message names the object and says what to do.
-    """
-    keys = sorted(store.list(prefix))
-    if not keys:
-        return None
-    try:
-        return unpack(store.get(keys[-1]))
-    except CorruptDataError as error:
-        before = f"the one before, {keys[-2]}" if len(keys) > 1 else "the beginning"
-        raise CorruptDataError(
-            f"checkpoint {keys[-1]} is corrupt ({error}); delete it to go on from {before}"
-        ) from error
 
 
 def pack(checkpoint: Checkpoint) -> bytes:
@@ -87,8 +56,10 @@ def unpack(data: bytes) -> Checkpoint:
     try:
         arrays = safetensors.numpy.load(data)
         facts = load_json(metadata["facts"])
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorruptDataError(f"it can't be read: {error}") from error
+    if not isinstance(facts, dict):
+        raise CorruptDataError("its facts are not a JSON object")
     if _digest(arrays, metadata["facts"]) != metadata.get("sha256"):
         raise CorruptDataError("its SHA-256 differs from the one stored with it")
     return Checkpoint(arrays=arrays, facts=facts)

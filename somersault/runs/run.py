@@ -24,7 +24,8 @@ from somersault.domain.keys import (
 )
 from somersault.domain.texts import check_path
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
-from somersault.formats import checkpoint
+from somersault.formats.checkpoint import Checkpoint
+from somersault.formats.checkpoint_series import CheckpointSeries
 from somersault.runs.database import count_labels
 from somersault.runs.ownership import compare_store
 from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
@@ -205,17 +206,13 @@ class Run:
             raise FailedPreconditionError(
                 f"run {self.path} trained on the true reward: it has no reward model"
             )
-        kept = checkpoint.load_newest(self.store, checkpoints_prefix(self.settings.run_id, "reward"))
-        if kept is None:
+        series = CheckpointSeries(self.store, checkpoints_prefix(self.settings.run_id, "reward"))
+        found = series.restore(_reward_model_of)
+        if found is None:
             raise FailedPreconditionError(
                 f"run {self.path} has no reward model yet: the first is stored after the first answers"
             )
-        of_ensemble = {
-            name.removeprefix("ensemble."): np.asarray(array, np.float32)
-            for name, array in kept.arrays.items()
-            if name.startswith("ensemble.")
-        }
-        return StoredRewardModel(int(kept.facts["reward_version"]), of_ensemble)
+        return found
 
     def segment_keys(self) -> list[str]:
         """Return the keys of the stored segments, sorted; objects of other names beside them are not ours."""
@@ -248,6 +245,23 @@ def load_run(path: str | Path) -> Run:
         CorruptDataError: it was made by another version of somersault, or is damaged.
     """
     return Run(Path(path).expanduser())
+
+
+def _reward_model_of(saved: Checkpoint) -> StoredRewardModel:
+    """Return the reward model that a checkpoint holds.
+
+    Raises:
+        CorruptDataError: it has no version.
+    """
+    of_ensemble = {
+        name.removeprefix("ensemble."): np.asarray(array, np.float32)
+        for name, array in saved.arrays.items()
+        if name.startswith("ensemble.")
+    }
+    try:
+        return StoredRewardModel(int(saved.facts["reward_version"]), of_ensemble)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptDataError(f"reward checkpoint lacks {error}") from error
 
 
 def _load(key: str, data: bytes) -> dict[str, NDArray[Any]]:

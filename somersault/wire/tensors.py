@@ -11,7 +11,7 @@ import numpy.typing as npt
 from somersault.errors import InvalidInputError
 from somersault.v1 import trajectory_pb2
 
-__all__ = ["array_from_tensor", "tensor_from_array"]
+__all__ = ["array_from_tensor", "check_magnitude", "tensor_from_array"]
 
 _MAX_AXES = 8
 
@@ -45,6 +45,7 @@ def array_from_tensor(
     *,
     dtype: npt.DTypeLike = np.float32,
     shape: tuple[int | None, ...] | None = None,
+    bound: float = math.inf,
 ) -> npt.NDArray[Any]:
     """Return a read-only view of a message's data.
 
@@ -53,10 +54,11 @@ def array_from_tensor(
         tensor: The message.
         dtype: The element type it must have.
         shape: The length of each axis, None for any length; None instead of a shape for any shape.
+        bound: The largest magnitude of a float.
 
     Raises:
         InvalidInputError: the element type, the number of axes, a length, or the number of bytes differs,
-            or a float is not finite.
+            or a float is not finite or past its bound.
     """
     actual = _DTYPES.get(tensor.element_type)
     if actual != np.dtype(dtype):
@@ -70,9 +72,21 @@ def array_from_tensor(
     if len(tensor.data) != num_bytes:
         raise InvalidInputError(f"{field}.data", f"{len(tensor.data)} bytes", f"{num_bytes} bytes")
     array = np.frombuffer(tensor.data, dtype=actual).reshape(axes)
-    if actual.kind == "f" and not np.isfinite(array).all():
-        raise InvalidInputError(f"{field} has a value that is not finite")
+    if actual.kind == "f":
+        check_magnitude(field, array, bound=bound)
     return array
+
+
+def check_magnitude(field: str, array: npt.NDArray[Any], *, bound: float) -> None:
+    """Check that all floats are finite and none is past a bound.
+
+    Raises:
+        InvalidInputError: one isn't, or is.
+    """
+    if not np.isfinite(array).all():
+        raise InvalidInputError(f"{field} has a value that is not finite")
+    if array.size and (largest := float(np.abs(array).max())) > bound:
+        raise InvalidInputError(f"largest magnitude in {field}", largest, f"at most {bound:g}")
 
 
 def _fits(axes: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:

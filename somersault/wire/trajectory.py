@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.actions import NO_MOVE, bounds_of_choices, least_choice_of
+from somersault.domain.bounds import MAX_ACTION, MAX_LOG_PROB, MAX_NUMBER, MAX_SEQUENCE, MAX_VERSION
 from somersault.domain.keys import check_is_key, sealed_key, segment_key
 from somersault.domain.packing import numbers_of
 from somersault.domain.task_spec import TaskSpec
@@ -15,7 +16,7 @@ from somersault.domain.texts import check_name
 from somersault.domain.trajectory import MAX_DURATION_S, Rollout, Segment, StoredSegment
 from somersault.errors import InvalidInputError
 from somersault.v1 import trajectory_pb2
-from somersault.wire.tensors import array_from_tensor, tensor_from_array
+from somersault.wire.tensors import array_from_tensor, check_magnitude, tensor_from_array
 
 __all__ = [
     "check_duration",
@@ -54,10 +55,10 @@ def rollout_from_message(
     """Return a rollout whose arrays all fit ``[num_steps, num_environments]`` and the task.
 
     Raises:
-        InvalidInputError: an array's element type, shape or size is wrong, or a number is negative.
+        InvalidInputError: an array's element type, shape or size is wrong, or a number is past its bound.
     """
-    _check_at_least("rollout.sequence", message.sequence, 0)
-    _check_at_least("rollout.policy_version", message.policy_version, 0)
+    _check_between("rollout.sequence", message.sequence, 0, MAX_SEQUENCE)
+    _check_between("rollout.policy_version", message.policy_version, 0, MAX_VERSION)
     steps = (num_steps, num_environments)
     is_truncated = array_from_tensor(
         "rollout.is_truncated", message.is_truncated, dtype=np.bool_, shape=steps
@@ -79,7 +80,9 @@ def rollout_from_message(
             spec,
         ),
         actions=_actions("rollout.actions", message.actions, steps, spec),
-        log_probs=array_from_tensor("rollout.log_probs", message.log_probs, shape=steps),
+        log_probs=array_from_tensor(
+            "rollout.log_probs", message.log_probs, shape=steps, bound=MAX_LOG_PROB * _num_components(spec)
+        ),
         is_truncated=is_truncated,
         final_observations=_frames(
             "rollout.final_observations", message.final_observations, (int(is_truncated.sum()),), spec
@@ -95,10 +98,18 @@ def _frames(
     field: str, tensor: trajectory_pb2.Tensor, leading: tuple[int, ...], spec: TaskSpec
 ) -> npt.NDArray[Any]:
     """Return frames ``[*leading, *frame]`` of the task's kind."""
-    frames = array_from_tensor(field, tensor, dtype=spec.frame_dtype, shape=(*leading, *spec.stored_shape))
-    if spec.num_numbers and not np.isfinite(numbers_of(frames, num_numbers=spec.num_numbers)).all():
-        raise InvalidInputError(f"{field}, a number beside the pictures", "not finite", "finite")
+    frames = array_from_tensor(
+        field, tensor, dtype=spec.frame_dtype, shape=(*leading, *spec.stored_shape), bound=MAX_NUMBER
+    )
+    if spec.num_numbers:
+        numbers = numbers_of(frames, num_numbers=spec.num_numbers)
+        check_magnitude(f"{field}, numbers beside the pictures", numbers, bound=MAX_NUMBER)
     return frames
+
+
+def _num_components(spec: TaskSpec) -> int:
+    """Return of how many components or choices an action consists."""
+    return len(spec.choices) or spec.action_dim
 
 
 def _actions(
@@ -108,9 +119,12 @@ def _actions(
     spec: TaskSpec,
     *,
     least_choice: int = 0,
+    most: float = MAX_ACTION,
 ) -> npt.NDArray[Any]:
-    """Return actions of the task's kind; a choice must be among those there are."""
-    actions = array_from_tensor(field, tensor, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape))
+    """Return actions of the task's kind; a choice must be among those there are, a component within ±``most``."""
+    actions = array_from_tensor(
+        field, tensor, dtype=spec.action_dtype, shape=(*leading, *spec.action_shape), bound=most
+    )
     if spec.is_discrete:
         wrong = bounds_of_choices(actions, choices=spec.choices, least=least_choice)
         if wrong is not None:
@@ -133,8 +147,10 @@ def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> 
     """Return a segment of exactly the task's length.
 
     Raises:
-        InvalidInputError: its name, an array's element type, or a shape is wrong.
+        InvalidInputError: its name, an array's element type, or a shape is wrong, or a number is past its bound.
     """
+    _check_between("segment.rollout_sequence", message.rollout_sequence, 0, MAX_SEQUENCE)
+    _check_between("segment.policy_version", message.policy_version, 0, MAX_VERSION)
     steps = spec.segment_steps
     return Segment(
         segment_id=check_name("segment.segment_id", message.segment_id),
@@ -142,7 +158,12 @@ def segment_from_message(message: trajectory_pb2.Segment, *, spec: TaskSpec) -> 
             "segment.observations", message.observations, (steps + spec.num_frames - 1,), spec
         ),
         actions=_actions(
-            "segment.actions", message.actions, (steps,), spec, least_choice=least_choice_of(spec)
+            "segment.actions",
+            message.actions,
+            (steps,),
+            spec,
+            least_choice=least_choice_of(spec),
+            most=-NO_MOVE,
         ),
         rollout_sequence=message.rollout_sequence,
         policy_version=message.policy_version,
@@ -266,3 +287,8 @@ def _check_action(message: trajectory_pb2.TaskSpec) -> None:
 def _check_at_least(field: str, value: int, least: int) -> None:
     if value < least:
         raise InvalidInputError(field, value, f"at least {least}")
+
+
+def _check_between(field: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidInputError(field, value, f"{least} to {most}")

@@ -11,6 +11,7 @@ import safetensors.numpy
 from somersault.domain.packing import with_numbers
 from somersault.domain.task_spec import TaskSpec
 from somersault.formats import checkpoint
+from somersault.formats.checkpoint_series import CheckpointSeries
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
 from somersault.runs import Run, load_run
 from somersault.runtime.urls import file_url
@@ -46,7 +47,7 @@ def make_run(folder: Path, task: str, *, num_segments: int = 2, **changes: objec
     arrays = {f"ensemble.{name}": array.numpy() for name, array in ensemble.network.state_dict().items()}
     facts = {"reward_version": 3, "cursor": 10}
     kept = checkpoint.Checkpoint(arrays={**arrays, "seed": np.zeros(1, np.int64)}, facts=facts)
-    checkpoint.save(store, f"{folder.name}/checkpoints/reward/", number=3, checkpoint=kept)
+    CheckpointSeries(store, f"{folder.name}/checkpoints/reward/").save(kept, number=3)
     for number in range(num_segments):
         observations, actions = observations_and_actions(spec, 20, seed=number, are_frames=True)
         segment = safetensors.numpy.save({"observations": observations, "actions": actions})

@@ -29,10 +29,15 @@ def load_networks(
 
     Raises:
         KeyError: An array is missing.
-        RuntimeError: An array has another shape.
+        ValueError: An array has another shape.
+        RuntimeError: An array of moments has another size.
     """
     for name, parameter in networks.named_parameters():
-        parameter.data.copy_(_tensor(arrays[f"networks.{name}"]))
+        array = arrays[f"networks.{name}"]
+        if array.shape != tuple(parameter.shape):  # copying would repeat a single number
+            raise ValueError(f"networks.{name} is {array.shape}, must be {tuple(parameter.shape)}")
+        parameter.data.copy_(_tensor(array))
+        optimiser.state.pop(parameter, None)  # before its first step an optimiser has no moments
         if f"optimiser.{name}.step" in arrays:
             optimiser.state[parameter] = {
                 "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()).to(parameter.device),

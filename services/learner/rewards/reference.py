@@ -19,6 +19,7 @@ from services.learner.rollouts.batch import Batch
 from services.learner.rollouts.conversation import CollectConversation
 from services.learner.rollouts.session import SimulatorSession
 from somersault.domain.arrays import FloatArray
+from somersault.domain.bounds import MAX_NUMBER
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError
 from somersault.v1 import learner_pb2, learner_pb2_grpc
@@ -87,7 +88,9 @@ class ReferenceServicer(learner_pb2_grpc.ReferenceLearnerServiceServicer):
 
         def keep(session: SimulatorSession, rollout: Rollout) -> None:
             tensor = latest[0].true_rewards
-            true_rewards = array_from_tensor("true_rewards", tensor, shape=rollout.log_probs.shape)
+            true_rewards = array_from_tensor(
+                "true_rewards", tensor, shape=rollout.log_probs.shape, bound=MAX_NUMBER
+            )
             rewards.put(session.incarnation, rollout.sequence, true_rewards)
 
         async for response in self._conversation.hold(unwrap(), on_rollout=keep):

@@ -54,6 +54,4 @@ def _load(store: ObjectStore, key: str, layout: SegmentLayout) -> tuple[NDArray[
         layout.check(observations, actions)
     except ValueError as error:
         raise CorruptDataError(f"segment {key}: {error}") from error
-    if not (np.isfinite(observations).all() and np.isfinite(actions).all()):
-        raise CorruptDataError(f"segment {key}: a value is not finite")
     return observations, actions

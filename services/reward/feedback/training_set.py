@@ -39,6 +39,8 @@ class TrainingSet:
         """answer_id to the comparison it made."""
         self._lost: set[str] = set()
         """answer_ids of those whose segments are lost."""
+        self.left_out: set[str] = set()
+        """answer_ids of those that spoilt a round of training: they are never learned from again."""
 
     @property
     def num_comparisons(self) -> int:
@@ -47,8 +49,8 @@ class TrainingSet:
 
     @property
     def num_lost(self) -> int:
-        """Answers that can't be learned from because their segments are lost for good."""
-        return len(self._lost)
+        """Answers that can't be learned from because their segments are lost for good, or spoilt a round of training."""
+        return len(self._lost | self.left_out)
 
     def weight_of(self, labeler_id: str) -> float:
         """Return how much a labeler's answers count."""
@@ -81,7 +83,7 @@ class TrainingSet:
     def add(self, answer: Answer, compared: ComparedSegments | None) -> None:
         """Add the comparison that an answer makes, or revise the one that its earlier version made."""
         mu = mu_of(answer)
-        if compared is None:
+        if compared is None or answer.answer_id in self.left_out:
             return
         if answer.answer_id in self._sequences:
             self.comparisons.revise(self._sequences[answer.answer_id], mu=mu)
@@ -89,6 +91,15 @@ class TrainingSet:
             self._sequences[answer.answer_id] = self.comparisons.num_added
             weight = self._weights.note(answer.labeler_id)
             self.comparisons.add(compared.observations, compared.actions, mu=mu, weight=weight)
+
+    def leave_out(self, answers: Sequence[Answer]) -> None:
+        """Never learn from these answers again, because a round of training with them ended in numbers that aren't finite."""
+        for answer in answers:
+            self.left_out.add(answer.answer_id)
+            if answer.answer_id in self._sequences:
+                self.comparisons.revise(self._sequences[answer.answer_id], mu=None)
+            _log.error("comparison_left_out", query_id=answer.query_id, answer_id=answer.answer_id)
+        _NUM_LOST.set(self.num_lost)
 
     def restore(self, row: LogRow) -> None:
         """Apply a row of the log that was learned before a restart.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.bounds import MAX_NUMBER
 from somersault.domain.task_spec import TaskSpec
 
 __all__ = ["SegmentLayout"]
@@ -53,7 +54,7 @@ class SegmentLayout:
         """Check the arrays of ``leading`` segments.
 
         Raises:
-            ValueError: one has another shape or type, or an action is not one of the task's choices.
+            ValueError: one has another shape or type, a number is past its bound, or an action is not one of the task's choices.
         """
         for name, array in (("observations", observations), ("actions", actions)):
             shape, dtype = self._arrays[name]
@@ -61,6 +62,9 @@ class SegmentLayout:
                 raise ValueError(
                     f"{name} is {array.dtype} {array.shape}, must be {dtype} {(*leading, *shape)}"
                 )
+            # Written so that NaN fails too.
+            if array.dtype.kind == "f" and array.size and not np.abs(array).max() <= MAX_NUMBER:
+                raise ValueError(f"{name} has a number that is not finite or past {MAX_NUMBER:g}")
         if self._choices:
             wrong = bounds_of_choices(actions, choices=self._choices, least=self._least_choice)
             if wrong is not None:

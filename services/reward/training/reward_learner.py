@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import prometheus_client
 import structlog
@@ -20,10 +21,12 @@ from services.reward.published import Published, RewardVersion
 from services.reward.training.checkpoints import CheckpointStore
 from services.reward.training.retry import retry_while_unavailable
 from services.reward.training.trainer import Trainer
+from somersault.domain.arrays import find_not_finite
 from somersault.errors import CorruptDataError
 from somersault.formats.checkpoint import Checkpoint
 from somersault.reward_model import RewardEnsemble
 from somersault.runtime.failpoints import failpoint
+from somersault.runtime.telemetry import tell_owner
 
 __all__ = ["RewardLearner"]
 
@@ -43,6 +46,10 @@ _LOSS = prometheus_client.Gauge(
 _WENT_BACK = prometheus_client.Counter(
     "somersault_reward_log_went_back_total",
     "Times that the preference log was not any more the one that was learned, so that it was learned again",
+)
+_NUM_DROPPED = prometheus_client.Counter(
+    "somersault_reward_dropped_rounds_total",
+    "Rounds of training that were taken back because a number was no longer finite",
 )
 _ROUND_S = prometheus_client.Histogram(
     "somersault_reward_round_seconds", "Time to learn one batch of answers"
@@ -67,6 +74,8 @@ class RewardLearner:
         self.training_loss = math.nan
         """Mean loss of the last round, nats; NaN before the first."""
         self._position = LogPosition()
+        self._newest: list[Answer] = []
+        """Answers that no round of training has learned from yet."""
         self._must_forget = False
         """Whether the ensemble has learned what the log doesn't hold any more."""
         self._version = self._export(number=0)
@@ -93,14 +102,21 @@ class RewardLearner:
         return self._position
 
     async def restore(self) -> None:
-        """Load the newest checkpoint, if there is one; `restore_row` and `publish` must follow.
+        """Load the newest checkpoint that is sound, if there is any; `restore_row` and `publish` must follow.
+
+        Everything that a checkpoint holds can be learned again from the preference log. So if none can be trusted, that is
+        done, and said.
 
         Raises:
-            SomersaultError: it can't be trusted, or the store will never let it be read.
+            SomersaultError: the store will never let it be read.
         """
-        saved = await retry_while_unavailable(self._checkpoints.load_newest)
-        if saved is not None:
-            await retry_while_unavailable(lambda: self._load(saved))
+        try:
+            await retry_while_unavailable(lambda: self._checkpoints.restore(self._load))
+        except CorruptDataError as error:
+            _log.error("checkpoints_lost", detail=str(error))
+            tell_owner(f"{error}; the reward model is learned again from the preference log")
+        if self._checkpoints.fall_back is not None:
+            tell_owner(self._checkpoints.fall_back)
 
     async def restore_row(self, row: LogRow) -> None:
         """Restore what a row of the log that was learned before the checkpoint added to the training set."""
@@ -156,6 +172,7 @@ class RewardLearner:
         for answer, compared in loaded:
             self._test(answer, compared)
             self._training_set.add(answer, compared)
+        self._newest += answers
 
     async def _train(self, *, from_scratch: bool) -> None:
         """Train a round on the training set, store a checkpoint, and publish the new version."""
@@ -172,11 +189,37 @@ class RewardLearner:
 
     def _train_round(self, *, from_scratch: bool) -> None:
         number = self._version.number
-        comparisons = self._training_set.comparisons
-        if len(comparisons):
-            self.training_loss = self._trainer.train_round(comparisons, from_scratch=from_scratch).loss
-            number += 1
+        if len(self._training_set.comparisons):
+            self._train_soundly(from_scratch=from_scratch)
+            # A number that was ever stored keeps its meaning, even if what was stored can't be read any more.
+            number = max(number, self._checkpoints.newest_version) + 1
         self._version = self._export(number=number)
+
+    def _train_soundly(self, *, from_scratch: bool) -> None:
+        """Train one round. One that ends in numbers that aren't finite is taken back, and repeated without the newest answers."""
+        before = self._trainer.state_dict()
+        newest, self._newest = self._newest, []
+        if self._is_round_sound(from_scratch=from_scratch):
+            return
+        self._trainer.load_state_dict(before)
+        self._training_set.leave_out(newest)
+        if not self._is_round_sound(from_scratch=from_scratch):
+            self._trainer.load_state_dict(before)
+            tell_owner(
+                "a round of training was taken back: the reward model stays as it was before the newest answers"
+            )
+
+    def _is_round_sound(self, *, from_scratch: bool) -> bool:
+        """Train one round and return whether everything is finite after it."""
+        done = self._trainer.train_round(self._training_set.comparisons, from_scratch=from_scratch)
+        is_finite = math.isfinite(done.loss) or not done.num_gradient_steps
+        problem = find_not_finite(self._trainer.state_dict()) if is_finite else "the loss"
+        if problem is not None:
+            _NUM_DROPPED.inc()
+            _log.error("training_round_dropped", not_finite=problem)
+            return False
+        self.training_loss = done.loss
+        return True
 
     def _test(self, answer: Answer, compared: ComparedSegments | None) -> None:
         mu = mu_of(answer)
@@ -202,26 +245,39 @@ class RewardLearner:
         """Return everything that `restore` needs besides the preference log. The names are a stored format."""
         arrays = dict(self._trainer.state_dict())
         arrays["agreement"] = self._accuracy.outcomes()
-        facts = {
+        facts: dict[str, Any] = {
             "reward_version": self._version.number,
             "cursor": self._position.cursor,
             "commit_id": self._position.commit_id,
             "num_comparisons": self._version.num_comparisons,
             "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
         }
+        if self._training_set.left_out:
+            facts["left_out"] = sorted(self._training_set.left_out)
         return Checkpoint(arrays=arrays, facts=facts)
 
     def _load(self, saved: Checkpoint) -> None:
+        """Go on from a checkpoint; one that doesn't fit changes nothing.
+
+        Raises:
+            CorruptDataError: it lacks something, or holds what can't be.
+        """
         arrays = dict(saved.arrays)
         try:
-            self._accuracy.restore(arrays.pop("agreement"))
+            outcomes = [float(outcome) for outcome in arrays.pop("agreement")]
             number, cursor = int(saved.facts["reward_version"]), int(saved.facts["cursor"])
             commit_id = str(saved.facts.get("commit_id", ""))  # unknown to older programs
+            loss = saved.facts.get("training_loss")
+            training_loss = math.nan if loss is None else float(loss)
+            left_out = set(map(str, saved.facts.get("left_out", ())))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptDataError(f"reward checkpoint lacks {error}") from error
+        if min(number, cursor) < 0:
+            raise CorruptDataError(f"reward checkpoint: version {number} or cursor {cursor} is negative")
         self._trainer.load_state_dict(arrays)
-        loss = saved.facts.get("training_loss")
-        self.training_loss = math.nan if loss is None else float(loss)
+        self._accuracy.restore(outcomes)
+        self._training_set.left_out |= left_out
+        self.training_loss = training_loss
         self._position = LogPosition(cursor=cursor, commit_id=commit_id)
         num_comparisons = int(saved.facts.get("num_comparisons", 0))
         self._version = replace(self._export(number=number), num_comparisons=num_comparisons)

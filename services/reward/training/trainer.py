@@ -116,21 +116,35 @@ class Trainer:
         """
         try:
             self._load(arrays)
-        except (KeyError, RuntimeError, ValueError) as err:
+        except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
             raise CorruptDataError(f"reward checkpoint: {err}") from err
 
     def _load(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        for name, tensor in self.ensemble.network.state_dict().items():
-            tensor.copy_(_tensor(arrays[f"ensemble.{name}"]))
-        for name, parameter in self.ensemble.network.named_parameters():
-            if f"optimiser.{name}.step" in arrays:
-                self._optimiser.state[parameter] = {
-                    "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()),
-                    "exp_avg": _tensor(arrays[f"optimiser.{name}.exp_avg"]).view_as(parameter),
-                    "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(parameter),
-                }
-        self._seed = int(arrays["seed"][0])
-        self.num_rounds = int(arrays["num_rounds"][0])
+        """Read everything, then take it over: arrays that don't fit must leave nothing half loaded."""
+        network = self.ensemble.network
+        weights = {name: _tensor(arrays[f"ensemble.{name}"]) for name in network.state_dict()}
+        moments = {
+            name: {
+                "step": _tensor(arrays[f"optimiser.{name}.step"]).reshape(()),
+                "exp_avg": _tensor(arrays[f"optimiser.{name}.exp_avg"]).view_as(parameter),
+                "exp_avg_sq": _tensor(arrays[f"optimiser.{name}.exp_avg_sq"]).view_as(parameter),
+            }
+            for name, parameter in network.named_parameters()
+            if f"optimiser.{name}.step" in arrays
+        }
+        seed, num_rounds = int(arrays["seed"][0]), int(arrays["num_rounds"][0])
+        for name, tensor in network.state_dict().items():
+            if tensor.shape != weights[name].shape:  # copying would repeat a single number
+                raise ValueError(
+                    f"ensemble.{name} is {tuple(weights[name].shape)}, must be {tuple(tensor.shape)}"
+                )
+        for name, tensor in network.state_dict().items():
+            tensor.copy_(weights[name])
+        for name, parameter in network.named_parameters():
+            self._optimiser.state.pop(parameter, None)  # before its first step an optimiser has no moments
+            if name in moments:
+                self._optimiser.state[parameter] = moments[name]
+        self._seed, self.num_rounds = seed, num_rounds
 
     def _num_steps(self, *, from_scratch: bool) -> int:
         config = self.config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,14 @@ class FailingStore(MemoryStore):
 class LearnerDouble:
     """A real loop among doubles, and a simulator that always has a rollout."""
 
-    def __init__(self, store: ObjectStore, *, checkpoint_s: float = 1e9) -> None:
-        self.algorithm, self.source = AlgorithmDouble(), SourceDouble()
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        checkpoint_s: float = 1e9,
+        make_algorithm: Callable[[], Any] = AlgorithmDouble,
+    ) -> None:
+        self.algorithm, self.source = make_algorithm(), SourceDouble()
         self.collector = Collector(max_simulators=1, max_policy_lag=8, is_exclusive=False)
         self.received: list[PublishedPolicy | Assignment] = []
         """What the simulator was sent."""
@@ -161,9 +167,11 @@ def make_rollout(sequence: int, policy_version: int) -> Rollout:
 
 
 @contextlib.asynccontextmanager
-async def running(store: ObjectStore, *, checkpoint_s: float = 1e9) -> AsyncIterator[LearnerDouble]:
+async def running(
+    store: ObjectStore, *, checkpoint_s: float = 1e9, make_algorithm: Callable[[], Any] = AlgorithmDouble
+) -> AsyncIterator[LearnerDouble]:
     """Run a learner from its newest checkpoint while the body runs."""
-    learner = LearnerDouble(store, checkpoint_s=checkpoint_s)
+    learner = LearnerDouble(store, checkpoint_s=checkpoint_s, make_algorithm=make_algorithm)
     await learner.loop.restore()
     tasks = [asyncio.create_task(learner.loop.run()), asyncio.create_task(learner.simulate())]
     try:

@@ -37,6 +37,10 @@ __all__ = ["PPO", "PPOStatistics"]
 
 _ADAM_EPSILON = 1e-5  # Andrychowicz et al. 2021, table 1
 
+_MOST_LOG_RATIO = 20.0
+"""A transition whose probability changed by more than e^20 teaches nothing: no policy comes that far within a few versions, and the
+exponential of more would end in infinity."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PPOStatistics:
@@ -157,7 +161,7 @@ class PPO(Algorithm):
             load_networks(arrays, self.networks, self._optimiser)
             self._seed = int(arrays["seed"][0])
             self.num_improvements = int(arrays["num_improvements"][0])
-        except (KeyError, RuntimeError, ValueError) as err:
+        except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
             raise CorruptDataError(f"learner checkpoint: {err}") from err
 
     def _columns(
@@ -237,7 +241,7 @@ class PPO(Algorithm):
         """Take one gradient step and return its policy loss, value loss, entropy, KL and clip fraction ``[5]``."""
         epsilon = self.config.clip_ratio
         new_log_probs, entropy, values = self.networks(observations, actions)
-        log_ratio = new_log_probs - log_probs
+        log_ratio = (new_log_probs - log_probs).clamp(-_MOST_LOG_RATIO, _MOST_LOG_RATIO)
         policy_loss, ratio = clipped_objective(log_ratio, advantages, clip_ratio=epsilon)
         value_loss = nn.functional.mse_loss(values, returns)
         loss = (

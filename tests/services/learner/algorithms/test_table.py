@@ -17,7 +17,7 @@ from services.learner.algorithms.ppo.config import PPOConfig
 from services.learner.algorithms.ppo.ppo import PPO
 from services.learner.algorithms.table import ALGORITHMS, with_algorithms
 from services.learner.application import build
-from services.learner.checkpoints import CheckpointStore, Counters
+from services.learner.checkpoints import CheckpointStore, Counters, take_snapshot
 from services.learner.config import LearnerConfig
 from services.learner.progress import LearnerState
 from somersault.domain.arrays import FrameArray
@@ -126,7 +126,7 @@ async def test_another_algorithm_learns_in_a_whole_learner(tmp_path: Path) -> No
     """Loop, publication and checkpoints know nothing of it: a reference run from a checkpoint to its end."""
     spec, store = get_task("pendulum").spec, open_store(file_url(tmp_path))
     before = Idle(IdleConfig(), spec=spec, seed=7)
-    CheckpointStore(store, run_id="r").save(before, Counters(env_steps=8, policy_version=3))
+    CheckpointStore(store, run_id="r").save(take_snapshot(before, Counters(env_steps=8, policy_version=3)))
     flags = ("--is-reference", "--rollout-steps", "4", "--total-env-steps", "16")
     application = await build(_load(tmp_path, "--algorithm", "double", *flags))
     async with serving(application) as address, asyncio.timeout(30):
