@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The tests start hundreds of processes: without what Python keeps, each would compile the services anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup system demo label test check docs format protos lock bench soak faults dist clean
+.PHONY: help setup system demo label test check docs format protos lock bench soak faults audit sbom dist clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -89,9 +89,16 @@ faults: setup ## kill, cut, stop and fill what runs for ten minutes and tell wha
 	$(BIN)/pytest -m slow tests/faults
 	$(BIN)/python -m tests.faults $(ARGS)
 
-dist: setup ## build a wheel and a source archive in dist/
+audit: setup ## ask whether a locked release has a known vulnerability
+	$(BIN)/python tools/audit.py
+
+sbom: setup ## write what is locked as a bill of materials (CycloneDX) in dist/
+	$(BIN)/python tools/sbom.py
+
+dist: setup ## build a wheel, a source archive and their bill of materials in dist/
 	rm -rf dist
 	$(BIN)/uv build -q
+	$(BIN)/python tools/sbom.py
 
 clean: ## remove what was built, keep runs
 	rm -rf $(VENV) build dist *.egg-info services/web/static services/web/page/node_modules services/labeler/web
