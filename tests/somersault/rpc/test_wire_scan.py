@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from somersault.errors import InvalidInputError, ResourceExhaustedError
 from somersault.rpc.wire_scan import MAX_DEPTH, scan
 from somersault.v1 import labeler_pb2, learner_pb2, reward_pb2, simulator_pb2
-from tests.somersault.rpc.messages import messages
+from tests.fuzzing.messages import messages
 
 FILES = (labeler_pb2, learner_pb2, reward_pb2, simulator_pb2)
 REQUESTS = [

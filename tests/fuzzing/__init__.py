@@ -1,0 +1,1 @@
+"""Requests of every rpc, likely, extreme and absurd, drawn from the protos: whatever comes, services answer in plain words."""
