@@ -27,6 +27,7 @@ from services.labeler.oversight.audit_log import AuditLog
 from services.labeler.oversight.gauges import Gauges
 from services.labeler.oversight.labeler_quality import LabelerQuality
 from services.labeler.people.labelers import Labelers, read_tokens
+from services.labeler.people.sessions import Sessions
 from services.labeler.queries.leases import Leases
 from services.labeler.queries.proposals import Proposals
 from services.labeler.runs.progress import RunProgress
@@ -156,7 +157,7 @@ def _parts(
     *,
     queries_changed: Notifier,
 ) -> LabelerParts:
-    log_grew = Notifier()
+    log_grew, labelers = Notifier(), Labelers(database)
     return LabelerParts(
         runs=Runs(database, queries_changed=queries_changed, log_grew=log_grew),
         run_progress=RunProgress(database, simulators),
@@ -168,7 +169,8 @@ def _parts(
         query_clips=QueryClips(database, store, queries_changed=queries_changed),
         policy_clips=PolicyClips(database, store),
         practice=Practice(database, own_task=get_task(config.task) if config.task else None),
-        labelers=Labelers(database),
+        labelers=labelers,
+        sessions=Sessions(database, labelers),
         labeler_quality=LabelerQuality(database, log_grew=log_grew),
         audit_log=AuditLog(database),
         webhooks=WebhookRegistry(database, allows_private=config.allow_private_webhooks),

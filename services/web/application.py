@@ -35,7 +35,12 @@ def create_app(client: LabelerClient, config: WebConfig, *, port: int) -> ASGIAp
         port: The port it is served on.
     """
     activity = Activity()
-    session = Session(port=port, is_https=config.is_reached_by_https)
+    session = Session(
+        run_id=config.run_id,
+        scope=config.run_identity or f"{config.run_id}:{port}",
+        port=port,
+        is_https=config.is_reached_by_https,
+    )
     gateway = Gateway(client, config, session=session, activity=activity)
     routes = [
         Route(f"/{SERVICE_NAME}/{{method}}", gateway.call, methods=["POST"]),

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.web.middleware.cross_origin import check_origin
 from somersault.domain.bounds import MAX_PORT
+from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.domain.roles import Identity
 from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name
@@ -33,6 +34,10 @@ class WebConfig(ServiceConfig):
 
     run_id: Name | Literal[""] = ""
     """The run whose queries the labeling page shows; empty for those of any run."""
+
+    run_identity: str = pydantic.Field(default="", pattern=IDENTITY_PATTERN)
+    """32 hexadecimal digits that tell runs apart, by which session cookies are named. Without them the run's name and the port
+    are used: two runs of one name, one after another on one port, then log each other's visitors out."""
 
     allowed_hosts: tuple[str, ...] = ()
     """Host names, besides those of loopback, under which browsers may reach the pages. Others are refused: they may be

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import asdict
@@ -28,6 +29,7 @@ from somersault.errors import (
     PermissionDeniedError,
     ResourceExhaustedError,
     SomersaultError,
+    UnauthenticatedError,
 )
 
 __all__ = ["Gateway"]
@@ -88,7 +90,7 @@ class Gateway:
             accepted = ", ".join(connect_protocol.CONTENT_TYPES)
             return Response(status_code=415, headers={"accept-post": accepted})
         _check_protocol(request)
-        token = self._session.token(request)
+        authorization = self._session.authorization(request)
         timeout_s = connect_protocol.parse_timeout_s(
             request.headers.get("connect-timeout-ms"), longest_s=self._config.max_call_s
         )
@@ -99,51 +101,61 @@ class Gateway:
             method=METHODS[name].descriptor,
             is_generated=connect_protocol.VERSION_HEADER in request.headers,
         )
-        call = self._client.call(name, message, token=token, timeout_s=timeout_s)
+        call = self._client.call(name, message, authorization=authorization, timeout_s=timeout_s)
         reply = await (call if name in _COMPLETED else _while_connected(request, call))
         return Response(connect_protocol.encode(reply, content_type=content_type), media_type=content_type)
 
     async def log_in(self, request: Request) -> Response:
-        """Begin a session with the token in the body."""
+        """Exchange the token in the body for a session."""
         check_own_page(request)
-        token = posted_token(await self._body(request))
-        described = await self._describe(token, request)
+        authorization = f"Bearer {posted_token(await self._body(request))}"
+        described = await self._describe(authorization, request)
+        secret = await self._client.create_session(authorization, run_id=self._config.run_id)
         response = JSONResponse(described)
-        self._session.begin(response, token=token, role=Role(described["role"]))
+        self._session.begin(response, secret=secret, role=Role(described["role"]))
         return response
 
     async def log_out(self, request: Request) -> Response:
-        """End the session that the request came with."""
+        """End the session that the request came with, at the labeler too; one that has ended is only forgotten."""
         check_own_page(request)
+        with contextlib.suppress(UnauthenticatedError):
+            await self._end_at_labeler(self._session.authorization(request))
         response = JSONResponse({})
         self._session.end(request, response)
         return response
 
+    async def _end_at_labeler(self, authorization: str) -> None:
+        try:
+            await self._client.end_session(authorization)
+        except RefusedCallError as error:
+            if error.status is not grpc.StatusCode.UNAUTHENTICATED:
+                raise
+
     async def session(self, request: Request) -> Response:
         """Return who is logged in."""
-        return JSONResponse(await self._describe(self._session.token(request), request))
+        return JSONResponse(await self._describe(self._session.authorization(request), request))
 
     async def activity(self, request: Request) -> Response:
         """Return how long ago the last request ended; for owners."""
-        caller = await self._client.who_am_i(self._session.owner_token(request))
+        caller = await self._client.who_am_i(self._session.of_owner(request))
         if caller.role is not Role.OWNER:
             raise PermissionDeniedError(f"/activity is for owner; this token's role is {caller.role.value}")
         return JSONResponse({"idleS": self._activity.idle_s})
 
     async def clip(self, request: Request) -> Response:
         """Return the clip on one side of a query."""
-        token = self._session.token(request)
+        authorization = self._session.authorization(request)
         query_id, side = request.path_params["query_id"], request.path_params["side"]
-        clip = await _while_connected(request, self._client.get_clip(query_id, side, token=token))
+        clip = await _while_connected(request, self._client.get_clip(query_id, side, authorization=authorization))
         return clip_response(clip, request.headers)
 
     async def policy_clip(self, request: Request) -> Response:
         """Return the clip of a run's policy."""
-        token = self._session.any_token(request)
+        authorization = self._session.of_any(request)
         run_id, name = request.path_params["run_id"], request.path_params["policy_version"]
         if not (name.isascii() and name.isdigit() and len(name) <= 18):
             raise NotFoundError(f"there is no policy version {name[:40]!r}; one is a whole number")
-        found = self._client.get_policy_clip(run_id, int(name), token=token)
+        found = self._client.get_policy_clip(run_id, int(name), authorization=authorization)
         clip = await _while_connected(request, found)
         # Another clip may replace this one; only an address with its hash is its own for good.
         is_lasting = request.query_params.get("sha256") == clip.sha256
@@ -152,7 +164,7 @@ class Gateway:
     async def export(self, request: Request) -> Response:
         """Stream a run's answers as a file."""
         run_id, file_format = request.path_params["run_id"], request.path_params["file_format"]
-        parts = self._client.export(run_id, file_format, token=self._session.owner_token(request))
+        parts = self._client.export(run_id, file_format, authorization=self._session.of_owner(request))
         # A refusal comes before the first byte, while the response can still have its own status.
         first = await _while_connected(request, anext(parts, b""))
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(run_id)}.{file_format}"}
@@ -165,9 +177,9 @@ class Gateway:
             raise NotFoundError(f"the pages have no file {name[:60]!r}")
         return asset_response(self._assets[name], request.headers)
 
-    async def _describe(self, token: str, request: Request) -> dict[str, Any]:
+    async def _describe(self, authorization: str, request: Request) -> dict[str, Any]:
         """Return what a page needs to know about its session, and which kinds the browser has."""
-        caller = asdict(await self._client.who_am_i(token))
+        caller = asdict(await self._client.who_am_i(authorization))
         return {
             "labelerId": caller["labeler_id"],
             "name": caller["name"],

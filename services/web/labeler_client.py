@@ -40,7 +40,7 @@ EXPORT_TYPES = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache
 """The formats of an export and their media types."""
 
 # The characters that RFC 6750 allows in a bearer token; anything else would break the call's metadata.
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+_AUTHORIZATION = re.compile(r"(Bearer|Session) [A-Za-z0-9._~+/=-]{1,512}")
 
 _CLIP_TIMEOUT_S = 20.0
 _EXPORT_TIMEOUT_S = 3600.0  # a million rows take minutes; a caller that goes away ends it at once
@@ -100,6 +100,10 @@ METHODS: Mapping[str, Method] = {name: _method(_SERVICE.methods_by_name[name]) f
 """The methods that may be called through the gateway, by name; who may call them the labeler checks."""
 
 
+_OWN_METHODS = tuple(_method(_SERVICE.methods_by_name[name]) for name in ("CreateSession", "EndSession"))
+"""What the gateway calls itself, at a log-in and a log-out."""
+
+
 class LabelerClient:
     """Calls the labeler with its callers' tokens. Used from one event loop."""
 
@@ -111,7 +115,7 @@ class LabelerClient:
                 request_serializer=method.request_type.SerializeToString,
                 response_deserializer=method.response_type.FromString,
             )
-            for method in METHODS.values()
+            for method in (*METHODS.values(), *_OWN_METHODS)
         }
         self._export = channel.unary_stream(
             f"/{SERVICE_NAME}/ExportPreferences",
@@ -119,26 +123,41 @@ class LabelerClient:
             response_deserializer=labeler_pb2.ExportPreferencesResponse.FromString,
         )
 
-    async def call(self, name: str, request: Message, *, token: str, timeout_s: float) -> Any:
-        """Call an allowed method and return its response.
+    async def call(self, name: str, request: Message, *, authorization: str, timeout_s: float) -> Any:
+        """Call an allowed method and return its response; ``authorization`` is ``Bearer TOKEN`` or ``Session RUN/SECRET``.
 
         Raises:
             UnauthenticatedError: The token is malformed.
             RefusedCallError: The labeler refused the call or could not be reached.
         """
-        metadata = _metadata(token)
+        metadata = _metadata(authorization)
         try:
             return await self._calls[name](request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise _refused(error) from error
 
-    async def who_am_i(self, token: str) -> Caller:
-        """Return the holder of a token."""
+    async def who_am_i(self, authorization: str) -> Caller:
+        """Return who calls."""
         request = labeler_pb2.WhoAmIRequest()
-        reply = await self.call("WhoAmI", request, token=token, timeout_s=_WHO_AM_I_TIMEOUT_S)
+        reply = await self.call(
+            "WhoAmI", request, authorization=authorization, timeout_s=_WHO_AM_I_TIMEOUT_S
+        )
         return Caller(reply.labeler_id, reply.name, wire.role_from_message(reply.role))
 
-    async def get_clip(self, query_id: str, side: str, *, token: str) -> Clip:
+    async def create_session(self, authorization: str, *, run_id: str) -> str:
+        """Begin a session of the holder of a token at the pages of a run; return its secret."""
+        request = labeler_pb2.CreateSessionRequest(run_id=run_id)
+        reply = await self.call(
+            "CreateSession", request, authorization=authorization, timeout_s=_WHO_AM_I_TIMEOUT_S
+        )
+        return str(reply.secret)
+
+    async def end_session(self, authorization: str) -> None:
+        """End a session."""
+        request = labeler_pb2.EndSessionRequest()
+        await self.call("EndSession", request, authorization=authorization, timeout_s=_WHO_AM_I_TIMEOUT_S)
+
+    async def get_clip(self, query_id: str, side: str, *, authorization: str) -> Clip:
         """Return the clip on one side (``left`` or ``right``) of a query that the token's holder may see."""
         if side not in (Preference.LEFT, Preference.RIGHT):
             raise NotFoundError(
@@ -146,16 +165,16 @@ class LabelerClient:
             )
         number = preference_pb2.Preference.Value(f"PREFERENCE_{side.upper()}")
         request = labeler_pb2.GetClipRequest(query_id=query_id, side=number)
-        reply = await self.call("GetClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
+        reply = await self.call("GetClip", request, authorization=authorization, timeout_s=_CLIP_TIMEOUT_S)
         return Clip(reply.clip, reply.clip_sha256)
 
-    async def get_policy_clip(self, run_id: str, policy_version: int, *, token: str) -> Clip:
+    async def get_policy_clip(self, run_id: str, policy_version: int, *, authorization: str) -> Clip:
         """Return the clip of a run's policy."""
         request = labeler_pb2.GetPolicyClipRequest(run_id=run_id, policy_version=policy_version)
-        reply = await self.call("GetPolicyClip", request, token=token, timeout_s=_CLIP_TIMEOUT_S)
+        reply = await self.call("GetPolicyClip", request, authorization=authorization, timeout_s=_CLIP_TIMEOUT_S)
         return Clip(reply.clip, reply.clip_sha256)
 
-    async def export(self, run_id: str, file_format: str, *, token: str) -> AsyncIterator[bytes]:
+    async def export(self, run_id: str, file_format: str, *, authorization: str) -> AsyncIterator[bytes]:
         """Yield the bytes of a run's export as they come; ``file_format`` is ``jsonl`` or ``parquet``.
 
         Raises:
@@ -169,16 +188,16 @@ class LabelerClient:
         number = labeler_pb2.ExportFormat.Value(f"EXPORT_FORMAT_{file_format.upper()}")
         request = labeler_pb2.ExportPreferencesRequest(run_id=run_id, format=number)
         try:
-            async for response in self._export(request, timeout=_EXPORT_TIMEOUT_S, metadata=_metadata(token)):
+            async for response in self._export(request, timeout=_EXPORT_TIMEOUT_S, metadata=_metadata(authorization)):
                 yield response.part
         except grpc.aio.AioRpcError as error:
             raise _refused(error) from error
 
 
-def _metadata(token: str) -> tuple[tuple[str, str], ...]:
-    if not _TOKEN.fullmatch(token):
+def _metadata(authorization: str) -> tuple[tuple[str, str], ...]:
+    if not _AUTHORIZATION.fullmatch(authorization):
         raise UnauthenticatedError("the token is malformed")
-    return (("authorization", f"Bearer {token}"),)
+    return (("authorization", authorization),)
 
 
 def _refused(error: grpc.aio.AioRpcError) -> RefusedCallError:

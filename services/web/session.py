@@ -1,7 +1,8 @@
-"""Whose token a request carries: a bearer token in the authorization header, or a session cookie of our own pages."""
+"""Who makes a request: the holder of a bearer token in the authorization header, or of a session in a cookie of our own pages."""
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -23,19 +24,31 @@ _MAX_AGE_S = 30 * 24 * 3600
 
 
 class Session:
-    """Keeps tokens in cookies that scripts can't read and other sites can't send. The gateway stores nothing.
+    """Keeps sessions in cookies that scripts can't read and other sites can't send. The gateway stores nothing.
 
+    The labeler knows a session only together with the run whose pages began it, so that another run's is worth nothing here.
     One browser may hold two, a labeler's and an owner's: a person who trains alone is both.
     """
 
-    def __init__(self, *, port: int, is_https: bool) -> None:
-        """Name the cookies by the port, and decide whether they need TLS."""
-        # Browsers share cookies between the ports of a host: two runs on one machine need two names.
-        self._cookies = {_LABELER: f"somersault_session_{port}", _OWNER: f"somersault_owner_{port}"}
+    def __init__(self, *, run_id: str, scope: str, port: int, is_https: bool) -> None:
+        """Name the cookies.
+
+        Args:
+            run_id: The run whose pages these are; empty for any.
+            scope: What tells these pages from all others: browsers share cookies between the ports of a host, and a port
+                is used by one run after another.
+            port: The port, by which cookies were named that held tokens; they are removed.
+            is_https: Whether the cookies need TLS; their names then keep other hosts of the domain from setting them.
+        """
+        prefix = "__Host-" if is_https else ""
+        ending = hashlib.sha256(scope.encode()).hexdigest()[:16]
+        self._cookies = {kind: f"{prefix}somersault_{kind}_{ending}" for kind in (_LABELER, _OWNER)}
+        self._older = (f"somersault_session_{port}", f"somersault_owner_{port}")
+        self._run_id = run_id
         self._is_https = is_https
 
-    def token(self, request: Request) -> str:
-        """Return the caller's token.
+    def authorization(self, request: Request) -> str:
+        """Return what the caller presents to the labeler: ``Bearer TOKEN``, or ``Session RUN/SECRET``.
 
         Raises:
             UnauthenticatedError: There is none.
@@ -46,40 +59,42 @@ class Session:
             scheme, _, token = header.partition(" ")
             if scheme.lower() != "bearer" or not token:
                 raise UnauthenticatedError("the authorization header must be: Bearer TOKEN")
-            return token.strip()
-        return self._cookie_token(request, kind=_kind(request))
+            return f"Bearer {token.strip()}"
+        return self._cookie(request, kind=_kind(request))
 
-    def owner_token(self, request: Request) -> str:
-        """Return the owner's token, for links, which can't name a kind of session.
+    def of_owner(self, request: Request) -> str:
+        """Return what an owner presents, for links, which can't name a kind of session.
 
         Raises:
             UnauthenticatedError: There is none.
         """
         if "authorization" in request.headers:
-            return self.token(request)
-        return self._cookie_token(request, kind=_OWNER)
+            return self.authorization(request)
+        return self._cookie(request, kind=_OWNER)
 
-    def any_token(self, request: Request) -> str:
-        """Return any token of the caller, for video elements, which can't name a kind of session either.
+    def of_any(self, request: Request) -> str:
+        """Return anything that the caller presents, for video elements, which can't name a kind of session either.
 
         Raises:
             UnauthenticatedError: There is none.
         """
         if "authorization" in request.headers or KIND_HEADER in request.headers:
-            return self.token(request)
+            return self.authorization(request)
         kinds = self.kinds(request)
-        return self._cookie_token(request, kind=kinds[0] if kinds else _LABELER)
+        return self._cookie(request, kind=kinds[0] if kinds else _LABELER)
 
     def kinds(self, request: Request) -> list[str]:
         """Return the kinds of session that a browser has: ``labeler``, ``owner``."""
         return [kind for kind, name in self._cookies.items() if request.cookies.get(name)]
 
-    def begin(self, response: Response, *, token: str, role: Role) -> None:
+    def begin(self, response: Response, *, secret: str, role: Role) -> None:
         """Set the cookie of the kind of session that a role has."""
         kind = _OWNER if role in (Role.OWNER, Role.SERVICE) else _LABELER
+        for name in self._older:
+            response.delete_cookie(name, path="/", secure=self._is_https, httponly=True, samesite="strict")
         response.set_cookie(
             self._cookies[kind],
-            token,
+            secret,
             max_age=_MAX_AGE_S,
             path="/",
             secure=self._is_https,
@@ -92,13 +107,13 @@ class Session:
         name = self._cookies[_kind(request)]
         response.delete_cookie(name, path="/", secure=self._is_https, httponly=True, samesite="strict")
 
-    def _cookie_token(self, request: Request, *, kind: str) -> str:
+    def _cookie(self, request: Request, *, kind: str) -> str:
         cookie = request.cookies.get(self._cookies[kind])
         if not cookie:
             raise UnauthenticatedError("log in with your token first")
         if request.method not in ("GET", "HEAD"):
             check_own_page(request)
-        return cookie
+        return f"Session {self._run_id}/{cookie}"
 
 
 def _kind(request: Request) -> str:

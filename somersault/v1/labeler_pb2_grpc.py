@@ -162,6 +162,21 @@ class LabelerServiceStub:
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.CreateSession = channel.unary_unary(
+                '/somersault.v1.LabelerService/CreateSession',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.CreateSessionRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.CreateSessionResponse.FromString,
+                _registered_method=True)
+        self.EndSession = channel.unary_unary(
+                '/somersault.v1.LabelerService/EndSession',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.EndSessionRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.EndSessionResponse.FromString,
+                _registered_method=True)
+        self.EndSessions = channel.unary_unary(
+                '/somersault.v1.LabelerService/EndSessions',
+                request_serializer=somersault_dot_v1_dot_labeler__pb2.EndSessionsRequest.SerializeToString,
+                response_deserializer=somersault_dot_v1_dot_labeler__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
         self.SetGuidelines = channel.unary_unary(
                 '/somersault.v1.LabelerService/SetGuidelines',
                 request_serializer=somersault_dot_v1_dot_labeler__pb2.SetGuidelinesRequest.SerializeToString,
@@ -432,6 +447,28 @@ class LabelerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSession(self, request, context):
+        """Begins a session of the caller for a browser, which sends "authorization: Session RUN/SECRET" from then on, and returns its secret, which is not shown
+        again. It ends 30 days later, after 7 days without a call, and with the token that began it. FAILED_PRECONDITION if the call itself comes with a session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSession(self, request, context):
+        """Ends the session that the call comes with. With a token it does nothing. Another replica may let the session pass for five seconds more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSessions(self, request, context):
+        """Ends all sessions of a labeler, whose token stays. Idempotent. NOT_FOUND if it is unknown, FAILED_PRECONDITION for a member of runs that aren't the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetGuidelines(self, request, context):
         """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing.
         """
@@ -670,6 +707,21 @@ def add_LabelerServiceServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.FromString,
                     response_serializer=somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'CreateSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSession,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.CreateSessionRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.CreateSessionResponse.SerializeToString,
+            ),
+            'EndSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSession,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.EndSessionRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.EndSessionResponse.SerializeToString,
+            ),
+            'EndSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSessions,
+                    request_deserializer=somersault_dot_v1_dot_labeler__pb2.EndSessionsRequest.FromString,
+                    response_serializer=somersault_dot_v1_dot_labeler__pb2.EndSessionsResponse.SerializeToString,
             ),
             'SetGuidelines': grpc.unary_unary_rpc_method_handler(
                     servicer.SetGuidelines,
@@ -1425,6 +1477,87 @@ class LabelerService:
             '/somersault.v1.LabelerService/RevokeToken',
             somersault_dot_v1_dot_labeler__pb2.RevokeTokenRequest.SerializeToString,
             somersault_dot_v1_dot_labeler__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/CreateSession',
+            somersault_dot_v1_dot_labeler__pb2.CreateSessionRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.CreateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/EndSession',
+            somersault_dot_v1_dot_labeler__pb2.EndSessionRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.EndSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/somersault.v1.LabelerService/EndSessions',
+            somersault_dot_v1_dot_labeler__pb2.EndSessionsRequest.SerializeToString,
+            somersault_dot_v1_dot_labeler__pb2.EndSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

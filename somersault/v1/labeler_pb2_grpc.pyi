@@ -109,6 +109,14 @@ class LabelerServiceStub:
     """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
     a member of runs that aren't the caller's.
     """
+    CreateSession: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.CreateSessionRequest, _labeler_pb2.CreateSessionResponse]
+    """Begins a session of the caller for a browser, which sends "authorization: Session RUN/SECRET" from then on, and returns its secret, which is not shown
+    again. It ends 30 days later, after 7 days without a call, and with the token that began it. FAILED_PRECONDITION if the call itself comes with a session.
+    """
+    EndSession: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.EndSessionRequest, _labeler_pb2.EndSessionResponse]
+    """Ends the session that the call comes with. With a token it does nothing. Another replica may let the session pass for five seconds more."""
+    EndSessions: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.EndSessionsRequest, _labeler_pb2.EndSessionsResponse]
+    """Ends all sessions of a labeler, whose token stays. Idempotent. NOT_FOUND if it is unknown, FAILED_PRECONDITION for a member of runs that aren't the caller's."""
     SetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]
     """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing."""
     GetGuidelines: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]
@@ -233,6 +241,14 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
     a member of runs that aren't the caller's.
     """
+    CreateSession: _aio.UnaryUnaryMultiCallable[_labeler_pb2.CreateSessionRequest, _labeler_pb2.CreateSessionResponse]  # type: ignore[assignment]
+    """Begins a session of the caller for a browser, which sends "authorization: Session RUN/SECRET" from then on, and returns its secret, which is not shown
+    again. It ends 30 days later, after 7 days without a call, and with the token that began it. FAILED_PRECONDITION if the call itself comes with a session.
+    """
+    EndSession: _aio.UnaryUnaryMultiCallable[_labeler_pb2.EndSessionRequest, _labeler_pb2.EndSessionResponse]  # type: ignore[assignment]
+    """Ends the session that the call comes with. With a token it does nothing. Another replica may let the session pass for five seconds more."""
+    EndSessions: _aio.UnaryUnaryMultiCallable[_labeler_pb2.EndSessionsRequest, _labeler_pb2.EndSessionsResponse]  # type: ignore[assignment]
+    """Ends all sessions of a labeler, whose token stays. Idempotent. NOT_FOUND if it is unknown, FAILED_PRECONDITION for a member of runs that aren't the caller's."""
     SetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SetGuidelinesRequest, _labeler_pb2.SetGuidelinesResponse]  # type: ignore[assignment]
     """Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing."""
     GetGuidelines: _aio.UnaryUnaryMultiCallable[_labeler_pb2.GetGuidelinesRequest, _labeler_pb2.GetGuidelinesResponse]  # type: ignore[assignment]
@@ -504,6 +520,32 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Revokes a labeler's token and ends its sessions and live leases; its answers stay. Idempotent. FAILED_PRECONDITION for a run's last owner, and for
         a member of runs that aren't the caller's.
         """
+
+    @_abc_1.abstractmethod
+    def CreateSession(
+        self,
+        request: _labeler_pb2.CreateSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.CreateSessionResponse, _abc.Awaitable[_labeler_pb2.CreateSessionResponse]]:
+        """Begins a session of the caller for a browser, which sends "authorization: Session RUN/SECRET" from then on, and returns its secret, which is not shown
+        again. It ends 30 days later, after 7 days without a call, and with the token that began it. FAILED_PRECONDITION if the call itself comes with a session.
+        """
+
+    @_abc_1.abstractmethod
+    def EndSession(
+        self,
+        request: _labeler_pb2.EndSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.EndSessionResponse, _abc.Awaitable[_labeler_pb2.EndSessionResponse]]:
+        """Ends the session that the call comes with. With a token it does nothing. Another replica may let the session pass for five seconds more."""
+
+    @_abc_1.abstractmethod
+    def EndSessions(
+        self,
+        request: _labeler_pb2.EndSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labeler_pb2.EndSessionsResponse, _abc.Awaitable[_labeler_pb2.EndSessionsResponse]]:
+        """Ends all sessions of a labeler, whose token stays. Idempotent. NOT_FOUND if it is unknown, FAILED_PRECONDITION for a member of runs that aren't the caller's."""
 
     @_abc_1.abstractmethod
     def SetGuidelines(

@@ -77,7 +77,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         return _admitted(handler, admitted)
 
     async def _admit(self, method: str, authorization: Any) -> Admission:
-        labeler, digest = await self._identify(authorization)
+        labeler, digest, is_session = await self._identify(authorization)
         roles = ROLES.get(method.removeprefix(_SERVICE), frozenset[Role]())
         if labeler.role not in roles:
             allowed = " or ".join(sorted(role.value for role in roles)) or "no role"
@@ -85,16 +85,17 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 f"{method.rpartition('/')[2]} is for {allowed}; this token's role is"
                 f" {labeler.role.value}: call with another token, an owner's CreateLabeler gives one"
             )
-        return Admission(labeler, digest, self._lasting)
+        return Admission(labeler, digest, self._lasting, is_session)
 
-    async def _identify(self, authorization: Any) -> tuple[Labeler, str]:
+    async def _identify(self, authorization: Any) -> tuple[Labeler, str, bool]:
         scheme, _, token = str(authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        is_session = scheme.lower() == "session"
+        if not (is_session or scheme.lower() == "bearer") or not token:
             raise UnauthenticatedError(
                 "the token is missing: send the metadata 'authorization: Bearer TOKEN'; the run"
                 " folder's tokens.json holds one, or an owner's CreateLabeler gives one"
             )
-        digest = tokens.sha256(token)
+        digest = tokens.session_sha256(token) if is_session else tokens.sha256(token)
         if (
             self._generation != self._labelers.generation
         ):  # a token was revoked at this replica: effective here at once
@@ -102,7 +103,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             self._generation = self._labelers.generation
         labeler, until = self._remembered.get(digest, (None, 0.0))
         if labeler is None or until < time.monotonic():
-            labeler = await self._labelers.find(digest)
+            labeler = await self._labelers.find(digest, is_session=is_session)
             if labeler is None:
                 raise UnauthenticatedError(
                     "the token is unknown to this labeler: use one from the run folder's tokens.json,"
@@ -111,7 +112,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             if len(self._remembered) >= _MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[digest] = (labeler, time.monotonic() + _REMEMBERED_S)
-        return labeler, digest
+        return labeler, digest, is_session
 
 
 def _admitted(handler: Handler, admitted: Admission) -> grpc.RpcMethodHandler[Any, Any]:

@@ -13,6 +13,7 @@ from services.labeler.feedback.preference_log import PreferenceLog
 from services.labeler.oversight.audit_log import AuditLog
 from services.labeler.oversight.labeler_quality import LabelerQuality
 from services.labeler.people.labelers import Labelers
+from services.labeler.people.sessions import Sessions
 from services.labeler.queries.leases import Leases
 from services.labeler.queries.proposals import Proposals
 from services.labeler.runs.progress import RunProgress
@@ -37,6 +38,7 @@ class LabelerParts:
     policy_clips: PolicyClips
     practice: Practice
     labelers: Labelers
+    sessions: Sessions
     labeler_quality: LabelerQuality
     audit_log: AuditLog
     webhooks: WebhookRegistry

@@ -1,6 +1,6 @@
 """LabelerService: translates messages for the parts that do the work.
 
-`owner_service` has the rpcs of owners, `clip_service` those of clips.
+`owner_service` has the rpcs of owners, `clip_service` those of clips, `session_service` those of sessions.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from services.labeler.api.convert import log_messages, query_messages, run_messa
 from services.labeler.api.owner_service import OwnerMethods
 from services.labeler.api.parts import LabelerParts
 from services.labeler.api.reach import WithinReach
+from services.labeler.api.session_service import SessionMethods
 from services.labeler.api.shared_messages import SharedMessages
 from services.labeler.model.run_state import RunState
 from somersault.domain.feedback import Preference
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc
-from somersault.wire import preference_from_message, role_to_message
+from somersault.wire import preference_from_message
 from somersault.wire.preference_log import record_to_message
 from somersault.wire.times import timestamp_from_milliseconds
 
@@ -31,7 +32,7 @@ __all__ = ["LabelerServicer", "add_to_server"]
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class LabelerServicer(ClipMethods, OwnerMethods):
+class LabelerServicer(ClipMethods, SessionMethods, OwnerMethods):
     """Serves the public API. `authentication` has already admitted each caller."""
 
     def __init__(self, parts: LabelerParts) -> None:
@@ -183,13 +184,6 @@ class LabelerServicer(ClipMethods, OwnerMethods):
         found = await self._parts.runs.read_guidelines(request.run_id, request.version)
         return pb.GetGuidelinesResponse(
             text=found.text, version=found.version, create_time=timestamp_from_milliseconds(found.created_ms)
-        )
-
-    async def WhoAmI(self, request: pb.WhoAmIRequest, context: _Context) -> pb.WhoAmIResponse:
-        """Return the caller's name and role."""
-        labeler = caller()
-        return pb.WhoAmIResponse(
-            labeler_id=labeler.labeler_id, name=labeler.name, role=role_to_message(labeler.role)
         )
 
 

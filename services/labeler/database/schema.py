@@ -37,6 +37,7 @@ __all__ = [
     "run_results",
     "runs",
     "segments",
+    "sessions",
     "webhooks",
     "weight_changes",
 ]
@@ -102,6 +103,19 @@ run_members = sa.Table(
     metadata,
     sa.Column("run_id", sa.String(64), primary_key=True),
     sa.Column("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id"), primary_key=True),
+    sa.Index(None, "labeler_id"),
+)
+
+sessions = sa.Table(
+    # Of browsers. Each holds as long as its labeler has the token that began it.
+    "sessions",
+    metadata,
+    sa.Column("session_sha256", sa.String(64), primary_key=True),
+    required("labeler_id", sa.String(64), sa.ForeignKey("labelers.labeler_id")),
+    required("token_sha256", sa.String(64)),
+    # When it was last used, within the hour.
+    required("used_ms", sa.BigInteger()),
+    required("expire_ms", sa.BigInteger()),
     sa.Index(None, "labeler_id"),
 )
 

@@ -26,6 +26,8 @@ class Admission:
     labeler: Labeler
     token_sha256: str
     lasting: LongCallTokens
+    is_session: bool = False
+    """Whether the call came with a browser's session instead of a token; ``token_sha256`` is then the session's."""
     run_id: str = ""
     """The run that the call is about; empty for all of the caller's."""
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
 from services.labeler.model.labelers import KnownLabeler, Labeler
-from services.labeler.people import member_repository
+from services.labeler.people import member_repository, session_repository
 from services.labeler.queries import lease_repository
 from somersault.domain.roles import Role
 from somersault.errors import FailedPreconditionError, NotFoundError
@@ -41,28 +41,34 @@ _OWNERS = sa.select(_TABLE).where(_TABLE.c.role == Role.OWNER.value, _TABLE.c.re
 _MAX_TOGETHER = 1000  # digests in one statement
 
 
-def find(connection: sa.Connection, token_sha256: str) -> Labeler | None:
-    """Return the holder of a token."""
-    row = connection.execute(_FIND, {"of_token": token_sha256}).one_or_none()
+def find(connection: sa.Connection, digest: str) -> Labeler | None:
+    """Return the holder of a token, or of a session."""
+    (of_session,) = session_repository.tokens_of(connection, [digest]).values() or [digest]
+    row = connection.execute(_FIND, {"of_token": of_session}).one_or_none()
     return None if row is None else _known(connection, row).labeler
 
 
 def find_all(connection: sa.Connection, digests: Collection[str]) -> dict[str, Labeler]:
-    """Return the holders of those tokens that are known, by the SHA-256 of each."""
+    """Return the holders of those tokens and sessions that are known, by the SHA-256 of each."""
     known: dict[str, Labeler] = {}
     asked = sorted(digests)
     for first in range(0, len(asked), _MAX_TOGETHER):
         some = asked[first : first + _MAX_TOGETHER]
-        rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.token_sha256.in_(some))).all()
+        of_sessions = session_repository.tokens_of(connection, some)
+        asked_for = {*some, *of_sessions.values()}
+        rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.token_sha256.in_(asked_for))).all()
         members = member_repository.read_all(connection, [row.labeler_id for row in rows])
-        for row in rows:
-            runs = members.get(row.labeler_id, frozenset())
-            known[row.token_sha256] = _known_in(row, runs).labeler
+        holders = {row.token_sha256: row for row in rows}
+        for digest in some:
+            row = holders.get(of_sessions.get(digest, digest))
+            if row is not None:
+                known[digest] = _known_in(row, members.get(row.labeler_id, frozenset())).labeler
     return known
 
 
-def lock_token(connection: sa.Connection, token_sha256: str) -> bool:
-    """Return whether a token is known, locked until the transaction ends."""
+def lock_token(connection: sa.Connection, digest: str) -> bool:
+    """Return whether a token is known, or that which began a session, locked until the transaction ends."""
+    (token_sha256,) = session_repository.tokens_of(connection, [digest]).values() or [digest]
     return connection.execute(_LOCK, {"of_token": token_sha256}).one_or_none() is not None
 
 
@@ -216,6 +222,7 @@ def rotate(connection: sa.Connection, by: Labeler, labeler_id: str, *, token_sha
     """
     read_ruled(connection, by, labeler_id)
     _set_token(connection, labeler_id, token_sha256=token_sha256, revoked_ms=0)
+    session_repository.end_all(connection, labeler_id)
 
 
 def revoke(connection: sa.Connection, by: Labeler, labeler_id: str) -> bool:
@@ -231,6 +238,7 @@ def revoke(connection: sa.Connection, by: Labeler, labeler_id: str) -> bool:
         return False
     now_ms = clock.now_ms(connection)
     _set_token(connection, labeler_id, token_sha256=no_token(), revoked_ms=now_ms)
+    session_repository.end_all(connection, labeler_id)
     check_owned(connection, known.labeler, known.labeler.runs)
     lease_repository.end_all(connection, labeler_id, now_ms=now_ms)
     return True

@@ -13,7 +13,7 @@ from services.labeler.database import Database
 from services.labeler.model import list_pages
 from services.labeler.model.labelers import KnownLabeler, Labeler
 from services.labeler.oversight import audit_repository
-from services.labeler.people import labeler_repository, members, tokens
+from services.labeler.people import labeler_repository, members, session_repository, tokens
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_text
 from somersault.errors import ConfigError
@@ -37,9 +37,17 @@ class Labelers:
         self.generation = 0
         """Rises whenever a token is revoked or replaced: caches of tokens are then stale."""
 
-    async def find(self, token_sha256: str) -> Labeler | None:
-        """Return the holder of a token; None if it is unknown."""
-        return await self._database.read(lambda connection: labeler_repository.find(connection, token_sha256))
+    async def find(self, digest: str, *, is_session: bool = False) -> Labeler | None:
+        """Return the holder of a token, or of a session, whose use is noted; None if it is unknown."""
+
+        def find(connection: sa.Connection) -> tuple[Labeler | None, bool]:
+            is_unnoted = is_session and session_repository.is_unnoted(connection, digest)
+            return labeler_repository.find(connection, digest), is_unnoted
+
+        holder, is_unnoted = await self._database.read(find)
+        if holder is not None and is_unnoted:
+            await self._database.write(lambda connection: session_repository.note_use(connection, digest))
+        return holder
 
     async def find_all(self, digests: Collection[str]) -> dict[str, Labeler | None]:
         """Return the holders of tokens by the SHA-256 of each; None for those that are unknown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-__all__ = ["new_token", "sha256"]
+__all__ = ["new_token", "session_sha256", "sha256"]
 
 
 def new_token() -> str:
@@ -16,3 +16,11 @@ def new_token() -> str:
 def sha256(token: str) -> str:
     """Return what is stored of a token, 64 hexadecimal digits."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def session_sha256(session: str) -> str:
+    """Return what is stored of a session, ``RUN/SECRET``: another one for another run, and never that of a token.
+
+    No token holds the zero byte, which no call's metadata can.
+    """
+    return sha256(f"\0session {session}")

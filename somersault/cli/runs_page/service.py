@@ -26,18 +26,20 @@ from somersault.wire.preference import role_to_message
 __all__ = ["ListingServicer"]
 
 _DEFAULT_PAGE, _MAX_PAGE = 100, 1_000  # as ListRunsRequest says
+_MAX_SESSIONS = 100
 _LOOK_EVERY_S = 5.0  # a page asks every ten, and folders may be large
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
-    """Serves what an owner may see of a folder's runs to callers with one token."""
+    """Serves what an owner may see of a folder's runs to callers with one token, and to sessions that were begun with it."""
 
     def __init__(self, folder: Path, *, token: str) -> None:
         """Take the folder and the token that callers must present."""
         self._folder = folder
-        self._token = token
+        self._token = f"Bearer {token}"
+        self._sessions: list[str] = []
         self._looked_s = -_LOOK_EVERY_S
         self._runs: dict[str, Run] = {}
         self._looking = asyncio.Lock()
@@ -48,6 +50,23 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
         """Return the only labeler there is."""
         self._check(context)
         return labeler_pb2.WhoAmIResponse(labeler_id="owner", name="owner", role=role_to_message(Role.OWNER))
+
+    async def CreateSession(
+        self, request: labeler_pb2.CreateSessionRequest, context: Context
+    ) -> labeler_pb2.CreateSessionResponse:
+        """Begin a session, which holds as long as this program serves; the newest hundred do."""
+        self._check(context)
+        secret = secrets.token_hex(32)
+        self._sessions = [*self._sessions[-_MAX_SESSIONS + 1 :], f"Session {request.run_id}/{secret}"]
+        return labeler_pb2.CreateSessionResponse(secret=secret)
+
+    async def EndSession(
+        self, request: labeler_pb2.EndSessionRequest, context: Context
+    ) -> labeler_pb2.EndSessionResponse:
+        """End the caller's session."""
+        given = self._check(context)
+        self._sessions = [known for known in self._sessions if known != given]
+        return labeler_pb2.EndSessionResponse()
 
     async def ListRuns(
         self, request: labeler_pb2.ListRunsRequest, context: Context
@@ -115,16 +134,18 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
                 self._looked_s = time.monotonic()
             return self._runs
 
-    def _check(self, context: Context) -> None:
-        """Refuse a caller without the token.
+    def _check(self, context: Context) -> str:
+        """Refuse a caller without the token or a session; return what the caller presents.
 
         Raises:
             UnauthenticatedError: it is missing or wrong.
         """
         metadata = dict(context.invocation_metadata() or ())
-        given = str(metadata.get("authorization", "")).removeprefix("Bearer ")
-        if not secrets.compare_digest(given.encode(), self._token.encode()):
+        given = str(metadata.get("authorization", ""))
+        known = [secrets.compare_digest(given.encode(), one.encode()) for one in (self._token, *self._sessions)]
+        if not any(known):
             raise UnauthenticatedError("the token is missing or wrong: open the address that was printed")
+        return given
 
 
 def _describe(run_id: str, run: Run) -> labeler_pb2.Run | None:

@@ -204,6 +204,7 @@ class _Plan:
         return {
             "labeler-address": self.addresses["labeler"],
             "run-id": self.config.run_id,
+            "run-identity": self.config.identity or None,
             "public-url": self._public_url(),
             "allowed-origins": ",".join(self.config.allowed_origins) or None,
             "tls-certificate-path": self.config.tls_certificate or None,

@@ -76,7 +76,7 @@ def check_up_and_down(engine: sa.Engine) -> None:
     _check(engine)
     with engine.begin() as connection:
         _watch(connection)
-    for version in ("0010", "0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"):
+    for version in ("0011", "0010", "0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"):
         migrate.to_version(engine, version)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM preference_log")).scalar() == 4

@@ -3802,6 +3802,188 @@ export declare type RevokeTokenResponseJson = {
 export declare const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse, {jsonType: RevokeTokenResponseJson}>;
 
 /**
+ * Begins a session.
+ *
+ * @generated from message somersault.v1.CreateSessionRequest
+ */
+export declare type CreateSessionRequest = Message<"somersault.v1.CreateSessionRequest"> & {
+  /**
+   * The run whose pages the session is for, as in its first part, RUN; empty for pages of any run. At other pages it is unknown.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Begins a session.
+ *
+ * @generated from message somersault.v1.CreateSessionRequest
+ */
+export declare type CreateSessionRequestJson = {
+  /**
+   * The run whose pages the session is for, as in its first part, RUN; empty for pages of any run. At other pages it is unknown.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId?: string;
+};
+
+/**
+ * Describes the message somersault.v1.CreateSessionRequest.
+ * Use `create(CreateSessionRequestSchema)` to create a new message.
+ */
+export declare const CreateSessionRequestSchema: GenMessage<CreateSessionRequest, {jsonType: CreateSessionRequestJson}>;
+
+/**
+ * The session.
+ *
+ * @generated from message somersault.v1.CreateSessionResponse
+ */
+export declare type CreateSessionResponse = Message<"somersault.v1.CreateSessionResponse"> & {
+  /**
+   * Its second part, SECRET: 64 hexadecimal digits. Only a hash of it is stored.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret: string;
+
+  /**
+   * When it ends at the latest.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * The session.
+ *
+ * @generated from message somersault.v1.CreateSessionResponse
+ */
+export declare type CreateSessionResponseJson = {
+  /**
+   * Its second part, SECRET: 64 hexadecimal digits. Only a hash of it is stored.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret?: string;
+
+  /**
+   * When it ends at the latest.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: TimestampJson;
+};
+
+/**
+ * Describes the message somersault.v1.CreateSessionResponse.
+ * Use `create(CreateSessionResponseSchema)` to create a new message.
+ */
+export declare const CreateSessionResponseSchema: GenMessage<CreateSessionResponse, {jsonType: CreateSessionResponseJson}>;
+
+/**
+ * Ends the caller's session.
+ *
+ * @generated from message somersault.v1.EndSessionRequest
+ */
+export declare type EndSessionRequest = Message<"somersault.v1.EndSessionRequest"> & {
+};
+
+/**
+ * Ends the caller's session.
+ *
+ * @generated from message somersault.v1.EndSessionRequest
+ */
+export declare type EndSessionRequestJson = {
+};
+
+/**
+ * Describes the message somersault.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export declare const EndSessionRequestSchema: GenMessage<EndSessionRequest, {jsonType: EndSessionRequestJson}>;
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.EndSessionResponse
+ */
+export declare type EndSessionResponse = Message<"somersault.v1.EndSessionResponse"> & {
+};
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.EndSessionResponse
+ */
+export declare type EndSessionResponseJson = {
+};
+
+/**
+ * Describes the message somersault.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export declare const EndSessionResponseSchema: GenMessage<EndSessionResponse, {jsonType: EndSessionResponseJson}>;
+
+/**
+ * Ends sessions.
+ *
+ * @generated from message somersault.v1.EndSessionsRequest
+ */
+export declare type EndSessionsRequest = Message<"somersault.v1.EndSessionsRequest"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId: string;
+};
+
+/**
+ * Ends sessions.
+ *
+ * @generated from message somersault.v1.EndSessionsRequest
+ */
+export declare type EndSessionsRequestJson = {
+  /**
+   * Whose.
+   *
+   * @generated from field: string labeler_id = 1;
+   */
+  labelerId?: string;
+};
+
+/**
+ * Describes the message somersault.v1.EndSessionsRequest.
+ * Use `create(EndSessionsRequestSchema)` to create a new message.
+ */
+export declare const EndSessionsRequestSchema: GenMessage<EndSessionsRequest, {jsonType: EndSessionsRequestJson}>;
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.EndSessionsResponse
+ */
+export declare type EndSessionsResponse = Message<"somersault.v1.EndSessionsResponse"> & {
+};
+
+/**
+ * Empty.
+ *
+ * @generated from message somersault.v1.EndSessionsResponse
+ */
+export declare type EndSessionsResponseJson = {
+};
+
+/**
+ * Describes the message somersault.v1.EndSessionsResponse.
+ * Use `create(EndSessionsResponseSchema)` to create a new message.
+ */
+export declare const EndSessionsResponseSchema: GenMessage<EndSessionsResponse, {jsonType: EndSessionsResponseJson}>;
+
+/**
  * Changes the guidelines.
  *
  * @generated from message somersault.v1.SetGuidelinesRequest
@@ -6757,6 +6939,37 @@ export declare const LabelerService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * Begins a session of the caller for a browser, which sends "authorization: Session RUN/SECRET" from then on, and returns its secret, which is not shown
+   * again. It ends 30 days later, after 7 days without a call, and with the token that began it. FAILED_PRECONDITION if the call itself comes with a session.
+   *
+   * @generated from rpc somersault.v1.LabelerService.CreateSession
+   */
+  createSession: {
+    methodKind: "unary";
+    input: typeof CreateSessionRequestSchema;
+    output: typeof CreateSessionResponseSchema;
+  },
+  /**
+   * Ends the session that the call comes with. With a token it does nothing. Another replica may let the session pass for five seconds more.
+   *
+   * @generated from rpc somersault.v1.LabelerService.EndSession
+   */
+  endSession: {
+    methodKind: "unary";
+    input: typeof EndSessionRequestSchema;
+    output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Ends all sessions of a labeler, whose token stays. Idempotent. NOT_FOUND if it is unknown, FAILED_PRECONDITION for a member of runs that aren't the caller's.
+   *
+   * @generated from rpc somersault.v1.LabelerService.EndSessions
+   */
+  endSessions: {
+    methodKind: "unary";
+    input: typeof EndSessionsRequestSchema;
+    output: typeof EndSessionsResponseSchema;
   },
   /**
    * Adds a version of a run's guidelines. Idempotent: the newest version's text changes nothing.
