@@ -11,8 +11,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.web.middleware.cross_origin import check_origin
 from somersault.domain.bounds import MAX_PORT
-from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.domain.roles import Identity
+from somersault.domain.texts import IDENTITY_PATTERN
 from somersault.runtime.config import ServiceConfig
 from somersault.runtime.setting_checks import Address, Name
 

@@ -112,7 +112,7 @@ class Gateway:
         described = await self._describe(authorization, request)
         secret = await self._client.create_session(authorization, run_id=self._config.run_id)
         response = JSONResponse(described)
-        self._session.begin(response, secret=secret, role=Role(described["role"]))
+        self._session.begin(request, response, secret=secret, role=Role(described["role"]))
         return response
 
     async def log_out(self, request: Request) -> Response:
@@ -146,7 +146,9 @@ class Gateway:
         """Return the clip on one side of a query."""
         authorization = self._session.authorization(request)
         query_id, side = request.path_params["query_id"], request.path_params["side"]
-        clip = await _while_connected(request, self._client.get_clip(query_id, side, authorization=authorization))
+        clip = await _while_connected(
+            request, self._client.get_clip(query_id, side, authorization=authorization)
+        )
         return clip_response(clip, request.headers)
 
     async def policy_clip(self, request: Request) -> Response:

@@ -139,9 +139,7 @@ class LabelerClient:
     async def who_am_i(self, authorization: str) -> Caller:
         """Return who calls."""
         request = labeler_pb2.WhoAmIRequest()
-        reply = await self.call(
-            "WhoAmI", request, authorization=authorization, timeout_s=_WHO_AM_I_TIMEOUT_S
-        )
+        reply = await self.call("WhoAmI", request, authorization=authorization, timeout_s=_WHO_AM_I_TIMEOUT_S)
         return Caller(reply.labeler_id, reply.name, wire.role_from_message(reply.role))
 
     async def create_session(self, authorization: str, *, run_id: str) -> str:
@@ -171,7 +169,9 @@ class LabelerClient:
     async def get_policy_clip(self, run_id: str, policy_version: int, *, authorization: str) -> Clip:
         """Return the clip of a run's policy."""
         request = labeler_pb2.GetPolicyClipRequest(run_id=run_id, policy_version=policy_version)
-        reply = await self.call("GetPolicyClip", request, authorization=authorization, timeout_s=_CLIP_TIMEOUT_S)
+        reply = await self.call(
+            "GetPolicyClip", request, authorization=authorization, timeout_s=_CLIP_TIMEOUT_S
+        )
         return Clip(reply.clip, reply.clip_sha256)
 
     async def export(self, run_id: str, file_format: str, *, authorization: str) -> AsyncIterator[bytes]:
@@ -188,7 +188,9 @@ class LabelerClient:
         number = labeler_pb2.ExportFormat.Value(f"EXPORT_FORMAT_{file_format.upper()}")
         request = labeler_pb2.ExportPreferencesRequest(run_id=run_id, format=number)
         try:
-            async for response in self._export(request, timeout=_EXPORT_TIMEOUT_S, metadata=_metadata(authorization)):
+            async for response in self._export(
+                request, timeout=_EXPORT_TIMEOUT_S, metadata=_metadata(authorization)
+            ):
                 yield response.part
         except grpc.aio.AioRpcError as error:
             raise _refused(error) from error

@@ -87,10 +87,10 @@ class Session:
         """Return the kinds of session that a browser has: ``labeler``, ``owner``."""
         return [kind for kind, name in self._cookies.items() if request.cookies.get(name)]
 
-    def begin(self, response: Response, *, secret: str, role: Role) -> None:
+    def begin(self, request: Request, response: Response, *, secret: str, role: Role) -> None:
         """Set the cookie of the kind of session that a role has."""
         kind = _OWNER if role in (Role.OWNER, Role.SERVICE) else _LABELER
-        for name in self._older:
+        for name in request.cookies.keys() & set(self._older):
             response.delete_cookie(name, path="/", secure=self._is_https, httponly=True, samesite="strict")
         response.set_cookie(
             self._cookies[kind],

@@ -73,6 +73,9 @@ class Person:
     def sit_down(self, url: str) -> None:
         """Open the labeling page."""
         self.page.goto(url)
+        shown = self.page.wait_for_selector("#welcome-continue, main .page:not([hidden])")
+        if shown is not None and shown.get_attribute("id") == "welcome-continue":
+            shown.click()
 
     def answer(self, *, every_s: float = 0.0, timeout_s: float = 240.0) -> None:
         """Answer the next pair by its key, not before so many seconds have passed since the last one."""

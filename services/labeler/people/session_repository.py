@@ -26,7 +26,8 @@ def add(connection: sa.Connection, *, session_sha256: str, labeler_id: str, toke
     connection.execute(
         sa.delete(_TABLE).where(of_labeler, sa.or_(is_over, _TABLE.c.token_sha256 != token_sha256))
     )
-    newest_first = sa.select(_TABLE.c.session_sha256).where(of_labeler).order_by(_TABLE.c.used_ms.desc())
+    newest_first = sa.select(_TABLE.c.session_sha256).where(of_labeler)
+    newest_first = newest_first.order_by(_TABLE.c.used_ms.desc(), _TABLE.c.expire_ms.desc())
     too_many = connection.execute(newest_first.offset(_MAX_SESSIONS - 1)).scalars().all()
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.session_sha256.in_(too_many)))
     row = {

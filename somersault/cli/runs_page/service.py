@@ -142,7 +142,9 @@ class ListingServicer(labeler_pb2_grpc.LabelerServiceServicer):
         """
         metadata = dict(context.invocation_metadata() or ())
         given = str(metadata.get("authorization", ""))
-        known = [secrets.compare_digest(given.encode(), one.encode()) for one in (self._token, *self._sessions)]
+        known = [
+            secrets.compare_digest(given.encode(), one.encode()) for one in (self._token, *self._sessions)
+        ]
         if not any(known):
             raise UnauthenticatedError("the token is missing or wrong: open the address that was printed")
         return given

@@ -103,6 +103,11 @@ class RunningLabeler:
             self._channels[str(token)] = rpc.open_channel(self.address, token=token)
         return labeler_pb2_grpc.LabelerServiceStub(self._channels[str(token)])
 
+    def channel(self) -> grpc.aio.Channel:
+        """Return a channel that sends nothing of its own."""
+        self.as_token(None)
+        return self._channels[str(None)]
+
     def as_role(self, role: Role) -> Stub:
         """Return a stub for the one labeler that every role has."""
         return self.as_token(TOKENS[role])

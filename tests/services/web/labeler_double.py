@@ -59,6 +59,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
     clips: list[bytes]
     roles: dict[str, int] = field(default_factory=lambda: {"labeler-token": preference_pb2.ROLE_LABELER})
+    sessions: dict[str, str] = field(default_factory=dict)
+    """By ``RUN/SECRET``: the token that began it."""
     num_open: int = 0
     records: list[preference_pb2.PreferenceRecord] = field(default_factory=list)
     num_proposed: int = 0
@@ -101,6 +103,20 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         role = self._role(context)
         return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
 
+    async def CreateSession(self, request, context):
+        """Begin a session of a token's holder."""
+        self._role(context)
+        secret = f"{len(self.sessions):064x}"
+        token = dict(context.invocation_metadata())["authorization"].removeprefix("Bearer ")
+        self.sessions[f"{request.run_id}/{secret}"] = token
+        return labeler_pb2.CreateSessionResponse(secret=secret)
+
+    async def EndSession(self, request, context):
+        """End the caller's session."""
+        authorization = dict(context.invocation_metadata())["authorization"]
+        self.sessions.pop(authorization.removeprefix("Session "), None)
+        return labeler_pb2.EndSessionResponse()
+
     async def LeaseQueries(self, request, context):
         """Waits, then leases in order."""
         if self._role(context) != preference_pb2.ROLE_LABELER:
@@ -124,7 +140,9 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
     def _role(self, context) -> int:
         metadata = dict(context.invocation_metadata())
-        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        if scheme == "Session":
+            token = self.sessions.get(token)
         if token not in self.roles:
             raise UnauthenticatedError("the token is unknown")
         return self.roles[token]

@@ -9,6 +9,7 @@ from playwright.async_api import Page, async_playwright
 
 from somersault.compliance import ClientOptions, Outcome, Verdict, check_client
 from somersault.compliance.client import Place
+from tests.services.web.page.browsing import log_in
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -24,7 +25,7 @@ async def test_the_page_passes_every_rule() -> None:
             executable_path=CHROMIUM, args=["--no-sandbox", "--headless"]
         )
         page = await browser.new_page()
-        await page.goto(f"{where.gateway}/#token={where.token}")
+        await log_in(page, f"{where.gateway}/#token={where.token}")
         outcomes = await _label(page, checking)
         await browser.close()
 

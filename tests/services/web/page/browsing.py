@@ -12,6 +12,7 @@ __all__ = [
     "all_fetched",
     "close_dialog",
     "evaluate",
+    "log_in",
     "open_page",
     "press",
     "press_at_once",
@@ -42,9 +43,19 @@ async def evaluate(page: Page, expression: str, arg: object = None) -> bool:
         return False
 
 
+async def log_in(page: Page, url: str) -> None:
+    """Open an address with a token, and go on as its holder; a browser that already does isn't asked."""
+    await page.goto("about:blank")
+    await page.goto(url)
+    shown = await page.wait_for_selector("#welcome-continue, main .page:not([hidden])")
+    if shown is not None and await shown.get_attribute("id") == "welcome-continue":
+        async with page.expect_navigation():
+            await shown.click()
+
+
 async def open_page(page: Page, gateway_url: str, *, token: str = LABELER) -> None:
     """Open the address that the command line prints and wait for the first pair that counts."""
-    await page.goto(f"{gateway_url}/#token={token}")
+    await log_in(page, f"{gateway_url}/#token={token}")
     await skip_practice(page)
 
 

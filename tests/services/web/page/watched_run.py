@@ -21,6 +21,7 @@ from somersault.storage import open_store
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2, simulator_pb2, simulator_pb2_grpc, trajectory_pb2
 from tests.services.web.gateways import serving_gateway
+from tests.services.web.page.browsing import log_in
 from tests.services.web.real_labeler import RealLabeler, Simulator, calling
 
 __all__ = ["NUM_PAIRS", "LabelerProcess", "ScoringSimulator", "WatchedRun", "free_port", "watching"]
@@ -63,7 +64,7 @@ class WatchedRun:
 
     async def open(self, page: Page, *, role: str = "owner", path: str = "/run") -> None:
         """Open a page with a token in its address."""
-        await page.goto(f"{self.url}{path}#token={self.labeler.tokens[role]}")
+        await log_in(page, f"{self.url}{path}#token={self.labeler.tokens[role]}")
 
     async def report(self, *, env_steps: int, **fields: Any) -> None:
         """Report as the reward service does."""

@@ -71,6 +71,18 @@ export function call<Name extends Method>(
   });
 }
 
+// What a token can hold; anything else could not be sent in a header.
+const TOKEN = /^[A-Za-z0-9._~+/=-]{1,512}$/;
+
+/** Return who a token belongs to; the call is made with it, and with no session. */
+export async function whoIs(token: string): Promise<ReplyOf<"WhoAmI">> {
+  if (!TOKEN.test(token)) throw new CallError("unauthenticated", "the token is malformed");
+  return post<ReplyOf<"WhoAmI">>(`${SERVICE}WhoAmI`, {}, {
+    signal: AbortSignal.timeout(12_000),
+    headers: { Authorization: `Bearer ${token}` },
+  });
+}
+
 /** Post JSON to the gateway and return the JSON that comes back. */
 export async function post<Reply>(path: string, message: object, init: RequestInit = {}): Promise<Reply> {
   const response = await send(path, {

@@ -1,6 +1,6 @@
-// Who is logged in. The token is in a cookie that scripts can't read.
+// Who is logged in. The session is in a cookie that scripts can't read.
 
-import { CallError, get, post, readJson, callAs, type SessionKind } from "./call";
+import { CallError, callAs, get, post, readJson, whoIs, type SessionKind } from "./call";
 import { claimSession, whileLoggingIn } from "./identity";
 
 export type { SessionKind } from "./call";
@@ -30,6 +30,19 @@ export async function readSession(kinds: readonly SessionKind[]): Promise<Sessio
     }
   }
   return null;
+}
+
+/** Who a token belongs to. */
+export interface Holder {
+  labelerId: string;
+  name: string;
+  role: Session["role"];
+}
+
+/** Return who a token belongs to, without logging in with it. */
+export async function holderOf(token: string): Promise<Holder> {
+  const { labelerId, name, role } = await whoIs(token);
+  return { labelerId, name: name || labelerId, role: role.slice("ROLE_".length).toLowerCase() as Session["role"] };
 }
 
 /** Begin a session with a token; its holder's role decides which kind. */

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { PAGES, type PageEntry, type PageModule } from "./pages";
 import { Prose } from "./prose";
 import { isLoginShown, isReadOnly, logInAndReload, loginProblem, session } from "./shell";
+import { Welcome } from "./welcome";
 
 /** The page's module once it is loaded. */
 export const pageModule = signal<PageModule | null>(null);
@@ -35,6 +36,7 @@ export function App({ page }: { page: PageEntry }) {
         {isOpen && module.Bar && !isLoginShown.value ? <module.Bar session={who} /> : null}
       </header>
       <main>
+        <Welcome page={page} />
         <Login page={page} />
         {isOpen ? (
           <div class="page" hidden={isLoginShown.value}>

@@ -6,7 +6,7 @@ import pytest
 
 from somersault.v1 import labeler_pb2
 from tests.services.web.page.accessibility import SCHEMES, WINDOWS, serious_findings
-from tests.services.web.page.browsing import close_dialog, press, saved
+from tests.services.web.page.browsing import close_dialog, log_in, press, saved
 
 GUIDELINES = "# What counts\n\nOnly **whole** flips. Turning further is better.\n"
 
@@ -55,7 +55,7 @@ async def test_states_have_no_serious_finding(browser, double, gateway_url, wind
 
     await page.goto(gateway_url)
     await findings.look("login", "#login:not([hidden])")
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await findings.look("guidelines", "#guidelines[open]")
     await close_dialog(page)
     await page.wait_for_selector("video.shown")

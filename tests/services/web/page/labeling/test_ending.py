@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from somersault.v1 import labeler_pb2, preference_pb2
-from tests.services.web.page.browsing import open_page, press, saved, until
+from tests.services.web.page.browsing import log_in, open_page, press, saved, until
 
 HEADLINE = "The hopper turns over backwards, two to three times in an episode."
 
@@ -84,7 +84,7 @@ async def test_finished_run_that_is_opened_later_shows_its_end(page, labeler, ga
     labeler.double.num_open = 3
     finish(labeler.double)
 
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#end")
 
     assert HEADLINE in await page.inner_text("#end")
@@ -96,7 +96,7 @@ async def test_finished_run_asks_nobody_to_read_its_guidelines(page, labeler, ga
     labeler.double.guidelines = ["Only whole flips count."]
     finish(labeler.double)
 
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#end")
     await until(page, PLAYS)
 
@@ -109,9 +109,9 @@ async def test_thanks_lead_an_owner_to_the_run(page, labeler, gateway_url):
     """A browser that also has an owner's session gets a link to the run page."""
     labeler.double.roles["owner-token"] = preference_pb2.ROLE_OWNER
     finish(labeler.double)
-    await page.goto(f"{gateway_url}/run#token=owner-token")
+    await log_in(page, f"{gateway_url}/run#token=owner-token")
     await page.wait_for_selector("nav a")
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
 
     assert await page.get_attribute("#end-next a", "href") == "/run"
 
@@ -119,7 +119,7 @@ async def test_thanks_lead_an_owner_to_the_run(page, labeler, gateway_url):
 async def test_end_closes_guidelines_that_are_open(page, labeler, gateway_url):
     """A run that ends while the labeler is reading shows its thanks."""
     labeler.double.num_open, labeler.double.guidelines = 2, ["Only whole flips count."]
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#guidelines[open]")
 
     finish(labeler.double)
@@ -203,7 +203,7 @@ async def test_waiting_says_why_and_what_for(page, labeler, gateway_url, num_awa
     labeler.double.num_awaited = num_awaited
     labeler.double.stats = labeler_pb2.GetStatsResponse(**others)
 
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await until(page, "title => document.getElementById('empty-title')?.textContent === title", title)
 
     assert reason in await page.inner_text("#empty-reason")

@@ -7,6 +7,7 @@ import asyncio
 from tests.services.web.page.browsing import (
     all_fetched,
     close_dialog,
+    log_in,
     open_page,
     press,
     saved,
@@ -208,7 +209,7 @@ async def test_reload_keeps_the_leases(page, labeler, gateway_url):
 
 async def test_empty_page_says_why_and_goes_on_by_itself(page, labeler, gateway_url):
     """Without a pair the page says what the run does; the next one appears untouched."""
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await until(page, "document.getElementById('empty-reason')?.textContent.includes('2 pairs are being')")
 
     labeler.double.num_open = 1

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from somersault.v1 import labeler_pb2
-from tests.services.web.page.browsing import all_fetched, press, press_at_once, saved, until
+from tests.services.web.page.browsing import all_fetched, log_in, press, press_at_once, saved, until
 
 LEFT, RIGHT = 1, 2
 WHY_LEFT = "The left one goes all the way round."
@@ -31,7 +31,7 @@ def double(labeler, clips):
 
 async def begin(page, gateway_url: str) -> None:
     """Open the page at its first practice pair."""
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#practice")
     await page.wait_for_selector("video.shown")
 

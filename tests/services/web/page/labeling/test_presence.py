@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.services.web.page.browsing import LABELER, all_fetched, open_page, press, saved, until
+from tests.services.web.page.browsing import LABELER, all_fetched, log_in, open_page, press, saved, until
 
 HIDE = """isHidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
@@ -104,7 +104,7 @@ async def test_who_waits_for_a_pair_is_not_asked_whether_they_are_there(page, la
     double = labeler.double
     double.num_open = 0
     await page.clock.install()
-    await page.goto(f"{gateway_url}/#token={LABELER}")
+    await log_in(page, f"{gateway_url}/#token={LABELER}")
     await page.wait_for_selector("#empty-title")
 
     for _ in range(10):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from somersault.v1 import labeler_pb2
-from tests.services.web.page.browsing import all_fetched, close_dialog, open_page, press, saved, until
+from tests.services.web.page.browsing import all_fetched, close_dialog, log_in, open_page, press, saved, until
 from tests.services.web.real_labeler import RUN_ID, calling
 
 LEFT, RIGHT, EQUAL = 1, 2, 3
@@ -183,7 +183,7 @@ async def test_pair_answers_and_last_answer_fit_a_small_laptop(page, labeler, ga
     """All of the page is within 1280 by 800 pixels, the note of the last answer too."""
     labeler.double.num_open = 3
     labeler.double.guidelines = ["Only whole flips count."]
-    await page.goto(f"{gateway_url}/#token=labeler-token")
+    await log_in(page, f"{gateway_url}/#token=labeler-token")
     await page.wait_for_selector("#guidelines[open]")
     await close_dialog(page)
     await page.wait_for_selector("video.shown")

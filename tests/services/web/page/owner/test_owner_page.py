@@ -12,13 +12,13 @@ from somersault.domain.roles import Role
 from somersault.v1 import labeler_pb2
 from tests.services.labeler.running import RUN_ID, TOKENS, lease, submit
 from tests.services.web.gateways import serving_gateway
-from tests.services.web.page.browsing import press, saved, skip_practice, until
+from tests.services.web.page.browsing import log_in, press, saved, skip_practice, until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def owner(page, whole_labeler, whole_url):
     """The owner's tab."""
-    await page.goto(f"{whole_url}/owner#token={TOKENS[Role.OWNER]}")
+    await log_in(page, f"{whole_url}/owner#token={TOKENS[Role.OWNER]}")
     await page.wait_for_selector("#asking-form")
     assert page.url == f"{whole_url}/owner"
     return page
@@ -63,7 +63,7 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
     await owner.click("#invite-form button")
     address = await owner.input_value("#token-address")
     ada = await (await browser.new_context()).new_page()
-    await ada.goto(address)
+    await log_in(ada, address)
     await skip_practice(ada)
     await press(ada, "ArrowLeft")
     await saved(ada)
@@ -75,7 +75,7 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
     await owner.click("#change-token button[type=submit]")
     newer = await owner.input_value("#token-address")
     assert newer != address
-    await ada.goto(newer)
+    await log_in(ada, newer)
     await ada.wait_for_selector("video.shown")
     await row.get_by_role("button", name="Revoke").click()
     await owner.click("#change-token button:has-text('Cancel')")
@@ -160,7 +160,7 @@ async def test_export_is_downloaded_in_both_formats(owner, whole_labeler, tmp_pa
 async def test_labelers_token_does_not_open_it(page, whole_labeler, whole_url):
     """A labeler's address opened on the owner page leads to labeling."""
     await whole_labeler.propose("one", wants_clips=True)
-    await page.goto(f"{whole_url}/owner#token={TOKENS[Role.LABELER]}")
+    await log_in(page, f"{whole_url}/owner#token={TOKENS[Role.LABELER]}")
 
     await page.wait_for_selector("video.shown")
     assert page.url == f"{whole_url}/"
@@ -171,7 +171,7 @@ async def test_invitations_lead_to_where_the_owner_said(page, whole_labeler):
     async with serving_gateway(
         whole_labeler.address, run_id=RUN_ID, public_url="http://labels.example:8400"
     ) as url:
-        await page.goto(f"{url}/owner#token={TOKENS[Role.OWNER]}")
+        await log_in(page, f"{url}/owner#token={TOKENS[Role.OWNER]}")
         await page.wait_for_selector("#asking-form")
         await open_section(page, "labelers")
         await page.fill("#invite-name", "Ada")

@@ -9,7 +9,7 @@ from somersault.domain.roles import Role
 from tests.services.labeler.judging import answer
 from tests.services.labeler.running import TOKENS
 from tests.services.labeler.webhooks.receiver import documented_check, receiving
-from tests.services.web.page.browsing import until
+from tests.services.web.page.browsing import log_in, until
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ async def test_webhook_is_made_fails_and_is_deleted(page, whole_labeler, whole_u
     teacher = whole_labeler.as_role(Role.TEACHER)
     await whole_labeler.propose("one", "two", "three")
     await answer(teacher, "answer-1")
-    await page.goto(f"{whole_url}/owner#token={TOKENS[Role.OWNER]}")
+    await log_in(page, f"{whole_url}/owner#token={TOKENS[Role.OWNER]}")
     await page.click("aside a[href='#webhooks']")
     async with receiving() as receiver:
         await page.fill("#webhook-url", receiver.url.replace("://", "://me:secret@"))

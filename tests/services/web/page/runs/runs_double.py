@@ -62,6 +62,10 @@ class RunsDouble(labeler_pb2_grpc.LabelerServiceServicer):
         """Name the owner."""
         return pb.WhoAmIResponse(labeler_id="owner", name="Grace", role=preference_pb2.ROLE_OWNER)
 
+    async def CreateSession(self, request, context):
+        """Begin a session that is never asked for."""
+        return pb.CreateSessionResponse(secret="0" * 64)
+
     async def ListRuns(self, request, context):
         """List them, each with its newest point."""
         for run in self.runs:

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from somersault.v1 import labeler_pb2 as pb
 from tests.services.web.page.accessibility import SCHEMES, WINDOWS, overflowing, serious_findings
-from tests.services.web.page.browsing import until
+from tests.services.web.page.browsing import log_in, until
 from tests.services.web.page.runs.runs_double import TOKEN, RunsDouble, curve, serving_runs
 
 
@@ -60,7 +60,7 @@ async def runs_url(clips):
 
 
 async def _open(page: Page, url: str, path: str = "/runs") -> None:
-    await page.goto(f"{url}{path}#token={TOKEN}")
+    await log_in(page, f"{url}{path}#token={TOKEN}")
     await expect(page.locator("#runs-table tbody tr")).to_have_count(4)
 
 
