@@ -162,7 +162,12 @@ def _parts(
         runs=Runs(database, queries_changed=queries_changed, log_grew=log_grew),
         run_progress=RunProgress(database, simulators),
         proposals=Proposals(database, queries_changed=queries_changed),
-        leases=Leases(database, queries_changed=queries_changed, max_leases=config.max_leases),
+        leases=Leases(
+            database,
+            queries_changed=queries_changed,
+            max_leases=config.max_leases,
+            max_age_s=config.max_lease_age_s,
+        ),
         answers=Answers(database, log_grew=log_grew),
         preference_log=PreferenceLog(database, log_grew=log_grew),
         log_import=LogImport(database, log_grew=log_grew),

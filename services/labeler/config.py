@@ -53,6 +53,9 @@ class LabelerConfig(StorageConfig):
     max_leases: int = pydantic.Field(default=10, ge=1, le=1000)
     """Live leases that a labeler may hold."""
 
+    max_lease_age_s: float = pydantic.Field(default=3600.0, ge=600, le=7 * 24 * 3600)
+    """Seconds after which a lease ends however often it was renewed; another labeler may then have the query."""
+
     max_concurrent_renders: int = pydantic.Field(default=2, ge=1, le=64)
     """Clips that are rendered at once."""
 

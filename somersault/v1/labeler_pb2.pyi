@@ -461,21 +461,27 @@ class RenewLeaseResponse(_message.Message):
 
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REMAINING_S_FIELD_NUMBER: _builtins.int
+    LAST_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     remaining_s: _builtins.float
     """Seconds until then."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it ends now."""
+        """When it ends now: never after `last_expire_time`."""
+
+    @_builtins.property
+    def last_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends however often it is renewed: the labeler's setting max_lease_age_s, 1 h by default, after it was given."""
 
     def __init__(
         self,
         *,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         remaining_s: _builtins.float = ...,
+        last_expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "last_expire_time", b"last_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "remaining_s", b"remaining_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "last_expire_time", b"last_expire_time", "remaining_s", b"remaining_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

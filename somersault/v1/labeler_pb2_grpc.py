@@ -292,7 +292,7 @@ class LabelerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenewLease(self, request, context):
-        """Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended.
+        """Extends a live lease, at most to its last end. Idempotent. FAILED_PRECONDITION if it has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

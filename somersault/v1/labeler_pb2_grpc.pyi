@@ -51,7 +51,7 @@ class LabelerServiceStub:
     RESOURCE_EXHAUSTED if the caller would hold too many leases.
     """
     RenewLease: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]
-    """Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended."""
+    """Extends a live lease, at most to its last end. Idempotent. FAILED_PRECONDITION if it has ended."""
     ReleaseQuery: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]
     """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent."""
     SubmitPreference: _grpc.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]
@@ -183,7 +183,7 @@ class LabelerServiceAsyncStub(LabelerServiceStub):
     RESOURCE_EXHAUSTED if the caller would hold too many leases.
     """
     RenewLease: _aio.UnaryUnaryMultiCallable[_labeler_pb2.RenewLeaseRequest, _labeler_pb2.RenewLeaseResponse]  # type: ignore[assignment]
-    """Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended."""
+    """Extends a live lease, at most to its last end. Idempotent. FAILED_PRECONDITION if it has ended."""
     ReleaseQuery: _aio.UnaryUnaryMultiCallable[_labeler_pb2.ReleaseQueryRequest, _labeler_pb2.ReleaseQueryResponse]  # type: ignore[assignment]
     """Ends a lease without an answer: a skip, after which the query never comes back to the caller, or with `is_returned` a return, after which it may. Idempotent."""
     SubmitPreference: _aio.UnaryUnaryMultiCallable[_labeler_pb2.SubmitPreferenceRequest, _labeler_pb2.SubmitPreferenceResponse]  # type: ignore[assignment]
@@ -342,7 +342,7 @@ class LabelerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _labeler_pb2.RenewLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_labeler_pb2.RenewLeaseResponse, _abc.Awaitable[_labeler_pb2.RenewLeaseResponse]]:
-        """Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended."""
+        """Extends a live lease, at most to its last end. Idempotent. FAILED_PRECONDITION if it has ended."""
 
     @_abc_1.abstractmethod
     def ReleaseQuery(

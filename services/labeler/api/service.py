@@ -95,11 +95,11 @@ class LabelerServicer(ClipMethods, SessionMethods, OwnerMethods):
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, context: _Context) -> pb.RenewLeaseResponse:
         """Extend a lease."""
-        expire_ms, remaining_s = await self._parts.leases.renew(
-            caller(), token=request.lease_token, lease_s=request.lease_s
-        )
+        renewal = await self._parts.leases.renew(caller(), token=request.lease_token, lease_s=request.lease_s)
         return pb.RenewLeaseResponse(
-            expire_time=timestamp_from_milliseconds(expire_ms), remaining_s=remaining_s
+            expire_time=timestamp_from_milliseconds(renewal.expire_ms),
+            remaining_s=renewal.remaining_s,
+            last_expire_time=timestamp_from_milliseconds(renewal.last_ms),
         )
 
     async def ReleaseQuery(

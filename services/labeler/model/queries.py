@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from somersault.domain.roles import Role
 from somersault.domain.trajectory import StoredSegment
 
-__all__ = ["Lease", "PredictedRewards", "Proposal", "Query", "QueryPage", "QueryState", "Side"]
+__all__ = [
+    "Lease",
+    "PredictedRewards",
+    "Proposal",
+    "Query",
+    "QueryPage",
+    "QueryState",
+    "Renewal",
+    "Side",
+]
 
 
 class QueryState(enum.StrEnum):
@@ -106,6 +115,15 @@ class Lease:
     query: Query
     expire_ms: int
     remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """When a lease ends now, and when it will at the latest, in milliseconds since 1970."""
+
+    expire_ms: int
+    remaining_s: float
+    last_ms: int
 
 
 def _hide(side: Side, role: Role) -> Side:

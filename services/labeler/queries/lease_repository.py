@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.labeler.database import bounds, clock, schema
 from services.labeler.database.steps import Step, run
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.queries import Lease, Query
+from services.labeler.model.queries import Lease, Query, Renewal
 from services.labeler.people import tokens
 from services.labeler.queries import gold_repository, open_query_repository
 from somersault.domain.trajectory import StoredSegment
@@ -146,8 +146,10 @@ def _promise(
     ]
 
 
-def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
-    """Extend a live lease; return when it ends and in how many seconds.
+def renew(
+    connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: float, max_age_s: float
+) -> Renewal:
+    """Extend a live lease, at most to ``max_age_s`` seconds after it was given.
 
     Raises:
         FailedPreconditionError: the labeler has no such lease, or it has ended.
@@ -155,9 +157,12 @@ def renew(connection: sa.Connection, labeler: Labeler, *, token: str, lease_s: f
     held = lock(connection, labeler, token=token)
     if held.lease.state != "held" or held.lease.expire_ms <= held.now_ms:
         raise LeaseExpiredError("the lease has ended; lease the query again")
-    expire_ms = held.now_ms + round(lease_s * 1000)
+    last_ms = held.lease.leased_ms + round(max_age_s * 1000)
+    expire_ms = min(held.now_ms + round(lease_s * 1000), last_ms)
+    if expire_ms <= held.now_ms:  # it was given when leases could be held for longer
+        raise LeaseExpiredError(f"the lease was held for {max_age_s:g} s, the longest; lease the query again")
     run(connection, [_step_to_change(held.lease.number, expire_ms=expire_ms)])
-    return expire_ms, lease_s
+    return Renewal(expire_ms=expire_ms, remaining_s=(expire_ms - held.now_ms) / 1000, last_ms=last_ms)
 
 
 def release(connection: sa.Connection, labeler: Labeler, *, token: str, is_returned: bool = False) -> None:

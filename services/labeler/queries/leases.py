@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.queries import Lease
+from services.labeler.model.queries import Lease, Renewal
 from services.labeler.model.run_state import RunState
 from services.labeler.people.admission import Admission
 from services.labeler.queries import lease_repository
@@ -44,8 +44,11 @@ _RETURNED = prometheus_client.Counter(
 class Leases:
     """Grants, extends and ends leases."""
 
-    def __init__(self, database: Database, *, queries_changed: Notifier, max_leases: int) -> None:
-        """Take the database, what notifies of new queries, and how many leases a labeler may hold."""
+    def __init__(
+        self, database: Database, *, queries_changed: Notifier, max_leases: int, max_age_s: float
+    ) -> None:
+        """Take the database, what notifies of new queries, how many leases a labeler may hold, and each for how long."""
+        self._max_age_s = max_age_s
         self._database = database
         self._queries_changed = queries_changed
         self._max_leases = max_leases
@@ -117,15 +120,17 @@ class Leases:
             return None
         return (await self._database.read(lambda connection: run_repository.read(connection, run_id))).state
 
-    async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> tuple[int, float]:
-        """Extend a lease; return when it ends, in milliseconds since 1970, and in how many seconds.
+    async def renew(self, labeler: Labeler, *, token: str, lease_s: float) -> Renewal:
+        """Extend a lease, at most to its last end.
 
         Raises:
             FailedPreconditionError: it is not the labeler's, or it has ended.
         """
         lease_s = _duration(lease_s)
         return await self._database.write(
-            lambda connection: lease_repository.renew(connection, labeler, token=token, lease_s=lease_s)
+            lambda connection: lease_repository.renew(
+                connection, labeler, token=token, lease_s=lease_s, max_age_s=self._max_age_s
+            )
         )
 
     async def release(self, labeler: Labeler, *, token: str, is_returned: bool) -> None:

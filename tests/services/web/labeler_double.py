@@ -59,6 +59,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
 
     clips: list[bytes]
     roles: dict[str, int] = field(default_factory=lambda: {"labeler-token": preference_pb2.ROLE_LABELER})
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By token: its holder's id and name, if not those of everybody."""
     sessions: dict[str, str] = field(default_factory=dict)
     """By ``RUN/SECRET``: the token that began it."""
     num_open: int = 0
@@ -101,7 +103,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     async def WhoAmI(self, request, context):
         """Return the token's holder."""
         role = self._role(context)
-        return labeler_pb2.WhoAmIResponse(labeler_id="labeler-1", name="Ada", role=role)
+        labeler_id, name = self.names.get(self._token(context), ("labeler-1", "Ada"))
+        return labeler_pb2.WhoAmIResponse(labeler_id=labeler_id, name=name, role=role)
 
     async def CreateSession(self, request, context):
         """Begin a session of a token's holder."""
@@ -138,11 +141,12 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     def _is_at_rest(self) -> bool:
         return self.state in (labeler_pb2.RUN_STATE_PAUSED, labeler_pb2.RUN_STATE_FINISHED)
 
+    def _token(self, context) -> str | None:
+        scheme, _, token = dict(context.invocation_metadata()).get("authorization", "").partition(" ")
+        return self.sessions.get(token) if scheme == "Session" else token
+
     def _role(self, context) -> int:
-        metadata = dict(context.invocation_metadata())
-        scheme, _, token = metadata.get("authorization", "").partition(" ")
-        if scheme == "Session":
-            token = self.sessions.get(token)
+        token = self._token(context)
         if token not in self.roles:
             raise UnauthenticatedError("the token is unknown")
         return self.roles[token]

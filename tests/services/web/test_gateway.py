@@ -13,6 +13,7 @@ import pytest_asyncio
 from services.web.labeler_client import METHODS
 from somersault.v1 import labeler_pb2, preference_pb2
 from somersault.wire.access import ROLES
+from tests.services.web.gateways import serving_gateway
 from tests.services.web.labeler_double import BREAKS_OFF
 
 SERVICE = "/somersault.v1.LabelerService"
@@ -143,6 +144,9 @@ async def test_login_sets_a_cookie_that_scripts_and_other_sites_cant_use(gateway
     (cookie,) = SimpleCookie(response.headers["set-cookie"]).values()
     assert cookie["httponly"]
     assert cookie["samesite"] == "strict"
+    assert "labeler-token" not in cookie.value, (
+        "a stolen cookie is a session that can be ended, not the token"
+    )
     assert response.json() == {
         "labelerId": "labeler-1",
         "name": "Ada",
@@ -184,10 +188,59 @@ async def test_cookie_call_from_another_origin_is_refused(page):
 
 
 async def test_logout_ends_the_session(page):
-    """After logging out the cookie is gone."""
+    """The cookie is gone, and a copy of it is worth nothing."""
+    copies = dict(page.cookies)
     await page.post("/logout", headers=OWN_PAGE)
 
     assert (await page.get("/session")).status_code == 401
+    page.cookies.update(copies)
+    assert (await page.get("/session")).status_code == 401
+    assert (await page.post("/logout", headers=OWN_PAGE)).status_code == 200
+
+
+async def test_another_runs_session_is_never_accepted(page, labeler, gateway_url):
+    """On the same host, with the same labeler behind it, and even if its cookie is given the right name."""
+    (name,) = page.cookies.keys()
+    async with serving_gateway(f"127.0.0.1:{labeler.port}", run_id="flip-2") as url:
+        async with httpx.AsyncClient(base_url=url, cookies=dict(page.cookies)) as other:
+            as_sent = await other.get("/session")
+        async with httpx.AsyncClient(base_url=url) as other:
+            await other.post("/login", json={"token": "labeler-token"}, headers=OWN_PAGE)
+            (others_name,) = other.cookies.keys()
+            own = await other.get("/session")
+        async with httpx.AsyncClient(base_url=url, cookies={others_name: page.cookies[name]}) as other:
+            renamed = await other.get("/session")
+
+    assert name != others_name
+    assert (as_sent.status_code, own.status_code, renamed.status_code) == (401, 200, 401)
+
+
+async def test_cookies_are_named_by_the_run_not_by_the_port(labeler):
+    """Two runs of one name, one after another on one port, are told apart by their identity."""
+    names = set()
+    for identity in ("a" * 32, "b" * 32, "a" * 32):
+        address = f"127.0.0.1:{labeler.port}"
+        async with (
+            serving_gateway(address, run_identity=identity) as url,
+            httpx.AsyncClient(base_url=url) as client,
+        ):
+            await client.post("/login", json={"token": "labeler-token"}, headers=OWN_PAGE)
+            names.add(*client.cookies.keys())
+
+    assert len(names) == 2
+
+
+async def test_a_cookie_that_held_a_token_is_removed(gateway_url):
+    """By the next log-in: older gateways kept the token itself in it."""
+    port = gateway_url.rpartition(":")[2]
+    older = f"somersault_session_{port}"
+    async with httpx.AsyncClient(base_url=gateway_url, cookies={older: "labeler-token"}) as client:
+        assert (await client.get("/session")).status_code == 401
+        response = await client.post("/login", json={"token": "labeler-token"}, headers=OWN_PAGE)
+
+    removed = [value for value in response.headers.get_list("set-cookie") if value.startswith(f"{older}=")]
+    assert len(removed) == 1
+    assert "Max-Age=0" in removed[0]
 
 
 async def test_foreign_host_name_is_refused(http):

@@ -34,6 +34,7 @@ async def test_public_name_is_allowed_and_told(labeler):
 
     (cookie,) = SimpleCookie(answer.headers["set-cookie"]).values()
     assert answer.json()["publicUrl"] == "https://labels.example"
+    assert cookie.key.startswith("__Host-"), "no other host of the domain can set it"
     assert cookie["secure"], "browsers reach it over TLS, so the cookie must never be sent without"
     assert other.status_code == 421
 

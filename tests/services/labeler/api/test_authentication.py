@@ -34,9 +34,7 @@ OWN = {
     "GetClip": ("query_id", "query"),
 }
 # Methods whose requests name nothing that belongs to one labeler.
-COMMON = (
-    "LeaseQueries GetStats GetGuidelines WhoAmI ListOwnAnswers ListPolicyClips GetPolicyClip GetPracticePairs"
-)
+COMMON = "CreateSession EndSession LeaseQueries GetStats GetGuidelines WhoAmI ListOwnAnswers ListPolicyClips GetPolicyClip GetPracticePairs"
 
 
 async def _call(stub: Any, name: str) -> SomersaultError | None:

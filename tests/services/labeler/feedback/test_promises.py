@@ -290,7 +290,9 @@ class Labeling(RuleBasedStateMachine):
         is_live = lease in self.live(lease.query_id)
         try:
             lease.expire_ms, _ = self.change(
-                lambda c: lease_repository.renew(c, lease.labeler, token=lease.token, lease_s=LEASE_S)
+                lambda c: lease_repository.renew(
+                    c, lease.labeler, token=lease.token, lease_s=LEASE_S, max_age_s=3600
+                )
             )
             assert is_live
         except LeaseExpiredError:

@@ -710,7 +710,7 @@ export declare const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest, {jso
  */
 export declare type RenewLeaseResponse = Message<"somersault.v1.RenewLeaseResponse"> & {
   /**
-   * When it ends now.
+   * When it ends now: never after `last_expire_time`.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 1;
    */
@@ -722,6 +722,13 @@ export declare type RenewLeaseResponse = Message<"somersault.v1.RenewLeaseRespon
    * @generated from field: double remaining_s = 2;
    */
   remainingS: number;
+
+  /**
+   * When it ends however often it is renewed: the labeler's setting max_lease_age_s, 1 h by default, after it was given.
+   *
+   * @generated from field: google.protobuf.Timestamp last_expire_time = 3;
+   */
+  lastExpireTime?: Timestamp | undefined;
 };
 
 /**
@@ -731,7 +738,7 @@ export declare type RenewLeaseResponse = Message<"somersault.v1.RenewLeaseRespon
  */
 export declare type RenewLeaseResponseJson = {
   /**
-   * When it ends now.
+   * When it ends now: never after `last_expire_time`.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 1;
    */
@@ -743,6 +750,13 @@ export declare type RenewLeaseResponseJson = {
    * @generated from field: double remaining_s = 2;
    */
   remainingS?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * When it ends however often it is renewed: the labeler's setting max_lease_age_s, 1 h by default, after it was given.
+   *
+   * @generated from field: google.protobuf.Timestamp last_expire_time = 3;
+   */
+  lastExpireTime?: TimestampJson;
 };
 
 /**
@@ -6722,7 +6736,7 @@ export declare const LabelerService: GenService<{
     output: typeof LeaseQueriesResponseSchema;
   },
   /**
-   * Extends a live lease. Idempotent. FAILED_PRECONDITION if it has ended.
+   * Extends a live lease, at most to its last end. Idempotent. FAILED_PRECONDITION if it has ended.
    *
    * @generated from rpc somersault.v1.LabelerService.RenewLease
    */
