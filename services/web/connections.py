@@ -83,7 +83,11 @@ class Connections:
 
     def find(self, transport: asyncio.Transport) -> Connection:
         """Return the connection that a transport reads from."""
-        connection = self._held[transport.get_extra_info("socket").fileno()]
+        accepted = transport.get_extra_info("socket")
+        connection = self._held.get(accepted.fileno())
+        if connection is None:  # many came at once, and it gave way before anything was read from it
+            connection = Connection(accepted, "", has_place=False)
+            transport.abort()
         connection.transport = transport
         return connection
 

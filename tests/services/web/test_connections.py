@@ -79,6 +79,15 @@ async def test_silent_connections_keep_nobody_out(gateway: Gateway) -> None:
         assert await gateway.answer(PAGE, source=source) == b"HTTP/1.1 200 OK"
 
 
+async def test_many_that_come_at_once_fail_nothing(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that give way before anything was read from them are ended, and nothing else happens."""
+    await asyncio.gather(*(gateway.open(b"GET") for _ in range(90)), return_exceptions=True)
+    assert await gateway.answer(HEALTH) == b"HTTP/1.1 200 OK"
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
 @pytest.mark.parametrize(
     "sent",
     [
