@@ -22,13 +22,14 @@ from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.ownership import mark_started
 from somersault.cli.run.store import open_run_store
+from somersault.cli.services.certificates import write_certificates
 from somersault.cli.services.connections import connect
 from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.ports import choose_ports
 from somersault.cli.services.processes import ServiceProcess, names_of_services, plan_processes
 from somersault.cli.services.supervisor import Supervisor
 from somersault.cli.start.train_options import TrainOptions, begin_run
-from somersault.domain.roles import Role
+from somersault.domain.roles import Identity, Role
 
 __all__ = ["train"]
 
@@ -55,15 +56,22 @@ def train(*, seed: int, total_env_steps: int, num_labels: int) -> tuple[RunProgr
 async def _train(config: RunConfig, folder: RunFolder) -> tuple[RunProgress, float]:
     names = names_of_services(config)
     plan = plan_processes(config, folder, ports=dict(zip(names, choose_ports(len(names)), strict=True)))
+    write_certificates(folder.certificates, run_id=config.run_id, names=names)
     supervisor = Supervisor([_in_one(plan)], logs=folder.logs)
     try:
         await supervisor.start()
-        await asyncio.gather(*(wait_until_healthy(one.address) for one in plan))
+        await asyncio.gather(*(_healthy(one) for one in plan))
         addresses = {one.name: one.address for one in plan}
-        async with connect(addresses, token=folder.read_tokens()[Role.SERVICE]) as stubs:
+        async with connect(
+            addresses, token=folder.read_tokens()[Role.SERVICE], certificates=plan[0].certificates
+        ) as stubs:
             return await _follow(ProgressWatcher(stubs, config=config), supervisor)
     finally:
         await supervisor.stop()
+
+
+async def _healthy(one: ServiceProcess) -> None:
+    await wait_until_healthy(one.address, certificates=one.certificates, peer=Identity(one.name))
 
 
 async def _follow(watcher: ProgressWatcher, supervisor: Supervisor) -> tuple[RunProgress, float]:

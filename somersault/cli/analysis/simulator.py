@@ -14,12 +14,14 @@ from typing import Any
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from somersault.cli.services.certificates import certificates_of, write_certificates
 from somersault.cli.services.ports import LOOPBACK, choose_ports
 from somersault.cli.services.processes import ServiceProcess
 from somersault.cli.services.programs import MODULES
 from somersault.cli.services.supervisor import Supervisor
 from somersault.domain.arrays import FloatArray
 from somersault.domain.keys import segment_of, video_key
+from somersault.domain.roles import Identity
 from somersault.rpc import call, open_channel
 from somersault.runs import Run
 from somersault.runtime.urls import file_url
@@ -118,17 +120,28 @@ async def open_simulator(run: Run, *, has_rendering: bool) -> AsyncIterator[Simu
     with tempfile.TemporaryDirectory(prefix="somersault-simulator-") as folder:
         (port,) = choose_ports(1)
         address = f"{LOOPBACK}:{port}"
-        storage_url = file_url(Path(folder))
+        certificates = Path(folder) / "certificates"
+        storage_url = file_url(Path(folder) / "objects")
         process = ServiceProcess(
             name="simulator",
             module=MODULES["simulator"],
-            arguments=_flags(run, storage_url=storage_url, port=port, has_rendering=has_rendering),
+            arguments=_flags(
+                run,
+                certificates=certificates_of(certificates, Identity.SIMULATOR),
+                storage_url=storage_url,
+                port=port,
+                has_rendering=has_rendering,
+            ),
             address=address,
+            certificates=certificates_of(certificates, Identity.OWNER),
         )
+        write_certificates(certificates, run_id=_OWN_RUN, names=[process.name])
         supervisor = Supervisor([process], logs=Path(folder) / "logs")
         try:
             await supervisor.start()
-            async with open_channel(address) as channel:
+            async with open_channel(
+                address, certificates=process.certificates, peer=Identity.SIMULATOR
+            ) as channel:
                 stub: simulator_pb2_grpc.SimulatorServiceAsyncStub = simulator_pb2_grpc.SimulatorServiceStub(
                     channel
                 )
@@ -137,11 +150,14 @@ async def open_simulator(run: Run, *, has_rendering: bool) -> AsyncIterator[Simu
             await supervisor.stop()
 
 
-def _flags(run: Run, *, storage_url: str, port: int, has_rendering: bool) -> tuple[str, ...]:
+def _flags(
+    run: Run, *, certificates: Path, storage_url: str, port: int, has_rendering: bool
+) -> tuple[str, ...]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     values = {
         "host": LOOPBACK,
         "port": str(port),
+        "certificates-path": str(certificates),
         "task": run.settings.task,
         "storage-url": storage_url,
         "learner-address": "null",

@@ -26,6 +26,7 @@ _OF_THE_ORIGINAL = (
     "identity.json",
     "config.json",  # these are written anew
     "tokens.json",
+    "certificates",
     "summary.json",
     "labels.sqlite",
     "labels.sqlite-wal",

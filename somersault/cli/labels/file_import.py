@@ -79,4 +79,5 @@ async def _send(config: RunConfig, folder: RunFolder, messages: Sequence[LogMess
             return await send(config, folder, address, messages)
     if not folder.addresses.is_file():
         raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
-    return await send(config, folder, read_addresses(folder.addresses).labeler, messages)
+    addresses = read_addresses(folder.addresses)
+    return await send(config, folder, addresses.labeler_of_tools or addresses.labeler, messages)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+import grpc.aio
+
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.certificates import certificates_of
 from somersault.cli.services.run_services import RunServices
-from somersault.domain.roles import Role
+from somersault.domain.roles import Identity, Role
 from somersault.errors import NotFoundError, SomersaultError
 from somersault.rpc import call, open_channel
 from somersault.tasks import get_task
@@ -31,8 +34,8 @@ async def serving_labeler(config: RunConfig, folder: RunFolder) -> AsyncIterator
     """
     services = RunServices(config, folder, names=["labeler"])
     try:
-        await services.supervisor.start()
-        yield services.addresses.labeler
+        await services.start_processes()
+        yield services.addresses.labeler_of_tools
     finally:
         await services.supervisor.stop()
 
@@ -46,7 +49,7 @@ async def send(
         SomersaultError: it refused or was unavailable; the text says how many rows were imported.
     """
     num_new = num_known = 0
-    async with open_channel(address, token=folder.read_tokens()[Role.OWNER]) as channel:
+    async with _open(folder, address) as channel:
         stub = labeler_pb2_grpc.LabelerServiceStub(channel)
         for begin in range(0, len(messages), _MAX_ROWS):
             request = _request(config.run_id, messages[begin : begin + _MAX_ROWS])
@@ -60,6 +63,17 @@ async def send(
             num_new += response.num_imported
             num_known += response.num_known
     return num_new, num_known
+
+
+def _open(folder: RunFolder, address: str) -> grpc.aio.Channel:
+    """Dial a run's labeler as the run's own tool; that of an older version, which may be at work still, has no certificates."""
+    certificates = certificates_of(folder.certificates, Identity.OWNER)
+    return open_channel(
+        address,
+        token=folder.read_tokens()[Role.OWNER],
+        certificates=certificates if certificates.is_dir() else None,
+        peer=Identity.LABELER,
+    )
 
 
 async def _call(

@@ -17,9 +17,11 @@ class Addresses:
     """Where others reach a run. Tokens are kept apart, in ``tokens.json``."""
 
     labeler: str
-    """``host:port`` of the labeler's gRPC server; empty in a reference run."""
+    """``host:port`` of the labeler's gRPC server for front ends, which show a token; empty in a reference run."""
     web: str
     """The pages' URL, such as ``http://127.0.0.1:8400``; empty if none are served."""
+    labeler_of_tools: str = ""
+    """``host:port`` of the labeler for the run's services and own tools, which show a certificate; empty in older runs."""
 
     def store(self, path: Path) -> None:
         """Write them to a file atomically."""
@@ -30,7 +32,11 @@ def read_addresses(path: Path) -> Addresses:
     """Return what the run's last life stored; empty addresses if nothing can be read."""
     try:
         values = load_json(path.read_text(encoding="utf-8"))
-        return Addresses(labeler=str(values["labeler"]), web=str(values["web"]))
+        return Addresses(
+            labeler=str(values["labeler"]),
+            web=str(values["web"]),
+            labeler_of_tools=str(values.get("labeler_of_tools", "")),
+        )
     except (OSError, ValueError, KeyError, TypeError):  # an older run, or one that never came so far
         return Addresses(labeler="", web="")
 

@@ -63,6 +63,7 @@ class RunFolder:
         self.curves = self.path / "tensorboard"
         self.progress = self.path / "progress.jsonl"
         self.summary = self.path / "summary.json"
+        self.certificates = self.path / "certificates"
         self.tokens = self.path / "tokens.json"
         self.video = self.path / "policy.mp4"
         self.addresses = self.path / "addresses.json"

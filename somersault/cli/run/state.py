@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 
+import grpc.aio
+
+from somersault.domain.roles import Identity
 from somersault.errors import FailedPreconditionError, NotFoundError, SomersaultError, UnavailableError
 from somersault.rpc import call, open_channel
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc
@@ -26,6 +30,8 @@ class RunStateReporter:
     service_token: str
     """The audit log attributes these changes to a service, not to an owner."""
     run_id: str
+    certificates: Path | None = None
+    """The folder of the certificates of the run's own tools; None where the labeler has none."""
 
     async def set_label_budget(self, label_budget: int) -> None:
         """Set how many labels the whole run may use, before its reward service starts and reads it.
@@ -89,12 +95,20 @@ class RunStateReporter:
             SomersaultError: the labeler refused or was unavailable for too long.
         """
         request = labeler_pb2.GetStatsRequest(run_id=self.run_id)
-        async with open_channel(self.labeler_address, token=self.service_token) as channel:
+        async with self._open() as channel:
             stub = labeler_pb2_grpc.LabelerServiceStub(channel)
             response: labeler_pb2.GetStatsResponse = await call(
                 stub.GetStats, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
             )
         return response
+
+    def _open(self) -> grpc.aio.Channel:
+        return open_channel(
+            self.labeler_address,
+            token=self.service_token,
+            certificates=self.certificates,
+            peer=Identity.LABELER,
+        )
 
     async def _update(
         self,
@@ -103,6 +117,6 @@ class RunStateReporter:
         timeout_s: float = _TIMEOUT_S,
         retry_for_s: float = 0.0,
     ) -> None:
-        async with open_channel(self.labeler_address, token=self.service_token) as channel:
+        async with self._open() as channel:
             stub = labeler_pb2_grpc.LabelerServiceStub(channel)
             await call(stub.UpdateRun, request, timeout_s=timeout_s, retry_for_s=retry_for_s)

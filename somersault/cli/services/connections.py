@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from somersault.domain.roles import Identity
 from somersault.rpc import open_channel
 from somersault.v1 import labeler_pb2_grpc, learner_pb2_grpc, reward_pb2_grpc, simulator_pb2_grpc
 
@@ -23,12 +25,25 @@ class ServiceStubs:
 
 
 @asynccontextmanager
-async def connect(addresses: Mapping[str, str], *, token: str) -> AsyncIterator[ServiceStubs]:
-    """Yield stubs for ``addresses``, by service; only the labeler is sent the token."""
+async def connect(
+    addresses: Mapping[str, str], *, token: str, certificates: Path | None = None
+) -> AsyncIterator[ServiceStubs]:
+    """Yield stubs of a run's services.
+
+    Args:
+        addresses: Each service's address.
+        token: Sent to the labeler alone.
+        certificates: Those of the run's own tools; None where the services have none.
+    """
     async with AsyncExitStack() as stack:
         channels = {
             name: await stack.enter_async_context(
-                open_channel(address, token=token if name == "labeler" else None)
+                open_channel(
+                    address,
+                    token=token if name == "labeler" else None,
+                    certificates=certificates,
+                    peer=Identity(name),
+                )
             )
             for name, address in addresses.items()
             if name in ("learner", "simulator", "reward", "labeler")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -47,11 +48,15 @@ def check_web_address(host: str, port: int) -> None:
         )
 
 
-def choose_ports(count: int) -> list[int]:
+def choose_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
     """Return that many different free ports outside the range of ephemeral ports.
 
     Otherwise a client that dials a restarting service could get that service's port as its own local port: TCP would
     connect it to itself, and the service couldn't come back.
+
+    Args:
+        count: How many.
+        besides: Ports that are taken, although nobody listens there yet.
 
     Raises:
         UnavailableError: there aren't enough.
@@ -65,6 +70,8 @@ def choose_ports(count: int) -> list[int]:
             if len(ports) == count:
                 break
             port = draw.choice(candidates)
+            if port in besides:
+                continue
             try:
                 held.enter_context(_listening(port))
             except OSError:

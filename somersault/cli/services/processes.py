@@ -10,10 +10,11 @@ from pathlib import Path
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
+from somersault.cli.services.certificates import certificates_of
 from somersault.cli.services.ports import LOOPBACK
 from somersault.cli.services.programs import MODULES
 from somersault.cli.services.secrets import secrets_of
-from somersault.domain.roles import Role
+from somersault.domain.roles import Identity, Role
 from somersault.runtime.addresses import format_address
 from somersault.runtime.urls import sqlite_url
 from somersault.tasks import Task, get_task
@@ -46,6 +47,8 @@ class ServiceProcess:
     """Its health check is HTTP instead of gRPC."""
     is_tls: bool = False
     """Its health check is HTTPS."""
+    certificates: Path | None = None
+    """Folder of the certificates with which its health is asked for; None if it isn't encrypted."""
     call_record: Path | None = None
     """File in which it records calls of environments in progress."""
     drain_s: float = _END_S
@@ -70,31 +73,41 @@ def names_of_pages() -> list[str]:
 
 
 def flags_of_services(
-    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]
+    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int], public_port: int = 0
 ) -> dict[str, list[str]]:
-    """Return the flags of the services in ``ports``; all listen on loopback except the pages."""
-    plan = _plan(config, folder, ports)
+    """Return the flags of the services in ``ports``; all listen on loopback except the pages.
+
+    Args:
+        config: The run's settings.
+        folder: Its folder.
+        ports: Each service's port.
+        public_port: The labeler's for front ends, which show a token and no certificate; 0 takes a free one.
+    """
+    plan = _plan(config, folder, ports, public_port=public_port)
     return {
         name: [
             *("--host", config.web_host if name == "web" else LOOPBACK, "--port", str(port)),
+            *("--certificates-path", str(certificates_of(folder.certificates, name))),
             *plan.arguments(name),
         ]
         for name, port in ports.items()
     }
 
 
-def _plan(config: RunConfig, folder: RunFolder, ports: Mapping[str, int]) -> _Plan:
+def _plan(config: RunConfig, folder: RunFolder, ports: Mapping[str, int], *, public_port: int) -> _Plan:
     addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
     if "web" in ports:
         addresses["web"] = format_address(_reachable(config.web_host), ports["web"])
-    return _Plan(config, get_task(config.task), folder, addresses)
+    return _Plan(config, get_task(config.task), folder, addresses, public_port)
 
 
-def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int]) -> list[ServiceProcess]:
-    """Return the processes of the services in ``ports``, with their flags and secrets."""
+def plan_processes(
+    config: RunConfig, folder: RunFolder, *, ports: Mapping[str, int], public_port: int = 0
+) -> list[ServiceProcess]:
+    """Return the processes of the services in ``ports``, with their flags and secrets; see `flags_of_services`."""
     tokens = folder.read_tokens()
-    plan = _plan(config, folder, ports)
-    flags = flags_of_services(config, folder, ports=ports)
+    plan = _plan(config, folder, ports, public_port=public_port)
+    flags = flags_of_services(config, folder, ports=ports, public_port=public_port)
     secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
     return [
         ServiceProcess(
@@ -105,6 +118,7 @@ def plan_processes(config: RunConfig, folder: RunFolder, *, ports: Mapping[str, 
             secrets=secrets_of(name, token=secrets.get(name)),
             is_http=name == "web",
             is_tls=name == "web" and bool(config.tls_key),
+            certificates=certificates_of(folder.certificates, Identity.OWNER),
             call_record=plan.call_record if name == "simulator" else None,
             drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
         )
@@ -123,6 +137,7 @@ class _Plan:
     task: Task
     folder: RunFolder
     addresses: Mapping[str, str]
+    public_port: int
 
     @property
     def call_record(self) -> Path:
@@ -181,6 +196,7 @@ class _Plan:
 
     def _labeler(self) -> dict[str, object]:
         return {
+            "public-port": self.public_port,
             "database-url": sqlite_url(self.folder.database),
             "storage-url": self.config.storage_url,
             "run-id": self.config.run_id,

@@ -15,6 +15,7 @@ from somersault.cli.services.health import wait_until_healthy
 from somersault.cli.services.last_words import has_ended_itself, last_words, own_words
 from somersault.cli.services.notices import Notices
 from somersault.cli.services.processes import ServiceProcess
+from somersault.domain.roles import Identity
 from somersault.errors import ConfigError, UnavailableError
 from somersault.processes.launch import launch_command
 from somersault.processes.modules import module_command
@@ -148,7 +149,13 @@ class SupervisedService:
             )
 
     async def _follow_health(self) -> None:
-        await wait_until_healthy(self._spec.address, is_http=self._spec.is_http, is_tls=self._spec.is_tls)
+        await wait_until_healthy(
+            self._spec.address,
+            is_http=self._spec.is_http,
+            is_tls=self._spec.is_tls,
+            certificates=self._spec.certificates,
+            peer=Identity(self.name) if self._spec.certificates is not None else None,
+        )
         self.is_ready = True
         self._num_unhealthy_lives = 0
         self.ready.set()

@@ -134,7 +134,11 @@ class Session:
         await self._services.start(new_label_budget=self._new_label_budget)
         self._training_since_s = time.monotonic()
         self._announce()
-        async with connect(self._services.by_name, token=self._services.service_token) as stubs:
+        async with connect(
+            self._services.by_name,
+            token=self._services.service_token,
+            certificates=self._services.certificates,
+        ) as stubs:
             watcher = ProgressWatcher(
                 stubs, config=self._config, earlier_env_steps=int(self._earlier.get("run/env_steps", 0))
             )

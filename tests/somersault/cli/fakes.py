@@ -30,6 +30,8 @@ from grpc_health.v1 import health
 from somersault.errors import NotFoundError, UnauthenticatedError
 from somersault.rpc import bind, create_server
 from somersault.rpc.server import serve_health, set_serving
+from somersault.rpc.tls.folder import open_folder
+from somersault.rpc.tls.server import mutual_tls
 from somersault.storage import open_store
 from somersault.v1 import (
     labeler_pb2,
@@ -220,6 +222,8 @@ async def main() -> int:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--certificates-path", type=Path)
+    parser.add_argument("--public-port", type=int)
     parser.add_argument("--storage-url", default="memory://")
     parser.add_argument("--total-env-steps", type=int, default=1000)
     parser.add_argument("--database-url")
@@ -238,14 +242,20 @@ async def main() -> int:
     is_learner = "--rollout-steps" in sys.argv
     is_deaf = bool(os.environ.get("FAKE_HANG")) and not is_learner
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, (lambda: None) if is_deaf else stopped.set)
-    server = create_server()
+    tls = None
+    if flags.certificates_path is not None:
+        is_public = flags.public_port is not None
+        tls = mutual_tls(open_folder(flags.certificates_path), identity=None, has_public_port=is_public)
+    server = create_server([] if tls is None else [tls.authorization])
     servicer = add_fakes(
         server,
         storage_url=flags.storage_url,
         total_env_steps=flags.total_env_steps,
         training_s=float(os.environ.get("FAKE_TRAINING_S", "0")),
     )
-    bind(server, host="127.0.0.1", port=flags.port)
+    bind(server, host="127.0.0.1", port=flags.port, credentials=None if tls is None else tls.credentials)
+    if flags.public_port is not None:
+        bind(server, host="127.0.0.1", port=flags.public_port)
     await server.start()
     await set_serving(servicer, [], is_serving=True)
     await stopped.wait()
