@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,15 +86,14 @@ async def _answers(
 
 async def test_a_run_knows_its_own_and_nobody_else(folder: Path, tmp_path: Path) -> None:
     """Neither who shows nothing, nor another run's, nor those that an earlier life made; and no other service in its place."""
-    write_certificates(tmp_path / "other", run_id=RUN_ID, names=NAMES)
-    shutil.copytree(folder, tmp_path / "earlier")
+    for place in ("other", "next"):
+        write_certificates(tmp_path / place, run_id=RUN_ID, names=NAMES)
     assert await _answers(folder / "learner", folder / "owner")
+    assert await _answers(tmp_path / "next" / "learner", tmp_path / "next" / "owner")
     assert not await _answers(folder / "learner", None)
     assert not await _answers(folder / "learner", tmp_path / "other" / "owner")
     assert not await _answers(folder / "learner", folder / "owner", peer=Identity.REWARD)
-    write_certificates(folder, run_id=RUN_ID, names=NAMES)
-    assert await _answers(folder / "learner", folder / "owner")
-    assert not await _answers(folder / "learner", tmp_path / "earlier" / "owner")
+    assert not await _answers(tmp_path / "next" / "learner", folder / "owner")
 
 
 def test_what_an_earlier_life_left_is_removed(folder: Path) -> None:
