@@ -25,7 +25,7 @@ __all__ = ["Fuzzer", "fuzz"]
 
 _TIMEOUT_S = 3.0
 _QUIET_S = 0.05  # a stream that says nothing for so long has taken what it was sent
-_ROUND = 200
+_ROUND = 50
 _CUT = "Internal error from Core"  # what grpc.aio says of its own of a write after the service has ended the call
 _MAX_MESSAGES = 4
 
