@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -20,6 +21,7 @@ from services.labeler.clips.render_queue import RenderQueue
 from services.labeler.config import LabelerConfig
 from services.labeler.database import open_database
 from services.labeler.database.engine import Database
+from services.labeler.database.sqlite_file import sqlite_path, truncate_wal
 from services.labeler.feedback.answers import Answers
 from services.labeler.feedback.log_import import LogImport
 from services.labeler.feedback.preference_log import PreferenceLog
@@ -37,6 +39,7 @@ from services.labeler.simulator_client import SimulatorClients
 from services.labeler.webhooks.client import WebhookClient
 from services.labeler.webhooks.delivery import WebhookDelivery
 from services.labeler.webhooks.registry import WebhookRegistry
+from services.labeler.webhooks.sealing import SecretBox
 from somersault.errors import SomersaultError
 from somersault.rpc import Notifier, bind
 from somersault.rpc.tls.folder import open_folder
@@ -62,6 +65,7 @@ class LabelerApplication:
         simulators: SimulatorClients,
         render_queue: RenderQueue,
         webhook_client: WebhookClient,
+        secret_box: SecretBox,
     ) -> None:
         """Take the parts that serve the rpcs and those that work in the background."""
         self._parts = parts
@@ -70,6 +74,7 @@ class LabelerApplication:
         self._simulators = simulators
         self._render_queue = render_queue
         self._webhook_client = webhook_client
+        self._secret_box = secret_box
         self.interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = [Authentication(parts.labelers)]
 
     def add_to(self, server: grpc.aio.Server) -> Sequence[str]:
@@ -82,7 +87,7 @@ class LabelerApplication:
         """Render clips, deliver the log to webhooks, and refresh the gauges until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(Gauges(self._database).run())
-            group.create_task(WebhookDelivery(self._database, self._webhook_client).run())
+            group.create_task(WebhookDelivery(self._database, self._webhook_client, self._secret_box).run())
             if len(self._simulators):
                 group.create_task(self._render_queue.run())
             else:
@@ -124,7 +129,9 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         timeout_s=config.render_timeout_s,
         certificates=config.certificates_path,
     )
-    parts = _parts(config, database, store, simulators, queries_changed=queries_changed)
+    secret_box = SecretBox(_key_path(config))
+    parts = _parts(config, database, store, simulators, secret_box, queries_changed=queries_changed)
+    await _seal_older(parts.webhooks, config)
     await parts.labelers.make_known(tokens, run_id=config.run_id)
     token = await parts.labelers.create_first_owner()
     if token is not None:
@@ -146,7 +153,25 @@ async def build(config: LabelerConfig) -> LabelerApplication:
         simulators=simulators,
         render_queue=render_queue,
         webhook_client=WebhookClient(allows_private=config.allow_private_webhooks),
+        secret_box=secret_box,
     )
+
+
+def _key_path(config: LabelerConfig) -> Path | None:
+    database = sqlite_path(config.database_url.get_secret_value())
+    beside = database.with_name(f"{database.name}.key") if database else None
+    return config.secret_key_path or beside
+
+
+async def _seal_older(webhooks: WebhookRegistry, config: LabelerConfig) -> None:
+    """Encrypt what an older version stored in plain text, and leave nothing of that in an SQLite database's files."""
+    num_sealed = await webhooks.seal_older()
+    if not num_sealed:
+        return
+    _log.info("webhook_secrets_encrypted", number=num_sealed)
+    database = sqlite_path(config.database_url.get_secret_value())
+    if database is not None:
+        await asyncio.to_thread(truncate_wal, database)
 
 
 def _parts(
@@ -154,6 +179,7 @@ def _parts(
     database: Database,
     store: ObjectStore,
     simulators: SimulatorClients,
+    secret_box: SecretBox,
     *,
     queries_changed: Notifier,
 ) -> LabelerParts:
@@ -178,5 +204,5 @@ def _parts(
         sessions=Sessions(database, labelers),
         labeler_quality=LabelerQuality(database, log_grew=log_grew),
         audit_log=AuditLog(database),
-        webhooks=WebhookRegistry(database, allows_private=config.allow_private_webhooks),
+        webhooks=WebhookRegistry(database, secret_box, allows_private=config.allow_private_webhooks),
     )

@@ -65,6 +65,10 @@ class LabelerConfig(StorageConfig):
     max_render_failures: int = pydantic.Field(default=5, ge=1, le=1000)
     """Failed attempts after which a clip is given up."""
 
+    secret_key_path: Path | None = None
+    """File with the key that encrypts webhooks' secrets, made with the first webhook, readable only by its owner. By default
+    beside an SQLite database, under its name with `.key` at the end; with PostgreSQL it must be given before a webhook is made."""
+
     allow_private_webhooks: bool = False
     """Allow webhooks over plain http and to private addresses, including this machine's, for trying them out. Any owner
     can then have requests sent to whatever this service can reach."""

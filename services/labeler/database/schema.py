@@ -336,7 +336,7 @@ webhooks = sa.Table(
     sa.Column("webhook_id", sa.String(64), primary_key=True),
     required("run_id", sa.String(64), sa.ForeignKey("runs.run_id")),
     required("url", sa.Text()),
-    # Readable, unlike tokens, since each delivery is signed with it.
+    # Encrypted by a key that is elsewhere; not hashed as tokens are, since each delivery is signed with it.
     required("secret", sa.String(100)),
     required("created_ms", sa.BigInteger()),
     # The receiver has accepted the log up to here.

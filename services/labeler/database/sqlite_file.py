@@ -7,9 +7,11 @@ import os
 import sqlite3
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from somersault.errors import ConfigError
 
-__all__ = ["check_or_create"]
+__all__ = ["check_or_create", "sqlite_path", "truncate_wal"]
 
 _HEADER_BYTES = 100  # https://www.sqlite.org/fileformat.html#the_database_header
 _MAGIC = b"SQLite format 3\x00"
@@ -64,3 +66,15 @@ def _expected_bytes(path: Path) -> int:
             page = int.from_bytes(header[16:18])
             return int.from_bytes(header[28:32]) * (_LARGEST_PAGE if page == 1 else page)
     return 0
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of the database at a URL; None if that is a server's."""
+    parsed = sa.make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def truncate_wal(path: Path) -> None:
+    """Move what was committed into the database's file, so that pages as they were before are nowhere any more."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -18,8 +18,15 @@ from services.labeler.database import Database
 from services.labeler.feedback import export_files, log_repository
 from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.client import TIMEOUT_S, WebhookClient
+from services.labeler.webhooks.sealing import SecretBox
 from services.labeler.webhooks.webhook_repository import Batch
-from somersault.errors import InvalidInputError, LogWentBackError, UnavailableError
+from somersault.errors import (
+    ConfigError,
+    CorruptDataError,
+    InvalidInputError,
+    LogWentBackError,
+    UnavailableError,
+)
 from somersault.runtime.failpoints import failpoint
 
 __all__ = ["WebhookDelivery"]
@@ -41,8 +48,9 @@ _log = structlog.get_logger()
 class WebhookDelivery:
     """Delivers what waits for each webhook, in one task per webhook."""
 
-    def __init__(self, database: Database, client: WebhookClient) -> None:
-        """Take the database of the log and the webhooks, and the client that calls receivers."""
+    def __init__(self, database: Database, client: WebhookClient, box: SecretBox) -> None:
+        """Take the database of the log and the webhooks, the client that calls receivers, and what decrypts secrets."""
+        self._box = box
         self._database = database
         self._client = client
         # One batch is claimed and built at a time, so that webhooks catching up don't slow labelers down.
@@ -131,9 +139,12 @@ class WebhookDelivery:
         name = messages.message_id(
             batch.webhook_id, begin=batch.begin, end=batch.end, commit_id=batch.commit_id
         )
-        headers = messages.headers_of(name, body, secret=batch.secret, now_s=int(time.time()))
         try:
+            secret = await asyncio.to_thread(self._box.open, batch.webhook_id, batch.secret)
+            headers = messages.headers_of(name, body, secret=secret, now_s=int(time.time()))
             status = await self._client.post(batch.url, headers, body)
+        except (ConfigError, CorruptDataError) as err:
+            return "failed", str(err)
         except InvalidInputError as err:
             return "forbidden", str(err)
         except UnavailableError as err:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from services.labeler.oversight import audit_repository
 from services.labeler.runs import run_repository
 from services.labeler.webhooks import messages, webhook_repository
 from services.labeler.webhooks.addresses import check_url
+from services.labeler.webhooks.sealing import SecretBox, is_sealed
 
 __all__ = ["WebhookRegistry"]
 
@@ -20,8 +22,9 @@ __all__ = ["WebhookRegistry"]
 class WebhookRegistry:
     """Creates, lists and deletes webhooks; `delivery` serves them."""
 
-    def __init__(self, database: Database, *, allows_private: bool) -> None:
-        """Take the database, and whether plain http and private addresses are allowed."""
+    def __init__(self, database: Database, box: SecretBox, *, allows_private: bool) -> None:
+        """Take the database, what encrypts secrets, and whether plain http and private addresses are allowed."""
+        self._box = box
         self._database = database
         self._allows_private = allows_private
 
@@ -32,13 +35,15 @@ class WebhookRegistry:
             InvalidInputError: the URL may not be called.
             NotFoundError: the run is unknown.
             ResourceExhaustedError: the run has ten.
+            FailedPreconditionError: there is no place for a key outside the database.
         """
         check_url(url, allows_private=self._allows_private)
         webhook_id = f"webhook-{secrets.token_hex(8)}"
         secret = messages.new_secret()
+        sealed = await asyncio.to_thread(self._box.seal, webhook_id, secret)
 
         def create(connection: sa.Connection) -> None:
-            webhook_repository.add(connection, webhook_id=webhook_id, run_id=run_id, url=url, secret=secret)
+            webhook_repository.add(connection, webhook_id=webhook_id, run_id=run_id, url=url, secret=sealed)
             audit_repository.add(connection, by, "CreateWebhook", run_id=run_id, what=webhook_id, url=url)
 
         await self._database.write(create)
@@ -71,3 +76,25 @@ class WebhookRegistry:
             )
 
         await self._database.write(delete)
+
+    async def seal_older(self) -> int:
+        """Encrypt the secrets that an older version stored as they are; return how many there were.
+
+        Without a place for a key they stay, and work.
+        """
+        if not self._box.has_key_file:
+            return 0
+
+        def seal(connection: sa.Connection) -> int:
+            plain = {
+                webhook_id: secret
+                for webhook_id, secret in webhook_repository.secrets_of_all(connection).items()
+                if not is_sealed(secret)
+            }
+            for webhook_id, secret in plain.items():
+                webhook_repository.replace_secret(
+                    connection, webhook_id, secret=self._box.seal(webhook_id, secret)
+                )
+            return len(plain)
+
+        return await self._database.write(seal)

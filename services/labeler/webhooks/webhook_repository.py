@@ -23,6 +23,8 @@ __all__ = [
     "note_failure",
     "note_success",
     "num_waiting",
+    "replace_secret",
+    "secrets_of_all",
 ]
 
 MAX_WEBHOOKS = 10  # per run
@@ -90,6 +92,19 @@ def delete(connection: sa.Connection, webhook_id: str, *, runs: frozenset[str] |
     if removed is None:
         raise NotFoundError(f"there is no webhook {webhook_id!r}")
     return _webhook(removed)
+
+
+def secrets_of_all(connection: sa.Connection) -> dict[str, str]:
+    """Return what is stored of each webhook's secret."""
+    rows = connection.execute(sa.select(_TABLE.c.webhook_id, _TABLE.c.secret))
+    return {row.webhook_id: row.secret for row in rows}
+
+
+def replace_secret(connection: sa.Connection, webhook_id: str, *, secret: str) -> None:
+    """Store a webhook's secret in another form; nothing of the one before stays in the database's file."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.webhook_id == webhook_id).values(secret=secret))
 
 
 def due(connection: sa.Connection) -> list[str]:

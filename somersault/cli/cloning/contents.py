@@ -31,6 +31,7 @@ _OF_THE_ORIGINAL = (
     "labels.sqlite",
     "labels.sqlite-wal",
     "labels.sqlite-shm",
+    "labels.sqlite.key",  # of webhooks, which a clone has none of
     ".lock",
     "logs",
     "addresses.json",
