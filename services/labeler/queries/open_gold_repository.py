@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
+from services.labeler.database.steps import Step, run
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import query_repository
@@ -59,8 +60,9 @@ def is_counted(connection: sa.Connection, *, query_number: int, answer_row: int 
 
 
 def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str]) -> list[Query]:
-    values = {"of_labeler": labeler.labeler_id, "of_runs": sorted(run_ids)}
-    numbers = connection.execute(_OPEN, values).scalars().all()
+    own = {"of_labeler": labeler.labeler_id}
+    found = run(connection, [Step(_OPEN, own | {"of_run": run_id}) for run_id in sorted(run_ids)])
+    numbers = [number for rows in found for (number,) in rows]
     if not numbers:
         return []
     return [
@@ -81,7 +83,7 @@ def _select_open() -> sa.Select[Any]:
         sa.select(_LEASES.c.query_number)
         .where(
             _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
-            sa.or_(_LEASES.c.state.in_(["returned", "expired"]), has_ended),
+            sa.or_(_LEASES.c.state == "returned", _LEASES.c.state == "expired", has_ended),
         )
         .order_by(_LEASES.c.number.desc())
         .limit(_NUM_LOOKED_AT)
@@ -91,7 +93,7 @@ def _select_open() -> sa.Select[Any]:
     is_live = sa.and_(other.c.state == "held", other.c.expire_ms > clock.NOW_MS)
     is_done_with = sa.exists().where(
         other.c.query_number == _QUERIES.c.number,
-        sa.or_(other.c.state.in_(["answered", "released"]), is_live),
+        sa.or_(other.c.state == "answered", other.c.state == "released", is_live),
     )
     return (
         sa.select(_QUERIES.c.number)
@@ -100,7 +102,7 @@ def _select_open() -> sa.Select[Any]:
         .where(
             _QUERIES.c.gold_kind != "",
             _QUERIES.c.has_clips.is_(True),
-            _QUERIES.c.run_id.in_(sa.bindparam("of_runs", expanding=True)),
+            _QUERIES.c.run_id == sa.bindparam("of_run"),
             ~is_done_with,
         )
     )

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.labeler.database import clock, schema
-from services.labeler.database.steps import Step
+from services.labeler.database.steps import Step, named_rows, run
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Query, QueryState
 from services.labeler.model.run_state import RunState
@@ -40,11 +40,11 @@ def step_to_choose(labeler: Labeler, *, run_id: str | None, count: int) -> Step:
 
 def read_open(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> list[Query]:
     """Return which of some queries the labeler may lease, oldest first."""
-    values = {"labeler_id": labeler.labeler_id, "numbers": numbers}
-    return [
-        query_repository.of_row(row)
-        for row in connection.execute(_read(labeler.role is Role.TEACHER, labeler.runs is None), values)
-    ]
+    reading = _read(labeler.role is Role.TEACHER, labeler.runs is None)
+    own = {"labeler_id": labeler.labeler_id}
+    found = run(connection, [Step(reading, own | {"number": number}) for number in sorted(numbers)])
+    named = named_rows(reading)
+    return [query_repository.of_row(named(row)) for rows in found for row in rows]
 
 
 def has_any(connection: sa.Connection, labeler: Labeler, *, run_id: str | None) -> bool:
@@ -131,6 +131,5 @@ def _is_not_leasing() -> sa.ColumnElement[bool]:
 
 @functools.cache
 def _read(is_teacher: bool, is_everywhere: bool) -> sa.Select[Any]:  # noqa: FBT001
-    is_named = _QUERIES.c.number.in_(sa.bindparam("numbers", expanding=True))
     conditions = _is_open(is_teacher=is_teacher, is_everywhere=is_everywhere)
-    return query_repository.SELECT.where(is_named, *conditions).order_by(_QUERIES.c.number)
+    return query_repository.SELECT.where(_QUERIES.c.number == sa.bindparam("number"), *conditions)
