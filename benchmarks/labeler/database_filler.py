@@ -89,6 +89,12 @@ def _add_people(connection: sa.Connection, num_labelers: int) -> None:
         for labeler_id, role, token in people
     ]
     connection.execute(sa.insert(schema.labelers), rows)
+    members = [
+        {"run_id": run_id, "labeler_id": row["labeler_id"]}
+        for row in rows
+        for run_id in (RUN_ID, EMPTY_RUN_ID)
+    ]
+    connection.execute(sa.insert(schema.run_members), members)
 
 
 def _add_runs(connection: sa.Connection, *, num_preferences: int, num_ready: int) -> None:
