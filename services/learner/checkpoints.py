@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from services.learner.algorithms.algorithm import Algorithm
@@ -15,6 +14,7 @@ from somersault.domain.keys import checkpoints_prefix, policy_key
 from somersault.errors import CorruptDataError, shorten
 from somersault.formats.checkpoint import Checkpoint
 from somersault.formats.checkpoint_series import CheckpointSeries
+from somersault.formats.safetensors import encode
 from somersault.runtime.failpoints import failpoint
 from somersault.storage import ObjectStore
 
@@ -65,7 +65,7 @@ class CheckpointStore:
         name = find_not_finite(snapshot.policy)
         if name is not None:
             raise CorruptDataError(f"the policy isn't stored: {name} holds a number that isn't finite")
-        policy = safetensors.numpy.save(snapshot.policy)
+        policy = encode(snapshot.policy, {})
         self._store.put(policy_key(self._run_id, counters.policy_version), policy)
         failpoint("learner.checkpoint.policy")
         state = Checkpoint(

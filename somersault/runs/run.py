@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from somersault.domain.arrays import FloatArray
 from somersault.domain.keys import (
@@ -26,6 +24,7 @@ from somersault.domain.texts import check_path
 from somersault.errors import CorruptDataError, FailedPreconditionError, NotFoundError
 from somersault.formats.checkpoint import Checkpoint
 from somersault.formats.checkpoint_series import CheckpointSeries
+from somersault.formats.safetensors import load_arrays
 from somersault.runs.database import count_labels
 from somersault.runs.ownership import compare_store
 from somersault.runs.progress import Point, curve_of, read_newest_point, read_points
@@ -266,6 +265,6 @@ def _reward_model_of(saved: Checkpoint) -> StoredRewardModel:
 
 def _load(key: str, data: bytes) -> dict[str, NDArray[Any]]:
     try:
-        return safetensors.numpy.load(data)
-    except SafetensorError as error:
+        return load_arrays(data, what="it")
+    except CorruptDataError as error:
         raise CorruptDataError(f"{key} can't be read: {error}") from error

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from services.reward.feedback.preference_log import Answer
 from services.reward.segments.layout import SegmentLayout
 from somersault.domain.arrays import ActionArray, FrameArray
 from somersault.errors import CorruptDataError
+from somersault.formats.safetensors import load_arrays
 from somersault.storage import ObjectStore
 
 __all__ = ["ComparedSegments", "load_compared_segments"]
@@ -46,9 +45,9 @@ def load_compared_segments(store: ObjectStore, answer: Answer, *, layout: Segmen
 def _load(store: ObjectStore, key: str, layout: SegmentLayout) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return observations and actions; what else the object holds serves to render the segment."""
     try:
-        arrays = safetensors.numpy.load(store.get(key))
+        arrays = load_arrays(store.get(key), what="segment")
         observations, actions = arrays["observations"], arrays["actions"]
-    except (SafetensorError, KeyError) as error:
+    except (CorruptDataError, KeyError) as error:
         raise CorruptDataError(f"segment {key} can't be read: {error}") from error
     try:
         layout.check(observations, actions)

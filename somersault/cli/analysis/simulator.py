@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from somersault.cli.services.certificates import certificates_of, write_certificates
@@ -22,6 +21,7 @@ from somersault.cli.services.supervisor import Supervisor
 from somersault.domain.arrays import FloatArray
 from somersault.domain.keys import segment_of, video_key
 from somersault.domain.roles import Identity
+from somersault.formats.safetensors import load_arrays
 from somersault.rpc import call, open_channel
 from somersault.runs import Run
 from somersault.runtime.urls import file_url
@@ -81,7 +81,7 @@ class Simulator:
 
     def load(self, segment_uri: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a stored episode."""
-        return safetensors.numpy.load(self._store.get(segment_uri))
+        return load_arrays(self._store.get(segment_uri), what="stored episode")
 
     async def render(self, segment_uri: str, *, size_px: int, predicted_rewards: FloatArray | None) -> bytes:
         """Render a stored episode and return the MP4.

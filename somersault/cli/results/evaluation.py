@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import safetensors.numpy
 
 from somersault.cli.run.config import RunConfig
 from somersault.cli.services.connections import ServiceStubs
@@ -19,6 +18,7 @@ from somersault.domain.frames import observations_of
 from somersault.domain.keys import segment_key, video_key
 from somersault.domain.texts import check_name
 from somersault.errors import CorruptDataError
+from somersault.formats.safetensors import load_arrays
 from somersault.rpc import call
 from somersault.storage import ObjectStore
 from somersault.tasks import get_task
@@ -127,9 +127,9 @@ async def predict_rewards(
     """
     data = await asyncio.to_thread(store.get, segment_uri)
     try:
-        arrays = safetensors.numpy.load(data)
+        arrays = load_arrays(data, what="stored episode")
         frames, actions = arrays["observations"], arrays["actions"]
-    except (safetensors.SafetensorError, KeyError) as error:
+    except (CorruptDataError, KeyError) as error:
         raise CorruptDataError(f"stored episode {segment_uri} can't be read: {error}") from error
     observations = observations_of(frames, num_frames=num_frames)
     members = []
