@@ -8,6 +8,7 @@ a maximum length and no control characters. This is the only module that reads t
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -228,6 +229,9 @@ def load_config(config_type: type[Config], arguments: Sequence[str]) -> Config:
         _file_values.reset(token)
 
 
+_SECRET_NAME = re.compile(r"SOMERSAULT_([A-Z]+_)?(STORAGE_ACCESS_KEY|STORAGE_SECRET_KEY|TOKEN)")
+
+
 def environment(name: str, default: str | None = None) -> str | None:
     """Return an environment variable's value."""
     return os.environ.get(name, default)
@@ -239,8 +243,9 @@ def set_environment(name: str, value: str) -> None:
 
 
 def inherited_environment(additions: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process that we start: ours, overridden by ``additions``."""
-    return {**os.environ, **additions}
+    """Return the environment for a process that we start: ours without anyone's secrets, and ``additions``."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET_NAME.fullmatch(name)}
+    return {**kept, **additions}
 
 
 def _split_config_flag(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:

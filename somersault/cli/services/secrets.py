@@ -13,11 +13,14 @@ _STORAGE_SECRETS = ("STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY")
 
 
 def secrets_of(name: str, *, token: str | None) -> dict[str, str]:
-    """Return a service's secrets under its own variable names; the store's come from our environment."""
+    """Return a service's secrets under its own variable names.
+
+    The store's come from our environment: under the same names, or else under the ones for all services.
+    """
     prefix = f"SOMERSAULT_{name.upper()}_"
     secrets = {f"{prefix}TOKEN": token} if token else {}
     for secret in _STORAGE_SECRETS if name != "web" else ():
-        value = environment(f"SOMERSAULT_{secret}")
+        value = environment(f"{prefix}{secret}") or environment(f"SOMERSAULT_{secret}")
         if value:
             secrets[f"{prefix}{secret}"] = value
     return secrets
