@@ -139,5 +139,5 @@ def test_there_is_no_policy_of_another_name() -> None:
 def test_the_documents_have_the_policies_as_they_are() -> None:
     """operations.md shows one; the command prints the others."""
     text = (Path(__file__).parents[3] / "docs/operations.md").read_text()
-    shown = text.partition("```json policy-of-teacher\n")[2].partition("```")[0]
+    shown = text.partition("for one run without a prefix:\n\n```text\n")[2].partition("```")[0]
     assert json.loads(shown) == policy_of("teacher", bucket="BUCKET", run_id="RUN")
