@@ -8,7 +8,7 @@ lays them out, and a mounted Secret of Kubernetes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ class Certificates:
     """What one reading of the files gave. Two readings of the same bytes are equal."""
 
     chain: bytes
-    key: bytes
+    key: bytes = field(repr=False)
     authorities: bytes
     name: str
     """Our SPIFFE name, such as ``spiffe://example.org/run/learner``."""

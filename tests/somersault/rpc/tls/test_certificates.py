@@ -88,6 +88,12 @@ def test_the_name_says_who_and_of_which_run(tmp_path: Path, prefix: str, identit
     assert (certificates.identity, certificates.prefix) == (identity, prefix)
 
 
+def test_no_text_made_of_certificates_shows_the_key(tmp_path: Path) -> None:
+    """Such as a log line or a traceback."""
+    certificates = read_certificates(Authority().write(tmp_path, "learner"))
+    assert "PRIVATE KEY" not in f"{certificates!r} {certificates}"
+
+
 def test_a_chain_and_several_authorities_are_kept_and_words_between_them_dropped(tmp_path: Path) -> None:
     """Tools write comments before certificates; the expiry that counts is the chain's first and the authorities' last."""
     old, new = Authority("old", days=2), Authority("new", days=30)
