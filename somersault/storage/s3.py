@@ -143,7 +143,8 @@ class S3Store:
         deadline = time.monotonic() + TRANSFER_TIMEOUT_S
         data = bytearray()
         with closing(self._client.get_object(self._place.bucket, self._prefix + key)) as response:
-            for chunk in response.stream(_CHUNK_BYTES):
+            # What has arrived, not a whole chunk: a store that sends a byte now and then would hold us for days.
+            while chunk := response.read1(_CHUNK_BYTES):
                 data += chunk
                 object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
                 if time.monotonic() > deadline:
