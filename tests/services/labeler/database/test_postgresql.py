@@ -21,7 +21,7 @@ from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
 from tests.services.labeler.database import older_database
 from tests.services.labeler.postgresql_server import IS_INSTALLED
-from tests.services.labeler.running import RunningLabeler, lease, proposal, running_labeler, submit
+from tests.services.labeler.running import RUN_ID, RunningLabeler, lease, proposal, running_labeler, submit
 from tests.services.labeler.test_crash import Process
 
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
@@ -99,7 +99,7 @@ async def test_two_replicas_give_each_query_as_many_answers_as_it_wants(tmp_path
         owner = two.as_role(Role.OWNER)
         await owner.UpdateRun(pb.UpdateRunRequest(run_id=run_id, target_answers=3))
         await one.propose(*(f"p{i}" for i in range(30)), run_id=run_id)
-        invited = [await _invite(one) for _ in range(6)]
+        invited = [await _invite(one, run_id) for _ in range(6)]
 
         async def work(number: int, token: str) -> None:
             stub = (one, two)[number % 2].as_token(token)
@@ -133,8 +133,8 @@ async def test_two_replicas_give_each_query_as_many_answers_as_it_wants(tmp_path
     assert (agreement.num_queries, agreement.num_pairs) == (30, 90)
 
 
-async def _invite(labeler: RunningLabeler) -> str:
-    request = pb.CreateLabelerRequest(name="another", role=preference_pb2.ROLE_TEACHER)
+async def _invite(labeler: RunningLabeler, run_id: str = RUN_ID) -> str:
+    request = pb.CreateLabelerRequest(name="another", role=preference_pb2.ROLE_TEACHER, run_ids=[run_id])
     return str((await labeler.as_role(Role.OWNER).CreateLabeler(request)).token)
 
 
@@ -203,7 +203,7 @@ async def test_policies_clips_and_disagreements_are_listed(tmp_path: Path, url: 
     async with running_labeler(tmp_path, database_url=url) as labeler:
         await labeler.create_run(run_id)
         owner = labeler.as_role(Role.OWNER)
-        data, uri = b"\0\0\0\x18ftypisom", f"{run_id}/policy-clips/7.mp4"
+        data, uri = b"\0\0\0\x18ftypisom", f"{run_id}/policy-clips/00000007.mp4"
         labeler.store.put(uri, data)
         sha256 = hashlib.sha256(data).hexdigest()
         clip = pb.PolicyClip(
@@ -232,7 +232,7 @@ async def test_what_was_predicted_is_kept(tmp_path: Path, url: str) -> None:
     run_id = "run-predicted"
     async with running_labeler(tmp_path, database_url=url) as labeler:
         await labeler.create_run(run_id)
-        message = proposal("a", wants_clips=True)
+        message = proposal("a", wants_clips=True, run_id=run_id)
         message.first_predicted_rewards.extend([0.5, -1.0])
         message.second_predicted_rewards.extend([0.25])
         message.reward_version = 2
@@ -259,7 +259,7 @@ async def test_a_stale_token_at_another_replica_counts_nothing_twice(tmp_path: P
     async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
         await one.create_run(run_id)
         await one.propose("a", run_id=run_id)
-        slow, quick = await _invite(one), await _invite(two)
+        slow, quick = await _invite(one, run_id), await _invite(two, run_id)
         request = pb.LeaseQueriesRequest(run_id=run_id, count=1, lease_s=1)
         (stale,) = (await one.as_token(slow).LeaseQueries(request)).leases
         waiting = pb.LeaseQueriesRequest(run_id=run_id, count=1, wait_s=10)
@@ -287,7 +287,7 @@ async def test_a_kill_of_a_replica_loses_no_answer(tmp_path: Path, url: str) -> 
     async with running_labeler(tmp_path, database_url=url) as other:
         await other.create_run(run_id)
         await other.propose(*(f"p{i}" for i in range(60)), run_id=run_id)
-        tokens = [await _invite(other) for _ in range(4)]
+        tokens = [await _invite(other, run_id) for _ in range(4)]
 
         async def work(token: str) -> None:
             stub = dying.labeler.as_token(token)
