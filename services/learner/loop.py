@@ -290,6 +290,7 @@ class TrainingLoop:
             "num_repeated": self._collector.num_repeated,
             "num_spare": self._collector.num_spare,
             "num_simulators": self._collector.num_simulators,
+            "is_without_reward_service": self._reward_source.is_alone,
             "is_checkpoint_late": self._writer.failed_since is not None,
         }
         self.progress.set(replace(self._now, **counted, **changes))  # type: ignore[arg-type]

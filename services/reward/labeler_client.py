@@ -26,7 +26,8 @@ _log = structlog.get_logger()
 _TIMEOUT_S = 10.0
 _REPORT_TIMEOUT_S = 5.0
 _RETRY_FOR_S = 3600.0
-"""How long to retry while the labeler is away: every call is idempotent."""
+"""How long to wait at the start for a labeler that is away: every call is idempotent. In the middle of its loop the service tries
+once, and again when it comes round."""
 
 
 class LabelerClient:
@@ -60,22 +61,18 @@ class LabelerClient:
             run_id=self._run_id,
             proposals=map(_proposal_to_message, proposals),
         )
-        response = await call(
-            self._stub.ProposeQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
-        )
+        response = await call(self._stub.ProposeQueries, request, timeout_s=_TIMEOUT_S)
         return list(response.query_ids)
 
     async def withdraw(self, query_ids: Sequence[str]) -> list[str]:
         """Withdraw queries and return those that were; answered ones are not."""
         request = labeler_pb2.WithdrawQueriesRequest(run_id=self._run_id, query_ids=query_ids)
-        response = await call(
-            self._stub.WithdrawQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S
-        )
+        response = await call(self._stub.WithdrawQueries, request, timeout_s=_TIMEOUT_S)
         return list(response.withdrawn_query_ids)
 
     async def list_queries(self) -> list[KnownQuery]:
-        """Return every query of the run, oldest first."""
-        return await self._list(preference_pb2.QUERY_STATE_UNSPECIFIED)
+        """Return every query of the run, oldest first, waiting for a labeler that is away."""
+        return await self._list(preference_pb2.QUERY_STATE_UNSPECIFIED, retry_for_s=_RETRY_FOR_S)
 
     async def list_open(self) -> list[KnownQuery]:
         """Return the queries that wait for an answer or for their clips, oldest first."""
@@ -87,14 +84,16 @@ class LabelerClient:
         """Return the queries that were withdrawn or failed."""
         return [query for state in _GONE for query in await self._list(state)]
 
-    async def _list(self, state: preference_pb2.QueryState.ValueType) -> list[KnownQuery]:
+    async def _list(
+        self, state: preference_pb2.QueryState.ValueType, *, retry_for_s: float = 0.0
+    ) -> list[KnownQuery]:
         queries: list[KnownQuery] = []
         token = ""
         while True:
             request = labeler_pb2.ListQueriesRequest(
                 run_id=self._run_id, state=state, page_size=1000, page_token=token
             )
-            page = await call(self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=_RETRY_FOR_S)
+            page = await call(self._stub.ListQueries, request, timeout_s=_TIMEOUT_S, retry_for_s=retry_for_s)
             queries += map(_known_from_message, page.queries)
             token = page.next_page_token
             if not token:

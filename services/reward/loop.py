@@ -11,6 +11,7 @@ available to ask what is due, and the learner is held, its simulators keep gathe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import prometheus_client
 import structlog
@@ -29,7 +30,8 @@ from services.reward.queries.tracker import QueryTracker
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardLearner
-from somersault.rpc import Notifier
+from somersault.errors import UnavailableError
+from somersault.rpc import Backoff, Notifier
 
 __all__ = ["RewardLoop"]
 
@@ -39,6 +41,11 @@ _NUM_ASKED = prometheus_client.Gauge(
     "somersault_reward_num_asked", "Queries asked that count against the budget"
 )
 _NUM_POOL = prometheus_client.Gauge("somersault_reward_num_pool_segments", "Segments in the pool")
+
+_NUM_UNANSWERED = prometheus_client.Counter(
+    "somersault_reward_unanswered_calls_total",
+    "Calls in the loop that the labeler didn't answer; each is tried again",
+)
 
 _LOOK_AGAIN_S = 5.0
 
@@ -72,7 +79,9 @@ class RewardLoop:
         )
         self._progress = self._settled_progress = LearnerProgress()
         self._is_calling = False
-        """Whether, in free pacing, a call to the labeler is under way: it may be away for long."""
+        """Whether, in free pacing, a call to the labeler is under way: it may be away or say nothing."""
+        self._is_learning = False
+        """Whether, in free pacing, answers are being learned: the store may be away."""
         self._woken = Notifier()
         self._changes = self._next_changes()
 
@@ -114,7 +123,7 @@ class RewardLoop:
         self._progress = progress
         self.speed.note(progress.env_steps)
         self._woken.notify()
-        if self._is_calling:
+        if self._is_calling or self._is_learning:
             self._let_go_on()
 
     def apply(self, controls: RunControls) -> None:
@@ -158,16 +167,22 @@ class RewardLoop:
         await self._offers.wait_for(progress.newest_sequences)
         self._offers.admit(progress.newest_sequences)
         if self._has_segments:
-            await self._ask(self.pacing.num_to_ask(progress.env_steps, self._counts))
+            await _until_answered(lambda: self._ask(self.pacing.num_to_ask(progress.env_steps, self._counts)))
         while self.tracker.num_unfilled:
             await self._wait()
-            num_asked = self.tracker.num_asked
-            await self._reconciler.reconcile(label_budget=self.pacing.label_budget)
-            num_lost = num_asked - self.tracker.num_asked
-            if num_lost > 0 and self._has_segments:
-                await self._ask(min(num_lost, self.pacing.num_to_ask(progress.env_steps, self._counts)))
+            await _until_answered(lambda: self._replace_lost(progress.env_steps))
         await self._learn(self._follower.backlog.rows_in_fixed_order())
         self.published.update(settled_env_steps=progress.env_steps)
+
+    async def _replace_lost(self, env_steps: int) -> None:
+        """Find out which queries can't be answered any more, and ask others instead."""
+        num_asked = self.tracker.num_asked
+        await self._reconciler.reconcile(label_budget=self.pacing.label_budget)
+        num_lost = num_asked - self.tracker.num_asked
+        if self._proposer.has_pending:
+            await self._ask(1)
+        elif num_lost > 0 and self._has_segments:
+            await self._ask(min(num_lost, self.pacing.num_to_ask(env_steps, self._counts)))
 
     async def _settle_freely(self) -> None:
         """Keep queries ready, learn what was answered, and let the learner go on unless answers are far behind."""
@@ -175,17 +190,29 @@ class RewardLoop:
         self._offers.admit(None)
         await self._call_labeler()
         if self._is_pretrained or self.tracker.num_answered >= self.pacing.num_initial:
-            await self._learn(self._follower.backlog.rows())
+            self._is_learning = True
+            try:
+                await self._learn(self._follower.backlog.rows())
+            finally:
+                self._is_learning = False
         self._let_go_on()
 
     async def _call_labeler(self) -> None:
-        """Keep queries ready, waiting for a labeler that is away; meanwhile the learner goes on as far as it may."""
+        """Keep queries ready; a labeler that is away or says nothing is asked again when the loop comes round.
+
+        Meanwhile the learner goes on as far as it may, and what was answered before is learned.
+        """
         self._is_calling = True
         try:
             await self._reconciler.reconcile(label_budget=self.pacing.label_budget)
             if self._has_segments:
                 self.published.update(wants_segments=False)
                 await self._ask(self._num_to_ask_ahead)
+        except UnavailableError as error:
+            if error.is_hopeless:
+                raise
+            _NUM_UNANSWERED.inc()
+            _log.warning("labeler_away", detail=str(error))
         finally:
             self._is_calling = False
 
@@ -254,3 +281,17 @@ class RewardLoop:
         """Return what `_wait` waits for: in lockstep, offers are waited for where they are due."""
         is_free = self._config.pacing == "free"
         return (self._woken.next, self._offers.changed.next) if is_free else (self._woken.next,)
+
+
+async def _until_answered(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work that needs the labeler, as often as it takes: in lockstep nothing goes on without its answers."""
+    backoff = Backoff()
+    while True:
+        try:
+            return await work()
+        except UnavailableError as error:
+            if error.is_hopeless:
+                raise
+            _NUM_UNANSWERED.inc()
+            _log.warning("labeler_away", detail=str(error))
+            await backoff.wait()

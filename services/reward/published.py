@@ -40,7 +40,7 @@ class RewardUpdate:
     version: RewardVersion
     settled_env_steps: int = -1
     """Everything due up to this step has been learned by the version; -1 if nothing is settled yet."""
-    horizon_env_steps: int | None = None
+    horizon_env_steps: int | None = -1
     """The step up to which a learner that has lost the service may continue on its own; None if there is no limit."""
     wants_segments: bool = False
     """Whether the learner is held back by too small a pool, so that simulators must gather segments and nothing else."""

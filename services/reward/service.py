@@ -17,6 +17,7 @@ from services.reward.segments.offers import Demand, Offers, OfferSession
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardLearner
 from somersault.domain.actions import bounds_of_choices, least_choice_of
+from somersault.domain.bounds import MAX_STEPS
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
@@ -192,8 +193,8 @@ def _demand_to_message(demand: Demand) -> reward_pb2.OfferSegmentsResponse:
 
 
 def _progress_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerProgress:
-    if request.env_steps < 0:
-        raise InvalidInputError("env_steps", request.env_steps, "at least 0")
+    if not 0 <= request.env_steps <= 2 * MAX_STEPS:  # a last batch may go past the end
+        raise InvalidInputError("env_steps", request.env_steps, f"0 to {2 * MAX_STEPS}")
     if len(request.positions) > _MAX_POSITIONS:
         raise InvalidInputError("positions", f"{len(request.positions)} entries", f"at most {_MAX_POSITIONS}")
     newest = {position.incarnation: position.sequence for position in request.positions}

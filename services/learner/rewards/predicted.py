@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import prometheus_client
+import structlog
 
 from services.learner.rewards.normaliser import normalise_rewards
 from services.learner.rewards.reward_client import RewardClient, RewardUpdate
@@ -17,12 +19,23 @@ from somersault.domain.actions import leave_out_still
 from somersault.domain.arrays import ActionArray, FloatArray
 from somersault.domain.trajectory import Rollout
 from somersault.reward_model import RewardEnsemble
-from somersault.rpc import Notifier
+from somersault.rpc import Notifier, wait_for_change
 
 __all__ = ["PredictedRewards"]
 
 _MAX_POSITIONS = 4096
 """Incarnations reported; the oldest are forgotten first."""
+
+
+_SILENCE_S = 1.0
+"""In free pacing, how long a batch waits for a service that says nothing."""
+
+_log = structlog.get_logger()
+
+_IS_ALONE = prometheus_client.Gauge(
+    "somersault_learner_without_reward_service",
+    "1 while the learner goes on with its copy of the reward model because the reward service says nothing",
+)
 
 
 class WantSegments(Protocol):
@@ -64,6 +77,10 @@ class PredictedRewards:
         self._finish = finish
         self._update = RewardUpdate()
         self._is_connected = False
+        self._is_silent = False
+        """Whether the service has said nothing for longer than a batch may wait for it."""
+        self.is_alone = False
+        """Whether the last batch was scored without the service's word, with the copy at hand."""
         self._changed = Notifier()
         self._positions: dict[str, int] = {}
 
@@ -71,7 +88,7 @@ class PredictedRewards:
         """Wait until everything due at ``env_steps`` is learned, then score the batch; None before the first labels are."""
         self._note_positions(batch)
         self.client.report(env_steps=env_steps, positions=self._positions)
-        await self._changed.wait_until(lambda: self._is_settled(env_steps))
+        await self._wait_until_settled(env_steps)
         update = self._update
         if update.ensemble is None or not update.is_pretrained:
             return None
@@ -99,6 +116,27 @@ class PredictedRewards:
         self._pass_on_wanted(is_wanted=False)
         self._set_connected(is_connected=False)
 
+    async def _wait_until_settled(self, env_steps: int) -> None:
+        """Wait for the reward service; in free pacing no longer than it takes to be sure that it says nothing.
+
+        One that holds the learner says how far it may go. So a learner that may go on and isn't told to waits for a service that
+        hangs, is stopped or is busy, and goes on with its copy.
+        """
+        clock = asyncio.get_running_loop()
+        began_s = clock.time()
+        self._is_silent = False
+        while not self._is_settled(env_steps):
+            left_s = None if self._is_lockstep or self._is_silent else began_s + _SILENCE_S - clock.time()
+            if left_s is not None and left_s <= 0:
+                self._is_silent = True
+                continue
+            await wait_for_change(self._changed.next, timeout_s=left_s)
+        is_alone = self._update.settled_env_steps < env_steps
+        if is_alone != self.is_alone:
+            _log.warning("reward_service_silent" if is_alone else "reward_service_heard", env_steps=env_steps)
+        self.is_alone = is_alone
+        _IS_ALONE.set(is_alone)
+
     def _note_positions(self, batch: Batch) -> None:
         if self._is_lockstep:
             self._positions.clear()  # one simulator gathers; those before it are gone and must not be waited for
@@ -112,7 +150,7 @@ class PredictedRewards:
         update = self._update
         if update.settled_env_steps >= env_steps:
             return True
-        if self._is_lockstep or self._is_connected:
+        if self._is_lockstep or (self._is_connected and not self._is_silent):
             return False
         is_usable = update.ensemble is not None and update.is_pretrained
         return is_usable and (update.horizon_env_steps is None or env_steps <= update.horizon_env_steps)

@@ -37,6 +37,7 @@ class ReferenceRewards:
 
     def __init__(self) -> None:
         """Start with no rewards waiting."""
+        self.is_alone = False
         self._waiting: OrderedDict[tuple[str, int], FloatArray] = OrderedDict()
 
     def put(self, incarnation: str, sequence: int, true_rewards: FloatArray) -> None:

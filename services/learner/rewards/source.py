@@ -28,6 +28,9 @@ class Rewards:
 class RewardSource(Protocol):
     """Where rewards come from. A learner has one, chosen when it starts; only a reference run's sees true rewards."""
 
+    is_alone: bool
+    """Whether the last batch was scored without the word of whoever settles steps."""
+
     async def rewards_for(self, batch: Batch, *, env_steps: int) -> Rewards | None:
         """Wait until everything due at ``env_steps`` is learned, then return the batch's rewards.
 

@@ -30,6 +30,11 @@ _log = structlog.get_logger()
 _NUM_SIMULATORS = prometheus_client.Gauge("somersault_learner_num_simulators", "Simulators connected")
 
 _MAX_REMEMBERED_INCARNATIONS = 4096
+_NUM_REMEMBERED = 64
+"""Rollouts of an incarnation that are remembered, so that one delivered again is known. Each by its own number: a place far ahead,
+claimed by somebody else under the same name, would otherwise make all that follow look like repeats."""
+
+_LOOK_AGAIN_S = 1.0
 
 _MAX_PENDING_BATCHES = 4
 """Batches' worth of rollouts that may be assigned or waiting; more would only make them older."""
@@ -64,12 +69,13 @@ class Collector:
         self._clock = clock
         self._sessions: dict[SimulatorSession, None] = {}
         """In the order they joined."""
-        self._ready: dict[str, deque[tuple[int, Rollout]]] = {}
-        """Waiting rollouts by incarnation, each with the number of its arrival; an incarnation with none has no entry."""
+        self._ready: dict[SimulatorSession, deque[tuple[int, Rollout]]] = {}
+        """Waiting rollouts by simulator, each with the number of its arrival; a simulator with none has no entry."""
         self._changed = Notifier()
         self._arrivals = itertools.count()
         self._assignments = itertools.count()
-        self._last_sequences: OrderedDict[str, int] = OrderedDict()
+        self._delivered: OrderedDict[str, deque[int]] = OrderedDict()
+        """The newest sequences by incarnation."""
         self._policy: PublishedPolicy | None = None
         self._is_paused = False
         self._wants_segments = False
@@ -87,8 +93,11 @@ class Collector:
 
     @property
     def num_pending(self) -> int:
-        """Rollouts assigned or waiting."""
-        assigned = sum(len(session.outstanding) for session in self._sessions)
+        """Rollouts waiting, and those assigned to simulators that are counted on."""
+        now_s = self._clock()
+        assigned = sum(
+            len(session.outstanding) for session in self._sessions if not session.is_overdue(now_s)
+        )
         return assigned + sum(map(len, self._ready.values()))
 
     @property
@@ -96,16 +105,29 @@ class Collector:
         """The newest policy; None before the first is published."""
         return self._policy
 
-    def join(self, *, simulator_id: str, incarnation: str, num_environments: int) -> SimulatorSession:
-        """Add a simulator and assign it work.
+    def join(
+        self,
+        *,
+        simulator_id: str,
+        incarnation: str,
+        num_environments: int,
+        end: Callable[[], object] = lambda: None,
+    ) -> SimulatorSession:
+        """Add a simulator and assign it work; if too many are connected, one that owes a rollout for too long has to go.
+
+        Args:
+            simulator_id: Its stable name.
+            incarnation: The random name of its life.
+            num_environments: How many it steps.
+            end: Ends its stream.
 
         Raises:
-            ResourceExhaustedError: Too many are connected.
+            ResourceExhaustedError: Too many are connected that deliver.
         """
         if len(self._sessions) >= self._max_simulators:
-            raise ResourceExhaustedError(f"{self._max_simulators} simulators are connected, the most allowed")
+            self._end_overdue()
         session = SimulatorSession(
-            simulator_id=simulator_id, incarnation=incarnation, num_environments=num_environments
+            simulator_id=simulator_id, incarnation=incarnation, num_environments=num_environments, end=end
         )
         self._sessions[session] = None
         _NUM_SIMULATORS.set(len(self._sessions))
@@ -115,6 +137,8 @@ class Collector:
 
     def leave(self, session: SimulatorSession) -> None:
         """Remove a simulator; what it owed is assigned to others, and no batch waits for it."""
+        if session not in self._sessions:
+            return  # it had to go before
         del self._sessions[session]
         _NUM_SIMULATORS.set(len(self._sessions))
         _log.info(
@@ -146,7 +170,7 @@ class Collector:
             self._assign()
             return
         session.adapt_depth(self.lag(rollout), most=max(1, self._max_policy_lag // 2))
-        self._ready.setdefault(session.incarnation, deque()).append((next(self._arrivals), rollout))
+        self._ready.setdefault(session, deque()).append((next(self._arrivals), rollout))
         self._changed.notify()
         self._drop_spare()
 
@@ -162,7 +186,9 @@ class Collector:
             wait_s = self._wait_s()
             if wait_s == 0.0:
                 return self._take_ready()
-            await wait_for_change(change, timeout_s=wait_s)
+            # Now and then without a change too: what was assigned to simulators that don't deliver is assigned to others.
+            await wait_for_change(change, timeout_s=_LOOK_AGAIN_S if wait_s is None else wait_s)
+            self._assign()
 
     def publish(self, policy: PublishedPolicy) -> None:
         """Make a policy the newest and assign what may be gathered under it."""
@@ -199,7 +225,7 @@ class Collector:
         if not self._ready:
             return None
         now_s = self._clock()
-        absent = (session for session in self._sessions if session.incarnation not in self._ready)
+        absent = (session for session in self._sessions if session not in self._ready)
         late_s = [
             late_s for session in absent if (late_s := session.late_s(now_s)) is not None and late_s > 0
         ]
@@ -211,20 +237,21 @@ class Collector:
         """Return the oldest rollouts, by version and then by arrival, one from each simulator."""
         oldest = sorted(
             self._ready,
-            key=lambda name: (self._ready[name][0][1].policy_version, self._ready[name][0][0]),
+            key=lambda each: (self._ready[each][0][1].policy_version, self._ready[each][0][0]),
         )
         return tuple(
-            Collected(incarnation=name, rollout=self._pop_ready(name)) for name in oldest[: self._max_batch]
+            Collected(incarnation=each.incarnation, rollout=self._pop_ready(each))
+            for each in oldest[: self._max_batch]
         )
 
     def _drop_stale(self) -> None:
         """Drop waiting rollouts that are too old, and assign others."""
         num_before = self.num_stale
-        for name in list(self._ready):
-            while name in self._ready and self.lag(self._ready[name][0][1]) > self._max_policy_lag:
-                rollout = self._pop_ready(name)
+        for session in list(self._ready):
+            while session in self._ready and self.lag(self._ready[session][0][1]) > self._max_policy_lag:
+                rollout = self._pop_ready(session)
                 self.num_stale += 1
-                _log.info("rollout_stale", incarnation=name, lag=self.lag(rollout))
+                _log.info("rollout_stale", incarnation=session.incarnation, lag=self.lag(rollout))
         if self.num_stale > num_before:
             self._assign()
 
@@ -232,25 +259,27 @@ class Collector:
         """While segments alone are wanted, drop all rollouts of simulators that left and all but the newest of the others."""
         if not self._wants_segments:
             return
-        connected = {session.incarnation for session in self._sessions}
-        for name in list(self._ready):
-            while len(self._ready.get(name, ())) > (name in connected):
-                self.num_spare_steps += self._pop_ready(name).num_steps
+        for session in list(self._ready):
+            while len(self._ready.get(session, ())) > (session in self._sessions):
+                self.num_spare_steps += self._pop_ready(session).num_steps
                 self.num_spare += 1
         self._assign()
 
-    def _pop_ready(self, incarnation: str) -> Rollout:
-        waiting = self._ready[incarnation]
+    def _pop_ready(self, session: SimulatorSession) -> Rollout:
+        waiting = self._ready[session]
         _, rollout = waiting.popleft()
         if not waiting:
-            del self._ready[incarnation]
+            del self._ready[session]
         return rollout
 
     def _assign(self) -> None:
         """Assign rollouts until every simulator has enough, or so many are pending that more would grow too old."""
         if self._policy is None or self._is_paused:
             return
+        now_s = self._clock()
         gathering = list(self._sessions)[:1] if self._is_exclusive else list(self._sessions)
+        if not self._is_exclusive:
+            gathering = [session for session in gathering if not session.is_overdue(now_s)]
         gathering.sort(key=lambda session: session.last_assigned)
         if self._wants_segments:
             for session in gathering:
@@ -266,12 +295,26 @@ class Collector:
                     room -= 1
 
     def _num_pending_of(self, session: SimulatorSession) -> int:
-        return len(session.outstanding) + len(self._ready.get(session.incarnation, ()))
+        return len(session.outstanding) + len(self._ready.get(session, ()))
+
+    def _end_overdue(self) -> None:
+        """End the stream of the simulator that has owed a rollout for longest without ever having delivered one, or at all."""
+        now_s = self._clock()
+        overdue = [session for session in self._sessions if session.is_overdue(now_s)]
+        if not overdue:
+            raise ResourceExhaustedError(f"{self._max_simulators} simulators are connected, the most allowed")
+        session = min(overdue, key=lambda each: (each.num_rollouts > 0, each.last_assigned))
+        _log.warning("simulator_overdue", simulator_id=session.simulator_id, incarnation=session.incarnation)
+        self.leave(session)
+        session.end()
 
     def _is_repeated(self, incarnation: str, sequence: int) -> bool:
         """Return whether a rollout was delivered before, and remember it."""
-        last = self._last_sequences.pop(incarnation, -1)
-        self._last_sequences[incarnation] = max(last, sequence)
-        if len(self._last_sequences) > _MAX_REMEMBERED_INCARNATIONS:
-            self._last_sequences.popitem(last=False)
-        return sequence <= last
+        delivered = self._delivered.pop(incarnation, None) or deque(maxlen=_NUM_REMEMBERED)
+        self._delivered[incarnation] = delivered
+        if len(self._delivered) > _MAX_REMEMBERED_INCARNATIONS:
+            self._delivered.popitem(last=False)
+        if sequence in delivered:
+            return True
+        delivered.append(sequence)
+        return False

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 __all__ = ["Assignment", "PublishedPolicy", "SimulatorSession"]
 
 _MIN_PATIENCE_S = 10.0
 """No simulator counts as late before this: the machine may merely have paused."""
+
+_MAX_PATIENCE_S = 600.0
+"""However slow a simulator once was."""
+
+_FIRST_PATIENCE_S = 10.0
+"""A simulator that has not delivered yet may still be starting. It loses nothing by being overdue: what it delivers then counts."""
 
 _PATIENCE_ROLLOUTS = 4.0
 """A rollout is late once it takes this many times as long as the simulator's last one."""
@@ -45,6 +52,8 @@ class SimulatorSession:
     """The newest policy version it was sent."""
     depth: int = 2
     """Rollouts it may have assigned or waiting: 2, so that it gathers one while another is taken, or 1 if two would grow too old."""
+    end: Callable[[], object] = lambda: None
+    """Ends its stream."""
     last_assigned: int = -1
     """The number of its last assignment among all of the collector's."""
     num_rollouts: int = 0
@@ -64,6 +73,13 @@ class SimulatorSession:
         self.outbox.put_nowait(Assignment(policy_version=policy.version))
         self.outstanding.append(policy.version)
         self.last_assigned = number
+
+    def is_overdue(self, now_s: float) -> bool:
+        """Return whether it has had an assignment for so long that nobody counts on it any more; it may still deliver."""
+        if not self.outstanding:
+            return False
+        patience_s = _FIRST_PATIENCE_S if self._took_s is None else self._patience_s(self._took_s)
+        return now_s - self._began_s > patience_s
 
     def answer(self, *, now_s: float) -> None:
         """Count the oldest assignment as answered."""
@@ -91,5 +107,8 @@ class SimulatorSession:
         """
         if not self.outstanding or self._took_s is None:
             return None
-        patience_s = max(_MIN_PATIENCE_S, _PATIENCE_ROLLOUTS * self._took_s)
-        return self._began_s + patience_s - now_s
+        return self._began_s + self._patience_s(self._took_s) - now_s
+
+    @staticmethod
+    def _patience_s(took_s: float) -> float:
+        return min(_MAX_PATIENCE_S, max(_MIN_PATIENCE_S, _PATIENCE_ROLLOUTS * took_s))

@@ -80,11 +80,18 @@ class QueryProposer:
         self._wants_clips = wants_clips
         self._scored = scored
         self._proposed: set[frozenset[str]] = set()
+        self._pending: list[Proposal] = []
+        """Those that the receiver has not confirmed, though it may have them: they are sent again before any others."""
 
     @property
     def num_proposed(self) -> int:
         """Pairs proposed so far, including those that failed or were withdrawn."""
         return len(self._proposed)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether proposals wait to be sent again."""
+        return bool(self._pending)
 
     def restore(self, proposed: Iterable[frozenset[str]]) -> None:
         """Add the pairs of segments that were proposed before a restart."""
@@ -92,6 +99,21 @@ class QueryProposer:
 
     async def propose(self, num_queries: int) -> list[str]:
         """Propose up to ``num_queries`` queries and return their ids, those with most disagreement first."""
+        if not self._pending:
+            self._pending = await self._prepare(num_queries)
+        if not self._pending:
+            return []
+        query_ids = await self._receiver.propose(self._pending)
+        failpoint("reward.queries.proposed")
+        proposals, self._pending = self._pending, []
+        self._proposed.update(
+            frozenset((each.first.segment_id, each.second.segment_id)) for each in proposals
+        )
+        _log.info("queries_proposed", num_queries=len(proposals), num_asked=self.num_proposed)
+        return query_ids
+
+    async def _prepare(self, num_queries: int) -> list[Proposal]:
+        """Choose pairs, have their segments stored, and return what to propose."""
         pairs = await asyncio.to_thread(self._choose, num_queries)
         stored = await self._offers.store([segment_id for pair in pairs for segment_id in pair])
         proposals = [
@@ -105,11 +127,7 @@ class QueryProposer:
             return []
         proposals = await asyncio.to_thread(self._with_predictions, proposals)
         failpoint("reward.queries.chosen")
-        query_ids = await self._receiver.propose(proposals)
-        failpoint("reward.queries.proposed")
-        self._proposed.update(frozenset(pair) for pair in pairs if set(pair) <= stored.keys())
-        _log.info("queries_proposed", num_queries=len(proposals), num_asked=self.num_proposed)
-        return query_ids
+        return proposals
 
     def _choose(self, num_queries: int) -> list[tuple[str, str]]:
         """Return pairs of segment ids, most disagreement first; never one that was proposed before."""

@@ -65,6 +65,7 @@ class SourceDouble:
 
     def __init__(self) -> None:
         self.settled = 0
+        self.is_alone = False
         self.is_pretrained = True
         self.asked: list[int] = []
         self._changed = asyncio.Condition()

@@ -145,3 +145,27 @@ async def test_what_the_service_wants_of_the_learner_is_passed_on() -> None:
     )
     await _lose(rewards, _update(wants_segments=True, is_finishing=True))
     assert (wanted, finished) == ([True, False], ["now"])
+
+
+async def test_a_service_that_says_nothing_is_not_waited_for() -> None:
+    """In free pacing a stopped or hung service holds a batch for a second, and the learner says that it goes on alone."""
+    rewards = PredictedRewards("", is_lockstep=False)
+    rewards.updated(rewards.client._read(_update(settled_env_steps=10)))
+    began_s = asyncio.get_running_loop().time()
+    async with asyncio.timeout(5):
+        assert await rewards.rewards_for(_plain_batch(), env_steps=100)
+    assert rewards.is_alone
+    assert asyncio.get_running_loop().time() - began_s < 3
+    rewards.updated(rewards.client._read(_update(settled_env_steps=200)))
+    assert await rewards.rewards_for(_plain_batch(), env_steps=200)
+    assert not rewards.is_alone
+
+
+async def test_a_service_that_holds_the_learner_is_waited_for_however_long() -> None:
+    """It said how far the learner may go; and in lockstep silence is what waiting for labels sounds like."""
+    for is_lockstep, horizon in ((False, {"horizon_env_steps": 50}), (True, {})):
+        rewards = PredictedRewards("", is_lockstep=is_lockstep)
+        rewards.updated(rewards.client._read(_update(settled_env_steps=10, **horizon)))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.3):
+                await rewards.rewards_for(_plain_batch(), env_steps=100)
