@@ -222,7 +222,8 @@ def error_from_status(
 
 def text_for_callers(error: BaseException) -> str:
     """Return an error's text as it is sent to callers: without the places that it, or what caused it, notes."""
-    text, cause = str(error), error
+    text = str(error)
+    cause: BaseException | None = error
     while cause is not None:
         for place in getattr(cause, "places", ()):
             text = text.replace(place, "…")
