@@ -167,11 +167,11 @@ class LabelerClient:
                         if rows:
                             after = LogPosition.of(rows[-1])
                             yield rows
-            except FailedPreconditionError as error:
-                raise LogWentBackError(str(error)) from error
             except SomersaultError as error:
                 if error.is_hopeless:
                     raise
+                if isinstance(error, FailedPreconditionError):
+                    raise LogWentBackError(str(error)) from error
                 if isinstance(error, UnavailableError):
                     _log.info("preference_log_lost", cursor=after.cursor, detail=str(error))
                 else:

@@ -211,12 +211,13 @@ def _select_records() -> sa.Select[*tuple[Any, ...]]:
 def _selected(field: LogField, tables: Mapping[str, sa.FromClause]) -> Iterator[sa.Label[Any]]:
     if field.type is StoredSegment:
         for name in StoredSegment.__slots__:
-            column = tables[field.column].c[name]
-            selected = bounds.bounded_key(column) if name.endswith("_uri") else column
+            selected: sa.ColumnElement[Any] = tables[field.column].c[name]
+            if name.endswith("_uri"):
+                selected = bounds.bounded_key(selected)
             yield selected.label(f"{field.name}_{name}")
     else:
-        table, _, column = field.column.partition(".")
-        yield tables[table].c[column].label(field.name)
+        table, _, name = field.column.partition(".")
+        yield tables[table].c[name].label(field.name)
 
 
 _RUN = sa.select(_RUNS.c.newest_cursor, _RUNS.c.newest_commit_id, _RUNS.c.state, _RUNS.c.is_paused).where(

@@ -8,6 +8,7 @@ from services.labeler.model.preference_log import LogSlice
 from somersault.domain.preference_log import PreferenceRecord, WeightChange
 from somersault.errors import InvalidInputError
 from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import preference_pb2
 from somersault.wire.preference_checks import check_log_row
 from somersault.wire.preference_log import (
     record_from_message,
@@ -25,7 +26,9 @@ def imported_rows_from_message(request: pb.ImportPreferencesRequest) -> list[Pre
     Raises:
         InvalidInputError: one is out of bounds; the message names it by its position.
     """
-    for row in (*request.records, *request.weight_changes):
+    rows: list[preference_pb2.PreferenceRecord | preference_pb2.WeightChange] = [*request.records]
+    rows += request.weight_changes
+    for row in rows:
         try:
             check_log_row(row)
         except InvalidInputError as error:
