@@ -144,8 +144,10 @@ def _import(trial: Trial, rows: Sequence[_LogRow]) -> pb.ImportPreferencesReques
 
 
 def _content(row: _LogRow) -> dict[str, Any]:
+    """Return a row less its commit, which is its log's own: an import commits anew."""
     is_change = isinstance(row, preference_pb2.WeightChange)
-    return row_from_weight_change(row) if is_change else row_from_record(row)  # type: ignore[arg-type]
+    content = row_from_weight_change(row) if is_change else row_from_record(row)  # type: ignore[arg-type]
+    return {name: value for name, value in content.items() if name != "commit_id"}
 
 
 EXPORT_CHECKS = gather(

@@ -12,6 +12,7 @@ import pytest
 
 from somersault import rpc
 from somersault.errors import InvalidInputError, SomersaultError, text_for_callers
+from somersault.runtime.urls import run_folder_url
 from somersault.storage import open_store
 from somersault.storage.folder import FolderStore
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
@@ -61,7 +62,7 @@ async def test_an_error_of_the_store_shows_no_place(
         "folder": lambda: (store.put("r/a/b", b""), store.put("r/a", b"")),
         "full": lambda: store.put("r/full", b"a"),
         "broken": lambda: store.put("r/broken", b"a"),
-        "another run": lambda: open_store(f"file://{root}?run=r").get("other/a"),
+        "another run": lambda: open_store(run_folder_url(root, run_id="r")).get("other/a"),
         "S3 away": lambda: open_store(
             "s3://127.0.0.1:1/bucket-of-mine?secure=false", access_key="a", secret_key="b"
         ).get("r/a"),
