@@ -49,6 +49,8 @@ class CheckpointWriter:
         """The newest one stored, by the number of those given."""
         self._num_failed = 0
         self._task: asyncio.Task[None] | None = None
+        self._is_refused = False
+        """Whether the store has refused for good, which the task ends with."""
         self._changed = Notifier()
         self._trying: tuple[float, Counters] | None = None
         """Since when the store has been busy, and with what."""
@@ -83,13 +85,17 @@ class CheckpointWriter:
         number = self.begin(snapshot)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._changed.wait_until(lambda: max(self._num_stored, self._num_failed) >= number)
+                await self._changed.wait_until(lambda: self._is_over(number))
         self._check()
         return self._num_stored >= number
 
+    def _is_over(self, number: int) -> bool:
+        """Return whether a snapshot, or a newer one, was stored or failed to be, or the store has refused for good."""
+        return self._is_refused or max(self._num_stored, self._num_failed) >= number
+
     def _check(self) -> None:
         if self._task is not None and self._task.done():
-            task, self._task = self._task, None
+            task, self._task, self._is_refused = self._task, None, False
             task.result()
 
     async def _write_all(self) -> None:
@@ -112,6 +118,7 @@ class CheckpointWriter:
             await asyncio.to_thread(self._checkpoints.save, snapshot)
         except SomersaultError as error:
             if error.is_hopeless:
+                self._is_refused = True
                 raise
             self._note_failure(number, snapshot, error)
             return False
