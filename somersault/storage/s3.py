@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -11,24 +10,22 @@ from typing import TypeVar
 
 import minio
 import structlog
-import urllib3
 
-from somersault.errors import NotFoundError, SomersaultError, UnavailableError
+from somersault.errors import CorruptDataError, NotFoundError, SomersaultError, UnavailableError
 from somersault.runtime.failpoints import failpoint
 from somersault.storage import key_checks, object_store, s3_errors
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
+from somersault.storage.s3_connections import Try, connections
 from somersault.storage.s3_errors import Place
 
-CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 15.0  # between two packets; a store that syncs a large object may pause that long
-TRANSFER_TIMEOUT_S = 120.0  # for one object, however slowly it arrives
+TRY_TIMEOUT_S = 120.0  # for one try of an operation, however slowly bytes come and go
 NUM_ATTEMPTS = 3
 RETRY_WINDOW_S = 10.0  # no new attempt after this, so a stalled store costs one read timeout, not three
 BACKOFF_S = 0.2
 
 _DIGEST_METADATA = "sha256"
 _CHUNK_BYTES = 1024**2
-_POOL_SIZE = 16  # connections kept; more threads than that still work, each on a fresh one
 
 _log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
@@ -51,6 +48,7 @@ class S3Store:
         region: str = "us-east-1",
         create_bucket: bool = False,
         read_timeout_s: float = READ_TIMEOUT_S,
+        try_timeout_s: float = TRY_TIMEOUT_S,
         max_object_bytes: int = MAX_OBJECT_BYTES,
     ) -> None:
         """Prepare a client; nothing is sent before the first call, so the store may start later.
@@ -63,6 +61,7 @@ class S3Store:
             region: the region to sign for; only cloud providers care.
             create_bucket: whether the first `put` or `check` makes a missing bucket.
             read_timeout_s: how long the server may be silent, in seconds.
+            try_timeout_s: how long one try of an operation may take, in seconds.
             max_object_bytes: the bound on an object's size.
 
         Raises:
@@ -73,18 +72,15 @@ class S3Store:
         self._prefix = f"{prefix}/" if prefix else ""
         self._max_object_bytes = max_object_bytes
         self._needs_bucket = create_bucket
-        self._bucket_lock = threading.Lock()  # guards _needs_bucket
+        self._try_timeout_s = try_timeout_s
+        self._connections = connections(read_timeout_s=read_timeout_s)
         self._client = minio.Minio(
             place.host,
             access_key=access_key,
             secret_key=secret_key,
             secure=place.is_secure,
             region=region,
-            http_client=urllib3.PoolManager(
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
-                retries=False,  # _attempt retries whole operations, reading the body included
-                maxsize=_POOL_SIZE,
-            ),
+            http_client=self._connections,
         )
 
     def put(self, key: str, data: bytes) -> StoredObject:
@@ -102,9 +98,12 @@ class S3Store:
         """Return an object's bytes; see `ObjectStore.get`."""
         key_checks.check_key(key)
         object_store.check_digest(expect_sha256)
-        data, recorded = self._attempt(lambda: self._download(key), key=key)
-        object_store.verify(key, data, recorded, expect_sha256)
-        return data
+        try:
+            return self._get_verified(key, expect_sha256)
+        except CorruptDataError:
+            return self._get_verified(
+                key, expect_sha256
+            )  # it may be whole in the store and have changed on the way
 
     def exists(self, key: str) -> bool:
         """Return whether an object has that key."""
@@ -129,6 +128,11 @@ class S3Store:
         """Check that the bucket can be used; see `ObjectStore.check`."""
         object_store.probe(self)
 
+    def _get_verified(self, key: str, expect_sha256: str | None) -> bytes:
+        data, recorded = self._attempt(lambda: self._download(key), key=key)
+        object_store.verify(key, data, recorded, expect_sha256)
+        return data
+
     def _upload(self, stored: StoredObject, data: bytes) -> None:
         self._client.put_object(
             self._place.bucket,
@@ -140,17 +144,11 @@ class S3Store:
         )
 
     def _download(self, key: str) -> tuple[bytes, str | None]:
-        deadline = time.monotonic() + TRANSFER_TIMEOUT_S
         data = bytearray()
         with closing(self._client.get_object(self._place.bucket, self._prefix + key)) as response:
-            # What has arrived, not a whole chunk: a store that sends a byte now and then would hold us for days.
             while chunk := response.read1(_CHUNK_BYTES):
                 data += chunk
                 object_store.check_size(key, size_bytes=len(data), max_bytes=self._max_object_bytes)
-                if time.monotonic() > deadline:
-                    raise UnavailableError(
-                        f"{self._place} took over {TRANSFER_TIMEOUT_S:g} s to send object {key!r}"
-                    ).of(*self._place.names)
             response.release_conn()
             return bytes(data), response.headers.get(f"x-amz-meta-{_DIGEST_METADATA}")
 
@@ -159,10 +157,9 @@ class S3Store:
         return sorted(entry.object_name.removeprefix(self._prefix) for entry in found)
 
     def _ensure_bucket(self) -> None:
-        with self._bucket_lock:
-            if self._needs_bucket:
-                self._attempt(self._make_bucket, key=None)
-                self._needs_bucket = False
+        if self._needs_bucket:  # without a lock: two may make it, and nobody waits for another's stalled try
+            self._attempt(self._make_bucket, key=None)
+            self._needs_bucket = False
 
     def _make_bucket(self) -> None:
         if self._client.bucket_exists(self._place.bucket):
@@ -179,14 +176,38 @@ class S3Store:
         attempt = 1
         while True:
             try:
-                return operation()
+                return self._try(operation)
+            except SomersaultError:
+                raise
             except s3_errors.CAUGHT as err:
-                failure: SomersaultError = s3_errors.translate(err, place=self._place, key=key)
-                failure = failure.of(*self._place.names)
+                failure = s3_errors.translate(err, place=self._place, key=key).of(*self._place.names)
                 cause = err
             is_over = attempt == NUM_ATTEMPTS or time.monotonic() - started > RETRY_WINDOW_S
+            if isinstance(failure, UnavailableError):
+                self._connections.clear()  # those kept may be dead too, and would cost a timeout each
             if is_over or not isinstance(failure, UnavailableError):
                 raise failure from cause
             _log.debug("object_store_retried", attempt=attempt, error=str(failure))
             time.sleep(BACKOFF_S * 2 ** (attempt - 1))
             attempt += 1
+
+    def _try(self, operation: Callable[[], _Result]) -> _Result:
+        """Run an operation within the time of one try.
+
+        Raises:
+            UnavailableError: its time is up.
+        """
+        with Try(timeout_s=self._try_timeout_s) as current:
+            try:
+                result = operation()
+            except s3_errors.CAUGHT as err:
+                if not current.is_cut or isinstance(err, SomersaultError):
+                    raise
+                raise self._too_slow() from err
+        if current.is_cut:
+            raise self._too_slow()
+        return result
+
+    def _too_slow(self) -> SomersaultError:
+        said = f"{self._place} took over {self._try_timeout_s:g} s to answer"
+        return UnavailableError(said).of(*self._place.names)

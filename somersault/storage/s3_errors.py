@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from xml.etree import ElementTree as ET
 
 import minio.error
 import urllib3.exceptions
@@ -19,7 +20,10 @@ from somersault.errors import (
     UnavailableError,
 )
 
-CAUGHT = (minio.error.MinioException, urllib3.exceptions.HTTPError, OSError)
+_UNREADABLE = (ET.ParseError, ValueError, LookupError, AttributeError, TypeError)
+"""What the SDK raises for an answer that isn't S3's, or was damaged on the way."""
+
+CAUGHT = (minio.error.MinioException, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
 
 _XML_CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _WRONG_REGION = {
@@ -28,6 +32,8 @@ _WRONG_REGION = {
     "PermanentRedirect",
 }
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "EntityTooLarge"}
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _SERVER_FAULT = 500  # and above: the server's fault, not the request's
 _BUSY = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"}
 
@@ -60,10 +66,16 @@ def translate(err: Exception, *, place: Place, key: str | None) -> SomersaultErr
     if isinstance(err, minio.error.MinioException):
         status, code = _read_answer(err)
         return _translate_answer(status, code, place=place, key=key)
-    if isinstance(err, urllib3.exceptions.SSLError):
+    if isinstance(err, urllib3.exceptions.SSLError) and _tls_reason(err) in _NOT_TLS:
         return ConfigError(
             f"{place} doesn't speak TLS ({_reason(err)}); "
             "if it speaks plain HTTP, add secure=false to the store's URL"
+        )
+    if isinstance(err, urllib3.exceptions.SSLError) and _tls_reason(err) == _UNTRUSTED:
+        return ConfigError(f"{place} shows a certificate that isn't trusted here ({_reason(err)})")
+    if isinstance(err, _UNREADABLE) and not isinstance(err, (urllib3.exceptions.HTTPError, OSError)):
+        return UnavailableError(
+            f"{place} answers what can't be read ({type(err).__name__}); look at its log, and at what is between"
         )
     return UnavailableError(f"{place} can't be reached ({_reason(err)}); start it or correct its URL")
 
@@ -107,6 +119,12 @@ def _translate_answer(status: int, code: str, *, place: Place, key: str | None) 
     if code in _BUSY or status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_FAULT:
         return UnavailableError(f"{place} can't serve requests right now ({said}); look at its log")
     return FailedPreconditionError(f"{place} refuses the request for {bucket} ({said})")
+
+
+def _tls_reason(err: urllib3.exceptions.SSLError) -> str:
+    """Return OpenSSL's name of the error, empty for the end of the connection in its midst."""
+    inner = err.args[0] if err.args else None
+    return getattr(inner, "reason", None) or ""
 
 
 def _reason(err: Exception) -> str:

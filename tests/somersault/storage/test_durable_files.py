@@ -35,6 +35,6 @@ def test_a_left_over_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
     """Its mode must not be taken over."""
     (tmp_path / ".tokens.json.new").write_text("half")
     (tmp_path / ".tokens.json.new").chmod(0o666)
-    replace_file(tmp_path / "tokens.json", "whole", mode=0o600)
+    replace_file(tmp_path / "tokens.json", "whole")
     assert (tmp_path / "tokens.json").read_text() == "whole"
     assert (tmp_path / "tokens.json").stat().st_mode & 0o777 == 0o600

@@ -231,6 +231,23 @@ def test_tls_to_a_plain_server_names_the_option(moto: Any) -> None:
         store.get("a")
 
 
+def test_tls_that_breaks_off_is_unavailable() -> None:
+    """A proxy that restarts is no wrong setting, which would end a service for good."""
+    with _serve(b"") as host, pytest.raises(errors.UnavailableError, match="can't be reached"):
+        _open_at(host, is_secure=True).get("a")
+
+
+@pytest.mark.parametrize("body", ["<html>Welcome</html>", "no XML", "", "<Error/>"])
+def test_an_answer_that_is_not_s3s_is_unavailable(body: str) -> None:
+    """As of a proxy that says 200 of its own; the listing isn't taken for empty."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}"
+    with (
+        _serve(f"{head}\r\nConnection: close\r\n\r\n{body}".encode()) as host,
+        pytest.raises(errors.UnavailableError),
+    ):
+        list(_open_at(host).list(""))
+
+
 def test_a_host_without_address_is_unavailable() -> None:
     """A misspelt host is named."""
     with pytest.raises(errors.UnavailableError, match=r"https://store\.invalid can't be reached"):
