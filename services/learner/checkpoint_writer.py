@@ -18,6 +18,7 @@ from services.learner.checkpoints import CheckpointStore, Counters, Snapshot
 from somersault.errors import SomersaultError
 from somersault.rpc import Backoff, Notifier, wait_for_change
 from somersault.runtime.telemetry import tell_owner
+from somersault.storage import STORE_THREADS
 
 __all__ = ["CheckpointWriter"]
 
@@ -115,7 +116,7 @@ class CheckpointWriter:
     async def _try_to_store(self, number: int, snapshot: Snapshot) -> bool:
         self._trying = time.monotonic(), snapshot.counters
         try:
-            await asyncio.to_thread(self._checkpoints.save, snapshot)
+            await STORE_THREADS.run(self._checkpoints.save, snapshot)
         except SomersaultError as error:
             if error.is_hopeless:
                 self._is_refused = True

@@ -19,7 +19,7 @@ from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError, SomersaultError
 from somersault.rpc import Backoff, dial_forever, translated_errors
 from somersault.runtime.failpoints import failpoint
-from somersault.storage import ObjectStore
+from somersault.storage import STORE_THREADS, ObjectStore
 from somersault.tasks import Task
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 from somersault.wire import segment_to_message, stored_segment_to_message, task_spec_to_message
@@ -157,7 +157,7 @@ class RewardStream:
         backoff = Backoff()
         while True:
             try:
-                stored = await asyncio.to_thread(
+                stored = await STORE_THREADS.run(
                     store_segment, recorded, task=self._task, store=self._store, run_id=self._offers.run_id
                 )
             except SomersaultError as err:

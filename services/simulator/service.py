@@ -20,7 +20,7 @@ from services.simulator.segments.storage import store_segment
 from services.simulator.turns import Turns
 from somersault.domain.trajectory import StoredSegment
 from somersault.errors import InvalidInputError
-from somersault.storage import ObjectStore
+from somersault.storage import STORE_THREADS, ObjectStore
 from somersault.tasks import MAX_EPISODE_STEPS, Task
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
 from somersault.wire import array_from_tensor, stored_segment_to_message
@@ -98,7 +98,7 @@ class SimulatorServicer(simulator_pb2_grpc.SimulatorServiceServicer):
             self._own_run.check("run_id", request.run_id)
         async with self._turns.turn(context.peer(), num_bytes=len(request.policy)):
             evaluation = await self._run_to_end(request)
-            stored = await asyncio.to_thread(self._store_best, evaluation, request.run_id)
+            stored = await STORE_THREADS.run(self._store_best, evaluation, request.run_id)
         return simulator_pb2.EvaluateResponse(
             episodes=map(_score_to_message, evaluation.scores),
             stored_episodes=map(stored_segment_to_message, stored),

@@ -25,7 +25,7 @@ from somersault.formats.sealed import NotFiniteError, SealedPart
 from somersault.rpc import Backoff
 from somersault.runtime import telemetry
 from somersault.runtime.failpoints import failpoint
-from somersault.storage import ObjectStore
+from somersault.storage import STORE_THREADS, ObjectStore
 
 __all__ = ["TeacherLoop"]
 
@@ -128,7 +128,7 @@ class TeacherLoop:
         """
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
-                return await asyncio.to_thread(self._decide_stored, query)
+                return await STORE_THREADS.run(self._decide_stored, query)
             except (UnavailableError, FunctionFailedError):
                 raise
             except NotFiniteError as err:

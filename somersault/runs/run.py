@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from somersault.domain.arrays import FloatArray
@@ -36,6 +38,8 @@ from somersault.storage.run_place import storage_url_now
 from somersault.tasks import Task, get_task
 
 __all__ = ["Run", "StoredPolicy", "StoredRewardModel", "load_run"]
+
+_log = structlog.get_logger()
 
 _SECRETS = ("SOMERSAULT_STORAGE_ACCESS_KEY", "SOMERSAULT_STORAGE_SECRET_KEY")
 
@@ -76,6 +80,7 @@ class Run:
         """
         self.path = check_path("run folder", path.absolute())
         self.settings = RunSettings.read(self.path)
+        self._said_unknown: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, task={self.settings.task!r}, state={self.state.value!r})"
@@ -171,8 +176,11 @@ class Run:
     def policy_versions(self) -> list[int]:
         """Return the versions of the stored policies, oldest first."""
         run_id = self.settings.run_id
-        found = (policy_version_of(key, run_id=run_id) for key in self.store.list(policies_prefix(run_id)))
-        return sorted(version for version in found if version is not None)
+        versions = [
+            (key, policy_version_of(key, run_id=run_id)) for key in self.store.list(policies_prefix(run_id))
+        ]
+        self._say_unknown(key for key, version in versions if version is None)
+        return sorted(version for _, version in versions if version is not None)
 
     def policy(self, version: int | None = None) -> StoredPolicy:
         """Read a policy; by default the newest.
@@ -215,9 +223,16 @@ class Run:
 
     def segment_keys(self) -> list[str]:
         """Return the keys of the stored segments, sorted; objects of other names beside them are not ours."""
-        return sorted(
-            key for key in self.store.list(segments_prefix(self.settings.run_id)) if segment_of(key)
-        )
+        keys = list(self.store.list(segments_prefix(self.settings.run_id)))
+        self._say_unknown(key for key in keys if not segment_of(key))
+        return sorted(key for key in keys if segment_of(key))
+
+    def _say_unknown(self, keys: Iterable[str]) -> None:
+        """Log each object whose name isn't one of ours, once: it is neither read nor removed."""
+        for key in keys:
+            if key not in self._said_unknown:
+                self._said_unknown.add(key)
+                _log.warning("unknown_object_left_alone", key=key)
 
     def segment(self, key: str) -> dict[str, NDArray[Any]]:
         """Read a segment's arrays: ``observations``, ``actions`` and what it is rendered from.

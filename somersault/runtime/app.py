@@ -26,6 +26,7 @@ from somersault.rpc.tls.folder import open_folder
 from somersault.rpc.tls.server import MutualTls, mutual_tls
 from somersault.runtime import allocator, failpoints, telemetry
 from somersault.runtime.config import ServiceConfig, environment, load_config
+from somersault.storage import STORE_THREADS
 
 __all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve", "until_signalled"]
 
@@ -265,6 +266,7 @@ def _leave(code: int, earlier: Container[threading.Thread]) -> int:
 
     One that never ends, because it runs a user's function that never returns, would keep the drained process alive forever.
     """
+    STORE_THREADS.end()
     give_up_s = time.monotonic() + _THREADS_END_S
     for thread in threading.enumerate():
         if thread not in earlier and not thread.daemon:

@@ -8,10 +8,11 @@ from somersault.storage.identity import (
     write_identity,
 )
 from somersault.storage.location import open_store
-from somersault.storage.object_store import MAX_OBJECT_BYTES, ObjectStore, StoredObject
+from somersault.storage.object_store import MAX_OBJECT_BYTES, STORE_THREADS, ObjectStore, StoredObject
 
 __all__ = [
     "MAX_OBJECT_BYTES",
+    "STORE_THREADS",
     "ObjectStore",
     "StoredIdentity",
     "StoredObject",

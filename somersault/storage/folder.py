@@ -198,11 +198,20 @@ def _write_durably(folder: int, name: str, data: bytes) -> None:
 
 
 def _walk(folder: int, *, start: str) -> Iterator[str]:
-    for path, _, names, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+    walked = os.fwalk(".", dir_fd=folder, follow_symlinks=False, onerror=_refuse_half_a_list)
+    for path, folders, names, descriptor in walked:
+        if path == "." and "lost+found" in folders:  # the file system's own, at the root of a disk
+            folders.remove("lost+found")
         below = f"{path[2:]}/" if path != "." else ""
         for name in names:
             if not name.startswith(key_checks.TEMPORARY_PREFIX) and _is_object(descriptor, name):
                 yield f"{start}{below}{name}"
+
+
+def _refuse_half_a_list(err: OSError) -> None:
+    """Raise the error of a folder that can't be read; one that has gone meanwhile holds nothing."""
+    if err.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        raise err
 
 
 def _is_object(folder: int, name: str) -> bool:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import functools
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from somersault.errors import (
     CorruptDataError,
     InvalidInputError,
     ResourceExhaustedError,
     SomersaultError,
+    UnavailableError,
 )
 
 MAX_OBJECT_BYTES = 256 * 1024**2  # objects are held in memory whole; a checkpoint is a few MiB
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NUM_THREADS = 16
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class StoredObject:
 class ObjectStore(Protocol):
     """Stores immutable byte strings under keys such as ``run-1/clips/s7.mp4``.
 
-    Methods block and may be called from any thread; in an event loop use ``asyncio.to_thread``. Besides
+    Methods block and may be called from any thread; in an event loop use `StoreThreads`. Besides
     the errors named below, each method raises ``InvalidInputError`` for an invalid key,
     ``UnavailableError`` if the store can't be reached within a bounded time, and
     ``PermissionDeniedError`` if it refuses access. A missing bucket is a ``NotFoundError``, except in
@@ -75,6 +84,46 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Write, read and delete a probe, so that a store that can't be used is found at start-up."""
+
+
+class StoreThreads:
+    """Threads for work that waits for a store, so that nothing else waits with it when the store says nothing."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._threads = _new_threads()
+
+    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return what ``work`` returns in one of the threads, once there is room; what hasn't begun can be cancelled."""
+        in_context = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_context)
+
+    async def run_within(
+        self, timeout_s: float, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Return what ``work``, which only reads, returns within a time; afterwards what it does is left alone.
+
+        Raises:
+            UnavailableError: It took longer, or there was no room for so long.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.run(work, *args, **kwargs)
+        except TimeoutError as err:
+            raise UnavailableError(f"the object store said nothing for {timeout_s:g} s") from err
+
+    def end(self) -> None:
+        """End the threads that wait for work, and wait for none of the others."""
+        ended, self._threads = self._threads, _new_threads()
+        ended.shutdown(wait=False, cancel_futures=True)
+
+
+def _new_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="store")
+
+
+STORE_THREADS = StoreThreads()
+"""Those of this process."""
 
 
 def describe(key: str, data: bytes) -> StoredObject:

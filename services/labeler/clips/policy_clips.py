@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 import sqlalchemy as sa
 
 from services.labeler.clips import policy_clip_repository
+from services.labeler.clips.query_clips import read_clip
 from services.labeler.clips.render_queue import MAX_CLIP_BYTES
 from services.labeler.database import Database
 from services.labeler.model.clips import PolicyClip
@@ -43,7 +43,7 @@ class PolicyClips:
         """
         _check(run_id, clip)
         await self._database.read(lambda connection: run_repository.read_row(connection, run_id))
-        await asyncio.to_thread(self._verify, clip)
+        await self._verify(clip)
 
         def add(connection: sa.Connection) -> None:
             if policy_clip_repository.add(connection, run_id, clip):
@@ -74,12 +74,12 @@ class PolicyClips:
         clip = await self._database.read(
             lambda connection: policy_clip_repository.read(connection, run_id, policy_version)
         )
-        data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+        data = await read_clip(self._store, clip.clip_uri, sha256=clip.sha256)
         return data, clip.sha256
 
-    def _verify(self, clip: PolicyClip) -> None:
+    async def _verify(self, clip: PolicyClip) -> None:
         try:
-            data = self._store.get(clip.clip_uri, expect_sha256=clip.sha256)
+            data = await read_clip(self._store, clip.clip_uri, sha256=clip.sha256)
         except (NotFoundError, CorruptDataError) as err:
             raise InvalidInputError(
                 f"clip_uri {clip.clip_uri!r} holds no clip of clip_sha256: {err}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import re
 
@@ -18,9 +17,12 @@ from services.labeler.model.clips import ClipChoice, ClippedQuery
 from services.labeler.model.labelers import Labeler
 from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.rpc import Notifier
-from somersault.storage import ObjectStore
+from somersault.storage import STORE_THREADS, ObjectStore
 
-__all__ = ["QueryClips"]
+__all__ = ["QueryClips", "read_clip"]
+
+READ_TIMEOUT_S = 20.0
+"""For one clip; a store on S3 that says nothing is given up after 15 s."""
 
 _PLACE = re.compile(r"(\d)_(\d{1,18}(?:\.\d{1,18})?(?:e[+-]?\d{1,3})?)_(\d{1,18})", re.ASCII)
 
@@ -30,6 +32,15 @@ _RENDERED_AGAIN = prometheus_client.Counter(
 )
 
 _log = structlog.get_logger()
+
+
+async def read_clip(store: ObjectStore, key: str, *, sha256: str) -> bytes:
+    """Return a clip's bytes.
+
+    Raises:
+        SomersaultError: It is gone or has changed, or the store doesn't give it in time.
+    """
+    return await STORE_THREADS.run_within(READ_TIMEOUT_S, store.get, key, expect_sha256=sha256)
 
 
 class QueryClips:
@@ -55,7 +66,7 @@ class QueryClips:
             )
         )
         try:
-            data = await asyncio.to_thread(self._store.get, clip.clip_uri, expect_sha256=clip.sha256)
+            data = await read_clip(self._store, clip.clip_uri, sha256=clip.sha256)
         except (NotFoundError, CorruptDataError) as err:
             await self._render_again(clip, reason=str(err))
             what = "is gone" if isinstance(err, NotFoundError) else "has changed"

@@ -26,7 +26,7 @@ from somersault.errors import (
 )
 from somersault.rpc import Notifier
 from somersault.runtime.failpoints import failpoint
-from somersault.storage import ObjectStore
+from somersault.storage import STORE_THREADS, ObjectStore
 
 __all__ = ["RenderQueue", "Renderer"]
 
@@ -119,7 +119,7 @@ class RenderQueue:
         try:
             with _CLIP_SECONDS.time():
                 sha256 = await self._renderer.render(segment_uri=task.segment_uri, clip_uri=task.clip_uri)
-                await asyncio.to_thread(_verify, self._store, task.clip_uri, sha256)
+                await STORE_THREADS.run_within(_MARGIN_S, _verify, self._store, task.clip_uri, sha256)
                 failpoint("labeler.clip.verified")
         except SomersaultError as err:
             if isinstance(err, UnavailableError) and not err.is_hopeless:

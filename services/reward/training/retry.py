@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import structlog
 from somersault.errors import ResourceExhaustedError, UnavailableError
 from somersault.rpc import Backoff
 from somersault.runtime.telemetry import tell_owner
+from somersault.storage import STORE_THREADS
 
 __all__ = ["retry_while_unavailable"]
 
@@ -36,7 +36,7 @@ async def retry_while_unavailable(work: Callable[[], T]) -> T:
     backoff, num_failed = Backoff(cap_s=_CAP_S), 0
     while True:
         try:
-            result = await asyncio.to_thread(work)
+            result = await STORE_THREADS.run(work)
         except (ResourceExhaustedError, UnavailableError) as error:
             if error.is_hopeless:
                 raise

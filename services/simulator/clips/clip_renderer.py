@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import prometheus_client
 
 from services.simulator.clips.render_process import RenderProcess
@@ -13,7 +11,7 @@ from services.simulator.turns import Turns
 from somersault.domain.arrays import FloatArray
 from somersault.errors import InvalidInputError, UnavailableError
 from somersault.runtime.failpoints import failpoint
-from somersault.storage import ObjectStore, StoredObject
+from somersault.storage import STORE_THREADS, ObjectStore, StoredObject
 from somersault.tasks import Task
 
 __all__ = ["ClipRenderer"]
@@ -89,7 +87,7 @@ class ClipRenderer:
         num_bytes = 0 if predicted_rewards is None else predicted_rewards.nbytes
         # Nothing is read before its turn, and while one clip is being drawn the next one's segment is read.
         async with self._turns.turn(caller, num_bytes=num_bytes):
-            segment = await asyncio.to_thread(self._load, segment_uri)
+            segment = await STORE_THREADS.run(self._load, segment_uri)
             _check_rewards(segment, predicted_rewards)
             with _CLIP_S.time():
                 clip = await self._process.render(
@@ -100,7 +98,7 @@ class ClipRenderer:
                     size_px=size_px,
                 )
             failpoint("simulator.clip.rendered")
-            stored = await asyncio.to_thread(self._store.put, clip_uri, clip.data)
+            stored = await STORE_THREADS.run(self._store.put, clip_uri, clip.data)
             failpoint("simulator.clip.stored")
         return stored, clip.num_frames
 

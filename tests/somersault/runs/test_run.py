@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import somersault
 from somersault.cli.analysis import run_table
@@ -286,3 +287,18 @@ def test_a_run_of_another_user_is_passed_over(tmp_path: Path, monkeypatch: pytes
 def _change(folder: Path, **changes: object) -> None:
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | changes))
+
+
+def test_objects_of_unknown_names_are_left_out_and_said_once(tmp_path: Path) -> None:
+    """Whoever put them there learns why they aren't used."""
+    run = make_run(tmp_path / "one", "hopper-backflip")
+    segments, policies = run.segment_keys(), run.policy_versions()
+    unknown = ["one/policies/best.safetensors", "one/segments/notes.txt"]
+    for key in unknown:
+        run.store.put(key, b"mine")
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert run.segment_keys() == segments
+            assert run.policy_versions() == policies
+    assert [log["key"] for log in logs if log["event"] == "unknown_object_left_alone"] == unknown[::-1]
+    assert all(run.store.get(key) == b"mine" for key in unknown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import stat
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -133,6 +134,45 @@ def test_what_the_file_system_says_is_put_into_our_errors(
         store.put("a", b"x")
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("call", ["mkdir", "open", "write", "fsync", "rename"])
+def test_a_put_that_fails_at_any_step_leaves_nothing_half_done_and_works_again(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    """Each time that the step is taken in turn: what is there is whole, and no temporary file remains."""
+    store.put("run/a", b"old")
+    expected = errors.ResourceExhaustedError if number == errno.ENOSPC else errors.UnavailableError
+    num_failed = 0
+    for nth in range(10):
+        with monkeypatch.context() as patch:
+            _fail_nth(patch, call, nth, number=number)
+            try:
+                for key in ("run/a", f"run/new-{nth}/b"):
+                    store.put(key, b"new" * 100_000)
+            except expected:
+                num_failed += 1
+            else:
+                break
+        assert store.get("run/a") in (b"old", b"new" * 100_000)
+        assert all(store.get(key) == b"new" * 100_000 for key in store.list("run/new-"))
+        assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".tmp-")]
+    assert num_failed >= 1
+    store.put("run/a", b"newest")
+    assert store.get("run/a") == b"newest"
+
+
+def test_a_list_that_can_not_be_read_whole_is_an_error(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that can't be opened isn't taken for empty: a run would begin again without its checkpoints."""
+    store.put("run/checkpoints/a", b"x")
+    with monkeypatch.context() as patch:
+        _fail_nth(patch, "open", 2, number=errno.EIO)  # the root, the folder, then the one within
+        with pytest.raises(errors.UnavailableError):
+            list(store.list("run/"))
+    assert list(store.list("run/")) == ["run/checkpoints/a"]
+
+
 def test_a_root_that_goes_away_and_comes_back(store: FolderStore, tmp_path: Path) -> None:
     """An unmounted folder is unavailable, not empty; when it is back, so is everything in it."""
     store.put("run/a", b"x")
@@ -241,3 +281,35 @@ def _failing(number: int) -> Callable[..., NoReturn]:
         raise OSError(number, os.strerror(number))
 
     return fail
+
+
+def _fail_nth(patch: pytest.MonkeyPatch, call: str, nth: int, *, number: int) -> None:
+    """Make one call of ``os``, counted from 0, fail; of ``write`` each from there on, once half is written."""
+    if call == "write":
+        patch.setattr(os, "fdopen", _half_writing(os.fdopen, nth, number=number))
+        return
+    original, calls = getattr(os, call), iter(range(10**6))
+
+    def fail(*args: Any, **more: Any) -> Any:
+        if next(calls) == nth:
+            raise OSError(number, os.strerror(number))
+        return original(*args, **more)
+
+    patch.setattr(os, call, fail)
+
+
+def _half_writing(fdopen: Callable[..., Any], nth: int, *, number: int) -> Callable[..., Any]:
+    opened = iter(range(10**6))
+
+    def open_it(descriptor: int, mode: str, **more: Any) -> Any:
+        if "w" not in mode or next(opened) != nth:
+            return fdopen(descriptor, mode, **more)
+
+        class HalfWriting(io.FileIO):
+            def write(self, data: Any) -> int:
+                os.write(descriptor, bytes(data)[: len(data) // 2])
+                raise OSError(number, os.strerror(number))
+
+        return io.BufferedWriter(HalfWriting(descriptor, "w"))
+
+    return open_it
