@@ -18,7 +18,7 @@ from somersault.storage.s3_errors import Place
 HEAD = b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: "x"\r\n\r\n'
 
 
-BOUND_S = 4.0  # three tries of 0.3 s and what is waited between them, on a busy machine
+BOUND_S = 6.0  # three tries of 0.3 s and what is waited between them, on a busy machine
 
 
 @pytest.fixture(params=["head", "body"])

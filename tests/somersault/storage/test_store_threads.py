@@ -33,13 +33,13 @@ async def test_whoever_waits_for_a_store_is_told_in_time_and_holds_nothing_else_
     began = time.monotonic()
     stuck = [asyncio.ensure_future(threads.run_within(0.2, answers.wait, 30)) for _ in range(NUM_STUCK)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert await asyncio.to_thread(int) == 0
     for found in await asyncio.gather(*stuck, return_exceptions=True):
         assert isinstance(found, UnavailableError)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     answers.set()
-    assert await threads.run_within(2, int, "7") == 7
+    assert await threads.run_within(10, int, "7") == 7
     threads.end()
 
 
@@ -65,7 +65,7 @@ async def test_ended_threads_leave_none_behind_and_new_work_is_taken() -> None:
     threads = StoreThreads()
     (mine,) = [await threads.run(threading.current_thread)]
     threads.end()
-    mine.join(2)
+    mine.join(10)
     assert not mine.is_alive()
     assert await threads.run(int, "7") == 7
     threads.end()

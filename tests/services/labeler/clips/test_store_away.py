@@ -33,7 +33,7 @@ from tests.services.labeler.running import (
 
 READY = preference_pb2.QUERY_STATE_READY
 NUM_READERS = 60  # more than there are threads
-AT_ONCE_S = 2.0  # on a busy machine; a store that says nothing costs far more
+AT_ONCE_S = 20.0  # on a very busy machine; whoever waits for the stall waits for longer
 HEALED_S = 5.0
 
 
@@ -55,7 +55,7 @@ class Stall:
 
     def wait(self) -> None:
         """Wait for its end."""
-        assert self._answers.wait(60)
+        assert self._answers.wait(120)
 
 
 @pytest.fixture
@@ -98,32 +98,31 @@ async def test_labeling_goes_on_without_the_store(
     studio: Studio, stall: Stall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Leases and answers wait for nobody; a clip is unavailable in bounded time; rendering resumes by itself."""
-    monkeypatch.setattr(query_clips, "READ_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(query_clips, "READ_TIMEOUT_S", 120.0)
     monkeypatch.setattr(render_queue, "_MARGIN_S", 1.0)
     first, second = await studio.labeler.propose("a", "b", wants_clips=True)
-    person = studio.labeler.as_role(Role.LABELER)
+    person, owner = (studio.labeler.as_role(role) for role in (Role.LABELER, Role.OWNER))
     for query_id in (first, second):
         await studio.until_state(query_id, READY)
     (held,) = await lease(person)
 
     stall.begin()
     (third,) = await studio.labeler.propose("c", wants_clips=True)
-    owner = studio.labeler.as_role(Role.OWNER)
-    began = time.monotonic()
-    readers = [asyncio.ensure_future(refused(_get_clip(owner, first))) for _ in range(NUM_READERS)]
+    patient = [asyncio.ensure_future(_get_clip(owner, first)) for _ in range(NUM_READERS)]
     await asyncio.sleep(0.2)
     async with asyncio.timeout(AT_ONCE_S):
         await submit(person, held.lease_token, "a1")
         (held,) = await lease(person)
         await submit(person, held.lease_token, "a2")
         await asyncio.to_thread(int)  # what isn't the store's business has threads left
-    errors = await asyncio.gather(*readers)
-    assert time.monotonic() - began < 1.0 + AT_ONCE_S
+        monkeypatch.setattr(query_clips, "READ_TIMEOUT_S", 0.5)
+        errors = await asyncio.gather(*(refused(_get_clip(owner, first)) for _ in range(NUM_READERS)))
     assert all(isinstance(error, UnavailableError) for error in errors), errors
+    assert not any(reader.done() for reader in patient)
     assert await studio.state(third) != READY
 
     stall.end()
     ended = time.monotonic()
     await studio.until_state(third, READY)
-    assert (await _get_clip(owner, first)).clip
+    assert all(found.clip for found in await asyncio.gather(*patient))
     assert time.monotonic() - ended < HEALED_S

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from unittest import mock
 
+from somersault.storage.object_store import StoreThreads
+
 __all__ = ["VirtualTimeLoop", "inline_threads"]
 
 T = TypeVar("T")
@@ -41,11 +43,17 @@ class _JumpingSelector(selectors.SelectSelector):
 
 @contextlib.contextmanager
 def inline_threads() -> Iterator[None]:
-    """Have `asyncio.to_thread` run its work on the loop: a thread would know nothing of virtual time."""
+    """Have `asyncio.to_thread` and `StoreThreads` run their work on the loop: a thread would know nothing of virtual time."""
 
     async def run_inline(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         await asyncio.sleep(0)
         return function(*args, **kwargs)
 
-    with mock.patch.object(asyncio, "to_thread", run_inline):
+    async def run_stored(_: StoreThreads, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        return await run_inline(function, *args, **kwargs)
+
+    with (
+        mock.patch.object(asyncio, "to_thread", run_inline),
+        mock.patch.object(StoreThreads, "run", run_stored),
+    ):
         yield
