@@ -15,6 +15,7 @@ from services.web.labeler_client import SERVICE_NAME, LabelerClient
 from services.web.middleware.activity import Activity
 from services.web.middleware.cross_origin import CrossOrigin
 from services.web.middleware.guard import Guard
+from services.web.middleware.peer import Peer
 from services.web.session import Session
 from somersault.errors import SomersaultError
 from somersault.rpc.interceptors import RETRY_KEY
@@ -57,7 +58,7 @@ def create_app(client: LabelerClient, config: WebConfig, *, port: int) -> ASGIAp
     ]
     app = Starlette(routes=routes, exception_handlers={SomersaultError: _refused})
     shared = CrossOrigin(app, allowed_origins=config.allowed_origins)
-    return Guard(activity.counting(shared), allowed_hosts=config.host_names)
+    return Guard(activity.counting(Peer(shared)), allowed_hosts=config.host_names)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -13,12 +13,14 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from services.web.middleware.peer import peer_address
 from somersault import wire
 from somersault.domain.feedback import Preference
 from somersault.domain.keys import CLIP_MEDIA_TYPE, clip_suffix
 from somersault.domain.roles import Role
 from somersault.errors import NotFoundError, SomersaultError, UnauthenticatedError, error_from_status
 from somersault.rpc.channel import said_retry
+from somersault.rpc.peers import PEER_KEY
 from somersault.v1 import labeler_pb2, preference_pb2
 from somersault.wire.access import GATEWAY_METHODS
 
@@ -199,7 +201,8 @@ class LabelerClient:
 def _metadata(authorization: str) -> tuple[tuple[str, str], ...]:
     if not _AUTHORIZATION.fullmatch(authorization):
         raise UnauthenticatedError("the token is malformed")
-    return (("authorization", authorization),)
+    address = peer_address()
+    return (("authorization", authorization), *(((PEER_KEY, address),) if address else ()))
 
 
 def _refused(error: grpc.aio.AioRpcError) -> RefusedCallError:

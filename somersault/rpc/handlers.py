@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from somersault.errors import InvalidInputError, PermissionDeniedError
+from somersault.errors import InvalidInputError, PermissionDeniedError, SomersaultError
 
-__all__ = ["Context", "DeniedCallError", "Handler", "behavior_of", "guarded", "refusal", "replaced"]
+__all__ = [
+    "Context",
+    "DeniedCallError",
+    "Handler",
+    "LoggedError",
+    "behavior_of",
+    "guarded",
+    "refusal",
+    "replaced",
+]
 
 Handler = Any
 """grpc's own type can't be constructed through its public interface."""
@@ -25,8 +34,12 @@ _MAKE: dict[tuple[bool, bool], Any] = {
 }
 
 
-class DeniedCallError(PermissionDeniedError):
-    """A call that was denied and has been logged as often as it should be: whoever tries again and again fills no log."""
+class LoggedError(SomersaultError):
+    """An error that has been logged as often as it should be: whoever tries again and again fills no log."""
+
+
+class DeniedCallError(LoggedError, PermissionDeniedError):
+    """A call that was denied."""
 
 
 def behavior_of(handler: Handler) -> Callable[..., Any]:
@@ -78,14 +91,23 @@ async def _only(sent: AsyncIterator[Any]) -> Any:
     raise InvalidInputError("the call has no request: send one message")
 
 
-def refusal(error: Exception) -> Handler:
+async def _at_once(_context: Context) -> None:
+    """Wait for nothing."""
+
+
+def refusal(error: Exception, *, wait: Callable[[Context], Awaitable[None]] = _at_once) -> Handler:
     """Return a handler that raises an error before it has read a byte of the request.
 
     It takes a stream, whatever the rpc takes: gRPC reads the one message of a unary call before it calls its handler, but
     of a stream nothing until it is asked for. The caller sees the error's status in either case.
+
+    Args:
+        error: What the call ends with.
+        wait: Waited for first; what it raises takes the error's place.
     """
 
-    async def refuse(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+    async def refuse(_requests: Any, context: Context) -> AsyncIterator[Any]:
+        await wait(context)
         raise error
         yield
 

@@ -12,7 +12,7 @@ import grpc.aio
 import structlog
 
 from somersault.errors import Retry, SomersaultError, text_for_callers
-from somersault.rpc.handlers import DeniedCallError, Handler, behavior_of, replaced
+from somersault.rpc.handlers import Handler, LoggedError, behavior_of, replaced
 
 __all__ = ["RETRY_KEY", "ErrorInterceptor"]
 
@@ -75,7 +75,7 @@ def _stream_mapped(behavior: Callable[..., Any], method: str) -> Callable[..., A
 
 async def _abort(error: Exception, context: grpc.aio.ServicerContext[Any, Any], method: str) -> None:
     if isinstance(error, SomersaultError):
-        if not isinstance(error, DeniedCallError):
+        if not isinstance(error, LoggedError):
             _log.info(
                 "call_refused", method=method, status=error.status.name, retry=error.retry, detail=str(error)
             )

@@ -104,7 +104,7 @@ class Person:
         while time.monotonic() < give_up:
             self._be_there()
             shown = self._shown()
-            if shown is not None and len(shown) == 2 and all(shown):
+            if shown is not None and all(shown):
                 return shown[0], shown[1]
             if shown is None:
                 self._clear_away()

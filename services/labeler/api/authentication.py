@@ -11,13 +11,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from services.labeler.api.guesses import Guesses, UnknownTokenError, caller_address
 from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
 from services.labeler.people.admission import Admission, LongCallTokens
 from services.labeler.people.labelers import Labelers
 from somersault.domain.roles import Role
 from somersault.errors import PermissionDeniedError, UnauthenticatedError
-from somersault.rpc.handlers import Handler, refusal, replaced
+from somersault.rpc.handlers import Context, Handler, refusal, replaced
 from somersault.wire.access import ROLES
 
 __all__ = ["Authentication", "admission", "admit_to", "caller"]
@@ -56,6 +57,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         self._lasting = LongCallTokens(labelers)
         self._remembered: dict[str, tuple[Labeler, float]] = {}
         self._generation = labelers.generation
+        self._guesses = Guesses()
 
     async def intercept_service(
         self,
@@ -70,11 +72,19 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         metadata = dict(handler_call_details.invocation_metadata or ())
         try:
             admitted = await self._admit(method, metadata.get("authorization"))
+        except UnknownTokenError as error:
+            return refusal(error, wait=self._slow)  # type: ignore[no-any-return]
         except (
             Exception
         ) as error:  # also one of the database: whoever maps errors maps it, before a byte is read
             return refusal(error)  # type: ignore[no-any-return]
         return _admitted(handler, admitted)
+
+    async def _slow(self, context: Context) -> None:
+        """Make the caller wait, but not past its own time limit: it is to learn why it was refused."""
+        left_s = context.time_remaining()
+        most_s = {} if left_s is None else {"most_s": left_s / 2}
+        await self._guesses.slow(caller_address(context), **most_s)
 
     async def _admit(self, method: str, authorization: Any) -> Admission:
         labeler, digest, is_session = await self._identify(authorization)
@@ -105,7 +115,7 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         if labeler is None or until < time.monotonic():
             labeler = await self._labelers.find(digest, is_session=is_session)
             if labeler is None:
-                raise UnauthenticatedError(
+                raise UnknownTokenError(
                     "the token is unknown to this labeler: use one from the run folder's tokens.json,"
                     " or ask an owner for one (CreateLabeler)"
                 )

@@ -14,7 +14,7 @@ from somersault.domain.roles import Identity
 from somersault.rpc.handlers import Context, DeniedCallError, Handler, guarded
 from somersault.wire.access import CALLERS
 
-__all__ = ["Authorization", "has_certificate"]
+__all__ = ["Authorization", "has_certificate", "identity_of"]
 
 _log = structlog.get_logger()
 
@@ -32,6 +32,12 @@ _DENIED = prometheus_client.Counter(
 def has_certificate(context: Context) -> bool:
     """Return whether the caller has shown a certificate; one at a port for front ends hasn't."""
     return "x509_pem_cert" in context.auth_context()
+
+
+def identity_of(context: Context) -> Identity | None:
+    """Return who the caller is by its certificate, in a call that `Authorization` has let through; None without one."""
+    name = _name(context)
+    return next((identity for identity in Identity if name.endswith(identity.value)), None)
 
 
 class Authorization(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in stubs alone

@@ -21,6 +21,7 @@ from somersault.errors import (
     UnauthenticatedError,
 )
 from somersault.rpc import bind, create_server
+from somersault.rpc.peers import PEER_KEY
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 from somersault.wire.clip_paths import clip_path, policy_clip_path
 
@@ -95,6 +96,8 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
     )
     """What else there is to count."""
     num_asked: int = 0
+    peers: list[str | None] = field(default_factory=list)
+    """Where the gateway said that each call came from."""
 
     def answers(self) -> list[tuple[str, int, int]]:
         """Return (query, version, preference) of each log row."""
@@ -146,6 +149,7 @@ class LabelerDouble(labeler_pb2_grpc.LabelerServiceServicer):
         return self.sessions.get(token) if scheme == "Session" else token
 
     def _role(self, context) -> int:
+        self.peers.append(dict(context.invocation_metadata()).get(PEER_KEY))
         token = self._token(context)
         if token not in self.roles:
             raise UnauthenticatedError("the token is unknown")

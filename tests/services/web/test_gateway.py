@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.web.labeler_client import METHODS
+from somersault.rpc.peers import PEER_KEY
 from somersault.v1 import labeler_pb2, preference_pb2
 from somersault.wire.access import ROLES
 from tests.services.web.gateways import serving_gateway
@@ -393,3 +394,16 @@ async def test_clip_needs_a_session(gateway_url):
     """Without token or cookie there is no clip."""
     async with httpx.AsyncClient(base_url=gateway_url) as client:
         assert (await client.get("/clips/query-001/left.mp4")).status_code == 401
+
+
+async def test_the_labeler_is_told_each_callers_own_address(http, labeler):
+    """The connection's, whatever the caller says in a header, with every kind of call and at a log-in."""
+    claims = {PEER_KEY: "203.0.113.1", "x-forwarded-for": "203.0.113.1", "forwarded": "for=203.0.113.1"}
+
+    await http.post(f"{SERVICE}/WhoAmI", json={}, headers=claims)
+    await http.get("/session", headers=claims)
+    await http.get("/export/flip-1.jsonl", headers=claims)
+    await http.post("/login", json={"token": "labeler-token"}, headers={**OWN_PAGE, **claims})
+
+    assert len(labeler.double.peers) >= 4
+    assert set(labeler.double.peers) == {"127.0.0.1"}

@@ -289,12 +289,11 @@ class Labeling(RuleBasedStateMachine):
         """Extend live leases, no others."""
         is_live = lease in self.live(lease.query_id)
         try:
-            renewal = self.change(
+            lease.expire_ms, _ = self.change(
                 lambda c: lease_repository.renew(
                     c, lease.labeler, token=lease.token, lease_s=LEASE_S, max_age_s=3600
                 )
             )
-            lease.expire_ms = renewal.expire_ms
             assert is_live
         except LeaseExpiredError:
             assert not is_live

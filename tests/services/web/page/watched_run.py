@@ -92,11 +92,10 @@ class WatchedRun:
 
     async def add_policy_clip(self, clip: bytes, *, env_steps: int, **fields: Any) -> None:
         """Store a clip of a policy and make it known."""
-        policy_version = env_steps // 1_000
-        uri = policy_clip_key(self.run_id, policy_version)
+        uri = policy_clip_key(self.run_id, env_steps)
         await asyncio.to_thread(open_store(file_url(self.folder)).put, uri, clip)
         message = pb.PolicyClip(
-            policy_version=policy_version,
+            policy_version=env_steps // 1_000,
             env_steps=env_steps,
             clip_sha256=hashlib.sha256(clip).hexdigest(),
             duration_s=0.6,
