@@ -140,7 +140,8 @@ async def test_a_call_that_is_open_ends_where_it_began(tmp_path: Path) -> None:
             request_serializer=lambda data: data,
             response_deserializer=lambda data: data,
         )
-        await call_method(channel, _WHO_AM_I)  # a write on a connection that is still being made may lose its status
+        # A write on a connection that is still being made may lose its status.
+        await call_method(channel, _WHO_AM_I)
         stream = collect()
         await stream.write(b"")
         assert await stream.read() == b""
