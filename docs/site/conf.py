@@ -39,7 +39,7 @@ default_role = "code"  # docstrings put names of the code into single backticks
 
 _CONTENTS = {
     "Use it": ["labeling", "tasks", "teachers", "clips", "runs", "python", "results", "reference-run"],
-    "Run it": ["operations", "metrics", "guarantees", "scaling"],
+    "Run it": ["operations", "metrics", "guarantees", "faults", "scaling"],
     "Build on it": [
         "labeler-api",
         "protocol",
