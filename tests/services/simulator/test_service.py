@@ -301,10 +301,11 @@ async def test_evaluations_that_wait_hold_bounded_memory_and_starve_nobody(
             more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
             refused |= more
         assert {type(each.exception()) for each in refused} == {ResourceExhaustedError}
-        await asyncio.to_thread(begun.acquire)
-        async with open_channel(f"127.0.0.1:{port}") as channel:
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+        # A caller is a connection, which channels to one address share unless told otherwise.
+        async with open_channel(f"127.0.0.1:{port}", has_own_connection=True) as channel:
             other = asyncio.create_task(call(Stub(channel).Evaluate, small, timeout_s=60))
-            await asyncio.to_thread(begun.acquire)
+            assert await asyncio.to_thread(begun.acquire, timeout=10)
             statistics = simulator_pb2.GetEpisodeStatisticsRequest()
             await call(stub.GetEpisodeStatistics, statistics, timeout_s=5)
             for each in waiting:
