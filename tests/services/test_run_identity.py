@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.labeler.__main__ import LabelerConfig
-from services.labeler.__main__ import build as build_labeler
+from services.labeler.application import build as build_labeler
+from services.labeler.config import LabelerConfig
 from services.learner.application import build as build_learner
 from services.learner.config import LearnerConfig
 from services.reward.application import build as build_reward

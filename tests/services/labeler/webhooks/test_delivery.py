@@ -194,7 +194,7 @@ async def test_two_replicas_on_postgresql_deliver_each_batch_once(tmp_path: Path
     server = postgresql_server.PostgresqlServer()
     server.start()
     try:
-        settings = {"database_url": server.url}
+        settings = {"database_url": server.url, "secret_key_path": tmp_path / "webhooks.key"}
         async with running_labeler(tmp_path, **settings) as one, running_labeler(tmp_path, **settings) as two:
             await _check_shared(one, two, receiver)
     finally:

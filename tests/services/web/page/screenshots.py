@@ -149,7 +149,7 @@ def report(index: int, *, num_awaited: int) -> dict[str, Any]:
 async def answer_as(run: WatchedRun, name: str, *, error: float, rng: random.Random) -> None:
     """Invite a labeler who answers what there is: the segment of the first half of a pair, but for errors."""
     async with run.calling("owner") as owner:
-        request = pb.CreateLabelerRequest(name=name, role=preference_pb2.ROLE_LABELER)
+        request = pb.CreateLabelerRequest(name=name, role=preference_pb2.ROLE_LABELER, run_ids=[run.run_id])
         invited = await owner.CreateLabeler(request)
     async with calling(run.labeler, invited.token) as stub:
         for number in range(25):

@@ -92,10 +92,11 @@ class WatchedRun:
 
     async def add_policy_clip(self, clip: bytes, *, env_steps: int, **fields: Any) -> None:
         """Store a clip of a policy and make it known."""
-        uri = policy_clip_key(self.run_id, env_steps)
+        version = env_steps // 1_000
+        uri = policy_clip_key(self.run_id, version)
         await asyncio.to_thread(open_store(file_url(self.folder)).put, uri, clip)
         message = pb.PolicyClip(
-            policy_version=env_steps // 1_000,
+            policy_version=version,
             env_steps=env_steps,
             clip_sha256=hashlib.sha256(clip).hexdigest(),
             duration_s=0.6,

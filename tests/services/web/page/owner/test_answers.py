@@ -17,7 +17,7 @@ from tests.services.web.real_labeler import calling
 async def _answer_as_second(run) -> str:
     """Have another labeler prefer left everywhere, but the first pair, which they can't compare; return their id."""
     async with run.calling("owner") as owner:
-        request = pb.CreateLabelerRequest(name="Ada", role=preference_pb2.ROLE_LABELER)
+        request = pb.CreateLabelerRequest(name="Ada", role=preference_pb2.ROLE_LABELER, run_ids=[run.run_id])
         invited = await owner.CreateLabeler(request)
     async with calling(run.labeler, invited.token) as ada:
         leases = (await ada.LeaseQueries(pb.LeaseQueriesRequest(run_id=run.run_id, count=NUM_PAIRS))).leases
