@@ -1,11 +1,11 @@
-"""The labeling page's states before axe-core, in light and dark, in every window."""
+"""The labeling page's states before axe-core, in each window and colour scheme."""
 
 from __future__ import annotations
 
 import pytest
 
 from somersault.v1 import labeler_pb2
-from tests.services.web.page.accessibility import SCHEMES, WINDOWS, serious_findings
+from tests.services.web.page.accessibility import findings_everywhere
 from tests.services.web.page.browsing import close_dialog, log_in, press, saved
 
 GUIDELINES = "# What counts\n\nOnly **whole** flips. Turning further is better.\n"
@@ -22,7 +22,7 @@ class Findings:
     async def look(self, state: str, selector: str) -> None:
         """Look at a state once what marks it is there."""
         await self._page.wait_for_selector(selector)
-        self.by_state[state] = await serious_findings(self._page)
+        self.by_state[state] = await findings_everywhere(self._page)
 
 
 @pytest.fixture
@@ -38,18 +38,8 @@ def double(labeler, clips):
     return labeler.double
 
 
-@pytest.fixture(params=SCHEMES)
-def scheme(request) -> str:
-    """Light or dark."""
-    return request.param
-
-
-@pytest.mark.parametrize("window", WINDOWS)
-async def test_states_have_no_serious_finding(browser, double, gateway_url, window, scheme):
+async def test_states_have_no_serious_finding(page, double, gateway_url):
     """From the login to the end of the run, everything is accessible."""
-    width, height = WINDOWS[window]
-    context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = await context.new_page()
     findings = Findings(page)
     double.num_open = 11
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
-from tests.services.web.page.accessibility import SCHEMES, WINDOWS, overflowing, serious_findings
+from tests.services.web.page.accessibility import findings_everywhere
 from tests.services.web.page.watched_run import NUM_PAIRS
 from tests.services.web.real_labeler import calling
 
@@ -137,25 +136,19 @@ async def test_the_question_is_edited_beside_the_guidelines(page, run):
     assert stats.question == "Which one lands better?"
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("window", WINDOWS)
-async def test_no_section_has_a_serious_finding(browser, run, window, scheme):
-    """Each of them in each window and scheme, and nothing scrolls the page sideways."""
-    width, height = WINDOWS[window]
+async def test_no_section_has_a_serious_finding(page, run):
+    """Each of them in each window and scheme, nor does anything scroll the page sideways."""
     ada = await _answered_twice(run)
-    context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    tab = await context.new_page()
     findings = {}
-    await run.open(tab, path="/owner")
-    await tab.wait_for_selector("#asking-form")
+    await run.open(page, path="/owner")
+    await page.wait_for_selector("#asking-form")
     for name in ("asking", "guidelines", "labelers", "quality", "answers", "export", "webhooks", "audit"):
-        await tab.goto(f"{run.url}/owner#{name}")
-        await tab.wait_for_selector(f"section#{name}")
-        await expect(tab.get_by_text("Loading")).to_have_count(0)
-        findings[name] = await serious_findings(tab)
-    await tab.goto(f"{run.url}/owner#labeler/{ada}")
-    await expect(tab.locator("#answer-cards .clip-card").first).to_be_visible()
-    findings["labeler"] = await serious_findings(tab)
+        await page.goto(f"{run.url}/owner#{name}")
+        await page.wait_for_selector(f"section#{name}")
+        await expect(page.get_by_text("Loading")).to_have_count(0)
+        findings[name] = await findings_everywhere(page)
+    await page.goto(f"{run.url}/owner#labeler/{ada}")
+    await expect(page.locator("#answer-cards .clip-card").first).to_be_visible()
+    findings["labeler"] = await findings_everywhere(page)
 
     assert not any(findings.values()), findings
-    assert await overflowing(tab) == []
