@@ -15,6 +15,7 @@ from typing import Any
 
 from somersault.cli.services.ports import choose_ports
 from somersault.errors import SomersaultError
+from somersault.processes import landlock
 from somersault.runtime.probes import INSTALL_OPENGL, INSTALL_VIDEO, find_opengl, try_probe
 
 __all__ = ["Finding", "as_values", "examine", "format_finding", "is_healthy"]
@@ -64,6 +65,7 @@ def examine(runs: Path) -> list[Finding]:
         _examine_folder(runs),
         _examine_cores(),
         _examine_memory(),
+        _examine_seal(),
     ]
 
 
@@ -167,5 +169,16 @@ def _examine_memory() -> Finding:
         memory_gib >= _LEAST_MEMORY_GIB,
         f"{memory_gib:.1f} GiB",
         remedy,
+        is_required=False,
+    )
+
+
+def _examine_seal() -> Finding:
+    reason = landlock.why_not()
+    return Finding(
+        "seal",
+        not reason,
+        reason or "Landlock keeps learner and reward service from true rewards and labels",
+        "training works, but learner and reward service could open the run's sealed part",
         is_required=False,
     )

@@ -27,6 +27,9 @@ from somersault.runtime.failpoints import failpoint
 from somersault.storage import key_checks, object_store
 from somersault.storage.object_store import MAX_OBJECT_BYTES, StoredObject
 
+PROBES = ".probes"
+"""The folder of the root in which it is tried: a service may not be allowed to make files beside it."""
+
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a named pipe would wait for its writer.
 _OBJECT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -112,7 +115,7 @@ class FolderStore:
 
     def check(self) -> None:
         """Check that the folder can be used; see `ObjectStore.check`."""
-        object_store.probe(self)
+        object_store.probe(self, prefix=f"{PROBES}/")
 
     def _read(self, folder: int, name: str, *, key: str) -> bytes:
         descriptor = os.open(name, _OBJECT_FLAGS, dir_fd=folder)

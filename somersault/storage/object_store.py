@@ -171,9 +171,9 @@ def verify(key: str, data: bytes, *digests: str | None) -> None:
             )
 
 
-def probe(store: ObjectStore) -> None:
-    """Check that a store can be written to, read and deleted from; see `ObjectStore.check`."""
-    key, data = f".probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
+def probe(store: ObjectStore, *, prefix: str = "") -> None:
+    """Check that a store can be written to, read and deleted from, under a prefix; see `ObjectStore.check`."""
+    key, data = f"{prefix}.probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
     stored = store.put(key, data)
     try:
         store.get(key, expect_sha256=stored.sha256)

@@ -33,6 +33,8 @@ _OF_THE_ORIGINAL = (
     "labels.sqlite-shm",
     "labels.sqlite.key",  # of webhooks, which a clone has none of
     ".lock",
+    ".probes",
+    ".temporary",
     "logs",
     "addresses.json",
     ".addresses.json.earlier",

@@ -26,6 +26,7 @@ from somersault.formats.strict_json import dump_json, load_json
 from somersault.processes.private_files import PRIVATE_FOLDER, tighten
 from somersault.runtime.urls import run_folder_url
 from somersault.storage.durable_files import replace_file
+from somersault.storage.folder import PROBES
 from somersault.storage.run_place import IN_FOLDER, check_has_no_links, is_in_folder, storage_url_now
 
 __all__ = ["RunFolder"]
@@ -34,6 +35,7 @@ _FORMAT = 1
 _GIVEN_LABELS = "labels-to-import.jsonl"
 _OF_A_BEGINNING = {
     ".lock",
+    PROBES,
     "logs",
     "segments",
     _GIVEN_LABELS,

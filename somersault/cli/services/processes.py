@@ -10,11 +10,14 @@ from pathlib import Path
 from somersault.cli.pages.access import ANY_HOST, is_shared, web_url
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
+from somersault.cli.run.seal import seal_of
 from somersault.cli.services.certificates import certificates_of
 from somersault.cli.services.ports import LOOPBACK
 from somersault.cli.services.programs import MODULES
 from somersault.cli.services.secrets import secrets_of
 from somersault.domain.roles import Identity, Role
+from somersault.processes import landlock
+from somersault.processes.seal import Seal
 from somersault.runtime.addresses import format_address
 from somersault.runtime.urls import sqlite_url
 from somersault.tasks import Task, get_task
@@ -53,6 +56,8 @@ class ServiceProcess:
     """File in which it records calls of environments in progress."""
     drain_s: float = _END_S
     """Seconds that it may take to end when asked to."""
+    seal: Seal | None = None
+    """What of the run's files it may open; None for all."""
 
 
 def names_of_services(config: RunConfig) -> list[str]:
@@ -109,6 +114,7 @@ def plan_processes(
     plan = _plan(config, folder, ports, public_port=public_port)
     flags = flags_of_services(config, folder, ports=ports, public_port=public_port)
     secrets = {"reward": tokens[Role.SERVICE], "teacher": tokens[Role.TEACHER]}
+    can_seal = not landlock.why_not()
     return [
         ServiceProcess(
             name=name,
@@ -121,6 +127,7 @@ def plan_processes(
             certificates=certificates_of(folder.certificates, Identity.OWNER),
             call_record=plan.call_record if name == "simulator" else None,
             drain_s=_CHECKPOINT_S if name == "learner" else _END_S,
+            seal=seal_of(name, config, folder) if can_seal else None,
         )
         for name in ports
     ]

@@ -134,7 +134,9 @@ class SupervisedService:
         return code
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = launch_command(module_command(self._spec.module, *self._spec.arguments))
+        program = module_command(self._spec.module, *self._spec.arguments)
+        seal = self._spec.seal
+        command = launch_command(program, seal="" if seal is None else seal.as_text())
         self._log.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()

@@ -24,6 +24,7 @@ from somersault.cli.services.processes import names_of_services
 from somersault.cli.services.run_services import RunServices
 from somersault.cli.training.policy_clips import PolicyClips
 from somersault.errors import FailedPreconditionError
+from somersault.processes import landlock
 from somersault.storage import ObjectStore
 
 __all__ = ["Session"]
@@ -130,6 +131,8 @@ class Session:
     async def _work(self) -> dict[str, Any]:
         self._display.say(f"run folder: {self._folder.path}")
         await import_given(self._config, self._folder, say=self._display.say)
+        if reason := landlock.why_not():
+            self._display.say(f"note: learner and reward service could open the run's sealed part: {reason}")
         self._display.say("starting the services")
         await self._services.start(new_label_budget=self._new_label_budget)
         self._training_since_s = time.monotonic()

@@ -21,7 +21,17 @@ def test_machine_that_runs_the_tests_is_healthy(tmp_path: Path, capsys: pytest.C
     report = json.loads(capsys.readouterr().out)
     assert report["is_healthy"]
     names = {finding["name"] for finding in report["findings"]}
-    assert names >= {"python", "packages", "OpenGL", "video", "ports", "run folder", "cores", "memory"}
+    assert names >= {
+        "python",
+        "packages",
+        "OpenGL",
+        "video",
+        "ports",
+        "run folder",
+        "cores",
+        "memory",
+        "seal",
+    }
     assert not (tmp_path / "new").exists()
 
 
@@ -42,6 +52,15 @@ def test_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
     finding = doctor._examine_packages()
     assert not finding.is_good
     assert "somersault[learner]" in finding.remedy
+
+
+def test_a_machine_without_landlock_is_told_but_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training works, unsealed."""
+    monkeypatch.setattr(doctor.landlock, "why_not", lambda: "too old")
+    finding = doctor._examine_seal()
+    assert not finding.is_good
+    assert doctor.is_healthy([finding])
+    assert "too old" in doctor.format_finding(finding)
 
 
 def test_folder_that_can_not_be_written_is_found(tmp_path: Path) -> None:
