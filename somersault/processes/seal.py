@@ -9,12 +9,12 @@ what is made later directly in one of those folders can't be read, and nothing c
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from somersault.formats.strict_json import dump_json, load_json
 from somersault.processes import landlock
 
 __all__ = ["Entry", "Seal", "apply", "plan", "say_open"]
@@ -33,19 +33,21 @@ class Seal(NamedTuple):
     readable: tuple[str, ...]
     """Files and folders that it reads."""
     writable: tuple[str, ...]
-    """Folders in which it makes, changes and removes files; made if they are missing."""
+    """Folders in which it makes, changes and removes files."""
+    made: tuple[str, ...]
+    """Those of all these folders that are made if they are missing: what is made later can't be allowed any more."""
     temporary: str
     """A folder for temporary files, used only where the usual one is above the run."""
 
     def as_text(self) -> str:
         """Return it as `of_text` takes it."""
-        return json.dumps(self)
+        return dump_json(self)
 
     @classmethod
     def of_text(cls, text: str) -> Seal:
         """Return what `as_text` was called on."""
-        closed, readable, writable, temporary = json.loads(text)
-        return cls(tuple(closed), tuple(readable), tuple(writable), temporary)
+        closed, readable, writable, made, temporary = load_json(text)
+        return cls(tuple(closed), tuple(readable), tuple(writable), tuple(made), temporary)
 
 
 class Entry(NamedTuple):
@@ -63,10 +65,10 @@ def apply(seal: Seal) -> None:
     """
     for folder in seal.closed:
         os.stat(folder)  # one that was moved away must not be made again where it was
-    for folder in seal.writable:
+    for folder in seal.made:
         os.makedirs(folder, 0o700, exist_ok=True)
     closed, readable, writable = map(_real, (seal.closed, seal.readable, seal.writable))
-    seal = Seal(closed, readable, writable, os.path.realpath(seal.temporary))
+    seal = Seal(closed, readable, writable, (), os.path.realpath(seal.temporary))
     if os.path.realpath(os.environ.get("TMPDIR") or "/tmp") in _above(closed):  # noqa: S108 - only compared
         os.makedirs(seal.temporary, 0o700, exist_ok=True)
         os.environ["TMPDIR"] = seal.temporary
@@ -108,7 +110,7 @@ def plan(
 def say_open(error: OSError) -> None:
     """Say on standard error that a seal can't be held, as services tell their run's owner (`telemetry.tell_owner`)."""
     notice = f"all files of the run are open to it ({error})"
-    sys.stderr.write(json.dumps({"event": "told_owner", "level": "warning", "notice": notice}) + "\n")
+    sys.stderr.write(dump_json({"event": "told_owner", "level": "warning", "notice": notice}) + "\n")
     sys.stderr.flush()
 
 

@@ -23,7 +23,7 @@ __all__ = ["SEALED_SERVICES", "seal_of"]
 
 SEALED_SERVICES = ("learner", "reward")
 
-_OF_ANY_RUN = "*/"
+_OF_ANY_RUN, _ALL_IN = "*/", "/*"
 
 
 def seal_of(name: str, config: RunConfig, folder: RunFolder) -> Seal | None:
@@ -31,17 +31,19 @@ def seal_of(name: str, config: RunConfig, folder: RunFolder) -> Seal | None:
     if name not in SEALED_SERVICES:
         return None
     readable = [certificates_of(folder.certificates, name)]
-    writable, closed = list[Path](), [folder.path]
+    writable, made, closed = list[Path](), list[Path](), [folder.path]
     objects = _folder_of_objects(config)
     if objects is not None:
         closed.append(objects.path)
-        readable += [objects.path / _path_of(key) for key in ACCESS[name].reads]
-        writable = [objects.probes, *(objects.path / _path_of(key) for key in ACCESS[name].writes)]
-        readable.append(objects.probes)
+        readable += [objects.probes, *(objects.path / _path_of(key) for key in ACCESS[name].reads)]
+        writable += [objects.probes, *(objects.path / _path_of(key) for key in ACCESS[name].writes)]
+        keys = (*ACCESS[name].reads, *ACCESS[name].writes)
+        made += [objects.probes, *(objects.path / _path_of(key) for key in keys if key.endswith(_ALL_IN))]
     return Seal(
         closed=_texts(closed),
         readable=_texts(readable),
         writable=_texts(writable),
+        made=_texts(made),
         temporary=str(folder.path / ".temporary" / name),
     )
 
@@ -63,7 +65,7 @@ def _folder_of_objects(config: RunConfig) -> _Objects | None:
 
 def _path_of(pattern: str) -> str:
     """Return where in the folder of a run's objects a pattern of keys leads: a folder, unless it names one object."""
-    return pattern.removeprefix(_OF_ANY_RUN).removesuffix("/*")
+    return pattern.removeprefix(_OF_ANY_RUN).removesuffix(_ALL_IN)
 
 
 def _texts(paths: Iterable[Path]) -> tuple[str, ...]:

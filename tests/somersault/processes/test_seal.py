@@ -40,7 +40,7 @@ def _planned(seal: Seal, tree: Mapping[str, Sequence[Entry]]) -> dict[str, int]:
 
 def test_the_plan_leaves_all_but_the_runs() -> None:
     """Whatever is beside the folders above the run, and of the run what is named; another run stays closed."""
-    seal = Seal((_THIS,), (f"{_THIS}/a", f"{_THIS}/ab"), (f"{_THIS}/b", f"{_THIS}/ab"), f"{_THIS}/t")
+    seal = Seal((_THIS,), (f"{_THIS}/a", f"{_THIS}/ab"), (f"{_THIS}/b", f"{_THIS}/ab"), (), f"{_THIS}/t")
     assert _planned(seal, _TREE) == {
         "/etc": ALL,
         "/vmlinuz": OF_A_FILE,
@@ -57,7 +57,7 @@ def test_the_plan_of_two_closed_folders() -> None:
     """Neither is opened by what is allowed because of the other, even if one holds the other."""
     store = "/home/other/store"
     tree = {**_TREE, "/home/other": [Entry("store", is_folder=True), Entry("x", is_folder=False)]}
-    rights = _planned(Seal((_THIS, store, f"{store}/deep"), (), (), ""), tree)
+    rights = _planned(Seal((_THIS, store, f"{store}/deep"), (), (), (), ""), tree)
     assert rights["/home/other/x"] == OF_A_FILE
     assert not {"/home/other", store, _THIS, f"{store}/deep"} & set(rights)
 
@@ -66,12 +66,12 @@ def test_too_much_to_allow_is_refused() -> None:
     """A folder of a million files would hold every start up."""
     tree = {**_TREE, "/home": [Entry(str(number), is_folder=False) for number in range(MAX_ENTRIES + 1)]}
     with pytest.raises(OSError, match=f"more than {MAX_ENTRIES} files"):
-        _planned(Seal((_THIS,), (), (), ""), tree)
+        _planned(Seal((_THIS,), (), (), (), ""), tree)
 
 
 def test_a_seal_goes_by_text() -> None:
     """Paths need not be UTF-8."""
-    seal = Seal(("/a", "/ö"), (os.fsdecode(b"/\xff"),), (), "/t")
+    seal = Seal(("/a", "/ö"), (os.fsdecode(b"/\xff"),), (), ("/m",), "/t")
     assert seal.as_text().isascii()
     assert Seal.of_text(seal.as_text()) == seal
 
@@ -118,7 +118,7 @@ def run(tmp_path: Path) -> Path:
 
 def _seal(run: Path) -> Seal:
     shown, mine = str(run / "shown"), str(run / "mine")
-    return Seal((str(run),), (shown, mine), (mine,), str(run / "temporary"))
+    return Seal((str(run),), (shown, mine), (mine,), (shown, mine), str(run / "temporary"))
 
 
 @needs_landlock

@@ -9,11 +9,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from somersault.cli.run.folder import RunFolder
-from somersault.cli.run.seal import seal_of
+from somersault.cli.run.seal import SEALED_SERVICES, seal_of
 from somersault.cli.services.certificates import certificates_of, write_certificates
 from somersault.cli.services.processes import names_of_services, plan_processes
 from somersault.domain import keys
@@ -42,6 +43,12 @@ print(json.dumps({
     "get": [key for key in gets if attempt(lambda: store.get(key))],
     "open": [path for path in files if attempt(lambda: open(path).close())],
 }))
+"""
+_WAIT = """
+import sys
+from somersault.storage import open_store
+print("begun", flush=True)
+sys.stdin.readline()
 """
 _FILES = ("tokens.json", "labels.sqlite", "labels.sqlite-wal", "labels.sqlite.key", "config.json")
 _NAMES = ("learner", "reward", "owner", "labeler")
@@ -117,6 +124,31 @@ def test_the_reward_service(folder: RunFolder) -> None:
         "get": ["segment", "identity", "of reward"],
         "open": ["run/certificates/reward/tls.key", "task.py"],
     }
+
+
+@needs_landlock
+@pytest.mark.parametrize("name", SEALED_SERVICES)
+def test_folders_that_others_make_later(folder: RunFolder, name: str) -> None:
+    """A new run has no objects yet: what comes after the services' start is open to them all the same."""
+    config = make_config(folder)
+    folder.begin(config)
+    store, run = open_store(config.storage_url), config.run_id
+    readable = {
+        "learner": f"{keys.checkpoints_prefix(run, 'learner')}x",
+        "reward": keys.segment_key(run, "s"),
+    }
+    seal = seal_of(name, config, folder)
+    assert seal is not None
+    script = f"{_WAIT}print(open_store(sys.argv[1]).get(sys.argv[2]).decode())"
+    command = [sys.executable, "-c", script, config.storage_url, readable[name]]
+    with subprocess.Popen(
+        launch_command(command, seal=seal.as_text()), stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        store.put(readable[name], b"later")
+        output, errors = process.communicate("go on\n", timeout=60)
+    assert output == "later\n", errors
 
 
 def test_objects_elsewhere(folder: RunFolder) -> None:
