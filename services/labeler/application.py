@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from services.labeler.feedback.preference_log import PreferenceLog
 from services.labeler.oversight.audit_log import AuditLog
 from services.labeler.oversight.gauges import Gauges
 from services.labeler.oversight.labeler_quality import LabelerQuality
-from services.labeler.people.labelers import Labelers, read_tokens
+from services.labeler.people.labelers import Labelers
 from services.labeler.people.sessions import Sessions
+from services.labeler.people.token_files import read_tokens, write_token
 from services.labeler.queries.leases import Leases
 from services.labeler.queries.proposals import Proposals
 from services.labeler.runs.progress import RunProgress
@@ -118,11 +120,8 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     store = config.open_store()
     await asyncio.to_thread(store.check)
     database = await asyncio.to_thread(open_database, config.database_url.get_secret_value())
-    try:
+    async with _closed_if_refused(database):
         await check_run_identity(database, store, run_id=config.run_id, identity=config.run_identity)
-    except SomersaultError:
-        await asyncio.to_thread(database.close)  # its thread would keep the process alive
-        raise
     queries_changed = Notifier()
     simulators = SimulatorClients(
         config.simulator_addresses,
@@ -131,12 +130,10 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     )
     secret_box = SecretBox(_key_path(config))
     parts = _parts(config, database, store, simulators, secret_box, queries_changed=queries_changed)
-    await _seal_older(parts.webhooks, config)
-    await parts.labelers.make_known(tokens, run_id=config.run_id)
-    token = await parts.labelers.create_first_owner()
-    if token is not None:
-        sys.stdout.write(f"the owner's token, shown this once: {token}\n")
-        sys.stdout.flush()
+    async with _closed_if_refused(database):
+        await _seal_older(parts.webhooks, config)
+        await parts.labelers.make_known(tokens, run_id=config.run_id)
+        await _make_first_owner(parts.labelers, config)
     render_queue = RenderQueue(
         database,
         store,
@@ -157,10 +154,30 @@ async def build(config: LabelerConfig) -> LabelerApplication:
     )
 
 
+@contextlib.asynccontextmanager
+async def _closed_if_refused(database: Database) -> AsyncIterator[None]:
+    try:
+        yield
+    except SomersaultError:
+        await asyncio.to_thread(database.close)  # its thread would keep the process alive
+        raise
+
+
+async def _make_first_owner(labelers: Labelers, config: LabelerConfig) -> None:
+    """Keep the first owner's token in a file: what a service prints is kept as a log, which more people read."""
+    path = config.first_token_path or _beside_database(config, ".owner-token")
+    if await labelers.create_first_owner(keep=lambda token: write_token(path, token)):
+        sys.stdout.write(f"the first owner's token is in {path}\n")
+        sys.stdout.flush()
+
+
 def _key_path(config: LabelerConfig) -> Path | None:
+    return config.secret_key_path or _beside_database(config, ".key")
+
+
+def _beside_database(config: LabelerConfig, suffix: str) -> Path | None:
     database = sqlite_path(config.database_url.get_secret_value())
-    beside = database.with_name(f"{database.name}.key") if database else None
-    return config.secret_key_path or beside
+    return database.with_name(f"{database.name}{suffix}") if database else None
 
 
 async def _seal_older(webhooks: WebhookRegistry, config: LabelerConfig) -> None:

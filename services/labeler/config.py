@@ -46,6 +46,10 @@ class LabelerConfig(StorageConfig):
     token_path: Path | None = None
     """JSON file of role to token, readable only by its owner; these tokens are registered at start."""
 
+    first_token_path: Path | None = None
+    """File for the token of the first owner, who is made if the database has none and `token_path` names none; readable only by its
+    owner. By default beside an SQLite database, under its name with `.owner-token` at the end; with PostgreSQL it must then be given."""
+
     task: NonEmpty | None = None
     """A custom task, ``FILE.py``, whose practice pairs are served: the task's name in a run does not lead to the file.
     Not needed for built-in tasks."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-import stat
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 
 import sqlalchemy as sa
 
@@ -16,13 +15,10 @@ from services.labeler.oversight import audit_repository
 from services.labeler.people import labeler_repository, members, session_repository, tokens
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_text
-from somersault.errors import ConfigError
-from somersault.formats.strict_json import load_json
 
-__all__ = ["Labelers", "read_tokens"]
+__all__ = ["Labelers"]
 
 MAX_NAME = 100
-MIN_TOKEN = 16  # characters; generated ones have 64
 
 _START = Labeler(labeler_id="start-up", name="start-up", role=Role.OWNER, runs=None)
 """In the audit log, whoever started the service."""
@@ -55,9 +51,9 @@ class Labelers:
         return {digest: known.get(digest) for digest in digests}
 
     async def create(
-        self, by: Labeler, *, name: str, role: Role, run_ids: Collection[str] = ()
+        self, by: Labeler, *, name: str, role: Role, run_ids: Collection[str] = (), token: str = ""
     ) -> tuple[Labeler, str]:
-        """Invite a labeler to runs; return it and its token, which isn't shown again.
+        """Invite a labeler to runs; return it and its token, which isn't shown again and is drawn unless given.
 
         Without runs it is invited to the caller's only one, an owner by an owner of every run to every run.
 
@@ -66,7 +62,7 @@ class Labelers:
             NotFoundError: a run is unknown.
         """
         check_text("name", name, least=1, most=MAX_NAME)
-        token = tokens.new_token()
+        token = token or tokens.new_token()
         labeler_id = f"{role.value}-{secrets.token_hex(6)}"
 
         def create(connection: sa.Connection) -> Labeler:
@@ -180,42 +176,15 @@ class Labelers:
             lambda connection: labeler_repository.make_known(connection, known, run_id=run_id or None)
         )
 
-    async def create_first_owner(self) -> str | None:
-        """Invite an owner if there is none, and return its token."""
+    async def create_first_owner(self, *, keep: Callable[[str], None]) -> bool:
+        """Invite an owner if there is none; return whether there was none.
+
+        Args:
+            keep: Called with its token before there is an owner, so that none is ever made whose token nobody has.
+        """
         if await self._database.read(labeler_repository.has_owner):
-            return None
-        _, token = await self.create(_START, name="owner", role=Role.OWNER)
-        return token
-
-
-def read_tokens(path: Path) -> dict[Role, str]:
-    """Read a JSON file of role to token.
-
-    Raises:
-        ConfigError: others can read it, or its content is wrong.
-    """
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"token_path {path} can be read by others; run: chmod 600 {path}")
-        values = load_json(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        raise ConfigError(f"token_path {path} can't be read: {err.strerror}") from err
-    except ValueError as err:
-        raise ConfigError(f"token_path {path} is not JSON: {err}") from err
-    if not isinstance(values, dict):
-        raise ConfigError(f"token_path {path} must hold an object of role to token")
-    return {_role(path, name): _token(path, name, token) for name, token in values.items()}
-
-
-def _role(path: Path, name: str) -> Role:
-    try:
-        return Role(name)
-    except ValueError as err:
-        roles = ", ".join(role.value for role in Role)
-        raise ConfigError(f"token_path {path} names role {name!r}; the roles are {roles}") from err
-
-
-def _token(path: Path, name: str, token: object) -> str:
-    if not isinstance(token, str) or len(token) < MIN_TOKEN or not token.isprintable():
-        raise ConfigError(f"token_path {path}: the token of {name!r} must be at least {MIN_TOKEN} characters")
-    return token
+            return False
+        token = tokens.new_token()
+        await asyncio.to_thread(keep, token)
+        await self.create(_START, name="owner", role=Role.OWNER, token=token)
+        return True

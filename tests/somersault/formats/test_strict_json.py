@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from services.labeler.people.labelers import read_tokens
+from services.labeler.people.token_files import read_tokens
 from services.simulator.segments.format import decode_segment
 from services.web.session import posted_token
 from somersault.api.policy import load_policy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.labeler.people.labelers import read_tokens
+from services.labeler.people.token_files import read_tokens
 from somersault.domain.roles import Role
 from somersault.errors import ConfigError, UnauthenticatedError
 from somersault.v1 import labeler_pb2 as pb
@@ -71,14 +71,3 @@ async def test_a_new_token_in_the_file_replaces_the_old(tmp_path: Path) -> None:
         old = await refused(labeler.as_role(Role.TEACHER).WhoAmI(pb.WhoAmIRequest()))
     assert new.labeler_id == "teacher"
     assert isinstance(old, UnauthenticatedError)
-
-
-async def test_the_first_owners_token_is_printed_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """There is no default token; whoever starts the service owns it."""
-    async with running_labeler(tmp_path, token_path=None) as labeler:
-        token = capsys.readouterr().out.splitlines()[0].rpartition(" ")[2]
-        assert (await labeler.as_token(token).WhoAmI(pb.WhoAmIRequest())).name == "owner"
-    async with running_labeler(tmp_path, token_path=None):
-        assert "token" not in capsys.readouterr().out
