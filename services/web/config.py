@@ -52,10 +52,10 @@ class WebConfig(ServiceConfig):
     Its host name is allowed, invitations lead there, and with https the session cookie is only sent over TLS."""
 
     tls_certificate_path: Path | None = None
-    """PEM file with the certificate, followed by its chain, with which the pages are served over TLS."""
+    """PEM file with the certificate, followed by its chain, with which the pages are served over TLS. Read again when it changes."""
 
     tls_key_path: Path | None = None
-    """PEM file of the certificate's private key."""
+    """PEM file of the certificate's private key, without a password."""
 
     is_https: bool = False
     """Whether browsers reach the pages over TLS by a proxy, so that the session cookie is only sent over TLS."""
@@ -86,6 +86,16 @@ class WebConfig(ServiceConfig):
     def _check_tls(self) -> Self:
         if (self.tls_certificate_path is None) != (self.tls_key_path is None):
             raise ValueError("tls_certificate_path and tls_key_path belong together; give both or neither")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _check_is_used(self) -> Self:
+        if self.identity_prefixes:
+            raise ValueError(
+                "identity_prefixes must not be given: the pages' callers are browsers, which show no certificate"
+            )
+        if self.has_reflection:
+            raise ValueError("has_reflection must not be set: the pages' port doesn't speak gRPC")
         return self
 
     @pydantic.field_validator("allowed_origins")

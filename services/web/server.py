@@ -8,7 +8,7 @@ import errno
 import math
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -16,12 +16,14 @@ import uvicorn
 
 from services.web.application import create_app
 from services.web.config import WebConfig
-from services.web.connections import Connections, Listener
 from services.web.labeler_client import LabelerClient
-from services.web.protocol import CountedProtocol
+from services.web.serving.browser_certificate import BrowserCertificate
+from services.web.serving.connections import Connections, Listener
+from services.web.serving.protocol import CountedProtocol
 from somersault.domain.roles import Identity
 from somersault.errors import ConfigError
-from somersault.rpc import open_channel
+from somersault.rpc import bind, create_server, open_channel
+from somersault.rpc.server import serve_health, set_serving
 from somersault.rpc.tls.folder import open_folder
 from somersault.runtime import app, telemetry
 from somersault.runtime.config import load_config
@@ -65,7 +67,7 @@ async def serve(
     Raises:
         ConfigError: A port can't be used.
     """
-    with _bound(config.host, config.port) as listener:
+    with _bound(config) as listener:
         await _serve_on(listener, config, stopped=stopped, on_bound=on_bound)
 
 
@@ -85,19 +87,24 @@ async def _serve_on(
         config.labeler_address, certificates=config.certificates_path, peer=Identity.LABELER
     )
     async with labeler as channel:
-        server = _server(config, LabelerClient(channel), port=port, connections=listener.connections)
+        server, certificate = _server(
+            config, LabelerClient(channel), port=port, connections=listener.connections
+        )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        sweeping = asyncio.create_task(listener.connections.sweep())
         stop = asyncio.create_task(stopped.wait())
-        _log.info("serving", host=config.host, port=port, labeler_address=config.labeler_address)
-        if on_bound:
-            on_bound(port)
+        beside = [stop, asyncio.create_task(listener.connections.sweep())]
+        if certificate is not None:
+            beside.append(asyncio.create_task(certificate.watch()))
         try:
-            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+            async with _health_port(config):
+                _log.info("serving", host=config.host, port=port, labeler_address=config.labeler_address)
+                if on_bound:
+                    on_bound(port)
+                await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             _log.info("draining")
-            stop.cancel()
-            sweeping.cancel()
+            for task in beside:
+                task.cancel()
             server.should_exit = True
             await serving
             _log.info("stopped")
@@ -111,8 +118,28 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(config: WebConfig, client: LabelerClient, *, port: int, connections: Connections) -> _Server:
-    """Return the server, ready to serve.
+@contextlib.asynccontextmanager
+async def _health_port(config: WebConfig) -> AsyncIterator[None]:
+    """Serve health checks as other services do, if asked to: until the pages are drained."""
+    if config.health_port is None:
+        yield
+        return
+    server = create_server()
+    health = serve_health(server, (), has_reflection=False)
+    bind(server, host=config.host, port=config.health_port)
+    await server.start()
+    await set_serving(health, (), is_serving=True)
+    try:
+        yield
+    finally:
+        await set_serving(health, (), is_serving=False)
+        await server.stop(None)
+
+
+def _server(
+    config: WebConfig, client: LabelerClient, *, port: int, connections: Connections
+) -> tuple[_Server, BrowserCertificate | None]:
+    """Return the server, ready to serve, and what it shows browsers.
 
     Raises:
         ConfigError: The certificate or its key can't be used.
@@ -134,19 +161,29 @@ def _server(config: WebConfig, client: LabelerClient, *, port: int, connections:
         timeout_graceful_shutdown=math.ceil(config.drain_s),
     )
     try:
+        certificate = _certificate(config)
         settings.load()
     except OSError as error:  # an ssl.SSLError is one, too
         raise ConfigError(
             f"tls_certificate_path {config.tls_certificate_path} and tls_key_path {config.tls_key_path} can't be"
             f" used: {error}; both must be PEM files, the key without a password"
         ) from error
-    return _Server(settings)
+    if certificate is not None and settings.ssl is not None:
+        certificate.follow(settings.ssl)
+    return _Server(settings), certificate
 
 
-def _bound(host: str, port: int) -> Listener:
+def _certificate(config: WebConfig) -> BrowserCertificate | None:
+    if config.tls_certificate_path is None or config.tls_key_path is None:
+        return None
+    return BrowserCertificate(config.tls_certificate_path, config.tls_key_path)
+
+
+def _bound(config: WebConfig) -> Listener:
+    host, port = config.host, config.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = Listener(family, socket.SOCK_STREAM)
-    listener.connections = Connections()
+    listener.connections = Connections(max_age_s=config.max_connection_age_s)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

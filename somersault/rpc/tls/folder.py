@@ -19,7 +19,7 @@ from somersault.rpc.tls.certificates import (
     read_certificates,
 )
 
-__all__ = ["POLL_S", "CertificateFolder", "open_folder"]
+__all__ = ["POLL_S", "CertificateFolder", "open_folder", "state_of"]
 
 _log = structlog.get_logger()
 
@@ -85,7 +85,7 @@ class CertificateFolder:
 
     def _state(self) -> tuple[tuple[int, ...], ...]:
         """Return what changes with each of the files."""
-        return tuple(_state_of(self._path / name) for name in (CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE))
+        return tuple(state_of(self._path / name) for name in (CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE))
 
     def _export(self) -> None:
         now = self._current
@@ -107,7 +107,8 @@ def open_folder(path: Path) -> CertificateFolder:
         return folder
 
 
-def _state_of(path: Path) -> tuple[int, ...]:
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file; () if it isn't there."""
     try:
         found = path.stat()
     except OSError:

@@ -14,8 +14,9 @@ from cryptography.x509.oid import NameOID
 __all__ = ["write_certificate"]
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
+def write_certificate(folder: Path, *, password: bytes = b"") -> tuple[Path, Path]:
     """Write a certificate and its key into a folder and return their paths."""
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somersault test")])
     now = dt.datetime.now(dt.UTC)
@@ -35,8 +36,6 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     )
     return certificate_path, key_path

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from services.web import connections as module
-from services.web.connections import Connections
+from services.web.serving import connections as module
+from services.web.serving.connections import Connections
 from tests.services.web.gateways import serving_gateway
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"

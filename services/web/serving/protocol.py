@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from services.web.connections import Connections
+from services.web.serving.connections import Connections
 
 __all__ = ["CountedProtocol"]
 
@@ -58,6 +58,8 @@ class CountedProtocol(H11Protocol):
                 self.send_400_response(reason)
                 return
         super().handle_events()
+        if self.cycle is not None and self._connections.is_old(self._connection):
+            self.cycle.keep_alive = False  # no further request is lost on a connection that is about to end
 
     def on_response_complete(self) -> None:
         """Note that the connection is between requests."""

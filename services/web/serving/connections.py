@@ -15,6 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from somersault.rpc import limits
+
 __all__ = ["MAX_CONNECTIONS", "Connection", "Connections", "Listener"]
 
 MAX_CONNECTIONS = 1024
@@ -34,6 +36,7 @@ class Connection:
     address: str
     has_place: bool = True
     """Whether it may ask for more than ``/healthz``."""
+    begun_s: float = field(default_factory=time.monotonic)
     waits_since_s: float | None = field(default_factory=time.monotonic)
     """Since when it owes a whole request; None while one is served, or before the next one begins."""
     stalled_since_s: float | None = None
@@ -65,9 +68,14 @@ class Connection:
 class Connections:
     """All connections of a gateway. Used from one event loop."""
 
-    def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
-        """Begin without any."""
-        self._max = max_connections
+    def __init__(self, *, max_connections: int = MAX_CONNECTIONS, max_age_s: float | None = None) -> None:
+        """Begin without any.
+
+        Args:
+            max_connections: How many there may be.
+            max_age_s: How old one may become; a request that is being served then has `limits.CONNECTION_END_S` more.
+        """
+        self._max, self._max_age_s = max_connections, max_age_s
         self._held: dict[int, Connection] = {}
         """By file descriptor, oldest first; those that have been closed since are dropped when it matters."""
 
@@ -97,8 +105,18 @@ class Connections:
             await asyncio.sleep(_SWEEP_S)
             self._forget_closed()
             now_s = time.monotonic()
-            for connection in [one for one in self._held.values() if one.is_late(now_s)]:
+            for connection in [one for one in self._held.values() if self._is_over(one, now_s)]:
                 connection.cut()
+
+    def is_old(self, connection: Connection, *, grace_s: float = 0.0) -> bool:
+        """Return whether a connection is to end once it isn't busy."""
+        if self._max_age_s is None:
+            return False
+        return time.monotonic() - connection.begun_s > self._max_age_s + grace_s
+
+    def _is_over(self, connection: Connection, now_s: float) -> bool:
+        grace_s = limits.CONNECTION_END_S if connection.is_busy else 0.0
+        return connection.is_late(now_s) or self.is_old(connection, grace_s=grace_s)
 
     def _make_room(self, new: Connection) -> None:
         placed = [one for one in self._held.values() if one.has_place]
