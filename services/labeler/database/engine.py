@@ -7,27 +7,26 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from services.labeler.database import failures, migrate, postgresql
-from services.labeler.database.group_commit import GroupWriter
+from services.labeler.database.group_commit import GroupWriter, Together
 from services.labeler.database.sqlite_file import check_or_create
 from somersault.errors import ConfigError, UnavailableError
 from somersault.processes import private_files
-from somersault.runtime.failpoints import failpoint
 from somersault.runtime.urls import hide_secrets
 
 __all__ = ["Database", "open_database"]
 
 _NUM_READERS = 4
-_NUM_SERVER_CONNECTIONS = 8
-_NUM_ATTEMPTS = 4
+_NUM_SERVER_CONNECTIONS = 4
 _BUSY_TIMEOUT_S = 10.0  # another process may lock the file: a backup, the command line
 # Messages don't repeat the URL, which may contain a password.
 _WRONG_URL = "database_url must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
+_Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
 _Work = Callable[[sa.Connection], _Result]
 
@@ -41,10 +40,13 @@ class _Writer(Protocol):
 class Database:
     """Reads and writes. Any number of tasks may await both; work runs on other threads."""
 
-    def __init__(self, *, reader: sa.Engine, writer: _Writer, num_readers: int) -> None:
+    def __init__(
+        self, *, reader: sa.Engine, writer: _Writer, together: GroupWriter, num_readers: int
+    ) -> None:
         """Take what `open_database` made; `close` ends it."""
         self._reader = reader
         self._writer = writer
+        self._together = together
         self._threads = ThreadPoolExecutor(num_readers, thread_name_prefix="labeler-reader")
 
     async def read(self, work: _Work[_Result]) -> _Result:
@@ -66,9 +68,27 @@ class Database:
         """
         return await self._writer.write(work)
 
+    async def write_together(
+        self, work: Together[_Request, _Result], request: _Request, *, is_last: bool = False
+    ) -> _Result:
+        """Do a request in one transaction with others for the same ``work``; return its result once that is on disk.
+
+        Args:
+            work: A function of a module, done for several requests at once. It may run more than once, but takes effect once.
+            request: What it is to do.
+            is_last: Whether it goes last in its transaction: others wait for what it locks.
+
+        Raises:
+            SomersaultError: the request's outcome.
+            UnavailableError: the database can't be written now. If a server was lost at the commit, it may have been committed.
+        """
+        return await self._together.write_together(work, request, is_last=is_last)
+
     def close(self) -> None:
         """Commit pending writes and close every connection."""
-        self._writer.close()
+        if self._writer is not self._together:
+            self._writer.close()
+        self._together.close()
         self._threads.shutdown()
         self._reader.dispose()
 
@@ -112,7 +132,8 @@ def _open_sqlite(url: sa.URL) -> Database:
     _migrate(writing)
     # As a run of an earlier version left them; SQLite makes the other two like the first.
     private_files.tighten(Path(f"{url.database}{ending}") for ending in ("", "-wal", "-shm"))
-    return Database(reader=reading, writer=GroupWriter(writing), num_readers=_NUM_READERS)
+    writer = GroupWriter(writing)
+    return Database(reader=reading, writer=writer, together=writer, num_readers=_NUM_READERS)
 
 
 def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
@@ -145,10 +166,12 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
 def _open_postgresql(url: sa.URL) -> Database:
     engine = postgresql.make_engine(url, num_connections=_NUM_SERVER_CONNECTIONS)
     _migrate(engine)
-    writer = _ServerWriter(engine)
+    writer = postgresql.ServerWriter(engine, num_threads=_NUM_SERVER_CONNECTIONS)
     # A single statement sees one moment without a transaction, which would cost two more round trips.
     reader = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Database(reader=reader, writer=writer, num_readers=_NUM_SERVER_CONNECTIONS)
+    return Database(
+        reader=reader, writer=writer, together=GroupWriter(engine), num_readers=_NUM_SERVER_CONNECTIONS
+    )
 
 
 def _migrate(engine: sa.Engine) -> None:
@@ -165,34 +188,3 @@ def _migrate(engine: sa.Engine) -> None:
     except ConfigError:  # the database is of a newer version
         engine.dispose()
         raise
-
-
-class _ServerWriter:
-    """Runs units of work on a server, which takes many at once and groups commits itself."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._threads = ThreadPoolExecutor(_NUM_SERVER_CONNECTIONS, thread_name_prefix="labeler-writer")
-
-    async def write(self, work: _Work[_Result]) -> _Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._write, work)
-
-    def close(self) -> None:
-        self._threads.shutdown()
-
-    def _write(self, work: _Work[_Result]) -> _Result:
-        attempt = 1
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    result = work(connection)
-                    failpoint("labeler.commit.before")
-                failpoint("labeler.commit.after")
-            except sa.exc.DBAPIError as err:
-                failure: Any = failures.translate(err)
-                if attempt == _NUM_ATTEMPTS or not failures.is_passing(err):
-                    raise failure from err
-            else:
-                return result
-            attempt += 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
+import psycopg
 import sqlalchemy.exc
 
 from somersault.errors import CorruptDataError, UnavailableError
 
-__all__ = ["is_passing", "translate"]
+__all__ = ["is_lost", "is_passing", "translate"]
 
 # serialization_failure, deadlock_detected: PostgreSQL expects the transaction to be retried.
 _PASSING_STATES = {"40001", "40P01"}
@@ -21,6 +22,12 @@ def is_passing(err: BaseException) -> bool:
     return (
         isinstance(err, sqlalchemy.exc.DBAPIError) and getattr(err.orig, "sqlstate", None) in _PASSING_STATES
     )
+
+
+def is_lost(err: BaseException) -> bool:
+    """Return whether a server can't be used now, so that nothing else would succeed either."""
+    kinds = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+    return isinstance(err, kinds) and isinstance(err.orig, psycopg.Error) and not is_passing(err)
 
 
 def translate(err: BaseException) -> BaseException:

@@ -1,15 +1,24 @@
-"""Connections to a PostgreSQL server: durability, and when to give up on one."""
+"""Connections to a PostgreSQL server: durability, when to give up on one, and units of work on several at once."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
 
-__all__ = ["make_engine"]
+from services.labeler.database import failures
+from services.labeler.database.group_commit import NUM_ATTEMPTS
+from somersault.runtime.failpoints import failpoint
+
+__all__ = ["ServerWriter", "make_engine"]
+
+_Result = TypeVar("_Result")
 
 _IDLE_S = 1.0
 # A host that vanishes closes no connection: without these, calls would hang for a quarter of an hour.
@@ -72,3 +81,37 @@ def _check_idle_connections(engine: sa.Engine) -> None:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as err:
             raise sa.exc.DisconnectionError from err
+
+
+class ServerWriter:
+    """Runs units of work side by side, each in a transaction and on a connection of its own."""
+
+    def __init__(self, engine: sa.Engine, *, num_threads: int) -> None:
+        """Start the threads; `close` ends them."""
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(num_threads, thread_name_prefix="labeler-writer")
+
+    async def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        """Run ``work``; return its result once it is committed."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._write, work)
+
+    def close(self) -> None:
+        """Commit pending writes and end the threads."""
+        self._threads.shutdown()
+
+    def _write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        attempt = 1
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    result = work(connection)
+                    failpoint("labeler.commit.before")
+                failpoint("labeler.commit.after")
+            except sa.exc.DBAPIError as err:
+                failure: Any = failures.translate(err)
+                if attempt == NUM_ATTEMPTS or not failures.is_passing(err):
+                    raise failure from err
+            else:
+                return result
+            attempt += 1

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from services.labeler.database import schema
+from services.labeler.database.group_commit import LATER, Later
 from services.labeler.database.steps import Step, run
 from services.labeler.feedback import log_repository, tally_repository
 from services.labeler.feedback.tally import Tally
@@ -24,9 +29,10 @@ from somersault.domain.preference_log import RECORD_FIELDS, PreferenceRecord
 from somersault.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
+    SomersaultError,
 )
 
-__all__ = ["find", "step_to_insert", "steps_to_count", "submit"]
+__all__ = ["Submission", "find", "step_to_insert", "steps_to_count", "submit"]
 
 _ANSWERS = schema.answers
 _QUERIES = schema.queries
@@ -45,88 +51,127 @@ _COLUMNS = {
 _ASKS_AGAIN = sa.select(schema.runs.c.asks_again).where(schema.runs.c.run_id == sa.bindparam("of_run"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An answer to a leased query, as it came."""
+
+    labeler: Labeler
+    lease_token: str
+    answer_id: str
+    preference: Preference
+    response_ms: int
+
+
 def submit(
-    connection: sa.Connection,
-    labeler: Labeler,
-    *,
-    lease_token: str,
-    answer_id: str,
-    preference: Preference,
-    response_ms: int,
-) -> PreferenceRecord:
-    """Answer a leased query; repeating the call has no further effect.
+    connection: sa.Connection, submissions: Sequence[Submission]
+) -> list[PreferenceRecord | SomersaultError | Later]:
+    """Answer leased queries; return the log's row of each, or why it isn't stored. Repeating an answer has no further effect.
+
+    Of several to one query or under one name, the first one is stored, and the others are to be submitted later.
+
+    FailedPreconditionError: the lease isn't the labeler's, was released, or was answered under another name.
+    AlreadyExistsError: the answer's name already stands for something else.
 
     Raises:
-        FailedPreconditionError: the lease isn't the labeler's, was released, or was answered under another name.
-        AlreadyExistsError: the answer's name already stands for something else.
+        AlreadyExistsError: another replica has just used the name of one; nothing may be committed.
     """
-    held = lease_repository.lock(connection, labeler, token=lease_token)
-    if held.lease.state in ("answered", "released"):
-        return _repeat(connection, held.lease, answer_id=answer_id, preference=preference)
-    query = held.query
-    is_counted = not query.gold_kind and _is_wanted(held)
-    tally = tally_repository.of_query(query).plus(preference)
-    record = PreferenceRecord(
-        cursor=0,
-        run_id=query.run_id,
-        query_id=query.query_id,
-        answer_id=answer_id,
-        version=1,
-        preference=preference,
-        left=held.left,
-        right=held.right,
-        labeler_id=labeler.labeler_id,
-        labeler_role=labeler.role,
-        is_extra=not is_counted,
-        commit_ms=held.now_ms,
-        response_ms=response_ms,
-        is_gold=bool(query.gold_kind),
-        gold_kind=query.gold_kind,
-        gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
-        answer_number=tally.num_answers if is_counted else 0,
-        target_answers=_target(connection, query, tally) if is_counted else 0,
-        guidelines_version=held.lease.guidelines_version,
-        commit_id=log_repository.new_commit_id(),
-    )
-    return _add(connection, record, held=held, tally=tally)
+    locking = [
+        lease_repository.step_to_lock(each.labeler, token=each.lease_token, answer_id=each.answer_id)
+        for each in submissions
+    ]
+    locked = run(connection, locking)
+    outcomes: list[PreferenceRecord | SomersaultError | Later] = []
+    queries, names, adding = set[int](), set[str](), []
+    for submission, rows in zip(submissions, locked, strict=True):
+        try:
+            held = lease_repository.locked(submission.labeler, rows)
+            if held.query.number in queries or submission.answer_id in names:
+                outcomes.append(LATER)
+                continue
+            queries.add(held.query.number)
+            names.add(submission.answer_id)
+            if held.lease.state in ("answered", "released"):
+                outcomes.append(_repeat(connection, held.lease, submission))
+                continue
+            if held.named is not None:
+                raise _is_used(submission.answer_id)
+        except SomersaultError as err:
+            outcomes.append(err)
+            continue
+        adding.append((len(outcomes), _Addition(connection, submission, held)))
+        outcomes.append(LATER)
+    rows_of = iter(run(connection, [step for _, each in adding for step in each.steps]))
+    for place, addition in adding:
+        outcomes[place] = addition.take(rows_of)
+    return outcomes
 
 
-def _add(
-    connection: sa.Connection, record: PreferenceRecord, *, held: HeldLease, tally: Tally
-) -> PreferenceRecord:
-    """Store and count a new answer; return its row of the log."""
-    query, target = held.query, record.target_answers
-    amounts: dict[QueryState | Preference, int] = {}
-    if not record.is_extra:
-        amounts = {record.preference: 1}
-        if tally.num_answers >= target:
-            amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = log_repository.steps_to_append(
-        record.run_id,
-        lease_number=held.lease.number,
-        commit_id=record.commit_id,
-        is_plain=not record.is_gold,
-        version=1,
-        preference=record.preference,
-        now_ms=record.commit_ms,
-        amounts=amounts,
-    )
-    storing = [] if record.is_extra else tally_repository.steps_to_store(query, tally, target=target)
-    is_counted = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
-    done = run(
-        connection,
-        [
+class _Addition:
+    """A new answer, to be stored and counted."""
+
+    def __init__(self, connection: sa.Connection, submission: Submission, held: HeldLease) -> None:
+        query, labeler = held.query, submission.labeler
+        is_counted = not query.gold_kind and _is_wanted(held)
+        tally = tally_repository.of_query(query).plus(submission.preference)
+        self._record = PreferenceRecord(
+            cursor=0,
+            run_id=query.run_id,
+            query_id=query.query_id,
+            answer_id=submission.answer_id,
+            version=1,
+            preference=submission.preference,
+            left=held.left,
+            right=held.right,
+            labeler_id=labeler.labeler_id,
+            labeler_role=labeler.role,
+            is_extra=not is_counted,
+            commit_ms=held.now_ms,
+            response_ms=submission.response_ms,
+            is_gold=bool(query.gold_kind),
+            gold_kind=query.gold_kind,
+            gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
+            answer_number=tally.num_answers if is_counted else 0,
+            target_answers=_target(connection, query, tally) if is_counted else 0,
+            guidelines_version=held.lease.guidelines_version,
+            commit_id=log_repository.new_commit_id(),
+        )
+        self.steps = self._steps(connection, held, tally)
+
+    def _steps(self, connection: sa.Connection, held: HeldLease, tally: Tally) -> list[Step]:
+        record, query, target = self._record, held.query, self._record.target_answers
+        amounts: dict[QueryState | Preference, int] = {}
+        if not record.is_extra:
+            amounts = {record.preference: 1}
+            if tally.num_answers >= target:
+                amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
+        appending = log_repository.steps_to_append(
+            record.run_id,
+            lease_number=held.lease.number,
+            commit_id=record.commit_id,
+            is_plain=not record.is_gold,
+            version=1,
+            preference=record.preference,
+            now_ms=record.commit_ms,
+            amounts=amounts,
+        )
+        storing = [] if record.is_extra else tally_repository.steps_to_store(query, tally, target=target)
+        counts = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
+        self._appended = len(appending)
+        return [
             step_to_insert(record, query_number=query.number, lease_number=held.lease.number),
             *appending,
             lease_repository.step_to_mark_answered(held.lease.number),
             *storing,
-            *(steps_to_count(record, query) if is_counted else []),
-        ],
-    )
-    if not done[0]:
-        raise _is_used(record.answer_id)
-    ((cursor, weight),) = done[len(appending)]
-    return dataclasses.replace(record, cursor=cursor, weight=weight)
+            *(steps_to_count(record, query) if counts else []),
+        ]
+
+    def take(self, rows: Iterator[Sequence[Sequence[Any]]]) -> PreferenceRecord:
+        """Take the rows of the steps; return the row of the log."""
+        done = list(itertools.islice(rows, len(self.steps)))
+        if not done[0]:
+            raise _is_used(self._record.answer_id)
+        ((cursor, weight),) = done[self._appended]
+        return dataclasses.replace(self._record, cursor=cursor, weight=weight)
 
 
 def step_to_insert(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
@@ -147,11 +192,9 @@ def find(connection: sa.Connection, answer_id: str) -> schema.Row | None:
     return connection.execute(_FIND, {"of_answer": answer_id}).one_or_none()
 
 
-def _repeat(
-    connection: sa.Connection, lease: schema.Row, *, answer_id: str, preference: Preference
-) -> PreferenceRecord:
+def _repeat(connection: sa.Connection, lease: schema.Row, submission: Submission) -> PreferenceRecord:
     """Return the first reply again if the lease was answered by this answer."""
-    answer = find(connection, answer_id)
+    answer = find(connection, submission.answer_id)
     if answer is None:
         if lease.state == "released":
             raise FailedPreconditionError("the lease was released: the query goes to other labelers")
@@ -159,8 +202,8 @@ def _repeat(
             "the lease was answered under another answer_id; RevisePreference changes that answer"
         )
     first = log_repository.record(connection, answer.number, version=1)
-    if answer.lease_number != lease.number or first.preference is not preference:
-        raise _is_used(answer_id)
+    if answer.lease_number != lease.number or first.preference is not submission.preference:
+        raise _is_used(submission.answer_id)
     return first
 
 

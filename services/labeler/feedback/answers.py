@@ -10,6 +10,7 @@ from services.labeler.feedback import (
     own_answer_repository,
     revision_repository,
 )
+from services.labeler.feedback.answer_repository import Submission
 from services.labeler.model import list_pages
 from services.labeler.model.answers import OwnAnswer
 from services.labeler.model.labelers import Labeler
@@ -72,16 +73,15 @@ class Answers:
         check_name("answer_id", answer_id)
         if not 0 <= response_ms <= MAX_RESPONSE_MS:
             raise InvalidInputError("response_ms", response_ms, f"0 to {MAX_RESPONSE_MS}")
-        record = await self._database.write(
-            lambda connection: answer_repository.submit(
-                connection,
-                labeler,
-                lease_token=lease_token,
-                answer_id=answer_id,
-                preference=preference,
-                response_ms=response_ms,
-            )
+        submission = Submission(
+            labeler=labeler,
+            lease_token=lease_token,
+            answer_id=answer_id,
+            preference=preference,
+            response_ms=response_ms,
         )
+        # Last: it locks its run.
+        record = await self._database.write_together(answer_repository.submit, submission, is_last=True)
         failpoint("labeler.answer.reply")
         role = labeler.role.value
         _ANSWERS.labels(role, preference.value, str(record.is_extra).lower()).inc()

@@ -41,12 +41,18 @@ def draw(count: int) -> int:
 
 
 def mix_in(
-    connection: sa.Connection, labeler: Labeler, chosen: Sequence[Query], *, now_ms: int
+    connection: sa.Connection, labeler: Labeler, chosen: Sequence[Query], *, has_open: bool, now_ms: int
 ) -> list[Query]:
-    """Return the queries that a labeler gets for those chosen: some replaced by gold, if it is a person."""
+    """Return the queries that a labeler gets for those chosen: some replaced by gold, if it is a person.
+
+    ``has_open`` is whether there may be gold that it was given before and hasn't answered.
+    """
     if labeler.role is not Role.LABELER:
         return list(chosen)
-    before, new = open_gold_repository.bring_back(connection, labeler, chosen)
+    before: list[Query] = []
+    new = list(chosen)
+    if has_open:
+        before, new = open_gold_repository.bring_back(connection, labeler, chosen)
     mixed = [
         (_make(connection, labeler, query, now_ms=now_ms) or query)
         if query.gold_interval and draw(query.gold_interval) == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -11,37 +12,39 @@ import sqlalchemy as sa
 from services.labeler.database import bounds, clock, schema
 from services.labeler.database.steps import Step, run
 from services.labeler.model.labelers import Labeler
-from services.labeler.model.queries import Lease, Query, Renewal
+from services.labeler.model.queries import Renewal
 from services.labeler.people import tokens
-from services.labeler.queries import gold_repository, open_query_repository
 from somersault.domain.trajectory import StoredSegment
-from somersault.errors import FailedPreconditionError, LeaseExpiredError, ResourceExhaustedError
+from somersault.errors import FailedPreconditionError, LeaseExpiredError
 
 __all__ = [
     "HeldLease",
     "end_all",
-    "lease",
     "lock",
     "lock_query",
+    "locked",
     "may_see",
     "release",
     "renew",
+    "step_to_lock",
     "step_to_mark_answered",
 ]
 
 _LEASES = schema.leases
 _QUERIES = schema.queries
 
-_INSERT = sa.insert(_LEASES)
 _SEGMENTS = {side: schema.segments.alias(f"{side}_segment") for side in ("left", "right")}
 
 
 def _select_locked() -> sa.Select[Any]:
-    """Select a lease, its query, the time, and the segments that a row of the log names.
+    """Select a lease, its query, the time, who has an answer's name, and the segments that a row of the log names.
 
     Lease and query are read once nobody else locks them: PostgreSQL rereads rows that it had to wait for.
     """
-    selected = sa.select(_LEASES, _QUERIES, clock.NOW_MS).join(
+    named = sa.select(schema.answers.c.lease_number).where(
+        schema.answers.c.answer_id == sa.bindparam("of_answer")
+    )
+    selected = sa.select(_LEASES, _QUERIES, clock.NOW_MS, named.scalar_subquery()).join(
         _QUERIES, _QUERIES.c.number == _LEASES.c.query_number
     )
     for side, segment in _SEGMENTS.items():
@@ -64,17 +67,7 @@ _LOCK = _select_locked()
 _LOCK_QUERY = (
     sa.select(_QUERIES).where(_QUERIES.c.number == sa.bindparam("of_number")).with_for_update(key_share=True)
 )
-_LOCK_LABELER = (
-    sa.select(schema.labelers.c.labeler_id)
-    .where(schema.labelers.c.labeler_id == sa.bindparam("of_labeler"))
-    .with_for_update(key_share=True)
-)
 _CHANGE = sa.update(_LEASES).where(_LEASES.c.number == sa.bindparam("of_number"))
-_COUNT_HELD = sa.select(clock.NOW_MS, sa.func.count()).where(
-    _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
-    _LEASES.c.state == "held",
-    _LEASES.c.expire_ms > clock.NOW_MS,
-)
 
 
 class HeldLease(NamedTuple):
@@ -83,67 +76,10 @@ class HeldLease(NamedTuple):
     lease: Any
     query: Any
     now_ms: int
+    named: int | None
+    """The number of the lease whose answer has a certain name; None if there is none."""
     left: StoredSegment
     right: StoredSegment
-
-
-def lease(
-    connection: sa.Connection,
-    labeler: Labeler,
-    *,
-    run_id: str | None,
-    count: int,
-    lease_s: float,
-    max_leases: int,
-) -> list[Lease]:
-    """Lease up to ``count`` queries to a labeler, oldest first.
-
-    Raises:
-        ResourceExhaustedError: the labeler holds ``max_leases`` already.
-    """
-    choosing = open_query_repository.step_to_choose(labeler, run_id=run_id, count=count)
-    own = {"of_labeler": labeler.labeler_id}
-    # Locking the labeler's row keeps its parallel calls from exceeding the bound together.
-    _, ((now_ms, num_held),), chosen = run(
-        connection, [Step(_LOCK_LABELER, own), Step(_COUNT_HELD, own), choosing]
-    )
-    room = max_leases - num_held
-    if room < 1:
-        raise ResourceExhaustedError(
-            f"{labeler.labeler_id!r} holds {max_leases} leases, the most allowed; answer or release one"
-        )
-    found: list[Query] = []
-    while chosen and not found:
-        numbers = [number for (number,) in chosen[:room]]
-        found = open_query_repository.read_open(connection, labeler, numbers)
-        if not found:
-            (chosen,) = run(connection, [choosing])
-    promised = gold_repository.mix_in(connection, labeler, found, now_ms=now_ms)
-    return _promise(connection, labeler, promised, now_ms=now_ms, lease_s=lease_s)
-
-
-def _promise(
-    connection: sa.Connection, labeler: Labeler, promised: Sequence[Query], *, now_ms: int, lease_s: float
-) -> list[Lease]:
-    expire_ms = now_ms + round(lease_s * 1000)
-    lease_tokens = [tokens.new_token() for _ in promised]
-    rows = [
-        {
-            "token_sha256": tokens.sha256(token),
-            "query_number": query.number,
-            "labeler_id": labeler.labeler_id,
-            "state": "held",
-            "leased_ms": now_ms,
-            "expire_ms": expire_ms,
-            "guidelines_version": query.guidelines_version,
-        }
-        for token, query in zip(lease_tokens, promised, strict=True)
-    ]
-    run(connection, [Step(_INSERT, row) for row in rows])
-    return [
-        Lease(token=token, query=query, expire_ms=expire_ms, remaining_s=lease_s)
-        for token, query in zip(lease_tokens, promised, strict=True)
-    ]
 
 
 def renew(
@@ -192,25 +128,51 @@ def lock(connection: sa.Connection, labeler: Labeler, *, token: str) -> HeldLeas
     Raises:
         FailedPreconditionError: the labeler has no such lease.
     """
-    values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id}
-    (rows,) = run(connection, [Step(_LOCK, values)])
-    held = _held(rows[0]) if rows else None
-    if held is None or not labeler.reaches(held.query.run_id):
+    (rows,) = run(connection, [step_to_lock(labeler, token=token)])
+    return locked(labeler, rows)
+
+
+def step_to_lock(labeler: Labeler, *, token: str, answer_id: str = "") -> Step:
+    """Return the step that locks a labeler's lease and its query; `locked` takes its rows. It looks for an answer of that name, too."""
+    values = {"of_token": tokens.sha256(token), "of_labeler": labeler.labeler_id, "of_answer": answer_id}
+    return Step(_LOCK, values)
+
+
+def locked(labeler: Labeler, rows: Sequence[Sequence[Any]]) -> HeldLease:
+    """Return the lease in the rows of a `step_to_lock`.
+
+    Raises:
+        FailedPreconditionError: the labeler has no such lease.
+    """
+    found = _held(rows[0]) if rows else None
+    if found is None or not labeler.reaches(found.query.run_id):
         raise FailedPreconditionError(
             f"lease_token is not a lease of {labeler.labeler_id!r}; LeaseQueries gives one"
         )
-    return held
+    return found
 
 
 def _held(row: Sequence[Any]) -> HeldLease:
-    values_of = iter(row)
+    lease, query, (now_ms, named), left, right = (row[part] for part in _PARTS)
     return HeldLease(
-        lease=_row(_LEASES, values_of),
-        query=_row(_QUERIES, values_of),
-        now_ms=next(values_of),
-        left=_segment(values_of),
-        right=_segment(values_of),
+        lease=SimpleNamespace(**dict(zip(_LEASES.columns.keys(), lease, strict=True))),
+        query=SimpleNamespace(**dict(zip(_QUERIES.columns.keys(), query, strict=True))),
+        now_ms=now_ms,
+        named=named,
+        left=bounds.segment_within(*left),
+        right=bounds.segment_within(*right),
     )
+
+
+def _parts(*lengths: int) -> list[slice]:
+    ends = list(itertools.accumulate(lengths))
+    return [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
+
+
+_PARTS = _parts(
+    len(_LEASES.columns), len(_QUERIES.columns), 2, len(StoredSegment.__slots__), len(StoredSegment.__slots__)
+)
+"""The parts of a row of `_LOCK`."""
 
 
 def end_all(connection: sa.Connection, labeler_id: str, *, run_id: str | None = None, now_ms: int) -> None:
@@ -237,15 +199,6 @@ def may_see(connection: sa.Connection, labeler: Labeler, query_number: int) -> b
         sa.or_(_LEASES.c.state == "answered", is_live),
     )
     return bool(connection.execute(sa.select(seen)).scalar_one())
-
-
-def _row(table: sa.Table, values: Iterator[Any]) -> SimpleNamespace:
-    """Return one table's part of a joined row."""
-    return SimpleNamespace(**{column.key: next(values) for column in table.columns})
-
-
-def _segment(values: Iterator[Any]) -> StoredSegment:
-    return bounds.segment_within(*(next(values) for _ in StoredSegment.__slots__))
 
 
 def _step_to_change(number: int, **values: object) -> Step:

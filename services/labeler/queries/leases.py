@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import prometheus_client
-import sqlalchemy as sa
 
 from services.labeler.changes import wait_or_poll
 from services.labeler.database import Database
@@ -16,6 +16,7 @@ from services.labeler.model.run_state import RunState
 from services.labeler.people.admission import Admission
 from services.labeler.queries import lease_repository
 from services.labeler.queries.availability import QueryAvailability
+from services.labeler.queries.grant_repository import LeaseRequest, grant
 from services.labeler.runs import run_repository
 from somersault.errors import InvalidInputError
 from somersault.rpc import Notifier
@@ -79,23 +80,19 @@ class Leases:
         _check("wait_s", wait_s, 0, MAX_WAIT_S)
         lease_s = _duration(lease_s)
         give_up = time.monotonic() + wait_s
-        change, has_waited = self._queries_changed.next, False
+        change = self._queries_changed.next
         began: RunState | None = None
 
-        def lease(connection: sa.Connection) -> list[Lease]:
-            if has_waited:
-                admission.lock(connection)
-            return lease_repository.lease(
-                connection,
-                admission.labeler,
-                run_id=run_id,
-                count=count,
-                lease_s=lease_s,
-                max_leases=self._max_leases,
-            )
-
+        request = LeaseRequest(
+            labeler=admission.labeler,
+            run_id=run_id,
+            count=count,
+            lease_s=lease_s,
+            max_leases=self._max_leases,
+        )
         while True:
-            leased, state = await self._database.write(lease), await self._state(run_id)
+            leased = await self._database.write_together(grant, request)
+            state = await self._state(run_id)
             if leased:
                 _LEASED.labels(admission.labeler.role.value).inc(len(leased))
             if leased or (began and state is not began):
@@ -105,7 +102,7 @@ class Leases:
                 give_up = min(give_up, time.monotonic() + _REST_S)
             if not await self._wait(admission, change, run_id=run_id, began=began, until=give_up):
                 return [], await self._known_state(run_id)
-            change, has_waited = self._queries_changed.next, True
+            change, request = self._queries_changed.next, replace(request, check=admission.lock)
 
     async def _state(self, run_id: str | None) -> RunState | None:
         return None if run_id is None else await self._availability.state(run_id)

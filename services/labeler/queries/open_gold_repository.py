@@ -17,13 +17,18 @@ from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import query_repository
 
-__all__ = ["bring_back", "is_counted"]
+__all__ = ["bring_back", "is_counted", "step_to_look"]
 
 _NUM_LOOKED_AT = 200  # the newest of the labeler's leases that ended without an answer
 
 _QUERIES = schema.queries
 _LEASES = schema.leases
 _ANSWERS = schema.answers
+
+
+def step_to_look(labeler: Labeler) -> Step:
+    """Return the step that yields a row if a labeler may have open gold, of any run."""
+    return Step(_ANY_OPEN, {"of_labeler": labeler.labeler_id})
 
 
 def bring_back(
@@ -72,7 +77,7 @@ def _read(connection: sa.Connection, labeler: Labeler, run_ids: Collection[str])
 
 
 def _last_leases(connection: sa.Connection, labeler: Labeler, numbers: Sequence[int]) -> dict[int, int]:
-    """Return the number of the labeler's newest lease of each query that it ever leased."""
+    """Return the number of the labeler's newest ended lease of each query that it ever leased."""
     rows = connection.execute(_LAST, {"of_labeler": labeler.labeler_id, "of_queries": list(numbers)})
     return {row.query_number: row.last for row in rows}
 
@@ -99,21 +104,19 @@ def _select_open() -> sa.Select[Any]:
         sa.select(_QUERIES.c.number)
         .distinct()
         .join(unanswered, unanswered.c.query_number == _QUERIES.c.number)
-        .where(
-            _QUERIES.c.gold_kind != "",
-            _QUERIES.c.has_clips.is_(True),
-            _QUERIES.c.run_id == sa.bindparam("of_run"),
-            ~is_done_with,
-        )
+        .where(_QUERIES.c.gold_kind != "", _QUERIES.c.has_clips.is_(True), ~is_done_with)
     )
 
 
-_OPEN = _select_open()
+_ANY_OPEN = _select_open()
+_OPEN = _ANY_OPEN.where(_QUERIES.c.run_id == sa.bindparam("of_run"))
 _LAST = (
     sa.select(_LEASES.c.query_number, sa.func.max(_LEASES.c.number).label("last"))
     .where(
         _LEASES.c.labeler_id == sa.bindparam("of_labeler"),
         _LEASES.c.query_number.in_(sa.bindparam("of_queries", expanding=True)),
+        # The lease that it was given just now is none of those before.
+        sa.or_(_LEASES.c.state != "held", _LEASES.c.expire_ms <= clock.NOW_MS),
     )
     .group_by(_LEASES.c.query_number)
 )

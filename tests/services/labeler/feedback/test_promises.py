@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,12 @@ from services.labeler.feedback import (
     log_repository,
     revision_repository,
 )
+from services.labeler.feedback.answer_repository import Submission
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Proposal, QueryState
 from services.labeler.people import labeler_repository
 from services.labeler.queries import lease_repository, query_repository
+from services.labeler.queries.grant_repository import LeaseRequest, grant
 from services.labeler.runs import run_repository
 from somersault.domain.feedback import Preference
 from somersault.domain.keys import segment_key
@@ -70,6 +72,14 @@ class HeldLease:
     token: str
     expire_ms: int
     state: str = "held"
+
+
+def _only(outcomes: Sequence[Any]) -> Any:
+    """Return the outcome of a single request."""
+    (outcome,) = outcomes
+    if isinstance(outcome, SomersaultError):
+        raise outcome
+    return outcome
 
 
 class Labeling(RuleBasedStateMachine):
@@ -168,9 +178,10 @@ class Labeling(RuleBasedStateMachine):
         held = sum(one.labeler is teacher for query in self.target for one in self.live(query))
 
         def work(connection: sa.Connection) -> Any:
-            return lease_repository.lease(
-                connection, teacher, run_id="r", count=count, lease_s=LEASE_S, max_leases=MAX_LEASES
+            request = LeaseRequest(
+                labeler=teacher, run_id="r", count=count, lease_s=LEASE_S, max_leases=MAX_LEASES
             )
+            return _only(grant(connection, [request]))
 
         if held >= MAX_LEASES:
             with contextlib.suppress(ResourceExhaustedError):
@@ -223,13 +234,19 @@ class Labeling(RuleBasedStateMachine):
         """Return the reply to an answer, or the kind of error."""
         try:
             return self.change(
-                lambda c: answer_repository.submit(
-                    c,
-                    lease.labeler,
-                    lease_token=lease.token,
-                    answer_id=answer_id,
-                    preference=preference,
-                    response_ms=5,
+                lambda c: _only(
+                    answer_repository.submit(
+                        c,
+                        [
+                            Submission(
+                                labeler=lease.labeler,
+                                lease_token=lease.token,
+                                answer_id=answer_id,
+                                preference=preference,
+                                response_ms=5,
+                            )
+                        ],
+                    )
                 )
             )
         except SomersaultError as err:
@@ -289,11 +306,12 @@ class Labeling(RuleBasedStateMachine):
         """Extend live leases, no others."""
         is_live = lease in self.live(lease.query_id)
         try:
-            lease.expire_ms, _ = self.change(
+            renewal = self.change(
                 lambda c: lease_repository.renew(
                     c, lease.labeler, token=lease.token, lease_s=LEASE_S, max_age_s=3600
                 )
             )
+            lease.expire_ms = renewal.expire_ms
             assert is_live
         except LeaseExpiredError:
             assert not is_live
