@@ -88,8 +88,8 @@ class Database:
         """Commit pending writes and close every connection."""
         if self._writer is not self._together:
             self._writer.close()
-        self._together.close()
         self._threads.shutdown()
+        self._together.close()
         self._reader.dispose()
 
     def _read(self, work: _Work[_Result]) -> _Result:

@@ -176,16 +176,18 @@ def _do(connection: sa.Connection, jobs: Sequence[_Job]) -> None:
 
 
 def _one_by_one(
-    connection: sa.Connection, works: Sequence[Callable[[sa.Connection], object]]
-) -> list[object | SomersaultError | Later]:
+    connection: sa.Connection, works: Sequence[Callable[[sa.Connection], _Result]]
+) -> list[_Result | SomersaultError | Later]:
     return [_attempt(connection, work) for work in works]
 
 
-def _attempt(connection: sa.Connection, work: Callable[[sa.Connection], object]) -> object:
+def _attempt(
+    connection: sa.Connection, work: Callable[[sa.Connection], _Result]
+) -> _Result | SomersaultError:
     """Return the work's result, or the error for which it was undone."""
     connection.exec_driver_sql("SAVEPOINT work")
     try:
-        result: object = work(connection)
+        result: _Result | SomersaultError = work(connection)
     except SomersaultError as err:
         connection.exec_driver_sql("ROLLBACK TO work")
         result = err
