@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.faults.campaign import MAX_TRIES, Campaign, Trial, table_of
+from tests.faults.campaign import MAX_TRIES, Campaign, Trial
 from tests.faults.classes import CLASSES
+from tests.faults.report import report_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +33,7 @@ def main() -> int:
             asyncio.run(campaign.run(until_s=until_s, max_kills=arguments.kills))
     except KeyboardInterrupt:
         pass
-    sys.stdout.write(f"{table_of(campaign.rows)}\nhistory: {arguments.history}\n")
+    sys.stdout.write(f"{report_of(campaign.rows)}\nhistory: {arguments.history}\n")
     return int(any(row["problems"] for row in campaign.rows))
 
 

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from tests.faults.faults import Fault, FaultClass, Outcome
 
-__all__ = ["Campaign", "Trial", "shrink", "table_of"]
+__all__ = ["Campaign", "Trial", "shrink"]
 
 MAX_TRIES = 24
 """Of a failing trial, to shrink it."""
@@ -70,7 +69,9 @@ class Campaign:
     async def run(self, *, until_s: float, max_kills: int | None = None) -> None:
         """Play trials until the clock (`time.monotonic`) or the number of kills over the whole history says so."""
         for trial in self._trials():
-            if time.monotonic() >= until_s or (max_kills and _sum(self.rows, "kills") >= max_kills):
+            if time.monotonic() >= until_s or (
+                max_kills and sum(row["kills"] for row in self.rows) >= max_kills
+            ):
                 return
             await self._play(trial)
 
@@ -125,45 +126,6 @@ async def shrink(
             break
         size = max(1, size // 2)
     return shortest, num_tries
-
-
-def table_of(rows: Sequence[dict[str, Any]]) -> str:
-    """Return what a history shows, a line for each class."""
-    lines = [
-        "class                  trials  faults   kills  answers  broken  ready p99  healed p99  answer max"
-    ]
-    for name in sorted({row["class"] for row in rows}):
-        some = [row for row in rows if row["class"] == name]
-        lines.append(_line(name, some))
-    lines.append(_line("all", rows))
-    lines += [
-        f"{row['class']} seed {row['seed']}: {'; '.join(row['problems'])}" for row in rows if row["problems"]
-    ]
-    return "\n".join(lines)
-
-
-def _line(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    counts = Counter({key: _sum(rows, key) for key in ("faults", "kills", "answers")})
-    broken = sum(bool(row["problems"]) for row in rows)
-    ready, healed, answers = (_high(rows, key, 0.99) for key in ("ready_s", "healed_s", "answer_s"))
-    longest = max((row["answer_s"][-1] for row in rows if row["answer_s"]), default=None)
-    return (
-        f"{name:<22} {len(rows):>6} {counts['faults']:>7} {counts['kills']:>7} {counts['answers']:>8} {broken:>7}"
-        f" {_seconds(ready):>10} {_seconds(healed):>11} {_seconds(longest if answers is not None else None):>11}"
-    )
-
-
-def _sum(rows: Sequence[dict[str, Any]], key: str) -> int:
-    return sum(int(row[key]) for row in rows)
-
-
-def _high(rows: Sequence[dict[str, Any]], key: str, share: float) -> float | None:
-    values = sorted(value for row in rows for value in row[key])
-    return values[min(len(values) - 1, int(share * len(values)))] if values else None
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} s"
 
 
 def _read(history: Path) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from somersault.runtime.failpoints import POINTS
 from tests.faults import needs
+from tests.faults.command import SERVICES
+from tests.faults.edges import EDGES
 from tests.faults.faults import Fault, FaultClass, Outcome, Try
 from tests.faults.labeler_stage import LabelerStage, Setting
 from tests.faults.proxy import Mode
-from tests.faults.run_stage import SERVICES, RunStage
+from tests.faults.run_stage import RunStage
 
 __all__ = ["CLASSES"]
 
@@ -25,6 +27,8 @@ _COMMITS = (
 )
 _NETWORK: tuple[Mode, ...] = ("blackhole", "cut", "half_close", "jitter", "stall")
 _STORE: tuple[Mode, ...] = ("cut", "blackhole", "http_503", "slow", "flip")
+_NUM_ROUNDS = 5
+_SHARED_POINTS = ("checkpoint.stored", "store.file.written", "store.file.renamed")
 LEASE_S = 1.0
 
 
@@ -57,6 +61,12 @@ def _kills_on_postgresql(generator: random.Random) -> Iterator[Fault]:
         if generator.random() < 0.4:
             after_s, for_s = generator.uniform(0, 0.3), generator.uniform(0, 1)
             yield Fault(kind="crash", target="postgresql", after_s=after_s, for_s=for_s)
+
+
+def _failovers(generator: random.Random) -> Iterator[Fault]:
+    for kill in _kills(generator, num=3, num_replicas=2):
+        yield Fault(kind="crash", target="postgresql", after_s=generator.uniform(0.2, 1))
+        yield kill
 
 
 def _stops(generator: random.Random) -> Iterator[Fault]:
@@ -111,39 +121,52 @@ def _full_disk(generator: random.Random) -> Iterator[Fault]:
 
 
 def _run_kills(generator: random.Random) -> Iterator[Fault]:
-    """Kill each service of a run once or twice, most of them at failpoints: more, and the run would give the service up."""
-    points = {name: [point for point in POINTS if point.startswith(f"{name}.")] for name in SERVICES}
-    for service in generator.sample(SERVICES * 2, k=6):
-        point = generator.choice([*points[service], ""])
-        at_pass = generator.randint(1, 3)
-        detail = f"{point}=kill@{at_pass}" if point else ""
-        yield Fault(
-            kind="kill",
-            target=service,
-            after_s=generator.uniform(0, 2),
-            for_s=8 if point else 0,
-            detail=detail,
-        )
+    """Kill each service of a run in turn, most of them at failpoints, and once the command."""
+    for _ in range(_NUM_ROUNDS):
+        for service in generator.sample(SERVICES, k=len(SERVICES)):
+            yield _kill_of(service, generator, _points_of(service))
+    yield _kill_of("any", generator, _SHARED_POINTS)
+    yield _kill_of("command", generator, _points_of("run"))
+
+
+def _points_of(service: str) -> list[str]:
+    return [point for point in POINTS if point.startswith(f"{service}.")]
+
+
+def _kill_of(target: str, generator: random.Random, points: Sequence[str]) -> Fault:
+    point = generator.choice([*points, ""]) if target != "any" else generator.choice(points)
+    return Fault(
+        kind="kill",
+        target=target,
+        after_s=generator.uniform(0, 0.5),
+        for_s=generator.uniform(1.5, 3) if point else 0,
+        detail=f"{point}=kill@{generator.randint(1, 2)}" if point else "",
+    )
 
 
 def _stopped_services(generator: random.Random) -> Iterator[Fault]:
-    for service in generator.sample(SERVICES, k=3):
+    for service in generator.sample(SERVICES, k=len(SERVICES)):
         yield Fault(
-            kind="stop", target=service, after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 8)
+            kind="stop", target=service, after_s=generator.uniform(0, 1), for_s=generator.uniform(1, 6)
         )
 
 
 def _store_faults(generator: random.Random) -> Iterator[Fault]:
-    for mode in generator.sample(_STORE, k=4):
-        yield Fault(kind=mode, target="store", after_s=generator.uniform(0, 2), for_s=generator.uniform(1, 6))
-        if generator.random() < 0.3:
-            service = generator.choice(SERVICES)
-            yield Fault(kind="kill", target=service, after_s=generator.uniform(0, 1))
+    for mode in generator.sample((*_STORE, "kill"), k=len(_STORE) + 1):
+        yield Fault(kind=mode, target="store", after_s=generator.uniform(0, 1), for_s=generator.uniform(1, 5))
+        service = generator.choice(SERVICES)
+        yield _kill_of(service, generator, [*_points_of(service), *_points_of("store.object")])
 
 
-def _in_a_run(*, on_s3: bool) -> Try:
+def _cut_edges(generator: random.Random) -> Iterator[Fault]:
+    for edge in generator.sample(EDGES, k=len(EDGES)):
+        mode = generator.choice(_NETWORK)
+        yield Fault(kind=mode, target=edge, after_s=generator.uniform(0, 1), for_s=generator.uniform(1, 5))
+
+
+def _in_a_run(*, on_s3: bool = False, has_edges: bool = False) -> Try:
     async def try_out(faults: Sequence[Fault], seed: int, folder: Path) -> Outcome:
-        return await RunStage(folder, seed, on_s3=on_s3).play(faults)
+        return await RunStage(folder, seed, on_s3=on_s3, has_edges=has_edges).play(faults)
 
     return try_out
 
@@ -177,6 +200,14 @@ CLASSES: tuple[FaultClass, ...] = (
         target=_NOTHING_LOST,
         plan=lambda generator: tuple(_kills_on_postgresql(generator)),
         try_out=_on(lambda _: Setting(num_replicas=2, on_postgresql=True)),
+        needs=needs.needs_postgresql,
+    ),
+    FaultClass(
+        name="failover",
+        what="PostgreSQL crashes, and its synchronous standby takes over; kill -9 of two replicas",
+        target=_NOTHING_LOST,
+        plan=lambda generator: tuple(_failovers(generator)),
+        try_out=_on(lambda _: Setting(num_replicas=2, has_standby=True)),
         needs=needs.needs_postgresql,
     ),
     FaultClass(
@@ -231,23 +262,30 @@ CLASSES: tuple[FaultClass, ...] = (
     ),
     FaultClass(
         name="run-kills",
-        what="kill -9 of the services of a whole run, at failpoints and at any time",
+        what="kill -9 of the services of a whole run and of its command, at failpoints and at any time",
         target=f"{_NOTHING_LOST}; at most 60 s of learning lost; the run ends normally",
         plan=lambda generator: tuple(_run_kills(generator)),
-        try_out=_in_a_run(on_s3=False),
+        try_out=_in_a_run(),
     ),
     FaultClass(
         name="run-stops",
         what="SIGSTOP of services of a whole run",
         target="nothing lost or doubled; the run ends normally",
         plan=lambda generator: tuple(_stopped_services(generator)),
-        try_out=_in_a_run(on_s3=False),
+        try_out=_in_a_run(),
     ),
     FaultClass(
         name="run-store",
-        what="S3 of a whole run away, slow, answering 503 or with flipped bits, and kills",
+        what="S3 of a whole run killed, away, slow, answering 503 or with flipped bits, and kills",
         target="nothing lost or doubled, nothing unverified shown; the run ends normally",
         plan=lambda generator: tuple(_store_faults(generator)),
         try_out=_in_a_run(on_s3=True),
+    ),
+    FaultClass(
+        name="run-network",
+        what="each edge between the services of a whole run: blackhole, cut, half-close, 75 ± 50 ms, stall",
+        target="an answer within 5 s after healing; the run ends normally",
+        plan=lambda generator: tuple(_cut_edges(generator)),
+        try_out=_in_a_run(has_edges=True),
     ),
 )

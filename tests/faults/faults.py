@@ -18,7 +18,7 @@ class Fault:
     kind: str
     """``kill``, ``stop``, ``crash``, ``clock`` or a mode of the proxy."""
     target: str
-    """To whom: a service, a replica, a server, or the edge to one."""
+    """To whom: a service, a replica, a server, the edge to one, the command of a run, or whoever comes to a failpoint (``any``)."""
     after_s: float
     """Seconds after the one before."""
     for_s: float = 0.0
@@ -51,6 +51,14 @@ class Outcome:
     """What answers took during the faults: the longest few."""
     lost_s: list[float] = field(default_factory=list)
     """Seconds of learning that were done again."""
+    resumed_s: list[float] = field(default_factory=list)
+    """How long a run whose command was killed took, from its new start until all its services served."""
+    restarts: list[list[float | str]] = field(default_factory=list)
+    """Of each killed service of a run: its name, and how long was waited, imported and recovered until it served."""
+    reached: list[str] = field(default_factory=list)
+    """Failpoints that were passed."""
+    killed_at: list[str] = field(default_factory=list)
+    """Failpoints at which a process was killed, as often as one was."""
 
     def as_row(self) -> dict[str, Any]:
         """Return the outcome as a line of the history."""
@@ -61,8 +69,11 @@ class Outcome:
             "answers": self.num_answers,
             **{
                 name: [round(value, 3) for value in sorted(getattr(self, name))]
-                for name in ("ready_s", "healed_s", "answer_s", "lost_s")
+                for name in ("ready_s", "healed_s", "answer_s", "lost_s", "resumed_s")
             },
+            "restarts": self.restarts,
+            "reached": self.reached,
+            "killed_at": self.killed_at,
         }
 
 

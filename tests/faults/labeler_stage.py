@@ -18,6 +18,7 @@ from somersault.domain.roles import Role
 from somersault.runtime.urls import file_url, sqlite_url
 from somersault.storage import open_store
 from somersault.v1 import labeler_pb2 as pb
+from tests.faults.failover import PostgresqlPair
 from tests.faults.faults import Fault, Outcome
 from tests.faults.labelers import Journal, answer_until, problems_of
 from tests.faults.linearizability import check_history
@@ -42,6 +43,8 @@ class Setting:
 
     num_replicas: int = 1
     on_postgresql: bool = False
+    has_standby: bool = False
+    """Whether another PostgreSQL server follows the first and takes over from it."""
     has_proxies: bool = False
     has_history: bool = False
     """Whether labelers fight for few queries that want two answers each, and their history is checked."""
@@ -62,7 +65,7 @@ class LabelerStage:
     outcome: Outcome = field(default_factory=Outcome)
     _started: dict[Life, asyncio.Event] = field(default_factory=dict)
     proxies: list[Proxy] = field(default_factory=list)
-    server: PostgresqlServer | None = None
+    server: PostgresqlServer | PostgresqlPair | None = None
     is_over: bool = False
 
     def __post_init__(self) -> None:
@@ -143,9 +146,12 @@ class LabelerStage:
             raise AssertionError(fault)
 
     async def _crash_postgresql(self, fault: Fault) -> None:
+        self.outcome.num_kills += 1
+        if isinstance(self.server, PostgresqlPair):
+            await asyncio.to_thread(self.server.fail_over)
+            return
         assert self.server is not None
         await asyncio.to_thread(self.server.crash)
-        self.outcome.num_kills += 1
         await asyncio.sleep(fault.for_s)
         await asyncio.to_thread(self.server.start)
 
@@ -204,7 +210,12 @@ class LabelerStage:
                 _mount(self._disk, size_bytes=self.setting.disk_bytes)
                 stack.callback(_unmount, self._disk)
             store = open_store(file_url(self._disk / "objects"))
-            if self.setting.on_postgresql:
+            if self.setting.has_standby:
+                self.server = await asyncio.to_thread(PostgresqlPair)
+                stack.callback(self.server.remove)
+                await self.server.proxy.start()
+                stack.push_async_callback(self.server.proxy.close)
+            elif self.setting.on_postgresql:
                 self.server = PostgresqlServer()
                 stack.callback(self.server.remove)
                 await asyncio.to_thread(self.server.start)
@@ -233,6 +244,7 @@ class LabelerStage:
         self.outcome.problems += _leaks(self._logs())
         self.outcome.num_kills += sum(life.num_kills for life in self.lives)
         self.outcome.num_answers = len(self.journal.acknowledged)
+        self.outcome.killed_at = [point for life in self.lives for point in life.killed_at]
         self.outcome.ready_s = [value for life in self.lives for value in life.ready_s]
         self.outcome.answer_s = sorted(self.journal.seconds)[-20:]
 

@@ -35,9 +35,11 @@ class Life:
         self.ready_s: list[float] = []
         """How long each life but the first took to answer, from its start."""
         self.num_kills = 0
+        self.killed_at: list[str] = []
+        """Failpoints at which it was."""
         self._zygote = zygote
         self._arguments = (f"--port={self.port}", *arguments)
-        self._failpoints = ""
+        self._failpoints = self._armed = ""
         self._pid = 0
 
     async def keep(self, started: asyncio.Event) -> None:
@@ -45,6 +47,7 @@ class Life:
         while True:
             begin_s = time.monotonic()
             failpoints, self._failpoints = self._failpoints, ""
+            self._armed = failpoints.partition("=")[0]
             self._pid = await self._zygote.start(*self._arguments, failpoints=failpoints, log=self.log)
             ended = asyncio.ensure_future(self._zygote.ended(self._pid))
             if await self._is_ready(ended) and started.is_set():
@@ -62,11 +65,13 @@ class Life:
     async def kill(self, *, within_s: float, failpoints: str) -> None:
         """Wait that long for an end at a failpoint, else kill; the next life has these failpoints."""
         self._failpoints, before = failpoints, self.num_kills
-        give_up_s = time.monotonic() + within_s
+        point, give_up_s = self._armed, time.monotonic() + within_s
         while self.num_kills == before:
             if time.monotonic() >= give_up_s:
                 self.signal(signal.SIGKILL)
+                point = ""
             await asyncio.sleep(0.005)
+        self.killed_at += [point] if point else []
 
     async def _is_ready(self, ended: asyncio.Future[int]) -> bool:
         """Wait until it answers or has ended."""

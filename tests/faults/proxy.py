@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 __all__ = ["MODES", "Mode", "Proxy", "proxied"]
@@ -30,9 +30,9 @@ _503 = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: cl
 class Proxy:
     """Passes connections on to one address; `set` changes what happens to all of them, open ones too."""
 
-    def __init__(self, port: int, *, seed: int = 0) -> None:
-        """Pass on to that port of this machine."""
-        self._target = port
+    def __init__(self, port: int | Callable[[], int], *, seed: int = 0) -> None:
+        """Pass on to that port of this machine, or to what it is when a connection comes."""
+        self._target = port if callable(port) else lambda: port
         self._random = random.Random(seed)
         self._mode: Mode = "pass"
         self._changed = asyncio.Event()
@@ -86,7 +86,7 @@ class Proxy:
             writer.write(_503)
             await writer.drain()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        there, back = await asyncio.open_connection("127.0.0.1", self._target())
         self._writers.add(back)
         try:
             await asyncio.gather(

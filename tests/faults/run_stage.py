@@ -17,26 +17,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from somersault.rpc import open_channel
+from somersault.rpc import call, open_channel
 from somersault.runtime.failpoints import VARIABLE
-from somersault.v1 import labeler_pb2_grpc
-from tests.e2e.runs import Run
+from somersault.v1 import labeler_pb2 as pb
+from somersault.v1 import labeler_pb2_grpc, preference_pb2
+from somersault.wire.preference_rows import message_from_row, row_from_message
+from tests.faults.armed import ArmedFolder, Fired
+from tests.faults.command import Command
+from tests.faults.edges import Edges
 from tests.faults.faults import Fault, Outcome
+from tests.faults.gateway import GatewayStub
 from tests.faults.labelers import Journal, answer_until, problems_of
-from tests.faults.proxy import MODES, Mode, Proxy
-from tests.somersault.storage.conftest import ACCESS_KEY, SECRET_KEY, StoreServer, find_free_port
+from tests.faults.proxy import MODES, Mode
+from tests.faults.run_store import RunStore
 
 __all__ = ["RunStage"]
 
-TASK = "pendulum"
-SERVICES = ("labeler", "learner", "reward", "simulator")
-NUM_LABELS = 16
-NUM_STEPS = 40_000
-CHECKPOINT_S = 5
 READY_WITHIN_S = 60.0
-ENDS_WITHIN_S = 420.0
+HEALED_WITHIN_S = 60.0
 MAX_LOST_S = 60.0
-_PROBE_S = 0.05
+NUM_LABELERS = 2
+_OURS = "a-"
+"""What the ids of our labelers' answers begin with."""
 
 
 @dataclass
@@ -46,226 +48,200 @@ class RunStage:
     folder: Path
     seed: int
     on_s3: bool = False
+    has_edges: bool = False
     journal: Journal = field(default_factory=Journal)
     outcome: Outcome = field(default_factory=Outcome)
     is_over: bool = False
 
     async def play(self, faults: Sequence[Fault]) -> Outcome:
         """Do the faults one after the other, let the run end, and judge."""
-        async with self._store() as environment:
-            run = await asyncio.to_thread(self._start, environment)
+        self._armed = ArmedFolder(self.folder / "failpoints")
+        async with self._run_with_parts() as run:
+            self._run = run
             try:
-                await self._play(run, faults)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(run.process.pid, signal.SIGKILL)
-                run.process.communicate(timeout=30)
+                await self._play(faults)
+            except AssertionError as error:
+                self.outcome.problems.append(str(error))
+        self.outcome.reached = self._armed.reached
+        self.outcome.killed_at = self._armed.killed
         return self.outcome
 
-    async def _play(self, run: Run, faults: Sequence[Fault]) -> None:
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(self._answer(run))
-            doing = group.create_task(self._do_all(run, faults))
-            ended = await self._ended(run)
-            self.is_over = True
-            doing.cancel()
-            answering.cancel()
-        if not ended:
-            self.outcome.problems.append(
-                f"the run didn't end within {ENDS_WITHIN_S:.0f} s{run.logs()[-1500:]}"
-            )
-            return
-        output, errors = run.process.communicate(timeout=30)
-        if run.process.returncode != 0:
-            self.outcome.problems.append(f"the run ended with {run.process.returncode}: {errors[-800:]}")
-            return
-        self._judge(run, json.loads(output.strip().splitlines()[-1]))
+    async def _play(self, faults: Sequence[Fault]) -> None:
+        run = self._run
+        await asyncio.to_thread(run.start)
+        await run.until_ready()
+        self._tokens = [await self._invite() for _ in range(NUM_LABELERS)]
+        self._begin_answering()
+        try:
+            for fault in faults:
+                if run.has_learned:
+                    break
+                await asyncio.sleep(fault.after_s)
+                await self._do(fault)
+                self.outcome.num_faults += 1
+            summary = await run.end()
+        finally:
+            await self._end_answering()
+        await asyncio.to_thread(self._judge, summary)
 
-    async def _ended(self, run: Run) -> bool:
-        give_up_s = time.monotonic() + ENDS_WITHIN_S
-        while run.process.poll() is None and time.monotonic() < give_up_s:
-            await asyncio.sleep(0.1)
-        return run.process.poll() is not None
-
-    async def _do_all(self, run: Run, faults: Sequence[Fault]) -> None:
-        while not all(_num_serving(run.run_dir / "logs" / f"{name}.log") for name in SERVICES):
-            await asyncio.sleep(_PROBE_S)
-        for fault in faults:
-            await asyncio.sleep(fault.after_s)
-            await self._do(run, fault)
-            self.outcome.num_faults += 1
-
-    async def _do(self, run: Run, fault: Fault) -> None:
+    async def _do(self, fault: Fault) -> None:
         if fault.target == "store":
-            proxy = self._proxy
+            await self._store.do(fault)
+            self.outcome.num_kills += fault.kind == "kill"
+            await self._wait_until_healed(fault)
+        elif fault.target in self._edges.names:
             assert fault.kind in MODES
-            proxy.set(cast("Mode", fault.kind))
+            self._edges.set(fault.target, cast("Mode", fault.kind))
             await asyncio.sleep(fault.for_s)
-            proxy.set("pass")
+            self._edges.set(fault.target, "pass")
+            await self._wait_until_healed(fault)
         elif fault.kind == "stop":
-            pid = await asyncio.to_thread(run.pid_of, fault.target)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                await asyncio.sleep(fault.for_s)
-                os.kill(pid, signal.SIGCONT)
-        elif fault.detail:
-            await self._kill_at(run, fault)
+            pid = self._run.processes.by_name()[fault.target]
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(fault.for_s)
+            os.kill(pid, signal.SIGCONT)
+            await self._wait_until_healed(fault)
         else:
-            await self._kill_now(run, fault.target)
+            await self._kill(fault)
 
-    async def _kill_now(self, run: Run, service: str) -> None:
-        pid = await asyncio.to_thread(run.pid_of, service)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        await self._wait_until_back(run, service, pid)
-
-    async def _kill_at(self, run: Run, fault: Fault) -> None:
-        """Arm a failpoint; if the run doesn't come there within the fault's time, it is left armed."""
-        pid = await asyncio.to_thread(run.pid_of, fault.target)
-        armed = self._failpoints / fault.detail.partition("=")[0]
-        armed.write_text(fault.detail.partition("=")[2])
-        give_up_s = time.monotonic() + fault.for_s
-        while armed.exists() and time.monotonic() < give_up_s:
-            await asyncio.sleep(0.02)
-        if not armed.exists():
-            await self._wait_until_back(run, fault.target, pid)
-
-    async def _wait_until_back(self, run: Run, service: str, pid: int) -> None:
-        """Note when a killed service serves again: when it says so in its log."""
+    async def _kill(self, fault: Fault) -> None:
+        """Kill at a failpoint if the run comes there in time, else at once; wait until it serves again."""
+        before = {**self._run.processes.by_name(), "command": self._run.pid}
+        fired = await self._killed_at_point(fault) if fault.detail else None
+        if fired is None and fault.target in before:
+            fired = Fired("", before[fault.target], time.time())
+            os.kill(fired.pid, signal.SIGKILL)
+        if fired is None:  # any process that comes to the point, and none did
+            return
         self.outcome.num_kills += 1
-        begin_s = time.monotonic()
-        log = run.run_dir / "logs" / f"{service}.log"
-        before = _num_serving(log)
-        while _num_serving(log) == before and time.monotonic() - begin_s < READY_WITHIN_S:
-            await asyncio.sleep(_PROBE_S)
-        self.outcome.ready_s.append(time.monotonic() - begin_s)
+        killed = next((name for name, pid in before.items() if pid == fired.pid), "")
+        if killed == "command":
+            await self._resume()
+        elif killed:
+            await self._note_restart(killed, fired)
 
-    async def _answer(self, run: Run) -> None:
-        """Answer as the run's teacher, whose token and address are in its folder."""
-        addresses, tokens = run.run_dir / "addresses.json", run.run_dir / "tokens.json"
-        while not addresses.exists():
-            await asyncio.sleep(0.1)
-        token = json.loads(tokens.read_text())["teacher"]
-        channel = open_channel(json.loads(addresses.read_text())["labeler"], token=token)
-        stub = labeler_pb2_grpc.LabelerServiceStub(channel)
-        generator = random.Random(self.seed)
+    async def _killed_at_point(self, fault: Fault) -> Fired | None:
+        point, _, action = fault.detail.partition("=")
+        return await self._armed.kill_at(point, action, within_s=fault.for_s)
+
+    async def _note_restart(self, service: str, fired: Fired) -> None:
+        restart = await self._run.processes.until_back(
+            service, killed=fired.pid, at_s=fired.at_s, within_s=READY_WITHIN_S
+        )
+        assert restart is not None, f"{service} didn't serve within {READY_WITHIN_S:.0f} s: {self._run.words}"
+        self.outcome.ready_s.append(restart.served_s)
+        self.outcome.restarts.append(restart.as_row())
+
+    async def _resume(self) -> None:
+        await self._end_answering()
+        begin_s = time.monotonic()
+        while self._run.code is None:
+            await asyncio.sleep(0.01)
+        self._run.start(is_resumed=True)
+        await self._run.until_ready()
+        self.outcome.resumed_s.append(time.monotonic() - begin_s)
+        self._begin_answering()
+
+    async def _wait_until_healed(self, fault: Fault) -> None:
+        """Wait for the next acknowledged answer."""
+        begin_s, before = time.monotonic(), len(self.journal.acknowledged)
+        while len(self.journal.acknowledged) == before:
+            waited_s = time.monotonic() - begin_s
+            assert waited_s < HEALED_WITHIN_S, f"no answer within {HEALED_WITHIN_S:.0f} s after {fault.text}"
+            await asyncio.sleep(0.02)
+        self.outcome.healed_s.append(time.monotonic() - begin_s)
+
+    def _begin_answering(self) -> None:
+        self.is_over = False
+        lives = enumerate(self._tokens)
+        self._answering = [asyncio.create_task(self._answer(number, token)) for number, token in lives]
+
+    async def _end_answering(self) -> None:
+        """Let calls under way end, so that what was acknowledged is in the journal."""
+        self.is_over = True
+        _, late = await asyncio.wait(self._answering, timeout=15)
+        for task in late:
+            task.cancel()
+        for error in await asyncio.gather(*self._answering, return_exceptions=True):
+            if isinstance(error, Exception):
+                self.outcome.problems.append(f"a labeler got {type(error).__name__}: {error}"[:500])
+
+    async def _answer(self, number: int, token: str) -> None:
+        """Answer, the first labeler over gRPC and the others through the gateway."""
+        generator = random.Random(f"{self.seed}/{number}/{self._run.num_resumed}")
+        addresses = self._addresses()
+        channel = open_channel(addresses["labeler"], token=token)
+        stub: Any = labeler_pb2_grpc.LabelerServiceStub(channel)
+        if number:
+            stub = GatewayStub(addresses["web"].partition("//")[2].strip("/"), token)
         try:
             await answer_until(
-                lambda: self.is_over, stub, self.journal, run_id=self._run_id, generator=generator
+                lambda: self.is_over, stub, self.journal, run_id=self._run.run_id, generator=generator
             )
         finally:
             await channel.close(None)
 
-    @property
-    def _failpoints(self) -> Path:
-        return self.folder / "failpoints"
-
-    @property
-    def _run_id(self) -> str:
-        return "faulty"
-
-    def _start(self, environment: dict[str, str]) -> Run:
-        (self._failpoints / "fired").mkdir(parents=True)
-        command = [
-            sys.executable,
-            "-m",
-            "somersault.cli",
-            "train",
-            TASK,
-            "--run-dir",
-            str(self.folder / self._run_id),
-        ]
-        command += [
-            "--json",
-            "--no-web",
-            "--labels",
-            str(NUM_LABELS),
-            "--steps",
-            str(NUM_STEPS),
-            "--seed",
-            str(self.seed),
-        ]
-        if self.on_s3:
-            command += ["--storage-url", environment["URL"]]
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={
-                **os.environ,
-                **environment,
-                VARIABLE: f"@{self._failpoints}",
-                "SOMERSAULT_LEARNER_CHECKPOINT_S": str(CHECKPOINT_S),
-            },
+    async def _invite(self) -> str:
+        """Return the token of a new labeler of the run."""
+        token = json.loads((self._run.run_dir / "tokens.json").read_text())["owner"]
+        request = pb.CreateLabelerRequest(
+            name="of the trial", role=preference_pb2.ROLE_TEACHER, run_ids=[self._run.run_id]
         )
-        return Run(process=process, run_dir=self.folder / self._run_id)
+        async with open_channel(self._addresses()["labeler"], token=token) as channel:
+            stub = labeler_pb2_grpc.LabelerServiceStub(channel)
+            return str((await call(stub.CreateLabeler, request, timeout_s=10)).token)
+
+    def _addresses(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self._run.run_dir / "addresses.json").read_text())
+        return found
 
     @contextlib.asynccontextmanager
-    async def _store(self) -> AsyncIterator[dict[str, str]]:
-        """Serve S3 behind a proxy if the run is to be on it; yield what its processes' environment needs."""
-        if not self.on_s3:
-            yield {}
-            return
-        port, objects = find_free_port(), self.folder / "s3"
-        objects.mkdir()
-        command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", "--config", ""]
-        command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--addr", f"127.0.0.1:{port}", str(objects)]
-        server = StoreServer(command, port, self.folder / "s3.log")
-        await asyncio.to_thread(server.start)
-        self._proxy = Proxy(port, seed=self.seed)
-        await self._proxy.start()
-        keys = {"SOMERSAULT_STORAGE_ACCESS_KEY": ACCESS_KEY, "SOMERSAULT_STORAGE_SECRET_KEY": SECRET_KEY}
-        url = f"s3://127.0.0.1:{self._proxy.port}/bucket?secure=false&create=true"
-        try:
-            yield {**keys, "URL": url}
-        finally:
-            await self._proxy.close()
-            server.kill()
+    async def _run_with_parts(self) -> AsyncIterator[Command]:
+        """Make the store and the proxies if there are to be any, and take everything away at the end."""
+        self._store, self._edges = RunStore(self.folder, seed=self.seed), Edges(self.folder, seed=self.seed)
+        environment = {VARIABLE: f"@{self._armed.path}"}
+        async with contextlib.AsyncExitStack() as stack:
+            options: list[str] = []
+            if self.on_s3:
+                options = ["--storage-url", await stack.enter_async_context(self._store.serve())]
+                environment |= self._store.keys
+            module = "somersault.cli"
+            if self.has_edges:
+                environment |= await stack.enter_async_context(self._edges.open())
+                module = "tests.faults.train_by_proxies"
+            run = Command(self.folder, self.seed, environment, module=module, options=options)
+            stack.callback(run.kill)
+            yield run
 
-    def _judge(self, run: Run, summary: dict[str, Any]) -> None:
-        log = [_record(row) for row in _log_of(run)]
+    def _judge(self, summary: dict[str, Any]) -> None:
+        run_dir = self._run.run_dir
+        log = [message_from_row(row) for row in _log_of(run_dir)]
+        self.journal.sent |= {row.answer_id for row in log if not row.answer_id.startswith(_OURS)}
+        told = {name: _exported(record) for name, record in self.journal.acknowledged.items()}
+        self.journal.acknowledged = told
         self.outcome.problems += problems_of(self.journal, log)
-        self.outcome.num_answers = len(self.journal.acknowledged)
-        self.outcome.lost_s = _lost_s(run.run_dir / "progress.jsonl")
+        self.outcome.num_answers = len(told)
+        self.outcome.answer_s = sorted(self.journal.seconds)[-20:]
+        self.outcome.lost_s = _lost_s(run_dir / "progress.jsonl")
         if max(self.outcome.lost_s, default=0.0) > MAX_LOST_S:
             self.outcome.problems.append(f"{max(self.outcome.lost_s):.0f} s of learning were lost")
-        if summary["labels"] != NUM_LABELS or summary["env_steps"] < NUM_STEPS:
-            self.outcome.problems.append(
-                f"{summary['labels']} labels and {summary['env_steps']} steps at the end"
-            )
-        self.outcome.problems += _leaks(run.run_dir)
+        counted = sum(not row.is_extra for row in log)
+        if summary["labels"] > counted:  # answers may still come while the end is made
+            self.outcome.problems.append(f"{summary['labels']} labels at the end, {counted} in the log")
+        self.outcome.problems += _leaks(run_dir)
 
 
-def _log_of(run: Run) -> list[dict[str, Any]]:
+def _exported(record: preference_pb2.PreferenceRecord) -> Any:
+    """Return a record as it is after an export and back: times in milliseconds, what is absent by its default."""
+    return message_from_row(row_from_message(record))
+
+
+def _log_of(run_dir: Path) -> list[dict[str, Any]]:
     """Return the rows of the run's preference log, as its command exports them."""
-    command = [
-        sys.executable,
-        "-m",
-        "somersault.cli",
-        "export",
-        str(run.run_dir),
-        "--labels",
-        "-",
-        "--format",
-        "jsonl",
-    ]
+    command = [sys.executable, "-m", "somersault.cli", "export", str(run_dir)]
+    command += ["--labels", "-", "--format", "jsonl"]
     exported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [row for line in exported.splitlines() if (row := json.loads(line))["kind"] == "preference"]
-
-
-def _record(row: dict[str, Any]) -> Any:
-    """Return what `problems_of` compares of an exported row, as a record."""
-    from somersault.wire.preference_rows import message_from_row
-
-    return message_from_row(row)
-
-
-def _num_serving(log: Path) -> int:
-    with contextlib.suppress(OSError):
-        return log.read_text(errors="replace").count('"event": "serving"')
-    return 0
 
 
 def _lost_s(progress: Path) -> list[float]:

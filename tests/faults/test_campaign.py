@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign, Trial, shrink, table_of
+from tests.faults.campaign import Campaign, Trial, shrink
 from tests.faults.classes import CLASSES
 from tests.faults.faults import Fault, FaultClass, Outcome
 from tests.faults.proxy import MODES
+from tests.faults.report import table_of
 
 
 def _plan(generator: random.Random) -> Sequence[Fault]:
