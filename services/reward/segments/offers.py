@@ -22,6 +22,9 @@ _log = structlog.get_logger()
 STORE_TIMEOUT_S = 30.0
 """How long a simulator may take to store segments before they count as lost."""
 
+_MAX_DEMANDED = 256
+"""Segments of one demand, as the protocol says; a simulator ends at one that asks for more."""
+
 OFFER_TIMEOUT_S = 30.0
 """In lockstep, how long to wait for a rollout's offer while its simulator is connected."""
 
@@ -176,12 +179,20 @@ class Offers:
             by_session.setdefault(self._owners.get(segment_id, ""), []).append(segment_id)
         answers = await asyncio.gather(
             *(
-                self._demand(self._sessions[incarnation], ids)
+                self._demand_all(self._sessions[incarnation], ids)
                 for incarnation, ids in by_session.items()
                 if incarnation in self._sessions
             )
         )
         return {stored.segment_id: stored for answer in answers for stored in answer}
+
+    async def _demand_all(self, session: OfferSession, segment_ids: Sequence[str]) -> list[StoredSegment]:
+        """Demand as many at a time as a simulator takes, until it has left."""
+        stored: list[StoredSegment] = []
+        for begin in range(0, len(segment_ids), _MAX_DEMANDED):
+            if self._sessions.get(session.incarnation) is session:
+                stored += await self._demand(session, segment_ids[begin : begin + _MAX_DEMANDED])
+        return stored
 
     async def _demand(self, session: OfferSession, segment_ids: Sequence[str]) -> list[StoredSegment]:
         demand = Demand(demand_id=next(self._demand_ids), segment_ids=tuple(segment_ids))
