@@ -32,6 +32,9 @@ RESTART_WINDOW_S = 60.0
 
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_CAP_S = 5.0
+_STEADY_S = 5.0
+"""A life that was healthy for so long is no failure to start: whatever ended it, the next one begins at once. Ten such lives and their
+starts take longer than ``RESTART_WINDOW_S``, so what is killed no sooner is restarted for ever."""
 _LOG_TAIL_BYTES = 16 * 1024
 
 
@@ -161,7 +164,7 @@ class SupervisedService:
         self.is_ready = True
         self._num_unhealthy_lives = 0
         self.ready.set()
-        await asyncio.sleep(RESTART_WINDOW_S)
+        await asyncio.sleep(_STEADY_S)
         self._backoff.reset()
 
     def _refuse_hopeless(self, code: int) -> None:

@@ -80,6 +80,20 @@ async def test_killed_service_comes_back_at_the_same_address(started: Supervisor
     assert started.num_restarts == 1
 
 
+async def test_a_service_that_was_steady_comes_back_at_once_however_often_it_died(
+    started: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kills of a healthy service don't make the next one wait for seconds."""
+    monkeypatch.setattr(supervised_service, "_STEADY_S", 0.0)
+    service = started._services[0]
+    for _ in range(3):
+        pid = started.process_ids()["first"]
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda pid=pid: service.is_ready and service.pid != pid)
+        await asyncio.sleep(0.01)
+    assert not service._backoff.is_failing
+
+
 async def test_restarts_of_earlier_lives_count(tmp_path: Path) -> None:
     """A resumed run goes on counting."""
     assert Supervisor([], logs=tmp_path, num_restarts=4).num_restarts == 4
