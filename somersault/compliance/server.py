@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -18,9 +20,9 @@ from somersault.compliance.server_checks.inputs import INPUT_CHECKS
 from somersault.compliance.server_checks.leases import LEASE_CHECKS
 from somersault.compliance.server_checks.life import LIFE_CHECKS
 from somersault.compliance.server_checks.log import LOG_CHECKS
-from somersault.compliance.server_checks.trial import Trial
-from somersault.domain.roles import Role
-from somersault.errors import PermissionDeniedError, SomersaultError
+from somersault.compliance.server_checks.trial import Dial, Trial
+from somersault.domain.roles import Identity, Role
+from somersault.errors import InvalidInputError, PermissionDeniedError, SomersaultError
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 
 __all__ = ["SERVER_CHECKS", "check_server"]
@@ -46,6 +48,7 @@ async def check_server(
     owner_token: str,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
     only: str = "",
+    authorities: Path | None = None,
 ) -> list[Outcome]:
     """Return the outcome of each check.
 
@@ -57,27 +60,36 @@ async def check_server(
         owner_token: A token of role owner.
         on_outcome: Called with each outcome as soon as it is known.
         only: Run only the checks whose names contain this.
+        authorities: A PEM file with the authorities of the labeler's certificate; None if its port isn't encrypted.
 
     Raises:
-        SomersaultError: the labeler can't be reached, or the token isn't an owner's.
+        SomersaultError: the labeler can't be reached, the token isn't an owner's, or no check has such a name.
     """
-    await _check_owner(address, owner_token)
+    chosen = [check for check in SERVER_CHECKS if only in check.name]
+    if not chosen:
+        raise InvalidInputError(f"only is {only!r}, must be part of the name of a check")
+    dial = partial(_dial, address, authorities)
+    await _check_owner(dial, owner_token)
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def run(check: Check) -> Outcome:
         async with room:
-            return await _run(check, address, owner_token)
+            return await _run(check, dial, owner_token)
 
     outcomes = []
     async with asyncio.TaskGroup() as group:
-        for task in [group.create_task(run(check)) for check in SERVER_CHECKS if only in check.name]:
+        for task in [group.create_task(run(check)) for check in chosen]:
             outcomes.append(await task)
             on_outcome(outcomes[-1])
     return outcomes
 
 
-async def _check_owner(address: str, owner_token: str) -> None:
-    async with rpc.open_channel(address, token=owner_token) as channel:
+def _dial(address: str, authorities: Path | None, token: str | None) -> grpc.aio.Channel:
+    return rpc.open_channel(address, token=token, authorities=authorities, peer=Identity.LABELER)
+
+
+async def _check_owner(dial: Dial, owner_token: str) -> None:
+    async with dial(owner_token) as channel:
         stub = labeler_pb2_grpc.LabelerServiceStub(channel)
         reply = await rpc.call(stub.WhoAmI, labeler_pb2.WhoAmIRequest(), timeout_s=5)
     if reply.role != preference_pb2.ROLE_OWNER:
@@ -86,8 +98,8 @@ async def _check_owner(address: str, owner_token: str) -> None:
         )
 
 
-async def _run(check: Check, address: str, owner_token: str) -> Outcome:
-    trial = Trial(address, owner_token=owner_token)
+async def _run(check: Check, dial: Dial, owner_token: str) -> Outcome:
+    trial = Trial(dial, owner_token=owner_token)
     got, verdict = "", Verdict.FAILED
     try:
         await trial.begin()

@@ -17,7 +17,7 @@ from somersault.errors import UnavailableError, error_from_status
 from somersault.rpc import limits
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.interceptors import RETRY_KEY
-from somersault.rpc.tls.certificates import Certificates
+from somersault.rpc.tls.certificates import read_authorities
 from somersault.rpc.tls.distrust import note_distrust
 from somersault.rpc.tls.folder import open_folder
 from somersault.rpc.tls.rotating_channel import RotatingChannel
@@ -46,6 +46,7 @@ def open_channel(
     *,
     token: str | None = None,
     certificates: Path | None = None,
+    authorities: Path | None = None,
     peer: Identity | None = None,
     has_own_connection: bool = False,
 ) -> grpc.aio.Channel:
@@ -55,28 +56,31 @@ def open_channel(
         address: ``host:port``.
         token: Sent as ``authorization: Bearer`` with every call.
         certificates: The folder with the certificates that are shown and checked; new files there are taken without a call that
-            fails. None for a connection that is not encrypted.
+            fails. Without them and `authorities` the connection is not encrypted.
+        authorities: A PEM file with the authorities that the server's certificate is checked against, for a caller who has no
+            certificate, such as a labeling front end.
         peer: The service that is dialled. At an IP address, its certificate must name the service instead of the address.
         has_own_connection: Don't share a connection with this process's other channels to the same address, as gRPC
             does by default.
 
     Raises:
-        ConfigError: the certificates can't be used.
+        ConfigError: the certificates or authorities can't be used.
     """
     interceptors: list[Any] = []
     if token is not None:
         interceptors = [_UnaryToken(token), _StreamToken(token), _DuplexToken(token)]
     options = [*_OPTIONS, ("grpc.use_local_subchannel_pool", int(has_own_connection))]
-    if certificates is None:
-        return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     if peer is not None and is_numeric(split_address("address", address)[0]):
         options.append(("grpc.ssl_target_name_override", peer.value))
 
-    def dial(current: Certificates) -> grpc.aio.Channel:
-        credentials = current.channel_credentials
+    def dial(credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:
         return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
 
-    return RotatingChannel(open_folder(certificates), dial)
+    if certificates is not None:
+        return RotatingChannel(open_folder(certificates), lambda current: dial(current.channel_credentials))
+    if authorities is not None:
+        return dial(grpc.ssl_channel_credentials(read_authorities(authorities)))
+    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
 
 
 async def call(

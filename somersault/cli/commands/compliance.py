@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,6 +53,15 @@ def server(
             parser=values.Text(least=0), metavar="WORDS", help="Run only the checks whose names contain this."
         ),
     ] = "",
+    authorities: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            parser=values.FILE,
+            metavar="FILE",
+            help="Authorities of the labeler's certificate, if the port is encrypted (a public_port).",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per check.")] = False,
 ) -> int:
     """Check a labeler: leases, answers, the log, roles, bad input. Exit code 1 if a check fails.
@@ -64,7 +74,8 @@ def server(
     token = owner_token or environment(_TOKEN_VARIABLE)
     if not token:
         raise InvalidInputError(f"--owner-token is missing; it can also be in {_TOKEN_VARIABLE}")
-    return _tell(asyncio.run(check_server(address, owner_token=token, only=only)), as_json=as_json)
+    check = check_server(address, owner_token=token, only=only, authorities=authorities)
+    return _tell(asyncio.run(check), as_json=as_json)
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from somersault import rpc
 from somersault.compliance.checks import expect
 from somersault.domain.keys import sealed_key, segment_key
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import labeler_pb2_grpc, preference_pb2, trajectory_pb2
 
-__all__ = ["CALL_TIMEOUT_S", "LEFT", "RIGHT", "Caller", "Trial"]
+__all__ = ["CALL_TIMEOUT_S", "LEFT", "RIGHT", "Caller", "Dial", "Trial"]
 
 LEFT, RIGHT = preference_pb2.PREFERENCE_LEFT, preference_pb2.PREFERENCE_RIGHT
 CALL_TIMEOUT_S = 10.0
+
+Dial = Callable[[str | None], grpc.aio.Channel]
+"""Opens a channel that sends a token, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,17 @@ class Caller:
 class Trial:
     """Creates a run and invites the labelers that a check needs; `close` revokes their tokens."""
 
-    def __init__(self, address: str, *, owner_token: str) -> None:
-        """Take the labeler's ``host:port`` and an owner's token."""
+    def __init__(self, dial: Dial, *, owner_token: str) -> None:
+        """Take what opens channels to the labeler, and an owner's token."""
         self.run_id = f"compliance-{secrets.token_hex(6)}"
-        self._address = address
+        self._dial = dial
         self._invited: list[Caller] = []
         self._opened: list[Caller] = []
         self.owner = self.as_token(owner_token)
 
     def as_token(self, token: str | None) -> Caller:
         """Return the holder of a token; with None, calls are sent without one."""
-        caller = Caller(rpc.open_channel(self._address, token=token), token=token or "")
+        caller = Caller(self._dial(token), token=token or "")
         self._opened.append(caller)
         return caller
 
@@ -82,7 +84,7 @@ class Trial:
         """Return a new labeler. Teachers answer without clips, so no simulator is needed."""
         request = pb.CreateLabelerRequest(name="compliance", role=role, run_ids=[self.run_id])
         reply = await self.owner.call("CreateLabeler", request)
-        opened = Caller(rpc.open_channel(self._address, token=reply.token), reply.labeler_id, reply.token)
+        opened = Caller(self._dial(reply.token), reply.labeler_id, reply.token)
         self._opened.append(opened)
         self._invited.append(opened)
         return opened

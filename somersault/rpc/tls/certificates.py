@@ -22,7 +22,14 @@ from somersault.errors import ConfigError
 if TYPE_CHECKING:  # 70 ms that most commands do without
     from cryptography import x509
 
-__all__ = ["AUTHORITIES_FILE", "CERTIFICATE_FILE", "KEY_FILE", "Certificates", "read_certificates"]
+__all__ = [
+    "AUTHORITIES_FILE",
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "Certificates",
+    "read_authorities",
+    "read_certificates",
+]
 
 CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE = "tls.crt", "tls.key", "ca.crt"
 
@@ -85,8 +92,6 @@ def read_certificates(folder: Path) -> Certificates:
     Raises:
         ConfigError: one can't be read, has expired or isn't what it should be; says which, and what it must be.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     chain_bytes, key_bytes, authority_bytes = (
         _read(folder / name) for name in (CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE)
     )
@@ -97,14 +102,35 @@ def read_certificates(folder: Path) -> Certificates:
     newest = max(authorities, key=lambda each: each.not_valid_after_utc)
     _check_times(folder / AUTHORITIES_FILE, [newest])
     return Certificates(
-        # Encoded anew, since a file may hold comments before a certificate, which gRPC doesn't take.
-        chain=b"".join(each.public_bytes(Encoding.PEM) for each in chain),
+        chain=_encode(chain),
         key=key_bytes,
-        authorities=b"".join(each.public_bytes(Encoding.PEM) for each in authorities),
+        authorities=_encode(authorities),
         name=_spiffe_name(folder / CERTIFICATE_FILE, chain[0]),
         expiry=min(each.not_valid_after_utc for each in chain),
         authorities_expiry=newest.not_valid_after_utc,
     )
+
+
+def read_authorities(path: Path) -> bytes:
+    """Read the authorities that a server's certificate is checked against by a caller who has none of its own.
+
+    Raises:
+        ConfigError: the file can't be read, or has no certificate that is good now.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}") from error
+    authorities = _parse_certificates(path, data)
+    _check_times(path, [max(authorities, key=lambda each: each.not_valid_after_utc)])
+    return _encode(authorities)
+
+
+def _encode(certificates: Sequence[x509.Certificate]) -> bytes:
+    """Encode them anew, since a file may hold comments before a certificate, which gRPC doesn't take."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
 def _read(path: Path) -> bytes:

@@ -22,10 +22,11 @@ from somersault.compliance.proxy import Around, Call, LabelerProxy
 from somersault.compliance.server import SERVER_CHECKS
 from somersault.compliance.server_checks import clips
 from somersault.domain.roles import Role
-from somersault.errors import PermissionDeniedError, UnavailableError
+from somersault.errors import InvalidInputError, PermissionDeniedError, UnavailableError
 from somersault.runtime.urls import file_url
 from somersault.storage import open_store
 from somersault.v1 import labeler_pb2
+from tests.certificates import Authority
 from tests.services.labeler.running import (
     TOKENS,
     RunningLabeler,
@@ -54,6 +55,29 @@ async def labeler(tmp_path: Path) -> AsyncIterator[RunningLabeler]:
     """Our labeler, which can draw."""
     async with drawing_labeler(tmp_path) as running:
         yield running
+
+
+async def test_encrypted_labeler_is_checked_with_its_authorities(
+    tmp_path: Path, unused_tcp_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the port for callers without certificates; another authority's certificate is refused, and it says so."""
+    authority, name = Authority(), "a lease says what it must"
+    shown = authority.write(tmp_path / "certificates", "labeler")
+    other = Authority().write(tmp_path / "other", "labeler")
+    settings = {"certificates_path": shown, "public_port": unused_tcp_port, "host": "0.0.0.0"}  # noqa: S104
+    arguments = ["compliance", "server", "--address", f"127.0.0.1:{unused_tcp_port}", "--owner-token", OWNER]
+    arguments += ["--only", name, "--json", "--ca"]
+    async with running_labeler(tmp_path, **settings):
+        assert await asyncio.to_thread(main, [*arguments, str(shown / "ca.crt")]) == 0
+        assert '"verdict": "pass"' in capsys.readouterr().out
+        assert await asyncio.to_thread(main, [*arguments, str(other / "ca.crt")]) == 1
+    assert "certificate" in capsys.readouterr().err
+
+
+async def test_a_name_of_no_check_is_an_error() -> None:
+    """Not a success of nothing."""
+    with pytest.raises(InvalidInputError, match="only is 'leese', must be part of the name of a check"):
+        await check_server("127.0.0.1:1", owner_token=OWNER, only="leese")
 
 
 @contextlib.asynccontextmanager
