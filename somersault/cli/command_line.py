@@ -19,7 +19,8 @@ from somersault.cli.commands.clone import clone
 from somersault.cli.commands.doctor import doctor
 from somersault.cli.commands.eval import evaluate
 from somersault.cli.commands.export import export
-from somersault.cli.commands.import_labels import import_labels
+from somersault.cli.commands.labels.import_labels import import_labels
+from somersault.cli.commands.labels.labelers import labelers
 from somersault.cli.commands.open import open_pages
 from somersault.cli.commands.plot import compare, plot
 from somersault.cli.commands.render import render
@@ -84,6 +85,7 @@ app.command("eval")(evaluate)
 app.command()(render)
 app.command()(export)
 app.command("import")(import_labels)
+app.command()(labelers)
 app.command()(clone)
 app.command()(plot)
 app.command()(compare)

@@ -9,13 +9,12 @@ from typing import Any
 
 from somersault.cli.labels.given_labels import send_given
 from somersault.cli.labels.intake import Intake, prepare
-from somersault.cli.labels.labeler_client import send, serving_labeler
+from somersault.cli.labels.labeler_client import send, served_address, serving_labeler
 from somersault.cli.labels.sources import open_file
-from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.run.store import open_run_store
-from somersault.errors import ConfigError, UnavailableError
+from somersault.errors import ConfigError
 from somersault.runs import load_run
 from somersault.runs.preference_log import read_log_rows
 from somersault.tasks import get_task
@@ -77,7 +76,4 @@ async def _send(config: RunConfig, folder: RunFolder, messages: Sequence[LogMess
         async with serving_labeler(config, folder) as address:
             await send_given(config, folder, address)
             return await send(config, folder, address, messages)
-    if not folder.addresses.is_file():
-        raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
-    addresses = read_addresses(folder.addresses)
-    return await send(config, folder, addresses.labeler_of_tools or addresses.labeler, messages)
+    return await send(config, folder, served_address(folder, user=user), messages)

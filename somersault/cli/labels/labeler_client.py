@@ -1,4 +1,4 @@
-"""Sends rows to a run's labeler through the public ``ImportPreferences`` rpc."""
+"""Calls a run's labeler as the run's owner, and sends it rows through the public ``ImportPreferences`` rpc."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 
 import grpc.aio
 
+from somersault.cli.pages.addresses import read_addresses
 from somersault.cli.run.config import RunConfig
 from somersault.cli.run.folder import RunFolder
 from somersault.cli.services.certificates import certificates_of
 from somersault.cli.services.run_services import RunServices
 from somersault.domain.roles import Identity, Role
-from somersault.errors import NotFoundError, SomersaultError
+from somersault.errors import NotFoundError, SomersaultError, UnavailableError
 from somersault.rpc import call, open_channel
 from somersault.tasks import get_task
 from somersault.v1 import labeler_pb2, labeler_pb2_grpc, preference_pb2
 from somersault.wire.preference_rows import LogMessage
 
-__all__ = ["send", "serving_labeler"]
+__all__ = ["called_labeler", "send", "served_address", "serving_labeler"]
 
 _MAX_ROWS = 1000  # of one call, which is taken whole or not at all
 _TIMEOUT_S = 60.0
@@ -38,6 +39,38 @@ async def serving_labeler(config: RunConfig, folder: RunFolder) -> AsyncIterator
         yield services.addresses.labeler_of_tools
     finally:
         await services.supervisor.stop()
+
+
+def served_address(folder: RunFolder, *, user: str) -> str:
+    """Return the address of the labeler of a run that another command is using.
+
+    Raises:
+        UnavailableError: that command is still starting it.
+    """
+    if not folder.addresses.is_file():
+        raise UnavailableError(f"somersault {user} is starting {folder.path}; try again in a few seconds")
+    addresses = read_addresses(folder.addresses)
+    return addresses.labeler_of_tools or addresses.labeler
+
+
+@contextlib.asynccontextmanager
+async def called_labeler(
+    config: RunConfig, folder: RunFolder
+) -> AsyncIterator[labeler_pb2_grpc.LabelerServiceAsyncStub]:
+    """Let the run's owner call its labeler, which is started for that if no command is using the run.
+
+    Raises:
+        SomersaultError: it can't be reached.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        user = folder.user()
+        if user is None:
+            folder.resume()
+            address = await stack.enter_async_context(serving_labeler(config, folder))
+        else:
+            address = served_address(folder, user=user)
+        channel = await stack.enter_async_context(_open(folder, address))
+        yield labeler_pb2_grpc.LabelerServiceStub(channel)
 
 
 async def send(

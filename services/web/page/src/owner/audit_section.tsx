@@ -19,6 +19,7 @@ const WORDS: Record<string, string> = {
   CreateRun: "registered",
   CreateWebhook: "created",
   DeleteWebhook: "deleted",
+  EndSessions: "logged out",
   ExportPreferences: "exported",
   ImportPreferences: "imported",
   InviteLabeler: "added to the run",

@@ -88,6 +88,26 @@ async def test_invited_labeler_answers_until_revoked(owner, browser, whole_label
     assert "no longer valid" in await ada.inner_text("#login-problem")
 
 
+async def test_a_labeler_is_logged_out_of_every_browser(owner, browser, whole_labeler):
+    """The open page asks for the token within seconds; the token itself is still good, and the audit log has it."""
+    await whole_labeler.propose("one", "two", wants_clips=True)
+    await open_section(owner, "labelers")
+    await owner.fill("#invite-name", "Ada")
+    await owner.click("#invite-form button")
+    address = await owner.input_value("#token-address")
+    ada = await (await browser.new_context()).new_page()
+    await log_in(ada, address)
+    await skip_practice(ada)
+    row = await row_of(owner, "labelers-table", "Ada")
+    await row.get_by_role("button", name="Log out").click()
+    await owner.click("#change-token button[type=submit]")
+    await ada.wait_for_selector("#login:not([hidden])", timeout=20_000)
+    await log_in(ada, address)
+    await ada.wait_for_selector("video.shown")
+    await open_section(owner, "audit")
+    await owner.locator("#audit-table tbody tr", has_text="logged out").wait_for()
+
+
 async def test_excluded_labeler_is_restored_and_both_are_in_the_audit_log(owner, whole_labeler):
     """Weight 0 with its reason, and back; no other token is needed to see it."""
     teacher = whole_labeler.as_role(Role.TEACHER)

@@ -1,4 +1,4 @@
-// Who may call: invitations, new tokens and revocation.
+// Who may call: invitations, new tokens, ends of sessions and revocation.
 
 import { useState } from "preact/hooks";
 
@@ -12,7 +12,7 @@ import type { SectionContext } from "../section_context";
 import { Problem, ROLE_NAMES, Section, Time, useAction } from "../../shell/parts";
 import { TokenCard, type ShownToken } from "./token_card";
 
-type Change = { kind: "rotate" | "revoke" | "remove"; labeler: Labeler };
+type Change = { kind: "log_out" | "rotate" | "revoke" | "remove"; labeler: Labeler };
 
 export function LabelersSection({ session, run: { runId } }: SectionContext) {
   const labelers = useLoaded("labelers", () => readAll("ListLabelers"));
@@ -23,14 +23,16 @@ export function LabelersSection({ session, run: { runId } }: SectionContext) {
     await labelers.reload();
   };
   const confirm = async ({ kind, labeler }: Change) => {
+    const { labelerId } = labeler;
     if (kind !== "rotate") {
-      if (kind === "revoke") await call("RevokeToken", { labelerId: labeler.labelerId });
-      else await call("RemoveLabeler", { labelerId: labeler.labelerId, runId });
+      if (kind === "log_out") await call("EndSessions", { labelerId });
+      else if (kind === "revoke") await call("RevokeToken", { labelerId });
+      else await call("RemoveLabeler", { labelerId, runId });
       return labelers.reload();
     }
-    const { token } = await call("RotateToken", { labelerId: labeler.labelerId });
+    const { token } = await call("RotateToken", { labelerId });
     // Replacing one's own token would log one out.
-    if (labeler.labelerId === session.labelerId) await logIn(token);
+    if (labelerId === session.labelerId) await logIn(token);
     return show({ name: labeler.name ?? "", role: labeler.role, token });
   };
   const add = async (labeler: Labeler) => {
@@ -173,6 +175,11 @@ function LabelerRows({ labelers, runId, ownId, onChange, onAdd }: TableProps) {
                     Add to this run
                   </button>
                 )}
+                {labeler.revokeTime ? null : (
+                  <button type="button" class="small" onClick={() => onChange({ kind: "log_out", labeler })}>
+                    Log out
+                  </button>
+                )}
                 <button type="button" class="small" onClick={() => onChange({ kind: "rotate", labeler })}>
                   New token
                 </button>
@@ -216,7 +223,7 @@ function ChangeDialog({ change, runId, onConfirm, onClose }: ChangeDialogProps) 
       id="change-token"
       title={title(name, runId)}
       action={action}
-      isBad={change.kind !== "rotate"}
+      isBad={change.kind === "revoke" || change.kind === "remove"}
       onConfirm={() => onConfirm(change)}
       onClose={onClose}
     >
@@ -232,6 +239,12 @@ interface ChangeWords {
 }
 
 const CHANGES: Record<Change["kind"], ChangeWords> = {
+  log_out: {
+    title: (name) => `Log ${name} out of every browser?`,
+    action: "Log out",
+    consequence:
+      "All browsers are asked for the token again, within seconds. The token stays good; if somebody else may have it, create a new one instead.",
+  },
   rotate: {
     title: (name) => `Create a new token for ${name}?`,
     action: "Create a new token",

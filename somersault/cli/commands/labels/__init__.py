@@ -1,0 +1,1 @@
+"""The commands about answers and those who give them."""
