@@ -18,6 +18,7 @@ from services.reward.limits import Limits
 from services.reward.loop import RewardLoop
 from services.reward.monitoring.progress_reporter import ProgressReporter
 from services.reward.queries.proposer import QueryProposer
+from services.reward.segments.conversation import OfferConversation
 from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
@@ -46,7 +47,7 @@ class RewardApplication:
         self._task = task
         layout, limits = SegmentLayout(task.spec), config.limits_for(task.spec)
         pool = SegmentPool(layout, capacity=limits.pool_capacity)
-        offers = Offers(pool, capacity=limits.pool_capacity)
+        offers = Offers(pool, capacity=limits.pool_capacity, max_simulators=config.max_simulators)
         learner = _reward_learner(config, spec=task.spec, limits=limits, store=store)
         self._labeler = LabelerClient(
             config.labeler_address,
@@ -78,8 +79,7 @@ class RewardApplication:
         )
         self._servicer = RewardServicer(
             spec=task.spec,
-            run_id=config.run_id,
-            offers=offers,
+            conversation=OfferConversation(spec=task.spec, run_id=config.run_id, offers=offers),
             pool=pool,
             loop=self._loop,
             learner=learner,

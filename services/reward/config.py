@@ -89,6 +89,9 @@ class RewardConfig(StorageConfig):
     min_pool_segments: int = pydantic.Field(default=64, ge=2, le=_MAX_KEPT)
     """Nothing is asked before the pool holds this many segments, so that the first pairs differ."""
 
+    max_simulators: int = pydantic.Field(default=1024, ge=1, le=65_536)
+    """Simulators that may be connected at once."""
+
     pool_capacity: int = pydantic.Field(default=1000, ge=2, le=_MAX_KEPT)
     """Newest segments kept to choose queries from; our measurements."""
 

@@ -1,4 +1,4 @@
-"""The reward service's rpcs: translates messages into calls on the offers and the loop, and results into messages."""
+"""The reward service's rpcs: translates messages into calls on the loop, and results into messages."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from services.reward.loop import RewardLoop
 from services.reward.pacing.learner_progress import LearnerProgress
 from services.reward.published import RewardUpdate
-from services.reward.segments.offers import Demand, Offers, OfferSession
+from services.reward.segments.conversation import OfferConversation
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardLearner
 from somersault.domain.actions import bounds_of_choices, least_choice_of
 from somersault.domain.bounds import MAX_STEPS
 from somersault.domain.task_spec import TaskSpec
-from somersault.domain.texts import check_name
 from somersault.errors import InvalidInputError
-from somersault.rpc import drained, duplex
+from somersault.rpc import duplex
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 from somersault.wire import (
     array_from_tensor,
-    segment_from_message,
-    stored_segment_from_message,
-    task_spec_from_message,
     tensor_from_array,
 )
 
@@ -35,7 +31,6 @@ __all__ = ["RewardServicer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_MAX_SEGMENTS = 256
 _MAX_ROWS = 1_000_000
 _MAX_POSITIONS = 4096
 
@@ -47,16 +42,14 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         self,
         *,
         spec: TaskSpec,
-        run_id: str,
-        offers: Offers,
+        conversation: OfferConversation,
         pool: SegmentPool,
         loop: RewardLoop,
         learner: RewardLearner,
     ) -> None:
         """Translate for these parts of the service."""
         self._spec = spec
-        self._run_id = run_id
-        self._offers = offers
+        self._conversation = conversation
         self._pool = pool
         self._loop = loop
         self._learner = learner
@@ -72,16 +65,8 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         context: Context,
     ) -> AsyncIterator[reward_pb2.OfferSegmentsResponse]:
         """Take offers and send demands for as long as the simulator is connected."""
-        session = self._offers.join(await self._read_hello(request_iterator))
-
-        async def take(request: reward_pb2.OfferSegmentsRequest) -> None:
-            self._take(session, request)
-
-        try:
-            async for demand in duplex(request_iterator, handle=take, responses=drained(session.outbox)):
-                yield _demand_to_message(demand)
-        finally:
-            self._offers.leave(session)
+        async for response in self._conversation.hold(request_iterator):
+            yield response
 
     async def WatchRewardModel(
         self,
@@ -131,35 +116,6 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
             num_lost_comparisons=self._learner.num_lost,
         )
 
-    async def _read_hello(self, requests: AsyncIterator[reward_pb2.OfferSegmentsRequest]) -> str:
-        async for request in requests:
-            if request.WhichOneof("kind") != "hello":
-                break
-            check_name("hello.simulator_id", request.hello.simulator_id)
-            spec = task_spec_from_message(request.hello.task)
-            if spec != self._spec:
-                raise InvalidInputError("hello.task", spec, f"the reward service's task {self._spec}")
-            return check_name("hello.incarnation", request.hello.incarnation)
-        raise InvalidInputError("the first message of OfferSegments must be a hello")
-
-    def _take(self, session: OfferSession, request: reward_pb2.OfferSegmentsRequest) -> None:
-        kind = request.WhichOneof("kind")
-        if kind == "offer":
-            segments = request.offer.segments
-            _check_count("offer.segments", len(segments))
-            converted = [segment_from_message(segment, spec=self._spec) for segment in segments]
-            self._offers.offer(session, request.offer.rollout_sequence, converted)
-        elif kind == "stored":
-            _check_count("stored.segments", len(request.stored.segments))
-            stored = [
-                stored_segment_from_message(each, run_id=self._run_id) for each in request.stored.segments
-            ]
-            self._offers.stored(session, request.stored.demand_id, stored)
-        else:
-            raise InvalidInputError(
-                "after its hello a simulator may only offer segments or report them stored"
-            )
-
 
 def _transitions_from_message(
     request: reward_pb2.ScoreRequest, spec: TaskSpec
@@ -181,15 +137,6 @@ def _transitions_from_message(
         if wrong is not None:
             raise InvalidInputError("actions", *wrong)
     return observations, actions
-
-
-def _check_count(field: str, count: int) -> None:
-    if count > _MAX_SEGMENTS:
-        raise InvalidInputError(field, f"{count} segments", f"at most {_MAX_SEGMENTS}")
-
-
-def _demand_to_message(demand: Demand) -> reward_pb2.OfferSegmentsResponse:
-    return reward_pb2.OfferSegmentsResponse(demand_id=demand.demand_id, segment_ids=demand.segment_ids)
 
 
 def _progress_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerProgress:

@@ -2,7 +2,7 @@
 
 from somersault.rpc.backoff import Backoff
 from somersault.rpc.channel import call, open_channel, translated_errors
-from somersault.rpc.duplex import drained, duplex
+from somersault.rpc.duplex import drained, duplex, end_of_this_call, first_message
 from somersault.rpc.notifier import Latest, Notifier, wait_for_change
 from somersault.rpc.reconnection import dial_forever
 from somersault.rpc.server import bind, create_server
@@ -17,6 +17,8 @@ __all__ = [
     "dial_forever",
     "drained",
     "duplex",
+    "end_of_this_call",
+    "first_message",
     "open_channel",
     "translated_errors",
     "wait_for_change",

@@ -7,7 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-__all__ = ["drained", "duplex"]
+from somersault.errors import InvalidInputError, UnavailableError
+from somersault.rpc import limits
+
+__all__ = ["drained", "duplex", "end_of_this_call", "first_message"]
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -56,10 +59,35 @@ async def duplex(
                     await task
 
 
+async def first_message(requests: AsyncIterator[Request], *, rpc: str) -> Request:
+    """Return a stream's first message, which must be its hello.
+
+    Raises:
+        InvalidInputError: the stream ended without, or its first message is another.
+        UnavailableError: none came in time.
+    """
+    try:
+        async with asyncio.timeout(limits.HELLO_S):
+            async for request in requests:
+                message: Any = request
+                if message.WhichOneof("kind") != "hello":
+                    break
+                return request
+    except TimeoutError as error:
+        raise UnavailableError(f"no hello came within {limits.HELLO_S:g} s") from error
+    raise InvalidInputError(f"the first message of {rpc} must be a hello")
+
+
 async def drained(queue: asyncio.Queue[Response]) -> AsyncIterator[Response]:
     """Yield a queue's items as they come, forever."""
     while True:
         yield await queue.get()
+
+
+def end_of_this_call() -> Callable[[], object]:
+    """Return what ends the call that is being served, even if its peer reads nothing."""
+    task = asyncio.current_task()
+    return task.cancel if task is not None else lambda: None
 
 
 async def _consume(requests: AsyncIterator[Request], handle: Callable[[Request], Awaitable[None]]) -> None:

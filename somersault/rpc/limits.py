@@ -13,6 +13,9 @@ KEEPALIVE_MS = 30_000
 HANDSHAKE_TIMEOUT_MS = 10_000
 """A peer that connects and then says nothing is dropped after this long."""
 
+HELLO_S = 10.0
+"""How long a stream that begins with a hello may be open before it."""
+
 CONNECTION_END_S = 60.0
 """What calls have to end on a connection that has become too old; LeaseQueries may wait for 30 s."""
 

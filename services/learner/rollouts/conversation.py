@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 
@@ -12,16 +11,12 @@ from services.learner.rollouts.session import Assignment, PublishedPolicy, Simul
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
 from somersault.domain.trajectory import Rollout
-from somersault.errors import InvalidInputError, UnavailableError
-from somersault.rpc import drained, duplex, limits
+from somersault.errors import InvalidInputError
+from somersault.rpc import drained, duplex, end_of_this_call, first_message, limits
 from somersault.v1 import learner_pb2
 from somersault.wire import rollout_from_message, task_spec_from_message
 
 __all__ = ["CollectConversation", "policy_to_message", "rollout_bytes"]
-
-
-HELLO_S = 10.0
-"""How long a stream may be open before its hello."""
 
 
 class CollectConversation:
@@ -66,7 +61,7 @@ class CollectConversation:
             simulator_id=hello.simulator_id,
             incarnation=hello.incarnation,
             num_environments=hello.num_environments,
-            end=_end_of_this_call(),
+            end=end_of_this_call(),
         )
 
         async def deliver(request: learner_pb2.CollectRequest) -> None:
@@ -84,16 +79,9 @@ class CollectConversation:
     async def _read_hello(
         self, requests: AsyncIterator[learner_pb2.CollectRequest]
     ) -> learner_pb2.SimulatorHello:
-        try:
-            async with asyncio.timeout(HELLO_S):
-                async for request in requests:
-                    if request.WhichOneof("kind") != "hello":
-                        break
-                    self._check_hello(request.hello)
-                    return request.hello
-        except TimeoutError as error:
-            raise UnavailableError(f"no hello came within {HELLO_S:.0f} s") from error
-        raise InvalidInputError("the first message of Collect must be a hello")
+        hello = (await first_message(requests, rpc="Collect")).hello
+        self._check_hello(hello)
+        return hello
 
     def _check_hello(self, hello: learner_pb2.SimulatorHello) -> None:
         check_name("hello.simulator_id", hello.simulator_id)
@@ -147,12 +135,6 @@ class CollectConversation:
         if self._newest is None or self._newest[0] is not item:
             self._newest = item, learner_pb2.CollectResponse(policy=policy_to_message(item))
         return self._newest[1]
-
-
-def _end_of_this_call() -> Callable[[], object]:
-    """Return what ends the call that is being served, even if its peer reads nothing."""
-    task = asyncio.current_task()
-    return task.cancel if task is not None else lambda: None
 
 
 def policy_to_message(policy: PublishedPolicy) -> learner_pb2.Policy:

@@ -131,7 +131,7 @@ class QueryProposer:
 
     def _choose(self, num_queries: int) -> list[tuple[str, str]]:
         """Return pairs of segment ids, most disagreement first; never one that was proposed before."""
-        available = np.array(self._offers.available_indices(), dtype=np.int64)
+        available = np.array(self._offers.candidates(), dtype=np.int64)
         if len(available) < _MIN_SEGMENTS:
             return []
         available = self._some_of(available)

@@ -1,29 +1,28 @@
-"""The segments that simulators offer: admitted to the pool in rollout order, and put into object storage on demand."""
+"""The segments that simulators offer: admitted to the pool in rollout order, and put into object storage on demand.
+
+No simulator keeps queries from the others. Each has its share of the pool (`holdings`); one that doesn't store what it is
+asked for is paid for once (`demands`), and every other choice is made among those that have stored something.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from services.reward.segments.demands import Demands
+from services.reward.segments.holdings import Holdings
 from services.reward.segments.pool import SegmentPool
+from services.reward.segments.session import OfferSession
 from somersault.domain.trajectory import Segment, StoredSegment
-from somersault.errors import InvalidInputError
+from somersault.errors import ResourceExhaustedError
 from somersault.rpc import Notifier, wait_for_change
 
-__all__ = ["Demand", "OfferSession", "Offers"]
+__all__ = ["Offers"]
 
 _log = structlog.get_logger()
-
-STORE_TIMEOUT_S = 30.0
-"""How long a simulator may take to store segments before they count as lost."""
-
-_MAX_DEMANDED = 256
-"""Segments of one demand, as the protocol says; a simulator ends at one that asks for more."""
 
 OFFER_TIMEOUT_S = 30.0
 """In lockstep, how long to wait for a rollout's offer while its simulator is connected."""
@@ -31,67 +30,69 @@ OFFER_TIMEOUT_S = 30.0
 ABSENCE_TIMEOUT_S = 5.0
 """In lockstep, how long to wait for a simulator that is not connected: it may be about to connect, or dead."""
 
+_SILENT_S = 10.0
+"""Who has said nothing for this long has to go if there is no room for another."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """Asks a simulator to put segments into object storage."""
-
-    demand_id: int
-    segment_ids: tuple[str, ...]
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class OfferSession:
-    """One connected simulator."""
-
-    incarnation: str
-    outbox: asyncio.Queue[Demand] = field(default_factory=asyncio.Queue)
-    waiting: deque[tuple[int, Sequence[Segment]]] = field(default_factory=deque)
-    """Offers (rollout sequence, segments) that are not in the pool yet."""
-    newest_sequence: int = -1
-    """The newest rollout whose segments were offered."""
-    demands: dict[int, asyncio.Future[list[StoredSegment]]] = field(default_factory=dict)
-    """Demands that the simulator has not answered, by number."""
-
-    @property
-    def num_waiting(self) -> int:
-        """Segments that wait to be admitted."""
-        return sum(len(segments) for _, segments in self.waiting)
+_MIN_SEGMENTS = 2
+"""A query shows two of them."""
 
 
 class Offers:
     """Owns the connected simulators and the pool. Used from one event loop."""
 
-    def __init__(self, pool: SegmentPool, *, capacity: int) -> None:
+    def __init__(
+        self,
+        pool: SegmentPool,
+        *,
+        capacity: int,
+        max_simulators: int = 1024,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Start without a simulator.
 
         Args:
             pool: where admitted segments go.
-            capacity: the pool's capacity; also bounds the segments that wait, over all simulators, and the ids remembered.
+            capacity: the pool's capacity; also bounds the segments that wait, over all simulators.
+            max_simulators: how many may be connected.
+            clock: returns monotonic seconds.
         """
         self._pool = pool
         self._capacity = capacity
-        self._sessions: dict[str, OfferSession] = {}
-        self._owners: OrderedDict[str, str] = OrderedDict()
-        """segment_id to incarnation, for the segments in the pool, oldest first."""
-        self._demand_ids = itertools.count(1)
+        self._max_simulators = max_simulators
+        self._clock = clock
+        self._sessions: dict[OfferSession, None] = {}
+        self._holdings = Holdings()
+        self._demands = Demands(self._holdings, self._sessions.keys())
+        self._missed: set[str] = set()
+        """Incarnations that were waited for in vain, until they offer something."""
+        self._num_choices = 0
         self.changed = Notifier()
         """Notifies whenever something was offered or a simulator joined or left."""
 
-    def join(self, incarnation: str) -> OfferSession:
-        """Open a simulator's session. One that reconnects replaces the session of its lost connection."""
-        session = OfferSession(incarnation=incarnation)
-        self._sessions[incarnation] = session
+    def join(self, incarnation: str, *, end: Callable[[], object] = lambda: None) -> OfferSession:
+        """Open a simulator's session; if too many are connected, one that says nothing has to go.
+
+        Args:
+            incarnation: the random name of its life, as it says. One that reconnects may have two sessions for a while.
+            end: ends its stream.
+
+        Raises:
+            ResourceExhaustedError: too many are connected, and each has been heard of lately.
+        """
+        if len(self._sessions) >= self._max_simulators:
+            self._end_silent()
+        session = OfferSession(incarnation=incarnation, end=end, heard_s=self._clock())
+        self._sessions[session] = None
         self.changed.notify()
         return session
 
     def leave(self, session: OfferSession) -> None:
         """Close a session; whatever was demanded over it counts as lost."""
-        for future in session.demands.values():
-            if not future.done():
-                future.set_result([])
-        if self._sessions.get(session.incarnation) is session:
-            del self._sessions[session.incarnation]
+        if session not in self._sessions:
+            return  # it had to go before
+        del self._sessions[session]
+        self._demands.forget(session)
+        self._holdings.leave(session)
         self.changed.notify()
 
     def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
@@ -99,25 +100,30 @@ class Offers:
 
         If more wait than the pool could hold, the oldest offer of the simulator with the most is dropped.
         """
-        new = [segment for segment in segments if segment.segment_id not in self._owners]
-        session.waiting.append((sequence, new))
+        if session not in self._sessions:
+            return
+        session.heard_s = self._clock()
+        for segment in segments:
+            if segment.segment_id in self._holdings:
+                self._holdings.add(segment.segment_id, session)
+        new = [segment for segment in segments if segment.segment_id not in self._holdings]
+        if new:
+            session.waiting.append((sequence, new))
         session.newest_sequence = max(session.newest_sequence, sequence)
-        while sum(each.num_waiting for each in self._sessions.values()) > self._capacity:
-            max(self._sessions.values(), key=lambda each: each.num_waiting).waiting.popleft()
+        self._missed.discard(session.incarnation)
+        while sum(each.num_waiting for each in self._sessions) > self._capacity:
+            max(self._sessions, key=lambda each: each.num_waiting).waiting.popleft()
         self.changed.notify()
 
     def stored(self, session: OfferSession, demand_id: int, stored: Sequence[StoredSegment]) -> None:
         """Resolve a demand with the segments that the simulator has stored.
 
         Raises:
-            InvalidInputError: no demand of that number is open.
+            InvalidInputError: no demand of that number is open, or it didn't ask for one of the segments.
         """
-        future = session.demands.pop(demand_id, None)
-        if future is None:
-            # It passes: a new stream begins without demands.
-            raise InvalidInputError("stored.demand_id", demand_id, "the number of an open demand").again()
-        if not future.done():
-            future.set_result(list(stored))
+        session.heard_s = self._clock()
+        self._demands.answer(session, demand_id, stored)
+        self.changed.notify()
 
     def admit(self, newest_sequences: Mapping[str, int] | None) -> None:
         """Move offers into the pool in rollout order.
@@ -126,32 +132,32 @@ class Offers:
             newest_sequences: the newest rollout that the learner has taken, by incarnation. Nothing newer is admitted, so
                 that the pool is a function of the learner's step. None admits everything.
         """
-        for session in self._sessions.values():
+        for session in self._sessions:
             limit = None if newest_sequences is None else newest_sequences.get(session.incarnation, -1)
             while session.waiting and (limit is None or session.waiting[0][0] <= limit):
                 for segment in session.waiting.popleft()[1]:
-                    self._admit_one(segment, session.incarnation)
+                    self._admit_one(segment, session)
 
     async def wait_for(self, newest_sequences: Mapping[str, int]) -> None:
         """Wait until each simulator has offered its rollouts up to the one given, by incarnation.
 
         This includes simulators that are not connected: at the start a rollout may reach the learner before its
-        simulator's first offer gets here, and what is asked must not depend on which was faster.
+        simulator's first offer gets here, and what is asked must not depend on which was faster. One that was waited for in
+        vain is not waited for again before it has offered something.
         """
         clock = asyncio.get_running_loop()
         started_s = clock.time()
         while True:
             change = self.changed.next
-            missing = [
-                each for each in newest_sequences if not self._has_offered(each, newest_sequences[each])
-            ]
+            missing = self._missing(newest_sequences)
             if not missing:
                 return
-            is_absent = not any(name in self._sessions for name in missing)
+            is_absent = not any(each.incarnation in missing for each in self._sessions)
             timeout_s = ABSENCE_TIMEOUT_S if is_absent else OFFER_TIMEOUT_S
             left_s = started_s + timeout_s - clock.time()
             if left_s <= 0:
                 _log.warning("offer_missing", incarnations=missing, timeout_s=timeout_s)
+                self._missed = set(missing)
                 return
             await wait_for_change(change, timeout_s=left_s)
 
@@ -169,51 +175,54 @@ class Offers:
         return [
             index
             for index, segment_id in enumerate(self._pool.segment_ids)
-            if self._owners.get(segment_id) in self._sessions
+            if self._holdings.holders(segment_id)
         ]
+
+    def candidates(self) -> list[int]:
+        """Return the pool indices to choose the next queries from.
+
+        Every other time, those of simulators that have stored what they were asked for, if there are any: so whoever never
+        does, and comes back under ever new names, can hold up no more than half of all choices.
+        """
+        available, ids = self.available_indices(), self._pool.segment_ids
+        proven = [
+            index
+            for index in available
+            if any(each.has_stored for each in self._holdings.holders(ids[index]))
+        ]
+        self._num_choices += 1
+        return proven if self._num_choices % 2 and len(proven) >= _MIN_SEGMENTS else available
 
     async def store(self, segment_ids: Sequence[str]) -> dict[str, StoredSegment]:
         """Have segments put into object storage and return those that now are, by id."""
-        by_session: dict[str, list[str]] = {}
-        for segment_id in segment_ids:
-            by_session.setdefault(self._owners.get(segment_id, ""), []).append(segment_id)
-        answers = await asyncio.gather(
-            *(
-                self._demand_all(self._sessions[incarnation], ids)
-                for incarnation, ids in by_session.items()
-                if incarnation in self._sessions
+        return await self._demands.store(segment_ids)
+
+    def _admit_one(self, segment: Segment, session: OfferSession) -> None:
+        is_known = segment.segment_id in self._holdings
+        if not is_known:
+            is_full = len(self._holdings) >= self._capacity
+            replaced = self._holdings.give_way(session) if is_full else None
+            self._pool.add(segment.segment_id, segment.observations, segment.actions, replaced=replaced)
+        self._holdings.add(segment.segment_id, session)
+
+    def _missing(self, newest_sequences: Mapping[str, int]) -> list[str]:
+        return [
+            incarnation
+            for incarnation, sequence in newest_sequences.items()
+            if incarnation not in self._missed
+            and not any(
+                each.incarnation == incarnation and each.newest_sequence >= sequence
+                for each in self._sessions
             )
-        )
-        return {stored.segment_id: stored for answer in answers for stored in answer}
+        ]
 
-    async def _demand_all(self, session: OfferSession, segment_ids: Sequence[str]) -> list[StoredSegment]:
-        """Demand as many at a time as a simulator takes, until it has left."""
-        stored: list[StoredSegment] = []
-        for begin in range(0, len(segment_ids), _MAX_DEMANDED):
-            if self._sessions.get(session.incarnation) is session:
-                stored += await self._demand(session, segment_ids[begin : begin + _MAX_DEMANDED])
-        return stored
-
-    async def _demand(self, session: OfferSession, segment_ids: Sequence[str]) -> list[StoredSegment]:
-        demand = Demand(demand_id=next(self._demand_ids), segment_ids=tuple(segment_ids))
-        future: asyncio.Future[list[StoredSegment]] = asyncio.get_running_loop().create_future()
-        session.demands[demand.demand_id] = future
-        session.outbox.put_nowait(demand)
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT_S):
-                return await future
-        except TimeoutError:
-            _log.warning("segments_not_stored", incarnation=session.incarnation, timeout_s=STORE_TIMEOUT_S)
-            return []
-
-    def _admit_one(self, segment: Segment, incarnation: str) -> None:
-        if segment.segment_id in self._owners:
-            return
-        self._pool.add(segment.segment_id, segment.observations, segment.actions)
-        self._owners[segment.segment_id] = incarnation
-        if len(self._owners) > self._capacity:
-            self._owners.popitem(last=False)
-
-    def _has_offered(self, incarnation: str, sequence: int) -> bool:
-        session = self._sessions.get(incarnation)
-        return session is not None and session.newest_sequence >= sequence
+    def _end_silent(self) -> None:
+        """End the stream of the simulator that owes an answer for too long, or has been silent for longest."""
+        now_s = self._clock()
+        silent = [each for each in self._sessions if each.is_overdue or now_s - each.heard_s >= _SILENT_S]
+        if not silent:
+            raise ResourceExhaustedError(f"{self._max_simulators} simulators are connected, the most allowed")
+        session = min(silent, key=lambda each: (not each.is_overdue, each.has_stored, each.heard_s))
+        _log.warning("simulator_silent", incarnation=session.incarnation)
+        self.leave(session)
+        session.end()

@@ -1,10 +1,13 @@
 """The newest segments, a bounded number of them: queries are chosen from these.
 
+Which of them gives way to a new one is decided in `holdings`.
+
 Shapes: ``L`` steps of a segment, ``F`` frames an observation; ``*frame`` and ``*action`` as in `somersault.domain.arrays`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +20,7 @@ __all__ = ["SegmentPool"]
 
 
 class SegmentPool:
-    """A ring of segments: each new one replaces the oldest. One owner."""
+    """A bounded number of segments, each of which keeps its index until it is replaced. One owner."""
 
     def __init__(self, layout: SegmentLayout, *, capacity: int) -> None:
         """Reserve room for ``capacity`` segments; no more is ever needed."""
@@ -27,7 +30,8 @@ class SegmentPool:
         self._capacity = capacity
         self._observations, self._actions = layout.reserve(capacity)
         self._ids: list[str] = []
-        self._next = 0
+        self._indices: dict[str, int] = {}
+        """By id, in the order of arrival."""
 
     def __len__(self) -> int:
         """Return the number of segments held."""
@@ -35,34 +39,39 @@ class SegmentPool:
 
     @property
     def segment_ids(self) -> tuple[str, ...]:
-        """The ids by index; an index changes its segment once the ring comes round."""
+        """The ids by index."""
         return tuple(self._ids)
 
     def newest_indices(self, count: int) -> NDArray[np.int64]:
         """Return the indices of the newest segments, at most ``count``, the newest first."""
-        ages = np.arange(1, min(count, len(self._ids)) + 1, dtype=np.int64)
-        indices: NDArray[np.int64] = (self._next - ages) % self._capacity
-        return indices
+        newest = itertools.islice(reversed(self._indices.values()), count)
+        return np.fromiter(newest, dtype=np.int64)
 
-    def add(self, segment_id: str, observations: FrameArray, actions: ActionArray) -> None:
+    def add(
+        self,
+        segment_id: str,
+        observations: FrameArray,
+        actions: ActionArray,
+        *,
+        replaced: str | None = None,
+    ) -> None:
         """Admit one segment.
 
         Args:
             segment_id: its name.
             observations: ``[L + F - 1, *frame]``, the newest before each action last; copied.
             actions: ``[L, *action]``, as executed; copied.
+            replaced: which one it replaces in a full pool; the oldest if None.
 
         Raises:
             ValueError: an array has another shape or type.
         """
         self._layout.check(observations, actions)
-        self._observations[self._next] = observations
-        self._actions[self._next] = actions
-        if len(self._ids) < self._capacity:
-            self._ids.append(segment_id)
-        else:
-            self._ids[self._next] = segment_id
-        self._next = (self._next + 1) % self._capacity
+        index = self._free_index(replaced)
+        self._observations[index] = observations
+        self._actions[index] = actions
+        self._ids[index] = segment_id
+        self._indices[segment_id] = index
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[FrameArray, ActionArray]:
         """Return copies of observations ``[n, L + F - 1, *frame]`` and actions ``[n, L, *action]``.
@@ -76,3 +85,9 @@ class SegmentPool:
                 f"indices are {chosen.min()} to {chosen.max()}, must be 0 to {len(self._ids) - 1}"
             )
         return self._observations[chosen], self._actions[chosen]
+
+    def _free_index(self, replaced: str | None) -> int:
+        if len(self._ids) < self._capacity:
+            self._ids.append("")
+            return len(self._ids) - 1
+        return self._indices.pop(next(iter(self._indices)) if replaced is None else replaced)

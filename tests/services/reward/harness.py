@@ -17,8 +17,9 @@ from services.reward.pacing.learner_progress import LearnerProgress
 from services.reward.queries.proposals import Proposal
 from services.reward.queries.proposer import QueryProposer
 from services.reward.segments.layout import SegmentLayout
-from services.reward.segments.offers import Offers, OfferSession
+from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
+from services.reward.segments.session import OfferSession
 from services.reward.training.checkpoints import CheckpointStore
 from services.reward.training.reward_learner import RewardLearner
 from services.reward.training.trainer import Trainer

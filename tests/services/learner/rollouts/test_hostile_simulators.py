@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.learner.config import LearnerConfig
-from services.learner.rollouts import conversation
 from services.learner.rollouts.collector import Collector
 from services.learner.rollouts.conversation import CollectConversation
 from services.learner.rollouts.session import Assignment, PublishedPolicy, SimulatorSession
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ResourceExhaustedError, UnavailableError
+from somersault.rpc import limits
 from somersault.v1 import learner_pb2
 from tests.services.learner.doubles import make_rollout
 
@@ -131,7 +131,7 @@ def test_who_does_not_deliver_has_to_go_when_there_is_no_room() -> None:
 
 async def test_a_stream_without_a_hello_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many are opened."""
-    monkeypatch.setattr(conversation, "HELLO_S", 0.02)
+    monkeypatch.setattr(limits, "HELLO_S", 0.02)
     spec = TaskSpec(task="t", frame_shape=(2,), action_dim=1, episode_steps=9, segment_steps=4, step_s=0.1)
 
     async def silent() -> AsyncIterator[learner_pb2.CollectRequest]:

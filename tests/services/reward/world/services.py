@@ -20,6 +20,7 @@ from services.reward.feedback.training_set import TrainingSet
 from services.reward.loop import RewardLoop
 from services.reward.monitoring.progress_reporter import ProgressReporter
 from services.reward.queries.proposer import QueryProposer
+from services.reward.segments.conversation import OfferConversation
 from services.reward.segments.layout import SegmentLayout
 from services.reward.segments.offers import Offers
 from services.reward.segments.pool import SegmentPool
@@ -101,7 +102,11 @@ class RewardLife:
             now_s=lambda: asyncio.get_running_loop().time(),
         )
         self.servicer = RewardServicer(
-            spec=SPEC, run_id="r", offers=self.offers, pool=self.pool, loop=self.loop, learner=learner
+            spec=SPEC,
+            conversation=OfferConversation(spec=SPEC, run_id="r", offers=self.offers),
+            pool=self.pool,
+            loop=self.loop,
+            learner=learner,
         )
 
     async def live(self) -> None:
