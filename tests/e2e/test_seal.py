@@ -1,4 +1,4 @@
-"""A run whose learner and reward service are held to their seals trains, is stopped, killed and resumed like any other.
+"""A run whose services are held to their seals trains, is stopped, killed and resumed like any other.
 
 A task's own code runs within each of its processes, so it can say what the kernel lets each one open.
 """
@@ -72,15 +72,16 @@ def test_a_sealed_run_lives_as_any_other(tmp_path: Path) -> None:
     task.parent.mkdir()
     task.write_text(_TASK.format(run=str(run_dir), seen=str(task.parent)))
     given = ("--teacher", "oracle", "--labels", "30", "--steps", str(_STEPS))
-    with train(run_dir, *given, task=str(task)) as run:
+    with train(run_dir, *given, task=str(task), has_web=True) as run:
         run.wait_for_steps(20_000)
-        assert [_is_held(run, service) for service in (*_SEALED, "simulator")] == [True, True, False]
+        held = [_is_held(run, service) for service in (*_SEALED, "web", "simulator")]
+        assert held == [True, True, True, False]
         run.process.send_signal(signal.SIGINT)
         _, errors = run.process.communicate(timeout=60)
         assert run.process.returncode == 130, errors[-2000:]
     before = {one: set((run_dir / "checkpoints" / one).iterdir()) for one in _SEALED}
     assert all(before.values())
-    with train(run_dir, "--resume", task=str(task)) as run:
+    with train(run_dir, "--resume", task=str(task), has_web=True) as run:
         for steps, service in zip((40_000, 60_000), _SEALED, strict=True):
             run.wait_for_steps(steps)
             run.kill(service)

@@ -1,7 +1,8 @@
-"""What of a run's files on this machine the services that must not know true rewards or labels may open: the learner, the reward service.
+"""What of a run's files on this machine some of its services may open.
 
-As with S3 identities, each has what `somersault.storage.policies.ACCESS` says, and its own certificates. The other services are
-held to nothing.
+These are the ones that must not know true rewards or labels, the learner and the reward service, and the one that strangers
+reach, which serves the pages. As with S3 identities, each has what `somersault.storage.policies.ACCESS` says, and its own
+certificates. The other services are held to nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from somersault.storage.policies import ACCESS
 
 __all__ = ["SEALED_SERVICES", "seal_of"]
 
-SEALED_SERVICES = ("learner", "reward")
+SEALED_SERVICES = ("learner", "reward", "web")
 
 _OF_ANY_RUN, _ALL_IN = "*/", "/*"
 
@@ -32,13 +33,16 @@ def seal_of(name: str, config: RunConfig, folder: RunFolder) -> Seal | None:
         return None
     readable = [certificates_of(folder.certificates, name)]
     writable, made, closed = list[Path](), list[Path](), [folder.path]
-    objects = _folder_of_objects(config)
+    objects, access = _folder_of_objects(config), ACCESS.get(name)
     if objects is not None:
         closed.append(objects.path)
-        readable += [objects.probes, *(objects.path / _path_of(key) for key in ACCESS[name].reads)]
-        writable += [objects.probes, *(objects.path / _path_of(key) for key in ACCESS[name].writes)]
-        keys = (*ACCESS[name].reads, *ACCESS[name].writes)
+    if objects is not None and access is not None:
+        readable += [objects.probes, *(objects.path / _path_of(key) for key in access.reads)]
+        writable += [objects.probes, *(objects.path / _path_of(key) for key in access.writes)]
+        keys = (*access.reads, *access.writes)
         made += [objects.probes, *(objects.path / _path_of(key) for key in keys if key.endswith(_ALL_IN))]
+    if name == "web":  # the pair that browsers are shown may lie in the run's folder
+        readable += [Path(path) for path in (config.tls_certificate, config.tls_key) if path]
     return Seal(
         closed=_texts(closed),
         readable=_texts(readable),

@@ -31,17 +31,18 @@ from somersault.errors import PermissionDeniedError
 from somersault.storage import open_store
 url, puts, gets, files = json.loads(sys.argv[1])
 store = open_store(url)
-store.check()
 def attempt(work):
     try:
         work()
     except (PermissionDeniedError, PermissionError):
         return False
     return True
+is_open = attempt(store.check)
 print(json.dumps({
     "put": [key for key in puts if attempt(lambda: store.put(key, b"new"))],
     "get": [key for key in gets if attempt(lambda: store.get(key))],
     "open": [path for path in files if attempt(lambda: open(path).close())],
+    "may use the store": is_open,
 }))
 """
 _WAIT = """
@@ -51,7 +52,7 @@ print("begun", flush=True)
 sys.stdin.readline()
 """
 _FILES = ("tokens.json", "labels.sqlite", "labels.sqlite-wal", "labels.sqlite.key", "config.json")
-_NAMES = ("learner", "reward", "owner", "labeler")
+_NAMES = ("learner", "reward", "owner", "labeler", "web")
 
 
 @pytest.fixture
@@ -73,9 +74,9 @@ def _objects(run: str) -> dict[str, str]:
     }
 
 
-def _use_all(folder: RunFolder, name: str, *, storage_url: str) -> dict[str, list[str]]:
+def _use_all(folder: RunFolder, name: str, *, storage_url: str) -> dict[str, list[str] | bool]:
     """Return what a process that is started as a service can do of everything."""
-    config = make_config(folder, storage_url=storage_url)
+    config = make_config(folder, storage_url=storage_url, has_web=True)
     folder.begin(config)
     write_certificates(folder.certificates, run_id=config.run_id, names=names_of_services(config))
     for path in _FILES:
@@ -96,10 +97,12 @@ def _use_all(folder: RunFolder, name: str, *, storage_url: str) -> dict[str, lis
     command = launch_command([sys.executable, "-c", _TRIES, told], seal=seal.as_text())
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    results: dict[str, list[str]] = json.loads(done.stdout)
+    results = json.loads(done.stdout)
     known = {key: short for short, key in objects.items()}
-    return {use: [known.get(one, Path(one).name) for one in found] for use, found in results.items()} | {
-        "open": [str(Path(one).relative_to(folder.path.parent)) for one in results["open"]]
+    return results | {
+        "put": [known[key] for key in results["put"]],
+        "get": [known[key] for key in results["get"]],
+        "open": [str(Path(one).relative_to(folder.path.parent)) for one in results["open"]],
     }
 
 
@@ -113,6 +116,7 @@ def test_the_learner(folder: RunFolder, tmp_path: Path, place: str) -> None:
         "put": ["policy", "of learner"],
         "get": ["identity", "of learner"],
         "open": ["run/certificates/learner/tls.key", "task.py"],
+        "may use the store": True,
     }
 
 
@@ -123,11 +127,23 @@ def test_the_reward_service(folder: RunFolder) -> None:
         "put": ["of reward"],
         "get": ["segment", "identity", "of reward"],
         "open": ["run/certificates/reward/tls.key", "task.py"],
+        "may use the store": True,
     }
 
 
 @needs_landlock
-@pytest.mark.parametrize("name", SEALED_SERVICES)
+def test_the_pages(folder: RunFolder) -> None:
+    """Who serves strangers has no files of the run: what they may see comes through the labeler, with a token."""
+    assert _use_all(folder, "web", storage_url=folder.storage_url) == {
+        "put": [],
+        "get": [],
+        "open": ["run/certificates/web/tls.key", "task.py"],
+        "may use the store": False,
+    }
+
+
+@needs_landlock
+@pytest.mark.parametrize("name", ["learner", "reward"])
 def test_folders_that_others_make_later(folder: RunFolder, name: str) -> None:
     """A new run has no objects yet: what comes after the services' start is open to them all the same."""
     config = make_config(folder)
@@ -162,8 +178,17 @@ def test_objects_elsewhere(folder: RunFolder) -> None:
 
 def test_the_others_are_held_to_nothing(folder: RunFolder) -> None:
     """They hold the true rewards or the labels themselves, or have an own one's code to run."""
-    names = ("simulator", "labeler", "teacher", "web")
-    assert [seal_of(name, make_config(folder), folder) for name in names] == [None] * 4
+    names = ("simulator", "labeler", "teacher")
+    assert [seal_of(name, make_config(folder), folder) for name in names] == [None] * 3
+
+
+def test_the_pair_that_browsers_are_shown_may_lie_in_the_run(folder: RunFolder) -> None:
+    """The pages' service reads it, and no other."""
+    pair = {"tls_certificate": str(folder.path / "c.pem"), "tls_key": str(folder.path / "k.pem")}
+    config = make_config(folder, **pair)
+    seals = {name: seal_of(name, config, folder) for name in SEALED_SERVICES}
+    read = {name for name, seal in seals.items() if seal is not None and {*pair.values()} <= {*seal.readable}}
+    assert read == {"web"}
 
 
 def test_without_landlock_services_start_as_ever(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
