@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,9 @@ def labeler(
     if certificates is not None:
         command += [f"--certificates-path={certificates}", f"--public-port={public_port}"]
     public = None if certificates is None else f"127.0.0.1:{public_port}"
-    with _running(command, port, tree=tree, log=folder / f"labeler-{port}.log") as pid:
+    # Not a flag: a tree of an earlier version may not know it.
+    own = {"SOMERSAULT_LABELER_FIRST_TOKEN_PATH": str(folder / f"owner-token-{port}")}
+    with _running(command, port, tree=tree, log=folder / f"labeler-{port}.log", own=own) as pid:
         yield Server(address=f"127.0.0.1:{port}", pid=pid, public_address=public)
 
 
@@ -90,10 +92,18 @@ def echo() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _running(
-    command: list[str], port: int, *, tree: Path | None = None, log: Path | None = None
+    command: list[str],
+    port: int,
+    *,
+    tree: Path | None = None,
+    log: Path | None = None,
+    own: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
     with (log or Path(os.devnull)).open("wb") as output:
-        process = subprocess.Popen(command, cwd=tree, stdout=output, stderr=subprocess.STDOUT)
+        environment = {**os.environ, **(own or {})}
+        process = subprocess.Popen(
+            command, cwd=tree, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
         try:
             _wait_until_served(port, process)
             yield process.pid
