@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+FUZZING ?= 60
 PROTOS := $(wildcard protos/somersault/v1/*.proto)
 STAMP := $(VENV)/.installed
 BUF := tools/buf.sh
@@ -85,9 +86,10 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
 	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
 
-faults: setup ## kill, cut, stop and fill what runs for ten minutes and tell what it broke; ARGS="--minutes 60"
+faults: setup ## kill, cut, stop, fill and fuzz what runs, and tell what it broke; ARGS="--minutes 60" FUZZING=600
 	$(BIN)/pytest -m slow tests/faults
 	$(BIN)/python -m tests.faults $(ARGS)
+	$(BIN)/python -m tests.fuzzing --duration $(FUZZING)
 
 audit: setup ## ask whether a locked release has a known vulnerability
 	$(BIN)/python tools/audit.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -91,6 +92,7 @@ class Campaign:
         outcome = await trial.play(faults, kept=kept)
         row = {"class": trial.fault_class.name, "seed": trial.seed, "commit": _commit(), **outcome.as_row()}
         row["wall_s"] = round(time.monotonic() - begin_s, 1)
+        row["load"] = round(os.getloadavg()[0], 1)
         if outcome.problems:
             shortest, num_tries = await shrink(
                 faults, lambda some: self._fails(trial, some), max_tries=self._max_tries

@@ -121,12 +121,16 @@ def _full_disk(generator: random.Random) -> Iterator[Fault]:
 
 
 def _run_kills(generator: random.Random) -> Iterator[Fault]:
-    """Kill each service of a run in turn, most of them at failpoints, and once the command."""
-    for _ in range(_NUM_ROUNDS):
-        for service in generator.sample(SERVICES, k=len(SERVICES)):
-            yield _kill_of(service, generator, _points_of(service))
-    yield _kill_of("any", generator, _SHARED_POINTS)
-    yield _kill_of("command", generator, _points_of("run"))
+    """Kill each service of a run in turn, most of them at failpoints, and now and then whoever writes, and the command."""
+    kills = [
+        _kill_of(service, generator, _points_of(service))
+        for _ in range(_NUM_ROUNDS)
+        for service in generator.sample(SERVICES, k=len(SERVICES))
+    ]
+    others = [_kill_of("any", generator, _SHARED_POINTS) for _ in range(2)]
+    for other in (*others, _kill_of("command", generator, _points_of("run"))):
+        kills.insert(generator.randrange(len(kills)), other)
+    yield from kills
 
 
 def _points_of(service: str) -> list[str]:

@@ -24,8 +24,8 @@ __all__ = ["SERVICES", "Command"]
 
 SERVICES = ("labeler", "learner", "reward", "simulator", "teacher", "web")
 TASK = "pendulum"
-NUM_LABELS = 500
-NUM_STEPS = 1_000_000
+NUM_LABELS = 600
+NUM_STEPS = 3_000_000
 """More than a trial makes: it ends the run itself once its faults are done."""
 CHECKPOINT_S = 5
 READY_WITHIN_S = 240.0

@@ -31,7 +31,7 @@ from tests.faults.labelers import Journal, answer_until, problems_of
 from tests.faults.proxy import MODES, Mode
 from tests.faults.run_store import RunStore
 
-__all__ = ["RunStage"]
+__all__ = ["RunStage", "lost_s"]
 
 READY_WITHIN_S = 60.0
 HEALED_WITHIN_S = 60.0
@@ -222,7 +222,7 @@ class RunStage:
         self.outcome.problems += problems_of(self.journal, log)
         self.outcome.num_answers = len(told)
         self.outcome.answer_s = sorted(self.journal.seconds)[-20:]
-        self.outcome.lost_s = _lost_s(run_dir / "progress.jsonl")
+        self.outcome.lost_s = lost_s(run_dir / "progress.jsonl")
         if max(self.outcome.lost_s, default=0.0) > MAX_LOST_S:
             self.outcome.problems.append(f"{max(self.outcome.lost_s):.0f} s of learning were lost")
         counted = sum(not row.is_extra for row in log)
@@ -244,7 +244,7 @@ def _log_of(run_dir: Path) -> list[dict[str, Any]]:
     return [row for line in exported.splitlines() if (row := json.loads(line))["kind"] == "preference"]
 
 
-def _lost_s(progress: Path) -> list[float]:
+def lost_s(progress: Path) -> list[float]:
     """Return the seconds between each fall of the steps made and when they were made for the first time."""
     lost, reached = [], list[tuple[int, float]]()
     for line in progress.read_text().splitlines():
