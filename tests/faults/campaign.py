@@ -22,7 +22,7 @@ __all__ = ["Campaign", "Trial", "shrink"]
 
 MAX_TRIES = 24
 """Of a failing trial, to shrink it."""
-TRIAL_TIMEOUT_S = 600.0
+TRIAL_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
