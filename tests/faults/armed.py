@@ -62,6 +62,7 @@ class ArmedFolder:
             armed.unlink()
         except FileNotFoundError:
             return self._newest(point, number)
+        armed.write_text("note")
         return None
 
     def _newest(self, point: str, number: int) -> Fired | None:

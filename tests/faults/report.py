@@ -84,7 +84,7 @@ def _restarts(rows: _Rows) -> Iterator[str]:
         yield f"the command, resumed   {len(resumed):>6} {median:>7} {'':>7} {longest:>7}"
     lost = [value for row in rows for value in row["lost_s"]]
     if lost:
-        yield f"learning done twice after a kill: {len(lost)} times, at most {max(lost):.1f} s"
+        yield f"learning lost by a kill of the learner: {len(lost)} kills, at most {max(lost):.1f} s"
 
 
 def _points(rows: _Rows) -> Iterator[str]:

@@ -8,12 +8,14 @@ import datetime as dt
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Processes", "Restart", "events_of"]
+__all__ = ["Processes", "Restart", "events_of", "learning_lost_s"]
 
 _SERVICE = re.compile(r"-m\0services\.([a-z]+)\0")
 _PROBE_S = 0.03
@@ -95,14 +97,37 @@ class Processes:
         return events_of(self._logs / f"{service}.log")
 
 
+def learning_lost_s(log: Path, *, at_s: float) -> float:
+    """Return how much learning a learner lost that was killed: the seconds since it had stored what its next life restored.
+
+    Its log says what it stored and when, but not if it was killed just then; nothing is lost in that case. The progress log
+    doesn't say: its rows are taken back with the steps.
+    """
+    events = [(event, when) for event, when in _records_of(log, tail_bytes=sys.maxsize)]
+    restored = [event["env_steps"] for event, when in events if event["event"] == "restored" and when > at_s]
+    if not restored:
+        return at_s - next(when for event, when in events if event["event"] == "serving")
+    stored = [
+        when
+        for event, when in events
+        if event["event"] == "checkpoint_stored" and event["env_steps"] == restored[0] and when <= at_s
+    ]
+    return at_s - stored[-1] if stored else 0.0
+
+
 def events_of(log: Path) -> Iterator[tuple[str, float]]:
     """Yield the names of a log's newest events, and when each was (`time.time`)."""
+    for event, when in _records_of(log, tail_bytes=_TAIL_BYTES):
+        yield str(event["event"]), when
+
+
+def _records_of(log: Path, *, tail_bytes: int) -> Iterator[tuple[dict[str, Any], float]]:
     with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - tail_bytes))
         for line in file.read().decode(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 event = json.loads(line)
-                yield str(event["event"]), dt.datetime.fromisoformat(event["timestamp"]).timestamp()
+                yield event, dt.datetime.fromisoformat(event["timestamp"]).timestamp()
 
 
 def _descendants(pid: int) -> list[int]:

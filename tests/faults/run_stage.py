@@ -29,9 +29,10 @@ from tests.faults.faults import Fault, Outcome
 from tests.faults.gateway import GatewayStub
 from tests.faults.labelers import Journal, answer_until, problems_of
 from tests.faults.proxy import MODES, Mode
+from tests.faults.restarts import learning_lost_s
 from tests.faults.run_store import RunStore
 
-__all__ = ["RunStage", "lost_s"]
+__all__ = ["RunStage"]
 
 READY_WITHIN_S = 60.0
 HEALED_WITHIN_S = 60.0
@@ -122,6 +123,9 @@ class RunStage:
             await self._resume()
         elif killed:
             await self._note_restart(killed, fired)
+        if killed in ("command", "learner"):
+            log = self._run.run_dir / "logs" / "learner.log"
+            self.outcome.lost_s.append(learning_lost_s(log, at_s=fired.at_s))
 
     async def _killed_at_point(self, fault: Fault) -> Fired | None:
         point, _, action = fault.detail.partition("=")
@@ -225,7 +229,6 @@ class RunStage:
         self.outcome.problems += problems_of(self.journal, log)
         self.outcome.num_answers = len(told)
         self.outcome.answer_s = sorted(self.journal.seconds)[-20:]
-        self.outcome.lost_s = lost_s(run_dir / "progress.jsonl")
         if max(self.outcome.lost_s, default=0.0) > MAX_LOST_S:
             self.outcome.problems.append(f"{max(self.outcome.lost_s):.0f} s of learning were lost")
         counted = sum(not row.is_extra for row in log)
@@ -245,21 +248,6 @@ def _log_of(run_dir: Path) -> list[dict[str, Any]]:
     command += ["--labels", "-", "--format", "jsonl"]
     exported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [row for line in exported.splitlines() if (row := json.loads(line))["kind"] == "preference"]
-
-
-def lost_s(progress: Path) -> list[float]:
-    """Return the seconds between each fall of the steps made and when they were made for the first time."""
-    lost, reached = [], list[tuple[int, float]]()
-    for line in progress.read_text().splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            row = json.loads(line)
-            steps, wall_s = int(row["run/env_steps"]), float(row["wall_s"])
-            if reached and steps < reached[-1][0]:
-                since_s = next((at_s for made, at_s in reached if made >= steps), wall_s)
-                lost.append(reached[-1][1] - since_s)
-                reached = [(made, at_s) for made, at_s in reached if made <= steps]
-            reached.append((steps, wall_s))
-    return lost
 
 
 def _leaks(run_dir: Path) -> list[str]:

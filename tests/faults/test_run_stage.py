@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.faults.faults import Fault
 from tests.faults.report import report_of, unreached
-from tests.faults.run_stage import RunStage, lost_s
+from tests.faults.restarts import learning_lost_s
+from tests.faults.run_stage import RunStage
 
 NEVER = {"labeler.webhook.claimed", "labeler.webhook.marked", "labeler.webhook.sent"}
 """Points that a run without webhooks doesn't come to; `tests/services/labeler/webhooks` does."""
@@ -30,13 +32,21 @@ async def test_a_whole_run_comes_to_every_failpoint(tmp_path: Path, *, on_s3: bo
     assert never - NEVER == (IN_A_FOLDER if on_s3 else ON_S3)
 
 
-def test_learning_that_is_done_twice_is_measured(tmp_path: Path) -> None:
-    """From when the steps were made first to the last that was seen of them."""
-    progress = tmp_path / "progress.jsonl"
-    made = [(1.0, 100), (2.0, 200), (3.0, 300), (5.0, 200), (6.0, 300), (7.0, 400)]
-    rows = [json.dumps({"wall_s": wall_s, "run/env_steps": steps}) for wall_s, steps in made]
-    progress.write_text("\n".join([*rows, '{"wall_s": 8.0, "run/env']))
-    assert lost_s(progress) == [1.0]
+def test_learning_that_is_lost_is_measured(tmp_path: Path) -> None:
+    """From when that was stored which the next life restored; from the beginning if it restored nothing."""
+    log, day = tmp_path / "learner.log", "2026-01-01T00:00"
+    events = [
+        {"event": "serving", "timestamp": f"{day}:01Z"},
+        {"event": "checkpoint_stored", "env_steps": 100, "timestamp": f"{day}:10Z"},
+        {"event": "checkpoint_stored", "env_steps": 200, "timestamp": f"{day}:15Z"},
+        {"event": "serving", "timestamp": f"{day}:25Z"},
+    ]
+    killed_s = dt.datetime.fromisoformat(f"{day}:22Z").timestamp()
+    for restored, lost in ((200, 7.0), (100, 12.0), (300, 0.0), (None, 21.0)):
+        more = {"event": "restored", "env_steps": restored, "timestamp": f"{day}:24Z"}
+        rows = [*events, more] if restored else events
+        log.write_text("\n".join([json.dumps(row) for row in rows] + ["Traceback", '{"event": "cut of']))
+        assert learning_lost_s(log, at_s=killed_s) == lost
 
 
 def test_a_report_says_who_was_killed_where_and_how_soon_it_served() -> None:
