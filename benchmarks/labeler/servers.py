@@ -73,6 +73,7 @@ def labeler(
     port, public_port = _free_port(), _free_port()
     command = [sys.executable, "-m", "services.labeler", f"--port={port}", f"--database-url={database_url}"]
     command += [f"--storage-url={file_url(folder / 'objects')}", "--log-level=error"]
+    command += [f"--first-token-path={folder / f'owner-{port}.token'}"]
     if certificates is not None:
         command += [f"--certificates-path={certificates}", f"--public-port={public_port}"]
     public = None if certificates is None else f"127.0.0.1:{public_port}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -15,6 +15,7 @@ from services.labeler.database import schema
 from services.labeler.database.group_commit import LATER, Later
 from services.labeler.database.steps import Step, run
 from services.labeler.feedback import log_repository, tally_repository
+from services.labeler.feedback.log_repository import NewRow
 from services.labeler.feedback.tally import Tally
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import QueryState
@@ -81,7 +82,7 @@ def submit(
     ]
     locked = run(connection, locking)
     outcomes: list[PreferenceRecord | SomersaultError | Later] = []
-    queries, names, adding = set[int](), set[str](), []
+    queries, names, places, additions = set[int](), set[str](), list[int](), list[_Addition]()
     for submission, rows in zip(submissions, locked, strict=True):
         try:
             held = lease_repository.locked(submission.labeler, rows)
@@ -98,80 +99,112 @@ def submit(
         except SomersaultError as err:
             outcomes.append(err)
             continue
-        adding.append((len(outcomes), _Addition(connection, submission, held)))
+        places.append(len(outcomes))
+        additions.append(_addition(connection, submission, held))
         outcomes.append(LATER)
-    rows_of = iter(run(connection, [step for _, each in adding for step in each.steps]))
-    for place, addition in adding:
-        outcomes[place] = addition.take(rows_of)
+    for place, record in zip(places, _store(connection, additions), strict=True):
+        outcomes[place] = record
     return outcomes
 
 
-class _Addition:
+class _Addition(NamedTuple):
     """A new answer, to be stored and counted."""
 
-    def __init__(self, connection: sa.Connection, submission: Submission, held: HeldLease) -> None:
-        query, labeler = held.query, submission.labeler
-        is_counted = not query.gold_kind and _is_wanted(held)
-        tally = tally_repository.of_query(query).plus(submission.preference)
-        self._record = PreferenceRecord(
-            cursor=0,
-            run_id=query.run_id,
-            query_id=query.query_id,
-            answer_id=submission.answer_id,
-            version=1,
-            preference=submission.preference,
-            left=held.left,
-            right=held.right,
-            labeler_id=labeler.labeler_id,
-            labeler_role=labeler.role,
-            is_extra=not is_counted,
-            commit_ms=held.now_ms,
-            response_ms=submission.response_ms,
-            is_gold=bool(query.gold_kind),
-            gold_kind=query.gold_kind,
-            gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
-            answer_number=tally.num_answers if is_counted else 0,
-            target_answers=_target(connection, query, tally) if is_counted else 0,
-            guidelines_version=held.lease.guidelines_version,
-            commit_id=log_repository.new_commit_id(),
-        )
-        self.steps = self._steps(connection, held, tally)
+    record: PreferenceRecord
+    held: HeldLease
+    tally: Tally
+    """Its query's, with it."""
+    is_counted: bool
+    """Whether it counts for its labeler: of gold, only the first answer does."""
 
-    def _steps(self, connection: sa.Connection, held: HeldLease, tally: Tally) -> list[Step]:
-        record, query, target = self._record, held.query, self._record.target_answers
+    @property
+    def amounts(self) -> dict[QueryState | Preference, int]:
+        """What it adds to its run's counters."""
         amounts: dict[QueryState | Preference, int] = {}
-        if not record.is_extra:
-            amounts = {record.preference: 1}
-            if tally.num_answers >= target:
-                amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-        appending = log_repository.steps_to_append(
-            record.run_id,
-            lease_number=held.lease.number,
-            commit_id=record.commit_id,
-            is_plain=not record.is_gold,
-            version=1,
-            preference=record.preference,
-            now_ms=record.commit_ms,
-            amounts=amounts,
-        )
-        storing = [] if record.is_extra else tally_repository.steps_to_store(query, tally, target=target)
-        counts = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
-        self._appended = len(appending)
-        return [
-            step_to_insert(record, query_number=query.number, lease_number=held.lease.number),
-            *appending,
-            lease_repository.step_to_mark_answered(held.lease.number),
-            *storing,
-            *(steps_to_count(record, query) if counts else []),
-        ]
+        if not self.record.is_extra:
+            amounts = {self.record.preference: 1}
+            if self.tally.num_answers >= self.record.target_answers:
+                amounts |= {QueryState(self.held.query.state): -1, QueryState.ANSWERED: 1}
+        return amounts
 
-    def take(self, rows: Iterator[Sequence[Sequence[Any]]]) -> PreferenceRecord:
-        """Take the rows of the steps; return the row of the log."""
-        done = list(itertools.islice(rows, len(self.steps)))
-        if not done[0]:
-            raise _is_used(self._record.answer_id)
-        ((cursor, weight),) = done[self._appended]
-        return dataclasses.replace(self._record, cursor=cursor, weight=weight)
+    def row(self) -> NewRow:
+        """Return its row of the log."""
+        return NewRow(
+            lease_number=self.held.lease.number,
+            commit_id=self.record.commit_id,
+            is_plain=not self.record.is_gold,
+            version=1,
+            preference=self.record.preference,
+            now_ms=self.record.commit_ms,
+        )
+
+    def steps(self) -> list[Step]:
+        """Return the steps that store and count it, in the log aside."""
+        record, query = self.record, self.held.query
+        steps = [lease_repository.step_to_mark_answered(self.held.lease.number)]
+        if not record.is_extra:
+            steps += tally_repository.steps_to_store(query, self.tally, target=record.target_answers)
+        return [*steps, *(steps_to_count(record, query) if self.is_counted else [])]
+
+
+def _addition(connection: sa.Connection, submission: Submission, held: HeldLease) -> _Addition:
+    query, labeler = held.query, submission.labeler
+    is_wanted = not query.gold_kind and _is_wanted(held)
+    tally = tally_repository.of_query(query).plus(submission.preference)
+    record = PreferenceRecord(
+        cursor=0,
+        run_id=query.run_id,
+        query_id=query.query_id,
+        answer_id=submission.answer_id,
+        version=1,
+        preference=submission.preference,
+        left=held.left,
+        right=held.right,
+        labeler_id=labeler.labeler_id,
+        labeler_role=labeler.role,
+        is_extra=not is_wanted,
+        commit_ms=held.now_ms,
+        response_ms=submission.response_ms,
+        is_gold=bool(query.gold_kind),
+        gold_kind=query.gold_kind,
+        gold_preference=Preference(query.gold_preference) if query.gold_kind else None,
+        answer_number=tally.num_answers if is_wanted else 0,
+        target_answers=_target(connection, query, tally) if is_wanted else 0,
+        guidelines_version=held.lease.guidelines_version,
+        commit_id=log_repository.new_commit_id(),
+    )
+    is_counted = not record.is_gold or open_gold_repository.is_counted(connection, query_number=query.number)
+    return _Addition(record, held, tally, is_counted)
+
+
+def _store(connection: sa.Connection, additions: Sequence[_Addition]) -> list[PreferenceRecord]:
+    """Store and count new answers; return their rows of the log."""
+    by_run: dict[str, list[_Addition]] = {}
+    for each in additions:
+        by_run.setdefault(each.record.run_id, []).append(each)
+    steps = [
+        step_to_insert(each.record, query_number=each.held.query.number, lease_number=each.held.lease.number)
+        for each in additions
+    ]
+    cursors: dict[str, int] = {}
+    for run_id, those in sorted(by_run.items()):
+        amounts: Counter[QueryState | Preference] = Counter()
+        for each in those:
+            amounts.update(each.amounts)
+        appending = log_repository.steps_to_append(run_id, [each.row() for each in those], amounts=amounts)
+        for place, each in enumerate(those, start=len(steps) + 1):
+            cursors[each.record.answer_id] = place
+        steps += appending
+    steps += [step for each in additions for step in each.steps()]
+    steps += tally_repository.steps_to_count_minutes([each.record for each in additions if each.is_counted])
+    done = run(connection, steps)
+    records = []
+    for each, inserted in zip(additions, done, strict=False):
+        if not inserted:
+            raise _is_used(each.record.answer_id)
+        ((cursor, weight),) = done[cursors[each.record.answer_id]]
+        records.append(dataclasses.replace(each.record, cursor=cursor, weight=weight))
+    return records
 
 
 def step_to_insert(record: PreferenceRecord, *, query_number: int, lease_number: int) -> Step:
@@ -232,14 +265,11 @@ def _target(connection: sa.Connection, query: schema.Row, tally: Tally) -> int:
 
 
 def steps_to_count(record: PreferenceRecord, query: schema.Row) -> list[Step]:
-    """Return the steps that add a new answer to its labeler's counts and to the hour's."""
+    """Return the steps that add a new answer to its labeler's counts."""
     half_a_clip_ms = 500 * min(record.left.duration_s, record.right.duration_s)
     numbers = tally_repository.amounts_of(None, record.preference) | gold_repository.amounts_of(
         query, None, record.preference
     )
     numbers |= {"num_timed": int(record.response_ms > 0)}
     numbers |= {"num_fast": int(0 < record.response_ms < half_a_clip_ms)}
-    return [
-        *tally_repository.steps_to_count_labeler(record.run_id, record.labeler_id, **numbers),
-        *tally_repository.steps_to_count_minute(record.run_id, record.labeler_role, now_ms=record.commit_ms),
-    ]
+    return tally_repository.steps_to_count_labeler(record.run_id, record.labeler_id, **numbers)

@@ -15,6 +15,7 @@ from services.labeler.feedback import (
     revision_repository,
     tally_repository,
 )
+from services.labeler.feedback.log_repository import NewRow
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight import audit_repository, weight_repository
@@ -185,12 +186,16 @@ def _add_answer(
         amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
     appending = log_repository.steps_to_append(
         record.run_id,
-        lease_number=lease_number,
-        commit_id=log_repository.new_commit_id(),
-        is_plain=not record.is_gold,
-        version=1,
-        preference=record.preference,
-        now_ms=record.commit_ms,
+        [
+            NewRow(
+                lease_number=lease_number,
+                commit_id=log_repository.new_commit_id(),
+                is_plain=not record.is_gold,
+                version=1,
+                preference=record.preference,
+                now_ms=record.commit_ms,
+            )
+        ],
         amounts=amounts,
     )
     storing = tally_repository.steps_to_store(query, tally, target=target) if is_counted else []
@@ -201,5 +206,6 @@ def _add_answer(
             *appending,
             *storing,
             *answer_repository.steps_to_count(kept, query),
+            *tally_repository.steps_to_count_minutes([kept]),
         ],
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from somersault.domain.trajectory import StoredSegment
 from somersault.errors import LogWentBackError
 
 __all__ = [
+    "NewRow",
     "commit_id_at",
     "new_commit_id",
     "read_after",
@@ -36,15 +37,18 @@ _ANSWERS = schema.answers
 _QUERIES = schema.queries
 _RUNS = schema.runs
 
-_TAKE_POSITION = (
+_NUM_ROWS = sa.bindparam("num_rows", type_=sa.BigInteger)
+_PLAIN_BACK = sa.bindparam("plain_back", type_=sa.BigInteger)
+
+_TAKE_POSITIONS = (
     sa.update(_RUNS)
     .where(_RUNS.c.run_id == sa.bindparam("of_run"))
     .values(
         {
-            "newest_cursor": _RUNS.c.newest_cursor + 1,
+            "newest_cursor": _RUNS.c.newest_cursor + _NUM_ROWS,
             "newest_commit_id": sa.bindparam("of_commit", type_=sa.String),
             "newest_plain_cursor": sa.case(
-                (sa.bindparam("is_plain", type_=sa.Boolean).is_(True), _RUNS.c.newest_cursor + 1),
+                (_PLAIN_BACK >= 0, _RUNS.c.newest_cursor + _NUM_ROWS - _PLAIN_BACK),
                 else_=_RUNS.c.newest_plain_cursor,
             ),
             **counters.RUN_ADDED,
@@ -54,8 +58,20 @@ _TAKE_POSITION = (
 )
 
 
+class NewRow(NamedTuple):
+    """A row to append, for an answer found by its lease."""
+
+    lease_number: int
+    commit_id: str
+    is_plain: bool
+    """False for gold."""
+    version: int
+    preference: Preference
+    now_ms: int
+
+
 def _insert() -> sa.Insert:
-    """Insert a row at the position that the run's locked row was just incremented to.
+    """Insert a row at a position of those that were just taken in the run's locked row: so many before the last of them.
 
     So the weight is the one at this position. Inserts nothing if there is no such answer.
     """
@@ -63,12 +79,12 @@ def _insert() -> sa.Insert:
     is_own = (known.run_id == _ANSWERS.c.run_id) & (known.labeler_id == _ANSWERS.c.labeler_id)
     values = {
         "run_id": _RUNS.c.run_id,
-        "cursor": _RUNS.c.newest_cursor,
+        "cursor": _RUNS.c.newest_cursor - sa.bindparam("back", type_=sa.BigInteger),
         "answer_number": _ANSWERS.c.number,
         "version": sa.bindparam("of_version", type_=sa.Integer),
         "preference": sa.bindparam("of_preference", type_=sa.String),
         "commit_ms": sa.bindparam("of_commit_ms", type_=sa.BigInteger),
-        "commit_id": _RUNS.c.newest_commit_id,
+        "commit_id": sa.bindparam("of_commit", type_=sa.String),
         "weight": sa.func.coalesce(sa.select(known.weight).where(is_own).scalar_subquery(), 1.0),
     }
     rows = (
@@ -89,33 +105,32 @@ def new_commit_id() -> str:
 
 def take_position(connection: sa.Connection, run_id: str, *, commit_id: str, is_plain: bool) -> int:
     """Take the log's next position. The run stays locked until the commit, so positions follow commit order."""
-    values = {"of_run": run_id, "of_commit": commit_id, "is_plain": is_plain, **counters.run_amounts({})}
-    return int(connection.execute(_TAKE_POSITION, values).scalar_one())
+    step = _step_to_take(run_id, [(commit_id, is_plain)], {})
+    return int(connection.execute(step.statement, step.values).scalar_one())
 
 
 def steps_to_append(
-    run_id: str,
-    *,
-    lease_number: int,
-    commit_id: str,
-    is_plain: bool,
-    version: int,
-    preference: Preference,
-    now_ms: int,
-    amounts: Mapping[QueryState | Preference, int],
+    run_id: str, rows: Sequence[NewRow], *, amounts: Mapping[QueryState | Preference, int]
 ) -> list[Step]:
-    """Return the steps that lock the run, add to its counters, and append a row for an answer found by its lease.
+    """Return the steps that lock the run, add to its counters, and append rows in order.
 
-    The last step yields a row of position and weight. ``is_plain`` is false for gold.
+    Each step but the first one yields the position and the weight of a row.
     """
-    counted = {
-        "of_run": run_id,
-        "of_commit": commit_id,
-        "is_plain": is_plain,
-        **counters.run_amounts(amounts),
-    }
-    row = {"of_lease": lease_number, "of_version": version, "of_preference": preference.value}
-    return [Step(_TAKE_POSITION, counted), Step(_INSERT, row | {"of_commit_ms": now_ms})]
+    steps = [_step_to_take(run_id, [(row.commit_id, row.is_plain) for row in rows], amounts)]
+    for back, row in zip(reversed(range(len(rows))), rows, strict=True):
+        values: dict[str, object] = {"back": back, "of_lease": row.lease_number, "of_version": row.version}
+        values |= {"of_preference": row.preference.value, "of_commit": row.commit_id}
+        steps.append(Step(_INSERT, values | {"of_commit_ms": row.now_ms}))
+    return steps
+
+
+def _step_to_take(
+    run_id: str, rows: Sequence[tuple[str, bool]], amounts: Mapping[QueryState | Preference, int]
+) -> Step:
+    """Return the step that takes the next positions, given each row's commit and whether it is plain."""
+    plain_back = next((back for back, (_, is_plain) in enumerate(reversed(rows)) if is_plain), -1)
+    values = {"of_run": run_id, "of_commit": rows[-1][0], "num_rows": len(rows), "plain_back": plain_back}
+    return Step(_TAKE_POSITIONS, {**values, **counters.run_amounts(amounts)})
 
 
 def read_after(connection: sa.Connection, run_id: str, *, cursor: int, count: int) -> list[PreferenceRecord]:

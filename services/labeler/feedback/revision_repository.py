@@ -11,6 +11,7 @@ from services.labeler.feedback import (
     log_repository,
     tally_repository,
 )
+from services.labeler.feedback.log_repository import NewRow
 from services.labeler.model.labelers import Labeler
 from services.labeler.queries import (
     gold_repository,
@@ -82,12 +83,16 @@ def add_version(
         ),
         *log_repository.steps_to_append(
             answer.run_id,
-            lease_number=answer.lease_number,
-            commit_id=log_repository.new_commit_id(),
-            is_plain=not answer.is_gold,
-            version=version,
-            preference=preference,
-            now_ms=now_ms,
+            [
+                NewRow(
+                    lease_number=answer.lease_number,
+                    commit_id=log_repository.new_commit_id(),
+                    is_plain=not answer.is_gold,
+                    version=version,
+                    preference=preference,
+                    now_ms=now_ms,
+                )
+            ],
             amounts={before: -1, preference: 1} if is_moved else {},
         ),
     ]

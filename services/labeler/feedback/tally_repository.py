@@ -5,6 +5,9 @@ Changes are returned as steps, so that a caller runs all of them together while 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from services.labeler.database import counters, schema
@@ -13,6 +16,7 @@ from services.labeler.feedback.tally import Tally
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight.agreement import Agreement, measure
 from somersault.domain.feedback import Preference
+from somersault.domain.preference_log import PreferenceRecord
 from somersault.domain.roles import Role
 
 __all__ = [
@@ -22,7 +26,7 @@ __all__ = [
     "num_last_hour",
     "of_query",
     "steps_to_count_labeler",
-    "steps_to_count_minute",
+    "steps_to_count_minutes",
     "steps_to_store",
 ]
 
@@ -78,10 +82,16 @@ def steps_to_count_labeler(run_id: str, labeler_id: str, **amounts: int) -> list
     return counters.steps_to_add(schema.labeler_counts, {"run_id": run_id, "labeler_id": labeler_id}, amounts)
 
 
-def steps_to_count_minute(run_id: str, role: Role, *, now_ms: int) -> list[Step]:
-    """Return the steps that count an answer in its minute."""
-    key = {"run_id": run_id, "minute": now_ms // MINUTE_MS, "role": role.value}
-    return counters.steps_to_add(_MINUTES, key, {"num_answers": 1})
+def steps_to_count_minutes(records: Iterable[PreferenceRecord]) -> list[Step]:
+    """Return the steps that count answers in their minutes."""
+    keys = Counter((each.run_id, each.commit_ms // MINUTE_MS, each.labeler_role.value) for each in records)
+    return [
+        step
+        for (run_id, minute, role), number in sorted(keys.items())
+        for step in counters.steps_to_add(
+            _MINUTES, {"run_id": run_id, "minute": minute, "role": role}, {"num_answers": number}
+        )
+    ]
 
 
 def num_last_hour(connection: sa.Connection, run_id: str, *, now_ms: int) -> dict[Role, int]:

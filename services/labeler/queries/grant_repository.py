@@ -89,15 +89,14 @@ class _Grant:
     def steps(self) -> list[Step]:
         """Return the steps that lease as many queries as are wanted and there are."""
         own = {"of_labeler": self.request.labeler.labeler_id}
-        # Locking the labeler's row keeps its parallel calls from exceeding the bound together.
-        steps = [Step(_LOCK_LABELER, own), Step(_COUNT_HELD, own)]
-        return [*steps, open_gold_repository.step_to_look(self.request.labeler), *self._insert()]
+        return [Step(_LOCK_LABELER, own), *self._insert()]
 
     def _insert(self) -> list[Step]:
         request = self.request
         self.tokens = [tokens.new_token() for _ in range(request.count)]
         values: dict[str, Any] = {
             "labeler_id": request.labeler.labeler_id,
+            "of_labeler": request.labeler.labeler_id,
             "most": request.max_leases,
             "lease_ms": round(request.lease_s * 1000),
         }
@@ -111,9 +110,7 @@ class _Grant:
 
     def take(self, rows: Iterator[_Rows]) -> None:
         """Take the rows of `steps`."""
-        next(rows)
-        ((self.now_ms, self.num_held),) = next(rows)
-        self.has_open_gold = bool(next(rows))
+        ((self.now_ms, self.num_held, self.has_open_gold),) = next(rows)
         self._take_leases(rows)
 
     def _take_leases(self, rows: Iterator[_Rows]) -> None:
@@ -173,15 +170,18 @@ class _Grant:
         return leases
 
 
+_IS_LIVE = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > clock.NOW_MS)
+_NUM_HELD = (
+    sa.select(sa.func.count())
+    .where(_LEASES.c.labeler_id == sa.bindparam("of_labeler"), _IS_LIVE)
+    .scalar_subquery()
+)
+# Its parallel calls could exceed the bound together without the lock; what follows sees all that was committed before it.
 # FOR NO KEY UPDATE: others may still refer to the row, since no key ever changes.
 _LOCK_LABELER = (
-    sa.select(schema.labelers.c.labeler_id)
+    sa.select(clock.NOW_MS, _NUM_HELD, open_gold_repository.has_open())
     .where(schema.labelers.c.labeler_id == sa.bindparam("of_labeler"))
-    .with_for_update(key_share=True)
-)
-_IS_LIVE = sa.and_(_LEASES.c.state == "held", _LEASES.c.expire_ms > clock.NOW_MS)
-_COUNT_HELD = sa.select(clock.NOW_MS, sa.func.count()).where(
-    _LEASES.c.labeler_id == sa.bindparam("of_labeler"), _IS_LIVE
+    .with_for_update(key_share=True, of=schema.labelers)
 )
 _OF_TOKEN = _LEASES.c.token_sha256 == sa.bindparam("of_token")
 _DELETE = sa.delete(_LEASES).where(_OF_TOKEN)
@@ -217,9 +217,8 @@ def _inserting(labeler: Labeler, *, has_run: bool) -> sa.Insert:
 @functools.cache
 def _insert(choosing: sa.Select[Any]) -> sa.Insert:
     """Lease the oldest query that the labeler may lease; nothing if there is none, or it holds as many as it may."""
-    num_held = sa.select(sa.func.count()).where(_LEASES.c.labeler_id == sa.bindparam("labeler_id"), _IS_LIVE)
     guidelines = sa.select(_RUNS.c.guidelines_version).where(_RUNS.c.run_id == _QUERIES.c.run_id)
-    has_room = num_held.scalar_subquery() < sa.bindparam("most", type_=sa.BigInteger)
+    has_room = sa.bindparam("most", type_=sa.BigInteger) > _NUM_HELD
     # Its locks need a query of their own: an INSERT has none.
     chosen = (
         choosing.add_columns(guidelines.scalar_subquery().label("guidelines_version"))

@@ -17,18 +17,13 @@ from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import Query, QueryState
 from services.labeler.queries import query_repository
 
-__all__ = ["bring_back", "is_counted", "step_to_look"]
+__all__ = ["bring_back", "has_open", "is_counted"]
 
 _NUM_LOOKED_AT = 200  # the newest of the labeler's leases that ended without an answer
 
 _QUERIES = schema.queries
 _LEASES = schema.leases
 _ANSWERS = schema.answers
-
-
-def step_to_look(labeler: Labeler) -> Step:
-    """Return the step that yields a row if a labeler may have open gold, of any run."""
-    return Step(_ANY_OPEN, {"of_labeler": labeler.labeler_id})
 
 
 def bring_back(
@@ -110,6 +105,13 @@ def _select_open() -> sa.Select[Any]:
 
 _ANY_OPEN = _select_open()
 _OPEN = _ANY_OPEN.where(_QUERIES.c.run_id == sa.bindparam("of_run"))
+
+
+def has_open() -> sa.ColumnElement[bool]:
+    """Return the condition that the labeler ``of_labeler`` has open gold, of any run."""
+    return _ANY_OPEN.exists()
+
+
 _LAST = (
     sa.select(_LEASES.c.query_number, sa.func.max(_LEASES.c.number).label("last"))
     .where(
