@@ -169,9 +169,8 @@ def _open_postgresql(url: sa.URL) -> Database:
     writer = postgresql.ServerWriter(engine, num_threads=_NUM_SERVER_CONNECTIONS)
     # A single statement sees one moment without a transaction, which would cost two more round trips.
     reader = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Database(
-        reader=reader, writer=writer, together=GroupWriter(engine), num_readers=_NUM_SERVER_CONNECTIONS
-    )
+    together = GroupWriter(postgresql.make_engine(url, num_connections=1, plans_once=True))
+    return Database(reader=reader, writer=writer, together=together, num_readers=_NUM_SERVER_CONNECTIONS)
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -33,8 +33,15 @@ _GIVE_UP = {
 _log = structlog.get_logger()
 
 
-def make_engine(url: sa.URL, *, num_connections: int) -> sa.Engine:
-    """Return an engine that keeps ``num_connections`` connections to a server, and opens at most twice as many."""
+def make_engine(url: sa.URL, *, num_connections: int, plans_once: bool = False) -> sa.Engine:
+    """Return an engine that keeps ``num_connections`` connections to a server, and opens at most twice as many.
+
+    Args:
+        url: The server's.
+        num_connections: How many.
+        plans_once: Whether the server is to plan a prepared statement once, not at each use for its values, which takes longer than
+            to run it. For statements whose best plan is always the same.
+    """
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=num_connections,
@@ -44,12 +51,12 @@ def make_engine(url: sa.URL, *, num_connections: int) -> sa.Engine:
         isolation_level="READ COMMITTED",
         connect_args={name: value for name, value in _GIVE_UP.items() if name not in url.query},
     )
-    _check_durability(engine)
+    _set_up(engine, plans_once=plans_once)
     _check_idle_connections(engine)
     return engine
 
 
-def _check_durability(engine: sa.Engine) -> None:
+def _set_up(engine: sa.Engine, *, plans_once: bool) -> None:
     """Have commits wait for the server's disk, whatever its default."""
 
     @sa.event.listens_for(engine, "connect")
@@ -58,6 +65,8 @@ def _check_durability(engine: sa.Engine) -> None:
         synchronous_commit, fsync = connection.execute(asked).fetchone()
         if synchronous_commit == "off":
             connection.execute("SET synchronous_commit TO on")
+        if plans_once:
+            connection.execute("SET plan_cache_mode TO force_generic_plan")
         connection.commit()
         if fsync == "off":  # only the server's own settings change that
             _log.warning("answers_may_be_lost", reason="the database server's fsync is off", setting="fsync")

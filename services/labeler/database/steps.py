@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import functools
 import itertools
+import re
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -190,8 +191,28 @@ def _prepare(name: str, step: Step) -> tuple[str, Sequence[Any]]:
 @functools.cache
 def _compile(name: str, statement: Any, names: tuple[str, ...]) -> _Text:
     compiled = statement.compile(dialect=_DIALECTS[name], column_keys=names)
-    values = compiled.construct_params(dict.fromkeys(names))
-    return _Text(str(compiled), tuple(compiled.positiontup), {**values})
+    fixed = compiled.construct_params(dict.fromkeys(names))
+    text, order = str(compiled), tuple(compiled.positiontup)
+    if name == "postgresql":
+        return _with_literals(text, order, {key: fixed[key] for key in order if key not in names})
+    return _Text(text, order, fixed)
+
+
+def _with_literals(text: str, order: Sequence[str], fixed: Mapping[str, Any]) -> _Text:
+    """Write the fixed values into a text with numbered parameters: a plan that is made once is to be made for them."""
+    left = tuple(key for key in order if key not in fixed)
+
+    def write(match: re.Match[str]) -> str:
+        key = order[int(match[1]) - 1]
+        return _literal(fixed[key]) if key in fixed else f"${left.index(key) + 1}"
+
+    return _Text(re.sub(r"\$(\d+)", write, text), left, {})
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else repr(value)
 
 
 @functools.cache
