@@ -72,6 +72,29 @@ def test_a_failure_undoes_all_and_is_of_sqlalchemys_kind(engine: sa.Engine) -> N
         assert [list(rows) for rows in run(connection, [Step(_READ, {})])] == [[]]
 
 
+def test_fixed_values_and_those_of_steps_come_as_they_are(engine: sa.Engine) -> None:
+    """In any order, quotes and nothing at all included."""
+    name = sa.bindparam("of_name", type_=sa.String)
+    statement = sa.select(
+        sa.literal("it's $1"), name, sa.literal(-2), sa.bindparam("number", type_=sa.BigInteger), name
+    ).where(sa.literal(None, sa.String).is_(None))
+    with engine.begin() as connection:
+        for text in ("a'; --", "é"):
+            ((row,),) = run(connection, [Step(statement, {"number": 2**40, "of_name": text})])
+            assert list(row) == ["it's $1", text, -2, 2**40, text]
+
+
+def test_a_statement_that_failed_may_be_run_again(engine: sa.Engine) -> None:
+    """Nothing remains of its first try, on the same connection."""
+    missing = Step(sa.text("SELECT number FROM nothing"), {})
+    for _ in range(2):
+        with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
+            run(connection, [Step(_INSERT, {"name": "a", "number": 1}), missing])
+    with engine.begin() as connection:
+        run(connection, [Step(_INSERT, {"name": "a", "number": 1})])
+        assert [tuple(row) for row in run(connection, [Step(_READ, {})])[0]] == [("a", 1)]
+
+
 @pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
 def test_a_connection_that_was_cut_is_not_used_again(url: str) -> None:
     """The domain's error says that the database can't be used; the next transaction has another connection."""
