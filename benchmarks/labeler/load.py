@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.labeler import (
     database_filler,
     load_processes,
+    pgbench,
     servers,
 )
 from benchmarks.labeler.clients import Plan, Samples
@@ -44,6 +45,7 @@ _NUM_READY = 20_000
 _NUM_PROCESSES = 2
 _NUM_STALLED = 500
 _FEW, _MANY = 1_000, 1_000_000
+_PGBENCH_CLIENTS = (1, 8, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,15 @@ def _measure_load(bench: _Bench, servers: Mapping[str, Server], echo: Server) ->
             print(f"| {name} | {bench.load(server, load).row()} |", flush=True)
 
 
+def _measure_pgbench(servers: Mapping[str, Server]) -> None:
+    """Have PostgreSQL do a pair's statements by itself, each call in a transaction of its own."""
+    if "PostgreSQL" in servers:
+        url = servers["PostgreSQL"].database_url
+        for num_clients in _PGBENCH_CLIENTS:
+            told = pgbench.measure(url, num_clients=num_clients, seconds=5)
+            print(f"\npgbench of the same statements, {num_clients} clients: {told}", flush=True)
+
+
 def _measure_stalled(bench: _Bench, servers: Mapping[str, Server]) -> None:
     print(f"\n{_PACED_100.title}, without and with {_NUM_STALLED} stalled peers\n\n{_HEAD}")
     for name, server in servers.items():
@@ -226,6 +237,7 @@ def main() -> None:
         if "load" in arguments.parts:
             with servers.echo() as echo:
                 _measure_load(bench, few, echo)
+            _measure_pgbench(few)
         if "stalled" in arguments.parts:
             _measure_stalled(bench, few)
         if "many" in arguments.parts:

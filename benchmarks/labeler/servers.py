@@ -33,6 +33,8 @@ class Server:
     pid: int
     public_address: str | None = None
     """The port for front ends, if the other is for services with certificates alone."""
+    database_url: str = ""
+    """Of a labeler."""
 
 
 def cpu_s(pid: int) -> float:
@@ -73,14 +75,13 @@ def labeler(
     port, public_port = _free_port(), _free_port()
     command = [sys.executable, "-m", "services.labeler", f"--port={port}", f"--database-url={database_url}"]
     command += [f"--storage-url={file_url(folder / 'objects')}", "--log-level=error"]
-    command += [f"--first-token-path={folder / f'owner-{port}.token'}"]
     if certificates is not None:
         command += [f"--certificates-path={certificates}", f"--public-port={public_port}"]
     public = None if certificates is None else f"127.0.0.1:{public_port}"
     # Not a flag: a tree of an earlier version may not know it.
     own = {"SOMERSAULT_LABELER_FIRST_TOKEN_PATH": str(folder / f"owner-token-{port}")}
     with _running(command, port, tree=tree, log=folder / f"labeler-{port}.log", own=own) as pid:
-        yield Server(address=f"127.0.0.1:{port}", pid=pid, public_address=public)
+        yield Server(address=f"127.0.0.1:{port}", pid=pid, public_address=public, database_url=database_url)
 
 
 @contextlib.contextmanager

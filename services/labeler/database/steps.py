@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from psycopg import generators, postgres, pq
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["Step", "named_rows", "run"]
+__all__ = ["Step", "literal", "named_rows", "numbered", "run"]
 
 _Rows = Sequence[Sequence[Any]]
 _DIALECTS: Mapping[str, sa.Dialect] = {
@@ -50,12 +50,18 @@ class _Text(NamedTuple):
 def run(connection: sa.Connection, steps: Sequence[Step]) -> list[_Rows]:
     """Run steps in order; return the rows of each, empty for a step without rows. SQLite's booleans are 0 and 1."""
     if connection.dialect.name == "postgresql":
-        return _pipe(connection, steps)
+        return _pipe(connection, steps) if steps else []
     driver: Any = connection.connection.driver_connection
     try:
         return [driver.execute(*_prepare("sqlite", step)).fetchall() for step in steps]
     except sqlite3.Error as err:
         raise _translated(connection, err, sqlite3.Error, is_lost=False) from err
+
+
+def numbered(step: Step) -> tuple[str, Sequence[str]]:
+    """Return a step's text for PostgreSQL, and the names of its numbered parameters in order."""
+    text, order, _ = _compile("postgresql", step.statement, tuple(step.values))
+    return text, order
 
 
 def _pipe(connection: sa.Connection, steps: Sequence[Step]) -> list[_Rows]:
@@ -204,12 +210,13 @@ def _with_literals(text: str, order: Sequence[str], fixed: Mapping[str, Any]) ->
 
     def write(match: re.Match[str]) -> str:
         key = order[int(match[1]) - 1]
-        return _literal(fixed[key]) if key in fixed else f"${left.index(key) + 1}"
+        return literal(fixed[key]) if key in fixed else f"${left.index(key) + 1}"
 
     return _Text(re.sub(r"\$(\d+)", write, text), left, {})
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Return a value as it is written in SQL."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return "NULL" if value is None else repr(value)

@@ -15,7 +15,6 @@ from services.labeler.database import schema
 from services.labeler.database.group_commit import LATER, Later
 from services.labeler.database.steps import Step, run
 from services.labeler.feedback import log_repository, tally_repository
-from services.labeler.feedback.log_repository import NewRow
 from services.labeler.feedback.tally import Tally
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import QueryState
@@ -68,7 +67,7 @@ def submit(
 ) -> list[PreferenceRecord | SomersaultError | Later]:
     """Answer leased queries; return the log's row of each, or why it isn't stored. Repeating an answer has no further effect.
 
-    Of several to one query or under one name, the first one is stored, and the others are to be submitted later.
+    Of several new ones to one query or under one name, the first is stored, and the others are to be submitted later.
 
     FailedPreconditionError: the lease isn't the labeler's, was released, or was answered under another name.
     AlreadyExistsError: the answer's name already stands for something else.
@@ -86,11 +85,6 @@ def submit(
     for submission, rows in zip(submissions, locked, strict=True):
         try:
             held = lease_repository.locked(submission.labeler, rows)
-            if held.query.number in queries or submission.answer_id in names:
-                outcomes.append(LATER)
-                continue
-            queries.add(held.query.number)
-            names.add(submission.answer_id)
             if held.lease.state in ("answered", "released"):
                 outcomes.append(_repeat(connection, held.lease, submission))
                 continue
@@ -99,8 +93,11 @@ def submit(
         except SomersaultError as err:
             outcomes.append(err)
             continue
-        places.append(len(outcomes))
-        additions.append(_addition(connection, submission, held))
+        if held.query.number not in queries and submission.answer_id not in names:
+            queries.add(held.query.number)
+            names.add(submission.answer_id)
+            places.append(len(outcomes))
+            additions.append(_addition(connection, submission, held))
         outcomes.append(LATER)
     for place, record in zip(places, _store(connection, additions), strict=True):
         outcomes[place] = record
@@ -126,17 +123,6 @@ class _Addition(NamedTuple):
             if self.tally.num_answers >= self.record.target_answers:
                 amounts |= {QueryState(self.held.query.state): -1, QueryState.ANSWERED: 1}
         return amounts
-
-    def row(self) -> NewRow:
-        """Return its row of the log."""
-        return NewRow(
-            lease_number=self.held.lease.number,
-            commit_id=self.record.commit_id,
-            is_plain=not self.record.is_gold,
-            version=1,
-            preference=self.record.preference,
-            now_ms=self.record.commit_ms,
-        )
 
     def steps(self) -> list[Step]:
         """Return the steps that store and count it, in the log aside."""
@@ -191,7 +177,11 @@ def _store(connection: sa.Connection, additions: Sequence[_Addition]) -> list[Pr
         amounts: Counter[QueryState | Preference] = Counter()
         for each in those:
             amounts.update(each.amounts)
-        appending = log_repository.steps_to_append(run_id, [each.row() for each in those], amounts=amounts)
+        appending = log_repository.steps_to_append(
+            run_id,
+            [log_repository.row_of(each.record, lease_number=each.held.lease.number) for each in those],
+            amounts=amounts,
+        )
         for place, each in enumerate(those, start=len(steps) + 1):
             cursors[each.record.answer_id] = place
         steps += appending

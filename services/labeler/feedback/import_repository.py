@@ -15,7 +15,6 @@ from services.labeler.feedback import (
     revision_repository,
     tally_repository,
 )
-from services.labeler.feedback.log_repository import NewRow
 from services.labeler.model.labelers import Labeler
 from services.labeler.model.queries import QueryState
 from services.labeler.oversight import audit_repository, weight_repository
@@ -177,6 +176,7 @@ def _add_answer(
         is_extra=not is_counted,
         answer_number=tally.num_answers if is_counted else 0,
         target_answers=target if is_counted else 0,
+        commit_id=log_repository.new_commit_id(),
     )
     is_full = is_counted and tally.num_answers >= target
     amounts: dict[QueryState | Preference, int] = {record.preference: int(is_counted)}
@@ -184,20 +184,8 @@ def _add_answer(
         amounts[QueryState.ANSWERED] = 1
     elif is_full and query.state != QueryState.ANSWERED.value:
         amounts |= {QueryState(query.state): -1, QueryState.ANSWERED: 1}
-    appending = log_repository.steps_to_append(
-        record.run_id,
-        [
-            NewRow(
-                lease_number=lease_number,
-                commit_id=log_repository.new_commit_id(),
-                is_plain=not record.is_gold,
-                version=1,
-                preference=record.preference,
-                now_ms=record.commit_ms,
-            )
-        ],
-        amounts=amounts,
-    )
+    row = log_repository.row_of(kept, lease_number=lease_number)
+    appending = log_repository.steps_to_append(record.run_id, [row], amounts=amounts)
     storing = tally_repository.steps_to_store(query, tally, target=target) if is_counted else []
     run(
         connection,

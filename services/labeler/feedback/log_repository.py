@@ -28,6 +28,7 @@ __all__ = [
     "read_after",
     "read_slice",
     "record",
+    "row_of",
     "steps_to_append",
     "take_position",
 ]
@@ -68,6 +69,18 @@ class NewRow(NamedTuple):
     version: int
     preference: Preference
     now_ms: int
+
+
+def row_of(record: PreferenceRecord, *, lease_number: int) -> NewRow:
+    """Return the row to append for an answer or a version of it."""
+    return NewRow(
+        lease_number=lease_number,
+        commit_id=record.commit_id,
+        is_plain=not record.is_gold,
+        version=record.version,
+        preference=record.preference,
+        now_ms=record.commit_ms,
+    )
 
 
 def _insert() -> sa.Insert:

@@ -19,7 +19,6 @@ from somersault.errors import FailedPreconditionError, NotFoundError
 __all__ = [
     "add",
     "check_owned",
-    "find",
     "find_all",
     "has_owner",
     "list_known",
@@ -39,13 +38,6 @@ _FIND = sa.select(_TABLE).where(_TABLE.c.token_sha256 == sa.bindparam("of_token"
 _LOCK = _FIND.with_for_update()
 _OWNERS = sa.select(_TABLE).where(_TABLE.c.role == Role.OWNER.value, _TABLE.c.revoked_ms == 0)
 _MAX_TOGETHER = 1000  # digests in one statement
-
-
-def find(connection: sa.Connection, digest: str) -> Labeler | None:
-    """Return the holder of a token, or of a session."""
-    (of_session,) = session_repository.tokens_of(connection, [digest]).values() or [digest]
-    row = connection.execute(_FIND, {"of_token": of_session}).one_or_none()
-    return None if row is None else _known(connection, row).labeler
 
 
 def find_all(connection: sa.Connection, digests: Collection[str]) -> dict[str, Labeler]:

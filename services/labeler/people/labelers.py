@@ -13,6 +13,7 @@ from services.labeler.model import list_pages
 from services.labeler.model.labelers import KnownLabeler, Labeler
 from services.labeler.oversight import audit_repository
 from services.labeler.people import labeler_repository, members, session_repository, tokens
+from services.labeler.people.token_lookups import TokenLookups
 from somersault.domain.roles import Role
 from somersault.domain.texts import check_text
 
@@ -30,20 +31,24 @@ class Labelers:
     def __init__(self, database: Database) -> None:
         """Take the database."""
         self._database = database
+        self._lookups = TokenLookups(self.find_all)
         self.generation = 0
         """Rises whenever a token is revoked or replaced: caches of tokens are then stale."""
 
     async def find(self, digest: str, *, is_session: bool = False) -> Labeler | None:
         """Return the holder of a token, or of a session, whose use is noted; None if it is unknown."""
-
-        def find(connection: sa.Connection) -> tuple[Labeler | None, bool]:
-            is_unnoted = is_session and session_repository.is_unnoted(connection, digest)
-            return labeler_repository.find(connection, digest), is_unnoted
-
-        holder, is_unnoted = await self._database.read(find)
-        if holder is not None and is_unnoted:
-            await self._database.write(lambda connection: session_repository.note_use(connection, digest))
+        holder = await self._lookups.find(digest)
+        if holder is not None and is_session:
+            await self._note_use(digest)
         return holder
+
+    async def _note_use(self, session_sha256: str) -> None:
+        if await self._database.read(
+            lambda connection: session_repository.is_unnoted(connection, session_sha256)
+        ):
+            await self._database.write(
+                lambda connection: session_repository.note_use(connection, session_sha256)
+            )
 
     async def find_all(self, digests: Collection[str]) -> dict[str, Labeler | None]:
         """Return the holders of tokens by the SHA-256 of each; None for those that are unknown."""
