@@ -78,7 +78,7 @@ def test_a_sealed_run_lives_as_any_other(tmp_path: Path) -> None:
         held = [_is_held(run, service) for service in (*_SEALED, "web", "simulator")]
         assert held == [True, True, True, False]
         run.process.send_signal(signal.SIGINT)
-        _, errors = run.process.communicate(timeout=60)
+        _, errors = run.process.communicate(timeout=_PATIENCE_S)
         assert run.process.returncode == 130, errors[-2000:]
     before = {one: set((run_dir / "checkpoints" / one).iterdir()) for one in _SEALED}
     assert all(before.values())
