@@ -25,7 +25,7 @@ from services.labeler.feedback import answer_repository
 from services.labeler.feedback.answer_repository import Submission
 from services.labeler.model.labelers import Labeler
 from services.labeler.people import tokens
-from services.labeler.queries import grant_repository
+from services.labeler.queries import gold_repository, grant_repository
 from services.labeler.queries.grant_repository import LeaseRequest
 from somersault.domain.feedback import Preference
 from somersault.domain.roles import Role
@@ -54,7 +54,9 @@ def measure(url: str, *, num_clients: int, seconds: int) -> str:
         path = Path(folder) / "pair.sql"
         path.write_text(_script(url), encoding="utf-8")
         command = [pgbench, "-n", "-M", "prepared", "-c", str(num_clients), "-j", "2", "-T", str(seconds)]
-        run = subprocess.run([*command, "-f", str(path), url], check=True, capture_output=True, text=True)
+        run = subprocess.run([*command, "-f", str(path), url], check=False, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(run.stderr)
     return "; ".join(line for line in run.stdout.splitlines() if re.match("latency average|tps", line))
 
 
@@ -62,11 +64,16 @@ def _script(url: str) -> str:
     """Return a pair's statements, recorded from one that is then undone."""
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
     labeler = Labeler(
-        labeler_id="labeler-0", name="", role=Role.LABELER, runs=frozenset({database_filler.RUN_ID})
+        # Who has no gold from before.
+        labeler_id=f"labeler-{_NUM_LABELERS}",
+        name="",
+        role=Role.LABELER,
+        runs=frozenset({database_filler.RUN_ID}),
     )
     request = LeaseRequest(labeler=labeler, run_id=database_filler.RUN_ID, count=1, lease_s=30, max_leases=20)
     with engine.connect() as connection:
-        with _recorded(grant_repository) as lease:
+        no_gold = mock.patch.object(gold_repository, "draw", lambda count: count - 1)
+        with no_gold, _recorded(grant_repository) as lease:
             outcome = grant_repository.grant(connection, [request])[0]
         assert isinstance(outcome, list)
         (given,) = outcome
