@@ -23,6 +23,7 @@ from services.reward.log_follower import LogFollower
 from services.reward.monitoring.progress_report import RunControls
 from services.reward.pacing.label_pacing import NO_HORIZON, LabelPacing, QueryCounts
 from services.reward.pacing.learner_progress import LearnerProgress, LearnerSpeed
+from services.reward.pacing.progress_reports import BelievedSteps
 from services.reward.published import Published
 from services.reward.queries.proposer import QueryProposer
 from services.reward.queries.reconciler import QueryReconciler
@@ -73,6 +74,7 @@ class RewardLoop:
         self.pacing = LabelPacing(config)
         self.tracker = QueryTracker(num_given=config.num_given_labels)
         self.speed = LearnerSpeed()
+        self._believed = BelievedSteps(offers.gathered, total_env_steps=config.total_env_steps)
         self._reconciler = QueryReconciler(self.tracker, labeler)
         self._follower = LogFollower(
             labeler=labeler, learner=learner, tracker=self.tracker, reconciler=self._reconciler
@@ -93,12 +95,12 @@ class RewardLoop:
     @property
     def num_due(self) -> int:
         """Labels due at the learner's step."""
-        return self.pacing.num_due(self._progress.env_steps)
+        return self.pacing.num_due(self._believed.of(self._progress.env_steps))
 
     @property
     def num_due_per_step(self) -> float:
         """Labels that come due with each step from there on."""
-        return self.pacing.num_due_per_step(self._progress.env_steps)
+        return self.pacing.num_due_per_step(self._believed.of(self._progress.env_steps))
 
     @property
     def num_awaited(self) -> int:
@@ -121,6 +123,7 @@ class RewardLoop:
     def note_progress(self, progress: LearnerProgress) -> None:
         """Record how far the learner is."""
         self._progress = progress
+        self._believed.note(progress.env_steps)
         self.speed.note(progress.env_steps)
         self._woken.notify()
         if self._is_calling or self._is_learning:
@@ -142,6 +145,8 @@ class RewardLoop:
         await self._learner.restore()
         queries = await self._labeler.list_queries()
         self._proposer.restore(query.segment_ids for query in queries)
+        if queries:
+            self._believed.trust_next()
         self.tracker.ask(query.query_id for query in queries if query.is_open)
         until = await self._labeler.newest_cursor()
         await self._follower.catch_up(until=until)
@@ -167,10 +172,11 @@ class RewardLoop:
         await self._offers.wait_for(progress.newest_sequences)
         self._offers.admit(progress.newest_sequences)
         if self._has_segments:
-            await _until_answered(lambda: self._ask(self.pacing.num_to_ask(progress.env_steps, self._counts)))
+            env_steps = self._believed.of(progress.env_steps)
+            await _until_answered(lambda: self._ask(self.pacing.num_to_ask(env_steps, self._counts)))
         while self.tracker.num_unfilled:
             await self._wait()
-            await _until_answered(lambda: self._replace_lost(progress.env_steps))
+            await _until_answered(lambda: self._replace_lost(self._believed.of(progress.env_steps)))
         await self._learn(self._follower.backlog.rows_in_fixed_order())
         self.published.update(settled_env_steps=progress.env_steps)
 
@@ -231,9 +237,8 @@ class RewardLoop:
 
     @property
     def _num_to_ask_ahead(self) -> int:
-        return self.pacing.num_to_ask_ahead(
-            self._progress.env_steps, self._counts, is_pretrained=self._is_pretrained
-        )
+        env_steps = self._believed.of(self._progress.env_steps)
+        return self.pacing.num_to_ask_ahead(env_steps, self._counts, is_pretrained=self._is_pretrained)
 
     @property
     def _has_segments(self) -> bool:

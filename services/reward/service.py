@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 
 from services.reward.loop import RewardLoop
 from services.reward.pacing.learner_progress import LearnerProgress
+from services.reward.pacing.progress_reports import ProgressReports, Reporter
 from services.reward.published import RewardUpdate
 from services.reward.segments.conversation import OfferConversation
 from services.reward.segments.pool import SegmentPool
 from services.reward.training.reward_learner import RewardLearner
 from somersault.domain.actions import bounds_of_choices, least_choice_of
-from somersault.domain.bounds import MAX_STEPS
+from somersault.domain.bounds import MAX_SEQUENCE, MAX_STEPS
+from somersault.domain.roles import Identity
 from somersault.domain.task_spec import TaskSpec
-from somersault.errors import InvalidInputError
-from somersault.rpc import duplex
+from somersault.domain.texts import check_name
+from somersault.errors import InvalidInputError, PermissionDeniedError
+from somersault.rpc import duplex, end_of_this_call
+from somersault.rpc.tls.authorization import identity_of
 from somersault.v1 import reward_pb2, reward_pb2_grpc
 from somersault.wire import (
     array_from_tensor,
@@ -53,6 +57,7 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         self._pool = pool
         self._loop = loop
         self._learner = learner
+        self._reports = ProgressReports(loop.note_progress)
 
     def add_to(self, server: grpc.aio.Server) -> list[str]:
         """Serve on ``server``, and return the full names of the services."""
@@ -74,17 +79,23 @@ class RewardServicer(reward_pb2_grpc.RewardServiceServicer):
         context: Context,
     ) -> AsyncIterator[reward_pb2.RewardModelUpdate]:
         """Take the learner's progress and send reward versions and what they settle."""
+        reporter = Reporter(end=end_of_this_call())
 
         async def take(request: reward_pb2.WatchRewardModelRequest) -> None:
-            self._loop.note_progress(_progress_from_message(request))
+            _check_may_report(context)
+            self._reports.report(reporter, _progress_from_message(request))
 
         sent_version = -1
-        async for update in duplex(
-            request_iterator, handle=take, responses=self._loop.published.watch(), outlives_requests=True
-        ):
-            has_weights = update.version.number != sent_version
-            yield _update_to_message(update, has_weights=has_weights)
-            sent_version = update.version.number
+        watching = self._loop.published.watch()
+        try:
+            async for update in duplex(
+                request_iterator, handle=take, responses=watching, outlives_requests=True
+            ):
+                has_weights = update.version.number != sent_version
+                yield _update_to_message(update, has_weights=has_weights)
+                sent_version = update.version.number
+        finally:
+            self._reports.leave(reporter)
 
     async def Score(self, request: reward_pb2.ScoreRequest, context: Context) -> reward_pb2.ScoreResponse:
         """Predict rewards with the newest version."""
@@ -139,11 +150,23 @@ def _transitions_from_message(
     return observations, actions
 
 
+def _check_may_report(context: Context) -> None:
+    """Return if the caller may say how far the learner is; tools of the run may only watch."""
+    if identity_of(context) not in (None, Identity.LEARNER):
+        raise PermissionDeniedError(
+            "how far the learner is, only the learner may report; others send nothing"
+        )
+
+
 def _progress_from_message(request: reward_pb2.WatchRewardModelRequest) -> LearnerProgress:
     if not 0 <= request.env_steps <= 2 * MAX_STEPS:  # a last batch may go past the end
         raise InvalidInputError("env_steps", request.env_steps, f"0 to {2 * MAX_STEPS}")
     if len(request.positions) > _MAX_POSITIONS:
         raise InvalidInputError("positions", f"{len(request.positions)} entries", f"at most {_MAX_POSITIONS}")
+    for position in request.positions:
+        check_name("positions.incarnation", position.incarnation)
+        if not 0 <= position.sequence <= MAX_SEQUENCE:
+            raise InvalidInputError("positions.sequence", position.sequence, f"0 to {MAX_SEQUENCE}")
     newest = {position.incarnation: position.sequence for position in request.positions}
     return LearnerProgress(env_steps=request.env_steps, newest_sequences=newest)
 

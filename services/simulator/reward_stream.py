@@ -178,6 +178,8 @@ def _offer_to_message(offer: Offer) -> reward_pb2.OfferSegmentsRequest:
     segments = [recorded.segment for recorded in offer.segments[:_MAX_SEGMENTS_PER_MESSAGE]]
     return reward_pb2.OfferSegmentsRequest(
         offer=reward_pb2.SegmentOffer(
-            rollout_sequence=offer.rollout_sequence, segments=map(segment_to_message, segments)
+            rollout_sequence=offer.rollout_sequence,
+            segments=map(segment_to_message, segments),
+            env_steps=offer.env_steps,
         )
     )

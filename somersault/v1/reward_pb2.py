@@ -26,7 +26,7 @@ from somersault.v1 import options_pb2 as somersault_dot_v1_dot_options__pb2
 from somersault.v1 import trajectory_pb2 as somersault_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asomersault/v1/reward.proto\x12\rsomersault.v1\x1a\x1bsomersault/v1/options.proto\x1a\x1esomersault/v1/trajectory.proto\"\xa9\x01\n\x14OfferSegmentsRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.somersault.v1.OfferHelloH\x00\x12,\n\x05offer\x18\x02 \x01(\x0b\x32\x1b.somersault.v1.SegmentOfferH\x00\x12/\n\x06stored\x18\x03 \x01(\x0b\x32\x1d.somersault.v1.SegmentsStoredH\x00\x42\x06\n\x04kind\"^\n\nOfferHello\x12\x14\n\x0csimulator_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12%\n\x04task\x18\x03 \x01(\x0b\x32\x17.somersault.v1.TaskSpec\"R\n\x0cSegmentOffer\x12\x18\n\x10rollout_sequence\x18\x01 \x01(\x03\x12(\n\x08segments\x18\x02 \x03(\x0b\x32\x16.somersault.v1.Segment\"?\n\x15OfferSegmentsResponse\x12\x11\n\tdemand_id\x18\x01 \x01(\x03\x12\x13\n\x0bsegment_ids\x18\x02 \x03(\t\"p\n\x0eSegmentsStored\x12\x11\n\tdemand_id\x18\x01 \x01(\x03\x12.\n\x08segments\x18\x02 \x03(\x0b\x32\x1c.somersault.v1.StoredSegment\x12\x1b\n\x13missing_segment_ids\x18\x03 \x03(\t\"_\n\x17WatchRewardModelRequest\x12\x11\n\tenv_steps\x18\x01 \x01(\x03\x12\x31\n\tpositions\x18\x02 \x03(\x0b\x32\x1e.somersault.v1.RolloutPosition\"8\n\x0fRolloutPosition\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\xa4\x02\n\x11RewardModelUpdate\x12\x16\n\x0ereward_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\x12\x19\n\x11settled_env_steps\x18\x03 \x01(\x03\x12\x17\n\x0fnum_comparisons\x18\x04 \x01(\x03\x12\x19\n\x11preference_cursor\x18\x05 \x01(\x03\x12\x15\n\ris_pretrained\x18\x06 \x01(\x08\x12\x14\n\x0cis_finishing\x18\x07 \x01(\x08\x12\x16\n\x0ewants_segments\x18\x08 \x01(\x08\x12\x1e\n\x11horizon_env_steps\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x14preference_commit_id\x18\n \x01(\tB\x14\n\x12_horizon_env_steps\"c\n\x0cScoreRequest\x12+\n\x0cobservations\x18\x01 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\"O\n\rScoreResponse\x12&\n\x07members\x18\x01 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x16\n\x0ereward_version\x18\x02 \x01(\x03\"\x12\n\x10GetStatusRequest\"\xfd\x02\n\x0cRewardStatus\x12\x16\n\x0ereward_version\x18\x01 \x01(\x03\x12\x17\n\x0fnum_preferences\x18\x02 \x01(\x03\x12\x17\n\x0fnum_comparisons\x18\x03 \x01(\x03\x12\x14\n\x0clabel_budget\x18\x04 \x01(\x03\x12\x16\n\x0enum_labels_due\x18\x05 \x01(\x03\x12\x18\n\x10num_open_queries\x18\x06 \x01(\x03\x12\x19\n\x11num_pool_segments\x18\x07 \x01(\x03\x12\x1b\n\x13preference_accuracy\x18\x08 \x01(\x01\x12 \n\x18num_accuracy_preferences\x18\t \x01(\x03\x12\x15\n\rtraining_loss\x18\n \x01(\x01\x12\x19\n\x11preference_cursor\x18\x0b \x01(\x03\x12\x13\n\x0bnum_awaited\x18\x0c \x01(\x03\x12\x1c\n\x14num_lost_comparisons\x18\r \x01(\x03\x12\x1c\n\x14preference_commit_id\x18\x0e \x01(\t2\x9a\x03\n\rRewardService\x12o\n\rOfferSegments\x12#.somersault.v1.OfferSegmentsRequest\x1a$.somersault.v1.OfferSegmentsResponse\"\x0f\xd2\x9f\x19\x0b\x1a\x01\x01 \x80\x80\x80 (\x80@(\x01\x30\x01\x12r\n\x10WatchRewardModel\x12&.somersault.v1.WatchRewardModelRequest\x1a .somersault.v1.RewardModelUpdate\"\x10\xd2\x9f\x19\x0c\x1a\x02\x02\x07 \x80\x80 (\x80\x80\x01(\x01\x30\x01\x12P\n\x05Score\x12\x1b.somersault.v1.ScoreRequest\x1a\x1c.somersault.v1.ScoreResponse\"\x0c\xd2\x9f\x19\x08\x1a\x01\x07 \x80\x80\x80 \x12R\n\tGetStatus\x12\x1f.somersault.v1.GetStatusRequest\x1a\x1b.somersault.v1.RewardStatus\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asomersault/v1/reward.proto\x12\rsomersault.v1\x1a\x1bsomersault/v1/options.proto\x1a\x1esomersault/v1/trajectory.proto\"\xa9\x01\n\x14OfferSegmentsRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.somersault.v1.OfferHelloH\x00\x12,\n\x05offer\x18\x02 \x01(\x0b\x32\x1b.somersault.v1.SegmentOfferH\x00\x12/\n\x06stored\x18\x03 \x01(\x0b\x32\x1d.somersault.v1.SegmentsStoredH\x00\x42\x06\n\x04kind\"^\n\nOfferHello\x12\x14\n\x0csimulator_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12%\n\x04task\x18\x03 \x01(\x0b\x32\x17.somersault.v1.TaskSpec\"e\n\x0cSegmentOffer\x12\x18\n\x10rollout_sequence\x18\x01 \x01(\x03\x12(\n\x08segments\x18\x02 \x03(\x0b\x32\x16.somersault.v1.Segment\x12\x11\n\tenv_steps\x18\x03 \x01(\x03\"?\n\x15OfferSegmentsResponse\x12\x11\n\tdemand_id\x18\x01 \x01(\x03\x12\x13\n\x0bsegment_ids\x18\x02 \x03(\t\"p\n\x0eSegmentsStored\x12\x11\n\tdemand_id\x18\x01 \x01(\x03\x12.\n\x08segments\x18\x02 \x03(\x0b\x32\x1c.somersault.v1.StoredSegment\x12\x1b\n\x13missing_segment_ids\x18\x03 \x03(\t\"_\n\x17WatchRewardModelRequest\x12\x11\n\tenv_steps\x18\x01 \x01(\x03\x12\x31\n\tpositions\x18\x02 \x03(\x0b\x32\x1e.somersault.v1.RolloutPosition\"8\n\x0fRolloutPosition\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\xa4\x02\n\x11RewardModelUpdate\x12\x16\n\x0ereward_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\x12\x19\n\x11settled_env_steps\x18\x03 \x01(\x03\x12\x17\n\x0fnum_comparisons\x18\x04 \x01(\x03\x12\x19\n\x11preference_cursor\x18\x05 \x01(\x03\x12\x15\n\ris_pretrained\x18\x06 \x01(\x08\x12\x14\n\x0cis_finishing\x18\x07 \x01(\x08\x12\x16\n\x0ewants_segments\x18\x08 \x01(\x08\x12\x1e\n\x11horizon_env_steps\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x14preference_commit_id\x18\n \x01(\tB\x14\n\x12_horizon_env_steps\"c\n\x0cScoreRequest\x12+\n\x0cobservations\x18\x01 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12&\n\x07\x61\x63tions\x18\x02 \x01(\x0b\x32\x15.somersault.v1.Tensor\"O\n\rScoreResponse\x12&\n\x07members\x18\x01 \x01(\x0b\x32\x15.somersault.v1.Tensor\x12\x16\n\x0ereward_version\x18\x02 \x01(\x03\"\x12\n\x10GetStatusRequest\"\xfd\x02\n\x0cRewardStatus\x12\x16\n\x0ereward_version\x18\x01 \x01(\x03\x12\x17\n\x0fnum_preferences\x18\x02 \x01(\x03\x12\x17\n\x0fnum_comparisons\x18\x03 \x01(\x03\x12\x14\n\x0clabel_budget\x18\x04 \x01(\x03\x12\x16\n\x0enum_labels_due\x18\x05 \x01(\x03\x12\x18\n\x10num_open_queries\x18\x06 \x01(\x03\x12\x19\n\x11num_pool_segments\x18\x07 \x01(\x03\x12\x1b\n\x13preference_accuracy\x18\x08 \x01(\x01\x12 \n\x18num_accuracy_preferences\x18\t \x01(\x03\x12\x15\n\rtraining_loss\x18\n \x01(\x01\x12\x19\n\x11preference_cursor\x18\x0b \x01(\x03\x12\x13\n\x0bnum_awaited\x18\x0c \x01(\x03\x12\x1c\n\x14num_lost_comparisons\x18\r \x01(\x03\x12\x1c\n\x14preference_commit_id\x18\x0e \x01(\t2\x9a\x03\n\rRewardService\x12o\n\rOfferSegments\x12#.somersault.v1.OfferSegmentsRequest\x1a$.somersault.v1.OfferSegmentsResponse\"\x0f\xd2\x9f\x19\x0b\x1a\x01\x01 \x80\x80\x80 (\x80@(\x01\x30\x01\x12r\n\x10WatchRewardModel\x12&.somersault.v1.WatchRewardModelRequest\x1a .somersault.v1.RewardModelUpdate\"\x10\xd2\x9f\x19\x0c\x1a\x02\x02\x07 \x80\x80 (\x80\x80\x01(\x01\x30\x01\x12P\n\x05Score\x12\x1b.somersault.v1.ScoreRequest\x1a\x1c.somersault.v1.ScoreResponse\"\x0c\xd2\x9f\x19\x08\x1a\x01\x07 \x80\x80\x80 \x12R\n\tGetStatus\x12\x1f.somersault.v1.GetStatusRequest\x1a\x1b.somersault.v1.RewardStatus\"\x07\xd2\x9f\x19\x03\x1a\x01\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,25 +46,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OFFERHELLO']._serialized_start=278
   _globals['_OFFERHELLO']._serialized_end=372
   _globals['_SEGMENTOFFER']._serialized_start=374
-  _globals['_SEGMENTOFFER']._serialized_end=456
-  _globals['_OFFERSEGMENTSRESPONSE']._serialized_start=458
-  _globals['_OFFERSEGMENTSRESPONSE']._serialized_end=521
-  _globals['_SEGMENTSSTORED']._serialized_start=523
-  _globals['_SEGMENTSSTORED']._serialized_end=635
-  _globals['_WATCHREWARDMODELREQUEST']._serialized_start=637
-  _globals['_WATCHREWARDMODELREQUEST']._serialized_end=732
-  _globals['_ROLLOUTPOSITION']._serialized_start=734
-  _globals['_ROLLOUTPOSITION']._serialized_end=790
-  _globals['_REWARDMODELUPDATE']._serialized_start=793
-  _globals['_REWARDMODELUPDATE']._serialized_end=1085
-  _globals['_SCOREREQUEST']._serialized_start=1087
-  _globals['_SCOREREQUEST']._serialized_end=1186
-  _globals['_SCORERESPONSE']._serialized_start=1188
-  _globals['_SCORERESPONSE']._serialized_end=1267
-  _globals['_GETSTATUSREQUEST']._serialized_start=1269
-  _globals['_GETSTATUSREQUEST']._serialized_end=1287
-  _globals['_REWARDSTATUS']._serialized_start=1290
-  _globals['_REWARDSTATUS']._serialized_end=1671
-  _globals['_REWARDSERVICE']._serialized_start=1674
-  _globals['_REWARDSERVICE']._serialized_end=2084
+  _globals['_SEGMENTOFFER']._serialized_end=475
+  _globals['_OFFERSEGMENTSRESPONSE']._serialized_start=477
+  _globals['_OFFERSEGMENTSRESPONSE']._serialized_end=540
+  _globals['_SEGMENTSSTORED']._serialized_start=542
+  _globals['_SEGMENTSSTORED']._serialized_end=654
+  _globals['_WATCHREWARDMODELREQUEST']._serialized_start=656
+  _globals['_WATCHREWARDMODELREQUEST']._serialized_end=751
+  _globals['_ROLLOUTPOSITION']._serialized_start=753
+  _globals['_ROLLOUTPOSITION']._serialized_end=809
+  _globals['_REWARDMODELUPDATE']._serialized_start=812
+  _globals['_REWARDMODELUPDATE']._serialized_end=1104
+  _globals['_SCOREREQUEST']._serialized_start=1106
+  _globals['_SCOREREQUEST']._serialized_end=1205
+  _globals['_SCORERESPONSE']._serialized_start=1207
+  _globals['_SCORERESPONSE']._serialized_end=1286
+  _globals['_GETSTATUSREQUEST']._serialized_start=1288
+  _globals['_GETSTATUSREQUEST']._serialized_end=1306
+  _globals['_REWARDSTATUS']._serialized_start=1309
+  _globals['_REWARDSTATUS']._serialized_end=1690
+  _globals['_REWARDSERVICE']._serialized_start=1693
+  _globals['_REWARDSERVICE']._serialized_end=2103
 # @@protoc_insertion_point(module_scope)

@@ -97,8 +97,11 @@ class SegmentOffer(_message.Message):
 
     ROLLOUT_SEQUENCE_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
+    ENV_STEPS_FIELD_NUMBER: _builtins.int
     rollout_sequence: _builtins.int
     """The rollout's sequence number."""
+    env_steps: _builtins.int
+    """Environment steps of the rollout: a learner can't have taken more than were gathered. 0 if not said, as by an older simulator."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[_trajectory_pb2.Segment]:
         """At most 256 segments."""
@@ -108,10 +111,11 @@ class SegmentOffer(_message.Message):
         *,
         rollout_sequence: _builtins.int = ...,
         segments: _abc.Iterable[_trajectory_pb2.Segment] | None = ...,
+        env_steps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rollout_sequence", b"rollout_sequence", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["env_steps", b"env_steps", "rollout_sequence", b"rollout_sequence", "segments", b"segments"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

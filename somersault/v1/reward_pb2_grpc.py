@@ -72,7 +72,8 @@ class RewardServiceServicer:
 
     def WatchRewardModel(self, request_iterator, context):
         """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
-        Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+        Pages and tools may watch too and send nothing. PERMISSION_DENIED if anybody but a learner reports, FAILED_PRECONDITION while another learner does.
+        The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,8 @@ class RewardServiceStub:
     """
     WatchRewardModel: _grpc.StreamStreamMultiCallable[_reward_pb2.WatchRewardModelRequest, _reward_pb2.RewardModelUpdate]
     """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
-    Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+    Pages and tools may watch too and send nothing. PERMISSION_DENIED if anybody but a learner reports, FAILED_PRECONDITION while another learner does.
+    The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
     """
     Score: _grpc.UnaryUnaryMultiCallable[_reward_pb2.ScoreRequest, _reward_pb2.ScoreResponse]
     """Predicts rewards with the newest version. Idempotent.
@@ -61,7 +62,8 @@ class RewardServiceAsyncStub(RewardServiceStub):
     """
     WatchRewardModel: _aio.StreamStreamMultiCallable[_reward_pb2.WatchRewardModelRequest, _reward_pb2.RewardModelUpdate]  # type: ignore[assignment]
     """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
-    Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+    Pages and tools may watch too and send nothing. PERMISSION_DENIED if anybody but a learner reports, FAILED_PRECONDITION while another learner does.
+    The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
     """
     Score: _aio.UnaryUnaryMultiCallable[_reward_pb2.ScoreRequest, _reward_pb2.ScoreResponse]  # type: ignore[assignment]
     """Predicts rewards with the newest version. Idempotent.
@@ -91,7 +93,8 @@ class RewardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_reward_pb2.RewardModelUpdate], _abc.AsyncIterator[_reward_pb2.RewardModelUpdate]]:
         """A learner reports how far it is; the service sends each new reward version, and the step up to which the run is settled.
-        Pages and tools may watch too and send nothing. The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
+        Pages and tools may watch too and send nothing. PERMISSION_DENIED if anybody but a learner reports, FAILED_PRECONDITION while another learner does.
+        The newest version is sent at once. A slow reader misses intermediate versions, never the newest.
         """
 
     @_abc_1.abstractmethod

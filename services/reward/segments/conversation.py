@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from services.reward.segments.offers import Offers
 from services.reward.segments.session import Demand, OfferSession
-from somersault.domain.bounds import MAX_SEQUENCE
+from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SEQUENCE
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.texts import check_name
 from somersault.domain.trajectory import Segment, StoredSegment
@@ -20,6 +20,8 @@ from somersault.wire import segment_from_message, stored_segment_from_message, t
 __all__ = ["OfferConversation"]
 
 _MAX_SEGMENTS = 256
+_MAX_ROLLOUT_STEPS = 4096 * MAX_ENVIRONMENTS
+"""The learner's bound on the steps of each environment, in as many as a simulator may have."""
 
 
 class OfferConversation:
@@ -76,9 +78,12 @@ class OfferConversation:
             sequence = request.offer.rollout_sequence
             if not 0 <= sequence <= MAX_SEQUENCE:
                 raise InvalidInputError("offer.rollout_sequence", sequence, f"0 to {MAX_SEQUENCE}")
+            if not 0 <= request.offer.env_steps <= _MAX_ROLLOUT_STEPS:
+                bound = f"0 to {_MAX_ROLLOUT_STEPS}"
+                raise InvalidInputError("offer.env_steps", request.offer.env_steps, bound)
             _check_count("offer.segments", len(request.offer.segments))
             segments = [self._segment(each, sequence=sequence) for each in request.offer.segments]
-            self._offers.offer(session, sequence, segments)
+            self._offers.offer(session, sequence, segments, env_steps=request.offer.env_steps)
         elif kind == "stored":
             _check_count("stored.segments", len(request.stored.segments))
             stored = [self._stored_segment(each) for each in request.stored.segments]

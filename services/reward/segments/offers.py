@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from services.reward.pacing.gathered_steps import GatheredSteps
 from services.reward.segments.demands import Demands
 from services.reward.segments.holdings import Holdings
 from services.reward.segments.pool import SegmentPool
@@ -66,6 +67,7 @@ class Offers:
         self._missed: set[str] = set()
         """Incarnations that were waited for in vain, until they offer something."""
         self._num_choices = 0
+        self.gathered = GatheredSteps()
         self.changed = Notifier()
         """Notifies whenever something was offered or a simulator joined or left."""
 
@@ -95,13 +97,22 @@ class Offers:
         self._holdings.leave(session)
         self.changed.notify()
 
-    def offer(self, session: OfferSession, sequence: int, segments: Sequence[Segment]) -> None:
+    def offer(
+        self, session: OfferSession, sequence: int, segments: Sequence[Segment], *, env_steps: int = 0
+    ) -> None:
         """Queue one rollout's segments, except those already in the pool.
 
         If more wait than the pool could hold, the oldest offer of the simulator with the most is dropped.
+
+        Args:
+            session: whose rollout it was.
+            sequence: its number.
+            segments: those that ended within it.
+            env_steps: how many steps it had; 0 if that isn't known.
         """
         if session not in self._sessions:
             return
+        self.gathered.note(session.incarnation, sequence=sequence, env_steps=env_steps)
         session.heard_s = self._clock()
         for segment in segments:
             if segment.segment_id in self._holdings:

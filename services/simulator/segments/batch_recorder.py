@@ -121,7 +121,8 @@ class BatchRecorder:
         # One that isn't finite would hide the scale of all others.
         self._recent_returns += filter(math.isfinite, returns)
         scale = _Scale.of(self._recent_returns)
-        return Offer(trace.sequence, [self._name(segment, trace, scale) for segment in ended])
+        named = [self._name(segment, trace, scale) for segment in ended]
+        return Offer(trace.sequence, named, env_steps=math.prod(trace.actions.shape[:2]))
 
     def _split(self, index: int, num_steps: int) -> Iterator[tuple[int, int]]:
         """Yield the steps of a rollout in pieces that end where an episode or stretch does."""

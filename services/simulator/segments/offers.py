@@ -21,6 +21,8 @@ class Offer:
 
     rollout_sequence: int
     segments: Sequence[RecordedSegment]
+    env_steps: int = 0
+    """Environment steps of the rollout."""
 
 
 class OfferRing:

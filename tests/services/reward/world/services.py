@@ -175,4 +175,4 @@ class LearnerLife:
 
 
 def _watching(servicer: RewardServicer) -> Callable[[Any], Any]:
-    return lambda requests: servicer.WatchRewardModel(requests, None)  # type: ignore[arg-type]
+    return lambda requests: servicer.WatchRewardModel(requests, SimpleNamespace(auth_context=dict))  # type: ignore[arg-type]
