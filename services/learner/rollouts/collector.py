@@ -22,6 +22,7 @@ from services.learner.rollouts.session import PublishedPolicy, SimulatorSession
 from somersault.domain.trajectory import Rollout
 from somersault.errors import FailedPreconditionError, InvalidInputError, ResourceExhaustedError
 from somersault.rpc import Notifier, wait_for_change
+from somersault.runtime.telemetry import tell_owner
 
 __all__ = ["Collector"]
 
@@ -79,6 +80,7 @@ class Collector:
         self._policy: PublishedPolicy | None = None
         self._is_paused = False
         self._wants_segments = False
+        self._told_of: SimulatorSession | None = None
         self.num_stale = 0
         self.num_repeated = 0
         self.num_spare = 0
@@ -188,6 +190,8 @@ class Collector:
                 return self._take_ready()
             # Now and then without a change too: what was assigned to simulators that don't deliver is assigned to others.
             await wait_for_change(change, timeout_s=_LOOK_AGAIN_S if wait_s is None else wait_s)
+            if self._is_exclusive:
+                self._pass_over_silent()
             self._assign()
 
     def publish(self, policy: PublishedPolicy) -> None:
@@ -296,6 +300,26 @@ class Collector:
 
     def _num_pending_of(self, session: SimulatorSession) -> int:
         return len(session.outstanding) + len(self._ready.get(session, ()))
+
+    def _pass_over_silent(self) -> None:
+        """End the stream of the only simulator that gathers if it delivers nothing and another stands by; alone, name it.
+
+        One that is alone may merely be slow: beginning anew would take it as long again.
+        """
+        first, *standing_by = [*self._sessions] or [None]
+        if first is None or not first.is_given_up(self._clock()):
+            return
+        owed = (
+            f"the learner waits for simulator {first.simulator_id} ({first.incarnation}), which has owed a rollout for"
+            f" {first.owes_for_s(self._clock()):.0f} s"
+        )
+        if standing_by:
+            tell_owner(f"{owed}; its stream is ended, and {standing_by[0].simulator_id} gathers in its place")
+            self.leave(first)
+            first.end()
+        elif first is not self._told_of:
+            self._told_of = first
+            tell_owner(f"{owed}; no other simulator is connected that could take its place")
 
     def _end_overdue(self) -> None:
         """End the stream of the simulator that has owed a rollout for longest without ever having delivered one, or at all."""

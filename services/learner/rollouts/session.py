@@ -18,6 +18,9 @@ _MAX_PATIENCE_S = 600.0
 _FIRST_PATIENCE_S = 10.0
 """A simulator that has not delivered yet may still be starting. It loses nothing by being overdue: what it delivers then counts."""
 
+_ONLY_PATIENCE_S = 60.0
+"""For the only simulator that gathers, as in lockstep: another one's rollouts would make it another run."""
+
 _PATIENCE_ROLLOUTS = 4.0
 """A rollout is late once it takes this many times as long as the simulator's last one."""
 
@@ -80,6 +83,15 @@ class SimulatorSession:
             return False
         patience_s = _FIRST_PATIENCE_S if self._took_s is None else self._patience_s(self._took_s)
         return now_s - self._began_s > patience_s
+
+    def owes_for_s(self, now_s: float) -> float:
+        """Return for how long it has owed its oldest assignment, 0 if it owes none."""
+        return now_s - self._began_s if self.outstanding else 0.0
+
+    def is_given_up(self, now_s: float) -> bool:
+        """Return whether it has owed a rollout for so long that it can't be the only one that gathers."""
+        patience_s = self._patience_s(self._took_s or 0.0)
+        return self.owes_for_s(now_s) > max(_ONLY_PATIENCE_S, patience_s)
 
     def answer(self, *, now_s: float) -> None:
         """Count the oldest assignment as answered."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 
 import pytest
 
 from services.learner.config import LearnerConfig
+from services.learner.rollouts import collector
 from services.learner.rollouts.collector import Collector
 from services.learner.rollouts.conversation import CollectConversation
 from services.learner.rollouts.session import Assignment, PublishedPolicy, SimulatorSession
@@ -21,10 +23,13 @@ from tests.services.learner.doubles import make_rollout
 class _World:
     """A collector under a clock of its own, and simulators that deliver at once."""
 
-    def __init__(self, *, max_simulators: int = 1024) -> None:
+    def __init__(self, *, max_simulators: int = 1024, is_exclusive: bool = False) -> None:
         self.now_s = 0.0
         self.collector = Collector(
-            max_simulators=max_simulators, max_policy_lag=8, is_exclusive=False, clock=lambda: self.now_s
+            max_simulators=max_simulators,
+            max_policy_lag=8,
+            is_exclusive=is_exclusive,
+            clock=lambda: self.now_s,
         )
         self.version = 0
         self.num_sequences: dict[SimulatorSession, int] = {}
@@ -127,6 +132,61 @@ def test_who_does_not_deliver_has_to_go_when_there_is_no_room() -> None:
     world.join("late")
     assert world.ended == ["silent0"]
     assert world.collector.num_simulators == 3
+
+
+@pytest.mark.parametrize("num_delivered", [0, 1])
+async def test_a_first_simulator_that_is_silent_holds_no_lockstep_run(
+    monkeypatch: pytest.MonkeyPatch, num_delivered: int
+) -> None:
+    """After a minute the next in line gathers, from the first rollout it is asked for; the owner is told who was silent."""
+    told: list[str] = []
+    monkeypatch.setattr(collector, "tell_owner", told.append)
+    monkeypatch.setattr(collector, "_LOOK_AGAIN_S", 0.01)
+    world = _World(is_exclusive=True)
+    world.ended.clear()
+    first, second = world.join("first"), world.join("second")
+    world.publish()
+    for _ in range(num_delivered):
+        world.deliver(first)
+        await world.collector.take()
+        world.publish()
+    if num_delivered:
+        first.outbox = asyncio.Queue()
+        while world.collector._ready:
+            await world.collector.take()
+            world.publish()
+    taking = asyncio.ensure_future(world.collector.take())
+    world.now_s += 59
+    await asyncio.sleep(0.05)
+    assert (world.ended, second.outstanding) == ([], deque())
+    world.now_s += 2
+    async with asyncio.timeout(5):
+        while not world.deliver(second):
+            await asyncio.sleep(0.01)
+        (collected,) = await taking
+    assert collected.incarnation == "second"
+    assert world.ended == ["first"]
+    assert len(told) == 1
+    assert "waits for simulator first (first)" in told[0]
+    assert "second gathers" in told[0]
+
+
+async def test_the_only_simulator_is_named_and_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its stream, since it would have to begin anew; the owner is told once."""
+    told: list[str] = []
+    monkeypatch.setattr(collector, "tell_owner", told.append)
+    monkeypatch.setattr(collector, "_LOOK_AGAIN_S", 0.01)
+    world = _World(is_exclusive=True)
+    world.ended.clear()
+    only = world.join("only")
+    world.publish()
+    taking = asyncio.ensure_future(world.collector.take())
+    world.now_s += 300
+    await asyncio.sleep(0.05)
+    assert [text.split(",")[0] for text in told] == ["the learner waits for simulator only (only)"]
+    assert world.ended == []
+    world.deliver(only)
+    assert len(await taking) == 1
 
 
 async def test_a_stream_without_a_hello_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
