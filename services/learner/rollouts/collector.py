@@ -306,8 +306,10 @@ class Collector:
 
         One that is alone may merely be slow: beginning anew would take it as long again.
         """
-        first, *standing_by = [*self._sessions] or [None]
-        if first is None or not first.is_given_up(self._clock()):
+        if not self._sessions:
+            return
+        first, *standing_by = self._sessions
+        if not first.is_given_up(self._clock()):
             return
         owed = (
             f"the learner waits for simulator {first.simulator_id} ({first.incarnation}), which has owed a rollout for"
