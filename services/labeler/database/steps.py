@@ -68,7 +68,10 @@ def _pipe(connection: sa.Connection, steps: Sequence[Step]) -> list[_Rows]:
     driver: Any = connection.connection.driver_connection
     prepared: dict[str, _Prepared] = connection.info.setdefault("prepared_steps", {})
     try:
-        return _Pipe(driver, prepared).run([_prepare("postgresql", step) for step in steps])
+        statements = [_prepare("postgresql", step) for step in steps]
+        # A value that can't be sent is found before anything is.
+        dumped = [(text, [_dump(value) for value in values]) for text, values in statements]
+        return _Pipe(driver, prepared).run(dumped)
     except psycopg.Error as err:
         cause: Any = err
         is_lost = connection.dialect.is_disconnect(cause, driver, None)
@@ -110,7 +113,7 @@ class _Pipe:
         self._sent: list[_Prepared | None] = []
         """What was sent: statements whose rows are wanted, and others."""
 
-    def run(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[_Rows]:
+    def run(self, statements: Sequence[tuple[str, list[bytes | None]]]) -> list[_Rows]:
         """Run statements, each a text and its values; return the rows of each.
 
         Raises:
@@ -131,14 +134,14 @@ class _Pipe:
         wanted = zip(self._sent, results, strict=True)
         return [known.rows(result) for known, result in wanted if known is not None]
 
-    def _send(self, text: str, values: Sequence[Any]) -> None:
+    def _send(self, text: str, values: list[bytes | None]) -> None:
         known = self._prepared.get(text) or self._new.get(text)
         if known is None:
             # Never the name of one whose preparing failed: the server may know it all the same.
             known = self._new[text] = _Prepared(b"step_%d" % next(_NUMBERS))
             self._pgconn.send_prepare(known.name, text.encode())
             self._sent.append(None)
-        self._pgconn.send_query_prepared(known.name, [_dump(value) for value in values])
+        self._pgconn.send_query_prepared(known.name, values)
         self._sent.append(known)
 
     def _results(self) -> Generator[Any, Any, list[Any]]:
@@ -154,6 +157,8 @@ class _Pipe:
 def _dump(value: Any) -> bytes | None:
     """Return a value as PostgreSQL reads it."""
     if isinstance(value, str):
+        if "\0" in value:  # where the server would take the text to end
+            raise psycopg.DataError("PostgreSQL's texts can't hold the character NUL")
         return value.encode()
     if isinstance(value, bool):
         return b"t" if value else b"f"

@@ -96,6 +96,19 @@ def test_a_statement_that_failed_may_be_run_again(engine: sa.Engine) -> None:
 
 
 @pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
+@pytest.mark.parametrize(("value", "error"), [("a\0b", sa.exc.DataError), (b"a", TypeError)])
+def test_a_value_that_cant_be_sent_spoils_nothing(url: str, value: object, error: type[Exception]) -> None:
+    """A text isn't cut at a NUL, and the connection can be used again."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1)
+    statement = sa.select(sa.bindparam("of_name", type_=sa.String))
+    with pytest.raises(error), engine.begin() as connection:
+        run(connection, [Step(statement, {"of_name": "x"}), Step(statement, {"of_name": value})])
+    with engine.begin() as connection:
+        assert run(connection, [Step(statement, {"of_name": "x"})])[0][0][0] == "x"
+    engine.dispose()
+
+
+@pytest.mark.skipif(not IS_INSTALLED, reason="PostgreSQL is not installed")
 def test_a_connection_that_was_cut_is_not_used_again(url: str) -> None:
     """The domain's error says that the database can't be used; the next transaction has another connection."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1)
