@@ -90,8 +90,9 @@ class RewardApplication:
         return self._servicer.add_to(server)
 
     async def run(self) -> None:
-        """Make the run known, restore what was learned, then work until cancelled."""
+        """Serve what was learned, make the run known, restore the rest, then work until cancelled."""
         task = self._task
+        await self._loop.restore_model()
         await self._labeler.create_run(
             task=task.name,
             question=task.question,

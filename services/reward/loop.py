@@ -136,13 +136,21 @@ class RewardLoop:
         self.published.update(is_finishing=controls.is_finishing)
         self._woken.notify()
 
-    async def restore(self) -> None:
-        """Rebuild everything from the newest checkpoint, the preference log and the stored segments.
+    async def restore_model(self) -> None:
+        """Load the newest checkpoint and serve what it holds: for that, no labeler is needed. `restore` must follow.
 
         Raises:
-            SomersaultError: the checkpoint can't be trusted, or the labeler refused.
+            SomersaultError: the store refuses for good.
         """
         await self._learner.restore()
+        self._learner.publish_restored()
+
+    async def restore(self) -> None:
+        """Rebuild everything else from the preference log and the stored segments.
+
+        Raises:
+            SomersaultError: the labeler refused.
+        """
         queries = await self._labeler.list_queries()
         self._proposer.restore(query.segment_ids for query in queries)
         if queries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import sqlalchemy as sa
+import structlog
 
 from services.labeler.clips import policy_clip_repository
 from services.labeler.clips.query_clips import read_clip
@@ -20,6 +21,8 @@ from somersault.errors import CorruptDataError, InvalidInputError, NotFoundError
 from somersault.storage import ObjectStore
 
 __all__ = ["PolicyClips"]
+
+_log = structlog.get_logger()
 
 MAX_PREDICTED = 10_000  # steps of the longest episode
 
@@ -68,13 +71,19 @@ class PolicyClips:
         """Return a clip and its SHA-256.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: there is none, or not any more.
             CorruptDataError: the stored bytes have changed.
         """
         clip = await self._database.read(
             lambda connection: policy_clip_repository.read(connection, run_id, policy_version)
         )
-        data = await read_clip(self._store, clip.clip_uri, sha256=clip.sha256)
+        try:
+            data = await read_clip(self._store, clip.clip_uri, sha256=clip.sha256)
+        except (NotFoundError, CorruptDataError) as err:
+            _log.warning("policy_clip_lost", run_id=run_id, policy_version=policy_version, detail=str(err))
+            what = "is gone from the store" if isinstance(err, NotFoundError) else "has changed in the store"
+            said = f"the clip of policy version {policy_version} {what}, so it can't be shown any more"
+            raise type(err)(said).never() from err
         return data, clip.sha256
 
     async def _verify(self, clip: PolicyClip) -> None:

@@ -77,6 +77,8 @@ class RewardLearner:
         self._newest: list[Answer] = []
         """Answers that no round of training has learned from yet."""
         self._must_forget = False
+        self._horizon: int | None = -1
+        """The horizon that was published when the restored checkpoint was made."""
         """Whether the ensemble has learned what the log doesn't hold any more."""
         self._version = self._export(number=0)
         self.published = Published(self._version)
@@ -121,6 +123,10 @@ class RewardLearner:
     async def restore_row(self, row: LogRow) -> None:
         """Restore what a row of the log that was learned before the checkpoint added to the training set."""
         await retry_while_unavailable(lambda: self._training_set.restore(row))
+
+    def publish_restored(self) -> None:
+        """Serve the version that was restored, and say how far the learner may go with it, as was said when it was stored."""
+        self.published.update(version=self._version, horizon_env_steps=self._horizon)
 
     def publish(self) -> None:
         """Publish the version that the newest training or `restore` made."""
@@ -251,6 +257,7 @@ class RewardLearner:
             "commit_id": self._position.commit_id,
             "num_comparisons": self._version.num_comparisons,
             "training_loss": self.training_loss if math.isfinite(self.training_loss) else None,
+            "horizon_env_steps": self.published.newest.horizon_env_steps,
         }
         if self._training_set.left_out:
             facts["left_out"] = sorted(self._training_set.left_out)
@@ -270,6 +277,8 @@ class RewardLearner:
             loss = saved.facts.get("training_loss")
             training_loss = math.nan if loss is None else float(loss)
             left_out = set(map(str, saved.facts.get("left_out", ())))
+            horizon = saved.facts.get("horizon_env_steps", -1)  # unknown to older programs
+            horizon = None if horizon is None else int(horizon)
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptDataError(f"reward checkpoint lacks {error}") from error
         if min(number, cursor) < 0:
@@ -277,7 +286,7 @@ class RewardLearner:
         self._trainer.load_state_dict(arrays)
         self._accuracy.restore(outcomes)
         self._training_set.left_out |= left_out
-        self.training_loss = training_loss
+        self.training_loss, self._horizon = training_loss, horizon
         self._position = LogPosition(cursor=cursor, commit_id=commit_id)
         num_comparisons = int(saved.facts.get("num_comparisons", 0))
         self._version = replace(self._export(number=number), num_comparisons=num_comparisons)

@@ -129,6 +129,7 @@ def make_harness(
 @contextlib.asynccontextmanager
 async def running(harness: Harness) -> AsyncIterator[None]:
     """Run a harness's loop, for two minutes at most."""
+    await harness.loop.restore_model()
     await harness.loop.restore()
     tasks = [asyncio.create_task(harness.loop.run()), asyncio.create_task(harness.serve_demands())]
     try:

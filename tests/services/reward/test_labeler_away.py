@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from services.reward import loop as reward_loop
 from services.reward.pacing.learner_progress import LearnerProgress
-from services.reward.queries.proposals import Proposal
+from services.reward.queries.proposals import KnownQuery, Proposal
 from somersault.errors import UnavailableError
 from somersault.storage import open_store
 from tests.services.reward.doubles import LabelerDouble
 from tests.services.reward.harness import higher_is_better, make_harness, running
+
+_QUICK = {"first_round_steps": 2, "round_steps": 1, "minibatch_size": 4}
 
 
 class _Flaky(LabelerDouble):
@@ -31,6 +33,51 @@ class _Flaky(LabelerDouble):
             self.num_to_lose -= 1
             raise UnavailableError("it took them and died")
         return [proposal.proposal_id for proposal in proposals]
+
+
+class _Hanging(LabelerDouble):
+    """Accepts calls and answers some of them never."""
+
+    hangs = False
+
+    async def propose(self, proposals: Sequence[Proposal]) -> list[str]:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().propose(proposals)
+
+    async def list_queries(self) -> list[KnownQuery]:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().list_queries()
+
+
+async def _until(is_met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not is_met():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_restart_without_the_labeler_serves_the_newest_model() -> None:
+    """From its checkpoint, at once, and with the word that a learner in free pacing may go on."""
+    store, labeler = open_store("memory://"), _Hanging(higher_is_better)
+    before = make_harness(store, labeler, pacing="free", trainer=_QUICK)
+    async with running(before):
+        before.offer(0)
+        for env_steps in (10, 300):
+            before.loop.note_progress(LearnerProgress(env_steps=env_steps))
+            num_before = before.loop.published.version.number
+            await _until(lambda num=num_before: before.loop.published.version.number > num)  # type: ignore[misc]
+    version = before.loop.published.version
+    labeler.hangs = True
+    after = make_harness(store, labeler, pacing="free", trainer=_QUICK)
+    await after.loop.restore_model()
+    restoring = asyncio.create_task(after.loop.restore())
+    await asyncio.sleep(0.05)
+    served = after.loop.published.newest
+    assert (served.version.number, served.version.weights) == (version.number, version.weights)
+    assert served.is_pretrained
+    assert served.horizon_env_steps is None
+    restoring.cancel()
 
 
 @pytest.mark.parametrize("pacing", ["free", "lockstep"])

@@ -72,6 +72,7 @@ async def test_a_log_that_goes_back_while_it_is_followed_ends_the_service(store:
     """It is started again, and then learns what it must: nothing that it holds in memory can be trusted."""
     labeler = LabelerDouble(higher_is_better)
     harness = make_harness(store, labeler)
+    await harness.loop.restore_model()
     await harness.loop.restore()
     running_loop = asyncio.create_task(harness.loop.run())
     harness.offer(0)

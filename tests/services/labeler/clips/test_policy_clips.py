@@ -200,3 +200,24 @@ async def test_a_clip_that_was_damaged_is_not_shown(labeler: RunningLabeler) -> 
         pb.GetPolicyClipRequest(run_id=RUN_ID, policy_version=7)
     )
     assert isinstance(await refused(call), CorruptDataError)
+
+
+@pytest.mark.parametrize(("is_gone", "what"), [(True, "is gone"), (False, "has changed")])
+async def test_a_clip_that_is_lost_is_said_to_be(
+    labeler: RunningLabeler, *, is_gone: bool, what: str
+) -> None:
+    """In plain words without its place in the store, and not to be asked for again; the others are shown."""
+    _put(labeler, 7, 8)
+    await _add(labeler)
+    await _add(labeler, policy_version=8)
+    if is_gone:
+        labeler.store.delete(URI)
+    else:
+        labeler.store.put(URI, b"something else")
+    stub = labeler.as_role(Role.LABELER)
+    error = await refused(stub.GetPolicyClip(pb.GetPolicyClipRequest(run_id=RUN_ID, policy_version=7)))
+    assert f"the clip of policy version 7 {what}" in str(error)
+    assert URI not in str(error)
+    assert error.is_hopeless
+    other = await stub.GetPolicyClip(pb.GetPolicyClipRequest(run_id=RUN_ID, policy_version=8))
+    assert other.clip == CLIP

@@ -111,6 +111,7 @@ class RewardLife:
 
     async def live(self) -> None:
         """Work until killed."""
+        await self.loop.restore_model()
         await self.loop.restore()
         self.loop.apply(await self._labeler.wait_for_controls())
         async with asyncio.TaskGroup() as group:
