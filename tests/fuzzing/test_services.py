@@ -15,6 +15,6 @@ def test_whatever_comes_is_answered_in_plain_words(tmp_path: Path, name: str) ->
     """Never INTERNAL or UNKNOWN, never a word of the inside; the service lives, and the next call is fine."""
     fuzzer = open_fuzzer(name, tmp_path)
     try:
-        fuzz(fuzzer, seed=1, max_examples=30)
+        fuzz(fuzzer, seed=1, max_examples=10)
     finally:
         fuzzer.close()
