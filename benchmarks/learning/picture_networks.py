@@ -22,7 +22,7 @@ from services.learner.algorithms.ppo.ppo import PPO
 from services.learner.networks import build_actor_critic
 from services.simulator.policy import Policy
 from somersault.domain.task_spec import TaskSpec
-from somersault.runtime.precision import Precision, torch_dtype
+from somersault.numerics.precision import Precision, torch_dtype
 
 __all__ = ["main"]
 

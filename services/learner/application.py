@@ -19,7 +19,7 @@ from services.learner.rollouts.collector import Collector
 from services.learner.rollouts.conversation import CollectConversation
 from services.learner.service import LearnerServicer
 from somersault.domain.texts import check_name
-from somersault.runtime.precision import keep_float32_whole
+from somersault.numerics.precision import keep_float32_whole
 from somersault.storage import ObjectStore, check_store
 from somersault.tasks import get_task
 from somersault.v1 import learner_pb2, learner_pb2_grpc

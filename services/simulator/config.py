@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from somersault.domain.bounds import MAX_ENVIRONMENTS, MAX_SECONDS, MAX_THREADS
 from somersault.domain.roles import Identity
 from somersault.domain.texts import IDENTITY_PATTERN
-from somersault.runtime.precision import Precision
+from somersault.numerics.precision import Precision
 from somersault.runtime.setting_checks import Address, Name, NonEmpty
 from somersault.runtime.storage_settings import StorageConfig
 

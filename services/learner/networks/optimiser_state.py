@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from somersault.numerics.adam import Adam
+
 __all__ = ["dump_networks", "load_networks"]
 
 
-def dump_networks(networks: nn.Module, optimiser: torch.optim.Adam) -> dict[str, NDArray[np.generic]]:
+def dump_networks(networks: nn.Module, optimiser: Adam) -> dict[str, NDArray[np.generic]]:
     """Return copies of all weights and moments, on the CPU whatever the device."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for name, parameter in networks.named_parameters():
@@ -22,9 +24,7 @@ def dump_networks(networks: nn.Module, optimiser: torch.optim.Adam) -> dict[str,
     return arrays
 
 
-def load_networks(
-    arrays: Mapping[str, NDArray[np.generic]], networks: nn.Module, optimiser: torch.optim.Adam
-) -> None:
+def load_networks(arrays: Mapping[str, NDArray[np.generic]], networks: nn.Module, optimiser: Adam) -> None:
     """Restore weights and moments from what `dump_networks` returned.
 
     Raises:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pydantic
 
+from somersault.numerics.precision import Precision
 from somersault.runtime.config import COMPONENT, Component
-from somersault.runtime.precision import Precision
 
 __all__ = ["PictureTrainerConfig", "TrainerConfig"]
 

@@ -20,9 +20,10 @@ from services.reward.training.crops import draw_crops
 from services.reward.training.losses.loss import FeedbackLoss
 from services.reward.training.losses.preference import PREFERENCE_LOSS
 from somersault.errors import CorruptDataError
+from somersault.numerics.adam import Adam
+from somersault.numerics.precision import torch_dtype
 from somersault.reward_model import RewardEnsemble
 from somersault.reward_model.picture_network import PictureNetwork
-from somersault.runtime.precision import torch_dtype
 
 __all__ = ["RoundStatistics", "Trainer"]
 
@@ -63,11 +64,10 @@ class Trainer:
         self._seed = seed
         self._loss = loss
         self._dtype = torch_dtype(config.precision)
-        self._optimiser = torch.optim.AdamW(
+        self._optimiser = Adam(
             ensemble.network.parameters(),
-            lr=config.learning_rate,
+            learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
-            fused=True,
         )
 
     def train_round(self, comparisons: Comparisons, *, from_scratch: bool = False) -> RoundStatistics:

@@ -18,13 +18,13 @@ from somersault.domain.arrays import FloatArray, FrameArray
 from somersault.domain.packing import numbers_of, planes_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
-from somersault.runtime.precision import Precision
+from somersault.numerics.precision import Precision
 
 try:
     import torch
     from torch.nn import functional
 
-    from somersault.runtime.precision import torch_dtype
+    from somersault.numerics.precision import torch_dtype
 except ImportError as error:
     raise ConfigError(
         "a policy for pictures needs torch: pip install 'somersault[simulator-pictures]'"

@@ -20,7 +20,7 @@ from services.simulator.policy.tanh_torso import TanhTorso
 from somersault.domain.arrays import ActionArray, FloatArray, FrameArray
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import InvalidInputError
-from somersault.runtime.precision import Precision
+from somersault.numerics.precision import Precision
 
 __all__ = ["MAX_POLICY_BYTES", "Policy", "PolicyWorker"]
 

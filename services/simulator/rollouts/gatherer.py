@@ -17,8 +17,8 @@ from services.simulator.segments.offers import Offer
 from somersault.domain.arrays import FloatArray, FrameArray
 from somersault.domain.trajectory import Rollout
 from somersault.errors import InvalidInputError
+from somersault.numerics.precision import Precision
 from somersault.runtime.call_record import CallRecord
-from somersault.runtime.precision import Precision
 from somersault.tasks import Task
 
 __all__ = ["Gathered", "Gatherer", "GathererSettings", "seed_sequence"]

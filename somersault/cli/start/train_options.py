@@ -20,7 +20,7 @@ from somersault.cli.start.preflight import check_run
 from somersault.cli.start.task_origin import absolute_task, absolute_teacher, digest_of, spec_of
 from somersault.domain.teacher_kinds import is_function, parse_teacher
 from somersault.errors import ConfigError, InvalidInputError
-from somersault.runtime.precision import Precision
+from somersault.numerics.precision import Precision
 from somersault.storage import new_identity
 from somersault.tasks import Task, TrainingDefaults, get_task
 from somersault.tasks.checks import check_task

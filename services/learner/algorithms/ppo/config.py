@@ -9,8 +9,8 @@ import pydantic
 from services.learner.algorithms.algorithm import AlgorithmConfig
 from somersault.domain.task_spec import TaskSpec
 from somersault.errors import ConfigError
+from somersault.numerics.precision import Precision
 from somersault.runtime.config import COMPONENT
-from somersault.runtime.precision import Precision
 
 __all__ = ["PPOConfig"]
 

@@ -31,7 +31,8 @@ from somersault.domain.packing import numbers_of
 from somersault.domain.task_spec import TaskSpec
 from somersault.domain.trajectory import Rollout
 from somersault.errors import CorruptDataError
-from somersault.runtime.precision import torch_dtype
+from somersault.numerics.adam import Adam
+from somersault.numerics.precision import torch_dtype
 
 __all__ = ["PPO", "PPOStatistics"]
 
@@ -90,8 +91,8 @@ class PPO(Algorithm):
             dtype=torch_dtype(config.precision),
             seed=seed,
         ).to(self._device)
-        self._optimiser = torch.optim.Adam(
-            self.networks.parameters(), lr=config.learning_rate, eps=_ADAM_EPSILON, fused=True
+        self._optimiser = Adam(
+            self.networks.parameters(), learning_rate=config.learning_rate, epsilon=_ADAM_EPSILON
         )
 
     def export_policy(self) -> dict[str, NDArray[np.float32]]:

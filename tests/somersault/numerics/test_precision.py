@@ -15,8 +15,8 @@ from services.reward.training.trainer import Trainer
 from services.simulator.config import SimulatorConfig
 from services.simulator.policy import Policy
 from somersault.domain.task_spec import TaskSpec
+from somersault.numerics.precision import keep_float32_whole, torch_dtype
 from somersault.reward_model import RewardEnsemble, RewardModelConfig
-from somersault.runtime.precision import keep_float32_whole, torch_dtype
 
 _SPEC = TaskSpec(
     task="pictures",
