@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import grpc.aio
 import structlog
 
-from somersault.errors import SomersaultError, root_of
+from somersault.errors import SomersaultError, UnavailableError, root_of
 from somersault.processes import private_files
 from somersault.rpc.server import add_health, bind, create_server, serve_health, set_serving
 from somersault.rpc.tls.folder import open_folder
@@ -28,7 +28,17 @@ from somersault.runtime import allocator, failpoints, telemetry
 from somersault.runtime.config import ServiceConfig, environment, load_config
 from somersault.storage import STORE_THREADS
 
-__all__ = ["BAD_SETTINGS", "FAILED", "HOPELESS", "Application", "main", "say_end", "serve", "until_signalled"]
+__all__ = [
+    "BAD_SETTINGS",
+    "FAILED",
+    "HOPELESS",
+    "UNREACHABLE",
+    "Application",
+    "main",
+    "say_end",
+    "serve",
+    "until_signalled",
+]
 
 _log = structlog.get_logger()
 
@@ -40,6 +50,9 @@ BAD_SETTINGS = 2
 
 HOPELESS = 3
 """The exit code of a service that a restart wouldn't help: something must be fixed first."""
+
+UNREACHABLE = 75
+"""The exit code of a service that couldn't reach its store or database before it served; another may, later (``EX_TEMPFAIL``)."""
 
 _THREADS_END_S = 2.0
 _OPEN_FILES = 65_536
@@ -88,8 +101,8 @@ def main(
 def run_to_exit(name: str, run: Callable[[asyncio.Event], None]) -> int:
     """Do all that a serving process is for and return its exit code.
 
-    An error that ends it is the last line on standard error: before it serves with exit code `BAD_SETTINGS`, later with
-    `HOPELESS` if trying again is pointless (`somersault.errors.Retry`), else with `FAILED`. An error that isn't one of the
+    An error that ends it is the last line on standard error: before it serves with exit code `BAD_SETTINGS` or `UNREACHABLE`,
+    later with `HOPELESS` if trying again is pointless (`somersault.errors.Retry`), else with `FAILED`. An error that isn't one of the
     domain is logged in full first. Threads that never return are left behind.
 
     Args:
@@ -128,7 +141,8 @@ def say_end(name: str, error: BaseException, *, has_served: bool) -> int:
     """Write why the service ends and return its exit code."""
     if isinstance(error, SomersaultError):
         told, code = str(error), HOPELESS if error.is_hopeless else FAILED
-        code = code if has_served else BAD_SETTINGS
+        if not has_served:
+            code = UNREACHABLE if isinstance(error, UnavailableError) else BAD_SETTINGS
     else:
         _log.error("service_failed", exc_info=error)
         told, code = f"it failed with {type(error).__name__}: {error}{_place_of(error)}", FAILED

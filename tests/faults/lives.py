@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from somersault.domain.roles import Role
-from somersault.runtime.app import BAD_SETTINGS, FAILED
+from somersault.runtime.app import BAD_SETTINGS, FAILED, UNREACHABLE
 from somersault.storage import ObjectStore
 from somersault.v1 import labeler_pb2 as pb
 from tests.faults.zygote import Zygote
@@ -19,7 +19,7 @@ from tests.somersault.storage.conftest import find_free_port
 
 __all__ = ["Life"]
 
-_WITHOUT_DATABASE = (BAD_SETTINGS, FAILED)
+_WITHOUT_DATABASE = (BAD_SETTINGS, FAILED, UNREACHABLE)
 """Exit codes of a labeler that begins while its database is away; whatever runs it starts it again."""
 _RESTART_S = 0.2
 

@@ -21,7 +21,7 @@ from somersault.processes.launch import launch_command
 from somersault.processes.modules import module_command
 from somersault.processes.private_files import PRIVATE_FOLDER
 from somersault.rpc import Backoff
-from somersault.runtime.app import BAD_SETTINGS, HOPELESS
+from somersault.runtime.app import BAD_SETTINGS, HOPELESS, UNREACHABLE
 from somersault.runtime.config import inherited_environment
 
 __all__ = ["SupervisedService"]
@@ -175,7 +175,8 @@ class SupervisedService:
         """
         lines = self._lines()
         own = own_words(lines)
-        if own and (code == HOPELESS or (code == BAD_SETTINGS and not self.ready.is_set())):
+        is_first = not self.ready.is_set()
+        if own and (code == HOPELESS or (code in (BAD_SETTINGS, UNREACHABLE) and is_first)):
             raise ConfigError(own)
         if not has_ended_itself(lines):
             problem = self._environment_exits.note(code, how=_describe_exit(code))
@@ -185,6 +186,8 @@ class SupervisedService:
     def _count_restart(self, code: int) -> None:
         now = time.monotonic()
         self.num_restarts += 1
+        if code == UNREACHABLE and own_words(self._lines()):
+            return  # it served before, so a store that is away for an hour may not end the run
         self._num_unhealthy_lives += 1
         self._restarts.append(now)
         is_full = len(self._restarts) > MAX_RESTARTS

@@ -38,7 +38,7 @@ def fast(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-async def _end_of(work: str, folder: Path, *, name: str = "odd") -> str:
+async def _end_of(work: str, folder: Path, *, name: str = "odd", has_served: bool = False) -> str:
     """The line with which the keeper of a service that does this gives up."""
     (folder / f"{name}.py").write_text(_SERVICE.format(work=work))
     process = ServiceProcess(
@@ -49,6 +49,8 @@ async def _end_of(work: str, folder: Path, *, name: str = "odd") -> str:
         call_record=folder / f"{name}.calls",
     )
     keeper = SupervisedService(process, log=folder / f"{name}.log")
+    if has_served:
+        keeper.ready.set()
     with pytest.raises((ConfigError, UnavailableError)) as ended:
         async with asyncio.timeout(60):
             await keeper.run()
@@ -92,3 +94,20 @@ async def test_a_service_that_ends_itself_accuses_no_environment(tmp_path: Path,
     """It is started again, as often as any."""
     told = await _end_of(work.replace("{{", "{").replace("}}", "}"), tmp_path)
     assert told.startswith("5 restarts: simulator was restarted 4 times within 60 s and ended again")
+
+
+async def test_a_store_that_is_away_ends_no_run(tmp_path: Path) -> None:
+    """A service that served before is started again as often as its store can't be reached; the first start tells at once."""
+    lives = "pathlib.Path(sys.argv[1] + '.lives')"
+    away = "sys.stderr.write('somersault simulator: the store is away' + chr(10)); sys.exit(75)"
+    assert await _end_of(away, tmp_path) == "0 restarts: simulator: the store is away"
+    work = f"""
+with {lives}.open('a') as file:
+    file.write('x')
+if len({lives}.read_text()) <= 9:
+    {away}
+sys.stderr.write('somersault simulator: it is fixed' + chr(10)); sys.exit(3)
+"""
+    assert (
+        await _end_of(work, tmp_path, name="later", has_served=True) == "9 restarts: simulator: it is fixed"
+    )
