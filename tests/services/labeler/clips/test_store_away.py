@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from services.labeler.clips import query_clips, render_queue
 from somersault.domain.roles import Role
 from somersault.errors import UnavailableError
 from somersault.runtime.urls import file_url
-from somersault.storage import open_store
+from somersault.storage import STORE_THREADS, open_store
 from somersault.storage.folder import FolderStore
 from somersault.v1 import labeler_pb2 as pb
 from somersault.v1 import preference_pb2
@@ -90,6 +90,25 @@ async def studio(tmp_path: Path, stall: Stall) -> AsyncIterator[Studio]:
         stall.end()
 
 
+def _count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the growing list of keys that were begun to be read within a limit, which is settled by then."""
+    begun: list[str] = []
+    run_within = STORE_THREADS.run_within
+
+    def noted(limit_s: float, work: Any, *args: Any, **more: Any) -> Any:
+        begun.extend(args[:1] if isinstance(args[0], str) else ())
+        return run_within(limit_s, work, *args, **more)
+
+    monkeypatch.setattr(STORE_THREADS, "run_within", noted)
+    return begun
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(AT_ONCE_S):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
 def _get_clip(stub: Any, query_id: str) -> Any:
     return stub.GetClip(pb.GetClipRequest(query_id=query_id, side=LEFT))  # type: ignore[arg-type]
 
@@ -100,6 +119,7 @@ async def test_labeling_goes_on_without_the_store(
     """Leases and answers wait for nobody; a clip is unavailable in bounded time; rendering resumes by itself."""
     monkeypatch.setattr(query_clips, "READ_TIMEOUT_S", 120.0)
     monkeypatch.setattr(render_queue, "_MARGIN_S", 1.0)
+    begun = _count_reads(monkeypatch)
     first, second = await studio.labeler.propose("a", "b", wants_clips=True)
     person, owner = (studio.labeler.as_role(role) for role in (Role.LABELER, Role.OWNER))
     for query_id in (first, second):
@@ -109,7 +129,7 @@ async def test_labeling_goes_on_without_the_store(
     stall.begin()
     (third,) = await studio.labeler.propose("c", wants_clips=True)
     patient = [asyncio.ensure_future(_get_clip(owner, first)) for _ in range(NUM_READERS)]
-    await asyncio.sleep(0.2)
+    await _until(lambda: begun.count("run-1/clips/a-first.mp4") == NUM_READERS)
     async with asyncio.timeout(AT_ONCE_S):
         await submit(person, held.lease_token, "a1")
         (held,) = await lease(person)
