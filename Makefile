@@ -79,12 +79,9 @@ soak: setup ## long runs: 200 pairs, a minute without a network, gRPC by buf, th
 	$(BIN)/pytest -m slow tests/services/web
 	$(BIN)/python -m benchmarks.learning.backflip_seeds
 	$(BIN)/pytest -m slow tests/somersault/compliance
-	$(BIN)/pytest -m slow tests/e2e/test_given_labels.py
-	$(BIN)/pytest -m slow tests/somersault/cli/exits tests/e2e/test_endings.py
-	$(BIN)/pytest -m slow tests/e2e/test_refusals.py
+	$(BIN)/pytest -m slow tests/e2e tests/somersault/cli/exits
 	$(BIN)/pytest -m slow tests/somersault/export
-	$(BIN)/pytest -m slow tests/e2e/test_moved_folders.py tests/somersault/test_paths.py
-	$(BIN)/pytest -m slow tests/e2e/test_runs_on_s3.py
+	$(BIN)/pytest -m slow tests/somersault/test_paths.py
 
 faults: setup ## kill, cut, stop, fill and fuzz what runs, and tell what it broke; ARGS="--minutes 60" FUZZING=600
 	$(BIN)/pytest -m slow tests/faults

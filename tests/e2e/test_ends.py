@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.runs import train
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(700)]
 
 _SEED = 0
 _RANDOM_RETURN = 22  # steps that CartPole lasts when pushes are drawn
