@@ -83,7 +83,8 @@ _MARKED = [
 @pytest.mark.parametrize("way", _MARKED)
 def test_a_run_that_trains_is_ended(way: Way, tmp_path: Path) -> None:
     """A checkpoint is asked for, pages hear of it, the way on is said where somebody reads, and it leads on."""
-    told, drained = tmp_path / "told", tmp_path / "drained"
+    told, drained = tmp_path / "told", tmp_path / "elsewhere" / "drained"
+    drained.parent.mkdir()  # the learner's seal has it make nothing new beside the run's folder
     environment = LONG | way.environment | {"FAKE_TOLD": str(told), "FAKE_DRAIN": str(drained)}
     process = start(*TRAIN, "--run-dir", str(tmp_path / "run"), *way.arguments, **environment)
     folder = RunFolder(tmp_path / "run")
