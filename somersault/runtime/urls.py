@@ -13,11 +13,11 @@ from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 __all__ = ["file_url", "hide_secrets", "path_of_file_url", "run_folder_url", "sqlite_uri", "sqlite_url"]
 
 
-# Of a URL that is written wrongly too: what follows the scheme, up to the last "@".
-_USER_INFO = re.compile(r"\b([a-zA-Z][\w+.-]*:/{0,3})[^\s'\"]+(?=@)")
+# Each is linear in the length of the text, whatever that is.
+_WORD = re.compile(r"[^\s'\"]+")
 _PORT = re.compile(r"(://[^/:@\s\[]+:)(?!\d+\b)[^\s'\"/?]+")  # a password whose host was forgotten
 _NAMED_SECRET = re.compile(
-    r"(?i)([\w.-]*(?:pass|pwd|secret|token|key|credential|signature)[\w.-]*=)[^\s&'\"]+"
+    r"(?i)(?<![\w.-])(?=[\w.-]++=)(?=[\w.-]*?(?:pass|pwd|secret|token|key|credential|signature))([\w.-]++=)[^\s&'\"]+"
 )
 
 
@@ -38,9 +38,18 @@ def run_folder_url(folder: Path, *, run_id: str) -> str:
 
 def hide_secrets(text: str) -> str:
     """Return a text, such as a URL or an error that quotes one, without its credentials."""
-    for pattern in (_USER_INFO, _PORT, _NAMED_SECRET):
-        text = pattern.sub(r"\1…", text)
-    return text
+    text = _WORD.sub(_without_user_info, text)
+    text = _PORT.sub(r"\1…", text)
+    return _NAMED_SECRET.sub(r"\1…", text)
+
+
+def _without_user_info(word: re.Match[str]) -> str:
+    """Of a URL that is written wrongly too: what follows the scheme, up to the last "@"."""
+    scheme, colon, rest = word[0].partition(":")
+    secret, at, host = rest.rpartition("@")
+    slashes = "/" * min(3, len(secret) - len(secret.lstrip("/")))
+    is_hidden = len(secret) > len(slashes)
+    return f"{scheme}{colon}{slashes}…{at}{host}" if is_hidden else word[0]
 
 
 def sqlite_url(path: Path, *, names_driver: bool = False) -> str:

@@ -13,6 +13,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from services.labeler.api import guesses
 from services.labeler.feedback import export_files
 from somersault import rpc
 from somersault.cli.__main__ import main
@@ -93,8 +94,11 @@ async def broken(labeler: RunningLabeler, around: Around) -> AsyncIterator[str]:
     await proxy.close()
 
 
-async def test_our_labeler_keeps_every_promise(labeler: RunningLabeler) -> None:
+async def test_our_labeler_keeps_every_promise(
+    labeler: RunningLabeler, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All checks pass, and each is run."""
+    monkeypatch.setattr(guesses, "_LONGEST_S", 0.5)
     outcomes = await check_server(labeler.address, owner_token=OWNER)
 
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.PASSED] == []
@@ -369,8 +373,8 @@ def test_the_exit_code_and_the_list_tell(
     passed = Outcome(name="another", expected="it holds", verdict=Verdict.PASSED)
     given = [passed, failed]
 
-    async def check(address: str, *, owner_token: str, only: str) -> list[Outcome]:
-        assert (address, owner_token, only) == ("127.0.0.1:7004", "secret", "")
+    async def check(address: str, *, owner_token: str, only: str, authorities: Path | None) -> list[Outcome]:
+        assert (address, owner_token, only, authorities) == ("127.0.0.1:7004", "secret", "", None)
         return given
 
     monkeypatch.setattr("somersault.compliance.check_server", check)
