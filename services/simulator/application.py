@@ -25,6 +25,7 @@ from services.simulator.rollouts.gatherer_thread import GathererThread
 from services.simulator.segments.offers import OfferRing
 from services.simulator.service import SimulatorServicer
 from somersault.domain.texts import check_name
+from somersault.errors import ConfigError, UnavailableError
 from somersault.storage import ObjectStore, check_store
 from somersault.tasks import get_task
 from somersault.v1 import simulator_pb2, simulator_pb2_grpc
@@ -158,5 +159,8 @@ async def build(config: SimulatorConfig) -> SimulatorApplication:
             max_clips_per_worker=config.max_clips_per_worker,
             timeout_s=config.clip_timeout_s,
         )
-        await render_process.start()
+        try:
+            await render_process.start()
+        except UnavailableError as error:  # a library is missing, which doesn't come by waiting
+            raise ConfigError(str(error)) from error
     return SimulatorApplication(config, store=store, render_process=render_process)

@@ -78,7 +78,8 @@ class Log:
 
 
 async def _answer_until_none(stub: Any, log: Log) -> None:
-    request = pb.LeaseQueriesRequest(run_id=RUN_ID, count=3, lease_s=1, wait_s=1.5)
+    request = pb.LeaseQueriesRequest(run_id=RUN_ID, count=1, lease_s=1, wait_s=1.5)
+    # One at a time: leases whose replies the crash swallows are held until they end, and ten are the most allowed.
     while leases := (await log.call(stub.LeaseQueries, request)).leases:
         for lease in leases:
             answer = pb.SubmitPreferenceRequest(
