@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import http.server
 import json
@@ -117,7 +118,9 @@ class _Person:
             await self._until("Your turn.")
             for step in (turns.pop(0) if turns else "(click)").split():
                 await self._take(step)
-            await self._until("Your turn.", is_said=False)
+            with contextlib.suppress(TimeoutError):  # between two looks, the next pair may have come already
+                async with asyncio.timeout(10):
+                    await self._until("Your turn.", is_said=False)
         return await self.checking
 
     async def _take(self, step: str) -> None:
